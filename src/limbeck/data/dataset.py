@@ -1,0 +1,195 @@
+"""Dataset: the labelled texts, immutable, on Arrow; the one home of the label map.
+
+In: an Arrow table or a DataFrame. Out: texts, labels, row ids and splits that every later step shares.
+It does not know files, encodings or models.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from limbeck.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas
+
+CORE_SCHEMA = pa.schema(
+    [
+        pa.field("row_id", pa.large_string(), nullable=False),
+        pa.field("split", pa.dictionary(pa.int32(), pa.string()), nullable=False),
+        pa.field("text", pa.large_string(), nullable=False),
+        pa.field("label", pa.int32()),
+    ]
+)
+"""The columns that every dataset has, in this order; a null label means "not labelled". Other columns may follow."""
+
+SPLIT_ORDER = ("train", "validation", "test", "unsupervised")
+"""The known splits in the order in which they are shown; others follow by name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadNote:
+    """One thing that reading changed or left out, kept with the data so that it can be shown later.
+
+    Attributes:
+        what: in words, plural ("rows with undecodable bytes, kept with U+FFFD").
+        rows: number of rows it happened to.
+        example: where it happened first.
+    """
+
+    what: str
+    rows: int
+    example: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Dataset:
+    """Labelled texts.
+
+    Shapes: N rows, C classes.
+
+    Attributes:
+        table: Arrow table (N rows) whose first columns are `CORE_SCHEMA`.
+        label_names: the C class names; a label is an index into it. The only label map there is.
+        source: where it came from, in words, for runs and reports.
+        notes: what reading changed or left out.
+    """
+
+    table: pa.Table
+    label_names: tuple[str, ...]
+    source: str
+    notes: tuple[ReadNote, ...] = field(default=())
+
+    def __len__(self) -> int:
+        return self.table.num_rows
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{name} {count:,}" for name, count in self.split_sizes().items())
+        return f"Dataset({len(self):,} rows: {sizes}; labels: {', '.join(self.label_names) or 'none'})"
+
+    @property
+    def texts(self) -> list[str]:
+        """The texts, as a new list of N strings."""
+        return self.table["text"].to_pylist()
+
+    @property
+    def row_ids(self) -> list[str]:
+        """The row ids, as a new list of N strings; stable across every later step."""
+        return self.table["row_id"].to_pylist()
+
+    @property
+    def is_labelled(self) -> bool:
+        """True when every row has a label."""
+        return self.table["label"].null_count == 0 and bool(self.label_names)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The labels, int64 (N,), each an index into `label_names`.
+
+        Raises:
+            DataError: a row has no label.
+        """
+        missing = self.table["label"].null_count
+        if missing or not self.label_names:
+            raise DataError(
+                f"{missing or len(self):,} of {len(self):,} rows of {self.source} have no label: "
+                "labels are needed here; name the label column or leave the unlabelled split out"
+            )
+        return self.table["label"].to_numpy().astype(np.int64)
+
+    @property
+    def split_names(self) -> tuple[str, ...]:
+        """The splits present, in their usual order."""
+        return tuple(self.split_sizes())
+
+    def split_sizes(self) -> dict[str, int]:
+        """Return rows a split, in the usual order of splits."""
+        counts = self.table["split"].cast(pa.string()).value_counts().to_pylist()
+        order = {name: place for place, name in enumerate(SPLIT_ORDER)}
+        counts.sort(key=lambda item: (order.get(item["values"], len(order)), item["values"]))
+        return {item["values"]: item["counts"] for item in counts}
+
+    def split(self, name: str) -> "Dataset":
+        """Return the rows of one split.
+
+        Raises:
+            DataError: there is no such split; names those there are.
+        """
+        if name not in self.split_sizes():
+            raise DataError(f"{self.source} has no split {name!r}: it has {', '.join(self.split_names) or 'no rows'}")
+        mask = pc.equal(self.table["split"].cast(pa.string()), name)
+        return replace(self, table=self.table.filter(mask))
+
+    def select(self, rows: Sequence[int] | np.ndarray) -> "Dataset":
+        """Return the rows at these positions, in this order."""
+        return replace(self, table=self.table.take(pa.array(np.asarray(rows, dtype=np.int64))))
+
+    def with_splits(self, names: Sequence[str]) -> "Dataset":
+        """Return the same rows with other split names (N,); row ids stay."""
+        column = pa.array(names, pa.string()).dictionary_encode()
+        return replace(self, table=self.table.set_column(1, CORE_SCHEMA.field("split"), column))
+
+    def with_label_names(self, label_names: Sequence[str]) -> "Dataset":
+        """Return the same rows under another label map, matched by name; the meaning of no label changes.
+
+        Raises:
+            DataError: a class that occurs in the rows is not in `label_names`.
+        """
+        target = {name: index for index, name in enumerate(label_names)}
+        present = set(self.table["label"].drop_null().unique().to_pylist())
+        if unknown := [self.label_names[label] for label in sorted(present) if self.label_names[label] not in target]:
+            raise DataError(
+                f"{self.source} has labels that are not known here: {', '.join(unknown)}; known: "
+                f"{', '.join(label_names)}. Rename the labels, or give --label-names in the order of their integers"
+            )
+        lookup = pa.array([target.get(name) for name in self.label_names], pa.int32())
+        label = lookup.take(self.table["label"].combine_chunks())
+        table = self.table.set_column(3, CORE_SCHEMA.field("label"), label)
+        return replace(self, table=table, label_names=tuple(label_names))
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 (hexadecimal) of texts, labels by name, row ids and splits, in order."""
+        digest = hashlib.sha256()
+        for row in zip(self.row_ids, self._split_list(), self.texts, self.label_name_list(), strict=True):
+            for value in row:
+                encoded = b"\xff" if value is None else value.encode("utf-8", "surrogatepass")
+                digest.update(len(encoded).to_bytes(8, "little") + encoded)
+        return digest.hexdigest()
+
+    def label_name_list(self) -> list[str | None]:
+        """Return the label of each row by name; None where there is none."""
+        names = self.label_names
+        return [None if label is None else names[label] for label in self.table["label"].to_pylist()]
+
+    def to_arrow(self) -> pa.Table:
+        """Return the table with `label_name`, a dictionary column that carries the label map, after `label`."""
+        dictionary = pa.array(self.label_names, pa.string())
+        label_name = pa.DictionaryArray.from_arrays(self.table["label"].combine_chunks(), dictionary)
+        return self.table.add_column(4, "label_name", label_name)
+
+    def to_pandas(self) -> "pandas.DataFrame":
+        """Return a DataFrame with `row_id`, `split`, `text`, `label`, `label_name` and any other columns."""
+        frame: pandas.DataFrame = self.to_arrow().to_pandas()
+        return frame
+
+    @classmethod
+    def from_arrow(cls, table: pa.Table, settings: Any = None) -> "Dataset":
+        """Make a dataset of an Arrow table: see `limbeck.data.read.from_arrow`."""
+        from limbeck.data.read import from_arrow
+
+        return from_arrow(table, settings)
+
+    @classmethod
+    def from_pandas(cls, frame: "pandas.DataFrame", settings: Any = None) -> "Dataset":
+        """Make a dataset of a DataFrame: see `limbeck.data.read.from_arrow`."""
+        from limbeck.data.read import from_arrow
+
+        return from_arrow(pa.Table.from_pandas(frame, preserve_index=False), settings)
+
+    def _split_list(self) -> list[str]:
+        return self.table["split"].cast(pa.string()).to_pylist()

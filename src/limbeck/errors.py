@@ -1,0 +1,146 @@
+"""One tree of errors, and the table that turns each into an exit status and an HTTP status.
+
+    LimbeckError
+    ├── SettingsError        a flag, a TOML key or an argument is wrong
+    ├── DataError            the rows that were given are wrong (faults are gathered, then raised once)
+    ├── ModelError           something about a model on disk is wrong
+    │   ├── WeightsError     … its weights or its configuration
+    │   ├── TokenizerError   … its tokenizer
+    │   └── BundleError      … the folder as a whole: a file missing, a hash that differs
+    ├── MissingExtraError    an optional library is not installed
+    ├── StorageError         the disk is full, a file cannot be read or written
+    │   └── LockedError      another process holds the folder
+    ├── HubError             the network or the hub said no
+    └── TrainingError        training cannot go on (loss is not finite, a class is missing)
+
+In: nothing. Out: exceptions whose message says what, where, what was expected and what to do.
+It does not know who raises them nor how they are shown.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from http import HTTPStatus
+
+SHOWN_FAULTS = 20
+"""How many of the gathered faults a message lists (the count is always given in full)."""
+
+
+class LimbeckError(Exception):
+    """Base of everything that limbeck raises on purpose."""
+
+
+class SettingsError(LimbeckError):
+    """A flag, a TOML key or an argument is wrong."""
+
+
+class DataError(LimbeckError):
+    """The rows that were given are wrong."""
+
+
+class ModelError(LimbeckError):
+    """A model on disk is not what it should be."""
+
+
+class WeightsError(ModelError):
+    """Weights or the configuration beside them are unusable."""
+
+
+class TokenizerError(ModelError):
+    """A tokenizer file is missing or unusable."""
+
+
+class BundleError(ModelError):
+    """A model folder is incomplete, changed since it was written, or of an unknown format."""
+
+
+class MissingExtraError(LimbeckError):
+    """An optional library is needed and absent."""
+
+
+class StorageError(LimbeckError):
+    """A file or folder could not be read or written."""
+
+
+class LockedError(StorageError):
+    """Another process is working in this folder."""
+
+
+class HubError(LimbeckError):
+    """The hub, or the network on the way to it, said no."""
+
+
+class TrainingError(LimbeckError):
+    """Training cannot go on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """What an error becomes outside Python."""
+
+    exit_status: int
+    http_status: HTTPStatus
+
+
+STATUSES: dict[type[LimbeckError], Status] = {
+    SettingsError: Status(exit_status=2, http_status=HTTPStatus.BAD_REQUEST),
+    DataError: Status(exit_status=3, http_status=HTTPStatus.UNPROCESSABLE_ENTITY),
+    ModelError: Status(exit_status=4, http_status=HTTPStatus.INTERNAL_SERVER_ERROR),
+    MissingExtraError: Status(exit_status=5, http_status=HTTPStatus.NOT_IMPLEMENTED),
+    StorageError: Status(exit_status=6, http_status=HTTPStatus.INSUFFICIENT_STORAGE),
+    LockedError: Status(exit_status=7, http_status=HTTPStatus.LOCKED),
+    HubError: Status(exit_status=8, http_status=HTTPStatus.BAD_GATEWAY),
+    TrainingError: Status(exit_status=9, http_status=HTTPStatus.INTERNAL_SERVER_ERROR),
+    LimbeckError: Status(exit_status=1, http_status=HTTPStatus.INTERNAL_SERVER_ERROR),
+}
+"""Error → exit status → HTTP status. A subclass without a row of its own has its parent's."""
+
+INTERRUPTED_EXIT_STATUS = 130
+"""Ctrl-C (128 + SIGINT), as shells have it."""
+
+
+def status_of(error: LimbeckError) -> Status:
+    """Return the row of `STATUSES` for an error: its own class's, or the nearest parent's."""
+    for kind in type(error).__mro__:
+        if kind in STATUSES:
+            return STATUSES[kind]
+    raise TypeError(f"{type(error).__name__} is not a LimbeckError")
+
+
+class FaultLog:
+    """Gathers faults so that a person sees all of them at once.
+
+    Keeps the first `SHOWN_FAULTS` messages and counts the rest.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.shown: list[str] = []
+
+    def add(self, message: str) -> None:
+        """Note one fault."""
+        self.count += 1
+        if len(self.shown) < SHOWN_FAULTS:
+            self.shown.append(message)
+
+    def extend(self, messages: Iterable[str]) -> None:
+        """Note several faults."""
+        for message in messages:
+            self.add(message)
+
+    def raise_as(self, kind: type[LimbeckError], *, what: str, todo: str) -> None:
+        """Raise one error of `kind` that lists what was gathered; do nothing when there was no fault.
+
+        Args:
+            kind: class of the error.
+            what: what went wrong as a whole, without a full stop.
+            todo: what the reader can do about it.
+        """
+        if not self.count:
+            return
+        rest = self.count - len(self.shown)
+        lines = [f"{what} ({self.count:,} {'fault' if self.count == 1 else 'faults'}):"]
+        lines += [f"  - {message}" for message in self.shown]
+        if rest:
+            lines.append(f"  … and {rest:,} more")
+        lines.append(todo)
+        raise kind("\n".join(lines))

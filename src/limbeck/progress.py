@@ -1,0 +1,132 @@
+"""What a long step says while it works.
+
+In: counts. Out: nothing here; a `Progress` is a thing that a caller hands down, so a library call is silent unless asked.
+It does not know what is counted, and never decides what a step does.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+QUIET_S = 2.0
+"""A step shorter than this, in seconds, shows nothing."""
+LINE_EVERY_S = 10.0
+"""Seconds between two plain lines in a log."""
+
+Advance = Callable[[int], None]
+"""Tell that this many more units are done."""
+
+
+class Progress(Protocol):
+    """Follows long steps."""
+
+    @contextmanager
+    def track(self, label: str, *, total: int, unit: str) -> Iterator[Advance]:
+        """Follow one step of `total` units; the value given is called with each number of units done."""
+        ...
+
+    def say(self, line: str) -> None:
+        """Tell one fact that the person at the screen should know now."""
+        ...
+
+
+class Silent:
+    """Shows nothing: what library calls use unless told otherwise."""
+
+    @contextmanager
+    def track(self, label: str, *, total: int, unit: str) -> Iterator[Advance]:
+        """Follow a step without a word."""
+        yield lambda done: None
+
+    def say(self, line: str) -> None:
+        """Drop the line."""
+
+
+class Lines:
+    """Plain lines for a log: one every `LINE_EVERY_S` seconds with rate and time left."""
+
+    def __init__(self, write: Callable[[str], object] | None = None) -> None:
+        self._write = write or (lambda line: sys.stderr.write(line + "\n"))
+
+    @contextmanager
+    def track(self, label: str, *, total: int, unit: str) -> Iterator[Advance]:
+        """Follow a step; a line when it has run for a while, and one at its end if it was long."""
+        started = time.monotonic()
+        spoken = started
+        done = 0
+
+        def advance(more: int) -> None:
+            nonlocal done, spoken
+            done += more
+            now = time.monotonic()
+            if now - spoken >= LINE_EVERY_S:
+                spoken = now
+                rate = done / (now - started)
+                left_s = (total - done) / rate if rate else 0.0
+                self._write(f"{label}: {done:,}/{total:,} {unit}, {rate:,.0f} {unit}/s, {left_s:.0f} s left")
+
+        yield advance
+        took_s = time.monotonic() - started
+        if took_s >= QUIET_S:
+            self._write(f"{label}: {done:,} {unit} in {took_s:.1f} s ({done / took_s:,.0f} {unit}/s)")
+
+    def say(self, line: str) -> None:
+        """Write the line."""
+        self._write(line)
+
+
+class Bars:
+    """A moving bar with rate and time left, for a terminal."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+
+        self._console = Console(stderr=True, highlight=False)
+
+    @contextmanager
+    def track(self, label: str, *, total: int, unit: str) -> Iterator[Advance]:
+        """Follow a step with a bar that appears once the step has run for `QUIET_S`."""
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+        started = time.monotonic()
+        done = 0
+        bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.completed:,.0f}/{task.total:,.0f} {task.fields[unit]}"),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            console=self._console,
+        )
+        task = bar.add_task(label, total=total, unit=unit, rate="")
+        shown = False
+
+        def advance(more: int) -> None:
+            nonlocal done, shown
+            done += more
+            elapsed_s = time.monotonic() - started
+            if not shown and elapsed_s >= QUIET_S:
+                bar.start()
+                shown = True
+            bar.update(task, completed=done, rate=f"{done / elapsed_s:,.0f} {unit}/s" if elapsed_s > 0 else "")
+
+        try:
+            yield advance
+        finally:
+            if shown:
+                bar.stop()
+
+    def say(self, line: str) -> None:
+        """Print the line above the bars."""
+        self._console.print(line, markup=False)
+
+
+SILENT = Silent()
+
+
+def for_stream() -> Progress:
+    """Return bars when standard error is a terminal, plain lines otherwise."""
+    return Bars() if sys.stderr.isatty() else Lines()

@@ -1,0 +1,189 @@
+"""Frozen, keyword-only settings for every stage; TOML in and out.
+
+In: defaults < a TOML file < flags. Out: one frozen value a stage, checked.
+It does not know what a stage does with them. An unknown key is an error that names the nearest known one.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+import tomli_w
+
+from limbeck.errors import FaultLog, SettingsError
+
+OnBadRow = Literal["error", "keep-replacement", "skip"]
+Pooling = Literal["cls", "mean", "max", "layers", "auto"]
+Balance = Literal["none", "weights", "oversample", "smote"]
+Device = Literal["auto", "cpu", "cuda", "mps"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadSettings:
+    """How files become a `Dataset`.
+
+    Attributes:
+        text_column: name of the text column; found by its usual names when not given.
+        label_column: name of the label column; found by its usual names when not given.
+        label_names: names of the classes in the order of their integers; found in the data when not given.
+        encoding: of text files, a Python codec name ("utf-8", "cp949", "euc-kr", "utf-16", "latin-1").
+        on_bad_row: what to do with rows at fault: gather and raise, keep them with U+FFFD for undecodable bytes, or skip.
+        labels: whether every row must have a label ("required"), may have one ("optional"), or labels are not
+            looked at ("ignored").
+    """
+
+    text_column: str | None = None
+    label_column: str | None = None
+    label_names: tuple[str, ...] | None = None
+    encoding: str = "utf-8"
+    on_bad_row: OnBadRow = "error"
+    labels: Literal["required", "optional", "ignored"] = "required"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitSettings:
+    """How rows without a split get one.
+
+    Attributes:
+        validation_share: share of the rows, 0 to 1, that go to validation.
+        test_share: share of the rows, 0 to 1, that go to test.
+        seed: of the shuffle.
+    """
+
+    validation_share: float = 0.1
+    test_share: float = 0.1
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureSettings:
+    """How texts become vectors.
+
+    Attributes:
+        encoder: a preset's name or a folder.
+        pooling: "cls", "mean" or "max" of one layer; "layers" for all three of every layer side by side.
+        layer: index of the hidden state that is pooled: 0 the embeddings, 1 the first layer's output, …; the last
+            one when not given. Not used by "layers".
+        max_tokens: longer texts are cut to this many tokens, [CLS] and [SEP] included; the model's own maximum when
+            not given.
+        token_budget: real tokens computed at a time.
+        device: where to compute.
+    """
+
+    encoder: str = "minilm"
+    pooling: Pooling = "mean"
+    layer: int | None = None
+    max_tokens: int | None = None
+    token_budget: int = 4096
+    device: Device = "auto"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeSettings:
+    """How a linear probe is fitted on features.
+
+    Attributes:
+        balance: how unequal class sizes are met, inside training folds only.
+        penalties: candidate values of C, the inverse of the L2 penalty, as scikit-learn's LogisticRegression has it.
+        folds: number of cross-validation folds.
+        seed: of folds and resampling.
+    """
+
+    balance: Balance = "none"
+    penalties: tuple[float, ...] = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 1.0)
+    folds: int = 5
+    seed: int = 0
+
+
+SettingsT = TypeVar("SettingsT")
+
+
+def build(kind: type[SettingsT], *layers: Mapping[str, Any], where: str = "settings") -> SettingsT:
+    """Lay mappings over the defaults of `kind`, the later ones winning, and check every value.
+
+    A value of None in a layer means "not given" and leaves what lies below it.
+
+    Raises:
+        SettingsError: gathers every unknown key (with the nearest known one) and every value of a wrong type.
+
+    Example:
+        >>> build(SplitSettings, {"seed": 3}).seed
+        3
+    """
+    hints = get_type_hints(kind)
+    known = {field.name: hints[field.name] for field in fields(kind)}  # type: ignore[arg-type]  # kind is a dataclass
+    faults = FaultLog()
+    values: dict[str, Any] = {}
+    for layer in layers:
+        for key, value in layer.items():
+            if key not in known:
+                nearest = get_close_matches(key, known, n=1)
+                hint = f"did you mean {nearest[0]!r}?" if nearest else f"known: {', '.join(known)}"
+                faults.add(f"{where}: unknown key {key!r}; {hint}")
+            elif value is not None:
+                fitted = tuple(value) if isinstance(value, list) else value
+                if _fits(fitted, known[key]):
+                    values[key] = fitted
+                else:
+                    faults.add(f"{where}: {key} = {value!r} is not {_spoken(known[key])}")
+    faults.raise_as(SettingsError, what="the settings are wrong", todo="correct them and run the command again")
+    return kind(**values)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a settings file: one table a stage.
+
+    Raises:
+        SettingsError: the file is absent or is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise SettingsError(f"cannot read the settings file {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}") from error
+
+
+def to_toml(stages: Mapping[str, Any]) -> str:
+    """Write settings, one table a stage; a key that is not set is left out, so that reading gives the same value."""
+    tables = {
+        stage: {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in asdict(settings).items()
+            if value is not None
+        }
+        for stage, settings in stages.items()
+    }
+    return tomli_w.dumps(tables)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Tell whether a value is of the annotated type; an int serves as a float, a bool never as a number."""
+    if get_origin(hint) is Literal:
+        return value in get_args(hint)
+    if get_origin(hint) is tuple:
+        return isinstance(value, tuple) and all(_fits(item, get_args(hint)[0]) for item in value)
+    if get_args(hint):
+        return any(_fits(value, option) for option in get_args(hint))
+    if isinstance(value, bool):
+        return hint is bool
+    if hint is float:
+        return isinstance(value, int | float)
+    return isinstance(value, hint)
+
+
+def _spoken(hint: Any) -> str:
+    """Say an annotation in words."""
+    if get_origin(hint) is Literal:
+        return "one of " + ", ".join(map(str, get_args(hint)))
+    if get_origin(hint) is tuple:
+        return f"a list of {_spoken(get_args(hint)[0])} values"
+    options = [option for option in get_args(hint) if option is not type(None)]
+    if options:
+        return " or ".join(map(_spoken, options))
+    return {"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false"}.get(
+        getattr(hint, "__name__", ""), str(hint)
+    )
