@@ -5,7 +5,7 @@ It does not know what a stage does with them. An unknown key is an error that na
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
@@ -118,12 +118,9 @@ def build(kind: type[SettingsT], *layers: Mapping[str, Any], where: str = "setti
     faults = FaultLog()
     values: dict[str, Any] = {}
     for layer in layers:
+        faults.extend(_unknown(layer, known, where))
         for key, value in layer.items():
-            if key not in known:
-                nearest = get_close_matches(key, known, n=1)
-                hint = f"did you mean {nearest[0]!r}?" if nearest else f"known: {', '.join(known)}"
-                faults.add(f"{where}: unknown key {key!r}; {hint}")
-            elif value is not None:
+            if key in known and value is not None:
                 fitted = tuple(value) if isinstance(value, list) else value
                 if _fits(fitted, known[key]):
                     values[key] = fitted
@@ -131,6 +128,17 @@ def build(kind: type[SettingsT], *layers: Mapping[str, Any], where: str = "setti
                     faults.add(f"{where}: {key} = {value!r} is not {_spoken(known[key])}")
     faults.raise_as(SettingsError, what="the settings are wrong", todo="correct them and run the command again")
     return kind(**values)
+
+
+def check_keys(given: Iterable[str], known: Iterable[str], *, where: str) -> None:
+    """Refuse names that are not known.
+
+    Raises:
+        SettingsError: gathers every unknown name, with the nearest known one.
+    """
+    faults = FaultLog()
+    faults.extend(_unknown(given, known, where))
+    faults.raise_as(SettingsError, what="the settings are wrong", todo="correct them and run the command again")
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -158,6 +166,15 @@ def to_toml(stages: Mapping[str, Any]) -> str:
         for stage, settings in stages.items()
     }
     return tomli_w.dumps(tables)
+
+
+def _unknown(given: Iterable[str], known: Iterable[str], where: str) -> Iterator[str]:
+    """Say each name that is not known, with the nearest that is."""
+    for key in given:
+        if key not in (names := list(known)):
+            nearest = get_close_matches(key, names, n=1)
+            hint = f"did you mean {nearest[0]!r}?" if nearest else f"known: {', '.join(names)}"
+            yield f"{where}: unknown key {key!r}; {hint}"
 
 
 def _fits(value: Any, hint: Any) -> bool:

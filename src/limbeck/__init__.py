@@ -1,0 +1,51 @@
+"""limbeck distils text into labels, with DistilBERT, on your own machine.
+
+The public names, each loaded on first use: importing limbeck loads no torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from limbeck.data.dataset import Dataset as Dataset
+    from limbeck.data.read import read as read
+    from limbeck.errors import LimbeckError as LimbeckError
+    from limbeck.evaluation.evaluation import evaluate as evaluate
+    from limbeck.features.text_encoder import load_encoder as load_encoder
+    from limbeck.inference.predictor import load as load
+    from limbeck.training.probe_training import train_probe as train_probe
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Dataset": "limbeck.data.dataset",
+    "LimbeckError": "limbeck.errors",
+    "evaluate": "limbeck.evaluation.evaluation",
+    "load": "limbeck.inference.predictor",
+    "load_encoder": "limbeck.features.text_encoder",
+    "read": "limbeck.data.read",
+    "train_probe": "limbeck.training.probe_training",
+}
+
+__all__ = [
+    "Dataset",
+    "LimbeckError",
+    "__version__",
+    "evaluate",
+    "load",
+    "load_encoder",
+    "read",
+    "train_probe",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its home on first use."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'limbeck' has no attribute {name!r}; it has {', '.join(sorted(_HOMES))}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """List the public names, loaded or not."""
+    return sorted(__all__)

@@ -1,0 +1,128 @@
+"""Options that several commands share, each described once; and the settings that they make.
+
+An option that is not given is None, so that a TOML file, or else the default in `limbeck.settings`, speaks for it.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from limbeck.settings import ReadSettings, SettingsT, build, check_keys, read_toml
+
+Data = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA",
+        help="CSV, TSV, JSONL, JSON, Parquet, Arrow or text;label file, a folder of split files, "
+        "a folder with one subfolder a label, or 'sample'.",
+        show_default=False,
+    ),
+]
+TextColumn = Annotated[
+    str | None, typer.Option(help="Name of the text column; found by its usual names when not given.")
+]
+LabelColumn = Annotated[
+    str | None, typer.Option(help="Name of the label column; found by its usual names when not given.")
+]
+LabelNames = Annotated[
+    str | None, typer.Option(help="Class names, separated by commas, in the order of their integers.")
+]
+Encoding = Annotated[
+    str | None,
+    typer.Option(help="Encoding of text files: utf-8, cp949, euc-kr, utf-16, latin-1, … [default: utf-8]"),
+]
+OnBadRow = Annotated[
+    str | None,
+    typer.Option(
+        help="Rows at fault: 'error' lists them and stops, 'keep-replacement' keeps undecodable bytes as U+FFFD, "
+        "'skip' leaves the rows out. What was done is counted and recorded. [default: error]"
+    ),
+]
+Encoder = Annotated[
+    str | None, typer.Option(help="A preset (minilm, distilbert-base-uncased, …) or a folder. [default: minilm]")
+]
+Pooling = Annotated[
+    str | None,
+    typer.Option(
+        help="'cls', 'mean' or 'max' of one layer, 'layers' for all three of every layer side by side, "
+        "or 'auto' to choose by cross-validation. [default: mean]"
+    ),
+]
+Layer = Annotated[
+    int | None, typer.Option(help="Hidden state to pool: 0 embeddings, 1 first layer, … [default: the last]")
+]
+MaxTokens = Annotated[
+    int | None,
+    typer.Option(help="Cut longer texts to this many tokens, [CLS] and [SEP] included. [default: the model's maximum]"),
+]
+Balance = Annotated[
+    str | None,
+    typer.Option(
+        help="How unequal class sizes are met, inside training folds only: none, weights, oversample or smote. "
+        "[default: none]"
+    ),
+]
+Folds = Annotated[int | None, typer.Option(help="Cross-validation folds. [default: 5]")]
+Seed = Annotated[int | None, typer.Option(help="Seed of every random choice. [default: 0]")]
+DeviceName = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or mps. [default: auto]")]
+Config = Annotated[
+    Path | None, typer.Option(help="TOML file with the tables read, split, features and probe; flags win over it.")
+]
+CacheFolder = Annotated[
+    Path | None, typer.Option("--cache-dir", help="Where features are cached. [default: the user's cache folder]")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for a program to read.")]
+
+STAGES = ("read", "split", "features", "probe")
+"""The tables of a settings file."""
+
+
+def given(**flags: Any) -> dict[str, Any]:
+    """Gather flags into one layer of settings."""
+    return flags
+
+
+def names_of(label_names: str | None) -> tuple[str, ...] | None:
+    """Split `--label-names a,b,c`."""
+    return tuple(name.strip() for name in label_names.split(",")) if label_names else None
+
+
+def tables_of(config: Path | None) -> Mapping[str, Mapping[str, Any]]:
+    """Read the tables of a settings file; an unknown table is an error.
+
+    Raises:
+        SettingsError: the file is unreadable, or names a table that is not a stage.
+    """
+    if config is None:
+        return {}
+    tables = read_toml(config)
+    check_keys(tables, STAGES, where=str(config))
+    return tables
+
+
+def stage(
+    kind: type[SettingsT], name: str, config: Mapping[str, Mapping[str, Any]], flags: Mapping[str, Any]
+) -> SettingsT:
+    """Lay flags over a settings file's table over the defaults."""
+    return build(kind, config.get(name, {}), flags, where=name)
+
+
+def read_settings(
+    text_column: str | None = None,
+    label_column: str | None = None,
+    label_names: str | None = None,
+    encoding: str | None = None,
+    on_bad_row: str | None = None,
+    config: Mapping[str, Mapping[str, Any]] | None = None,
+) -> ReadSettings:
+    """Make the settings of reading from the shared flags."""
+    flags = given(
+        text_column=text_column,
+        label_column=label_column,
+        label_names=names_of(label_names),
+        encoding=encoding,
+        on_bad_row=on_bad_row,
+    )
+    return stage(ReadSettings, "read", config or {}, flags)

@@ -1,0 +1,1 @@
+"""Features: pooled hidden states of a frozen encoder, cached by content."""

@@ -1,0 +1,95 @@
+"""The run folder: where one training leaves everything that it made.
+
+    RUN/
+    ├── run.json          settings, seeds, data fingerprint, versions, seconds a stage
+    ├── settings.toml     the resolved settings; `limbeck train --config RUN/settings.toml` repeats the run
+    ├── metrics.json      the figures; written last: a run without it did not finish
+    ├── predictions/      validation.parquet, out_of_fold.parquet
+    ├── pictures/         PNG and SVG
+    └── bundle/           the model
+
+In: a path. Out: a folder held by this process. It does not know what is trained.
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from limbeck import storage
+from limbeck.errors import SettingsError
+
+_MADE_HERE = ("run.json", "settings.toml", "metrics.json", "predictions", "pictures", "bundle")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The places inside a run folder."""
+
+    path: Path
+
+    @property
+    def record(self) -> Path:
+        """How the run was made."""
+        return self.path / "run.json"
+
+    @property
+    def settings(self) -> Path:
+        """The resolved settings."""
+        return self.path / "settings.toml"
+
+    @property
+    def metrics(self) -> Path:
+        """The figures; present only when the run finished."""
+        return self.path / "metrics.json"
+
+    @property
+    def bundle(self) -> Path:
+        """The model."""
+        return self.path / "bundle"
+
+    def predictions(self, name: str) -> Path:
+        """The predictions of a split, or of the cross-validation ("out_of_fold")."""
+        return self.path / "predictions" / f"{name}.parquet"
+
+    @property
+    def pictures(self) -> Path:
+        """The folder of charts."""
+        return self.path / "pictures"
+
+
+@contextmanager
+def opened_run(path: Path, *, overwrite: bool = False) -> Iterator[RunFolder]:
+    """Hold a run folder for this process, empty of what an earlier, unfinished run left.
+
+    Raises:
+        SettingsError: the folder holds a finished run and `overwrite` is off, or it holds files that are not a run's.
+        LockedError: another process works in it.
+    """
+    run = RunFolder(path)
+    if path.is_dir():
+        if run.metrics.exists() and not overwrite:
+            raise SettingsError(
+                f"{path} holds a finished run: choose another --out, or give --overwrite to replace that run"
+            )
+        foreign = [item.name for item in path.iterdir() if item.name not in (*_MADE_HERE, ".lock")]
+        foreign = [name for name in foreign if not name.startswith(storage.STAGED_PREFIX)]
+        if foreign:
+            raise SettingsError(
+                f"{path} holds files that are not a run's ({', '.join(sorted(foreign)[:3])}): choose another --out"
+            )
+    with storage.lock(path):
+        _clear(run)
+        yield run
+
+
+def _clear(run: RunFolder) -> None:
+    """Remove what an earlier run left, its mark of completeness first, so that a kill cannot leave a mixture."""
+    with storage.explained(run.path, doing="clear"):
+        run.metrics.unlink(missing_ok=True)
+        for item in run.path.iterdir():
+            if item.is_dir():
+                shutil.rmtree(item)
+            elif item.name != ".lock":
+                item.unlink()
