@@ -1,6 +1,6 @@
 """What a long step says while it works.
 
-In: counts. Out: nothing here; a `Progress` is a thing that a caller hands down, so a library call is silent unless asked.
+In: counts. Out: words on a screen. A `Progress` is handed down by the caller, so a library call is silent unless asked.
 It does not know what is counted, and never decides what a step does.
 """
 

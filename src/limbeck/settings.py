@@ -30,7 +30,8 @@ class ReadSettings:
         label_column: name of the label column; found by its usual names when not given.
         label_names: names of the classes in the order of their integers; found in the data when not given.
         encoding: of text files, a Python codec name ("utf-8", "cp949", "euc-kr", "utf-16", "latin-1").
-        on_bad_row: what to do with rows at fault: gather and raise, keep them with U+FFFD for undecodable bytes, or skip.
+        on_bad_row: what to do with rows at fault: gather and raise, keep them with U+FFFD for undecodable bytes,
+            or skip.
         labels: whether every row must have a label ("required"), may have one ("optional"), or labels are not
             looked at ("ignored").
     """

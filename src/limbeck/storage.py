@@ -62,7 +62,7 @@ def staged_file(path: Path) -> Iterator[Path]:
         try:
             yield staged
             _fsync(staged)
-            os.replace(staged, path)
+            staged.replace(path)
             _fsync(path.parent)
         finally:
             staged.unlink(missing_ok=True)
@@ -86,7 +86,7 @@ def staged_folder(path: Path) -> Iterator[Path]:
             for file in sorted(staged.rglob("*")):
                 _fsync(file)
             _fsync(staged)
-            os.replace(staged, path)
+            staged.replace(path)
             _fsync(path.parent)
         finally:
             shutil.rmtree(staged, ignore_errors=True)
@@ -99,7 +99,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_text(path: Path, content: str) -> None:
-    """Write a whole UTF-8 file, atomically, with `\\n` line ends on every system."""
+    """Write a whole UTF-8 file, atomically, its line ends as given."""
     write_bytes(path, content.encode("utf-8"))
 
 

@@ -1,7 +1,7 @@
 """`limbeck train`: fit a classifier and leave a run folder."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -12,52 +12,52 @@ def train(
     data: options.Data,
     out: Annotated[Path, typer.Option(help="Run folder to make.", show_default=False)],
     method: Annotated[
-        str, typer.Option(help="What is trained: 'probe', a linear classifier on frozen features.")
+        Literal["probe"], typer.Option(help="'probe': a linear classifier on frozen features.")
     ] = "probe",
-    encoder: Annotated[
-        str | None, typer.Option(help="A preset (minilm, distilbert-base-uncased, …) or a folder. [default: minilm]")
-    ] = None,
-    pooling: Annotated[
-        str | None,
-        typer.Option(
-            help="'cls', 'mean' or 'max' of one layer, 'layers' for all three of every layer side by side, or 'auto' to choose by cross-validation. [default: mean]"
-        ),
-    ] = None,
+    encoder: options.Encoder = None,
+    pooling: options.Pooling = None,
     layer: options.Layer = None,
     max_tokens: options.MaxTokens = None,
-    balance: Annotated[
-        str | None,
-        typer.Option(
-            help="How unequal class sizes are met, inside training folds only: none, weights, oversample or smote. [default: none]"
-        ),
-    ] = None,
-    folds: Annotated[int | None, typer.Option(help="Cross-validation folds. [default: 5]")] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(help="Seed of folds, resampling and of a validation split that has to be made. [default: 0]"),
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="TOML file with tables read, features, probe and split; flags win over it.")
-    ] = None,
+    balance: options.Balance = None,
+    folds: options.Folds = None,
+    seed: options.Seed = None,
+    config: options.Config = None,
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,
     label_names: options.LabelNames = None,
-    encoding: Annotated[
-        str | None,
-        typer.Option(help="Encoding of text files: utf-8, cp949, euc-kr, utf-16, latin-1, … [default: utf-8]"),
-    ] = None,
-    on_bad_row: Annotated[
-        str | None,
-        typer.Option(
-            help="Rows at fault: 'error' lists them and stops, 'keep-replacement' keeps undecodable bytes as U+FFFD, 'skip' leaves rows out; counted and recorded. [default: error]"
-        ),
-    ] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps. [default: auto]")] = None,
+    encoding: options.Encoding = None,
+    on_bad_row: options.OnBadRow = None,
+    device: options.DeviceName = None,
     cache_dir: options.CacheFolder = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a finished run in --out.")] = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Train a classifier on DATA and leave a run folder: model, figures, predictions, pictures.
 
-    Rows of the validation split are only scored; those of a test split are not looked at.
+    The validation split is only scored (it is made of training rows where there is none); a test split is not looked at.
     """
+    from limbeck import progress
+    from limbeck.cli.run_screen import show_run
+    from limbeck.data.read import read_with
+    from limbeck.features.cache import FeatureCache
+    from limbeck.reporting.run_pictures import write_run_pictures
+    from limbeck.settings import FeatureSettings, ProbeSettings, SplitSettings
+    from limbeck.training.probe_training import ProbeTraining, train_probe
+
+    tables = options.tables_of(config)
+    reading = options.read_settings(text_column, label_column, label_names, encoding, on_bad_row, tables)
+    features = options.given(encoder=encoder, pooling=pooling, layer=layer, max_tokens=max_tokens, device=device)
+    settings = ProbeTraining(
+        read=reading,
+        split=options.stage(SplitSettings, "split", tables, options.given(seed=seed)),
+        features=options.stage(FeatureSettings, "features", tables, features),
+        probe=options.stage(ProbeSettings, "probe", tables, options.given(balance=balance, folds=folds, seed=seed)),
+    )
+    following = progress.for_stream()
+    dataset = read_with(data, reading, following)
+    run = train_probe(dataset, out, settings, cache=FeatureCache(cache_dir), overwrite=overwrite, progress=following)
+    write_run_pictures(run)
+    if as_json:
+        screen.show_json(run.metrics)
+    else:
+        show_run(run)

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from limbeck.errors import DataError
 
 if TYPE_CHECKING:
-    import pandas
+    import pandas as pd
 
 CORE_SCHEMA = pa.schema(
     [
@@ -172,9 +172,9 @@ class Dataset:
         label_name = pa.DictionaryArray.from_arrays(self.table["label"].combine_chunks(), dictionary)
         return self.table.add_column(4, "label_name", label_name)
 
-    def to_pandas(self) -> "pandas.DataFrame":
+    def to_pandas(self) -> "pd.DataFrame":
         """Return a DataFrame with `row_id`, `split`, `text`, `label`, `label_name` and any other columns."""
-        frame: pandas.DataFrame = self.to_arrow().to_pandas()
+        frame: pd.DataFrame = self.to_arrow().to_pandas()
         return frame
 
     @classmethod
@@ -185,7 +185,7 @@ class Dataset:
         return from_arrow(table, settings)
 
     @classmethod
-    def from_pandas(cls, frame: "pandas.DataFrame", settings: Any = None) -> "Dataset":
+    def from_pandas(cls, frame: "pd.DataFrame", settings: Any = None) -> "Dataset":
         """Make a dataset of a DataFrame: see `limbeck.data.read.from_arrow`."""
         from limbeck.data.read import from_arrow
 
