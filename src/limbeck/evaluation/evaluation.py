@@ -1,0 +1,377 @@
+"""Evaluation: what is known about a classifier on one set of rows, as one frozen value.
+
+In: probabilities (N, C), true labels (N,), label names, the majority label of the training rows. Out: every score with
+its interval, the confusion matrix, the baseline, and a dictionary of them with documented keys.
+It does not know models, texts or where it is shown.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from limbeck.errors import DataError
+from limbeck.evaluation import intervals, metrics
+
+WORST_CONFUSIONS = 10
+"""How many confusions are named in words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """A score and its 95 % bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.4f} ({self.low:.4f}–{self.high:.4f})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassScores:
+    """The scores of one class.
+
+    Attributes:
+        name: of the class.
+        support: rows of the class.
+        predicted: rows that were given the class.
+        precision: share of the rows given the class that are of it.
+        recall: share of the rows of the class that were given it.
+        f1: their harmonic mean.
+    """
+
+    name: str
+    support: int
+    predicted: int
+    precision: Measured
+    recall: Measured
+    f1: Measured
+
+
+@dataclass(frozen=True, kw_only=True)
+class Confusion:
+    """Rows of one class that were given another.
+
+    Attributes:
+        true_label: the class the rows are of.
+        predicted_label: the class they were given.
+        count: rows.
+        share: of the rows of the true class.
+    """
+
+    true_label: str
+    predicted_label: str
+    count: int
+    share: Measured
+
+    def __str__(self) -> str:
+        return f"{self.true_label} → {self.predicted_label} {self.share.value:.2f}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Baseline:
+    """What is reached without reading a text: the most frequent label of the training rows, said of every row.
+
+    Attributes:
+        label: that label's name.
+        accuracy: share of rows that are right.
+        f1_weighted: mean F1 of the classes, weighted by their rows.
+        f1_macro: plain mean F1 of the classes that were true or said.
+        log_loss: the lowest that one constant answer can reach on these rows (the entropy of their labels, in nats);
+            certainty of the majority label has an infinite one, beside which anything would look good.
+    """
+
+    label: str
+    accuracy: float
+    f1_weighted: float
+    f1_macro: float
+    log_loss: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Evaluation:
+    """What is known about a classifier on N rows.
+
+    Attributes:
+        rows: N.
+        label_names: the C class names, in the order of every array here.
+        accuracy: share of rows that are right.
+        f1_weighted: mean F1 of the classes, weighted by their rows.
+        f1_macro: plain mean F1 of the classes that were true or said (see `metrics.f1_macro`).
+        log_loss: mean negative logarithm of the true label's probability, in nats.
+        per_class: the scores of each class, in the order of `label_names`; a class without rows has support 0.
+        confusion_counts: rows by true label (row) and predicted label (column), int64 (C, C).
+        confusion_low: low end of the interval of each confusion share, (C, C).
+        confusion_high: high end of the same.
+        baseline: the majority class, scored on the same rows.
+        resamples: bootstrap resamples behind the intervals.
+        seed: of the bootstrap.
+    """
+
+    rows: int
+    label_names: tuple[str, ...]
+    accuracy: Measured
+    f1_weighted: Measured
+    f1_macro: Measured
+    log_loss: Measured
+    per_class: tuple[ClassScores, ...]
+    confusion_counts: np.ndarray
+    confusion_low: np.ndarray
+    confusion_high: np.ndarray
+    baseline: Baseline
+    resamples: int
+    seed: int
+
+    @property
+    def confusion_shares(self) -> np.ndarray:
+        """The confusion matrix as shares of the true label, float64 (C, C)."""
+        return metrics.confusion_shares(self.confusion_counts)
+
+    @property
+    def worst_confusions(self) -> tuple[Confusion, ...]:
+        """The worst confusions, at most `WORST_CONFUSIONS`, worst first.
+
+        Ranked by the low end of the share's interval, then by share, then by count, so that one row of three (0.33,
+        but maybe chance) does not outrank ninety of a thousand.
+        """
+        shares = self.confusion_shares
+        found = [
+            Confusion(
+                true_label=self.label_names[true],
+                predicted_label=self.label_names[said],
+                count=int(self.confusion_counts[true, said]),
+                share=_measured(shares[true, said], self.confusion_low[true, said], self.confusion_high[true, said]),
+            )
+            for true, said in np.argwhere(self.confusion_counts)
+            if true != said
+        ]
+        found.sort(key=lambda confusion: (-confusion.share.low, -confusion.share.value, -confusion.count))
+        return tuple(found[:WORST_CONFUSIONS])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON; keys and their order are stable.
+
+        `rows`, `labels`, `accuracy`, `f1_weighted`, `f1_macro`, `log_loss`;
+        `intervals`: `level`, `method`, `resamples`, `seed`, and `low` and `high` under the name of each score;
+        `per_class`, by name: `support`, `predicted`, `precision`, `recall`, `f1`, and `intervals` of the last three;
+        `confusion`, rows true and columns predicted, in the order of `labels`: `counts`, `shares` of the true label,
+        `shares_low`, `shares_high`, and `worst`, the worst cells by name;
+        `baseline`: `label` and the four scores.
+        """
+        summary = {name: getattr(self, name) for name in ("accuracy", "f1_weighted", "f1_macro", "log_loss")}
+        return {
+            "rows": self.rows,
+            "labels": list(self.label_names),
+            **{name: measured.value for name, measured in summary.items()},
+            "intervals": {
+                "level": intervals.LEVEL,
+                "method": "bootstrap percentile",
+                "resamples": self.resamples,
+                "seed": self.seed,
+                **{name: _ends(measured) for name, measured in summary.items()},
+            },
+            "per_class": {
+                one.name: {
+                    "support": one.support,
+                    "predicted": one.predicted,
+                    "precision": one.precision.value,
+                    "recall": one.recall.value,
+                    "f1": one.f1.value,
+                    "intervals": {
+                        "precision": _ends(one.precision),
+                        "recall": _ends(one.recall),
+                        "f1": _ends(one.f1),
+                    },
+                }
+                for one in self.per_class
+            },
+            "confusion": {
+                "counts": self.confusion_counts.tolist(),
+                "shares": self.confusion_shares.tolist(),
+                "shares_low": self.confusion_low.tolist(),
+                "shares_high": self.confusion_high.tolist(),
+                "worst": [
+                    {
+                        "true_label": one.true_label,
+                        "predicted_label": one.predicted_label,
+                        "count": one.count,
+                        "share": one.share.value,
+                        **_ends(one.share),
+                    }
+                    for one in self.worst_confusions
+                ],
+            },
+            "baseline": {
+                "label": self.baseline.label,
+                "accuracy": self.baseline.accuracy,
+                "f1_weighted": self.baseline.f1_weighted,
+                "f1_macro": self.baseline.f1_macro,
+                "log_loss": self.baseline.log_loss,
+            },
+        }
+
+    @classmethod
+    def from_dict(cls, facts: Mapping[str, Any]) -> "Evaluation":
+        """Make an evaluation of what `to_dict` returned.
+
+        Raises:
+            DataError: a key is missing or a value is of the wrong kind.
+        """
+        try:
+            return cls(
+                rows=int(facts["rows"]),
+                label_names=tuple(facts["labels"]),
+                accuracy=_joined(facts, "accuracy"),
+                f1_weighted=_joined(facts, "f1_weighted"),
+                f1_macro=_joined(facts, "f1_macro"),
+                log_loss=_joined(facts, "log_loss"),
+                per_class=tuple(_class_scores(name, facts["per_class"][name]) for name in facts["labels"]),
+                confusion_counts=_frozen(np.array(facts["confusion"]["counts"], dtype=np.int64)),
+                confusion_low=_frozen(np.array(facts["confusion"]["shares_low"], dtype=np.float64)),
+                confusion_high=_frozen(np.array(facts["confusion"]["shares_high"], dtype=np.float64)),
+                baseline=Baseline(
+                    label=facts["baseline"]["label"],
+                    accuracy=float(facts["baseline"]["accuracy"]),
+                    f1_weighted=float(facts["baseline"]["f1_weighted"]),
+                    f1_macro=float(facts["baseline"]["f1_macro"]),
+                    log_loss=float(facts["baseline"]["log_loss"]),
+                ),
+                resamples=int(facts["intervals"]["resamples"]),
+                seed=int(facts["intervals"]["seed"]),
+            )
+        except KeyError as error:
+            raise DataError(
+                f"the evaluation has no key {error}: was it written by another version? Evaluate again"
+            ) from error
+        except (TypeError, ValueError) as error:
+            raise DataError(f"the evaluation has a value of the wrong kind ({error}): evaluate again") from error
+
+
+def evaluate(
+    probabilities_NC: np.ndarray,
+    labels_N: np.ndarray,
+    label_names: Sequence[str],
+    *,
+    majority_label: int,
+    seed: int = 0,
+    resamples: int = intervals.RESAMPLES,
+) -> Evaluation:
+    """Score a classifier on rows whose labels are known.
+
+    Shapes: probabilities_NC (N, C) floats, each row adding up to 1; labels_N (N,) integers 0 … C-1.
+
+    Args:
+        probabilities_NC: what the classifier said; the first of equal probabilities is its answer.
+        labels_N: the true labels.
+        label_names: the C class names.
+        majority_label: the most frequent label of the *training* rows; the baseline says it of every row.
+        seed: of the bootstrap.
+        resamples: bootstrap resamples behind each interval.
+
+    Raises:
+        DataError: no row, shapes that differ, a label out of range, a row that is no distribution, a name given twice.
+
+    Example:
+        >>> found = evaluate(np.array([[0.9, 0.1], [0.2, 0.8]]), np.array([0, 1]), ("no", "yes"), majority_label=0)
+        >>> found.accuracy.value, found.baseline.accuracy
+        (1.0, 0.5)
+    """
+    losses_N = metrics.row_losses(probabilities_NC, labels_N)
+    names = _checked_names(label_names, class_count=probabilities_NC.shape[1], majority_label=majority_label)
+    predicted_N = metrics.predicted_labels(probabilities_NC)
+    counts_CC = metrics.confusion_counts(labels_N, predicted_N, len(names))
+    tally = metrics.tally_of(counts_CC)
+    cells = intervals.cells_of(labels_N, predicted_N, losses_N, len(names))
+    found = intervals.bootstrap(cells, seed=seed, resamples=resamples)
+    return Evaluation(
+        rows=len(labels_N),
+        label_names=names,
+        accuracy=_with_interval(metrics.accuracy(tally), found.accuracy),
+        f1_weighted=_with_interval(metrics.f1_weighted(tally), found.f1_weighted),
+        f1_macro=_with_interval(metrics.f1_macro(tally), found.f1_macro),
+        log_loss=_with_interval(losses_N.mean(), found.log_loss),
+        per_class=_per_class(names, tally, found),
+        confusion_counts=_frozen(counts_CC),
+        confusion_low=_frozen(found.confusion_shares.low),
+        confusion_high=_frozen(found.confusion_shares.high),
+        baseline=_baseline(labels_N, names, majority_label),
+        resamples=resamples,
+        seed=seed,
+    )
+
+
+def _checked_names(label_names: Sequence[str], *, class_count: int, majority_label: int) -> tuple[str, ...]:
+    names = tuple(label_names)
+    if len(names) != class_count:
+        raise DataError(f"{class_count} probabilities a row but {len(names)} label names ({', '.join(names)})")
+    if len(set(names)) != len(names):
+        raise DataError(f"a label name is given twice in {', '.join(names)}: each class needs a name of its own")
+    if not 0 <= majority_label < class_count:
+        raise DataError(f"the majority label is {majority_label}, expected 0 to {class_count - 1}")
+    return names
+
+
+def _baseline(labels_N: np.ndarray, names: tuple[str, ...], majority_label: int) -> Baseline:
+    counts_CC = metrics.confusion_counts(labels_N, np.full(len(labels_N), majority_label), len(names))
+    tally = metrics.tally_of(counts_CC)
+    return Baseline(
+        label=names[majority_label],
+        accuracy=float(metrics.accuracy(tally)),
+        f1_weighted=float(metrics.f1_weighted(tally)),
+        f1_macro=float(metrics.f1_macro(tally)),
+        log_loss=metrics.entropy(tally.support),
+    )
+
+
+def _per_class(names: tuple[str, ...], tally: metrics.Tally, found: intervals.Intervals) -> tuple[ClassScores, ...]:
+    precision_C, recall_C, f1_C = (
+        metrics.precision_by_class(tally),
+        metrics.recall_by_class(tally),
+        metrics.f1_by_class(tally),
+    )
+    return tuple(
+        ClassScores(
+            name=name,
+            support=int(tally.support[label]),
+            predicted=int(tally.predicted[label]),
+            precision=_measured(precision_C[label], found.precision.low[label], found.precision.high[label]),
+            recall=_measured(recall_C[label], found.recall.low[label], found.recall.high[label]),
+            f1=_measured(f1_C[label], found.f1.low[label], found.f1.high[label]),
+        )
+        for label, name in enumerate(names)
+    )
+
+
+def _class_scores(name: str, facts: Mapping[str, Any]) -> ClassScores:
+    return ClassScores(
+        name=name,
+        support=int(facts["support"]),
+        predicted=int(facts["predicted"]),
+        precision=_joined(facts, "precision"),
+        recall=_joined(facts, "recall"),
+        f1=_joined(facts, "f1"),
+    )
+
+
+def _joined(facts: Mapping[str, Any], name: str) -> Measured:
+    return _measured(facts[name], facts["intervals"][name]["low"], facts["intervals"][name]["high"])
+
+
+def _with_interval(value: np.ndarray, interval: intervals.Interval) -> Measured:
+    return _measured(value, interval.low, interval.high)
+
+
+def _measured(value: Any, low: Any, high: Any) -> Measured:
+    return Measured(value=float(value), low=float(low), high=float(high))
+
+
+def _ends(measured: Measured) -> dict[str, float]:
+    return {"low": measured.low, "high": measured.high}
+
+
+def _frozen(array: np.ndarray) -> np.ndarray:
+    array.flags.writeable = False
+    return array

@@ -1,0 +1,159 @@
+"""Predictions: what a classifier said of each row, as one frozen value and as a table.
+
+In: row ids, probabilities (N, C), true labels where they are known. Out: labels, losses, an Arrow table.
+It does not know models, files (see `prediction_files`) or how good the answers are (see `evaluation`).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from limbeck.errors import DataError, SettingsError
+from limbeck.evaluation import metrics
+
+PROBABILITY_PREFIX = "probability."
+"""The column of a class's probability is this and the class's name."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TopLabels:
+    """The K most probable labels of each row, most probable first; of equals, the lower label first.
+
+    Attributes:
+        labels: int64 (N, K).
+        probabilities: float32 (N, K).
+    """
+
+    labels: np.ndarray
+    probabilities: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Predictions:
+    """What a classifier said of N rows, in the order of the rows.
+
+    Attributes:
+        row_ids: the N row ids of the dataset.
+        label_names: the C class names.
+        probabilities: float32 (N, C), each row adding up to 1.
+        true_labels: Arrow int32 (N,), null where the label is not known: `Dataset.table["label"]` fits.
+        tokens: tokens of each text before it was cut, int32 (N,).
+        truncated: whether the text was cut to the model's limit, bool (N,).
+        texts: the N texts, when they are to be kept beside the answers.
+    """
+
+    row_ids: tuple[str, ...]
+    label_names: tuple[str, ...]
+    probabilities: np.ndarray
+    true_labels: pa.Int32Array
+    tokens: np.ndarray
+    truncated: np.ndarray
+    texts: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        labels = self.true_labels
+        labels = labels.combine_chunks() if isinstance(labels, pa.ChunkedArray) else labels
+        object.__setattr__(self, "row_ids", tuple(self.row_ids))
+        object.__setattr__(self, "label_names", tuple(self.label_names))
+        object.__setattr__(self, "probabilities", np.asarray(self.probabilities, dtype=np.float32))
+        object.__setattr__(self, "true_labels", labels.cast(pa.int32()))
+        object.__setattr__(self, "tokens", np.asarray(self.tokens, dtype=np.int32))
+        object.__setattr__(self, "truncated", np.asarray(self.truncated, dtype=np.bool_))
+        object.__setattr__(self, "texts", None if self.texts is None else tuple(self.texts))
+        self._check()
+
+    def __len__(self) -> int:
+        return len(self.row_ids)
+
+    def __repr__(self) -> str:
+        names = ", ".join(self.label_names)
+        return f"Predictions({len(self):,} rows, {len(self.labelled_rows):,} with a known label; {names})"
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """The most probable label of each row, int64 (N,); of equals, the first."""
+        return metrics.predicted_labels(self.probabilities)
+
+    @property
+    def predicted_names(self) -> list[str]:
+        """The most probable label of each row, by name."""
+        return [self.label_names[label] for label in self.predicted]
+
+    @property
+    def labelled_rows(self) -> np.ndarray:
+        """The positions of the rows whose true label is known, int64 (M,)."""
+        return np.flatnonzero(self.true_labels.is_valid().to_numpy(zero_copy_only=False))
+
+    @property
+    def known_labels(self) -> np.ndarray:
+        """The true labels of `labelled_rows`, int64 (M,)."""
+        labels: np.ndarray = self.true_labels.drop_null().to_numpy(zero_copy_only=False).astype(np.int64)
+        return labels
+
+    @property
+    def losses(self) -> np.ndarray:
+        """The loss of each row in nats, float64 (N,); NaN where the true label is not known."""
+        losses_N = np.full(len(self), np.nan)
+        rows = self.labelled_rows
+        if len(rows):
+            losses_N[rows] = metrics.row_losses(self.probabilities[rows], self.known_labels)
+        return losses_N
+
+    def top_k(self, k: int) -> TopLabels:
+        """Return the k most probable labels of each row.
+
+        Raises:
+            SettingsError: k is not 1 … C.
+        """
+        if not 1 <= k <= len(self.label_names):
+            raise SettingsError(f"top-k is {k}: expected 1 to {len(self.label_names)}, the number of classes")
+        labels_NK = np.argsort(-self.probabilities, axis=1, kind="stable")[:, :k]
+        return TopLabels(labels=labels_NK, probabilities=np.take_along_axis(self.probabilities, labels_NK, axis=1))
+
+    def to_arrow(self, *, top_k: int | None = None) -> pa.Table:
+        """Return one row a prediction, in order.
+
+        Columns: `row_id`, `text` (where kept), `label` (predicted), `true_label` (null where not known),
+        `probability.<name>` of each class, `loss` (nats, null where the label is not known), `tokens`, `truncated`;
+        with `top_k` also `top_1.label`, `top_1.probability`, and so on.
+
+        Raises:
+            SettingsError: `top_k` is not 1 … C.
+        """
+        names = pa.array(self.label_names, pa.string())
+        columns: dict[str, pa.Array] = {"row_id": pa.array(self.row_ids, pa.large_string())}
+        if self.texts is not None:
+            columns["text"] = pa.array(self.texts, pa.large_string())
+        columns["label"] = names.take(pa.array(self.predicted))
+        columns["true_label"] = names.take(self.true_labels)
+        for label, name in enumerate(self.label_names):
+            columns[PROBABILITY_PREFIX + name] = pa.array(self.probabilities[:, label])
+        columns["loss"] = pa.array(self.losses.astype(np.float32), from_pandas=True)
+        columns["tokens"] = pa.array(self.tokens)
+        columns["truncated"] = pa.array(self.truncated)
+        if top_k is not None:
+            top = self.top_k(top_k)
+            for place in range(top_k):
+                columns[f"top_{place + 1}.label"] = names.take(pa.array(top.labels[:, place]))
+                columns[f"top_{place + 1}.probability"] = pa.array(top.probabilities[:, place])
+        return pa.table(columns)
+
+    def _check(self) -> None:
+        rows, classes = len(self.row_ids), len(self.label_names)
+        found = {
+            "probabilities": self.probabilities.shape,
+            "true labels": (len(self.true_labels),),
+            "tokens": self.tokens.shape,
+            "truncated": self.truncated.shape,
+            "texts": (rows if self.texts is None else len(self.texts),),
+        }
+        for what, shape in found.items():
+            expected = (rows, classes) if what == "probabilities" else (rows,)
+            if shape != expected:
+                raise DataError(f"{what} have shape {shape}, expected {expected}: one value a row id")
+        if len(set(self.label_names)) != classes:
+            raise DataError(f"a label name is given twice in {', '.join(self.label_names)}")
+        metrics.check_probabilities(self.probabilities)
+        if len(self.labelled_rows):
+            metrics.check_labels(self.known_labels, classes, what="true label")
