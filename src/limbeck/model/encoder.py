@@ -31,8 +31,8 @@ class Embeddings(nn.Module):
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
-        self.word_embeddings = nn.Embedding(config.vocab_size, config.dim)
-        self.position_embeddings = nn.Embedding(config.max_position_embeddings, config.dim)
+        self.word_embeddings = _undrawn_embedding(config.vocab_size, config.dim)
+        self.position_embeddings = _undrawn_embedding(config.max_position_embeddings, config.dim)
         self.LayerNorm = nn.LayerNorm(config.dim, eps=LAYER_NORM_EPSILON)
         self.dropout = nn.Dropout(config.dropout)
 
@@ -130,7 +130,8 @@ class LayerStack(nn.Module):
 class Encoder(nn.Module):
     """DistilBERT.
 
-    A new one has random weights as the paper's code draws them; `limbeck.model.weights` gives it trained ones.
+    A new one has random weights as the paper's code draws them; `limbeck.model.weights` gives it trained ones. Made
+    on torch's "meta" device it has shapes only.
 
     Example:
         >>> from limbeck.model.config import EncoderConfig
@@ -144,7 +145,8 @@ class Encoder(nn.Module):
         self.config = config
         self.embeddings = Embeddings(config)
         self.transformer = LayerStack(config)
-        self._draw_weights()
+        if not self.embeddings.word_embeddings.weight.is_meta:
+            self._draw_weights()
 
     def forward(self, batch: TokenBatch) -> Tensor:
         """Return the last hidden state, (T, D).
@@ -206,6 +208,11 @@ def sinusoidal_positions(n_positions: int, dim: int) -> Tensor:
     angles_PD = np.arange(n_positions)[:, None] / np.power(10000.0, 2 * (columns_D // 2) / dim)
     waves_PD = np.where(columns_D % 2 == 0, np.sin(angles_PD), np.cos(angles_PD))
     return torch.from_numpy(waves_PD.astype(np.float32))
+
+
+def _undrawn_embedding(rows: int, dim: int) -> nn.Embedding:
+    """Make an embedding whose weights `Encoder` draws: nn.Embedding's own draw is slow, and very slow to import on meta."""
+    return nn.Embedding.from_pretrained(torch.empty(rows, dim), freeze=False)
 
 
 def _spread(rows_TD: Tensor, real_BL: Tensor) -> Tensor:
