@@ -119,7 +119,8 @@ def _write_parquet(table: pa.Table, path: Path) -> None:
 
 
 def _read_parquet(path: Path) -> pa.Table:
-    return pq.read_table(path)
+    with path.open("rb") as file:
+        return pq.read_table(file)
 
 
 def _write_csv(table: pa.Table, path: Path) -> None:

@@ -1,0 +1,126 @@
+"""Intervals: they cover, they repeat, and the multinomial is the row bootstrap."""
+
+import numpy as np
+import pytest
+
+from limbeck.errors import SettingsError
+from limbeck.evaluation import intervals, metrics
+
+
+@pytest.fixture
+def rows():
+    """Two hundred rows of four classes, one of them rare, whose loss depends on the cell."""
+    generator = np.random.default_rng(3)
+    labels = generator.choice(4, 200, p=[0.5, 0.3, 0.17, 0.03])
+    predicted = np.where(generator.random(200) < 0.7, labels, generator.integers(0, 4, 200))
+    losses = generator.exponential(1 + 2 * (labels != predicted))
+    return labels, predicted, losses
+
+
+def row_bootstrap(labels, predicted, losses, resamples):
+    """The textbook bootstrap, row by row: the reference."""
+    generator = np.random.default_rng(11)
+    found = {"accuracy": [], "f1_weighted": [], "f1_macro": [], "log_loss": []}
+    for _ in range(resamples):
+        drawn = generator.integers(0, len(labels), len(labels))
+        tally = metrics.tally_of(metrics.confusion_counts(labels[drawn], predicted[drawn], 4))
+        found["accuracy"].append(metrics.accuracy(tally))
+        found["f1_weighted"].append(metrics.f1_weighted(tally))
+        found["f1_macro"].append(metrics.f1_macro(tally))
+        found["log_loss"].append(losses[drawn].mean())
+    return {name: np.array(values) for name, values in found.items()}
+
+
+def test_multinomial_cells_give_the_intervals_of_a_plain_row_bootstrap(rows):
+    """Both ends of every interval agree with the row bootstrap to within what 4,000 resamples can tell."""
+    expected = row_bootstrap(*rows, resamples=4000)
+    found = intervals.bootstrap(intervals.cells_of(*rows, 4), seed=5, resamples=4000)
+    for name, replicates in expected.items():
+        interval = getattr(found, name)
+        low, high = np.percentile(replicates, [2.5, 97.5])
+        noise = replicates.std() * 0.15  # three standard errors of a 2.5 % quantile of 4,000 normal draws, roughly
+        assert interval.low == pytest.approx(low, abs=noise), name
+        assert interval.high == pytest.approx(high, abs=noise), name
+
+
+def test_losses_and_cells_come_from_the_same_resamples(rows):
+    """With a loss that is 1 for wrong rows, each resample's mean loss is exactly 1 minus its accuracy."""
+    labels, predicted, _ = rows
+    cells = intervals.cells_of(labels, predicted, (labels != predicted).astype(float), 4)
+    generator = np.random.default_rng(0)
+    counts = intervals.draw_counts(cells.counts_K, 50, generator)
+    losses = intervals.draw_mean_losses(cells, counts, generator)
+    right = counts[:, cells.labels_K == cells.predicted_K].sum(axis=1) / len(labels)
+    np.testing.assert_allclose(losses, 1 - right, atol=1e-12)
+
+
+def test_losses_drawn_inside_a_cell_are_uniform_over_its_rows():
+    """Every row of every cell is drawn, none more often than chance allows, and the mean is unbiased."""
+    labels = np.repeat([0, 1], [30, 70])
+    losses = np.arange(100.0)
+    cells = intervals.cells_of(labels, labels, losses, 2)
+    generator = np.random.default_rng(1)
+    means = intervals.draw_mean_losses(cells, intervals.draw_counts(cells.counts_K, 3000, generator), generator)
+    assert means.mean() == pytest.approx(49.5, abs=3 * 28.9 / np.sqrt(100 * 3000))
+    assert means.std() == pytest.approx(28.866 / 10, rel=0.05)
+
+
+def test_accuracy_interval_is_the_binomial_one():
+    """Accuracy of one resample is a binomial share: the interval ends at its exact quantiles."""
+    labels = np.zeros(100, int)
+    predicted = np.repeat([0, 1], [50, 50])
+    found = intervals.bootstrap(intervals.cells_of(labels, predicted, np.zeros(100), 2), seed=0, resamples=20_000)
+    # Binomial(100, 0.5): the distribution function is 0.018 at 39, 0.028 at 40, 0.972 at 59, 0.982 at 60
+    assert found.accuracy.low == pytest.approx(0.40, abs=1e-9)
+    assert found.accuracy.high == pytest.approx(0.60, abs=1e-9)
+
+
+def test_intervals_cover_the_truth_as_often_as_they_say():
+    """Over 400 samples from a classifier of known accuracy and loss, about 95 % of the intervals hold the truth."""
+    generator = np.random.default_rng(8)
+    covered = {"accuracy": 0, "log_loss": 0}
+    for sample in range(400):
+        labels = generator.integers(0, 2, 300)
+        predicted = np.where(generator.random(300) < 0.8, labels, 1 - labels)
+        losses = generator.exponential(1.0, 300)
+        found = intervals.bootstrap(intervals.cells_of(labels, predicted, losses, 2), seed=sample, resamples=300)
+        covered["accuracy"] += bool(found.accuracy.low <= 0.8 <= found.accuracy.high)
+        covered["log_loss"] += bool(found.log_loss.low <= 1.0 <= found.log_loss.high)
+    for name, times in covered.items():
+        assert 0.91 <= times / 400 <= 0.98, name
+
+
+def test_same_seed_same_interval_other_seed_another(rows):
+    """The seed alone decides."""
+    cells = intervals.cells_of(*rows, 4)
+    one, again, other = (intervals.bootstrap(cells, seed=seed, resamples=200) for seed in (1, 1, 2))
+    for name in ("accuracy", "log_loss", "f1", "confusion_shares"):
+        np.testing.assert_array_equal(getattr(one, name).low, getattr(again, name).low)
+        np.testing.assert_array_equal(getattr(one, name).high, getattr(again, name).high)
+    assert one.log_loss.low != other.log_loss.low
+
+
+def test_blocks_change_nothing(rows, monkeypatch):
+    """Drawing in blocks of a few resamples, to save memory, gives the numbers that drawing at once gives."""
+    cells = intervals.cells_of(*rows, 4)
+    at_once = intervals.bootstrap(cells, seed=0, resamples=100)
+    monkeypatch.setattr(intervals, "_BLOCK_CELLS", 7)
+    in_blocks = intervals.bootstrap(cells, seed=0, resamples=100)
+    np.testing.assert_array_equal(at_once.confusion_shares.low, in_blocks.confusion_shares.low)
+    np.testing.assert_array_equal(at_once.f1.high, in_blocks.f1.high)
+    assert at_once.log_loss.low == in_blocks.log_loss.low
+
+
+def test_one_row_has_intervals_of_no_width():
+    """A single row can only be drawn again."""
+    found = intervals.bootstrap(intervals.cells_of(np.array([1]), np.array([1]), np.array([0.3]), 3), seed=0)
+    assert (found.accuracy.low, found.accuracy.high) == (1, 1)
+    assert found.log_loss.low == pytest.approx(0.3)
+    assert found.confusion_shares.high.sum() == 1
+
+
+def test_no_resamples_is_refused():
+    """Zero resamples is a settings error, not an interval of nothing."""
+    cells = intervals.cells_of(np.array([0]), np.array([0]), np.array([0.0]), 1)
+    with pytest.raises(SettingsError, match="resamples is 0: an interval needs at least 1"):
+        intervals.bootstrap(cells, seed=0, resamples=0)

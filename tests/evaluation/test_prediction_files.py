@@ -1,0 +1,177 @@
+"""Files of predictions: what goes in comes out, in every format, whatever the text."""
+
+import csv
+import json
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from limbeck.errors import DataError, SettingsError, StorageError
+from limbeck.evaluation.prediction_files import read_predictions, write_predictions
+from limbeck.evaluation.predictions import Predictions
+
+SUFFIXES = (".parquet", ".jsonl", ".csv")
+TEXTS = (
+    "i feel fine",
+    "기분이 좋다",
+    '그는 "좋다"고\n말했다',
+    "=HYPERLINK(1)",
+    "'=1",
+    "'tis",
+    "-1",
+    "\ttab",
+    "\r",
+    "a\r\nb",
+    "",
+    "NA",
+    "null",
+    '"',
+    ",;",
+    "a\u2028b",
+    "\ufeffx",
+    " x ",
+    "😀",
+)
+NAMES = ("기쁨", 'love, "x"', "=cmd", "NA")
+
+
+def made(texts=TEXTS, seed=0):
+    """One row a text, with labels of four awkward names, every third unknown."""
+    generator = np.random.default_rng(seed)
+    rows = len(texts)
+    return Predictions(
+        row_ids=tuple(f"-{row}" for row in range(rows)),
+        label_names=NAMES,
+        probabilities=generator.dirichlet(np.full(4, 0.1), rows),
+        true_labels=pa.array([None if row % 3 == 0 else row % 4 for row in range(rows)], pa.int32()),
+        tokens=np.arange(rows),
+        truncated=np.arange(rows) % 2 == 0,
+        texts=texts,
+    )
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_round_trip_keeps_every_bit(tmp_path, suffix):
+    """Texts, ids, names, float32 probabilities and nulls come back the same, in the same order."""
+    path = tmp_path / f"out{suffix}"
+    write_predictions(path, made(), top_k=2)
+    again = read_predictions(path)
+    assert again.texts == TEXTS
+    assert again.to_arrow().equals(made().to_arrow())
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+@settings(max_examples=40, deadline=None)
+@given(texts=st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12), min_size=1))
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_round_trip_of_any_text(tmp_path_factory, suffix, texts):
+    """Any text without NUL survives every format."""
+    path = tmp_path_factory.mktemp("any") / f"out{suffix}"
+    write_predictions(path, made(tuple(texts)))
+    assert read_predictions(path).texts == tuple(texts)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_many_rows_keep_their_order(tmp_path, suffix):
+    """Order holds beyond one block of the readers and writers."""
+    texts = tuple(f"text {row} " + "x" * 100 for row in range(25_000))
+    path = tmp_path / f"out{suffix}"
+    write_predictions(path, made(texts))
+    assert read_predictions(path).texts == texts
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_no_rows(tmp_path, suffix):
+    """A file of no rows keeps its columns."""
+    write_predictions(tmp_path / f"out{suffix}", made(()))
+    again = read_predictions(tmp_path / f"out{suffix}")
+    assert (len(again), again.label_names) == (0, NAMES)
+
+
+def test_csv_is_made_for_spreadsheets(tmp_path):
+    """A byte order mark for Excel; no cell that starts like a formula, save negative-free numbers."""
+    path = tmp_path / "out.csv"
+    write_predictions(path, made())
+    assert path.read_bytes().startswith(b"\xef\xbb\xbf")
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["text"] for row in rows][:4] == [*TEXTS[:3], "'=HYPERLINK(1)"]
+    assert not [cell for row in rows for cell in row.values() if cell.startswith(tuple("=+-@\t\r\n"))]
+
+
+def test_jsonl_is_one_object_a_row_with_short_numbers(tmp_path):
+    """A program reads each line by itself; probabilities are the shortest decimals, text is untouched."""
+    path = tmp_path / "out.jsonl"
+    predictions = Predictions(
+        row_ids=("0",),
+        label_names=("no", "yes"),
+        probabilities=np.array([[0.1, 0.9]]),
+        true_labels=pa.array([None], pa.int32()),
+        tokens=np.array([4]),
+        truncated=np.array([False]),
+        texts=("=기쁨",),
+    )
+    write_predictions(path, predictions)
+    assert path.read_text(encoding="utf-8").count("\n") == 1
+    assert json.loads(path.read_text(encoding="utf-8")) == {
+        "row_id": "0",
+        "text": "=기쁨",
+        "label": "yes",
+        "true_label": None,
+        "probability.no": 0.1,
+        "probability.yes": 0.9,
+        "loss": None,
+        "tokens": 4,
+        "truncated": False,
+    }
+
+
+def test_unknown_suffix_is_refused(tmp_path):
+    """The format is never guessed."""
+    for call in (lambda path: write_predictions(path, made()), read_predictions):
+        with pytest.raises(SettingsError, match=r"out.xlsx: end its name with .parquet, .jsonl, .csv"):
+            call(tmp_path / "out.xlsx")
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_absent_and_foreign_files_are_refused(tmp_path, suffix):
+    """A missing file is a storage error; a file of something else is a data error that names the path."""
+    with pytest.raises(StorageError, match="no such file"):
+        read_predictions(tmp_path / f"absent{suffix}")
+    foreign = tmp_path / f"foreign{suffix}"
+    foreign.write_bytes(b'{"a": 1}\n{"a": 2}\n' if suffix == ".jsonl" else b"a,b\n1,2\n")
+    with pytest.raises(DataError, match="foreign"):
+        read_predictions(foreign)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"label": "yes"', '"label": "no"', "row 0 has the label 'no' but its most probable one is 'yes'"),
+        ('"true_label": "no"', '"true_label": "maybe"', "true labels that are no class: maybe"),
+        ('"tokens": 4', '"tokens": null', "rows without a value for tokens"),
+        ('"tokens": 4', '"tokens": "many"', "does not hold predictions"),
+        ('"tokens": 4, ', "", "no column tokens"),
+        ('"row_id"', "row_id", "line 1: not valid JSON"),
+    ],
+)
+def test_edited_files_are_refused(tmp_path, old, new, message):
+    """A file that was changed by hand so that it contradicts itself is not believed."""
+    path = tmp_path / "out.jsonl"
+    predictions = Predictions(
+        row_ids=("0",),
+        label_names=("no", "yes"),
+        probabilities=np.array([[0.1, 0.9]]),
+        true_labels=pa.array([0], pa.int32()),
+        tokens=np.array([4]),
+        truncated=np.array([False]),
+    )
+    write_predictions(path, predictions)
+    content = path.read_text(encoding="utf-8")
+    assert old in content
+    path.write_text(content.replace(old, new), encoding="utf-8")
+    with pytest.raises(DataError, match=message):
+        read_predictions(path)
