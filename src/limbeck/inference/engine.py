@@ -30,8 +30,24 @@ class TorchEngine:
     """
 
     def __init__(self, loaded: LoadedEncoder, *, device: Device = "auto") -> None:
+        self.loaded = loaded
         self.device = choose_device(device)
         self._encoder = loaded.encoder.to(self.device).eval()
+
+    @property
+    def numerics(self) -> str:
+        """What decides the bits of a result beside weights and texts; part of every cache key."""
+        return f"torch float32 {self.device.type}"
+
+    @property
+    def width(self) -> int:
+        """D, the columns of one block."""
+        return self.loaded.config.dim
+
+    @property
+    def layers(self) -> int:
+        """Number of transformer layers."""
+        return self.loaded.config.n_layers
 
     def features(
         self,

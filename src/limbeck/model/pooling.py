@@ -33,6 +33,9 @@ class Block:
     layer: int
     pooling: BlockPooling
 
+    def __str__(self) -> str:
+        return f"{self.pooling}@{self.layer}"
+
 
 def blocks_for(pooling: Literal["cls", "mean", "max", "layers"], layer: int | None, n_layers: int) -> tuple[Block, ...]:
     """Say which blocks a pooling setting means.
