@@ -44,6 +44,21 @@ class Silent:
         """Drop the line."""
 
 
+class Within:
+    """Forwards the units of inner steps to a step that encloses them."""
+
+    def __init__(self, advance: Advance) -> None:
+        self._advance = advance
+
+    @contextmanager
+    def track(self, label: str, *, total: int, unit: str) -> Iterator[Advance]:
+        """Follow an inner step by moving the outer one."""
+        yield self._advance
+
+    def say(self, line: str) -> None:
+        """Drop the line: the outer step speaks."""
+
+
 class Lines:
     """Plain lines for a log: one every `LINE_EVERY_S` seconds with rate and time left."""
 

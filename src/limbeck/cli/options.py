@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from limbeck.settings import ReadSettings, SettingsT, build, check_keys, read_toml
+from limbeck.settings import Device, FeatureSettings, ReadSettings, SettingsT, build, check_keys, read_toml
 
 Data = Annotated[
     str,
@@ -116,6 +116,7 @@ def read_settings(
     encoding: str | None = None,
     on_bad_row: str | None = None,
     config: Mapping[str, Mapping[str, Any]] | None = None,
+    labels: str | None = None,
 ) -> ReadSettings:
     """Make the settings of reading from the shared flags."""
     flags = given(
@@ -124,5 +125,11 @@ def read_settings(
         label_names=names_of(label_names),
         encoding=encoding,
         on_bad_row=on_bad_row,
+        labels=labels,
     )
     return stage(ReadSettings, "read", config or {}, flags)
+
+
+def device_of(device: str | None) -> Device:
+    """Check `--device`; the default when it is not given."""
+    return build(FeatureSettings, given(device=device), where="flags").device

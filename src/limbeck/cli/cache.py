@@ -1,0 +1,53 @@
+"""`limbeck cache`: what is kept on disk, and how to be rid of it."""
+
+import time
+
+import typer
+
+from limbeck.cli import options, screen
+
+cache = typer.Typer(help="List or clear the cached features.", no_args_is_help=True)
+
+
+@cache.command("list")
+def show(cache_dir: options.CacheFolder = None, as_json: options.AsJson = False) -> None:
+    """List the cached features, most recently used first."""
+    from limbeck.features.cache import FeatureCache
+
+    kept = FeatureCache(cache_dir)
+    listings = kept.listings()
+    total_bytes = sum(entry.size_bytes for entry in listings)
+    if as_json:
+        entries = [
+            {
+                "name": entry.name,
+                "what": entry.what,
+                "bytes": entry.size_bytes,
+                "complete": entry.complete,
+                "last_used": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(entry.last_used_s)),
+            }
+            for entry in listings
+        ]
+        screen.show_json({"folder": str(kept.folder), "bytes": total_bytes, "entries": entries})
+        return
+    rows = [
+        [
+            entry.what,
+            "yes" if entry.complete else "no",
+            f"{entry.size_bytes / 2**20:,.1f}",
+            time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.last_used_s)),
+        ]
+        for entry in listings
+    ]
+    screen.show_table(f"Cached features in {kept.folder}", ["what", "complete", "MiB", "last used"], rows)
+    screen.show_line(f"{len(rows):,} entries, {total_bytes / 2**20:,.1f} of at most {kept.max_bytes / 2**20:,.0f} MiB")
+
+
+@cache.command("clear")
+def clear(cache_dir: options.CacheFolder = None) -> None:
+    """Remove all cached features; they are computed again when they are needed."""
+    from limbeck.features.cache import FeatureCache
+
+    removed = FeatureCache(cache_dir).clear()
+    freed_mib = sum(entry.size_bytes for entry in removed) / 2**20
+    screen.show_line(f"removed {len(removed):,} entries, {freed_mib:,.1f} MiB")

@@ -1,0 +1,49 @@
+"""`limbeck evaluate`: score a saved model on labelled rows."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from limbeck.cli import options, screen
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of `limbeck train`, or a bundle.")],
+    data: options.Data,
+    split: Annotated[str, typer.Option(help="Split to score: train, validation or test.")] = "test",
+    out: Annotated[
+        Path | None, typer.Option(help="Also write the predictions here: .parquet, .jsonl or .csv.")
+    ] = None,
+    text_column: options.TextColumn = None,
+    label_column: options.LabelColumn = None,
+    label_names: options.LabelNames = None,
+    encoding: options.Encoding = None,
+    on_bad_row: options.OnBadRow = None,
+    device: options.DeviceName = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Score RUN on one split of DATA: accuracy, F1, log loss, each with its 95 % interval; per class; confusions."""
+    from limbeck import progress
+    from limbeck.data.read import read_with
+    from limbeck.evaluation.prediction_files import write_predictions
+    from limbeck.inference.predictor import load
+    from limbeck.inference.scoring import score
+
+    following = progress.for_stream()
+    predictor = load(run, device=options.device_of(device))
+    reading = options.read_settings(text_column, label_column, label_names, encoding, on_bad_row)
+    rows = read_with(data, reading, following).split(split)
+    scored = score(predictor, rows, progress=following)
+    if out is not None:
+        write_predictions(out, scored.predictions)
+    found = scored.evaluation.to_dict()
+    if as_json:
+        headline = {name: found[name] for name in ("accuracy", "f1_weighted", "f1_macro", "log_loss")}
+        screen.show_json({"run": str(run), "data": data, "split": split, **headline, split: found})
+        return
+    screen.show_evaluation(scored.evaluation, title=f"{run} on the {split} split of {data}")
+    cut = int(scored.predictions.truncated_N.sum())
+    screen.show_line(f"{cut:,} of {len(rows):,} texts were longer than the model's limit and were cut")
+    if out is not None:
+        screen.show_line(f"predictions: {out}")

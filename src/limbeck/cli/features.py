@@ -1,0 +1,60 @@
+"""`limbeck features`: texts to vectors, in a file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from limbeck.cli import options, screen
+
+
+def features(
+    data: options.Data,
+    out: Annotated[
+        Path, typer.Option(help="File to write: .npy (one array), or .parquet (row ids, labels, features).")
+    ],
+    encoder: options.Encoder = None,
+    pooling: options.Pooling = None,
+    layer: options.Layer = None,
+    max_tokens: options.MaxTokens = None,
+    split: Annotated[str | None, typer.Option(help="Only this split. [default: all rows]")] = None,
+    text_column: options.TextColumn = None,
+    label_column: options.LabelColumn = None,
+    label_names: options.LabelNames = None,
+    encoding: options.Encoding = None,
+    on_bad_row: options.OnBadRow = None,
+    device: options.DeviceName = None,
+    cache_dir: options.CacheFolder = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Write the pooled hidden states of every text of DATA, in the order of its rows; labels are not needed."""
+    from limbeck import progress
+    from limbeck.data.read import read_with
+    from limbeck.features.cache import FeatureCache
+    from limbeck.features.extraction import extract_features
+    from limbeck.features.files import write_features
+    from limbeck.features.text_encoder import load_encoder
+    from limbeck.model.pooling import blocks_for
+    from limbeck.settings import FeatureSettings
+
+    flags = options.given(encoder=encoder, pooling=pooling, layer=layer, max_tokens=max_tokens, device=device)
+    settings = options.stage(FeatureSettings, "features", {}, flags)
+    reading = options.read_settings(text_column, label_column, label_names, encoding, on_bad_row, labels="optional")
+    following = progress.for_stream()
+    dataset = read_with(data, reading, following)
+    if split is not None:
+        dataset = dataset.split(split)
+    engine = load_encoder(settings.encoder, device=settings.device).engine
+    blocks = blocks_for(settings.pooling, settings.layer, engine.layers)
+    found = extract_features(
+        dataset.texts, engine, blocks, max_tokens=max_tokens, cache=FeatureCache(cache_dir), progress=following
+    )
+    write_features(found, dataset, out)
+    rows, width = found.values_NF.shape
+    cut = int((found.cut_tokens_N > 0).sum())
+    if as_json:
+        facts = {"out": str(out), "rows": rows, "columns": width, "computed": found.computed, "texts_cut": cut}
+        screen.show_json({**facts, "blocks": [str(block) for block in blocks]})
+        return
+    screen.show_line(f"{out}: {rows:,} rows × {width:,} columns ({found.computed:,} texts encoded now, the rest cached)")
+    screen.show_line(f"{cut:,} texts were longer than the limit and were cut")

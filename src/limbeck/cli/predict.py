@@ -1,0 +1,55 @@
+"""`limbeck predict`: labels for texts, or for a file of them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from limbeck.cli import options, screen
+
+
+def predict(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of `limbeck train`, or a bundle.")],
+    texts: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]...", help="Texts to label.")] = None,
+    source: Annotated[
+        Path | None, typer.Option("--input", help="File of texts, in any format that is read; labels are not needed.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--output", help="File to write: .parquet, .jsonl or .csv, rows in the same order.")
+    ] = None,
+    top_k: Annotated[int | None, typer.Option(help="Only this many labels a row, the most probable first.")] = None,
+    text_column: options.TextColumn = None,
+    encoding: options.Encoding = None,
+    on_bad_row: options.OnBadRow = None,
+    device: options.DeviceName = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Label each TEXT, or each row of --input, with RUN."""
+    from limbeck import progress
+    from limbeck.data.read import read_with
+    from limbeck.errors import SettingsError
+    from limbeck.evaluation.prediction_files import check_suffix, write_predictions
+    from limbeck.inference.predictor import load
+
+    if bool(texts) == (source is not None):
+        raise SettingsError("give either texts, or --input FILE")
+    if source is not None and out is None and not as_json:
+        raise SettingsError("--input needs --output FILE (.parquet, .jsonl or .csv), or --json")
+    if out is not None:
+        check_suffix(out)
+    following = progress.for_stream()
+    predictor = load(run, device=options.device_of(device))
+    if source is None:
+        found = predictor.predict(texts or [], progress=following)
+    else:
+        reading = options.read_settings(text_column, None, None, encoding, on_bad_row, labels="ignored")
+        found = predictor.predict_dataset(read_with(str(source), reading, following), progress=following)
+    if out is not None:
+        write_predictions(out, found, top_k=top_k)
+    if as_json:
+        screen.show_json({"rows": found.to_arrow(top_k=top_k or len(found.label_names)).to_pylist()})
+    elif out is not None:
+        cut = int(found.truncated_N.sum())
+        screen.show_line(f"{out}: {len(found):,} rows; {cut:,} texts were longer than the model's limit and were cut")
+    else:
+        screen.show_predictions(found, top_k=top_k or 1)

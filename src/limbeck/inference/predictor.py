@@ -1,0 +1,110 @@
+"""Predictor: a saved model that answers texts.
+
+In: a bundle or a run folder, and texts or a `Dataset`. Out: `Predictions`, in the order of the texts.
+It does not know how the model was trained, nor how its answers are judged.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from limbeck.data.dataset import Dataset
+from limbeck.errors import BundleError, SettingsError
+from limbeck.evaluation.predictions import Predictions
+from limbeck.inference.engine import TorchEngine
+from limbeck.model.bundle import BUNDLE_NAME, Bundle, load_bundle
+from limbeck.progress import SILENT, Progress
+from limbeck.settings import Device
+
+CHUNK_ROWS = 8_192
+"""Rows that are in memory at a time when a long table is answered."""
+
+
+class Predictor:
+    """A model folder, loaded.
+
+    Example:
+        >>> limbeck.load("RUN").predict(["i feel fine"]).predicted_names  # doctest: +SKIP
+        ['joy']
+    """
+
+    def __init__(self, bundle: Bundle, *, device: Device = "auto") -> None:
+        self.bundle = bundle
+        self._engine = TorchEngine(bundle.loaded, device=device)
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """The class names, in the order of the probabilities."""
+        return self.bundle.facts.label_names
+
+    def predict(self, texts: Sequence[str], *, progress: Progress = SILENT) -> Predictions:
+        """Answer texts; row ids are "1", "2", … in their order.
+
+        Raises:
+            SettingsError: one string was given instead of a list.
+        """
+        if isinstance(texts, str):
+            raise SettingsError("predict() takes a list of texts; for one text give [text]")
+        row_ids = tuple(str(number + 1) for number in range(len(texts)))
+        return self._answer(texts, row_ids, pa.nulls(len(texts), pa.int32()), progress)
+
+    def predict_dataset(self, dataset: Dataset, *, progress: Progress = SILENT) -> Predictions:
+        """Answer a dataset's rows; labels are matched to the model's by name.
+
+        Raises:
+            DataError: the rows have a label that the model does not know.
+        """
+        known = dataset.with_label_names(self.label_names) if dataset.label_names else dataset
+        return self._answer(known.texts, tuple(known.row_ids), known.table["label"], progress)
+
+    def stream_dataset(self, dataset: Dataset, *, progress: Progress = SILENT) -> Iterator[Predictions]:
+        """Answer a dataset in runs of `CHUNK_ROWS` rows, in order, so that memory stays bounded."""
+        with progress.track("predicting", total=len(dataset), unit="texts") as advance:
+            for start in range(0, len(dataset), CHUNK_ROWS):
+                rows = np.arange(start, min(start + CHUNK_ROWS, len(dataset)))
+                yield self.predict_dataset(dataset.select(rows))
+                advance(len(rows))
+
+    def _answer(
+        self, texts: Sequence[str], row_ids: tuple[str, ...], labels: pa.Array, progress: Progress
+    ) -> Predictions:
+        facts = self.bundle.facts
+        tokenized = self.bundle.loaded.tokenizer.encode(texts, max_tokens=facts.max_tokens)
+        features_NF = self._engine.features(tokenized, facts.blocks, progress=progress)
+        return Predictions(
+            row_ids=row_ids,
+            label_names=facts.label_names,
+            probabilities_NC=self.bundle.head.probabilities(features_NF),
+            true_labels=labels,
+            tokens_N=tokenized.lengths + tokenized.cut_tokens,
+            truncated_N=tokenized.truncated,
+            texts=tuple(texts),
+        )
+
+
+def load(folder: str | Path, *, device: Device = "auto") -> Predictor:
+    """Load a model from a run folder or a bundle.
+
+    Raises:
+        BundleError: there is no model, or it was changed since it was written.
+    """
+    return Predictor(load_bundle(find_bundle(Path(folder))), device=device)
+
+
+def find_bundle(folder: Path) -> Path:
+    """Return the bundle of a run folder, or the folder itself when it is a bundle.
+
+    Raises:
+        BundleError: it is neither; says what was found.
+    """
+    for place in (folder / BUNDLE_NAME, folder):
+        if (place / "limbeck.json").is_file():
+            return place
+    if not folder.exists():
+        raise BundleError(f"{folder} does not exist: give the run folder of `limbeck train --out`, or its bundle")
+    raise BundleError(
+        f"{folder} is neither a run folder nor a bundle (no limbeck.json in it or in {folder / BUNDLE_NAME}): "
+        "give the folder of a finished `limbeck train --out`"
+    )

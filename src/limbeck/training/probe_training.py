@@ -1,0 +1,249 @@
+"""A probe from end to end: labelled texts in, a run folder out.
+
+In: a `Dataset` with labels. Out: a `ProbeRun`: bundle, figures on the validation split, predictions.
+It does not read files of data, and never looks at the test split.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from limbeck import storage
+from limbeck.data.dataset import Dataset
+from limbeck.data.split import ensure_validation
+from limbeck.errors import DataError
+from limbeck.evaluation.evaluation import Evaluation, evaluate
+from limbeck.evaluation.prediction_files import write_predictions
+from limbeck.evaluation.predictions import Predictions
+from limbeck.features.cache import FeatureCache
+from limbeck.features.extraction import Features, extract_features
+from limbeck.inference.engine import TorchEngine
+from limbeck.model.bundle import Bundle, BundleFacts, save_bundle
+from limbeck.model.heads import LinearHead
+from limbeck.model.presets import load_encoder_folder
+from limbeck.progress import SILENT, Progress
+from limbeck.runtime import library_versions
+from limbeck.settings import FeatureSettings, ProbeSettings, ReadSettings, SplitSettings, to_toml
+from limbeck.training.candidates import Candidates, all_blocks, candidates_for, columns_of
+from limbeck.training.model_card import card_text
+from limbeck.training.probe import ProbeFit, fit_probe
+from limbeck.training.run_folder import RunFolder, opened_run
+from limbeck.training.stopwatch import Stopwatch
+
+OUT_OF_FOLD = "out_of_fold"
+"""Name of the answers that cross-validation gave to the training rows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeTraining:
+    """The settings of every stage of a probe; what `RUN/settings.toml` holds."""
+
+    read: ReadSettings = ReadSettings()
+    split: SplitSettings = SplitSettings()
+    features: FeatureSettings = FeatureSettings()
+    probe: ProbeSettings = ProbeSettings()
+
+    def stages(self) -> dict[str, Any]:
+        """Return each stage's settings by the name of its table."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ProbeRun:
+    """What training a probe made.
+
+    Attributes:
+        folder: where everything is.
+        dataset: the rows, with the splits that were used.
+        validation: figures on the validation split.
+        out_of_fold: figures on the training rows, each answered by a model that did not see it.
+        metrics: what `metrics.json` holds.
+    """
+
+    folder: RunFolder
+    dataset: Dataset
+    validation: Evaluation
+    out_of_fold: Evaluation
+    metrics: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Encoded:
+    """The rows of one split and their features."""
+
+    rows: Dataset
+    features: Features
+
+
+def train_probe(
+    dataset: Dataset,
+    out: str | Path,
+    settings: ProbeTraining = ProbeTraining(),
+    *,
+    cache: FeatureCache | None = None,
+    overwrite: bool = False,
+    progress: Progress = SILENT,
+) -> ProbeRun:
+    """Fit a linear probe on the training rows, score it on the validation rows, and leave a run folder.
+
+    Args:
+        dataset: labelled rows with a train split; validation rows are taken from it where there is no such split.
+        out: the run folder.
+        settings: of every stage.
+        cache: where features are kept; the user's cache folder when not given.
+        overwrite: replace a finished run in `out`.
+        progress: is told what is being done.
+
+    Raises:
+        DataError: no train split, a row without a label, a class without training rows.
+        SettingsError: `out` holds a finished run, or the settings do not fit the encoder.
+
+    Example:
+        >>> run = train_probe(read("sample"), "RUN")  # doctest: +SKIP
+        >>> print(run.validation.accuracy.value)  # doctest: +SKIP
+    """
+    if "train" not in dataset.split_names:
+        raise DataError(
+            f"{dataset.source} has no train split (it has {', '.join(dataset.split_names)}): "
+            "name the file or the folder of the training rows train"
+        )
+    watch = Stopwatch()
+    with opened_run(Path(out), overwrite=overwrite) as folder:
+        dataset = ensure_validation(dataset, settings.split)
+        for note in dataset.notes:
+            progress.say(f"{note.rows:,} {note.what} (first: {note.example})")
+
+        engine = TorchEngine(load_encoder_folder(settings.features.encoder), device=settings.features.device)
+        candidates = candidates_for(settings.features, engine.layers)
+        watch.lap("load")
+        train, validation = (
+            _encode(dataset.split(name), engine, candidates, settings.features, cache or FeatureCache(), progress)
+            for name in ("train", "validation")
+        )
+        watch.lap("encode")
+        extracted = train.features.blocks
+        fit = fit_probe(
+            train.features.values_NF,
+            train.rows.labels,
+            classes=len(dataset.label_names),
+            settings=settings.probe,
+            candidates={
+                name: columns_of(blocks, extracted, engine.width) for name, blocks in candidates.items()
+            },
+            progress=progress,
+        )
+        watch.lap("fit")
+
+        head = LinearHead.from_arrays(fit.weight_CF, fit.bias_C)
+        chosen = candidates[fit.candidate]
+        columns = columns_of(chosen, extracted, engine.width)
+        answers = {
+            "validation": _answers(validation, head.probabilities(validation.features.values_NF[:, columns])),
+            OUT_OF_FOLD: _answers(train, fit.out_of_fold_NC),
+        }
+        majority = int(np.bincount(train.rows.labels).argmax())
+        scored = {
+            name: evaluate(
+                answers[name].probabilities,
+                encoded.rows.labels,
+                dataset.label_names,
+                majority_label=majority,
+                seed=settings.probe.seed,
+            )
+            for name, encoded in (("validation", validation), (OUT_OF_FOLD, train))
+        }
+        watch.lap("evaluate")
+
+        record = _record(dataset, settings, engine)
+        facts = BundleFacts(
+            head="linear",
+            blocks=chosen,
+            max_tokens=settings.features.max_tokens or engine.loaded.tokenizer.max_tokens,
+            label_names=dataset.label_names,
+            provenance={**record, "majority_label": dataset.label_names[majority]},
+        )
+        card = card_text(facts, scored["validation"], encoder=engine.loaded.name, data=dataset.source)
+        save_bundle(Bundle(loaded=engine.loaded, head=head, facts=facts), folder.bundle, card=card)
+        for name, found in answers.items():
+            write_predictions(folder.predictions(name), found)
+        storage.write_text(folder.settings, to_toml(settings.stages()))
+        storage.write_json(folder.record, record)
+        watch.lap("save")
+        metrics = {
+            "method": "probe",
+            **{name: found.to_dict() for name, found in scored.items()},
+            "probe": fit.to_dict(),
+            "texts_cut": {
+                "train": int((train.features.cut_tokens_N > 0).sum()),
+                "validation": int((validation.features.cut_tokens_N > 0).sum()),
+                "max_tokens": facts.max_tokens,
+            },
+            "seconds": watch.seconds,
+        }
+        storage.write_json(folder.metrics, metrics)
+    return ProbeRun(
+        folder=folder,
+        dataset=dataset,
+        validation=scored["validation"],
+        out_of_fold=scored[OUT_OF_FOLD],
+        metrics=metrics,
+    )
+
+
+def _encode(
+    rows: Dataset,
+    engine: TorchEngine,
+    candidates: Candidates,
+    settings: FeatureSettings,
+    cache: FeatureCache,
+    progress: Progress,
+) -> _Encoded:
+    features = extract_features(
+        rows.texts,
+        engine,
+        all_blocks(candidates),
+        max_tokens=settings.max_tokens,
+        cache=cache,
+        progress=progress,
+    )
+    return _Encoded(rows=rows, features=features)
+
+
+def _answers(encoded: _Encoded, probabilities_NC: np.ndarray) -> Predictions:
+    features = encoded.features
+    return Predictions(
+        row_ids=tuple(encoded.rows.row_ids),
+        label_names=encoded.rows.label_names,
+        probabilities=probabilities_NC,
+        true_labels=encoded.rows.table["label"],
+        tokens=features.lengths_N + features.cut_tokens_N,
+        truncated=features.cut_tokens_N > 0,
+        texts=tuple(encoded.rows.texts),
+    )
+
+
+def _record(dataset: Dataset, settings: ProbeTraining, engine: TorchEngine) -> dict[str, Any]:
+    """Say how the run was made, so that it can be made again."""
+    return {
+        "settings": {name: _plain(stage) for name, stage in settings.stages().items()},
+        "data": {
+            "source": dataset.source,
+            "fingerprint": dataset.fingerprint(),
+            "rows": dataset.split_sizes(),
+            "notes": [{"what": note.what, "rows": note.rows, "example": note.example} for note in dataset.notes],
+        },
+        "encoder": {
+            "name": engine.loaded.name,
+            "weights": engine.loaded.fingerprint,
+            "tokenizer": engine.loaded.tokenizer.fingerprint,
+            "numerics": engine.numerics,
+        },
+        "versions": library_versions(),
+    }
+
+
+def _plain(stage: Any) -> dict[str, Any]:
+    return {field.name: getattr(stage, field.name) for field in fields(stage)}
