@@ -135,6 +135,7 @@ class Tokenizer:
     Attributes:
         vocabulary_size: number of tokens, the special ones included.
         max_tokens: the most tokens of one text that the model can read.
+        highest_id: the largest id that a text can give; a vocabulary may have gaps.
         special_ids: id of each special token by name.
         fingerprint: SHA-256 (hexadecimal) of `tokenizer.json` without its padding and truncation sections.
     """
@@ -157,6 +158,7 @@ class Tokenizer:
                 f"{where} lacks the special tokens {', '.join(missing)}: DistilBERT's and BERT's tokenizers have "
                 f"{', '.join(SPECIAL_TOKENS)}; use the tokenizer that belongs to the encoder"
             )
+        self.highest_id = max(words.values())
         self.special_ids = {name: words[name] for name in SPECIAL_TOKENS}
         if self._raw.encode("").ids != [self.cls_id, self.sep_id]:
             raise TokenizerError(

@@ -23,6 +23,8 @@ TOKEN_BUDGET = 4096
 class TorchEngine:
     """Computes features with plain torch, in float32.
 
+    The loaded encoder itself is moved to the device; it is shared, not copied.
+
     Example:
         >>> from limbeck.model.presets import load_encoder_folder
         >>> loaded = load_encoder_folder("minilm")  # doctest: +SKIP

@@ -211,8 +211,11 @@ def sinusoidal_positions(n_positions: int, dim: int) -> Tensor:
 
 
 def _undrawn_embedding(rows: int, dim: int) -> nn.Embedding:
-    """Make an embedding whose weights `Encoder` draws: nn.Embedding's own draw is slow, and very slow to import on meta."""
-    return nn.Embedding.from_pretrained(torch.empty(rows, dim), freeze=False)
+    """Make an embedding whose weights `Encoder` draws.
+
+    nn.Embedding would draw them too, and on the meta device it imports torch's whole compiler for that (2 s).
+    """
+    return nn.Embedding(rows, dim, _weight=torch.empty(rows, dim))
 
 
 def _spread(rows_TD: Tensor, real_BL: Tensor) -> Tensor:

