@@ -1,0 +1,115 @@
+"""Which suffix is which format, and what is refused by name.
+
+In: a path. Out: the reader for it, or an error that says what is read and why this is not.
+It does not know what readers do.
+"""
+
+from difflib import get_close_matches
+from pathlib import Path
+
+from limbeck.data.columnar import read_arrow, read_parquet
+from limbeck.data.delimited import read_delimited, read_lines
+from limbeck.data.json_lines import read_json, read_json_lines
+from limbeck.data.raw import Reader
+from limbeck.errors import DataError, StorageError
+from limbeck.storage import explained
+
+READERS: dict[str, Reader] = {
+    ".csv": read_delimited,
+    ".tsv": read_delimited,
+    ".tab": read_delimited,
+    ".txt": read_lines,
+    ".jsonl": read_json_lines,
+    ".ndjson": read_json_lines,
+    ".json": read_json,
+    ".parquet": read_parquet,
+    ".arrow": read_arrow,
+    ".feather": read_arrow,
+}
+SUFFIXES = frozenset(READERS)
+
+_PICKLE = (
+    "a pickle, which can run any code when it is opened, so limbeck never opens one: save the rows as Parquet or CSV"
+)
+_IMAGE = "an image: limbeck reads texts"
+_ARCHIVE = "an archive: unpack it first"
+_SHEET = "a spreadsheet: save it as CSV (UTF-8)"
+_DOCUMENT = "a document: save its rows as CSV"
+_WEIGHTS = "a file of arrays or weights, not of texts"
+_DATABASE = "a database: export the rows as CSV or Parquet"
+
+REFUSED: dict[str, str] = {
+    **dict.fromkeys((".pkl", ".pickle", ".joblib"), _PICKLE),
+    **dict.fromkeys((".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".svg"), _IMAGE),
+    **dict.fromkeys((".zip", ".gz", ".bz2", ".xz", ".zst", ".tar", ".tgz", ".7z", ".rar"), _ARCHIVE),
+    **dict.fromkeys((".xls", ".xlsx", ".ods", ".numbers"), _SHEET),
+    **dict.fromkeys((".pdf", ".doc", ".docx", ".hwp", ".hwpx"), _DOCUMENT),
+    **dict.fromkeys((".npy", ".npz", ".pt", ".pth", ".bin", ".safetensors", ".onnx", ".h5"), _WEIGHTS),
+    **dict.fromkeys((".db", ".sqlite", ".sqlite3", ".duckdb"), _DATABASE),
+}
+"""Suffix → what it is and what to do instead."""
+
+_SIGNATURES: tuple[tuple[bytes, str], ...] = (
+    (b"PK\x03\x04", "an archive or a spreadsheet (zip): unpack it, or save it as CSV"),
+    (b"\x1f\x8b", _ARCHIVE),
+    (b"BZh", _ARCHIVE),
+    (b"\xfd7zXZ\0", _ARCHIVE),
+    (b"\x28\xb5\x2f\xfd", _ARCHIVE),
+    (b"\x89PNG", _IMAGE),
+    (b"\xff\xd8\xff", _IMAGE),
+    (b"GIF8", _IMAGE),
+    (b"%PDF", _DOCUMENT),
+    (b"SQLite format 3\0", _DATABASE),
+    *((bytes([0x80, protocol]), _PICKLE) for protocol in range(2, 6)),
+)
+_COLUMNAR_SIGNATURES = (
+    (b"PAR1", "a Parquet file: name it .parquet"),
+    (b"ARROW1", "an Arrow file: name it .arrow"),
+)
+
+
+def reader_of(path: Path) -> Reader:
+    """Return the reader for a file's suffix.
+
+    Raises:
+        DataError: the suffix is absent, not read, or of something that is refused.
+    """
+    suffix = path.suffix.lower()
+    if suffix in READERS:
+        return READERS[suffix]
+    if suffix in REFUSED:
+        raise DataError(f"{path} is not read: it is {REFUSED[suffix]}")
+    what = f"the suffix {suffix!r} is not known" if suffix else "it has no suffix, so its format is not known"
+    raise DataError(f"{path} is not read: {what}. Read are {', '.join(READERS)}, and folders of them")
+
+
+def check_readable(path: Path) -> None:
+    """Check that something is there.
+
+    Raises:
+        StorageError: nothing is there (names the nearest neighbour), or it may not be read.
+    """
+    with explained(path, doing="read"):
+        if path.exists():
+            return
+        near: list[str] = []
+        if path.parent.is_dir():
+            near = get_close_matches(path.name, [entry.name for entry in path.parent.iterdir()], n=1, cutoff=0.5)
+    hint = (
+        f"did you mean {str(path.parent / near[0])!r}?" if near else "check the path; 'sample' is the embedded sample"
+    )
+    raise StorageError(f"cannot read {path}: there is no such file or folder; {hint}")
+
+
+def check_signature(path: Path) -> None:
+    """Refuse a file of texts that begins as something else does.
+
+    Raises:
+        DataError: says what it is.
+    """
+    columnar = path.suffix.lower() in (".parquet", ".arrow", ".feather")
+    with explained(path, doing="read"), path.open("rb") as file:
+        start = file.read(16)
+    for signature, what in (*_SIGNATURES, *(() if columnar else _COLUMNAR_SIGNATURES)):
+        if start.startswith(signature):
+            raise DataError(f"{path} is not what its name says: it is {what}")

@@ -1,0 +1,60 @@
+"""RawTable: one file's rows as they stand in it, before anyone knows which column is the text.
+
+In: what a format's reader found. Out: columns with the file's own names, and the number of each row.
+It does not know labels, splits beyond the file's own name, nor what a fault is.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+
+from limbeck.data.bad_rows import BadRows
+from limbeck.data.dataset import ReadNote
+from limbeck.progress import Advance
+from limbeck.settings import ReadSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceFile:
+    """One file to read.
+
+    Attributes:
+        path: where it is.
+        split: the split that its name, or its folder's, tells.
+    """
+
+    path: Path
+    split: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RawTable:
+    """One file's rows.
+
+    Shapes: R rows kept of the file.
+
+    Attributes:
+        name: what messages call it.
+        split: the split of its rows unless a column says otherwise.
+        table: R rows; columns named as in the file.
+        numbers: int64 (R,), the number of each row in the file: 1 is the first data row, rows left out are counted.
+        rows_seen: how many data rows the file has, those left out included.
+        label_names: index → name, where the file says what its label integers mean.
+        odd: column → row number → what stands there, for cells that are no text in a column of texts.
+        notes: what earlier readings of the same rows left out or changed, where the file keeps it.
+    """
+
+    name: str
+    split: str
+    table: pa.Table
+    numbers: pa.Array
+    rows_seen: int
+    label_names: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+    odd: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+    notes: tuple[ReadNote, ...] = ()
+
+
+Reader = Callable[[SourceFile, ReadSettings, BadRows, Advance], RawTable]
+"""Reads one format. Raises DataError for a fault of the file as a whole; faults of rows go to `BadRows`."""

@@ -1,0 +1,245 @@
+"""Reading: a file, a folder, a table or the embedded sample becomes a `Dataset`.
+
+In: a source and `ReadSettings`. Out: a `Dataset` with one label map and stable row ids, or one error that lists what is
+wrong with the rows. It knows which module reads which source, and none of the formats.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from limbeck.data.bad_rows import BadRows
+from limbeck.data.columnar import raw_table
+from limbeck.data.dataset import CORE_SCHEMA, Dataset, ReadNote
+from limbeck.data.decoding import check_encoding, suggest_encoding
+from limbeck.data.folders import LabelFolders, Plan, plan_folder, split_of
+from limbeck.data.formats import SUFFIXES, check_readable, check_signature, reader_of
+from limbeck.data.labels import Labelled, LabelMap, map_labels
+from limbeck.data.label_folders import read_label_folders
+from limbeck.data.raw import RawTable, SourceFile
+from limbeck.data.rows import Part, check_rows
+from limbeck.errors import DataError, SettingsError
+from limbeck.progress import SILENT, Advance, Progress
+from limbeck.settings import OnBadRow, ReadSettings
+
+SAMPLE = "sample"
+"""The source that names the embedded sample; a file or folder of that name is read as `./sample`."""
+HUB_PREFIX = "hub:"
+
+
+def read(
+    path: str | Path,
+    *,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    label_names: tuple[str, ...] | None = None,
+    encoding: str = "utf-8",
+    on_bad_row: OnBadRow = "error",
+) -> Dataset:
+    """Read labelled texts.
+
+    Args:
+        path: a file (.csv .tsv .jsonl .json .parquet .arrow .feather .txt), a folder of split files, a folder with one
+            folder a label, or "sample".
+        text_column: found by its usual names when not given.
+        label_column: found by its usual names when not given.
+        label_names: names of the classes in the order of their integers.
+        encoding: of text files, a Python codec name.
+        on_bad_row: "error" gathers and raises, "keep-replacement" keeps undecodable bytes as U+FFFD, "skip" leaves
+            rows at fault out; what was done is counted in the dataset's notes.
+
+    Raises:
+        DataError: rows are at fault, with file, row and column.
+        SettingsError: the encoding or the label names are wrong.
+        StorageError: the source is not there or cannot be opened.
+    """
+    settings = ReadSettings(
+        text_column=text_column,
+        label_column=label_column,
+        label_names=None if label_names is None else tuple(label_names),
+        encoding=encoding,
+        on_bad_row=on_bad_row,
+    )
+    return read_with(path, settings)
+
+
+def read_with(source: str | Path, settings: ReadSettings | None = None, progress: Progress = SILENT) -> Dataset:
+    """Read labelled texts as `settings` say; see `read`.
+
+    Row ids are "split:n", where n is the row's number in its file, the same that messages use; rows that are left out
+    keep their numbers, and further files of the same split go on counting. A `row_id` column is kept as it is.
+
+    Raises:
+        DataError: rows are at fault, with file, row and column.
+        SettingsError: the encoding or the label names are wrong.
+        StorageError: the source is not there or cannot be opened.
+    """
+    settings = settings or ReadSettings()
+    check_encoding(settings.encoding)
+    if str(source) == SAMPLE:
+        from limbeck.data.sample import read_sample
+
+        return read_sample(progress)
+    if str(source).startswith(HUB_PREFIX):
+        raise SettingsError(
+            f"{source}: reading from the hub is not there yet; download the data set and give its folder"
+        )
+    path = Path(source)
+    check_readable(path)
+    plan = plan_folder(path, SUFFIXES) if path.is_dir() else _plan_file(path)
+    return read_plan(plan, settings, source=str(source), progress=progress)
+
+
+def read_plan(plan: Plan, settings: ReadSettings, *, source: str, progress: Progress = SILENT) -> Dataset:
+    """Read the files of a plan into one dataset.
+
+    Raises:
+        DataError: rows are at fault, with file, row and column.
+    """
+    bad = BadRows(settings.on_bad_row)
+    raws: list[RawTable] = []
+    sizes = [_size_bytes(item) for item in plan.sources]
+    with progress.track(f"Reading {source}", total=sum(sizes), unit="bytes") as advance:
+        for item in plan.sources:
+            try:
+                raws.append(_read_one(item, settings, bad, advance))
+            except DataError as error:
+                bad.refuse(str(error))
+    for item in plan.sources:
+        if bad.faults.count and settings.on_bad_row == "error" and isinstance(item, SourceFile):
+            _hint_encoding(item.path, settings, bad)
+    notes = ()
+    if plan.unread:
+        shown = ", ".join(plan.unread[:5])
+        notes = (ReadNote(what="files and folders beside the data, not read", rows=len(plan.unread), example=shown),)
+    return _assemble(raws, settings, bad, source, notes)
+
+
+def from_arrow(table: pa.Table, settings: ReadSettings | None = None) -> Dataset:
+    """Make a dataset of an Arrow table; its columns are found as those of a file are.
+
+    Raises:
+        DataError: a column is missing, or rows are at fault.
+    """
+    settings = settings or ReadSettings()
+    bad = BadRows(settings.on_bad_row)
+    raw = raw_table(table, name="the table", split="train", bad=bad)
+    return _assemble([raw], settings, bad, "the table", ())
+
+
+def _plan_file(path: Path) -> Plan:
+    reader_of(path)
+    return Plan(sources=(SourceFile(path=path, split=split_of(path.stem) or "train"),))
+
+
+def _read_one(item: SourceFile | LabelFolders, settings: ReadSettings, bad: BadRows, advance: Advance) -> RawTable:
+    if isinstance(item, LabelFolders):
+        return read_label_folders(item, settings, bad, advance)
+    reader = reader_of(item.path)
+    check_signature(item.path)
+    return reader(item, settings, bad, advance)
+
+
+def _size_bytes(item: SourceFile | LabelFolders) -> int:
+    return item.path.stat().st_size if isinstance(item, SourceFile) else item.size_bytes()
+
+
+def _hint_encoding(path: Path, settings: ReadSettings, bad: BadRows) -> None:
+    if reader_of(path).__module__.endswith("columnar"):
+        return
+    found = suggest_encoding(path, settings.encoding)
+    if found is not None and any(str(path) in message for message in bad.faults.shown):
+        bad.hint(f"The bytes of {path} fit another encoding: try --encoding {found}.")
+
+
+def _assemble(
+    raws: list[RawTable], settings: ReadSettings, bad: BadRows, source: str, notes: tuple[ReadNote, ...]
+) -> Dataset:
+    """Check every file's rows, give them one label map and row ids, and lay them end to end."""
+    parts: list[Part] = []
+    for raw in raws:
+        try:
+            parts.append(check_rows(raw, settings, bad))
+        except DataError as error:
+            bad.refuse(str(error))
+    found = map_labels(parts, settings, bad)
+    tables = _tables(found)
+    if tables and any(part.row_id is not None for part in parts):
+        _check_row_ids(tables, bad)
+    bad.raise_gathered(source)
+    if not sum(table.num_rows for table in tables):
+        raise DataError(f"{source} has no rows left: every one was at fault ({bad.notes()[0].example})")
+    earlier = tuple(dict.fromkeys(note for raw in raws for note in raw.notes))
+    return Dataset(
+        table=_join(tables),
+        label_names=found.names,
+        source=source,
+        notes=(*earlier, *notes, *bad.notes()),
+    )
+
+
+def _tables(found: LabelMap) -> list[pa.Table]:
+    """Return each part as a table whose first columns are the core ones."""
+    offsets: dict[str, int] = {}
+    tables = []
+    for labelled in found.parts:
+        part = labelled.part
+        core = {
+            "row_id": _row_ids(part, offsets) if part.row_id is None else part.row_id,
+            "split": part.split.dictionary_encode(),
+            "text": part.text,
+            "label": labelled.label,
+        }
+        others = {name: part.others[name] for name in part.others.column_names}
+        tables.append(pa.table({**core, **others}))
+    return tables
+
+
+def _row_ids(part: Part, offsets: dict[str, int]) -> pa.Array:
+    """Return "split:n" for each row; `offsets` holds the rows of each split in the files before, and is moved on."""
+    splits = part.split.dictionary_encode()
+    names = splits.dictionary.to_pylist()
+    starts = np.array([offsets.get(name, 0) for name in names] or [0], np.int64)
+    numbers = np.asarray(part.numbers) + starts[np.asarray(splits.indices)]
+    for name in names:
+        offsets[name] = offsets.get(name, 0) + part.raw.rows_seen
+    return pc.binary_join_element_wise(
+        part.split.cast(pa.large_string()), pa.array(numbers).cast(pa.large_string()), pa.scalar(":", pa.large_string())
+    )
+
+
+def _check_row_ids(tables: list[pa.Table], bad: BadRows) -> None:
+    """Refuse row ids that stand on more than one row."""
+    counts = pc.value_counts(pa.chunked_array([chunk for table in tables for chunk in table["row_id"].chunks]))
+    twice = counts.filter(pc.greater(counts.field("counts"), 1)).to_pylist()
+    for item in twice[:1000]:
+        bad.refuse(f"row_id {item['values']!r} stands on {item['counts']:,} rows: each row needs its own")
+
+
+def _join(tables: list[pa.Table]) -> pa.Table:
+    """Lay tables end to end; a column that some lack is null there, one whose types differ becomes text."""
+    kinds: dict[str, set[Any]] = {}
+    for table in tables:
+        for field in table.schema:
+            kinds.setdefault(field.name, set()).add(field.type)
+    core = set(CORE_SCHEMA.names)
+    try:
+        joined = pa.concat_tables(tables, promote_options="permissive")
+    except pa.ArrowException:
+        differing = {name for name, types in kinds.items() if len(types) > 1 and name not in core}
+        tables = [_as_text(table, differing) for table in tables]
+        joined = pa.concat_tables(tables, promote_options="permissive")
+    others = [field for field in joined.schema if field.name not in core]
+    return joined.unify_dictionaries().cast(pa.schema([*CORE_SCHEMA, *others])).combine_chunks()
+
+
+def _as_text(table: pa.Table, names: set[str]) -> pa.Table:
+    for place, name in enumerate(table.column_names):
+        if name in names:
+            values = table[name].to_pylist()
+            texts = pa.array([None if value is None else str(value) for value in values], pa.large_string())
+            table = table.set_column(place, name, texts)
+    return table

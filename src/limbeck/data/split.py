@@ -1,0 +1,213 @@
+"""Splits: rows go to train, validation and test, stratified, seeded, and never with the same text on two sides.
+
+In: a `Dataset` and `SplitSettings`. Out: the same rows under other split names; row ids stay.
+It does not know what a near-duplicate is: whoever does hands in groups.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from limbeck.data.dataset import Dataset, ReadNote
+from limbeck.data.normal_form import group_equal_texts
+from limbeck.errors import DataError, FaultLog, SettingsError
+from limbeck.settings import SplitSettings
+
+UNLABELLED_SPLIT = "unsupervised"
+
+
+def split(dataset: Dataset, settings: SplitSettings | None = None, groups: np.ndarray | None = None) -> Dataset:
+    """Give every labelled row a new split: train, validation or test.
+
+    Each class has the same shares in each split, as nearly as whole texts allow. Rows whose texts are equal in normal
+    form stay together; so do rows that share a group. Rows without a label become (or stay) unsupervised, unless no
+    row has one, in which case all are split alike. The same seed and rows give the same splits.
+
+    Args:
+        dataset: rows; the splits they have are forgotten.
+        settings: shares and seed.
+        groups: int (N,), rows that must not part, such as near-duplicates; found from equal texts alone when not given.
+
+    Raises:
+        SettingsError: the shares are not shares, or leave nothing for training.
+        DataError: a class has too few different texts to stand in every split.
+    """
+    settings = settings or SplitSettings()
+    shares = _shares(settings)
+    label = dataset.table["label"].combine_chunks()
+    strata = np.asarray(pc.fill_null(label, -1), dtype=np.int64)
+    labelled = np.flatnonzero(strata >= 0) if dataset.label_names and (strata >= 0).any() else np.arange(len(dataset))
+    names = np.full(len(dataset), UNLABELLED_SPLIT, dtype=object)
+    names[labelled] = _assign(
+        dataset.select(labelled), shares, settings.seed, None if groups is None else groups[labelled]
+    )
+    return dataset.with_splits(names.tolist())
+
+
+def ensure_validation(dataset: Dataset, settings: SplitSettings | None = None) -> Dataset:
+    """Carve a validation split from train when there is a train split and no validation split, and note it.
+
+    Shares are of the train rows; other splits are left alone.
+
+    Raises:
+        SettingsError: the validation share is not between 0 and 1.
+        DataError: a class has too few different texts to stand in both splits.
+    """
+    settings = replace(settings or SplitSettings(), test_share=0.0)
+    sizes = dataset.split_sizes()
+    if "train" not in sizes or "validation" in sizes:
+        return dataset
+    shares = _shares(settings)
+    if "validation" not in shares:
+        raise SettingsError("validation_share is 0, but there is no validation split: give a share above 0")
+    split_names = np.array(dataset.table["split"].cast(pa.string()).to_pylist(), dtype=object)
+    rows = np.flatnonzero(split_names == "train")
+    split_names[rows] = _assign(dataset.select(rows), shares, settings.seed, None)
+    note = ReadNote(
+        what="rows taken from train for validation, as the data have no validation split",
+        rows=int((split_names[rows] == "validation").sum()),
+        example=f"share {settings.validation_share}, seed {settings.seed}, stratified, equal texts kept together",
+    )
+    return replace(dataset.with_splits(split_names.tolist()), notes=(*dataset.notes, note))
+
+
+def _shares(settings: SplitSettings) -> dict[str, float]:
+    """Return split → share of the rows, train first, without the splits that get nothing."""
+    validation, test = settings.validation_share, settings.test_share
+    if not (0 <= validation < 1 and 0 <= test < 1 and 0 < validation + test < 1):
+        raise SettingsError(
+            f"validation_share {validation} and test_share {test} are wrong: each is from 0 to 1, "
+            "and together they are above 0 and leave something for train"
+        )
+    shares = {"train": 1 - validation - test, "validation": validation, "test": test}
+    return {name: share for name, share in shares.items() if share > 0}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Rows:
+    """What the assignment looks at.
+
+    Shapes: N rows, C strata, G groups.
+
+    Attributes:
+        stratum: int64 (N,), the class of each row.
+        names: C class names.
+        group: int64 (N,), 0 to G-1; rows of one group go to one split.
+    """
+
+    stratum: np.ndarray
+    names: tuple[str, ...]
+    group: np.ndarray
+
+
+def _assign(dataset: Dataset, shares: dict[str, float], seed: int, groups: np.ndarray | None) -> np.ndarray:
+    """Return a split name for each row, object (N,)."""
+    label = np.asarray(pc.fill_null(dataset.table["label"].combine_chunks(), -1), dtype=np.int64)
+    names = (*dataset.label_names, "(no label)")
+    group = group_equal_texts(dataset.texts)
+    rows = _Rows(
+        stratum=np.where(label < 0, len(dataset.label_names), label),
+        names=names,
+        group=group if groups is None else _linked(group, np.asarray(groups)),
+    )
+    wanted = _wanted(rows, list(shares.values()), list(shares))
+    rng = np.random.default_rng(seed)
+    place = np.full(len(rows.group), -1)
+    left = wanted.astype(float)
+    _place_shared(rows, wanted, left, place, rng)
+    for stratum in range(len(names)):
+        alone = np.flatnonzero((place < 0) & (rows.stratum == stratum))
+        rng.shuffle(alone)
+        # Validation and test are filled to what they still want; train takes the rest.
+        start = 0
+        for part in range(wanted.shape[0] - 1, 0, -1):
+            end = min(start + max(0, int(left[part, stratum])), len(alone))
+            place[alone[start:end]] = part
+            start = end
+        place[alone[start:]] = 0
+    _check_every_class(rows, place, list(shares))
+    return np.array(list(shares), dtype=object)[place]
+
+
+def _place_shared(
+    rows: _Rows, wanted: np.ndarray, left: np.ndarray, place: np.ndarray, rng: np.random.Generator
+) -> None:
+    """Place the groups of several rows, largest first, each where most is still wanted for what was to come.
+
+    Args:
+        rows: strata and groups.
+        wanted: (P, C) rows that each of P splits should get of each class.
+        left: (P, C) what is still wanted; taken down in place.
+        place: (N,) the split of each row; filled in place.
+        rng: decides the order of groups of one size.
+    """
+    order = np.argsort(rows.group, kind="stable")
+    edges = np.flatnonzero(np.diff(rows.group[order], prepend=-1, append=-2))
+    members = [order[start:end] for start, end in zip(edges[:-1], edges[1:], strict=True) if end - start > 1]
+    rng.shuffle(members)  # type: ignore[arg-type]  # a list is shuffled in place
+    members.sort(key=len, reverse=True)
+    for group in members:
+        counts = np.bincount(rows.stratum[group], minlength=len(rows.names))
+        present = counts > 0
+        want = ((left[:, present] / np.maximum(wanted[:, present], 1)) * counts[present]).sum(axis=1)
+        part = int(np.argmax(want))
+        place[group] = part
+        left[part] -= counts
+
+
+def _wanted(rows: _Rows, shares: list[float], parts: list[str]) -> np.ndarray:
+    """Return (P, C), how many rows each split should get of each class: at least one wherever the class occurs.
+
+    Raises:
+        DataError: a class has fewer different texts than there are splits.
+    """
+    faults = FaultLog()
+    wanted = np.zeros((len(shares), len(rows.names)), dtype=np.int64)
+    for stratum, name in enumerate(rows.names):
+        members = rows.group[rows.stratum == stratum]
+        texts = len(np.unique(members))
+        if 0 < texts < len(shares):
+            faults.add(f"class {name!r} has {len(members)} rows of {texts} different texts, {len(shares)} are needed")
+        if texts:
+            wanted[1:, stratum] = np.maximum(1, np.round(np.array(shares[1:]) * len(members)))
+            wanted[0, stratum] = max(1, len(members) - wanted[1:, stratum].sum())
+    faults.raise_as(
+        DataError,
+        what=f"classes are too small to stand in each of {', '.join(parts)}",
+        todo="Add rows, join the class with another, or ask for fewer splits (a share of 0).",
+    )
+    return wanted
+
+
+def _check_every_class(rows: _Rows, place: np.ndarray, parts: list[str]) -> None:
+    """Refuse a result in which a split lacks a class: its texts come in groups too large to share out."""
+    faults = FaultLog()
+    for stratum in np.unique(rows.stratum):
+        for part, name in enumerate(parts):
+            if not ((rows.stratum == stratum) & (place == part)).any():
+                faults.add(f"{name} gets no row of class {rows.names[stratum]!r}")
+    faults.raise_as(
+        DataError,
+        what="equal texts stay together, and leave a split without a class",
+        todo="Remove duplicates, add rows, or ask for larger shares.",
+    )
+
+
+def _linked(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Join two groupings, int (N,) each: rows that share a group in either share one, 0 to G-1, in the result.
+
+    Raises:
+        DataError: they are not of one length.
+    """
+    if first.shape != second.shape:
+        raise DataError(f"groups has {len(second):,} entries for {len(first):,} rows: one a row was expected")
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    size = int(first.max(initial=-1)) + 1
+    others = np.unique(second, return_inverse=True)[1]
+    nodes = size + int(others.max(initial=-1)) + 1
+    graph = coo_array((np.ones(len(first), np.int8), (first, size + others)), shape=(nodes, nodes))
+    return np.asarray(connected_components(graph, directed=False)[1][first], dtype=np.int64)
