@@ -77,7 +77,15 @@ def normalised(texts: pa.Array, form: str) -> pa.Array:
 
 
 SCRIPT_RANGES: dict[str, tuple[tuple[int, int], ...]] = {
-    "Latin": ((0x41, 0x5A), (0x61, 0x7A), (0xAA, 0xAA), (0xBA, 0xBA), (0xC0, 0x24F), (0x1E00, 0x1EFF), (0xFF21, 0xFF5A)),
+    "Latin": (
+        (0x41, 0x5A),
+        (0x61, 0x7A),
+        (0xAA, 0xAA),
+        (0xBA, 0xBA),
+        (0xC0, 0x24F),
+        (0x1E00, 0x1EFF),
+        (0xFF21, 0xFF5A),
+    ),
     "Greek": ((0x370, 0x3FF), (0x1F00, 0x1FFF)),
     "Cyrillic": ((0x400, 0x52F),),
     "Armenian": ((0x530, 0x58F),),
@@ -150,4 +158,5 @@ _IS_SEPARATOR = _separator_table()
 def is_letter_or_digit(points: np.ndarray) -> np.ndarray:
     """Tell which code points belong to words; signs, spaces and punctuation do not. Emoji do: they carry meaning."""
     low = np.minimum(points, 0xFFFE)
-    return (points > 0xFFFF) | ~_IS_SEPARATOR[low]
+    wordlike: np.ndarray = (points > 0xFFFF) | ~_IS_SEPARATOR[low]
+    return wordlike

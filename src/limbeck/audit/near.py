@@ -3,8 +3,8 @@
 In: texts. Out: a group for each text, and the pairs that were checked and found alike.
 Two texts are near-duplicates when the Jaccard similarity of their sets of five-character shingles (folded as
 `shingles` says) is at least the threshold. MinHash only proposes pairs: every pair that is reported was computed
-exactly, so none is below the threshold; a pair above it may be missed (the chance is in `minhash`, the measured recall in
-benchmarks/results/audit_planted.json). Groups are what the pairs link together.
+exactly, so none is below the threshold; a pair above it may be missed (the chance is in `minhash`, the measured recall
+in benchmarks/results/audit_planted.json). Groups are what the pairs link together.
 It does not know labels or splits.
 """
 
@@ -79,7 +79,7 @@ def find_near_duplicates(
     similarity = _similarities(distinct, likely, progress)
     alike = similarity >= threshold
     pairs = likely[alike]
-    _, component = _components(pairs, len(distinct))
+    component = _components(pairs, len(distinct))
     leader = np.full(len(distinct), len(code), dtype=np.int64)
     np.minimum.at(leader, component, first_row)
     return NearDuplicates(
@@ -98,10 +98,11 @@ def _first_rows(code: np.ndarray, distinct: int) -> np.ndarray:
     return first
 
 
-def _components(pairs: np.ndarray, texts: int) -> tuple[int, np.ndarray]:
+def _components(pairs: np.ndarray, texts: int) -> np.ndarray:
+    """Return the number of the connected component of each text, int64 (N,)."""
     graph = coo_array((np.ones(len(pairs), dtype=bool), (pairs[:, 0], pairs[:, 1])), shape=(texts, texts))
-    count, component = connected_components(graph, directed=False)
-    return int(count), component
+    component: np.ndarray = connected_components(graph, directed=False)[1]
+    return component
 
 
 def _sketch_all(texts: pa.LargeStringArray, progress: Progress) -> Sketches:

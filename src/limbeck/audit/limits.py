@@ -1,0 +1,193 @@
+"""Limits: what each candidate length limit cuts, what it costs, and which one to take.
+
+In: tokens of each text, labels. Out: box figures and a table of limits, plain values for JSON.
+It does not know tokenizers or texts.
+
+Cost of one text of n tokens in one transformer layer of width D and feed-forward width F, in multiplications and
+additions: linear maps 2n(4D^2 + 2DF) (query, key, value, output; two feed-forward maps), attention 4n^2 D (scores, and
+the weighted sum of values). Layers are all alike, so their number drops out of the ratio. limbeck packs tokens, so
+there is no padding to pay for.
+Source: Kaplan et al. 2020, "Scaling laws for neural language models", table 1; Vaswani et al. 2017, section 3.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+CANDIDATE_LIMITS = (64, 128, 256, 400, 512)
+REFERENCE_LIMIT = 512
+
+MOST_LOST = 0.01
+"""The recommended limit loses at most this share of all tokens …"""
+MOST_LOST_BY_CLASS = 0.02
+"""… and at most this share of any class's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderShape:
+    """Sizes of an encoder that decide its cost: width of a hidden state and inside the feed-forward net."""
+
+    width: int = 768
+    feed_forward: int = 3072
+
+
+@dataclass(frozen=True, kw_only=True)
+class Box:
+    """What a box plot shows, without outliers.
+
+    Attributes:
+        rows: how many texts.
+        low, high: ends of the whiskers: the furthest values within 1.5 times the interquartile range.
+        q1, median, q3: quartiles.
+        least, most: the extremes.
+        mean: the mean.
+    """
+
+    rows: int
+    least: int
+    low: int
+    q1: float
+    median: float
+    q3: float
+    high: int
+    most: int
+    mean: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """What one limit means.
+
+    Attributes:
+        limit: tokens a text may have, [CLS] and [SEP] included.
+        texts_cut: share of texts that are longer.
+        tokens_lost: share of all tokens that are cut off.
+        texts_cut_by_class: the same for each class.
+        tokens_lost_by_class: the same for each class.
+        compute: cost of encoding all texts relative to a limit of 512.
+    """
+
+    limit: int
+    texts_cut: float
+    tokens_lost: float
+    texts_cut_by_class: dict[str, float]
+    tokens_lost_by_class: dict[str, float]
+    compute: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recommendation:
+    """The limit to take, and why, in a sentence."""
+
+    limit: int
+    reason: str
+
+
+def box_of(values: np.ndarray) -> Box:
+    """Return the figures of one box.
+
+    Example:
+        >>> box = box_of(np.array([1, 2, 3, 4, 100]))
+        >>> (box.median, box.high, box.most)
+        (3.0, 4, 100)
+    """
+    q1, median, q3 = (float(value) for value in np.percentile(values, (25, 50, 75)))
+    reach = 1.5 * (q3 - q1)
+    inside = values[(values >= q1 - reach) & (values <= q3 + reach)]
+    return Box(
+        rows=len(values),
+        least=int(values.min()),
+        low=int(inside.min()),
+        q1=q1,
+        median=median,
+        q3=q3,
+        high=int(inside.max()),
+        most=int(values.max()),
+        mean=float(values.mean()),
+    )
+
+
+def boxes_by_class(values: np.ndarray, label: np.ndarray, label_names: tuple[str, ...]) -> dict[str, Box]:
+    """Return a box for each class that has rows, in the order of the label map."""
+    return {
+        name: box_of(values[label == place]) for place, name in enumerate(label_names) if bool((label == place).any())
+    }
+
+
+def limit_table(
+    tokens: np.ndarray,
+    label: np.ndarray,
+    label_names: tuple[str, ...],
+    *,
+    limits: Iterable[int] = CANDIDATE_LIMITS,
+    shape: EncoderShape,
+) -> tuple[Limit, ...]:
+    """Describe each candidate limit.
+
+    Args:
+        tokens: int64 (N,), tokens of each text, nothing cut.
+        label: int64 (N,), below zero where there is none.
+        label_names: C names.
+        limits: candidates.
+        shape: sizes of the encoder whose cost is asked.
+    """
+    classes = {name: label == place for place, name in enumerate(label_names) if bool((label == place).any())}
+    reference = _cost(tokens, REFERENCE_LIMIT, shape)
+    return tuple(
+        Limit(
+            limit=limit,
+            texts_cut=float((tokens > limit).mean()),
+            tokens_lost=_lost(tokens, limit),
+            texts_cut_by_class={name: float((tokens[rows] > limit).mean()) for name, rows in classes.items()},
+            tokens_lost_by_class={name: _lost(tokens[rows], limit) for name, rows in classes.items()},
+            compute=_cost(tokens, limit, shape) / reference,
+        )
+        for limit in limits
+    )
+
+
+def recommend(table: tuple[Limit, ...], longest: int, model_limit: int) -> Recommendation:
+    """Choose the smallest limit that loses next to nothing, or say what the largest one costs.
+
+    Args:
+        table: candidates, rising.
+        longest: tokens of the longest text.
+        model_limit: the most tokens that the model reads.
+    """
+    possible = [row for row in table if row.limit <= model_limit] or [table[0]]
+    for row in possible:
+        worst = max(row.tokens_lost_by_class.values(), default=row.tokens_lost)
+        if row.tokens_lost <= MOST_LOST and worst <= MOST_LOST_BY_CLASS:
+            if longest <= row.limit:
+                kept = f"no text is longer (the longest has {longest:,} tokens)"
+            else:
+                kept = f"it cuts {row.texts_cut:.2%} of the texts and loses {row.tokens_lost:.2%} of the tokens"
+            return Recommendation(
+                limit=row.limit,
+                reason=f"the smallest limit that loses at most {MOST_LOST:.0%} of the tokens (and {MOST_LOST_BY_CLASS:.0%} "
+                f"of any class's): {kept}, for {row.compute:.0%} of the compute of {REFERENCE_LIMIT}",
+            )
+    most = possible[-1]
+    reason = (
+        f"no limit up to {most.limit} keeps {1 - MOST_LOST:.0%} of the tokens; this one cuts {most.texts_cut:.1%} of the "
+        f"texts and loses {most.tokens_lost:.1%} of the tokens"
+    )
+    if len(possible) > 1:
+        less = possible[-2]
+        reason += (
+            f"; {less.limit} would cost {less.compute / most.compute:.0%} of its compute and lose {less.tokens_lost:.1%}"
+        )
+    return Recommendation(limit=most.limit, reason=reason)
+
+
+def _lost(tokens: np.ndarray, limit: int) -> float:
+    return float(np.maximum(tokens - limit, 0).sum() / tokens.sum())
+
+
+def _cost(tokens: np.ndarray, limit: int, shape: EncoderShape) -> float:
+    """Return the operations of one layer over all texts."""
+    kept = np.minimum(tokens, limit).astype(np.float64)
+    linear = 2 * kept * (4 * shape.width**2 + 2 * shape.width * shape.feed_forward)
+    attention = 4 * kept**2 * shape.width
+    return float((linear + attention).sum())
