@@ -1,0 +1,145 @@
+"""Picture: a chart as PNG bytes and SVG text, the same every time it is drawn.
+
+In: a function that draws on an empty matplotlib figure. Out: a `Picture`. It does not know what is drawn.
+
+matplotlib is used through `Figure` alone: no pyplot, no window, no backend chosen for the process. Its settings are set
+to its defaults and ours while a picture is drawn, under a lock, and put back afterwards.
+"""
+
+import io
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from limbeck import storage
+from limbeck.reporting.fonts import choose_fonts, need_matplotlib
+from limbeck.reporting.themes import LIGHT, Theme
+from limbeck.reporting.words import ENGLISH, Words
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+DPI = 144
+"""Dots an inch of the PNG."""
+REPLACEMENT = "?"
+"""Stands for a character that no font here has; a notice says which."""
+_LOCK = Lock()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """How a picture looks and speaks."""
+
+    theme: Theme = LIGHT
+    words: Words = ENGLISH
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A chart.
+
+    Attributes:
+        title: what it shows.
+        description: what it says in words, for those who cannot see it.
+        png: PNG bytes, `DPI` dots an inch.
+        svg: a whole SVG document, text as outlines, so that it shows the same where the fonts are missing.
+        notices: what could not be shown as it is (label names shortened, characters without a font).
+    """
+
+    title: str
+    description: str
+    png: bytes = field(repr=False)
+    svg: str = field(repr=False)
+    notices: tuple[str, ...] = ()
+
+    def write(self, folder: Path, name: str) -> None:
+        """Write `name`.png and `name`.svg into a folder.
+
+        Raises:
+            StorageError: the folder cannot be written.
+        """
+        storage.write_bytes(folder / f"{name}.png", self.png)
+        storage.write_text(folder / f"{name}.svg", self.svg)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caption:
+    """The words that go with a picture.
+
+    Attributes:
+        title: what it shows.
+        description: what it says in words.
+        texts: every text that will be drawn, for the choice of fonts.
+        notices: what could not be shown as it is.
+    """
+
+    title: str
+    description: str
+    texts: tuple[str, ...]
+    notices: tuple[str, ...] = ()
+
+
+def paint(caption: Caption, draw: Callable[["Figure"], None], *, look: Look) -> Picture:
+    """Draw on an empty figure and return the picture; the same input gives the same bytes.
+
+    Raises:
+        MissingExtraError: matplotlib, or a font for Hangul, is absent.
+    """
+    need_matplotlib()
+    fonts = choose_fonts((*caption.texts, caption.title))
+    notices = caption.notices
+    if fonts.uncovered:
+        shown = " ".join(f"{sign} (U+{ord(sign):04X})" for sign in fonts.uncovered[:10])
+        notices = (*notices, f"no font here can draw {shown}: such characters are shown as {REPLACEMENT}")
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with _LOCK, mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_settings(fonts.families, look.theme))
+        figure = Figure(layout="constrained", facecolor=look.theme.paper)
+        draw(figure)
+        _replace_uncovered(figure, fonts.uncovered)
+        png, svg = io.BytesIO(), io.StringIO()
+        figure.savefig(png, format="png", dpi=DPI, metadata={"Software": None})
+        figure.set_layout_engine("none")  # keep the layout just made: both forms look the same, and it costs time
+        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None, "Title": caption.title})
+    return Picture(
+        title=caption.title, description=caption.description, png=png.getvalue(), svg=svg.getvalue(), notices=notices
+    )
+
+
+def _settings(families: Iterable[str], theme: Theme) -> dict[str, Any]:
+    """Return matplotlib's settings for one picture."""
+    return {
+        "font.family": list(families),
+        "font.size": 10,
+        "svg.fonttype": "path",
+        "svg.hashsalt": "limbeck",
+        "text.parse_math": False,  # a label may have dollar signs
+        "text.color": theme.ink,
+        "axes.labelcolor": theme.ink,
+        "axes.edgecolor": theme.line,
+        "axes.facecolor": theme.paper,
+        "xtick.color": theme.line,
+        "ytick.color": theme.line,
+        "xtick.labelcolor": theme.ink,
+        "ytick.labelcolor": theme.ink,
+        "grid.color": theme.line,
+        "axes.unicode_minus": True,
+        "figure.constrained_layout.h_pad": 0.08,
+        "figure.constrained_layout.w_pad": 0.08,
+    }
+
+
+def _replace_uncovered(figure: "Figure", uncovered: tuple[str, ...]) -> None:
+    """Put `REPLACEMENT` where no font has a glyph."""
+    if not uncovered:
+        return
+    from matplotlib.text import Text
+
+    table = str.maketrans(dict.fromkeys(uncovered, REPLACEMENT))
+    for text in figure.findobj(Text):
+        text.set_text(text.get_text().translate(table))
