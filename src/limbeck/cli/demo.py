@@ -36,7 +36,7 @@ def demo(
     following.say(f"    {dataset!r}")
     following.say("2/4 encoding them with the embedded MiniLM encoder, and fitting a linear probe")
     run = train_probe(dataset, out, cache=FeatureCache(cache_dir), overwrite=True, progress=following)
-    pictures = write_run_pictures(run)
+    pictures = write_run_pictures(run.dataset, run.validation, run.folder.pictures)
     following.say("3/4 scoring the test split, which nothing has looked at so far")
     predictor = load(run.folder.path)
     scored = score(predictor, dataset.split("test"), progress=following)

@@ -12,9 +12,7 @@ def evaluate(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of `limbeck train`, or a bundle.")],
     data: options.Data,
     split: Annotated[str, typer.Option(help="Split to score: train, validation or test.")] = "test",
-    out: Annotated[
-        Path | None, typer.Option(help="Also write the predictions here: .parquet, .jsonl or .csv.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Also write the predictions here: .parquet, .jsonl or .csv.")] = None,
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,
     label_names: options.LabelNames = None,
@@ -43,7 +41,7 @@ def evaluate(
         screen.show_json({"run": str(run), "data": data, "split": split, **headline, split: found})
         return
     screen.show_evaluation(scored.evaluation, title=f"{run} on the {split} split of {data}")
-    cut = int(scored.predictions.truncated_N.sum())
+    cut = int(scored.predictions.truncated.sum())
     screen.show_line(f"{cut:,} of {len(rows):,} texts were longer than the model's limit and were cut")
     if out is not None:
         screen.show_line(f"predictions: {out}")

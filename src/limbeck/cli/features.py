@@ -56,5 +56,7 @@ def features(
         facts = {"out": str(out), "rows": rows, "columns": width, "computed": found.computed, "texts_cut": cut}
         screen.show_json({**facts, "blocks": [str(block) for block in blocks]})
         return
-    screen.show_line(f"{out}: {rows:,} rows × {width:,} columns ({found.computed:,} texts encoded now, the rest cached)")
+    screen.show_line(
+        f"{out}: {rows:,} rows × {width:,} columns ({found.computed:,} texts encoded now, the rest cached)"
+    )
     screen.show_line(f"{cut:,} texts were longer than the limit and were cut")

@@ -49,7 +49,7 @@ def predict(
     if as_json:
         screen.show_json({"rows": found.to_arrow(top_k=top_k or len(found.label_names)).to_pylist()})
     elif out is not None:
-        cut = int(found.truncated_N.sum())
+        cut = int(found.truncated.sum())
         screen.show_line(f"{out}: {len(found):,} rows; {cut:,} texts were longer than the model's limit and were cut")
     else:
         screen.show_predictions(found, top_k=top_k or 1)

@@ -72,7 +72,10 @@ def show_predictions(found: "Predictions", *, top_k: int) -> None:
     """Show each text with its most probable labels."""
     top = found.top_k(top_k)
     rows = [
-        [text, ", ".join(f"{found.label_names[label]} {share:.3f}" for label, share in zip(labels, shares, strict=True))]
+        [
+            text,
+            ", ".join(f"{found.label_names[label]} {share:.3f}" for label, share in zip(labels, shares, strict=True)),
+        ]
         for text, labels, shares in zip(found.texts or (), top.labels, top.probabilities, strict=True)
     ]
     show_table("Predictions (label and probability)", ["text", "label"], rows)

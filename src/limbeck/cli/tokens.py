@@ -34,9 +34,7 @@ def tokens(
             "attention_mask": mask.tolist(),
             "cut_tokens": int(cut),
         }
-        for text, ids, mask, cut in zip(
-            texts, view.input_ids, view.attention_mask, tokenized.cut_tokens, strict=True
-        )
+        for text, ids, mask, cut in zip(texts, view.input_ids, view.attention_mask, tokenized.cut_tokens, strict=True)
     ]
     if as_json:
         screen.show_json({"texts": found, "tokenizer": facts})

@@ -37,7 +37,6 @@ def train(
     The validation split is only scored (it is made of training rows where there is none); a test split is not looked at.
     """
     from limbeck import progress
-    from limbeck.cli.run_screen import show_run
     from limbeck.data.read import read_with
     from limbeck.features.cache import FeatureCache
     from limbeck.reporting.run_pictures import write_run_pictures
@@ -56,8 +55,10 @@ def train(
     following = progress.for_stream()
     dataset = read_with(data, reading, following)
     run = train_probe(dataset, out, settings, cache=FeatureCache(cache_dir), overwrite=overwrite, progress=following)
-    write_run_pictures(run)
+    pictures = write_run_pictures(run.dataset, run.validation, run.folder.pictures)
     if as_json:
         screen.show_json(run.metrics)
     else:
-        show_run(run)
+        screen.show_evaluation(run.validation, title=f"Probe on the validation split of {data}")
+        screen.show_run_places(run.folder, pictures)
+        screen.show_line(f"Next: limbeck evaluate {out} {data} --split test")

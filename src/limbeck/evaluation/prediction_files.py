@@ -49,8 +49,7 @@ def write_predictions(path: Path, predictions: Predictions, *, top_k: int | None
         SettingsError: another suffix, or `top_k` out of range.
         StorageError: the file could not be written; what stood there before still stands.
     """
-    if path.suffix not in _FORMATS:
-        raise _unknown_suffix(path)
+    check_suffix(path)
     write, _ = _FORMATS[path.suffix]
     table = predictions.to_arrow(top_k=top_k)
     with storage.staged_file(path) as staged:
@@ -65,8 +64,7 @@ def read_predictions(path: Path) -> Predictions:
         StorageError: the file is absent or unreadable.
         DataError: it does not hold predictions, or labels and probabilities in it do not agree.
     """
-    if path.suffix not in _FORMATS:
-        raise _unknown_suffix(path)
+    check_suffix(path)
     _, read = _FORMATS[path.suffix]
     with storage.explained(path, doing="read"):
         try:
@@ -91,6 +89,16 @@ def read_predictions(path: Path) -> Predictions:
                 "was the file edited? Predict again"
             )
     return predictions
+
+
+def check_suffix(path: Path) -> None:
+    """Refuse a path whose suffix is no format of predictions, before any work is done for it.
+
+    Raises:
+        SettingsError: names the suffixes that are.
+    """
+    if path.suffix not in _FORMATS:
+        raise SettingsError(f"cannot tell the format of {path.name}: end its name with {', '.join(_FORMATS)}")
 
 
 def _check_columns(path: Path, table: pa.Table) -> None:
@@ -186,10 +194,6 @@ def _read_jsonl(path: Path) -> pa.Table:
 
 def _is_probability(name: str) -> bool:
     return name.startswith(PROBABILITY_PREFIX)
-
-
-def _unknown_suffix(path: Path) -> SettingsError:
-    return SettingsError(f"cannot tell the format of {path.name}: end its name with {', '.join(_FORMATS)}")
 
 
 _CSV_QUOTING = pyarrow.csv.ParseOptions(newlines_in_values=True)

@@ -4,10 +4,9 @@ In: a bundle or a run folder, and texts or a `Dataset`. Out: `Predictions`, in t
 It does not know how the model was trained, nor how its answers are judged.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 
 from limbeck.data.dataset import Dataset
@@ -17,9 +16,6 @@ from limbeck.inference.engine import TorchEngine
 from limbeck.model.bundle import BUNDLE_NAME, Bundle, load_bundle
 from limbeck.progress import SILENT, Progress
 from limbeck.settings import Device
-
-CHUNK_ROWS = 8_192
-"""Rows that are in memory at a time when a long table is answered."""
 
 
 class Predictor:
@@ -38,6 +34,20 @@ class Predictor:
     def label_names(self) -> tuple[str, ...]:
         """The class names, in the order of the probabilities."""
         return self.bundle.facts.label_names
+
+    @property
+    def majority_label(self) -> int:
+        """The most frequent label of the training rows: what the baseline always says.
+
+        Raises:
+            BundleError: the bundle does not state it.
+        """
+        name = self.bundle.facts.provenance.get("majority_label")
+        if name not in self.label_names:
+            raise BundleError(
+                f"the bundle does not state the majority label of its training rows (found {name!r}): train it again"
+            )
+        return self.label_names.index(name)
 
     def predict(self, texts: Sequence[str], *, progress: Progress = SILENT) -> Predictions:
         """Answer texts; row ids are "1", "2", … in their order.
@@ -59,14 +69,6 @@ class Predictor:
         known = dataset.with_label_names(self.label_names) if dataset.label_names else dataset
         return self._answer(known.texts, tuple(known.row_ids), known.table["label"], progress)
 
-    def stream_dataset(self, dataset: Dataset, *, progress: Progress = SILENT) -> Iterator[Predictions]:
-        """Answer a dataset in runs of `CHUNK_ROWS` rows, in order, so that memory stays bounded."""
-        with progress.track("predicting", total=len(dataset), unit="texts") as advance:
-            for start in range(0, len(dataset), CHUNK_ROWS):
-                rows = np.arange(start, min(start + CHUNK_ROWS, len(dataset)))
-                yield self.predict_dataset(dataset.select(rows))
-                advance(len(rows))
-
     def _answer(
         self, texts: Sequence[str], row_ids: tuple[str, ...], labels: pa.Array, progress: Progress
     ) -> Predictions:
@@ -76,10 +78,10 @@ class Predictor:
         return Predictions(
             row_ids=row_ids,
             label_names=facts.label_names,
-            probabilities_NC=self.bundle.head.probabilities(features_NF),
+            probabilities=self.bundle.head.probabilities(features_NF),
             true_labels=labels,
-            tokens_N=tokenized.lengths + tokenized.cut_tokens,
-            truncated_N=tokenized.truncated,
+            tokens=tokenized.lengths + tokenized.cut_tokens,
+            truncated=tokenized.truncated,
             texts=tuple(texts),
         )
 

@@ -30,7 +30,7 @@ def score(predictor: Predictor, dataset: Dataset, *, seed: int = 0, progress: Pr
     labels = dataset.with_label_names(predictor.label_names).labels
     predictions = predictor.predict_dataset(dataset, progress=progress)
     evaluation = evaluate(
-        predictions.probabilities_NC,
+        predictions.probabilities,
         labels,
         predictor.label_names,
         majority_label=predictor.majority_label,

@@ -25,7 +25,9 @@ def write_run_pictures(dataset: Dataset, validation: Evaluation, folder: Path) -
     """
     counts = {name: _class_counts(dataset.split(name)) for name in dataset.split_names}
     pictures = {
-        "class_frequency": class_frequency({name: found for name, found in counts.items() if sum(found)}, dataset.label_names),
+        "class_frequency": class_frequency(
+            {name: found for name, found in counts.items() if sum(found)}, dataset.label_names
+        ),
         "confusion": confusion_matrix(validation.confusion_counts, dataset.label_names),
     }
     for name, picture in pictures.items():

@@ -130,14 +130,12 @@ def train_probe(
             train.rows.labels,
             classes=len(dataset.label_names),
             settings=settings.probe,
-            candidates={
-                name: columns_of(blocks, extracted, engine.width) for name, blocks in candidates.items()
-            },
+            candidates={name: columns_of(blocks, extracted, engine.width) for name, blocks in candidates.items()},
             progress=progress,
         )
         watch.lap("fit")
 
-        head = LinearHead.from_arrays(fit.weight_CF, fit.bias_C)
+        head = LinearHead(fit.weight_CF, fit.bias_C)
         chosen = candidates[fit.candidate]
         columns = columns_of(chosen, extracted, engine.width)
         answers = {

@@ -1,0 +1,112 @@
+"""How good is the probe? Emotion, IMDb and the embedded sample, through the command line as a user would run it.
+
+Writes benchmarks/results/quality.json: accuracy and F1 with 95 % intervals, seconds a stage, peak memory of the process.
+IMDb has no validation split: its test split is scored in that place, once; nothing is chosen on it.
+
+    python benchmarks/quality.py [emotion] [imdb] [sample]
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from measure import SHARED_DATA, write_result
+
+LIMBECK = Path(sys.executable).with_name("limbeck")
+BALANCES = ("none", "weights", "oversample", "smote")
+HEADLINES = ("accuracy", "f1_weighted", "f1_macro", "log_loss")
+
+
+def train(data: str, out: Path, flags: Sequence[str]) -> dict[str, Any]:
+    """Run `limbeck train` and return its figures with the peak memory of its process."""
+    command = [LIMBECK, "train", data, "--method", "probe", "--out", str(out), "--json", *flags]
+    with tempfile.TemporaryFile("w+") as output:
+        process = subprocess.Popen(command, stdout=output)
+        _, status, usage = os.wait4(process.pid, 0)
+        if status:
+            raise SystemExit(f"{' '.join(map(str, command))} ended with status {status}")
+        output.seek(0)
+        metrics = json.load(output)
+    return {
+        "flags": list(flags),
+        "validation": headline(metrics["validation"]),
+        "baseline_accuracy": metrics["validation"]["baseline"]["accuracy"],
+        "penalty": metrics["probe"]["penalty"],
+        "chosen": metrics["probe"]["candidate"],
+        "texts_cut": metrics["texts_cut"],
+        "seconds": metrics["seconds"],
+        "peak_memory_gib": round(usage.ru_maxrss / 2**20, 2),
+    }
+
+
+def evaluate(run: Path, data: str, split: str) -> dict[str, Any]:
+    """Run `limbeck evaluate` on a split."""
+    command = [LIMBECK, "evaluate", str(run), data, "--split", split, "--json"]
+    ended = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
+    return headline(json.loads(ended.stdout)[split])
+
+
+def headline(found: dict[str, Any]) -> dict[str, Any]:
+    """Keep the figures of the README: value, low and high end of the 95 % interval."""
+    kept = {
+        name: [found[name], found["intervals"][name]["low"], found["intervals"][name]["high"]] for name in HEADLINES
+    }
+    return {"rows": found["rows"], **{name: [round(value, 4) for value in kept[name]] for name in HEADLINES}}
+
+
+def emotion(runs: Path) -> dict[str, Any]:
+    """Every pooling, and every way of balancing for two of them."""
+    data = str(SHARED_DATA / "emotion")
+    found = {}
+    for pooling in ("cls", "mean", "max", "layers", "auto"):
+        for balance in BALANCES if pooling in ("mean", "layers") else ("none",):
+            run = runs / f"emotion-{pooling}-{balance}"
+            found[f"{pooling}, {balance}"] = train(data, run, ["--pooling", pooling, "--balance", balance])
+            found[f"{pooling}, {balance}"]["test"] = evaluate(run, data, "test")
+    return found
+
+
+def imdb(runs: Path) -> dict[str, Any]:
+    """25,000 reviews to train, 25,000 to score, cut at 400 tokens."""
+    folder = runs / "imdb"
+    folder.mkdir()
+    (folder / "train.parquet").symlink_to(SHARED_DATA / "imdb" / "train.parquet")
+    (folder / "validation.parquet").symlink_to(SHARED_DATA / "imdb" / "test.parquet")
+    return {
+        pooling: train(str(folder), runs / f"imdb-{pooling}", ["--pooling", pooling, "--max-tokens", "400"])
+        for pooling in ("cls", "mean", "layers")
+    }
+
+
+def sample(runs: Path) -> dict[str, Any]:
+    """The embedded tweets, against always saying the largest class."""
+    found = {}
+    for pooling in ("mean", "layers"):
+        run = runs / f"sample-{pooling}"
+        found[pooling] = train("sample", run, ["--pooling", pooling])
+        found[pooling]["test"] = evaluate(run, "sample", "test")
+    return found
+
+
+JOBS = {"emotion": emotion, "imdb": imdb, "sample": sample}
+
+
+def main() -> None:
+    """Run the jobs that were named, or all; keep the results of the others."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("jobs", nargs="*", choices=[*JOBS, []], help="what to measure; everything when not given")
+    jobs = parser.parse_args().jobs or list(JOBS)
+    for name in jobs:
+        with tempfile.TemporaryDirectory() as runs:
+            path = write_result(f"quality_{name}", {"runs": JOBS[name](Path(runs))}, packages=("torch", "numpy"))
+        print(path.read_text("utf-8"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""The model card: what a model is, in Markdown, from facts that are known.
+
+In: the bundle's facts and an evaluation. Out: the text of the bundle's README.md.
+It does not know files, and says nothing that was not measured.
+"""
+
+from limbeck.evaluation.evaluation import Evaluation, Measured
+from limbeck.model.facts import BundleFacts
+
+
+def card_text(facts: BundleFacts, validation: Evaluation, *, encoder: str, data: str) -> str:
+    """Return the model card."""
+    measures = {
+        "accuracy": validation.accuracy,
+        "F1, weighted": validation.f1_weighted,
+        "F1, macro": validation.f1_macro,
+        "log loss, nats": validation.log_loss,
+    }
+    classes = [
+        f"| {_cell(one.name)} | {one.support:,} | {one.precision.value:.3f} | {one.recall.value:.3f} "
+        f"| {one.f1.value:.3f} |"
+        for one in validation.per_class
+    ]
+    confusions = [
+        f"- {_cell(one.true_label)} → {_cell(one.predicted_label)}: {one.share.value:.2f} of the rows"
+        for one in validation.worst_confusions[:5]
+    ]
+    lines = [
+        "# A text classifier made with limbeck",
+        "",
+        f"It labels a text as one of: {', '.join(map(_cell, facts.label_names))}.",
+        "",
+        f"- Encoder: {_cell(encoder)}; head: {facts.head}, on {', '.join(map(str, facts.blocks))}",
+        f"- Texts are cut at {facts.max_tokens} tokens",
+        f"- Trained on: {_cell(data)}",
+        "",
+        f"## On the validation split ({validation.rows:,} rows)",
+        "",
+        f"| | value | 95 % interval | always “{_cell(validation.baseline.label)}” |",
+        "|---|---|---|---|",
+        *(
+            _measure_line(name, found, baseline)
+            for (name, found), baseline in zip(measures.items(), _baseline_values(validation), strict=True)
+        ),
+        "",
+        "| class | rows | precision | recall | F1 |",
+        "|---|---|---|---|---|",
+        *classes,
+        "",
+        "Most often confused:",
+        "",
+        *(confusions or ["- nothing"]),
+        "",
+        "## Use",
+        "",
+        "```python",
+        "import limbeck",
+        'print(limbeck.load("this folder").predict(["your text"]).predicted_names)',
+        "```",
+        "",
+        "The figures hold for texts like those it was trained on. Look at its errors on your own texts before relying",
+        "on it.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _baseline_values(found: Evaluation) -> tuple[float, ...]:
+    baseline = found.baseline
+    return (baseline.accuracy, baseline.f1_weighted, baseline.f1_macro, baseline.log_loss)
+
+
+def _measure_line(name: str, found: Measured, baseline: float) -> str:
+    return f"| {name} | {found.value:.4f} | {found.low:.4f} – {found.high:.4f} | {baseline:.4f} |"
+
+
+def _cell(text: str) -> str:
+    """Keep a name from breaking out of a table cell, or from being read as markup."""
+    flat = " ".join(text.split())
+    for sign in "\\|`*_[]<>":
+        flat = flat.replace(sign, "\\" + sign)
+    return flat
