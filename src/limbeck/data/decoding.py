@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
-from typing import IO, TextIO
+from typing import TextIO
 
 import pyarrow as pa
 
@@ -68,9 +68,9 @@ def decode_marked(content: bytes, encoding: str = "utf-8") -> str:
     return content.decode(encoding, _MARKING)
 
 
-def position_of(file: TextIO | IO[bytes]) -> int:
+def position_of(file: TextIO) -> int:
     """Return how many bytes of the file have been taken from the disk."""
-    return getattr(file, "buffer", file).tell()  # type: ignore[no-any-return]
+    return file.buffer.tell()
 
 
 class CellStrings:
