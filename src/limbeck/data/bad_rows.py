@@ -36,7 +36,7 @@ class BadRows:
 
     A fault of a file (it cannot be opened, a column is missing) is always raised. A fault of a row is raised under
     "error" and "keep-replacement", and left out and counted under "skip"; undecodable bytes are a fault of a row that
-    "keep-replacement" mends.
+    "keep-replacement" mends. "mend" does both: what U+FFFD can mend is kept, every other row at fault is left out.
     """
 
     def __init__(self, policy: OnBadRow) -> None:
@@ -49,7 +49,12 @@ class BadRows:
     @property
     def skips(self) -> bool:
         """True when rows at fault are left out."""
-        return self.policy == "skip"
+        return self.policy in ("skip", "mend")
+
+    @property
+    def mends(self) -> bool:
+        """True when undecodable bytes are kept as U+FFFD."""
+        return self.policy in ("keep-replacement", "mend")
 
     def refuse(self, message: str) -> None:
         """Note a fault of a whole file."""

@@ -98,7 +98,7 @@ class CellStrings:
                 self._report(name, values, numbers, cells, broken)
                 arrays[name] = pa.array([replaced(value) for value in values], pa.large_string())
         rows = sorted(broken)
-        if self._bad.policy == "keep-replacement":
+        if self._bad.mends:
             self._bad.mend("rows with undecodable bytes, kept with U+FFFD", rows, broken.__getitem__)
         elif self._bad.skips:
             self._bad.reject("rows with undecodable bytes", rows, broken.__getitem__)
