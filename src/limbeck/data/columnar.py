@@ -29,7 +29,7 @@ METADATA_KEY = b"limbeck"
 HUGGINGFACE_KEY = b"huggingface"
 
 
-def read_parquet(source: SourceFile, settings: ReadSettings, bad: BadRows, advance: Advance) -> RawTable:
+def read_parquet(source: SourceFile, _: ReadSettings, bad: BadRows, advance: Advance) -> RawTable:
     """Read a Parquet file.
 
     Raises:
@@ -38,10 +38,10 @@ def read_parquet(source: SourceFile, settings: ReadSettings, bad: BadRows, advan
     with _explained_format(source.path, "Parquet"):
         table = pyarrow.parquet.ParquetFile(source.path).read()
     advance(source.path.stat().st_size)
-    return raw_table(table, name=str(source.path), split=source.split, bad=bad)
+    return raw_table(table, name=source.name, split=source.split, bad=bad)
 
 
-def read_arrow(source: SourceFile, settings: ReadSettings, bad: BadRows, advance: Advance) -> RawTable:
+def read_arrow(source: SourceFile, _: ReadSettings, bad: BadRows, advance: Advance) -> RawTable:
     """Read an Arrow IPC file (Feather) or stream.
 
     Raises:
@@ -52,7 +52,7 @@ def read_arrow(source: SourceFile, settings: ReadSettings, bad: BadRows, advance
         file.seek(0)
         table = (pyarrow.ipc.open_file if is_file else pyarrow.ipc.open_stream)(file).read_all()
     advance(source.path.stat().st_size)
-    return raw_table(table, name=str(source.path), split=source.split, bad=bad)
+    return raw_table(table, name=source.name, split=source.split, bad=bad)
 
 
 def raw_table(table: pa.Table, *, name: str, split: str, bad: BadRows) -> RawTable:

@@ -140,8 +140,8 @@ def _missing(role: str, given: str | None, names: Sequence[str], file: str) -> s
         near = get_close_matches(given, names, n=1, cutoff=0.5)
         return f"{file} has no column {given!r}: {there}" + (f"; did you mean {near[0]!r}?" if near else "")
     usual = LABEL_NAMES if role == "label" else TEXT_NAMES
-    near = next((near for name in usual[:12] for near in get_close_matches(name, names, n=1, cutoff=0.7)), None)
+    nearest = next((name for word in usual for name in get_close_matches(word, names, n=1, cutoff=0.7)), None)
     return (
         f"{file} has no {role} column: {there}. Give --{role}-column"
-        f"{f' {near!r}, the nearest' if near else ''}, or name it {role!r} in the first line"
+        f"{f' {nearest!r}, the nearest' if nearest else ''}, or name it {role!r} in the first line"
     )

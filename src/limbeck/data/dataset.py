@@ -38,7 +38,7 @@ class ReadNote:
 
     Attributes:
         what: in words, plural ("rows with undecodable bytes, kept with U+FFFD").
-        rows: number of rows it happened to.
+        rows: number of rows (of files, where `what` says so) it happened to.
         example: where it happened first.
     """
 
@@ -66,7 +66,8 @@ class Dataset:
     notes: tuple[ReadNote, ...] = field(default=())
 
     def __len__(self) -> int:
-        return self.table.num_rows
+        rows: int = self.table.num_rows
+        return rows
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{name} {count:,}" for name, count in self.split_sizes().items())
@@ -75,12 +76,12 @@ class Dataset:
     @property
     def texts(self) -> list[str]:
         """The texts, as a new list of N strings."""
-        return self.table["text"].to_pylist()
+        return _list(self.table["text"])
 
     @property
     def row_ids(self) -> list[str]:
         """The row ids, as a new list of N strings; stable across every later step."""
-        return self.table["row_id"].to_pylist()
+        return _list(self.table["row_id"])
 
     @property
     def is_labelled(self) -> bool:
@@ -100,7 +101,8 @@ class Dataset:
                 f"{missing or len(self):,} of {len(self):,} rows of {self.source} have no label: "
                 "labels are needed here; name the label column or leave the unlabelled split out"
             )
-        return self.table["label"].to_numpy().astype(np.int64)
+        labels: np.ndarray = self.table["label"].to_numpy().astype(np.int64)
+        return labels
 
     @property
     def split_names(self) -> tuple[str, ...]:
@@ -192,4 +194,9 @@ class Dataset:
         return from_arrow(pa.Table.from_pandas(frame, preserve_index=False), settings)
 
     def _split_list(self) -> list[str]:
-        return self.table["split"].cast(pa.string()).to_pylist()
+        return _list(self.table["split"].cast(pa.string()))
+
+
+def _list(column: pa.ChunkedArray) -> list[str]:
+    values: list[str] = column.to_pylist()
+    return values

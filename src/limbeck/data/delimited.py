@@ -1,4 +1,4 @@
-"""CSV, TSV, and text files: rows separated by line ends, cells by one character.
+"""CSV and TSV: rows separated by line ends, cells by one character.
 
 In: a file, decoded as the settings say. Out: a `RawTable` of strings, read in chunks so that memory stays bounded.
 It does not know which column is the text.
@@ -8,17 +8,14 @@ import csv
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import islice
 from typing import TextIO
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from limbeck.data.bad_rows import BadRows
 from limbeck.data.decoding import CellStrings, open_text, position_of, replaced
-from limbeck.data.raw import RawTable, SourceFile
+from limbeck.data.raw import RawRows, RawTable, SourceFile
 from limbeck.errors import DataError
 from limbeck.progress import Advance
 from limbeck.settings import ReadSettings
@@ -44,108 +41,16 @@ def read_delimited(source: SourceFile, settings: ReadSettings, bad: BadRows, adv
         separator = _separator(file, SEPARATORS.get(source.path.suffix.lower(), ","))
         lines = csv.reader(file, delimiter=separator, strict=True)
         header = _header(lines, source, settings.encoding, bad)
-        cells = CellStrings(str(source.path), settings.encoding, bad)
-        batches, numbers, rows_seen = [], [], 0
+        cells = CellStrings(source.name, settings.encoding, bad)
+        rows, rows_seen = RawRows(), 0
+        rows.add({name: pa.array([], pa.large_string()) for name in header}, [], set())
         for chunk in _chunks(lines, header, source, bad, file, advance):
             rows_seen = chunk.first + chunk.rows_seen - 1
-            columns = dict(zip(header, zip(*chunk.rows, strict=True), strict=True)) if chunk.rows else {}
-            arrays, dropped = cells.convert(columns, chunk.numbers)
-            if not arrays:
-                continue
-            batch = pa.table(arrays)
-            kept_numbers = pa.array(chunk.numbers, pa.int64())
-            if dropped:
-                keep = pa.array(np.isin(np.arange(len(chunk.numbers)), sorted(dropped), invert=True))
-                batch, kept_numbers = batch.filter(keep), kept_numbers.filter(keep)
-            batches.append(batch)
-            numbers.append(kept_numbers)
-    empty = pa.table({name: pa.array([], pa.large_string()) for name in header})
-    return RawTable(
-        name=str(source.path),
-        split=source.split,
-        table=pa.concat_tables([empty, *batches]),
-        numbers=pa.chunked_array(numbers, pa.int64()).combine_chunks(),
-        rows_seen=rows_seen,
-    )
-
-
-def read_lines(source: SourceFile, settings: ReadSettings, bad: BadRows, advance: Advance) -> RawTable:
-    r"""Read a `.txt` file: one row a line, `text;label` split at the last semicolon, or a text alone.
-
-    Under labels="required" every line is `text;label`. Otherwise a line is a text alone, unless the file is plainly
-    labelled: every line ends in `;label`, where the label is one of `label_names` if those are given, or else has no
-    white space at its ends, at most 64 characters, and there are at least twice as many lines as labels. So a list of
-    texts may hold semicolons, and a labelled file may be given where labels are not looked at.
-
-    A row's number is its line's. Blank lines hold no row among `text;label` lines, which is noted; among texts alone
-    they are rows with an empty text. At the end of the file they are neither.
-
-    Raises:
-        DataError: labels are required and no line has one.
-    """
-    lines = _read_line_column(source, settings, bad, advance)
-    is_blank = pc.equal(lines.table["line"], "")
-    written = lines.table["line"].filter(pc.invert(is_blank))
-    found = pc.extract_regex(written, r"(?s)^(?P<text>.*);(?P<label>[^;]*)$")
-    if not _are_labelled(found, settings):
-        if settings.labels == "required" and len(written):
-            raise DataError(f"{source.path}: no line ends in ;label: lines such as 'a text;its label' were expected")
-        return replace(lines, table=lines.table.rename_columns(["text"]))
-    blank = np.flatnonzero(np.asarray(is_blank)).tolist()
-    bad.mend("blank lines, which hold no row", blank, lambda row: f"{source.path}, line {lines.numbers[row].as_py():,}")
-    text = pc.if_else(pc.is_valid(found), pc.struct_field(found, "text"), written)
-    label = pc.if_else(pc.is_valid(found), pc.struct_field(found, "label"), None)
-    return replace(
-        lines,
-        table=pa.table({"text": text, "label": label}),
-        numbers=lines.numbers.filter(pc.invert(is_blank).combine_chunks()),
-    )
-
-
-def _read_line_column(source: SourceFile, settings: ReadSettings, bad: BadRows, advance: Advance) -> RawTable:
-    """Read every line up to the last that is not blank into one column."""
-    cells = CellStrings(str(source.path), settings.encoding, bad)
-    arrays, numbers, rows_seen, waiting, position = [], [], 0, 0, 0
-    with open_text(source.path, settings.encoding) as file:
-        while rows := [line.rstrip("\r\n") for line in islice(file, CHUNK_ROWS)]:
-            blank = next((n for n, row in enumerate(reversed(rows)) if row), len(rows))
-            if blank < len(rows):
-                rows = [""] * waiting + rows[: len(rows) - blank]
-                chunk_numbers = range(rows_seen + 1, rows_seen + len(rows) + 1)
-                rows_seen += len(rows)
-                waiting = 0
-                converted, dropped = cells.convert({"line": rows}, chunk_numbers)
-                keep = pa.array(np.isin(np.arange(len(rows)), sorted(dropped), invert=True))
-                arrays.append(converted["line"].filter(keep))
-                numbers.append(pa.array(chunk_numbers, pa.int64()).filter(keep))
-            waiting += blank
-            here = position_of(file)
-            advance(here - position)
-            position = here
-    return RawTable(
-        name=str(source.path),
-        split=source.split,
-        table=pa.table({"line": pa.chunked_array(arrays, pa.large_string())}),
-        numbers=pa.chunked_array(numbers, pa.int64()).combine_chunks(),
-        rows_seen=rows_seen,
-    )
-
-
-def _are_labelled(found: pa.ChunkedArray, settings: ReadSettings) -> bool:
-    """Tell whether lines, split at their last semicolons, are `text;label` lines."""
-    matched = pc.is_valid(found)
-    if settings.labels == "required":
-        return bool(pc.any(matched).as_py())
-    if not len(found) or not pc.all(matched).as_py():
-        return False
-    distinct = pc.unique(pc.struct_field(found, "label"))
-    if settings.label_names is not None:
-        return bool(pc.all(pc.is_in(distinct, value_set=pa.array(settings.label_names, pa.large_string()))).as_py())
-    return len(found) >= 2 * len(distinct) and all(_looks_like_label(name) for name in distinct.to_pylist())
-
-
-def _looks_like_label(name: str) -> bool:
-    return 0 < len(name) <= 64 and name == name.strip()
+            if chunk.rows:
+                columns = dict(zip(header, zip(*chunk.rows, strict=True), strict=True))
+                arrays, dropped = cells.convert(columns, chunk.numbers)
+                rows.add(arrays, chunk.numbers, dropped)
+    return rows.finish(source, rows_seen=rows_seen)
 
 
 class _Chunk:
@@ -201,7 +106,7 @@ def _report_ragged(rows: list[list[str]], chunk: _Chunk, width: int, source: Sou
         "rows with another number of cells than the header",
         ragged,
         lambda place: (
-            f"{source.path}, row {chunk.first + place:,}: has {len(rows[place])} cells where the header names {width}: "
+            f"{source.name}, row {chunk.first + place:,}: has {len(rows[place])} cells where the header names {width}: "
             f"{', '.join(rows[place])[:60]!r}; a separator inside a text needs double quotes around the text"
         ),
     )
@@ -211,14 +116,14 @@ def _report_quote(number: int, error: str, source: SourceFile, bad: BadRows) -> 
     """Tell a quote that swallows the rest of the file, which nobody may skip, from one that spoils its own row."""
     if "unexpected end" in error or "field limit" in error:
         raise DataError(
-            f"{source.path}, row {number:,}: a double quote that opens here is never closed, "
+            f"{source.name}, row {number:,}: a double quote that opens here is never closed, "
             "so the rest of the file would be one cell: close it, or double it if it belongs to the text"
         )
     bad.reject(
         "rows with a stray double quote",
         [number],
         lambda row: (
-            f"{source.path}, row {row:,}: a closing double quote is followed by other characters ({error}): "
+            f"{source.name}, row {row:,}: a closing double quote is followed by other characters ({error}): "
             "double the quotes that belong to the text"
         ),
     )
@@ -231,19 +136,19 @@ def _header(lines: Iterator[list[str]], source: SourceFile, encoding: str, bad: 
         while header == []:
             header = next(lines, None)
     except csv.Error as error:
-        raise DataError(f"{source.path}, header: the quotes are wrong ({error}): correct the first line") from error
+        raise DataError(f"{source.name}, header: the quotes are wrong ({error}): correct the first line") from error
     if header is None:
-        raise DataError(f"{source.path} is empty: a header line that names the columns, and rows, were expected")
+        raise DataError(f"{source.name} is empty: a header line that names the columns, and rows, were expected")
     names = [name.strip() or f"unnamed_{place}" for place, name in enumerate(header, start=1)]
     if broken := [name for name in names if replaced(name) != name]:
-        shown = [str(replaced(name)) for name in broken]
+        mended = [str(replaced(name)) for name in broken]
         if bad.policy == "error":
-            bad.refuse(f"{source.path}, header: column names {shown} have bytes that are not {encoding}")
-        bad.mend("column names with undecodable bytes, kept with U+FFFD", [0], lambda _: f"{source.path}: {shown}")
+            bad.refuse(f"{source.name}, header: column names {mended} have bytes that are not {encoding}")
+        bad.mend("column names with undecodable bytes, kept with U+FFFD", [0], lambda _: f"{source.name}: {mended}")
         names = [str(replaced(name)) for name in names]
     if twice := [name for name, times in Counter(names).items() if times > 1]:
         raise DataError(
-            f"{source.path}, header: column {', '.join(map(repr, twice))} is named twice: rename one of them"
+            f"{source.name}, header: column {', '.join(map(repr, twice))} is named twice: rename one of them"
         )
     return names
 

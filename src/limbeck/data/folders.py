@@ -90,7 +90,9 @@ def plan_folder(folder: Path, suffixes: frozenset[str]) -> Plan:
             "name the one to read"
         )
     if split_files:
-        sources = tuple(SourceFile(path=file, split=split_of(file.name) or "train") for file in split_files)
+        sources = tuple(
+            SourceFile(path=file, name=str(file), split=split_of(file.name) or "train") for file in split_files
+        )
         return Plan(sources=_in_order(sources), unread=_names(entries, split_files))
     if split_folders:
         plans = [_plan_split(entry, suffixes) for entry in split_folders]
@@ -100,7 +102,7 @@ def plan_folder(folder: Path, suffixes: frozenset[str]) -> Plan:
     if len(label_folders) > 1:
         return _plan_labels(folder, "train", entries)
     if len(files) == 1:
-        return Plan(sources=(SourceFile(path=files[0], split="train"),), unread=_names(entries, files))
+        return Plan(sources=(_file(files[0], "train"),), unread=_names(entries, files))
     if files:
         raise DataError(
             f"{folder} holds {len(files)} files whose names tell no split ({', '.join(f.name for f in files[:5])}): "
@@ -120,7 +122,7 @@ def _plan_split(folder: Path, suffixes: frozenset[str]) -> Plan:
     files = [entry for entry in entries if entry.is_file() and entry.suffix.lower() in suffixes]
     if not files:
         raise DataError(f"{folder} holds nothing that can be read: data files, or a folder of .txt files a label")
-    sources = tuple(SourceFile(path=file, split=split) for file in files)
+    sources = tuple(_file(file, split) for file in files)
     return Plan(sources=sources, unread=_names(entries, files, folder.name))
 
 
@@ -132,11 +134,13 @@ def _plan_labels(folder: Path, split: str, entries: list[Path]) -> Plan:
             f"{folder} holds nothing that can be read. Read are: files named train, validation, test in "
             f"a known format; a lone file; or one folder a label with .txt files in it"
         )
-    labels = {entry.name: entry for entry in folders if split_of(entry.name) != "unsupervised"}
+    # macOS writes Hangul in file names decomposed; the label is the same.
+    labels: dict[str | None, Path] = {
+        unicodedata.normalize("NFC", entry.name): entry for entry in folders if split_of(entry.name) != "unsupervised"
+    }
     sources: list[SourceFile | LabelFolders] = []
     if labels:
-        named = {unicodedata.normalize("NFC", name): entry for name, entry in labels.items()}
-        sources.append(LabelFolders(path=folder, split=split, labels=dict(named)))
+        sources.append(LabelFolders(path=folder, split=split, labels=labels))
     sources += [
         LabelFolders(path=entry, split="unsupervised", labels={None: entry})
         for entry in folders
@@ -145,11 +149,17 @@ def _plan_labels(folder: Path, split: str, entries: list[Path]) -> Plan:
     return Plan(sources=tuple(sources), unread=_names(entries, folders, folder.name))
 
 
+def _file(path: Path, split: str) -> SourceFile:
+    return SourceFile(path=path, name=str(path), split=split)
+
+
 def text_files(folder: Path) -> list[Path]:
     """Return the text files of a label's folder, by name, numbers in them in order of size."""
-    return sorted(
-        _texts(folder), key=lambda file: [int(p) if p.isdecimal() else p for p in re.split(r"(\d+)", file.name)]
-    )
+    return sorted(_texts(folder), key=_natural_key)
+
+
+def _natural_key(file: Path) -> list[int | str]:
+    return [int(piece) if piece.isdecimal() else piece for piece in re.split(r"(\d+)", file.name)]
 
 
 def _texts(folder: Path) -> list[Path]:

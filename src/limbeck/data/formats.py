@@ -8,9 +8,10 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from limbeck.data.columnar import read_arrow, read_parquet
-from limbeck.data.delimited import read_delimited, read_lines
+from limbeck.data.delimited import read_delimited
 from limbeck.data.json_lines import read_json, read_json_lines
 from limbeck.data.raw import Reader
+from limbeck.data.text_lines import read_lines
 from limbeck.errors import DataError, StorageError
 from limbeck.storage import explained
 
@@ -28,9 +29,7 @@ READERS: dict[str, Reader] = {
 }
 SUFFIXES = frozenset(READERS)
 
-_PICKLE = (
-    "a pickle, which can run any code when it is opened, so limbeck never opens one: save the rows as Parquet or CSV"
-)
+_PICKLE = "a pickle, which can run any code when opened, so limbeck never opens one: save the rows as Parquet or CSV"
 _IMAGE = "an image: limbeck reads texts"
 _ARCHIVE = "an archive: unpack it first"
 _SHEET = "a spreadsheet: save it as CSV (UTF-8)"
@@ -95,9 +94,7 @@ def check_readable(path: Path) -> None:
         near: list[str] = []
         if path.parent.is_dir():
             near = get_close_matches(path.name, [entry.name for entry in path.parent.iterdir()], n=1, cutoff=0.5)
-    hint = (
-        f"did you mean {str(path.parent / near[0])!r}?" if near else "check the path; 'sample' is the embedded sample"
-    )
+    hint = f"did you mean {path.parent / near[0]}?" if near else "check the path; 'sample' is the embedded sample"
     raise StorageError(f"cannot read {path}: there is no such file or folder; {hint}")
 
 

