@@ -1,0 +1,122 @@
+"""Write the README's tables from benchmarks/results, so that no figure is typed by hand.
+
+A table stands between `<!-- NAME -->` and `<!-- /NAME -->`. With --check nothing is written and a difference is an error.
+
+    python benchmarks/readme.py [--check]
+"""
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from measure import RESULTS
+
+READMES = (Path(__file__).parents[1] / "README.md",)
+
+
+def result(name: str) -> dict[str, Any]:
+    """Read one result file."""
+    found: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
+    return found
+
+
+def measured(values: list[float]) -> str:
+    """Say a figure with its 95 % interval."""
+    value, low, high = values
+    return f"{value:.3f} ({low:.3f} – {high:.3f})"
+
+
+def probe_emotion() -> list[list[str]]:
+    """Each pooling on emotion."""
+    rows = [["features (embedded encoder)", "columns", "validation accuracy", "test accuracy", "encode + fit, s"]]
+    names = {
+        "cls": "[CLS] of the last layer",
+        "mean": "mean of the last layer",
+        "max": "max of the last layer",
+        "layers": "mean, max and [CLS] of every layer",
+        "auto": "chosen by cross-validation (`auto`)",
+    }
+    runs = result("quality_emotion")["runs"]
+    for pooling, name in names.items():
+        run = runs[f"{pooling}, none"]
+        seconds = f"{run['seconds']['encode']:.0f} + {run['seconds']['fit']:.0f}"
+        columns = {"layers": "8,064", "auto": run["chosen"]}.get(pooling, "384")
+        validation, test = measured(run["validation"]["accuracy"]), measured(run["test"]["accuracy"])
+        rows.append([name, columns, validation, test, seconds])
+    return rows
+
+
+def balance_emotion() -> list[list[str]]:
+    """Each way of balancing on emotion."""
+    rows = [["`--balance`", "accuracy, mean", "macro F1, mean", "accuracy, layers", "macro F1, layers"]]
+    runs = result("quality_emotion")["runs"]
+    for balance in ("none", "weights", "oversample", "smote"):
+        cells = [
+            f"{runs[f'{pooling}, {balance}']['validation'][score][0]:.3f}"
+            for pooling in ("mean", "layers")
+            for score in ("accuracy", "f1_macro")
+        ]
+        rows.append([balance, *cells])
+    return rows
+
+
+def probe_imdb() -> list[list[str]]:
+    """Each pooling on IMDb."""
+    rows = [["features (embedded encoder, 400 tokens)", "test accuracy", "encode 50,000 reviews, s", "fit, s", "peak memory, GiB"]]
+    names = {"cls": "[CLS] of the last layer", "mean": "mean of the last layer", "layers": "every layer"}
+    for pooling, name in names.items():
+        run = result("quality_imdb")["runs"][pooling]
+        seconds, memory = run["seconds"], f"{run['peak_memory_gib']:.1f}"
+        accuracy = measured(run["validation"]["accuracy"])
+        rows.append([name, accuracy, f"{seconds['encode']:.0f}", f"{seconds['fit']:.0f}", memory])
+    return rows
+
+
+def probe_sample() -> list[list[str]]:
+    """The embedded tweets."""
+    rows = [["embedded tweets", "test accuracy", "test macro F1", "always the largest class"]]
+    for pooling in ("mean", "layers"):
+        run = result("quality_sample")["runs"][pooling]
+        scores = [measured(run["test"][score]) for score in ("accuracy", "f1_macro")]
+        rows.append([pooling, *scores, f"{run['baseline_accuracy']:.3f}"])
+    return rows
+
+
+TABLES: dict[str, Callable[[], list[list[str]]]] = {
+    "probe-emotion": probe_emotion,
+    "balance-emotion": balance_emotion,
+    "probe-imdb": probe_imdb,
+    "probe-sample": probe_sample,
+}
+
+
+def filled(text: str) -> str:
+    """Put each table between its marks."""
+    for name, make in TABLES.items():
+        if f"<!-- {name} -->" in text:
+            rows = make()
+            lines = ["| " + " | ".join(row) + " |" for row in (rows[0], ["---"] * len(rows[0]), *rows[1:])]
+            table = f"<!-- {name} -->\n" + "\n".join(lines) + f"\n<!-- /{name} -->"
+            text = re.sub(rf"<!-- {name} -->.*?<!-- /{name} -->", lambda _, table=table: table, text, flags=re.DOTALL)
+    return text
+
+
+def main() -> None:
+    """Fill every README, or check that it is filled."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="write nothing; fail when a table is out of date")
+    check = parser.parse_args().check
+    for path in READMES:
+        text = path.read_text("utf-8")
+        new = filled(text)
+        if check and new != text:
+            sys.exit(f"{path.name} is out of date: run python benchmarks/readme.py")
+        path.write_text(new, "utf-8")
+
+
+if __name__ == "__main__":
+    main()
