@@ -31,8 +31,7 @@ class ReadSettings:
         label_names: names of the classes in the order of their integers; found in the data when not given.
         encoding: of text files, a Python codec name ("utf-8", "cp949", "euc-kr", "utf-16", "latin-1").
         on_bad_row: what to do with rows at fault: gather and raise, keep them with U+FFFD for undecodable bytes,
-            or skip,
-            or "mend": keep what U+FFFD can mend and skip the rest (how audits read).
+            skip, or "mend": keep what U+FFFD can mend and skip the rest (how audits read).
         labels: whether every row must have a label ("required"), may have one ("optional"), or labels are not
             looked at ("ignored").
     """
@@ -98,6 +97,34 @@ class ProbeSettings:
     penalties: tuple[float, ...] = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 1.0)
     folds: int = 5
     seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditSettings:
+    """What an audit looks for.
+
+    Attributes:
+        near_threshold: least Jaccard similarity, 0.5 to 1, of the five-character shingles of two near-duplicates.
+        limits: candidate length limits in tokens, rising.
+    """
+
+    near_threshold: float = 0.7
+    limits: tuple[int, ...] = (64, 128, 256, 400, 512)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CleanSettings:
+    """What is removed from a dataset.
+
+    Attributes:
+        drop: kinds of rows to remove: see `limbeck.audit.clean.KINDS`.
+        on_conflict: of equal texts with different labels, keep the first row, or drop them all.
+        near_threshold: as in `AuditSettings`.
+    """
+
+    drop: tuple[str, ...] = ()
+    on_conflict: Literal["keep-first", "drop"] = "drop"
+    near_threshold: float = 0.7
 
 
 SettingsT = TypeVar("SettingsT")
