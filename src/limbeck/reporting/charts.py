@@ -71,13 +71,13 @@ def class_frequency(
         reach = max(float(shares_SB.max()), 1e-9)
         for place, panel in enumerate(panels):
             panel.barh(range(len(names)), shares_SB[place], color=look.theme.series[0], height=0.72)
-            panel.set_title(titles[place], fontsize=10, loc="left")
+            panel.set_title(titles[place], fontsize=10, loc="left", linespacing=1.4)
             panel.set_xlim(0, reach * 1.75)  # room for the numbers at the bars
             for bar, (count, reached) in enumerate(zip(bars_SB[place], shares_SB[place], strict=True)):
                 share = count / max(totals_S[place], 1)
                 text = panel.text(reached + reach * 0.03, bar, f"{count:,} ({percent(share)})", va="center", fontsize=9)
                 text.set_in_layout(False)
-            panel.set_yticks(range(len(names)), names)
+            panel.set_yticks(range(len(names)), names, linespacing=1.3)
             panel.tick_params(left=False, bottom=False, labelbottom=False)
             panel.spines[["top", "right", "bottom"]].set_visible(False)
         panels[0].set_ylim(len(names) - 0.4, -0.6)
@@ -145,12 +145,12 @@ def confusion_matrix(counts_CC: np.ndarray, label_names: Sequence[str], *, look:
         )
         axes = figure.subplots()
         _draw_cells(axes, shares_CC[np.ix_(shown, shown)], support_C[shown], digits_pt=digits_pt, look=look)
-        axes.set_xticks(range(size), columns, rotation=90 if upright else 0)
-        axes.set_yticks(range(size), rows)
+        axes.set_xticks(range(size), columns, rotation=90 if upright else 0, linespacing=1.3)
+        axes.set_yticks(range(size), rows, linespacing=1.3)
         axes.set_xlabel(words.predicted_label)
         axes.set_ylabel(words.true_label)
         figure.suptitle(words.confusion, fontsize=13, x=0.01, ha="left")
-        figure.supxlabel("\n".join(key), fontsize=9, color=look.theme.muted, x=0.01, ha="left")
+        figure.supxlabel("\n".join(key), fontsize=9, color=look.theme.muted, x=0.01, ha="left", linespacing=1.4)
 
     recalls = ", ".join(f"{clean(label_names[label])} {shares_CC[label, label]:.2f}" for label in shown)
     worst = sorted(

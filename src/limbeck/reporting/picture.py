@@ -135,11 +135,20 @@ def _settings(families: Iterable[str], theme: Theme) -> dict[str, Any]:
 
 
 def _replace_uncovered(figure: "Figure", uncovered: tuple[str, ...]) -> None:
-    """Put `REPLACEMENT` where no font has a glyph."""
+    """Put `REPLACEMENT` where no font has a glyph, tick labels included: those are made anew at each drawing."""
     if not uncovered:
         return
     from matplotlib.text import Text
+    from matplotlib.ticker import FuncFormatter
 
     table = str.maketrans(dict.fromkeys(uncovered, REPLACEMENT))
     for text in figure.findobj(Text):
         text.set_text(text.get_text().translate(table))
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(FuncFormatter(_translated(axis.get_major_formatter(), table)))
+
+
+def _translated(label_of: Callable[[float, int], str], table: dict[int, str]) -> Callable[[float, int], str]:
+    """Return a tick formatter that translates what another one says."""
+    return lambda value, place: label_of(value, place).translate(table)
