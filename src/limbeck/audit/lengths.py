@@ -2,9 +2,9 @@
 
 In: texts and a tokenizer. Out: counts a text.
 A BERT tokenizer cuts at white space and punctuation before it does anything else, and looks at no piece's neighbours.
-So each distinct piece is tokenized once and its count is added up wherever it stands: the same counts as tokenizing each text whole
-(tests prove it), for the price of the vocabulary instead of the corpus. A tokenizer that works in another way is given
-the texts whole.
+So each distinct piece is tokenized once and its count is added up wherever it stands: the same counts as tokenizing
+each text whole (tests prove it), for the price of the vocabulary instead of the corpus. A tokenizer that works in
+another way is given the texts whole.
 It does not know labels or limits.
 """
 
@@ -154,7 +154,9 @@ def _count_words(tokenizer: Tokenizer, words: list[str], progress: Progress) -> 
     unknown = _sum_by_row(pieces.unknown[index], offsets)
     for sign in _signs_without_token(tokenizer):
         unknown += pc.count_substring(array, sign).to_numpy(zero_copy_only=False)
-    special = [place for place, word in enumerate(words) if "[" in word and any(name in word for name in SPECIAL_TOKENS)]
+    special = [
+        place for place, word in enumerate(words) if "[" in word and any(name in word for name in SPECIAL_TOKENS)
+    ]
     if special:
         whole = _count(tokenizer, [words[place] for place in special], SILENT)
         tokens[special], unknown[special] = whole.tokens - WRAPPING_TOKENS, whole.unknown

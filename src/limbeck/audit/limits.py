@@ -165,19 +165,19 @@ def recommend(table: tuple[Limit, ...], longest: int, model_limit: int) -> Recom
                 kept = f"it cuts {row.texts_cut:.2%} of the texts and loses {row.tokens_lost:.2%} of the tokens"
             return Recommendation(
                 limit=row.limit,
-                reason=f"the smallest limit that loses at most {MOST_LOST:.0%} of the tokens (and {MOST_LOST_BY_CLASS:.0%} "
-                f"of any class's): {kept}, for {row.compute:.0%} of the compute of {REFERENCE_LIMIT}",
+                reason=f"the smallest limit that loses at most {MOST_LOST:.0%} of the tokens (and "
+                f"{MOST_LOST_BY_CLASS:.0%} of any class's): {kept}, for {row.compute:.0%} of the compute "
+                f"of {REFERENCE_LIMIT}",
             )
     most = possible[-1]
     reason = (
-        f"no limit up to {most.limit} keeps {1 - MOST_LOST:.0%} of the tokens; this one cuts {most.texts_cut:.1%} of the "
-        f"texts and loses {most.tokens_lost:.1%} of the tokens"
+        f"no limit up to {most.limit} keeps {1 - MOST_LOST:.0%} of the tokens; this one cuts {most.texts_cut:.1%} of "
+        f"the texts and loses {most.tokens_lost:.1%} of the tokens"
     )
     if len(possible) > 1:
         less = possible[-2]
-        reason += (
-            f"; {less.limit} would cost {less.compute / most.compute:.0%} of its compute and lose {less.tokens_lost:.1%}"
-        )
+        cost = less.compute / most.compute
+        reason += f"; {less.limit} would cost {cost:.0%} of its compute and lose {less.tokens_lost:.1%}"
     return Recommendation(limit=most.limit, reason=reason)
 
 

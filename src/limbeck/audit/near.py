@@ -114,7 +114,7 @@ def _sketch_all(texts: pa.LargeStringArray, progress: Progress) -> Sketches:
         shingles = shingle(texts[rows], SHINGLE_CHARACTERS)
         values[rows] = sketch(shingles)
         counts[rows] = np.diff(shingles.offsets)
-        return rows.stop - rows.start
+        return int(rows.stop - rows.start)
 
     with (
         ThreadPoolExecutor(os.cpu_count()) as pool,

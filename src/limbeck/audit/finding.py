@@ -1,0 +1,81 @@
+"""Finding: one thing that an audit found, and the evidence that findings are drawn from.
+
+In: the parts of an audit. Out: the two values, and an example in words.
+It does not know what counts as a finding.
+
+High: the score will be wrong, or rows are lost. Medium: the model learns something false or cannot see enough. Low:
+worth knowing, may be meant.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from limbeck.audit.conflicts import Conflicts
+from limbeck.audit.duplicates import Duplicates, Group
+from limbeck.audit.faults import Fault
+from limbeck.audit.leaks import Leaks
+from limbeck.audit.limits import Limit, Recommendation
+from limbeck.audit.profile import Shape
+from limbeck.audit.rows import excerpt
+from limbeck.audit.tokenizer_fit import Scripts, TokenizerFit
+from limbeck.data.dataset import ReadNote
+
+Severity = Literal["high", "medium", "low"]
+SEVERITIES: tuple[Severity, ...] = ("high", "medium", "low")
+
+SHORT = 90
+"""Characters of a text that an example shows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that was found.
+
+    Attributes:
+        kind: a stable name for programs.
+        severity: "high", "medium" or "low".
+        title: what it is, in a line.
+        count: how many of `unit`.
+        unit: what is counted.
+        share: share of all rows that it touches, 0 to 1.
+        example: one case.
+        advice: what to do.
+    """
+
+    kind: str
+    severity: Severity
+    title: str
+    count: int
+    unit: str
+    share: float
+    example: str
+    advice: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """Everything that findings are drawn from."""
+
+    reading: tuple[ReadNote, ...]
+    shape: Shape
+    duplicates: Duplicates
+    conflicts: Conflicts
+    leaks: Leaks
+    faults: dict[str, Fault]
+    scripts: Scripts
+    tokenizer_fit: tuple[TokenizerFit, ...]
+    limits: tuple[Limit, ...]
+    recommended: Recommendation | None
+
+
+def example_of(groups: tuple[Group, ...]) -> str:
+    """Show the first rows of the first group."""
+    if not groups:
+        return ""
+    group = groups[0]
+    shown = []
+    for row in group.rows[:2]:
+        label = f" [{excerpt(row.label, 40)}]" if row.label is not None else ""
+        shown.append(f"{row.row_id}{label} {excerpt(row.text, SHORT)!r}")
+    more = f" (and {group.size - len(shown)} more)" if group.size > len(shown) else ""
+    return " | ".join(shown) + more

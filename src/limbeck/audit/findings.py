@@ -1,0 +1,45 @@
+"""Findings: what the audit found, worst first, each with a count, an example and what to do.
+
+In: an audit's evidence. Out: `Finding` values.
+It does not know how anything was found, nor how findings are shown.
+"""
+
+from collections.abc import Iterator
+
+from limbeck.audit.finding import SEVERITIES, Evidence, Finding
+from limbeck.audit.label_findings import about_labels
+from limbeck.audit.repeat_findings import about_conflicts, about_duplicates, about_leaks
+from limbeck.audit.rows import excerpt
+from limbeck.audit.text_findings import about_texts, about_tokens
+
+
+def draw_findings(evidence: Evidence) -> tuple[Finding, ...]:
+    """Return the findings, worst first."""
+    found = [
+        *_about_reading(evidence),
+        *about_leaks(evidence),
+        *about_conflicts(evidence),
+        *about_labels(evidence.shape),
+        *about_duplicates(evidence),
+        *about_texts(evidence),
+        *about_tokens(evidence),
+    ]
+    return tuple(sorted(found, key=lambda finding: (SEVERITIES.index(finding.severity), -finding.share)))
+
+
+def _about_reading(evidence: Evidence) -> Iterator[Finding]:
+    rows = evidence.shape.rows
+    for note in evidence.reading:
+        left_out = "left out" in note.what
+        yield Finding(
+            kind="reading",
+            severity="high" if left_out else "medium",
+            title=f"While reading: {note.what}",
+            count=note.rows,
+            unit="rows",
+            share=min(1.0, note.rows / max(1, rows + note.rows * left_out)),
+            example=excerpt(note.example, 200),
+            advice="Correct these rows at their source: the rest of this audit cannot see them."
+            if left_out
+            else "Look at the note: reading changed or set aside something.",
+        )

@@ -1,0 +1,145 @@
+"""Findings about single texts and about the tokens that they become.
+
+In: an audit's evidence. Out: findings, in no order.
+It does not know other rows of the same text.
+"""
+
+from collections.abc import Iterator
+
+from limbeck.audit.finding import SHORT, Evidence, Finding, Severity
+from limbeck.audit.limits import Limit
+from limbeck.audit.rows import excerpt
+from limbeck.audit.tokenizer_fit import TokenizerFit
+
+MULTILINGUAL = "distilbert-base-multilingual-cased"
+UNKNOWN_SHARE = 0.01
+"""From this share of [UNK] on, the vocabulary does not fit."""
+MANY_TOKENS_PER_WORD = 2.5
+"""From this many tokens a word on, words fall into letters; English has about 1.2 with its own vocabulary."""
+
+_TEXT_FINDINGS: dict[str, tuple[Severity, str, str]] = {
+    "empty": ("high", "Texts are empty", "Run limbeck clean DATA --drop empty."),
+    "white_space_only": ("high", "Texts are nothing but white space", "Run limbeck clean DATA --drop empty."),
+    "equal_to_label": (
+        "high",
+        "Texts are nothing but their own label",
+        "They teach the model to read labels: run limbeck clean DATA --drop equal-to-label.",
+    ),
+    "mojibake": (
+        "medium",
+        "Mojibake: characters broken by a wrong encoding",
+        "Read the source again with its true encoding (--encoding cp949, latin-1, …); what is lost in it stays lost: "
+        "limbeck clean DATA --drop mojibake removes the rows.",
+    ),
+    "control_characters": (
+        "medium",
+        "Control characters stand in texts",
+        "The tokenizer drops them; clean the source.",
+    ),
+    "decomposed_hangul": (
+        "medium",
+        "Hangul is decomposed (Unicode NFD), as macOS file names are",
+        "A cased vocabulary sees other tokens than for the composed form: normalise the texts to NFC.",
+    ),
+    "html": (
+        "low",
+        "HTML is left in texts",
+        "Tags and entities become tokens that mean nothing: take them out where the texts come from.",
+    ),
+    "invisible_characters": (
+        "low",
+        "Zero-width or direction characters stand in texts",
+        "Two texts that look equal may differ by them: take them out.",
+    ),
+    "one_token": ("low", "Texts are a single word", "Check that they say enough for a label."),
+    "urls": (
+        "low",
+        "Texts hold web addresses",
+        "Addresses can give the label away; think of replacing them by one word.",
+    ),
+    "handles": (
+        "low",
+        "Texts hold @handles",
+        "A model can learn who is spoken to instead of what is said; think of replacing them by one word.",
+    ),
+}
+
+
+def about_texts(evidence: Evidence) -> Iterator[Finding]:
+    """Tell of texts that are wrong by themselves."""
+    for kind, (severity, title, advice) in _TEXT_FINDINGS.items():
+        fault = evidence.faults[kind]
+        if fault.rows:
+            first = fault.examples[0]
+            yield Finding(
+                kind=f"faults.{kind}",
+                severity=severity,
+                title=title,
+                count=fault.rows,
+                unit="rows",
+                share=fault.share,
+                example=f"{first.row_id}: {excerpt(first.text, SHORT)!r}",
+                advice=advice,
+            )
+
+
+def about_tokens(evidence: Evidence) -> Iterator[Finding]:
+    """Tell of a vocabulary that does not fit, and of texts that are cut."""
+    chosen = evidence.tokenizer_fit[0] if evidence.tokenizer_fit else None
+    if chosen and (chosen.unknown_share >= UNKNOWN_SHARE or chosen.tokens_per_word >= MANY_TOKENS_PER_WORD):
+        main = next(iter(evidence.scripts.main), "no script")
+        share = next(iter(evidence.scripts.letters.values()), 0.0)
+        yield Finding(
+            kind="tokens.misfit",
+            severity="high"
+            if chosen.unknown_share >= 0.1 or chosen.tokens_per_word >= 2 * MANY_TOKENS_PER_WORD
+            else "medium",
+            title=f"The vocabulary of {chosen.name} does not fit these texts ({main}, {share:.0%} of the letters)",
+            count=chosen.texts_with_unknown,
+            unit="texts with [UNK]",
+            share=chosen.texts_with_unknown / max(1, evidence.shape.rows),
+            example=f"{chosen.tokens_per_word:.2f} tokens a word, {chosen.unknown_share:.1%} of the tokens are [UNK]",
+            advice=_other_vocabulary(evidence.tokenizer_fit, main),
+        )
+    if evidence.recommended and evidence.limits:
+        row = next(row for row in evidence.limits if row.limit == evidence.recommended.limit)
+        if row.tokens_lost > 0.01:
+            yield Finding(
+                kind="tokens.truncation",
+                severity="medium",
+                title=f"Texts are longer than the model reads: {row.tokens_lost:.1%} of the tokens lost at {row.limit}",
+                count=round(row.texts_cut * evidence.shape.rows),
+                unit="texts",
+                share=row.texts_cut,
+                example=_worst_class(row),
+                advice=f"Take {row.limit}: {evidence.recommended.reason}.",
+            )
+
+
+def _other_vocabulary(fits: tuple[TokenizerFit, ...], script: str) -> str:
+    """Say which preset to take instead, with numbers where it is here to be measured."""
+    chosen = fits[0]
+    better = [
+        fit
+        for fit in fits[1:]
+        if fit.unknown_share < chosen.unknown_share or fit.tokens_per_word < 0.8 * chosen.tokens_per_word
+    ]
+    if better:
+        best = min(better, key=lambda fit: (fit.unknown_share > UNKNOWN_SHARE, fit.tokens_per_word))
+        return (
+            f"Take {best.name}: {best.tokens_per_word:.2f} tokens a word and {best.unknown_share:.1%} [UNK] here, "
+            f"against {chosen.tokens_per_word:.2f} and {chosen.unknown_share:.1%}."
+        )
+    if MULTILINGUAL in (fit.name for fit in fits):
+        return f"None of the tokenizers here fits better; look for a model made for {script}."
+    return (
+        f"Take {MULTILINGUAL} instead (its vocabulary covers 104 languages with Korean): it is not on this machine, so "
+        "it could not be measured; get its folder and give --encoder FOLDER beside this one to see its numbers."
+    )
+
+
+def _worst_class(row: Limit) -> str:
+    if not row.tokens_lost_by_class:
+        return f"{row.texts_cut:.1%} of the texts are cut"
+    name, lost = max(row.tokens_lost_by_class.items(), key=lambda item: item[1])
+    return f"class {excerpt(name, 40)} loses most: {lost:.1%} of its tokens"
