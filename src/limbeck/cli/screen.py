@@ -36,6 +36,8 @@ def show_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
 
 def show_evaluation(found: "Evaluation", *, title: str) -> None:
     """Show the figures with their 95 % intervals beside the majority-class baseline, each class, the worst confusions."""
+    from limbeck.reporting.tables import class_table
+
     baseline = found.baseline
     show_table(
         f"{title}: {found.rows:,} rows",
@@ -47,24 +49,9 @@ def show_evaluation(found: "Evaluation", *, title: str) -> None:
             _measured_row("log loss, nats", found.log_loss, baseline.log_loss),
         ],
     )
-    show_table(
-        "By class",
-        ["class", "rows", "precision", "recall", "F1", "95 % interval of F1"],
-        [
-            [
-                one.name,
-                f"{one.support:,}",
-                f"{one.precision.value:.3f}",
-                f"{one.recall.value:.3f}",
-                f"{one.f1.value:.3f}",
-                f"{one.f1.low:.3f} – {one.f1.high:.3f}",
-            ]
-            for one in found.per_class
-        ],
-    )
-    confusions = ", ".join(
-        f"{one.true_label} → {one.predicted_label} {one.share.value:.2f}" for one in found.worst_confusions[:5]
-    )
+    classes = class_table(found)
+    show_table("By class", list(classes.header), [list(row) for row in classes.rows])
+    confusions = ", ".join(map(str, found.worst_confusions[:5]))
     show_line(f"most often confused (share of the true label's rows): {confusions or 'nothing'}")
 
 

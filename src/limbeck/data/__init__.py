@@ -1,0 +1,1 @@
+"""Data: files become a Dataset, the labelled texts that every later step shares."""
