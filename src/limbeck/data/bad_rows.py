@@ -36,7 +36,8 @@ class BadRows:
 
     A fault of a file (it cannot be opened, a column is missing) is always raised. A fault of a row is raised under
     "error" and "keep-replacement", and left out and counted under "skip"; undecodable bytes are a fault of a row that
-    "keep-replacement" mends. "mend" does both: what U+FFFD can mend is kept, every other row at fault is left out.
+    "keep-replacement" mends. "mend" is for audits: rows
+    are kept wherever a text can be had, broken, empty or missing as it may be, and only the others are left out.
     """
 
     def __init__(self, policy: OnBadRow) -> None:
@@ -55,6 +56,11 @@ class BadRows:
     def mends(self) -> bool:
         """True when undecodable bytes are kept as U+FFFD."""
         return self.policy in ("keep-replacement", "mend")
+
+    @property
+    def keeps_empty(self) -> bool:
+        """True when missing and empty texts, and NUL characters, are kept for an audit to find."""
+        return self.policy == "mend"
 
     def refuse(self, message: str) -> None:
         """Note a fault of a whole file."""

@@ -16,6 +16,7 @@ import pyarrow.ipc
 import pyarrow.parquet
 
 from limbeck.data.bad_rows import BadRows
+from limbeck.data.columns import LABEL_NAME
 from limbeck.data.dataset import ReadNote
 from limbeck.data.decoding import CellStrings, decode_marked
 from limbeck.data.raw import RawTable, SourceFile
@@ -37,8 +38,9 @@ def read_parquet(source: SourceFile, _: ReadSettings, bad: BadRows, advance: Adv
     """
     with _explained_format(source.path, "Parquet"):
         table = pyarrow.parquet.ParquetFile(source.path).read()
+        raw = raw_table(table, name=source.name, split=source.split, bad=bad)
     advance(source.path.stat().st_size)
-    return raw_table(table, name=source.name, split=source.split, bad=bad)
+    return raw
 
 
 def read_arrow(source: SourceFile, _: ReadSettings, bad: BadRows, advance: Advance) -> RawTable:
@@ -51,8 +53,9 @@ def read_arrow(source: SourceFile, _: ReadSettings, bad: BadRows, advance: Advan
         is_file = file.read(6) == b"ARROW1"
         file.seek(0)
         table = (pyarrow.ipc.open_file if is_file else pyarrow.ipc.open_stream)(file).read_all()
+        raw = raw_table(table, name=source.name, split=source.split, bad=bad)
     advance(source.path.stat().st_size)
-    return raw_table(table, name=source.name, split=source.split, bad=bad)
+    return raw
 
 
 def raw_table(table: pa.Table, *, name: str, split: str, bad: BadRows) -> RawTable:
@@ -60,6 +63,7 @@ def raw_table(table: pa.Table, *, name: str, split: str, bad: BadRows) -> RawTab
 
     Raises:
         DataError: a column is named twice.
+        ArrowInvalid: a column is damaged.
     """
     names = table.column_names
     if twice := sorted({column for column in names if names.count(column) > 1}):
@@ -71,6 +75,7 @@ def raw_table(table: pa.Table, *, name: str, split: str, bad: BadRows) -> RawTab
             table, numbers = _mend_utf8(table, numbers, column, name, bad)
     metadata = table.schema.metadata or {}
     own = _json_of(metadata.get(METADATA_KEY))
+    own_names = dict(enumerate(own.get("label_names", ())))
     return RawTable(
         name=name,
         split=split,
@@ -79,27 +84,35 @@ def raw_table(table: pa.Table, *, name: str, split: str, bad: BadRows) -> RawTab
         rows_seen=rows_seen,
         label_names={
             **_class_labels(_json_of(metadata.get(HUGGINGFACE_KEY))),
-            **({"label": dict(enumerate(own["label_names"]))} if own.get("label_names") else {}),
+            **dict.fromkeys(("label", LABEL_NAME) if own_names else (), own_names),
         },
         notes=tuple(ReadNote(**note) for note in own.get("notes", ())),
     )
 
 
 def _holds_bad_utf8(column: pa.ChunkedArray) -> bool:
-    """Tell whether strings are not UTF-8: Arrow and Parquet promise it, and nothing checks the promise."""
-    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-        return False
+    """Tell whether strings are not UTF-8: Arrow and Parquet promise it, and nothing has checked the promise.
+
+    Raises:
+        ArrowInvalid: the column is damaged in another way.
+    """
     try:
         column.validate(full=True)
     except pa.ArrowInvalid:
+        if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+            raise
+        _as_binary(column).validate(full=True)
         return True
     return False
 
 
+def _as_binary(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return column.cast(pa.large_binary() if pa.types.is_large_string(column.type) else pa.binary())
+
+
 def _mend_utf8(table: pa.Table, numbers: pa.Array, column: str, name: str, bad: BadRows) -> tuple[pa.Table, pa.Array]:
     """Decode one column anew, and leave out rows where the policy says so."""
-    kind = pa.large_binary() if pa.types.is_large_string(table[column].type) else pa.binary()
-    cells = [None if cell is None else decode_marked(cell) for cell in table[column].cast(kind).to_pylist()]
+    cells = [None if cell is None else decode_marked(cell) for cell in _as_binary(table[column]).to_pylist()]
     arrays, dropped = CellStrings(name, "utf-8", bad).convert({column: cells}, numbers.to_pylist())
     table = table.set_column(table.column_names.index(column), column, arrays[column])
     keep = pa.array(np.isin(np.arange(len(numbers)), sorted(dropped), invert=True))
@@ -131,12 +144,16 @@ def _explained_format(path: Path, kind: str) -> Iterator[None]:
         with path.open("rb") as file:
             start = file.read(6)
         if not start:
-            raise DataError(f"{path} is empty: a {kind} file with rows was expected")
+            raise DataError(f"{path} is empty: {kind} with rows was expected")
         try:
             yield
         except (pa.ArrowException, ValueError, OSError) as error:
             if isinstance(error, OSError) and error.errno:
                 raise
             known = start.startswith(b"PAR1" if kind == "Parquet" else (b"ARROW1", b"\xff\xff\xff\xff"))
-            what = f"is cut short or damaged ({error})" if known else f"is not a {kind} file"
+            what = (
+                f"is cut short or damaged ({error})"
+                if known
+                else f"is not {'an Arrow' if kind == 'Arrow' else 'a Parquet'} file"
+            )
             raise DataError(f"{path} {what}: copy or make it again") from error

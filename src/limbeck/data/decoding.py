@@ -37,7 +37,8 @@ def check_encoding(name: str) -> str:
         SettingsError: Python has no such text codec; names the nearest.
     """
     try:
-        b"".decode(name)
+        # Some codecs turn bytes into bytes; only decoding something tells them apart.
+        b"\0\0\0\0".decode(name, "ignore")
         return codecs.lookup(name).name
     except (LookupError, UnicodeError, ValueError):
         known = {*_USUAL, *encodings.aliases.aliases, *encodings.aliases.aliases.values()}
@@ -94,7 +95,7 @@ class CellStrings:
             try:
                 arrays[name] = pa.array(values, pa.large_string())
             except UnicodeEncodeError:
-                cells = [place for place, value in enumerate(values) if value is not None and _BROKEN.search(value)]
+                cells = [place for place, value in enumerate(values) if value is not None and is_broken(value)]
                 self._report(name, values, numbers, cells, broken)
                 arrays[name] = pa.array([replaced(value) for value in values], pa.large_string())
         rows = sorted(broken)
@@ -132,6 +133,11 @@ class CellStrings:
         if found and found.group() != MARK:
             return f"has half of a \\u pair at character {start + 1:,}: {shown!r}"
         return f"has bytes that are not {self._encoding} at character {start + 1:,}: {shown!r}"
+
+
+def is_broken(value: str) -> bool:
+    """Tell whether a string holds a mark, or half of a surrogate pair."""
+    return _BROKEN.search(value) is not None
 
 
 def replaced(value: str | None) -> str | None:

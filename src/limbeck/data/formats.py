@@ -28,6 +28,8 @@ READERS: dict[str, Reader] = {
     ".feather": read_arrow,
 }
 SUFFIXES = frozenset(READERS)
+COLUMNAR = frozenset((".parquet", ".arrow", ".feather"))
+"""Files with types, which have no encoding."""
 
 _PICKLE = "a pickle, which can run any code when opened, so limbeck never opens one: save the rows as Parquet or CSV"
 _IMAGE = "an image: limbeck reads texts"
@@ -99,14 +101,15 @@ def check_readable(path: Path) -> None:
 
 
 def check_signature(path: Path) -> None:
-    """Refuse a file of texts that begins as something else does.
+    """Refuse a file that is empty or begins as something else does.
 
     Raises:
         DataError: says what it is.
     """
-    columnar = path.suffix.lower() in (".parquet", ".arrow", ".feather")
     with explained(path, doing="read"), path.open("rb") as file:
         start = file.read(16)
-    for signature, what in (*_SIGNATURES, *(() if columnar else _COLUMNAR_SIGNATURES)):
+    if not start:
+        raise DataError(f"{path} is empty: rows with a text were expected")
+    for signature, what in (*_SIGNATURES, *(() if path.suffix.lower() in COLUMNAR else _COLUMNAR_SIGNATURES)):
         if start.startswith(signature):
             raise DataError(f"{path} is not what its name says: it is {what}")

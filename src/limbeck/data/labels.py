@@ -85,9 +85,7 @@ def _find_names(written: Sequence[WrittenLabels], bad: BadRows) -> tuple[str, ..
             marks_none = -1 in labels.distinct() and not _trained(labels, -1)
             integers |= labels.distinct() - ({-1} if marks_none else set())
     if names and integers:
-        files = {
-            kind: next(labels.part.raw.name for labels in held if labels.is_names is kind) for kind in (True, False)
-        }
+        files = {labels.is_names: labels.part.raw.name for labels in reversed(held)}
         bad.refuse(
             f"labels are names in {files[True]} and integers in {files[False]}: "
             "write them alike, or give --label-names in the order of the integers"
@@ -97,9 +95,8 @@ def _find_names(written: Sequence[WrittenLabels], bad: BadRows) -> tuple[str, ..
 
 def _trained(labels: WrittenLabels, value: int) -> bool:
     """Tell whether an integer stands in any row that is not of the unlabelled split."""
-    return bool(
-        is_true(pc.and_(pc.equal(labels.values, value), pc.not_equal(labels.part.split, UNLABELLED_SPLIT))).any()
-    )
+    stands = pc.and_(pc.equal(labels.values, value), pc.not_equal(labels.part.split, UNLABELLED_SPLIT))
+    return bool(is_true(stands).any())
 
 
 def _merge(declared: Sequence[Mapping[int, str]]) -> tuple[str, ...]:
@@ -150,9 +147,9 @@ def _index(
 
 def _meaning(labels: WrittenLabels, names: tuple[str, ...], positional: bool) -> dict[str | int, int]:
     """Return what each label that can be written means: its index in the map."""
-    index = {name: place for place, name in enumerate(names)}
+    index: dict[str | int, int] = {name: place for place, name in enumerate(names)}
     if labels.is_names:
-        return dict(index)
+        return index
     if positional:
         return {place: place for place in range(len(names))}
     spoken = labels.declared or {value: str(value) for value in labels.distinct()}

@@ -4,21 +4,23 @@ In: objects as Python has them, chunk by chunk. Out: a `RawTable`; a column of m
 text remembered. It does not know files.
 """
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from itertools import chain
 from typing import Any
 
 import pyarrow as pa
 
 from limbeck.data.bad_rows import BadRows
-from limbeck.data.decoding import CellStrings
+from limbeck.data.decoding import CellStrings, is_broken, replaced
 from limbeck.data.raw import RawRows, RawTable, SourceFile
 from limbeck.settings import ReadSettings
 
 _EXACT_FLOAT = 2**53
 """Whole numbers up to this are exact in a float."""
+_KEYS = "(the keys)"
+"""What messages call the column that a fault in an object's keys is in."""
 
 
 class ObjectRows:
@@ -38,6 +40,10 @@ class ObjectRows:
         strings: dict[str, list[str | None]] = {}
         arrays: dict[str, pa.Array] = {}
         names = dict.fromkeys(chain.from_iterable(objects))
+        if any(map(is_broken, names)):
+            strings[_KEYS] = [next(filter(is_broken, row), None) for row in objects]
+            objects = [{str(replaced(key)): value for key, value in row.items()} for row in objects]
+            names = dict.fromkeys(chain.from_iterable(objects))
         for name in names:
             values = [row.get(name) for row in objects]
             typed = _typed(values)
@@ -46,13 +52,16 @@ class ObjectRows:
             else:
                 arrays[name] = typed
         converted, dropped = self._cells.convert(strings, numbers)
+        converted.pop(_KEYS, None)
         self._rows.add({name: converted.get(name, arrays.get(name)) for name in names}, numbers, dropped)
 
     def finish(self) -> RawTable:
         """Return the rows gathered; a column whose type differs between chunks becomes text."""
         names = dict.fromkeys(chain.from_iterable(chunk.column_names for chunk in self._rows.tables))
         table = pa.table({name: self._column(name) for name in names})
-        return replace(self._rows.finish(self._source, rows_seen=self.rows_seen, table=table), odd=self._odd)
+        return dataclasses.replace(
+            self._rows.finish(self._source, rows_seen=self.rows_seen, table=table), odd=self._odd
+        )
 
     def _column(self, name: str) -> pa.ChunkedArray:
         parts = [

@@ -16,7 +16,7 @@ from limbeck.data.columnar import raw_table
 from limbeck.data.dataset import CORE_SCHEMA, Dataset, ReadNote
 from limbeck.data.decoding import check_encoding, suggest_encoding
 from limbeck.data.folders import LabelFolders, Plan, plan_folder, split_of
-from limbeck.data.formats import SUFFIXES, check_readable, check_signature, reader_of
+from limbeck.data.formats import COLUMNAR, SUFFIXES, check_readable, check_signature, reader_of
 from limbeck.data.label_folders import read_label_folders
 from limbeck.data.labels import LabelMap, map_labels
 from limbeck.data.raw import RawTable, SourceFile
@@ -109,8 +109,8 @@ def read_plan(plan: Plan, settings: ReadSettings, *, source: str, progress: Prog
             except DataError as error:
                 bad.refuse(str(error))
     for item in plan.sources:
-        if bad.faults.count and settings.on_bad_row == "error" and isinstance(item, SourceFile):
-            _hint_encoding(item.path, settings, bad)
+        if bad.faults.count and isinstance(item, SourceFile):
+            _hint_encoding(item, settings, bad)
     notes: tuple[ReadNote, ...] = ()
     if plan.unread:
         shown = ", ".join(plan.unread[:5])
@@ -147,12 +147,12 @@ def _size_bytes(item: SourceFile | LabelFolders) -> int:
     return item.path.stat().st_size if isinstance(item, SourceFile) else item.size_bytes()
 
 
-def _hint_encoding(path: Path, settings: ReadSettings, bad: BadRows) -> None:
-    if reader_of(path).__module__.endswith("columnar"):
+def _hint_encoding(item: SourceFile, settings: ReadSettings, bad: BadRows) -> None:
+    """Advise another encoding where a file of texts at fault looks as if it were in it."""
+    if item.path.suffix.lower() in COLUMNAR or not any(item.name in message for message in bad.faults.shown):
         return
-    found = suggest_encoding(path, settings.encoding)
-    if found is not None and any(str(path) in message for message in bad.faults.shown):
-        bad.hint(f"The bytes of {path} fit another encoding: try --encoding {found}.")
+    if (found := suggest_encoding(item.path, settings.encoding)) is not None:
+        bad.hint(f"The bytes of {item.name} fit another encoding: try --encoding {found}.")
 
 
 def _assemble(

@@ -77,6 +77,10 @@ class Part:
         return Place(self.raw.name, self.numbers[position].as_py(), column)
 
 
+EMPTY_FAULTS = ("rows without a text", "rows with an empty text", "rows with a NUL character")
+"""Faults of texts that an audit wants to see rather than lose."""
+
+
 def check_rows(raw: RawTable, settings: ReadSettings, bad: BadRows) -> Part:
     """Tell a file's columns apart and check its texts, splits and row ids.
 

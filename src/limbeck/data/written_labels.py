@@ -78,7 +78,7 @@ def read_labels(part: Part, bad: BadRows) -> WrittenLabels:
     declared = dict(part.raw.label_names.get(column, {}))
     label = part.label
     if pa.types.is_dictionary(label.type):
-        if is_text(label.type.value_type):
+        if is_text(label.type.value_type) and not declared:
             declared = dict(enumerate(label.dictionary.to_pylist()))
         label = label.dictionary_decode()
     kind = label.type
@@ -143,7 +143,8 @@ def _join_index(part: Part, declared: Mapping[int, str], bad: BadRows) -> Writte
     """
     names, index = part.label, _index_column(part, part.label_index)
     order = dict(declared)
-    for pair in pc.unique(pa.StructArray.from_arrays([index, names], ["index", "name"])).to_pylist():
+    pairs = pa.table({"index": index, "name": names}).group_by(["index", "name"], use_threads=False).aggregate([])
+    for pair in pairs.to_pylist():
         if pair["name"] is not None and pair["index"] is not None and pair["index"] >= 0:
             order.setdefault(pair["index"], pair["name"])
     if order and max(order) > MOST_CLASSES:

@@ -1,0 +1,115 @@
+"""Writing: a `Dataset` becomes a file or a folder that reads back as the same rows.
+
+In: a `Dataset` and a path. Out: Parquet, Arrow, CSV, TSV or JSONL by suffix, or a folder with one Parquet file a split.
+It does not know how files are read.
+"""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.feather
+import pyarrow.parquet
+
+from limbeck.data.columnar import METADATA_KEY
+from limbeck.data.dataset import SPLIT_ORDER, Dataset
+from limbeck.errors import DataError
+from limbeck.storage import staged_file, staged_folder
+
+CHUNK_ROWS = 10_000
+_SEPARATORS = {".csv": ",", ".tsv": "\t"}
+
+
+def write(dataset: Dataset, path: str | Path) -> None:
+    """Write a dataset, atomically: a reader finds the old file or the whole new one.
+
+    Columns are those of `Dataset.to_arrow`: row_id, split, text, label (integers), label_name, and the others. Read
+    again they give the same texts, labels, label names, row ids and splits. Parquet and Arrow also keep the types of
+    other columns, classes that no row has, and the notes; CSV and JSONL do not.
+
+    Args:
+        dataset: the rows.
+        path: ends in .parquet, .arrow, .feather, .csv, .tsv or .jsonl; without a suffix it is a folder, which must not
+            be there yet, with one Parquet file a split, in the usual order of splits.
+
+    Raises:
+        DataError: the suffix is not written, or a split's name tells no split as a file name.
+        StorageError: the disk is full, or the place cannot be written.
+    """
+    target = Path(path)
+    suffix = target.suffix.lower()
+    if not suffix:
+        _write_folder(dataset, target)
+        return
+    if suffix not in (".parquet", ".arrow", ".feather", ".jsonl", *_SEPARATORS):
+        raise DataError(
+            f"cannot write {target}: {suffix!r} is not written; "
+            "written are .parquet, .arrow, .feather, .csv, .tsv, .jsonl, and a folder (no suffix)"
+        )
+    with staged_file(target) as staged:
+        if suffix == ".parquet":
+            pyarrow.parquet.write_table(_with_metadata(dataset), staged, compression="zstd")
+        elif suffix in (".arrow", ".feather"):
+            pyarrow.feather.write_feather(_with_metadata(dataset), str(staged), compression="zstd")
+        elif suffix == ".jsonl":
+            _write_lines(dataset, staged)
+        else:
+            options = pyarrow.csv.WriteOptions(delimiter=_SEPARATORS[suffix], quoting_style="needed")
+            pyarrow.csv.write_csv(_flattened(dataset), staged, options)
+
+
+def _write_folder(dataset: Dataset, folder: Path) -> None:
+    """Write one Parquet file a split."""
+    if unusual := [name for name in dataset.split_names if name not in SPLIT_ORDER]:
+        raise DataError(
+            f"cannot write {folder}: as file names the splits {', '.join(map(repr, unusual))} would tell no split; "
+            f"give one file ({folder}.parquet), which keeps any name"
+        )
+    with staged_folder(folder) as staged:
+        for name in dataset.split_names:
+            pyarrow.parquet.write_table(
+                _with_metadata(dataset.split(name)), staged / f"{name}.parquet", compression="zstd"
+            )
+
+
+def _with_metadata(dataset: Dataset) -> pa.Table:
+    """Return the table with the label map and the notes in its schema's metadata."""
+    kept = {"label_names": list(dataset.label_names), "notes": [asdict(note) for note in dataset.notes]}
+    return dataset.to_arrow().replace_schema_metadata({METADATA_KEY: json.dumps(kept, ensure_ascii=False)})
+
+
+def _flattened(dataset: Dataset) -> pa.Table:
+    """Return the table with columns that a text file can hold: lists and the like become JSON."""
+    table = dataset.to_arrow()
+    for place, field in enumerate(table.schema):
+        column = table[field.name]
+        if pa.types.is_dictionary(field.type):
+            column = column.cast(field.type.value_type)
+        elif pa.types.is_nested(field.type):
+            values = column.to_pylist()
+            texts = [None if value is None else json.dumps(value, ensure_ascii=False, default=str) for value in values]
+            column = pa.chunked_array([pa.array(texts, pa.large_string())])
+        table = table.set_column(place, field.name, column)
+    return table
+
+
+def _write_lines(dataset: Dataset, path: Path) -> None:
+    """Write one JSON object a line."""
+    table = dataset.to_arrow()
+    for place, field in enumerate(table.schema):
+        if not _is_json(field.type):
+            table = table.set_column(place, field.name, pc.cast(table[field.name], pa.large_string()))
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for batch in table.to_batches(max_chunksize=CHUNK_ROWS):
+            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in batch.to_pylist())
+
+
+def _is_json(kind: pa.DataType) -> bool:
+    """Tell whether JSON has the values of an Arrow type; lists and structs are taken at their word."""
+    if pa.types.is_dictionary(kind):
+        return _is_json(kind.value_type)
+    simple = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_null, pa.types.is_nested)
+    return any(test(kind) for test in simple) or pa.types.is_string(kind) or pa.types.is_large_string(kind)
