@@ -31,7 +31,8 @@ class ReadSettings:
         label_names: names of the classes in the order of their integers; found in the data when not given.
         encoding: of text files, a Python codec name ("utf-8", "cp949", "euc-kr", "utf-16", "latin-1").
         on_bad_row: what to do with rows at fault: gather and raise, keep them with U+FFFD for undecodable bytes,
-            skip, or "mend": keep what U+FFFD can mend and skip the rest (how audits read).
+            skip, or "mend": keep every row of which a text can be had, even a broken or empty one, and skip the rest
+            (how audits read).
         labels: whether every row must have a label ("required"), may have one ("optional"), or labels are not
             looked at ("ignored").
     """

@@ -36,8 +36,8 @@ class BadRows:
 
     A fault of a file (it cannot be opened, a column is missing) is always raised. A fault of a row is raised under
     "error" and "keep-replacement", and left out and counted under "skip"; undecodable bytes are a fault of a row that
-    "keep-replacement" mends. "mend" is for audits: rows
-    are kept wherever a text can be had, broken, empty or missing as it may be, and only the others are left out.
+    "keep-replacement" mends. "mend" is for audits: rows are kept wherever a text can be had, broken, empty or missing
+    as it may be, and only the others are left out.
     """
 
     def __init__(self, policy: OnBadRow) -> None:

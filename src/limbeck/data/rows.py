@@ -102,7 +102,11 @@ def check_rows(raw: RawTable, settings: ReadSettings, bad: BadRows) -> Part:
         row_id=None if found.row_id is None else _flat(raw.table[found.row_id].cast(pa.large_string())),
         others=raw.table.select(list(found.others)).rename_columns(list(found.others.values())),
     )
-    part = reject_rows(part, _text_faults(part), column=found.text, bad=bad)
+    faults = _text_faults(part)
+    if bad.keeps_empty:
+        faults = [fault for fault in faults if fault.kind not in EMPTY_FAULTS]
+        part = replace(part, text=pc.fill_null(part.text, ""))
+    part = reject_rows(part, faults, column=found.text, bad=bad)
     if part.row_id is not None:
         empty = is_true(pc.equal(pc.fill_null(part.row_id, ""), ""))
         fault = RowFault("rows without a row id", empty, lambda _: "is empty: a row id was expected")
