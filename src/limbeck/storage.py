@@ -118,7 +118,7 @@ def read_json(path: Path) -> Any:
         content = path.read_bytes()
     try:
         return json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StorageError(f"cannot read {path}: it is not valid JSON ({error})") from error
 
 
