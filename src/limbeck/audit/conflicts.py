@@ -50,10 +50,12 @@ def find_conflicts(columns: Columns, exact: np.ndarray, near: NearDuplicates) ->
             texts=equal.groups,
             rows=equal.rows,
             label_pairs=_label_pairs(columns, exact, equal),
-            examples=example_groups(columns, exact, equal.leaders),
+            examples=example_groups(columns, exact, equal.leaders, telling=columns.label),
         ),
         near=NearConflicts(
-            groups=alike.groups, rows=alike.rows, examples=example_groups(columns, near.group, alike.leaders)
+            groups=alike.groups,
+            rows=alike.rows,
+            examples=example_groups(columns, near.group, alike.leaders, telling=columns.label),
         ),
     )
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from limbeck.audit.characters import normalised
-from limbeck.audit.grouping import Selection, group_equal, largest_first, members, repeated, spanning
+from limbeck.audit.grouping import Selection, group_equal, largest_first, members, repeated, spanning, variety_first
 from limbeck.audit.near import NearDuplicates
 from limbeck.audit.rows import Columns, Row
 
@@ -123,7 +123,9 @@ def find_duplicates(columns: Columns, exact: np.ndarray, near: NearDuplicates) -
     variants = different_texts(near.group, exact)
     return Duplicates(
         exact=ExactDuplicates(
-            **vars(_repeats(twice)), by_split=by_split, examples=example_groups(columns, exact, twice.leaders)
+            **vars(_repeats(twice)),
+            by_split=by_split,
+            examples=example_groups(columns, exact, twice.leaders, telling=columns.split),
         ),
         unicode=_folded(columns, exact, lambda texts: normalised(texts, "NFC")),
         white_space=_folded(columns, exact, _one_space),
@@ -135,7 +137,7 @@ def find_duplicates(columns: Columns, exact: np.ndarray, near: NearDuplicates) -
             texts=len(np.unique(exact[variants.chosen])),
             rows=variants.rows,
             pairs=len(near.pairs),
-            examples=example_groups(columns, near.group, variants.leaders),
+            examples=example_groups(columns, near.group, variants.leaders, telling=exact),
         ),
     )
 
@@ -174,11 +176,22 @@ def _folded(columns: Columns, exact: np.ndarray, change: Change) -> FoldedDuplic
         groups=merged.groups,
         texts=len(np.unique(exact[merged.chosen])),
         rows=merged.rows,
-        examples=example_groups(columns, group, merged.leaders),
+        examples=example_groups(columns, group, merged.leaders, telling=exact),
     )
 
 
-def example_groups(columns: Columns, group: np.ndarray, leaders: np.ndarray) -> tuple[Group, ...]:
-    """Return up to `EXAMPLES` groups to be shown, the largest first."""
+def example_groups(
+    columns: Columns, group: np.ndarray, leaders: np.ndarray, *, telling: np.ndarray
+) -> tuple[Group, ...]:
+    """Return up to `EXAMPLES` groups to be shown, the largest first.
+
+    Args:
+        columns: N rows.
+        group: of each row.
+        leaders: of the groups that may be shown.
+        telling: int64 (N,), what makes the group worth showing (texts, labels, splits): rows that differ in it first.
+    """
     shown = members(group, largest_first(group, leaders, EXAMPLES))
-    return tuple(Group(size=len(rows), rows=columns.rows(rows[:EXAMPLE_ROWS])) for rows in shown)
+    return tuple(
+        Group(size=len(rows), rows=columns.rows(variety_first(rows, telling)[:EXAMPLE_ROWS])) for rows in shown
+    )

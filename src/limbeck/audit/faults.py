@@ -4,20 +4,22 @@ In: columns of a dataset, words a text. Out: for each kind of fault the rows tha
 It does not know severity nor advice: that is `findings`.
 """
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from limbeck.audit.mojibake import REPLACEMENT, mojibake_mask
+from limbeck.audit.mojibake import REPLACEMENT, find_mojibake, mojibake_mask
 from limbeck.audit.rows import Columns, Row
 
 EXAMPLES = 5
 
-_CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x{80}-\x{9f}]"
+# Patterns are read by Arrow (RE2) over all texts, and by Python to show the place in an example.
+_CONTROL = "[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f\u0080-\u009f]"
 """Control characters beside tab, line feed and carriage return."""
-_INVISIBLE = r"[\x{ad}\x{200b}\x{200c}\x{200e}\x{200f}\x{202a}-\x{202e}\x{2060}-\x{2064}\x{2066}-\x{2069}\x{feff}]"
+_INVISIBLE = "[\u00ad\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]"
 """Zero-width and direction characters; the joiner of emoji (U+200D) has a use and is not among them."""
 _HTML = (
     r"(?i)</?(?:a|abbr|article|b|blockquote|body|br|button|center|code|div|em|font|footer|form|h[1-6]|head|header|hr|"
@@ -27,7 +29,16 @@ _HTML = (
 )
 _URL = r"(?i)\bhttps?://\S|\bwww\.\w"
 _HANDLE = r"(?:^|[^\w@./])@\w"
-_CONJOINING_JAMO = r"[\x{1100}-\x{11ff}\x{a960}-\x{a97f}\x{d7b0}-\x{d7ff}]"
+_CONJOINING_JAMO = "[\u1100-\u11ff\ua960-\ua97f\ud7b0-\ud7ff]"
+_PATTERNS = {
+    "replacement_character": REPLACEMENT,
+    "control_characters": _CONTROL,
+    "invisible_characters": _INVISIBLE,
+    "decomposed_hangul": _CONJOINING_JAMO,
+    "html": _HTML,
+    "urls": _URL,
+    "handles": _HANDLE,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,13 +76,7 @@ def fault_masks(columns: Columns, words: np.ndarray) -> dict[str, np.ndarray]:
         "one_token": words == 1,
         "equal_to_label": _equal_to_label(columns),
         "mojibake": mojibake_mask(texts),
-        "replacement_character": _matches(texts, REPLACEMENT),
-        "control_characters": _matches(texts, _CONTROL),
-        "invisible_characters": _matches(texts, _INVISIBLE),
-        "decomposed_hangul": _matches(texts, _CONJOINING_JAMO),
-        "html": _matches(texts, _HTML),
-        "urls": _matches(texts, _URL),
-        "handles": _matches(texts, _HANDLE),
+        **{kind: _matches(texts, pattern) for kind, pattern in _PATTERNS.items()},
     }
 
 
@@ -84,7 +89,10 @@ def describe_faults(columns: Columns, masks: dict[str, np.ndarray]) -> dict[str,
             rows=int(mask.sum()),
             share=float(mask.mean()) if len(mask) else 0.0,
             by_split={name: int(count) for name, count in zip(columns.split_names, per_split, strict=True)},
-            examples=columns.rows(np.flatnonzero(mask)[:EXAMPLES]),
+            examples=tuple(
+                columns.row(int(place), at=_place_of(kind, columns.text[place].as_py()))
+                for place in np.flatnonzero(mask)[:EXAMPLES]
+            ),
         )
     return faults
 
@@ -92,6 +100,15 @@ def describe_faults(columns: Columns, masks: dict[str, np.ndarray]) -> dict[str,
 def _matches(texts: pa.LargeStringArray, pattern: str) -> np.ndarray:
     found: np.ndarray = pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False)
     return found
+
+
+def _place_of(kind: str, text: str) -> int:
+    """Return where in a text the fault stands first; 0 where it is the text as a whole."""
+    if kind == "mojibake":
+        piece = find_mojibake(text)
+        return text.find(piece.broken) if piece else 0
+    found = re.search(_PATTERNS[kind], text) if kind in _PATTERNS else None
+    return found.start() if found else 0
 
 
 def _equal_to_label(columns: Columns) -> np.ndarray:

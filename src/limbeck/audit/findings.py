@@ -33,7 +33,7 @@ def _about_reading(evidence: Evidence) -> Iterator[Finding]:
         left_out = "left out" in note.what
         yield Finding(
             kind="reading",
-            severity="high" if left_out else "medium",
+            severity="high" if left_out else "medium" if "undecodable" in note.what else "low",
             title=f"While reading: {note.what}",
             count=note.rows,
             unit="rows",

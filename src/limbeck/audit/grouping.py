@@ -35,8 +35,10 @@ def distinct_within(group: np.ndarray, value: np.ndarray) -> np.ndarray:
         [2, 2, 1]
     """
     counted = value >= 0
-    pairs = np.unique(np.stack([group[counted], value[counted]], axis=1), axis=0)
-    different = np.bincount(pairs[:, 0], minlength=len(group))
+    width = int(value.max(initial=0)) + 1
+    pairs = np.sort(group[counted] * width + value[counted])
+    new = np.concatenate([[True], pairs[1:] != pairs[:-1]]) if len(pairs) else np.zeros(0, dtype=bool)
+    different = np.bincount(pairs[new] // width, minlength=len(group))
     kinds: np.ndarray = different[group]
     return kinds
 
@@ -111,6 +113,19 @@ def members(group: np.ndarray, leaders: np.ndarray) -> list[np.ndarray]:
     starts = np.searchsorted(ordered, leaders, side="left")
     stops = np.searchsorted(ordered, leaders, side="right")
     return [order[start:stop] for start, stop in zip(starts, stops, strict=True)]
+
+
+def variety_first(rows: np.ndarray, value: np.ndarray) -> np.ndarray:
+    """Reorder rows so that each different value comes once before any comes again; value (N,) is indexed by row.
+
+    Example:
+        >>> variety_first(np.array([0, 1, 2]), np.array([7, 7, 5])).tolist()
+        [0, 2, 1]
+    """
+    _, first = np.unique(value[rows], return_index=True)
+    again = np.ones(len(rows), dtype=np.int64)
+    again[first] = 0
+    return rows[np.lexsort((rows, again))]
 
 
 def largest_first(group: np.ndarray, leaders: np.ndarray, most: int) -> np.ndarray:

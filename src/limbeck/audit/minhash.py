@@ -100,7 +100,7 @@ def candidate_pairs(sketches: Sketches) -> np.ndarray:
         for band in range(BANDS)
         for first, second in _pairs_in_band(sketches.values[:, band * ROWS_A_BAND :][:, :ROWS_A_BAND], present)
     ]
-    keys = np.unique(np.concatenate(found)) if found else np.zeros(0, dtype=np.int64)
+    keys = distinct(np.concatenate(found)) if found else np.zeros(0, dtype=np.int64)
     return np.stack([keys // max(texts, 1), keys % max(texts, 1)], axis=1)
 
 
@@ -124,6 +124,12 @@ def _pairs_in_band(band: np.ndarray, present: np.ndarray) -> Iterator[tuple[np.n
         yield members[linked], members[linked + step]
     later = np.flatnonzero(~small & (place > NEIGHBOURS))
     yield members[later - place[later]], members[later]
+
+
+def distinct(values: np.ndarray) -> np.ndarray:
+    """Return the different values, sorted; by sorting, as numpy's own hashing takes several times longer."""
+    ordered = np.sort(values)
+    return ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])] if len(ordered) else ordered
 
 
 def agreement(sketches: Sketches, pairs: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from limbeck.audit.characters import blocks, one_array
-from limbeck.audit.minhash import BINS, Sketches, agreement, candidate_pairs, sketch
+from limbeck.audit.minhash import BINS, Sketches, agreement, candidate_pairs, distinct, sketch
 from limbeck.audit.shingles import shingle
 from limbeck.progress import SILENT, Progress
 
@@ -71,16 +71,16 @@ def find_near_duplicates(
         [0, 0, 2]
     """
     coded = one_array(texts).dictionary_encode()
-    distinct, code = coded.dictionary, coded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
-    first_row = _first_rows(code, len(distinct))
-    sketches = _sketch_all(distinct, progress)
+    different, code = coded.dictionary, coded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    first_row = _first_rows(code, len(different))
+    sketches = _sketch_all(different, progress)
     candidates = candidate_pairs(sketches)
     likely = candidates[_worth_checking(sketches, candidates, threshold)]
-    similarity = _similarities(distinct, likely, progress)
+    similarity = _similarities(different, likely, progress)
     alike = similarity >= threshold
     pairs = likely[alike]
-    component = _components(pairs, len(distinct))
-    leader = np.full(len(distinct), len(code), dtype=np.int64)
+    component = _components(pairs, len(different))
+    leader = np.full(len(different), len(code), dtype=np.int64)
     np.minimum.at(leader, component, first_row)
     return NearDuplicates(
         group=leader[component][code],
@@ -91,9 +91,9 @@ def find_near_duplicates(
     )
 
 
-def _first_rows(code: np.ndarray, distinct: int) -> np.ndarray:
+def _first_rows(code: np.ndarray, codes: int) -> np.ndarray:
     """Return the first row at which each code stands; dictionary encoding gives codes in order of appearance."""
-    first = np.full(distinct, len(code), dtype=np.int64)
+    first = np.full(codes, len(code), dtype=np.int64)
     np.minimum.at(first, code, np.arange(len(code)))
     return first
 
@@ -174,5 +174,4 @@ def _keys(hashes: np.ndarray, offsets: np.ndarray, rows: np.ndarray) -> np.ndarr
     counts = np.diff(offsets)[rows]
     where = np.arange(counts.sum()) + np.repeat(offsets[rows] - (np.cumsum(counts) - counts), counts)
     pair = np.repeat(np.arange(len(rows), dtype=np.uint64), counts)
-    keys: np.ndarray = np.unique((pair << np.uint64(40)) | hashes[where])
-    return keys
+    return distinct((pair << np.uint64(40)) | hashes[where])

@@ -7,6 +7,7 @@ It does not know labels' names nor single texts.
 from collections.abc import Iterator
 
 from limbeck.audit.finding import Evidence, Finding, example_of
+from limbeck.audit.leaks import FreeScore
 
 
 def about_leaks(evidence: Evidence) -> Iterator[Finding]:
@@ -14,7 +15,6 @@ def about_leaks(evidence: Evidence) -> Iterator[Finding]:
     leaks, rows = evidence.leaks, evidence.shape.rows
     if leaks.exact.texts:
         pairs = ", ".join(f"{pair} {count:,}" for pair, count in leaks.exact.pairs.items() if count)
-        free = [f"{name} {score.accuracy:.2%}" for name, score in leaks.free_exact.items() if score.seen]
         yield Finding(
             kind="leaks.exact",
             severity="high",
@@ -23,13 +23,11 @@ def about_leaks(evidence: Evidence) -> Iterator[Finding]:
             unit="texts",
             share=leaks.exact.rows / rows,
             example=example_of(leaks.exact.examples),
-            advice="Scores are too good"
-            + (f": memory alone gives these points of accuracy: {', '.join(free)}" if free else "")
-            + ". Run limbeck clean DATA --drop leaks, or limbeck split DATA for new splits.",
+            advice=_free(leaks.free_exact)
+            + "Run limbeck clean DATA --drop leaks, or limbeck split DATA for new splits.",
         )
     if leaks.near.groups:
         pairs = ", ".join(f"{pair} {count:,}" for pair, count in leaks.near.pairs.items() if count)
-        free = [f"{name} {score.accuracy:.2%}" for name, score in leaks.free_near.items() if score.seen]
         yield Finding(
             kind="leaks.near",
             severity="high",
@@ -38,9 +36,7 @@ def about_leaks(evidence: Evidence) -> Iterator[Finding]:
             unit="groups",
             share=leaks.near.rows / rows,
             example=example_of(leaks.near.examples),
-            advice="A model that remembers gets these right"
-            + (f" (with exact leaks, points of accuracy: {', '.join(free)})" if free else "")
-            + ". Run limbeck clean DATA --drop leaks,near-leaks, or limbeck split DATA.",
+            advice=_free(leaks.free_near) + "Run limbeck clean DATA --drop leaks,near-leaks, or limbeck split DATA.",
         )
 
 
@@ -116,3 +112,14 @@ def about_duplicates(evidence: Evidence) -> Iterator[Finding]:
             example=example_of(duplicates.folded.examples),
             advice="To an uncased model they are one text: treat them as duplicates.",
         )
+
+
+def _free(scores: dict[str, FreeScore]) -> str:
+    """Say what memory alone gets right."""
+    told = [
+        f"{name}: {score.seen:,} of {score.rows:,} rows were seen in training, and memory alone gets {score.right:,} of "
+        f"them right ({score.accuracy:.2%} of the accuracy)"
+        for name, score in scores.items()
+        if score.seen
+    ]
+    return "; ".join(told) + ". " if told else ""

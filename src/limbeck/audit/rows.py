@@ -18,6 +18,10 @@ EXCERPT_CHARACTERS = 240
 """How much of a text an example shows."""
 
 
+LEAD_CHARACTERS = 40
+"""How much of a text an example shows before the place that matters."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Row:
     """One row, to be shown.
@@ -62,15 +66,20 @@ class Columns:
     def __len__(self) -> int:
         return len(self.text)
 
-    def row(self, place: int) -> Row:
-        """Return one row, to be shown."""
+    def row(self, place: int, at: int = 0) -> Row:
+        """Return one row, to be shown.
+
+        Args:
+            place: which.
+            at: the character that the excerpt must show.
+        """
         text = self.text[place].as_py()
         label = int(self.label[place])
         return Row(
             row_id=self.row_id[place].as_py(),
             split=self.split_names[self.split[place]],
             label=self.label_names[label] if label >= 0 else None,
-            text=excerpt(text),
+            text=excerpt_at(text, at),
             characters=len(text),
         )
 
@@ -92,6 +101,13 @@ def columns_of(dataset: Dataset) -> Columns:
         split_names=splits,
         row_id=one_array(dataset.table["row_id"]),
     )
+
+
+def excerpt_at(text: str, at: int) -> str:
+    """Return the part of a text around a character, with "…" where it goes on."""
+    if at < EXCERPT_CHARACTERS // 2:
+        return excerpt(text)
+    return "…" + excerpt(text[at - LEAD_CHARACTERS :], EXCERPT_CHARACTERS - 1)
 
 
 def excerpt(text: str, characters: int = EXCERPT_CHARACTERS) -> str:

@@ -78,7 +78,7 @@ def about_texts(evidence: Evidence) -> Iterator[Finding]:
                 count=fault.rows,
                 unit="rows",
                 share=fault.share,
-                example=f"{first.row_id}: {excerpt(first.text, SHORT)!r}",
+                example=f"{first.row_id}: {excerpt(first.text, 2 * SHORT)!r}",
                 advice=advice,
             )
 
