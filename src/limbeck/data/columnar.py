@@ -151,9 +151,6 @@ def _explained_format(path: Path, kind: str) -> Iterator[None]:
             if isinstance(error, OSError) and error.errno:
                 raise
             known = start.startswith(b"PAR1" if kind == "Parquet" else (b"ARROW1", b"\xff\xff\xff\xff"))
-            what = (
-                f"is cut short or damaged ({error})"
-                if known
-                else f"is not {'an Arrow' if kind == 'Arrow' else 'a Parquet'} file"
-            )
+            article = "an" if kind == "Arrow" else "a"
+            what = f"is cut short or damaged ({error})" if known else f"is not {article} {kind} file"
             raise DataError(f"{path} {what}: copy or make it again") from error

@@ -7,9 +7,9 @@ It does not know which column is the text.
 import csv
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from itertools import islice
-from typing import TextIO
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
+from typing import NamedTuple, TextIO
 
 import pyarrow as pa
 
@@ -20,7 +20,8 @@ from limbeck.errors import DataError
 from limbeck.progress import Advance
 from limbeck.settings import ReadSettings
 
-CHUNK_ROWS = 20_000
+CHUNK_ROWS = 2_000
+"""Rows held as Python lists at a time; larger chunks are slower, as the garbage collector looks at each list."""
 MAX_CELL_CHARS = 1 << 24
 """A cell longer than this is a quote that was never closed, not a text."""
 SEPARATORS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
@@ -42,32 +43,31 @@ def read_delimited(source: SourceFile, settings: ReadSettings, bad: BadRows, adv
         lines = csv.reader(file, delimiter=separator, strict=True)
         header = _header(lines, source, settings.encoding, bad)
         cells = CellStrings(source.name, settings.encoding, bad)
-        rows, rows_seen = RawRows(), 0
+        rows, rows_seen, position = RawRows(), 0, 0
         rows.add({name: pa.array([], pa.large_string()) for name in header}, [], set())
-        for chunk in _chunks(lines, header, source, bad, file, advance):
-            rows_seen = chunk.first + chunk.rows_seen - 1
-            if chunk.rows:
-                columns = dict(zip(header, zip(*chunk.rows, strict=True), strict=True))
-                arrays, dropped = cells.convert(columns, chunk.numbers)
-                rows.add(arrays, chunk.numbers, dropped)
+        for chunk in _chunks(lines, len(header), source, bad):
+            rows_seen += chunk.rows_seen
+            flat = list(chain.from_iterable(chunk.rows))
+            columns = {name: flat[place :: len(header)] for place, name in enumerate(header)}
+            arrays, dropped = cells.convert(columns, chunk.numbers)
+            rows.add(arrays, chunk.numbers, dropped)
+            here = position_of(file)
+            advance(here - position)
+            position = here
     return rows.finish(source, rows_seen=rows_seen)
 
 
-class _Chunk:
-    """Some rows that have as many cells as the header, with their numbers."""
+class _Chunk(NamedTuple):
+    """Some rows that have as many cells as the header, their numbers, and how many rows there were with the others."""
 
-    def __init__(self, first: int) -> None:
-        self.first = first
-        self.rows: list[list[str]] = []
-        self.numbers: list[int] = []
-        self.rows_seen = 0
+    rows: list[list[str]]
+    numbers: Sequence[int]
+    rows_seen: int
 
 
-def _chunks(
-    lines: Iterator[list[str]], header: list[str], source: SourceFile, bad: BadRows, file: TextIO, advance: Advance
-) -> Iterator[_Chunk]:
+def _chunks(lines: Iterator[list[str]], width: int, source: SourceFile, bad: BadRows) -> Iterator[_Chunk]:
     """Give the rows in chunks; ragged rows and rows with wrong quotes go to `bad`."""
-    first, position, width, waiting = 1, 0, len(header), 0
+    first, waiting = 1, 0
     while True:
         rows: list[list[str]] = []
         wrong_quote: str | None = None
@@ -78,36 +78,48 @@ def _chunks(
             wrong_quote = str(error)
         if not rows and wrong_quote is None:
             return
-        if width > 1:
-            rows = [row for row in rows if row]
-        else:
-            # Blank lines wait: they are rows if any row follows them, and the end of the file if none does.
-            blank = 0 if wrong_quote else next((n for n, row in enumerate(reversed(rows)) if row), len(rows))
-            written = [row or [""] for row in rows[: len(rows) - blank]]
-            rows = [[""]] * waiting + written if written or wrong_quote else []
-            waiting = blank if rows else waiting + blank
-        chunk = _Chunk(first)
-        chunk.rows_seen = len(rows) + (wrong_quote is not None)
-        chunk.rows = [row for row in rows if len(row) == width]
-        chunk.numbers = [first + place for place, row in enumerate(rows) if len(row) == width]
-        _report_ragged(rows, chunk, width, source, bad)
+        numbers: Sequence[int] = range(first, first + len(rows))
+        good = rows
+        if waiting or set(map(len, rows)) != {width}:
+            rows, waiting = _without_blanks(rows, waiting, width, goes_on=wrong_quote is not None)
+            good = [row for row in rows if len(row) == width]
+            numbers = [first + place for place, row in enumerate(rows) if len(row) == width]
+            _report_ragged(rows, first, width, source, bad)
         if wrong_quote is not None:
             _report_quote(first + len(rows), wrong_quote, source, bad)
-        first += chunk.rows_seen
-        here = position_of(file)
-        advance(here - position)
-        position = here
-        yield chunk
+        rows_seen = len(rows) + (wrong_quote is not None)
+        first += rows_seen
+        yield _Chunk(good, numbers, rows_seen)
 
 
-def _report_ragged(rows: list[list[str]], chunk: _Chunk, width: int, source: SourceFile, bad: BadRows) -> None:
-    ragged = [place for place, row in enumerate(rows) if len(row) != width] if len(chunk.rows) < len(rows) else []
+def _without_blanks(rows: list[list[str]], waiting: int, width: int, *, goes_on: bool) -> tuple[list[list[str]], int]:
+    """Take blank lines out of a chunk; of one column they are rows if any row follows them, so they wait for one.
+
+    Args:
+        rows: as read; a blank line is a row without cells.
+        waiting: blank lines that wait from before.
+        width: number of columns.
+        goes_on: whether a row that is not here follows.
+
+    Returns:
+        the rows, and how many blank lines wait now.
+    """
+    if width > 1:
+        return [row for row in rows if row], 0
+    blank = 0 if goes_on else next((place for place, row in enumerate(reversed(rows)) if row), len(rows))
+    written = [row or [""] for row in rows[: len(rows) - blank]]
+    if not written and not goes_on:
+        return [], waiting + blank
+    return [[""]] * waiting + written, blank
+
+
+def _report_ragged(rows: list[list[str]], first: int, width: int, source: SourceFile, bad: BadRows) -> None:
     bad.reject(
         "rows with another number of cells than the header",
-        ragged,
+        [place for place, row in enumerate(rows) if len(row) != width],
         lambda place: (
-            f"{source.name}, row {chunk.first + place:,}: has {len(rows[place])} cells where the header names {width}: "
-            f"{', '.join(rows[place])[:60]!r}; a separator inside a text needs double quotes around the text"
+            f"{source.name}, row {first + place:,}: has {len(rows[place])} cells where the header names {width}: "
+            f"{replaced(', '.join(rows[place])[:60])!r}; a separator inside a text needs double quotes around the text"
         ),
     )
 

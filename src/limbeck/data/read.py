@@ -159,10 +159,12 @@ def _assemble(
     raws: list[RawTable], settings: ReadSettings, bad: BadRows, source: str, notes: tuple[ReadNote, ...]
 ) -> Dataset:
     """Check every file's rows, give them one label map and row ids, and lay them end to end."""
+    earlier = tuple(dict.fromkeys(note for raw in raws for note in raw.notes))
     parts: list[Part] = []
-    for raw in raws:
+    while raws:
         try:
-            parts.append(check_rows(raw, settings, bad))
+            # What was read is let go file by file, so that no table is held twice.
+            parts.append(check_rows(raws.pop(0), settings, bad))
         except DataError as error:
             bad.refuse(str(error))
     found = map_labels(parts, settings, bad)
@@ -172,7 +174,6 @@ def _assemble(
     bad.raise_gathered(source)
     if not sum(table.num_rows for table in tables):
         raise DataError(f"{source} has no rows left: every one was at fault ({bad.notes()[0].example})")
-    earlier = tuple(dict.fromkeys(note for raw in raws for note in raw.notes))
     return Dataset(
         table=_join(tables),
         label_names=found.names,

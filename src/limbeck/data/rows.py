@@ -28,7 +28,7 @@ class Part:
     Shapes: R rows.
 
     Attributes:
-        raw: what the file gave; its `table` and `numbers` are no longer up to date.
+        raw: what the file gave beside its rows, which are let go.
         columns: the file's own names of the columns.
         numbers: int64 (R,), row numbers in the file.
         text: large_string (R,).
@@ -92,7 +92,7 @@ def check_rows(raw: RawTable, settings: ReadSettings, bad: BadRows) -> Part:
         raise DataError(f"{raw.name} has no rows{header}: at least one row was expected")
     found = find_columns(raw.table.column_names, settings, file=raw.name, split=raw.split)
     part = Part(
-        raw=raw,
+        raw=replace(raw, table=raw.table.schema.empty_table(), numbers=raw.numbers.slice(0, 0)),
         columns=found,
         numbers=raw.numbers,
         text=_strings(raw, found.text),
