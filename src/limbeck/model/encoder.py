@@ -145,6 +145,7 @@ class Encoder(nn.Module):
         self.config = config
         self.embeddings = Embeddings(config)
         self.transformer = LayerStack(config)
+        self.embeddings.position_embeddings.weight.requires_grad_(not config.sinusoidal_pos_embds)
         if not self.embeddings.word_embeddings.weight.is_meta:
             self._draw_weights()
 
@@ -194,9 +195,8 @@ class Encoder(nn.Module):
             if isinstance(module, nn.Linear):
                 module.bias.zero_()
         if self.config.sinusoidal_pos_embds:
-            positions = self.embeddings.position_embeddings.weight
-            positions.copy_(sinusoidal_positions(self.config.max_position_embeddings, self.config.dim))
-            positions.requires_grad_(False)
+            waves_PD = sinusoidal_positions(self.config.max_position_embeddings, self.config.dim)
+            self.embeddings.position_embeddings.weight.copy_(waves_PD)
 
 
 def sinusoidal_positions(n_positions: int, dim: int) -> Tensor:

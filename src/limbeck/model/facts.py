@@ -3,7 +3,6 @@
 In: the decoded JSON. Out: `BundleFacts`, checked. It does not know files or weights.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, get_args
@@ -110,7 +109,17 @@ def _label_names_fault(value: Any) -> str | None:
         return "is not a list of names"
     if len(value) < FEWEST_LABELS:
         return f"has {len(value)} names; at least {FEWEST_LABELS} were expected"
+    if broken := [name for name in value if not _is_unicode(name)]:
+        return f"has {broken[0]!r}, which is not valid Unicode"
     return "names a class twice" if len(set(value)) != len(value) else None
+
+
+def _is_unicode(name: str) -> bool:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _temperature_fault(value: Any) -> str | None:
@@ -145,4 +154,5 @@ def _is_whole(value: Any, *, least: int) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    # Comparing works for integers beyond the floats too, and is false for NaN.
+    return isinstance(value, int | float) and not isinstance(value, bool) and -1e300 < value < 1e300

@@ -1,8 +1,7 @@
-"""Texts become token ids, and token ids become packed batches.
+"""A model folder's tokenizer: texts in, packed ids out.
 
-In: texts, and a folder with `tokenizer.json`. Out: `Tokenized` (every text's ids end to end) and `TokenBatch` (some of
-them, bounded by a token budget). No padding is stored; the padded view is made where somebody needs it.
-It does not know what an encoder does with the ids, and it never imports torch.
+In: a folder with `tokenizer.json`, and texts. Out: `Tokenized`. Truncation is counted, never silent.
+It does not know what an encoder does with the ids.
 """
 
 import hashlib
@@ -19,6 +18,7 @@ from tokenizers import Tokenizer as RawTokenizer
 from limbeck.errors import DataError, FaultLog, SettingsError, StorageError, TokenizerError
 from limbeck.progress import SILENT, Progress
 from limbeck.storage import read_json
+from limbeck.tokens.batch import Tokenized
 
 TOKENIZER_NAME = "tokenizer.json"
 TOKENIZER_CONFIG_NAME = "tokenizer_config.json"
@@ -32,93 +32,6 @@ _CHUNK_TEXTS = 4096
 _CHUNK_CHARACTERS = 2_000_000
 _UNLIMITED = 10**9
 """Hugging Face writes 1e30 for "no limit"; anything this large means the same."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class PaddedView:
-    """Texts side by side, filled up to the longest of them.
-
-    Shapes: B texts, L the length of the longest.
-
-    Attributes:
-        input_ids: (B, L) int64.
-        attention_mask: (B, L) int64, 1 for a real token and 0 for padding.
-    """
-
-    input_ids: np.ndarray
-    attention_mask: np.ndarray
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class TokenBatch:
-    """Some texts' tokens, packed end to end.
-
-    Shapes: B texts, T real tokens of all of them together.
-
-    Attributes:
-        ids: (T,) int32.
-        offsets: (B+1,) int32; text b is `ids[offsets[b]:offsets[b + 1]]`.
-        rows: (B,) int64, where each text stood in what was tokenized.
-    """
-
-    ids: np.ndarray
-    offsets: np.ndarray
-    rows: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    @property
-    def lengths(self) -> np.ndarray:
-        """Tokens of each text, (B,) int32."""
-        return np.diff(self.offsets)
-
-    def padded(self, pad_id: int = 0) -> PaddedView:
-        """Return the padded view, for a peer that needs one; `pad_id` fills the gaps."""
-        lengths = self.lengths
-        mask = np.arange(lengths.max(initial=0)) < lengths[:, None]
-        input_ids = np.full(mask.shape, pad_id, dtype=np.int64)
-        input_ids[mask] = self.ids
-        return PaddedView(input_ids=input_ids, attention_mask=mask.astype(np.int64))
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Tokenized:
-    """Every text's tokens, packed end to end in the order of the texts.
-
-    Shapes: N texts, T real tokens of all of them together.
-
-    Attributes:
-        ids: (T,) int32.
-        offsets: (N+1,) int64; text n is `ids[offsets[n]:offsets[n + 1]]`.
-        cut_tokens: (N,) int32, tokens that truncation took from each text; 0 where nothing was cut.
-    """
-
-    ids: np.ndarray
-    offsets: np.ndarray
-    cut_tokens: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.cut_tokens)
-
-    @property
-    def lengths(self) -> np.ndarray:
-        """Tokens of each text, (N,) int64."""
-        return np.diff(self.offsets)
-
-    @property
-    def truncated(self) -> np.ndarray:
-        """Whether each text was cut, (N,) bool."""
-        return self.cut_tokens > 0
-
-    def take(self, rows: Sequence[int] | np.ndarray) -> TokenBatch:
-        """Pack the texts at these positions, in this order, into one batch."""
-        rows = np.asarray(rows, dtype=np.int64)
-        lengths = self.offsets[rows + 1] - self.offsets[rows]
-        offsets = np.zeros(len(rows) + 1, dtype=np.int64)
-        np.cumsum(lengths, out=offsets[1:])
-        sources = np.repeat(self.offsets[rows] - offsets[:-1], lengths) + np.arange(offsets[-1])
-        return TokenBatch(ids=self.ids[sources], offsets=offsets.astype(np.int32), rows=rows)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,8 +60,12 @@ class Tokenizer:
         self.content = json.dumps(definition, ensure_ascii=False, separators=(",", ":"))
         self.fingerprint = hashlib.sha256(self.content.encode("utf-8", "surrogatepass")).hexdigest()
         self.max_tokens = max_tokens
+        _refuse_dangling_names(definition.get("post_processor"), where=where)
         try:
             self._raw = RawTokenizer.from_str(self.content)
+            wrapped = self._raw.encode("").ids
+            # A hieroglyph: some faults of a file show at the first unknown word only.
+            self._raw.encode("\U00013000")
         except Exception as error:  # the library raises bare Exception for every fault of the file
             raise TokenizerError(f"{where} is not a usable tokenizer ({error}): copy the model folder again") from error
         self.vocabulary_size: int = self._raw.get_vocab_size(with_added_tokens=True)
@@ -160,7 +77,7 @@ class Tokenizer:
             )
         self.highest_id = max(words.values())
         self.special_ids = {name: words[name] for name in SPECIAL_TOKENS}
-        if self._raw.encode("").ids != [self.cls_id, self.sep_id]:
+        if wrapped != [self.cls_id, self.sep_id]:
             raise TokenizerError(
                 f"{where} does not wrap a text as [CLS] … [SEP] (its post-processor is missing or another one): "
                 "use the tokenizer that belongs to the encoder"
@@ -314,35 +231,6 @@ class Tokenizer:
         return encodings
 
 
-def batches(tokenized: Tokenized, token_budget: int) -> Iterator[TokenBatch]:
-    """Pack all texts into batches of similar lengths, the shortest first.
-
-    Every text is in exactly one batch. A batch holds at most `token_budget` real tokens; a text longer than that is
-    alone in its batch.
-
-    Args:
-        tokenized: the texts.
-        token_budget: real tokens a batch.
-
-    Raises:
-        SettingsError: the budget is below 1.
-    """
-    if token_budget < 1:
-        raise SettingsError(f"token_budget = {token_budget} is not possible: give at least 1 token a batch")
-    return _packed(tokenized, token_budget)
-
-
-def _packed(tokenized: Tokenized, token_budget: int) -> Iterator[TokenBatch]:
-    order = np.argsort(tokenized.lengths, kind="stable")
-    ends = np.cumsum(tokenized.lengths[order])
-    start = 0
-    used = 0
-    while start < len(order):
-        stop = max(start + 1, int(np.searchsorted(ends, used + token_budget, side="right")))
-        yield tokenized.take(order[start:stop])
-        start, used = stop, int(ends[stop - 1])
-
-
 def _chunks(texts: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
     """Yield runs of texts, each with the position of its first, bounded in texts and in characters."""
     start = 0
@@ -373,6 +261,27 @@ def _refuse_bad_texts(texts: Sequence[Any]) -> None:
         what="these texts cannot be tokenized",
         todo="give strings of valid Unicode; replace or drop what is missing",
     )
+
+
+def _refuse_dangling_names(processor: Any, *, where: str) -> None:
+    """Refuse a template that names a special token without its id: the library would abort at the first text."""
+    if not isinstance(processor, dict):
+        return
+    for inner in _items(processor.get("processors")):
+        _refuse_dangling_names(inner, where=where)
+    known = _items(processor.get("special_tokens"))
+    used = [piece.get("SpecialToken") for piece in _items(processor.get("single")) if isinstance(piece, dict)]
+    names = [piece.get("id") for piece in used if isinstance(piece, dict)]
+    if dangling := [name for name in names if name not in known]:
+        raise TokenizerError(
+            f"{where} is not a usable tokenizer: its template names {dangling[0]!r} without giving its id; copy the "
+            "model folder again"
+        )
+
+
+def _items(value: Any) -> list[Any]:
+    """Return the items of a list or the keys of an object of JSON; nothing for anything else."""
+    return list(value) if isinstance(value, list | dict) else []
 
 
 def _stated_maximum(path: Path) -> int | None:

@@ -1,0 +1,92 @@
+"""The bundle: what goes in comes out, bit for bit, and only whole."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from limbeck.errors import BundleError, StorageError
+from limbeck.model.bundle import Bundle, load_bundle, save_bundle
+from limbeck.model.heads import HeadKind
+from limbeck.model.pooling import Block
+
+MakeBundle = Callable[[HeadKind], Bundle]
+
+
+@pytest.mark.parametrize("kind", ["linear", "classification"])
+def test_a_bundle_comes_back_bit_for_bit(make_bundle: MakeBundle, tmp_path: Path, kind: HeadKind) -> None:
+    """Facts, weights, tokenizer and answers are the same after a round trip."""
+    bundle = make_bundle(kind)
+    bundle = replace(bundle, facts=replace(bundle.facts, folded_temperature=1.5, thresholds=(0.5, 0.25, 1.0)))
+    save_bundle(bundle, tmp_path / "model", card="# Card\n")
+    back = load_bundle(tmp_path / "model")
+    assert back.facts == bundle.facts
+    assert back.loaded.fingerprint == bundle.loaded.fingerprint
+    assert back.loaded.tokenizer.fingerprint == bundle.loaded.tokenizer.fingerprint
+    batch = bundle.loaded.tokenizer.encode(["i feel fine", "sad"]).take([0, 1])
+    with torch.inference_mode():
+        assert torch.equal(back.network()(batch), bundle.network()(batch))
+
+
+def test_the_folder_holds_what_the_design_says(bundle_folder: Path) -> None:
+    """Seven files, Hugging Face's names, Hangul as Hangul, no pickle."""
+    assert sorted(path.name for path in bundle_folder.iterdir()) == [
+        "README.md", "config.json", "limbeck.json", "manifest.json", "model.safetensors", "tokenizer.json",
+        "tokenizer_config.json",
+    ]  # fmt: skip
+    config = json.loads((bundle_folder / "config.json").read_text("utf-8"))
+    assert config["architectures"] == ["DistilBertForSequenceClassification"]
+    assert config["id2label"] == {"0": "joy", "1": "sadness", "2": "슬픔"}
+    assert "슬픔" in (bundle_folder / "limbeck.json").read_text("utf-8")
+    assert (bundle_folder / "README.md").read_text() == "# A tiny model\n"
+
+
+def test_the_same_bundle_is_the_same_bytes(make_bundle: MakeBundle, tmp_path: Path) -> None:
+    """Two saves of one model differ in nothing."""
+    for name in ("one", "two"):
+        save_bundle(make_bundle("linear"), tmp_path / name, card="")
+    for path in (tmp_path / "one").iterdir():
+        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+
+
+def test_texts_are_limited_as_the_facts_say(bundle_folder: Path) -> None:
+    """The loaded tokenizer's maximum is the model's, so that transformers cuts in the same place."""
+    assert load_bundle(bundle_folder).loaded.tokenizer.max_tokens == 12
+
+
+def test_a_folder_that_exists_is_not_overwritten(make_bundle: MakeBundle, bundle_folder: Path) -> None:
+    """Saving over a model is refused, and the model is untouched."""
+    with pytest.raises(StorageError, match="exists already"):
+        save_bundle(make_bundle("linear"), bundle_folder, card="")
+    load_bundle(bundle_folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"label_names": ("a", "b")}, "with 3 classes is not the classification head with 2 label names"),
+        ({"label_names": ("a", "b", "a")}, "names a class twice"),
+        ({"label_names": ("only",)}, "at least 2 were expected"),
+        ({"max_tokens": 25}, "above the encoder's 24 positions"),
+        ({"max_tokens": 2}, "whole number from 3"),
+        ({"blocks": (Block(layer=9, pooling="cls"),)}, "pools layer 9, but the encoder has 2 layers"),
+        ({"blocks": (Block(layer=1, pooling="cls"),)}, r"sees \[CLS\] of the last layer and nothing else"),
+        ({"blocks": ()}, "at least one block"),
+        ({"head": "linear"}, "classification head with 3 classes is not the linear head"),
+        ({"thresholds": (0.5,)}, "1 values for 3 classes"),
+        ({"thresholds": (0.5, 2.0, 0.1)}, "not a list of probabilities"),
+        ({"folded_temperature": 0.0}, "finite number above 0"),
+    ],
+)
+def test_parts_that_do_not_fit_are_not_written(
+    make_bundle: MakeBundle, tmp_path: Path, changes: dict[str, object], message: str
+) -> None:
+    """A contradiction is found before anything is written."""
+    bundle = make_bundle("classification")
+    broken = replace(bundle, facts=replace(bundle.facts, **changes))  # type: ignore[arg-type]
+    with pytest.raises(BundleError, match=message):
+        save_bundle(broken, tmp_path / "model", card="")
+    assert not (tmp_path / "model").exists()
