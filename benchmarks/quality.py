@@ -1,6 +1,6 @@
 """How good is the probe? Emotion, IMDb and the embedded sample, through the command line as a user would run it.
 
-Writes benchmarks/results/quality.json: accuracy and F1 with 95 % intervals, seconds a stage, peak memory of the process.
+Writes benchmarks/results/quality_*.json: accuracy and F1 with intervals, seconds a stage, peak memory of the process.
 IMDb has no validation split: its test split is scored in that place, once; nothing is chosen on it.
 
     python benchmarks/quality.py [emotion] [imdb] [sample]

@@ -1,6 +1,6 @@
 """Write the README's tables from benchmarks/results, so that no figure is typed by hand.
 
-A table stands between `<!-- NAME -->` and `<!-- /NAME -->`. With --check nothing is written and a difference is an error.
+A table stands between `<!-- NAME -->` and `<!-- /NAME -->`. With --check nothing is written; a difference is an error.
 
     python benchmarks/readme.py [--check]
 """
@@ -66,7 +66,8 @@ def balance_emotion() -> list[list[str]]:
 
 def probe_imdb() -> list[list[str]]:
     """Each pooling on IMDb."""
-    rows = [["features (embedded encoder, 400 tokens)", "test accuracy", "encode 50,000 reviews, s", "fit, s", "peak memory, GiB"]]
+    first = "features (embedded encoder, 400 tokens)"
+    rows = [[first, "test accuracy", "encode 50,000 reviews, s", "fit, s", "peak memory, GiB"]]
     names = {"cls": "[CLS] of the last layer", "mean": "mean of the last layer", "layers": "every layer"}
     for pooling, name in names.items():
         run = result("quality_imdb")["runs"][pooling]

@@ -19,14 +19,14 @@ def test_a_short_step_says_nothing(monkeypatch):
 
 
 def test_a_long_step_says_rate_and_time_left(monkeypatch):
-    """Half of 100 texts after 20 s: 2.5 (rounded) texts/s, 20 s left; at the end a line with the whole."""
+    """Half of 100 texts after 20 s: 2.5 texts/s, 20 s left; at the end a line with the whole."""
     clock_of(monkeypatch, [0.0, 20.0, 40.0, 40.0])
     said: list[str] = []
     with Lines(said.append).track("encoding", total=100, unit="texts") as advance:
         advance(50)
         advance(50)
-    assert said[0] == "encoding: 50/100 texts, 2 texts/s, 20 s left"
-    assert said[-1] == "encoding: 100 texts in 40.0 s (2 texts/s)"
+    assert said[0] == "encoding: 50/100 texts, 2.5 texts/s, 20 s left"
+    assert said[-1] == "encoding: 100 texts in 40.0 s (2.5 texts/s)"
 
 
 def test_silence_is_silent(capfd):

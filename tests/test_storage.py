@@ -47,7 +47,8 @@ def test_a_staged_folder_never_replaces_what_is_there(tmp_path):
     """Writing a folder over one with files is refused with a way out."""
     (tmp_path / "bundle").mkdir()
     (tmp_path / "bundle" / "mine").write_text("precious")
-    with pytest.raises(StorageError, match="exists already; choose another"), storage.staged_folder(tmp_path / "bundle"):
+    taken = storage.staged_folder(tmp_path / "bundle")
+    with pytest.raises(StorageError, match="exists already; choose another"), taken:
         pass
     assert (tmp_path / "bundle" / "mine").read_text() == "precious"
 
@@ -107,7 +108,10 @@ def test_a_damaged_manifest_is_found(sealed, content):
 
 def test_a_second_process_is_refused_and_a_killed_one_lets_go(tmp_path):
     """While one process holds a folder another is refused; after kill -9 the folder is free at once."""
-    code = "import sys, time; from pathlib import Path; from limbeck.storage import lock\nwith lock(Path(sys.argv[1])):\n  print('held', flush=True); time.sleep(60)"
+    code = (
+        "import sys, time; from pathlib import Path; from limbeck.storage import lock\n"
+        "with lock(Path(sys.argv[1])):\n  print('held', flush=True); time.sleep(60)"
+    )
     with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"

@@ -80,12 +80,12 @@ class Lines:
                 spoken = now
                 rate = done / (now - started)
                 left_s = (total - done) / rate if rate else 0.0
-                self._write(f"{label}: {done:,}/{total:,} {unit}, {rate:,.0f} {unit}/s, {left_s:.0f} s left")
+                self._write(f"{label}: {done:,}/{total:,} {unit}, {_rate(rate)} {unit}/s, {left_s:.0f} s left")
 
         yield advance
         took_s = time.monotonic() - started
         if took_s >= QUIET_S:
-            self._write(f"{label}: {done:,} {unit} in {took_s:.1f} s ({done / took_s:,.0f} {unit}/s)")
+            self._write(f"{label}: {done:,} {unit} in {took_s:.1f} s ({_rate(done / took_s)} {unit}/s)")
 
     def say(self, line: str) -> None:
         """Write the line."""
@@ -126,7 +126,7 @@ class Bars:
             if not shown and elapsed_s >= QUIET_S:
                 bar.start()
                 shown = True
-            bar.update(task, completed=done, rate=f"{done / elapsed_s:,.0f} {unit}/s" if elapsed_s > 0 else "")
+            bar.update(task, completed=done, rate=f"{_rate(done / elapsed_s)} {unit}/s" if elapsed_s > 0 else "")
 
         try:
             yield advance
@@ -145,3 +145,8 @@ SILENT = Silent()
 def for_stream() -> Progress:
     """Return bars when standard error is a terminal, plain lines otherwise."""
     return Bars() if sys.stderr.isatty() else Lines()
+
+
+def _rate(units_per_s: float) -> str:
+    """Say a rate with enough digits: slow steps too have one."""
+    return f"{units_per_s:,.0f}" if units_per_s >= 10 else f"{units_per_s:.2g}"

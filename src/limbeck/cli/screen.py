@@ -35,9 +35,7 @@ def show_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
 
 
 def show_evaluation(found: "Evaluation", *, title: str) -> None:
-    """Show the figures with their 95 % intervals beside the majority-class baseline, each class, the worst confusions."""
-    from limbeck.reporting.tables import class_table
-
+    """Show the figures with their intervals beside the majority-class baseline, each class, the worst confusions."""
     baseline = found.baseline
     show_table(
         f"{title}: {found.rows:,} rows",
@@ -49,10 +47,23 @@ def show_evaluation(found: "Evaluation", *, title: str) -> None:
             _measured_row("log loss, nats", found.log_loss, baseline.log_loss),
         ],
     )
-    classes = class_table(found)
-    show_table("By class", list(classes.header), [list(row) for row in classes.rows])
+    show_table(
+        "By class",
+        ["class", "rows", "precision", "recall", "F1", "95 % interval of F1"],
+        [
+            [
+                one.name,
+                f"{one.support:,}",
+                f"{one.precision.value:.3f}",
+                f"{one.recall.value:.3f}",
+                f"{one.f1.value:.3f}",
+                f"{one.f1.low:.3f} – {one.f1.high:.3f}",
+            ]
+            for one in found.per_class
+        ],
+    )
     confusions = ", ".join(map(str, found.worst_confusions[:5]))
-    show_line(f"most often confused (share of the true label's rows): {confusions or 'nothing'}")
+    show_line(f"taken for another (share of the class's rows): {confusions or 'none'}")
 
 
 def show_predictions(found: "Predictions", *, top_k: int) -> None:

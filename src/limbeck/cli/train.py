@@ -34,7 +34,7 @@ def train(
 ) -> None:
     """Train a classifier on DATA and leave a run folder: model, figures, predictions, pictures.
 
-    The validation split is only scored (it is made of training rows where there is none); a test split is not looked at.
+    The validation split is only scored, and made of training rows where there is none; a test split is not looked at.
     """
     from limbeck import progress
     from limbeck.data.read import read_with

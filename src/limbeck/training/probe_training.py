@@ -25,11 +25,11 @@ from limbeck.model.bundle import Bundle, BundleFacts, save_bundle
 from limbeck.model.heads import LinearHead
 from limbeck.model.presets import load_encoder_folder
 from limbeck.progress import SILENT, Progress
-from limbeck.runtime import library_versions
 from limbeck.settings import FeatureSettings, ProbeSettings, ReadSettings, SplitSettings, to_toml
 from limbeck.training.candidates import Candidates, all_blocks, candidates_for, columns_of
 from limbeck.training.model_card import card_text
-from limbeck.training.probe import ProbeFit, fit_probe
+from limbeck.training.probe import fit_probe
+from limbeck.training.probe_record import fit_record, run_record
 from limbeck.training.run_folder import RunFolder, opened_run
 from limbeck.training.stopwatch import Stopwatch
 
@@ -115,50 +115,39 @@ def train_probe(
         dataset = ensure_validation(dataset, settings.split)
         for note in dataset.notes:
             progress.say(f"{note.rows:,} {note.what} (first: {note.example})")
-
         engine = TorchEngine(load_encoder_folder(settings.features.encoder), device=settings.features.device)
         candidates = candidates_for(settings.features, engine.layers)
         watch.lap("load")
+        kept = cache or FeatureCache()
         train, validation = (
-            _encode(dataset.split(name), engine, candidates, settings.features, cache or FeatureCache(), progress)
+            _encode(dataset.split(name), engine, candidates, settings.features, kept, progress)
             for name in ("train", "validation")
         )
         watch.lap("encode")
-        extracted = train.features.blocks
+        columns = {name: columns_of(blocks, train.features.blocks, engine.width) for name, blocks in candidates.items()}
         fit = fit_probe(
             train.features.values_NF,
             train.rows.labels,
             classes=len(dataset.label_names),
             settings=settings.probe,
-            candidates={name: columns_of(blocks, extracted, engine.width) for name, blocks in candidates.items()},
+            candidates=columns,
             progress=progress,
         )
         watch.lap("fit")
-
         head = LinearHead(fit.weight_CF, fit.bias_C)
-        chosen = candidates[fit.candidate]
-        columns = columns_of(chosen, extracted, engine.width)
+        validation_NF = validation.features.values_NF[:, columns[fit.candidate]]
         answers = {
-            "validation": _answers(validation, head.probabilities(validation.features.values_NF[:, columns])),
+            "validation": _answers(validation, head.probabilities(validation_NF)),
             OUT_OF_FOLD: _answers(train, fit.out_of_fold_NC),
         }
         majority = int(np.bincount(train.rows.labels).argmax())
-        scored = {
-            name: evaluate(
-                answers[name].probabilities,
-                encoded.rows.labels,
-                dataset.label_names,
-                majority_label=majority,
-                seed=settings.probe.seed,
-            )
-            for name, encoded in (("validation", validation), (OUT_OF_FOLD, train))
-        }
+        scored = {name: _score(found, majority, settings.probe.seed) for name, found in answers.items()}
         watch.lap("evaluate")
 
-        record = _record(dataset, settings, engine)
+        record = run_record(dataset, settings.stages(), engine)
         facts = BundleFacts(
             head="linear",
-            blocks=chosen,
+            blocks=candidates[fit.candidate],
             max_tokens=settings.features.max_tokens or engine.loaded.tokenizer.max_tokens,
             label_names=dataset.label_names,
             provenance={**record, "majority_label": dataset.label_names[majority]},
@@ -173,11 +162,10 @@ def train_probe(
         metrics = {
             "method": "probe",
             **{name: found.to_dict() for name, found in scored.items()},
-            "probe": fit.to_dict(),
+            "probe": fit_record(fit),
             "texts_cut": {
-                "train": int((train.features.cut_tokens_N > 0).sum()),
-                "validation": int((validation.features.cut_tokens_N > 0).sum()),
                 "max_tokens": facts.max_tokens,
+                **{name: int(found.truncated.sum()) for name, found in answers.items()},
             },
             "seconds": watch.seconds,
         }
@@ -223,25 +211,7 @@ def _answers(encoded: _Encoded, probabilities_NC: np.ndarray) -> Predictions:
     )
 
 
-def _record(dataset: Dataset, settings: ProbeTraining, engine: TorchEngine) -> dict[str, Any]:
-    """Say how the run was made, so that it can be made again."""
-    return {
-        "settings": {name: _plain(stage) for name, stage in settings.stages().items()},
-        "data": {
-            "source": dataset.source,
-            "fingerprint": dataset.fingerprint(),
-            "rows": dataset.split_sizes(),
-            "notes": [{"what": note.what, "rows": note.rows, "example": note.example} for note in dataset.notes],
-        },
-        "encoder": {
-            "name": engine.loaded.name,
-            "weights": engine.loaded.fingerprint,
-            "tokenizer": engine.loaded.tokenizer.fingerprint,
-            "numerics": engine.numerics,
-        },
-        "versions": library_versions(),
-    }
-
-
-def _plain(stage: Any) -> dict[str, Any]:
-    return {field.name: getattr(stage, field.name) for field in fields(stage)}
+def _score(found: Predictions, majority_label: int, seed: int) -> Evaluation:
+    return evaluate(
+        found.probabilities, found.known_labels, found.label_names, majority_label=majority_label, seed=seed
+    )
