@@ -34,7 +34,7 @@ class TorchEngine:
     def __init__(self, loaded: LoadedEncoder, *, device: Device = "auto") -> None:
         self.loaded = loaded
         self.device = choose_device(device)
-        self._encoder = loaded.encoder.to(self.device).eval()
+        self._encoder = loaded.encoder.to(self.device)
 
     @property
     def numerics(self) -> str:
@@ -67,6 +67,8 @@ class TorchEngine:
             token_budget: real tokens computed at a time.
             progress: is told of tokens done.
         """
+        # Whoever shares the encoder may have set it to training.
+        self._encoder.eval()
         last = max(block.layer for block in blocks)
         features_NF = np.empty((len(tokenized), len(blocks) * self._encoder.config.dim), dtype=np.float32)
         with (
