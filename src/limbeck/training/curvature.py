@@ -1,0 +1,121 @@
+"""Curvature: an approximate inverse of the Hessian of logistic regression, cheap to apply.
+
+In: standardised features once, probabilities and weights as the fit goes on. Out: directions that are nearly Newton's.
+It does not know objectives or line searches, and no answer depends on it: a poor one only costs iterations.
+
+The Hessian of class c alone is Xᵀ diag(w p_c (1 - p_c)) X + ridge. On the R directions in which the features vary most
+it is computed and inverted exactly; on all others it is taken as a constant. Those directions are found with a
+randomised range finder (Halko, Martinsson & Tropp 2011, algorithm 4.4 with one power step), so that nothing of size
+F × F is ever formed.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+
+RANK = 384
+"""Directions in which the curvature is computed exactly."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Basis:
+    """The directions in which features vary most.
+
+    Shapes: F features, R directions, N rows.
+
+    Attributes:
+        direction_FR: orthonormal columns.
+        coordinate_NR: the rows in these directions.
+        rest: mean squared feature of a row in one of the other directions.
+    """
+
+    direction_FR: torch.Tensor
+    coordinate_NR: torch.Tensor
+    rest: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class InverseCurvature:
+    """The inverse for one state of the fit, shared by all problems that are solved side by side.
+
+    Shapes: C classes. The intercept is one direction more, the last, in which every row is 1.
+
+    Attributes:
+        basis: the directions.
+        inner_CSS: the inverse on them and the intercept, S = R + 1.
+        outer_C: the inverse on all other directions.
+    """
+
+    basis: Basis
+    inner_CSS: torch.Tensor
+    outer_C: torch.Tensor
+
+    def apply(self, gradient: "Slopes") -> "Slopes":
+        """Return the gradient times the inverse."""
+        problems, classes, features = gradient.weight_PCF.shape
+        part_PCR = (gradient.weight_PCF.view(-1, features) @ self.basis.direction_FR).view(problems, classes, -1)
+        part_PCS = torch.cat([part_PCR, gradient.intercept_PC[:, :, None]], dim=2)
+        inner_PCS = torch.bmm(part_PCS.transpose(0, 1), self.inner_CSS).transpose(0, 1)
+        change_PCR = inner_PCS[:, :, :-1] - part_PCR * self.outer_C[:, None]
+        weight_KF = change_PCR.reshape(problems * classes, -1) @ self.basis.direction_FR.T
+        weight_PCF = weight_KF.view_as(gradient.weight_PCF).add_(gradient.weight_PCF * self.outer_C[:, None])
+        return Slopes(weight_PCF, inner_PCS[:, :, -1].contiguous())
+
+
+class Slopes(NamedTuple):
+    """Something with a part for the weights and a part for the intercepts: a point, a gradient, a step.
+
+    Shapes: P problems, C classes, F features.
+    """
+
+    weight_PCF: torch.Tensor
+    intercept_PC: torch.Tensor
+
+    def dot(self, other: "Slopes") -> torch.Tensor:
+        """Return the inner product in each problem, (P,) float64."""
+        inner_P = (self.weight_PCF * other.weight_PCF).sum((1, 2), dtype=torch.float64)
+        return inner_P + (self.intercept_PC * other.intercept_PC).sum(1, dtype=torch.float64)
+
+    def plus(self, factor_P: torch.Tensor, other: "Slopes") -> "Slopes":
+        """Return self + factor · other, with one factor a problem."""
+        factor_P11 = factor_P.float()[:, None, None]
+        return Slopes(
+            torch.addcmul(self.weight_PCF, other.weight_PCF, factor_P11),
+            torch.addcmul(self.intercept_PC, other.intercept_PC, factor_P11[:, :, 0]),
+        )
+
+
+def find_basis(features_NF: torch.Tensor, *, seed: int, rank: int = RANK) -> Basis:
+    """Find the `rank` directions in which standardised features vary most (all, where there are no more)."""
+    rows, features = features_NF.shape
+    rank = min(rank, features, rows)
+    generator = torch.Generator().manual_seed(seed)
+    guess_FR = torch.randn(features, rank, generator=generator)
+    if rank < features:
+        image_RN = (features_NF @ guess_FR.to(features_NF.dtype)).T.contiguous()
+        guess_FR = (image_RN @ features_NF).T.float()
+    direction_FR = torch.linalg.qr(guess_FR).Q
+    coordinate_NR = (features_NF @ direction_FR.to(features_NF.dtype)).float()
+    # Standardised features have a mean square of 1, or of 0 where constant: what the directions lack is the rest.
+    total = float(features_NF[:: max(1, rows // 1000)].float().square().sum(1).mean())
+    lacking = max(0.0, total - float(coordinate_NR.square().sum(1).mean()))
+    return Basis(
+        direction_FR=direction_FR.contiguous(),
+        coordinate_NR=coordinate_NR,
+        rest=lacking / (features - rank) if rank < features else 0.0,
+    )
+
+
+def invert_curvature(basis: Basis, *, spread_CN: torch.Tensor, ridge: float) -> InverseCurvature:
+    """Invert the curvature for the weighted variances `spread_CN` = w p (1 - p) of each class and row."""
+    coordinate_NS = torch.cat([basis.coordinate_NR, torch.ones(len(basis.coordinate_NR), 1)], dim=1)
+    ridge_S = torch.full((coordinate_NS.shape[1],), ridge, dtype=torch.float64)
+    inner = []
+    for spread_N in spread_CN:
+        gram_SS = ((coordinate_NS * spread_N[:, None]).T @ coordinate_NS).double()
+        # Nothing penalises the intercept: a class that no row is likely to have would leave its curvature at 0.
+        ridge_S[-1] = 1e-6 * gram_SS.diagonal().max() + 1e-12
+        inner.append(torch.cholesky_inverse(torch.linalg.cholesky(gram_SS + ridge_S.diag())).float())
+    outer_C = 1 / (spread_CN.sum(1) * basis.rest + ridge)
+    return InverseCurvature(basis=basis, inner_CSS=torch.stack(inner), outer_C=outer_C)
