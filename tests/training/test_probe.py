@@ -12,7 +12,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 
 from limbeck.errors import DataError, SettingsError, TrainingError
 from limbeck.settings import ProbeSettings
-from limbeck.training import probe
+from limbeck.training import probe, trials
 from limbeck.training.balance import balance_rows
 from limbeck.training.probe import fit_probe
 
@@ -97,7 +97,7 @@ def test_balancing_never_sees_held_out_rows(monkeypatch, balance):
     features_NF, labels_N = make_data()
     calls = []
     stated = []
-    real_balance, real_problems = probe.balance_rows, probe.Problems
+    real_balance, real_problems = trials.balance_rows, trials.Problems
 
     def spy(labels_M, **arguments):
         calls.append(len(labels_M))
@@ -107,8 +107,8 @@ def test_balancing_never_sees_held_out_rows(monkeypatch, balance):
         stated.append(real_problems(**arguments))
         return stated[-1]
 
-    monkeypatch.setattr(probe, "balance_rows", spy)
-    monkeypatch.setattr(probe, "Problems", keep)
+    monkeypatch.setattr(trials, "balance_rows", spy)
+    monkeypatch.setattr(trials, "Problems", keep)
     fitted = fit(features_NF, labels_N, balance=balance)
     assert [int((fitted.fold_N != fold).sum()) for fold in range(5)] == calls[:5]
     for problems in stated:
@@ -271,5 +271,5 @@ def test_impossible_settings_are_refused(settings):
 def test_a_fit_that_does_not_converge_is_an_error(monkeypatch):
     """No head is returned from a fit that has not reached the bound."""
     monkeypatch.setattr(probe, "MAX_ITERATIONS", 1)
-    with pytest.raises(TrainingError, match="did not converge at C = 0.3"):
+    with pytest.raises(TrainingError, match=r"did not converge at C = 0\.3"):
         fit(*make_data(), penalties=(0.3,))

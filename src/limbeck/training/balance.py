@@ -78,16 +78,16 @@ def balance_rows(
         >>> balance_rows(np.array([0, 0, 0, 1]), balance="oversample", seed=0).weight_M.tolist()
         [1.0, 1.0, 1.0, 3.0]
     """
-    labels_M = np.asarray(labels_M, dtype=np.int64)
+    labels: Int64 = np.asarray(labels_M, dtype=np.int64)
     if balance == "weights":
-        return Balanced(weight_M=_class_weights(labels_M))
+        return Balanced(weight_M=_class_weights(labels))
     if balance == "oversample":
-        return Balanced(weight_M=_repeats(labels_M, seed=seed))
+        return Balanced(weight_M=_repeats(labels, seed=seed))
     if balance == "smote":
         if find_neighbours is None:
             raise TypeError("balance 'smote' needs find_neighbours")
-        return _mix(labels_M, seed=seed, find_neighbours=find_neighbours)
-    return Balanced(weight_M=np.ones(len(labels_M), dtype=np.float32))
+        return _mix(labels, seed=seed, find_neighbours=find_neighbours)
+    return Balanced(weight_M=np.ones(len(labels), dtype=np.float32))
 
 
 def _class_weights(labels_M: Int64) -> Float32:

@@ -2,7 +2,7 @@
 
 In: features and labels of the training rows. Out: one linear layer on the raw features, the table of scores that chose
 it, and for every training row the probabilities given by a model that never saw that row.
-It does not know texts, encoders or validation data.
+It does not know texts, encoders or validation trials.
 
 The model is scikit-learn's LogisticRegression on standardised features: C · Σ weight · cross-entropy + ½ ‖W‖², the
 intercept free. Penalties are tried from strong to weak, each fit starting where the last ended, all folds side by side
@@ -24,15 +24,14 @@ from limbeck.errors import DataError, SettingsError, TrainingError
 from limbeck.progress import SILENT, Progress
 from limbeck.runtime import cpu_features
 from limbeck.settings import ProbeSettings
-from limbeck.training.balance import Balanced, Mixtures, balance_rows
+from limbeck.training.balance import Balanced
 from limbeck.training.curvature import Basis, Slopes, find_basis
 from limbeck.training.folds import assign_folds
-from limbeck.training.logistic import Problems, Solution, solve
-from limbeck.training.neighbours import nearest_rows
-from limbeck.training.scaling import Scaling, measure_scaling, standardise
+from limbeck.training.logistic import Solution, solve
+from limbeck.training.scaling import measure_scaling
+from limbeck.training.trials import Columns, Trials
 
 Float32 = NDArray[np.float32]
-Columns = NDArray[np.integer]
 
 ALL_COLUMNS = "all columns"
 """Name of the only candidate when none were given."""
@@ -127,11 +126,11 @@ def fit_probe(
         SettingsError: a penalty or the number of folds is impossible.
         TrainingError: a class has too few rows, or a fit does not converge.
     """
-    labels_N = np.asarray(labels_N, dtype=np.int64)
+    labels: NDArray[np.int64] = np.asarray(labels_N, dtype=np.int64)
     _check_settings(settings)
-    _check_rows(features_NF, labels_N, classes)
-    folds, notes = _choose_folds(np.bincount(labels_N, minlength=classes), settings)
-    fold_N = assign_folds(labels_N, folds=folds, seed=settings.seed)
+    _check_rows(features_NF, labels, classes)
+    folds, notes = _choose_folds(np.bincount(labels, minlength=classes), settings)
+    fold_N = assign_folds(labels, folds=folds, seed=settings.seed)
     for note in notes:
         progress.say(note)
     penalties = sorted(set(settings.penalties))
@@ -140,8 +139,17 @@ def fit_probe(
     named: Mapping[str, Columns | None] = candidates or {ALL_COLUMNS: None}
     with progress.track("choose the penalty", total=len(named) * len(penalties), unit="fits") as advance:
         for name, columns in named.items():
-            data = _Data(name, features_NF, columns, labels_N, classes, fold_N, settings)
-            searched = _search(data, penalties)
+            trials = Trials(
+                name=name,
+                features_NF=features_NF,
+                columns=columns,
+                scaling=measure_scaling(features_NF, columns=columns, fold_N=fold_N),
+                labels_N=labels,
+                classes=classes,
+                fold_N=fold_N,
+                settings=settings,
+            )
+            searched = _search(trials, penalties)
             scores += searched.scores
             if best is None or searched.best.log_loss < best.best.log_loss:
                 best = searched
@@ -156,89 +164,11 @@ def fit_probe(
     return fit
 
 
-class _Data:
-    """One candidate's columns, and what each fold may see of them."""
-
-    def __init__(  # noqa: PLR0913, PLR0917 - a private bundle of what fit_probe was given
-        self,
-        name: str,
-        features_NF: Float32,
-        columns: Columns | None,
-        labels_N: NDArray[np.int64],
-        classes: int,
-        fold_N: NDArray[np.int64],
-        settings: ProbeSettings,
-    ) -> None:
-        self.name = name
-        self.classes = classes
-        self.labels_N = labels_N
-        self.fold_N = fold_N
-        self.settings = settings
-        self._features_NF = features_NF
-        self._columns = columns
-        self.scaling: Scaling = measure_scaling(features_NF, columns=columns, fold_N=fold_N)
-        self._balanced: dict[int | None, tuple[Balanced, NDArray[np.int64]]] = {}
-
-    def standardised(self, dtype: torch.dtype) -> torch.Tensor:
-        return standardise(self._features_NF, self.scaling, columns=self._columns, dtype=dtype)
-
-    def scale_F(self, fold: int | None) -> NDArray[np.float64]:
-        """Return the scale of the rows that a fit sees, relative to the scale of all."""
-        if fold is None:
-            return np.where(self.scaling.constant_F, np.inf, 1.0)
-        return np.asarray(self.scaling.fold_scale_KF[fold])
-
-    def balanced(self, fold: int | None) -> Balanced:
-        """Weigh the rows outside a fold (all rows, for none) as settings say: positions are those of all rows."""
-        rows_M = np.arange(len(self.labels_N)) if fold is None else np.flatnonzero(self.fold_N != fold)
-
-        def find_neighbours(members: NDArray[np.int64], number: int) -> NDArray[np.int64]:
-            standard_MF = standardise(
-                self._features_NF[rows_M[members]], self.scaling, columns=self._columns, dtype=torch.float32
-            )
-            return nearest_rows(standard_MF.div_(torch.from_numpy(self.scale_F(fold)).float()), number=number)
-
-        balanced = balance_rows(
-            self.labels_N[rows_M],
-            balance=self.settings.balance,
-            seed=self.settings.seed,
-            find_neighbours=find_neighbours,
-        )
-        weight_N = np.zeros(len(self.labels_N), dtype=np.float32)
-        weight_N[rows_M] = balanced.weight_M
-        mixtures = balanced.mixtures and Mixtures(
-            base_S=rows_M[balanced.mixtures.base_S],
-            neighbour_S=rows_M[balanced.mixtures.neighbour_S],
-            step_S=balanced.mixtures.step_S,
-            labels_S=balanced.mixtures.labels_S,
-        )
-        return Balanced(weight_M=weight_N, mixtures=mixtures, notes=balanced.notes)
-
-    def problems(self, balanced: list[Balanced], fits: list[int | None], penalty: float) -> Problems:
-        """State the fits of one penalty."""
-        # scikit-learn gives two classes one weight vector w. As two that are ±w/2, its penalty ½‖w‖² is twice theirs.
-        factor = (2.0 if self.classes == 2 else 1.0) / penalty
-        scale_PF = np.stack([self.scale_F(fold) for fold in fits])
-        return Problems(
-            labels_N=torch.from_numpy(self.labels_N),
-            classes=self.classes,
-            weight_PN=torch.from_numpy(np.stack([part.weight_M for part in balanced])),
-            ridge_PF=torch.from_numpy(factor * scale_PF**2).float(),
-            mixtures_P=tuple(part.mixtures for part in balanced),
-        )
-
-    def score_weight_N(self) -> NDArray[np.float64]:
-        """Return the weight of each row in the score: 1, or the same sum for each class where classes are balanced."""
-        if self.settings.balance == "none":
-            return np.ones(len(self.labels_N))
-        return balance_rows(self.labels_N, balance="weights", seed=0).weight_M.astype(np.float64)
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Searched:
     """What the search of one candidate's penalties left."""
 
-    data: _Data
+    trials: Trials
     balanced: list[Balanced]
     basis: Basis
     scores: list[PenaltyScore]
@@ -247,27 +177,26 @@ class _Searched:
     notes: list[str]
 
 
-def _search(data: _Data, penalties: list[float]) -> _Searched:
+def _search(trials: Trials, penalties: list[float]) -> _Searched:
     """Try penalties from strong to weak until the log loss has risen `PATIENCE` times."""
-    features_NF = data.standardised(torch.bfloat16 if cpu_features().bf16 else torch.float32)
-    basis = find_basis(features_NF, seed=data.settings.seed)
-    fits: list[int | None] = list(range(int(data.fold_N.max()) + 1))
-    balanced = [data.balanced(fold) for fold in fits]
+    features_NF = trials.standardised(torch.bfloat16 if cpu_features().bf16 else torch.float32)
+    basis = find_basis(features_NF, seed=trials.settings.seed)
+    balanced = [trials.balance(fold) for fold in trials.folds]
     scores: list[PenaltyScore] = []
     kept: tuple[PenaltyScore, Solution] | None = None
-    start = _first_point(balanced, data, features_NF.shape[1])
+    start = trials.first_point(balanced)
     rises = 0
     for penalty in penalties:
         solution = solve(
             features_NF,
-            data.problems(balanced, fits, penalty),
+            trials.problems(trials.folds, balanced, penalty=penalty),
             basis=basis,
             start=start,
             tolerance=SEARCH_GAP,
             max_iterations=MAX_ITERATIONS,
         )
         start = Slopes(solution.weight_PCF, solution.intercept_PC)
-        score = _score(data, solution, penalty)
+        score = _score(trials, solution, penalty)
         scores.append(score)
         if kept is None or score.log_loss < kept[0].log_loss:
             kept, rises = (score, solution), 0
@@ -280,26 +209,25 @@ def _search(data: _Data, penalties: list[float]) -> _Searched:
     notes = sorted({note for part in balanced for note in part.notes})
     if len(scores) < len(penalties):
         notes.append(
-            f"{data.name}: penalties above C = {scores[-1].penalty:g} were not tried, "
+            f"{trials.name}: penalties above C = {scores[-1].penalty:g} were not tried, "
             f"the log loss had risen {PATIENCE} times"
         )
     elif len(penalties) > 1 and kept[0].penalty in (penalties[0], penalties[-1]):
-        notes.append(f"{data.name}: the best penalty, C = {kept[0].penalty:g}, is at the end of those tried")
+        notes.append(f"{trials.name}: the best penalty, C = {kept[0].penalty:g}, is at the end of those tried")
     return _Searched(
-        data=data, balanced=balanced, basis=basis, scores=scores, best=kept[0], solution=kept[1], notes=notes
+        trials=trials, balanced=balanced, basis=basis, scores=scores, best=kept[0], solution=kept[1], notes=notes
     )
 
 
 def _finish(searched: _Searched, scores: tuple[PenaltyScore, ...], notes: list[str]) -> ProbeFit:
     """Solve the chosen penalty to the stricter bound, for each fold and for all rows, and fold in the scaling."""
-    data, best = searched.data, searched.best
-    features_NF = data.standardised(torch.float32)
-    fits: list[int | None] = [*range(len(searched.balanced)), None]
-    whole = data.balanced(None)
+    trials, best = searched.trials, searched.best
+    features_NF = trials.standardised(torch.float32)
+    whole = trials.balance(None)
     near = searched.solution
     solution = solve(
         features_NF,
-        data.problems([*searched.balanced, whole], fits, best.penalty),
+        trials.problems([*trials.folds, None], [*searched.balanced, whole], penalty=best.penalty),
         basis=searched.basis,
         start=Slopes(
             torch.cat([near.weight_PCF, near.weight_PCF.mean(0, keepdim=True)]),
@@ -315,17 +243,17 @@ def _finish(searched: _Searched, scores: tuple[PenaltyScore, ...], notes: list[s
             f"{gap:.1e} of the objective away from the minimum, {ACCEPTED_GAP:.0e} is asked; "
             "leave out the largest values of C"
         )
-    weight_CF = solution.weight_PCF[-1].double().numpy() / data.scaling.scale_F
-    bias_C = solution.intercept_PC[-1].double().numpy() - weight_CF @ data.scaling.mean_F
+    weight_CF = solution.weight_PCF[-1].double().numpy() / trials.scaling.scale_F
+    bias_C = solution.intercept_PC[-1].double().numpy() - weight_CF @ trials.scaling.mean_F
     return ProbeFit(
         weight_CF=weight_CF.astype(np.float32),
         bias_C=bias_C.astype(np.float32),
-        candidate=data.name,
+        candidate=trials.name,
         penalty=best.penalty,
-        metric="log loss" if data.settings.balance == "none" else "log loss, each class counting the same",
+        metric="log loss" if trials.settings.balance == "none" else "log loss, each class counting the same",
         scores=scores,
-        out_of_fold_NC=torch.softmax(_held_out(data, solution), dim=1).numpy(),
-        fold_N=data.fold_N,
+        out_of_fold_NC=torch.softmax(_held_out(trials, solution), dim=1).numpy(),
+        fold_N=trials.fold_N,
         iterations=solution.iterations,
         gap=gap,
         gradient=float(solution.gradient_P.max()),
@@ -334,29 +262,19 @@ def _finish(searched: _Searched, scores: tuple[PenaltyScore, ...], notes: list[s
     )
 
 
-def _first_point(balanced: list[Balanced], data: _Data, features: int) -> Slopes:
-    """Start from weights 0 and the logarithm of each class's share, the optimum of an infinite penalty."""
-    share_PC = np.stack([np.bincount(data.labels_N, part.weight_M, data.classes) for part in balanced])
-    for row_C, part in zip(share_PC, balanced, strict=True):
-        if part.mixtures:
-            row_C += np.bincount(part.mixtures.labels_S, minlength=data.classes)
-    intercept_PC = torch.from_numpy(np.log(share_PC / share_PC.sum(1, keepdims=True))).float()
-    return Slopes(torch.zeros(len(balanced), data.classes, features), intercept_PC)
-
-
-def _held_out(data: _Data, solution: Solution) -> torch.Tensor:
+def _held_out(trials: Trials, solution: Solution) -> torch.Tensor:
     """Return the logits of each row from the fit that did not see it, (N, C)."""
-    return solution.logits_PCN[torch.from_numpy(data.fold_N), :, torch.arange(len(data.fold_N))]
+    return solution.logits_PCN[torch.from_numpy(trials.fold_N), :, torch.arange(len(trials.fold_N))]
 
 
-def _score(data: _Data, solution: Solution, penalty: float) -> PenaltyScore:
-    log_NC = torch.log_softmax(_held_out(data, solution), dim=1).double().numpy()
-    loss_N = -log_NC[np.arange(len(log_NC)), data.labels_N]
+def _score(trials: Trials, solution: Solution, penalty: float) -> PenaltyScore:
+    log_NC = torch.log_softmax(_held_out(trials, solution), dim=1).double().numpy()
+    loss_N = -log_NC[np.arange(len(log_NC)), trials.labels_N]
     return PenaltyScore(
-        candidate=data.name,
+        candidate=trials.name,
         penalty=penalty,
-        log_loss=float(np.average(loss_N, weights=data.score_weight_N())),
-        accuracy=float((log_NC.argmax(1) == data.labels_N).mean()),
+        log_loss=float(np.average(loss_N, weights=trials.score_weights())),
+        accuracy=float((log_NC.argmax(1) == trials.labels_N).mean()),
         iterations=solution.iterations,
     )
 
