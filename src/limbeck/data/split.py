@@ -33,10 +33,12 @@ def split(dataset: Dataset, settings: SplitSettings | None = None, groups: np.nd
 
     Raises:
         SettingsError: the shares are not shares, or leave nothing for training.
-        DataError: a class has too few different texts to stand in every split.
+        DataError: a class has too few different texts to stand in every split, or groups are not one a row.
     """
     settings = settings or SplitSettings()
     shares = _shares(settings)
+    if groups is not None and len(groups) != len(dataset):
+        raise DataError(f"groups has {len(groups):,} entries for {len(dataset):,} rows: one a row was expected")
     label = dataset.table["label"].combine_chunks()
     strata = np.asarray(pc.fill_null(label, -1), dtype=np.int64)
     labelled = np.flatnonzero(strata >= 0) if (strata >= 0).any() else np.arange(len(dataset))
@@ -198,13 +200,7 @@ def _check_every_class(rows: _Rows, place: np.ndarray, parts: list[str]) -> None
 
 
 def _linked(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Join two groupings, int (N,) each: rows that share a group in either share one, 0 to G-1, in the result.
-
-    Raises:
-        DataError: they are not of one length.
-    """
-    if first.shape != second.shape:
-        raise DataError(f"groups has {len(second):,} entries for {len(first):,} rows: one a row was expected")
+    """Join two groupings, int (N,) each: rows that share a group in either share one, 0 to G-1, in the result."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 

