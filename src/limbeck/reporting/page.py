@@ -1,0 +1,135 @@
+"""Pages: one self-contained HTML file, light and dark, that asks for nothing and runs nothing.
+
+In: a template of this room and its values. Out: HTML text.
+Every value is escaped by the template engine; control and direction characters are shown by number, so that no text can
+hide or reorder what stands around it. A page has no script and forbids itself to load anything.
+It does not know what a page is about.
+"""
+
+import importlib.util
+import re
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from limbeck.errors import MissingExtraError
+from limbeck.reporting.picture import Picture
+from limbeck.reporting.themes import DARK, LIGHT, Theme
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
+)
+_REFERENCE = re.compile(r'(\bid="|href="#|url\(#)')
+
+
+def render(template: str, values: Mapping[str, Any]) -> str:
+    """Fill a template.
+
+    Raises:
+        MissingExtraError: jinja2 is not installed.
+    """
+    need_jinja()
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("limbeck.reporting", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(seen=seen, chart=inline_svg, percent=percent, number=number)
+    environment.globals.update(colours=colours())
+    return environment.get_template(template).render(values) + "\n"
+
+
+def need_jinja() -> None:
+    """Refuse to go on without jinja2.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    if importlib.util.find_spec("jinja2") is None:
+        raise MissingExtraError('pages need jinja2, which is not installed: pip install "limbeck[report]"')
+
+
+def seen(text: str | None) -> "Markup":
+    """Escape a text, and show by number what cannot be seen or would reorder what stands around it.
+
+    Example:
+        >>> str(seen("a<b" + chr(0x202E)))
+        'a&lt;b<span class="code">U+202E</span>'
+    """
+    from markupsafe import Markup, escape
+
+    if text is None:
+        return Markup('<span class="none">(none)</span>')
+    parts = []
+    start = 0
+    for match in _UNSEEN.finditer(text):
+        parts.append(escape(text[start : match.start()]))
+        parts.append(Markup('<span class="code">{}</span>').format(f"U+{ord(match.group()):04X}"))
+        start = match.end()
+    parts.append(escape(text[start:]))
+    return Markup("").join(parts)
+
+
+def inline_svg(picture: Picture, key: str) -> "Markup":
+    """Return a chart as an `svg` element of this page that follows the page's theme.
+
+    Colours of the light theme become the page's variables; ids get `key` before them, as a page has several charts.
+
+    Args:
+        picture: drawn in the light theme.
+        key: unique on the page.
+    """
+    from markupsafe import Markup, escape
+
+    body = picture.svg[picture.svg.index("<svg") :]
+    body = _REFERENCE.sub(lambda match: f"{match.group(1)}{key}-", body)
+    body = re.sub(r"<metadata>.*?</metadata>|<title>.*?</title>", "", body, flags=re.DOTALL)
+    for name, colour in _chart_colours(LIGHT).items():
+        body = re.sub(rf"{colour}\b", f"var(--{name})", body, flags=re.IGNORECASE)
+    width_in = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', body)
+    style = f"--natural: {float(width_in.group(1)) / 72:.2f}in" if width_in else ""
+    label = escape(picture.description)
+    # The description is the text alternative; what is inside the picture is for the eye.
+    return Markup(  # noqa: S704  # drawn by matplotlib: text is outlines, and the two values put in are escaped
+        body.replace("<svg", f'<svg role="img" aria-label="{label}" class="chart" style="{style}" focusable="false"', 1)
+    )
+
+
+def colours() -> dict[str, dict[str, str]]:
+    """Return the CSS variables of both themes: theme → name → colour."""
+    return {theme.name: _page_colours(theme) for theme in (LIGHT, DARK)}
+
+
+def percent(share: float) -> str:
+    """Return a share as "12.3 %", and "<0.01 %" rather than a zero that is none."""
+    if share and share < 0.0001:
+        return "<0.01 %"
+    return f"{100 * share:.2f} %" if share < 0.1 else f"{100 * share:.1f} %"
+
+
+def number(value: float) -> str:
+    """Return a number with separators, at most two decimals."""
+    return f"{value:,.2f}".rstrip("0").rstrip(".")
+
+
+def _chart_colours(theme: Theme) -> dict[str, str]:
+    """Return what a chart is drawn with: the plain colours, and the series by number."""
+    named = {f"chart-{name}": getattr(theme, name) for name in ("paper", "ink", "muted", "line")}
+    return {**named, **{f"chart-{place}": colour for place, colour in enumerate(theme.series, 1)}}
+
+
+def _page_colours(theme: Theme) -> dict[str, str]:
+    plain = {field.name: getattr(theme, field.name) for field in fields(theme)}
+    return {
+        **_chart_colours(theme),
+        **{name: plain[name] for name in ("paper", "ink", "muted", "line")},
+        "accent": theme.series[0],
+        "warm": theme.series[1],
+    }
