@@ -52,7 +52,7 @@ def about_labels(shape: Shape) -> Iterator[Finding]:
             "high",
             "Classes that the training split does not have",
             shape.missing_in_training,
-            "No model can learn them: make new splits with limbeck split DATA, or add rows.",
+            "No model can learn them: make new splits with `limbeck split DATA`, or add rows.",
         )
     if shape.too_rare_to_split:
         yield finding(

@@ -24,7 +24,7 @@ def about_leaks(evidence: Evidence) -> Iterator[Finding]:
             share=leaks.exact.rows / rows,
             example=example_of(leaks.exact.examples),
             advice=_free(leaks.free_exact)
-            + "Run limbeck clean DATA --drop leaks, or limbeck split DATA for new splits.",
+            + "Run `limbeck clean DATA --drop leaks`, or `limbeck split DATA` for new splits.",
         )
     if leaks.near.groups:
         pairs = ", ".join(f"{pair} {count:,}" for pair, count in leaks.near.pairs.items() if count)
@@ -36,7 +36,8 @@ def about_leaks(evidence: Evidence) -> Iterator[Finding]:
             unit="groups",
             share=leaks.near.rows / rows,
             example=example_of(leaks.near.examples),
-            advice=_free(leaks.free_near) + "Run limbeck clean DATA --drop leaks,near-leaks, or limbeck split DATA.",
+            advice=_free(leaks.free_near)
+            + "Run `limbeck clean DATA --drop leaks,near-leaks`, or `limbeck split DATA`.",
         )
 
 
@@ -53,8 +54,7 @@ def about_conflicts(evidence: Evidence) -> Iterator[Finding]:
             unit="texts",
             share=conflicts.exact.rows / rows,
             example=example_of(conflicts.exact.examples),
-            advice="At least one label of each is wrong. Decide them, or run "
-            "limbeck clean DATA --drop conflicts --drop-conflicts.",
+            advice="At least one label of each is wrong. Decide them, or run `limbeck clean DATA --drop conflicts`.",
         )
     if conflicts.near.groups:
         yield Finding(
@@ -81,7 +81,7 @@ def about_duplicates(evidence: Evidence) -> Iterator[Finding]:
             unit="texts",
             share=duplicates.exact.rows / rows,
             example=example_of(duplicates.exact.examples),
-            advice="Run limbeck clean DATA --drop exact-duplicates, unless repeats are meant as weight.",
+            advice="Run `limbeck clean DATA --drop exact-duplicates`, unless repeats are meant as weight.",
         )
     if duplicates.near.groups:
         yield Finding(
@@ -92,8 +92,8 @@ def about_duplicates(evidence: Evidence) -> Iterator[Finding]:
             unit="groups",
             share=duplicates.near.rows / rows,
             example=example_of(duplicates.near.examples),
-            advice="Keep each group in one split (limbeck split does), or run limbeck clean DATA "
-            "--drop near-duplicates.",
+            advice="Keep each group in one split (limbeck split does), or run "
+            "`limbeck clean DATA --drop near-duplicates`.",
         )
     if duplicates.folded.groups:
         parts = (
@@ -117,9 +117,9 @@ def about_duplicates(evidence: Evidence) -> Iterator[Finding]:
 def _free(scores: dict[str, FreeScore]) -> str:
     """Say what memory alone gets right."""
     told = [
-        f"{name}: {score.seen:,} of {score.rows:,} rows were seen in training, and memory alone gets {score.right:,} of "
-        f"them right ({score.accuracy:.2%} of the accuracy)"
+        f"In {name}, {score.seen:,} of {score.rows:,} rows were seen in training, and memory alone gets {score.right:,} "
+        f"of them right: {100 * score.accuracy:.2f} points of accuracy for free"
         for name, score in scores.items()
         if score.seen
     ]
-    return "; ".join(told) + ". " if told else ""
+    return ". ".join(told) + ". " if told else ""

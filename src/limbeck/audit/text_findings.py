@@ -18,18 +18,18 @@ MANY_TOKENS_PER_WORD = 2.5
 """From this many tokens a word on, words fall into letters; English has about 1.2 with its own vocabulary."""
 
 _TEXT_FINDINGS: dict[str, tuple[Severity, str, str]] = {
-    "empty": ("high", "Texts are empty", "Run limbeck clean DATA --drop empty."),
-    "white_space_only": ("high", "Texts are nothing but white space", "Run limbeck clean DATA --drop empty."),
+    "empty": ("high", "Texts are empty", "Run `limbeck clean DATA --drop empty`."),
+    "white_space_only": ("high", "Texts are nothing but white space", "Run `limbeck clean DATA --drop empty`."),
     "equal_to_label": (
         "high",
         "Texts are nothing but their own label",
-        "They teach the model to read labels: run limbeck clean DATA --drop equal-to-label.",
+        "They teach the model to read labels: run `limbeck clean DATA --drop equal-to-label`.",
     ),
     "mojibake": (
         "medium",
         "Mojibake: characters broken by a wrong encoding",
         "Read the source again with its true encoding (--encoding cp949, latin-1, …); what is lost in it stays lost: "
-        "limbeck clean DATA --drop mojibake removes the rows.",
+        "`limbeck clean DATA --drop mojibake` removes the rows.",
     ),
     "control_characters": (
         "medium",

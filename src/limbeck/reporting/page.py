@@ -41,7 +41,7 @@ def render(template: str, values: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(seen=seen, chart=inline_svg, percent=percent, number=number)
+    environment.filters.update(seen=seen, commands=commands, chart=inline_svg, percent=percent, number=number)
     environment.globals.update(colours=colours())
     return environment.get_template(template).render(values) + "\n"
 
@@ -75,6 +75,16 @@ def seen(text: str | None) -> "Markup":
         start = match.end()
     parts.append(escape(text[start:]))
     return Markup("").join(parts)
+
+
+def commands(text: str) -> "Markup":
+    """Show a sentence like `seen`, with what stands between backticks as code."""
+    from markupsafe import Markup
+
+    parts = text.split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(seen(part)) if place % 2 else seen(part) for place, part in enumerate(parts)
+    )
 
 
 def inline_svg(picture: Picture, key: str) -> "Markup":

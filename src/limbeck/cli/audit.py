@@ -1,0 +1,75 @@
+"""`limbeck audit`: tell the truth about the data before anything is trained."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from limbeck.cli import options, screen
+
+
+def audit(
+    data: options.Data,
+    out: Annotated[Path, typer.Option(help="Folder for audit.json, audit.html and charts.", show_default=False)],
+    encoder: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Preset or folder whose tokenizer and length limit to use; give it again to compare more. "
+            "Every preset on this machine is compared. [default: minilm]"
+        ),
+    ] = None,
+    near_threshold: Annotated[
+        float | None,
+        typer.Option(help="Least similarity (Jaccard, five-character runs) of near-duplicates. [default: 0.7]"),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with status 3 when there are exact leaks or conflicts.")
+    ] = False,
+    page: Annotated[bool, typer.Option(help="Write audit.html and the charts beside audit.json.")] = True,
+    text_column: options.TextColumn = None,
+    label_column: options.LabelColumn = None,
+    label_names: options.LabelNames = None,
+    encoding: options.Encoding = None,
+    on_bad_row: Annotated[
+        str | None,
+        typer.Option(
+            help="Rows at fault: 'mend' keeps every row of which a text can be had, broken or empty ones too, so that "
+            "they are found; 'error', 'keep-replacement' and 'skip' as in the other commands. [default: mend]"
+        ),
+    ] = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Audit DATA: shape, lengths, duplicates, conflicts, leaks, faults, tokenizer fit; worst first.
+
+    Nothing is changed. Rows may lack labels.
+    """
+    from limbeck import progress
+    from limbeck.audit.audit import audit as audit_dataset
+    from limbeck.cli.audit_screen import show_audit
+    from limbeck.cli.found_tokenizers import find_tokenizers
+    from limbeck.data.read import read_with
+    from limbeck.errors import DataError
+    from limbeck.reporting.audit_page import write_audit
+    from limbeck.settings import AuditSettings, build
+
+    reading = options.read_settings(
+        text_column, label_column, label_names, encoding, on_bad_row or "mend", labels="optional"
+    )
+    settings = build(AuditSettings, options.given(near_threshold=near_threshold), where="audit")
+    following = progress.for_stream()
+    found = find_tokenizers(encoder or [])
+    dataset = read_with(data, reading, following)
+    result = audit_dataset(dataset, settings, tokenizers=found.tokenizers, shape=found.shape, progress=following)
+    files = write_audit(result, out, page=page, absent_tokenizers=found.absent)
+    if as_json:
+        screen.show_json(result.to_json())
+    else:
+        show_audit(result)
+        for line in found.absent:
+            screen.show_line(line)
+        screen.show_line(f"Written: {', '.join(map(str, files))}")
+    if strict and result.has_leaks_or_conflicts:
+        raise DataError(
+            f"--strict: {result.leaks.exact.texts:,} texts leak between splits and {result.conflicts.exact.texts:,} have "
+            "different labels: clean the data (limbeck clean) or make new splits (limbeck split)"
+        )

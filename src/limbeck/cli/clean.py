@@ -1,0 +1,75 @@
+"""`limbeck clean`: take faulty rows out, and log every one of them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from limbeck.cli import options, screen
+
+
+def clean(
+    data: options.Data,
+    out: Annotated[Path, typer.Option(help="Folder to make: data/, removed.jsonl, clean.json.", show_default=False)],
+    drop: Annotated[
+        str,
+        typer.Option(
+            help="What to remove, separated by commas: empty, one-token, equal-to-label, mojibake, control-characters, "
+            "html, conflicts, leaks, near-leaks, exact-duplicates, near-duplicates.",
+            show_default=False,
+        ),
+    ],
+    keep_first: Annotated[
+        bool,
+        typer.Option(
+            "--keep-first/--drop-conflicts",
+            help="Of equal texts with different labels, keep the first row's label, or drop all of them.",
+        ),
+    ] = False,
+    near_threshold: Annotated[
+        float | None, typer.Option(help="Least similarity of near-duplicates. [default: 0.7]")
+    ] = None,
+    text_column: options.TextColumn = None,
+    label_column: options.LabelColumn = None,
+    label_names: options.LabelNames = None,
+    encoding: options.Encoding = None,
+    on_bad_row: Annotated[
+        str | None,
+        typer.Option(help="Rows at fault, as in 'limbeck audit': what cannot be read at all is noted. [default: mend]"),
+    ] = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Write DATA without the rows that --drop names, and a log with every removed row and why.
+
+    Of a leak the row in test stays, then validation, then train; of duplicates the first row stays.
+    """
+    from limbeck import progress
+    from limbeck.audit.clean import clean as clean_dataset
+    from limbeck.audit.clean_folder import counts_of, write_cleaning
+    from limbeck.data.read import read_with
+    from limbeck.settings import CleanSettings, build
+
+    reading = options.read_settings(
+        text_column, label_column, label_names, encoding, on_bad_row or "mend", labels="optional"
+    )
+    flags = options.given(
+        drop=tuple(kind.strip() for kind in drop.split(",") if kind.strip()),
+        on_conflict="keep-first" if keep_first else "drop",
+        near_threshold=near_threshold,
+    )
+    settings = build(CleanSettings, flags, where="clean")
+    following = progress.for_stream()
+    cleaning = clean_dataset(read_with(data, reading, following), settings, following)
+    write_cleaning(cleaning, settings, out)
+    counts = counts_of(cleaning, settings)
+    if as_json:
+        screen.show_json(counts)
+        return
+    screen.show_table(
+        f"{counts['rows_in']:,} rows read, {counts['rows_out']:,} written, {counts['rows_removed']:,} removed",
+        ["removed because of", "rows"],
+        [[kind, f"{count:,}"] for kind, count in cleaning.counts.items()],
+    )
+    for note in cleaning.dataset.notes:
+        screen.show_line(f"Note: {note.what}: {note.rows:,} (first: {note.example})")
+    screen.show_line(f"Written: {out / 'data'}; every removed row: {out / 'removed.jsonl'}")
