@@ -117,8 +117,8 @@ def about_duplicates(evidence: Evidence) -> Iterator[Finding]:
 def _free(scores: dict[str, FreeScore]) -> str:
     """Say what memory alone gets right."""
     told = [
-        f"In {name}, {score.seen:,} of {score.rows:,} rows were seen in training, and memory alone gets {score.right:,} "
-        f"of them right: {100 * score.accuracy:.2f} points of accuracy for free"
+        f"In {name}, {score.seen:,} of {score.rows:,} rows were seen in training, and memory alone gets "
+        f"{score.right:,} of them right: {100 * score.accuracy:.2f} points of accuracy for free"
         for name, score in scores.items()
         if score.seen
     ]

@@ -70,6 +70,6 @@ def audit(
         screen.show_line(f"Written: {', '.join(map(str, files))}")
     if strict and result.has_leaks_or_conflicts:
         raise DataError(
-            f"--strict: {result.leaks.exact.texts:,} texts leak between splits and {result.conflicts.exact.texts:,} have "
-            "different labels: clean the data (limbeck clean) or make new splits (limbeck split)"
+            f"--strict: {result.leaks.exact.texts:,} texts leak between splits and {result.conflicts.exact.texts:,} "
+            "have different labels: clean the data (limbeck clean) or make new splits (limbeck split)"
         )

@@ -54,7 +54,10 @@ def train(
     )
     following = progress.for_stream()
     dataset = read_with(data, reading, following)
-    run = train_probe(dataset, out, settings, cache=FeatureCache(cache_dir), overwrite=overwrite, progress=following)
+    trainers = {"probe": train_probe}
+    run = trainers[method](
+        dataset, out, settings, cache=FeatureCache(cache_dir), overwrite=overwrite, progress=following
+    )
     pictures = write_run_pictures(run.dataset, run.validation, run.folder.pictures)
     if as_json:
         screen.show_json(run.metrics)

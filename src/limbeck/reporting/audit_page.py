@@ -7,11 +7,11 @@ It does not know datasets, and computes nothing.
 from collections.abc import Sequence
 from pathlib import Path
 
-from limbeck import storage
 from limbeck.audit.audit import Audit
 from limbeck.reporting.audit_charts import audit_charts
 from limbeck.reporting.page import need_jinja, render
 from limbeck.reporting.picture import Picture
+from limbeck.storage import write_json, write_text
 
 JSON_NAME = "audit.json"
 PAGE_NAME = "audit.html"
@@ -63,13 +63,13 @@ def write_audit(audit: Audit, folder: Path, *, page: bool = True, absent_tokeniz
         MissingExtraError: jinja2, matplotlib, or a font for Hangul, is absent; audit.json is written all the same.
         StorageError: the folder cannot be written.
     """
-    storage.write_json(folder / JSON_NAME, audit.to_json())
+    write_json(folder / JSON_NAME, audit.to_json())
     written = []
     if page:
         need_jinja()
         charts = audit_charts(audit)
         for name, picture in charts.items():
             picture.write(folder / CHARTS_FOLDER, name)
-        storage.write_text(folder / PAGE_NAME, audit_page(audit, charts, absent_tokenizers=absent_tokenizers))
+        write_text(folder / PAGE_NAME, audit_page(audit, charts, absent_tokenizers=absent_tokenizers))
         written.append(folder / PAGE_NAME)
     return [*written, folder / JSON_NAME]
