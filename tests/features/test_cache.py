@@ -8,9 +8,7 @@ import pytest
 
 from limbeck.features.cache import FeatureCache, FeatureKey, fingerprint_texts
 
-KEY = FeatureKey(
-    weights="w", tokenizer="t", texts="x", blocks=("mean@6",), max_tokens=512, numerics="torch float32"
-)
+KEY = FeatureKey(weights="w", tokenizer="t", texts="x", blocks=("mean@6",), max_tokens=512, numerics="torch float32")
 
 
 @pytest.mark.parametrize(

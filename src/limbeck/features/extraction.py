@@ -115,9 +115,7 @@ def _parts(tokenized: Tokenized) -> list[np.ndarray]:
 
 def _subset(tokenized: Tokenized, rows: np.ndarray) -> Tokenized:
     batch = tokenized.take(rows)
-    return Tokenized(
-        ids=batch.ids, offsets=batch.offsets.astype(np.int64), cut_tokens=tokenized.cut_tokens[rows]
-    )
+    return Tokenized(ids=batch.ids, offsets=batch.offsets.astype(np.int64), cut_tokens=tokenized.cut_tokens[rows])
 
 
 def _description(engine: TorchEngine, blocks: Sequence[Block], texts: int) -> str:

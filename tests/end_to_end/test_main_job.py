@@ -1,0 +1,186 @@
+"""The main job from a file to predictions, by the commands of the README, with a tiny encoder."""
+
+import json
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+import limbeck as library
+from limbeck.evaluation.prediction_files import read_predictions
+from limbeck.model.bundle import load_bundle
+from limbeck.training import probe_training
+
+
+def figures(run):
+    return json.loads((run / "metrics.json").read_text("utf-8"))
+
+
+def test_train_writes_the_figures_and_the_model(trained):
+    """metrics.json has the promised numbers, better than the baseline; every part of the run folder is there."""
+    found = figures(trained)["validation"]
+    for name in ("accuracy", "f1_weighted", "f1_macro"):
+        assert isinstance(found[name], float)
+        assert found["intervals"][name]["low"] <= found[name] <= found["intervals"][name]["high"]
+    assert found["accuracy"] > found["baseline"]["accuracy"] + 0.2
+    made = {item.relative_to(trained).as_posix() for item in trained.rglob("*") if item.is_file()}
+    assert made >= {
+        "run.json",
+        "settings.toml",
+        "predictions/validation.parquet",
+        "predictions/out_of_fold.parquet",
+        "pictures/confusion.png",
+        "pictures/class_frequency.svg",
+        "bundle/manifest.json",
+    }
+
+
+def test_out_of_fold_answers_cover_every_training_row_once(trained):
+    """Later steps look for label errors in them: one answer a training row, by its id."""
+    rows = pq.read_table(trained / "predictions" / "out_of_fold.parquet")
+    assert rows["row_id"].to_pylist() == [f"train:{number + 1}" for number in range(240)]
+
+
+def test_evaluate_prints_one_json_object_that_agrees_with_training(limbeck, trained, weather):
+    """The saved model gives on the validation rows what training reported."""
+    ended = limbeck("evaluate", trained, weather, "--split", "validation", "--json")
+    found = json.loads(ended.out)
+    assert ended.status == 0
+    reported = figures(trained)["validation"]
+    for name in ("accuracy", "f1_weighted", "f1_macro", "log_loss"):
+        assert found["validation"][name] == pytest.approx(reported[name], abs=1e-5)
+    assert found["validation"]["confusion"]["counts"] == reported["confusion"]["counts"]
+    assert found["accuracy"] == found["validation"]["accuracy"]
+
+
+def test_evaluate_shows_a_screen(limbeck, trained, weather):
+    """Without --json a person reads the figures, the baseline and how many texts were cut."""
+    ended = limbeck("evaluate", trained, weather)
+    assert ended.status == 0
+    assert "95 % interval" in ended.out
+    assert "always" in ended.out
+    assert "0 of 60 texts were longer than the model's limit" in ended.out
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".jsonl", ".csv"])
+def test_predict_keeps_rows_and_order(limbeck, trained, weather, tmp_path, suffix):
+    """As many rows out as in, in the same order, labelled texts or not."""
+    out = tmp_path / f"labels{suffix}"
+    ended = limbeck("predict", trained, "--input", weather / "test.txt", "--output", out)
+    assert ended.status == 0, ended.err
+    found = read_predictions(out)
+    texts = [line.rsplit(";", 1)[0] for line in (weather / "test.txt").read_text("utf-8").splitlines()]
+    assert list(found.texts or ()) == texts
+    assert found.row_ids[:2] == ("test:1", "test:2")
+
+
+def test_predict_answers_words(limbeck, trained):
+    """Texts given as words are answered on screen and as JSON, the most probable labels first."""
+    ended = limbeck("predict", trained, "i feel so sad", "today it is fine", "--json", "--top-k", "2")
+    rows = json.loads(ended.out)["rows"]
+    assert [row["text"] for row in rows] == ["i feel so sad", "today it is fine"]
+    assert rows[1]["label"] == rows[1]["top_1.label"] == "joy"
+    assert rows[1]["top_1.probability"] >= rows[1]["top_2.probability"]
+    assert "joy" in limbeck("predict", trained, "today it is fine").out
+
+
+def test_settings_of_a_run_repeat_it(limbeck, trained, weather, tmp_path):
+    """`--config RUN/settings.toml` gives the same model to the bit."""
+    again = tmp_path / "AGAIN"
+    ended = limbeck("train", weather, "--config", trained / "settings.toml", "--out", again)
+    assert ended.status == 0, ended.err
+    first, second = load_bundle(trained / "bundle"), load_bundle(again / "bundle")
+    assert first.head.weight.detach().numpy().tobytes() == second.head.weight.detach().numpy().tobytes()
+    assert figures(again)["validation"] == figures(trained)["validation"]
+
+
+def test_the_test_split_is_not_looked_at(limbeck, trained, weather, tmp_path, encoder_folder):
+    """Other test rows leave the model as it is, to the bit."""
+    (weather / "test.txt").write_text("rain rain rain;joy\n", "utf-8")
+    again = tmp_path / "AGAIN"
+    limbeck("train", weather, "--encoder", encoder_folder, "--pooling", "layers", "--out", again)
+    first, second = load_bundle(trained / "bundle"), load_bundle(again / "bundle")
+    assert first.head.weight.detach().numpy().tobytes() == second.head.weight.detach().numpy().tobytes()
+
+
+def test_labels_meet_by_name(limbeck, trained, tmp_path):
+    """Rows whose own label map is smaller and in another order are scored by name, never by position."""
+    rows = tmp_path / "test.csv"
+    rows.write_text("text,label\nso sad !,슬픔\nrain !,슬픔\ntoday it is fine,joy\n", "utf-8")
+    ended = limbeck("evaluate", trained, rows, "--json")
+    assert json.loads(ended.out)["test"]["per_class"]["joy"]["recall"] == 1.0
+
+
+def test_a_label_that_the_model_does_not_know_is_refused(limbeck, trained, tmp_path):
+    """A new label is an error that names it, not a wrong answer."""
+    rows = tmp_path / "test.csv"
+    rows.write_text("text,label\nso sad,grief\n", "utf-8")
+    ended = limbeck("evaluate", trained, rows)
+    assert ended.status == 3
+    assert "grief" in ended.err
+
+
+def test_ctrl_c_leaves_nothing_half_written(limbeck, weather, encoder_folder, tmp_path, monkeypatch):
+    """Interrupted in the fit: exit status 130, no figures, no model; the same command then finishes."""
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    command = (
+        "train",
+        weather,
+        "--encoder",
+        encoder_folder,
+        "--out",
+        tmp_path / "RUN",
+        "--cache-dir",
+        tmp_path / "cache",
+    )
+    with monkeypatch.context() as patched:
+        patched.setattr(probe_training, "fit_probe", interrupted)
+        ended = limbeck(*command)
+    assert ended.status == 130
+    assert "Nothing is half written" in ended.err
+    assert not (tmp_path / "RUN" / "metrics.json").exists()
+    assert not (tmp_path / "RUN" / "bundle").exists()
+    assert limbeck(*command).status == 0
+
+
+def test_a_validation_split_is_made_in_the_open(limbeck, weather, encoder_folder, tmp_path):
+    """A lone file has no validation split: one is made, said, and recorded."""
+    ended = limbeck("train", weather / "train.txt", "--encoder", encoder_folder, "--out", tmp_path / "RUN")
+    assert ended.status == 0, ended.err
+    assert "validation" in ended.err
+    rows = json.loads((tmp_path / "RUN" / "run.json").read_text("utf-8"))["data"]["rows"]
+    assert sum(rows.values()) == 240
+    assert 12 <= rows["validation"] <= 36
+
+
+def test_the_library_and_the_command_line_agree(trained):
+    """`limbeck.load(RUN)` answers what the command line answers."""
+    found = library.load(trained).predict(["today it is fine", "so sad"])
+    assert found.predicted_names[0] == "joy"
+    assert np.allclose(found.probabilities.sum(axis=1), 1, atol=1e-6)
+
+
+def test_features_are_written_in_row_order(limbeck, weather, encoder_folder, tmp_path):
+    """One row a text, in the order of the file, the same numbers as `load_encoder(…).encode`."""
+    out = tmp_path / "features.npy"
+    ended = limbeck("features", weather, "--split", "test", "--encoder", encoder_folder, "--out", out)
+    assert ended.status == 0, ended.err
+    texts = [line.rsplit(";", 1)[0] for line in (weather / "test.txt").read_text("utf-8").splitlines()]
+    expected = library.load_encoder(encoder_folder).encode(texts, pooling="mean")
+    np.testing.assert_allclose(np.load(out), expected, atol=1e-6)
+
+
+def test_the_cache_is_listed_and_cleared(limbeck, weather, encoder_folder, tmp_path):
+    """What extraction kept is shown with its size, and gone after `cache clear`."""
+    extract = ("features", weather, "--encoder", encoder_folder, "--cache-dir", tmp_path / "cache")
+    for split in ("test", "validation"):
+        assert limbeck(*extract, "--split", split, "--out", tmp_path / f"{split}.npy").status == 0
+    assert "0 texts encoded now" in limbeck(*extract, "--split", "test", "--out", tmp_path / "again.npy").out
+    listed = json.loads(limbeck("cache", "list", "--cache-dir", tmp_path / "cache", "--json").out)
+    assert len(listed["entries"]) == 2
+    assert all(entry["complete"] for entry in listed["entries"])
+    assert "removed 2 entries" in limbeck("cache", "clear", "--cache-dir", tmp_path / "cache").out
+    assert json.loads(limbeck("cache", "list", "--cache-dir", tmp_path / "cache", "--json").out)["entries"] == []
