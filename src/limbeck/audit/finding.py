@@ -51,6 +51,14 @@ class Finding:
     example: str
     advice: str
 
+    @property
+    def counted(self) -> str:
+        """The count in words: "1 row", "1,234 rows"."""
+        noun, space, rest = self.unit.partition(" ")
+        if self.count == 1:
+            noun = noun.removesuffix("es") if noun == "classes" else noun.removesuffix("s")
+        return f"{self.count:,} {noun}{space}{rest}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from limbeck.audit.rows import percent
+
 CANDIDATE_LIMITS = (64, 128, 256, 400, 512)
 REFERENCE_LIMIT = 512
 
@@ -162,22 +164,24 @@ def recommend(table: tuple[Limit, ...], longest: int, model_limit: int) -> Recom
             if longest <= row.limit:
                 kept = f"no text is longer (the longest has {longest:,} tokens)"
             else:
-                kept = f"it cuts {row.texts_cut:.2%} of the texts and loses {row.tokens_lost:.2%} of the tokens"
+                kept = (
+                    f"it cuts {percent(row.texts_cut)} of the texts and loses {percent(row.tokens_lost)} of the tokens"
+                )
             return Recommendation(
                 limit=row.limit,
-                reason=f"the smallest limit that loses at most {MOST_LOST:.0%} of the tokens (and "
-                f"{MOST_LOST_BY_CLASS:.0%} of any class's): {kept}, for {row.compute:.0%} of the compute "
+                reason=f"the smallest limit that loses at most {percent(MOST_LOST)} of the tokens (and "
+                f"{percent(MOST_LOST_BY_CLASS)} of any class's): {kept}, for {percent(row.compute)} of the compute "
                 f"of {REFERENCE_LIMIT}",
             )
     most = possible[-1]
     reason = (
-        f"no limit up to {most.limit} keeps {1 - MOST_LOST:.0%} of the tokens; this one cuts {most.texts_cut:.1%} of "
-        f"the texts and loses {most.tokens_lost:.1%} of the tokens"
+        f"no limit up to {most.limit} keeps {percent(1 - MOST_LOST)} of the tokens; this one cuts {percent(most.texts_cut)} of "
+        f"the texts and loses {percent(most.tokens_lost)} of the tokens"
     )
     if len(possible) > 1:
         less = possible[-2]
         cost = less.compute / most.compute
-        reason += f"; {less.limit} would cost {cost:.0%} of its compute and lose {less.tokens_lost:.1%}"
+        reason += f"; {less.limit} would cost {percent(cost)} of its compute and lose {percent(less.tokens_lost)}"
     return Recommendation(limit=most.limit, reason=reason)
 
 

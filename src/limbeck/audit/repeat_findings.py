@@ -117,8 +117,12 @@ def about_duplicates(evidence: Evidence) -> Iterator[Finding]:
 def _free(scores: dict[str, FreeScore]) -> str:
     """Say what memory alone gets right."""
     told = [
-        f"In {name}, {score.seen:,} of {score.rows:,} rows were seen in training, and memory alone gets "
-        f"{score.right:,} of them right: {100 * score.accuracy:.2f} points of accuracy for free"
+        f"In {name}, {score.seen:,} of {score.rows:,} rows were seen in training, and "
+        + (
+            f"memory alone gets {score.right:,} of them right: {100 * score.accuracy:.2f} points of accuracy for free"
+            if score.right
+            else "their labels differ, so that memory gets none of them right"
+        )
         for name, score in scores.items()
         if score.seen
     ]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from limbeck.audit.finding import SHORT, Evidence, Finding, Severity
 from limbeck.audit.limits import Limit
-from limbeck.audit.rows import excerpt
+from limbeck.audit.rows import excerpt, percent
 from limbeck.audit.tokenizer_fit import TokenizerFit
 
 MULTILINGUAL = "distilbert-base-multilingual-cased"
@@ -94,11 +94,11 @@ def about_tokens(evidence: Evidence) -> Iterator[Finding]:
             severity="high"
             if chosen.unknown_share >= 0.1 or chosen.tokens_per_word >= 2 * MANY_TOKENS_PER_WORD
             else "medium",
-            title=f"The vocabulary of {chosen.name} does not fit these texts ({main}, {share:.0%} of the letters)",
+            title=f"The vocabulary of {chosen.name} does not fit these texts ({main}, {percent(share)} of the letters)",
             count=chosen.texts_with_unknown,
             unit="texts with [UNK]",
             share=chosen.texts_with_unknown / max(1, evidence.shape.rows),
-            example=f"{chosen.tokens_per_word:.2f} tokens a word, {chosen.unknown_share:.1%} of the tokens are [UNK]",
+            example=f"{chosen.tokens_per_word:.2f} tokens a word, {percent(chosen.unknown_share)} of the tokens are [UNK]",
             advice=_other_vocabulary(evidence.tokenizer_fit, main),
         )
     if evidence.recommended and evidence.limits:
@@ -107,7 +107,7 @@ def about_tokens(evidence: Evidence) -> Iterator[Finding]:
             yield Finding(
                 kind="tokens.truncation",
                 severity="medium",
-                title=f"Texts are longer than the model reads: {row.tokens_lost:.1%} of the tokens lost at {row.limit}",
+                title=f"Texts are longer than the model reads: {percent(row.tokens_lost)} of the tokens lost at {row.limit}",
                 count=round(row.texts_cut * evidence.shape.rows),
                 unit="texts",
                 share=row.texts_cut,
@@ -127,8 +127,8 @@ def _other_vocabulary(fits: tuple[TokenizerFit, ...], script: str) -> str:
     if better:
         best = min(better, key=lambda fit: (fit.unknown_share > UNKNOWN_SHARE, fit.tokens_per_word))
         return (
-            f"Take {best.name}: {best.tokens_per_word:.2f} tokens a word and {best.unknown_share:.1%} [UNK] here, "
-            f"against {chosen.tokens_per_word:.2f} and {chosen.unknown_share:.1%}."
+            f"Take {best.name}: {best.tokens_per_word:.2f} tokens a word and {percent(best.unknown_share)} [UNK] here, "
+            f"against {chosen.tokens_per_word:.2f} and {percent(chosen.unknown_share)}."
         )
     if MULTILINGUAL in (fit.name for fit in fits):
         return f"None of the tokenizers here fits better; look for a model made for {script}."
@@ -140,6 +140,6 @@ def _other_vocabulary(fits: tuple[TokenizerFit, ...], script: str) -> str:
 
 def _worst_class(row: Limit) -> str:
     if not row.tokens_lost_by_class:
-        return f"{row.texts_cut:.1%} of the texts are cut"
+        return f"{percent(row.texts_cut)} of the texts are cut"
     name, lost = max(row.tokens_lost_by_class.items(), key=lambda item: item[1])
-    return f"class {excerpt(name, 40)} loses most: {lost:.1%} of its tokens"
+    return f"class {excerpt(name, 40)} loses most: {percent(lost)} of its tokens"

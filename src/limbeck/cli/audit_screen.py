@@ -8,8 +8,9 @@ from rich.text import Text
 
 from limbeck.audit.audit import Audit
 from limbeck.audit.finding import Finding
+from limbeck.audit.rows import percent
 from limbeck.cli import screen
-from limbeck.reporting.page import number, percent
+from limbeck.reporting.page import number
 
 _STYLES = {"high": "bold red", "medium": "bold yellow", "low": "bold blue"}
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
@@ -34,7 +35,7 @@ def _show_finding(finding: Finding) -> None:
     width = max(40, console.width)
     head = Text(f"{finding.severity.upper():<7}", style=_STYLES[finding.severity])
     share = f", {percent(finding.share)} of the rows" if finding.share else ""
-    head.append(f"{finding.count:,} {finding.unit}{share}: ", style="bold")
+    head.append(f"{finding.counted}{share}: ", style="bold")
     head.append(_printable(finding.title), style="bold")
     console.print(head, soft_wrap=True)
     for mark, line in (("e.g. ", finding.example), ("  do ", finding.advice)):

@@ -35,10 +35,10 @@ def find_tokenizers(asked: Sequence[str]) -> FoundTokenizers:
     for name in (*asked, *(name for name in PRESETS if name not in asked)):
         try:
             folder = find_encoder_folder(name)
-        except (HubError, MissingExtraError) as error:
+        except (HubError, MissingExtraError):
             if name in asked:
                 raise
-            absent.append(f"{name}: not measured, as it is not on this machine ({error})")
+            absent.append(f"{name} is not on this machine, so it was not measured: give its folder with --encoder")
             continue
         config = parse_config(read_config(folder), where=str(folder / CONFIG_NAME))
         tokenizers[name] = Tokenizer.from_folder(folder, positions=config.max_position_embeddings)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from limbeck.audit.rows import percent
 from limbeck.errors import MissingExtraError
 from limbeck.reporting.picture import Picture
 from limbeck.reporting.themes import DARK, LIGHT, Theme
@@ -115,13 +116,6 @@ def inline_svg(picture: Picture, key: str) -> "Markup":
 def colours() -> dict[str, dict[str, str]]:
     """Return the CSS variables of both themes: theme → name → colour."""
     return {theme.name: _page_colours(theme) for theme in (LIGHT, DARK)}
-
-
-def percent(share: float) -> str:
-    """Return a share as "12.3 %", and "<0.01 %" rather than a zero that is none."""
-    if share and share < 0.0001:
-        return "<0.01 %"
-    return f"{100 * share:.2f} %" if share < 0.1 else f"{100 * share:.1f} %"
 
 
 def number(value: float) -> str:
