@@ -49,6 +49,6 @@ def tokens(
         screen.show_line()
     screen.show_line(f"vocabulary size       {facts['vocabulary_size']}")
     screen.show_line(f"model maximum length  {facts['model_max_length']} tokens")
-    screen.show_line(f"input names           {', '.join(facts['input_names'])}")
+    screen.show_line(f"input names           {', '.join(tokenizer.input_names)}")
     special = ", ".join(f"{name} {token_id}" for name, token_id in tokenizer.special_ids.items())
     screen.show_line(f"special tokens        {special}")

@@ -38,4 +38,5 @@ def write_run_pictures(dataset: Dataset, validation: Evaluation, folder: Path) -
 def _class_counts(rows: Dataset) -> list[int]:
     """Rows a class; rows without a label do not count."""
     labels = rows.table["label"].drop_null().to_numpy()
-    return np.bincount(labels, minlength=len(rows.label_names)).tolist()
+    counts: list[int] = np.bincount(labels, minlength=len(rows.label_names)).tolist()
+    return counts

@@ -21,7 +21,8 @@ from limbeck.evaluation.predictions import Predictions
 from limbeck.features.cache import FeatureCache
 from limbeck.features.extraction import Features, extract_features
 from limbeck.inference.engine import TorchEngine
-from limbeck.model.bundle import Bundle, BundleFacts, save_bundle
+from limbeck.model.bundle import Bundle, save_bundle
+from limbeck.model.facts import BundleFacts
 from limbeck.model.heads import LinearHead
 from limbeck.model.presets import load_encoder_folder
 from limbeck.progress import SILENT, Progress
