@@ -14,7 +14,8 @@ from typing import NamedTuple, TextIO
 import pyarrow as pa
 
 from limbeck.data.bad_rows import BadRows
-from limbeck.data.decoding import CellStrings, open_text, position_of, replaced
+from limbeck.data.clean_csv import read_clean
+from limbeck.data.decoding import CellStrings, check_encoding, open_text, position_of, replaced
 from limbeck.data.raw import RawRows, RawTable, SourceFile
 from limbeck.errors import DataError
 from limbeck.progress import Advance
@@ -42,6 +43,12 @@ def read_delimited(source: SourceFile, settings: ReadSettings, bad: BadRows, adv
         separator = _separator(file, SEPARATORS.get(source.path.suffix.lower(), ","))
         lines = csv.reader(file, delimiter=separator, strict=True)
         header = _header(lines, source, settings.encoding, bad)
+        if check_encoding(settings.encoding) == "utf-8":
+            clean = read_clean(source.path, header, header_lines=lines.line_num, separator=separator, advance=advance)
+            if clean is not None:
+                rows = RawRows()
+                rows.add({name: clean[name] for name in header}, range(1, len(clean) + 1), set())
+                return rows.finish(source, rows_seen=len(clean))
         cells = CellStrings(source.name, settings.encoding, bad)
         rows, rows_seen, position = RawRows(), 0, 0
         rows.add({name: pa.array([], pa.large_string()) for name in header}, [], set())

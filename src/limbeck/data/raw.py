@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from limbeck.data.bad_rows import BadRows
@@ -73,7 +74,9 @@ class RawRows:
             numbers: (R,) row numbers.
             dropped: positions in the chunk of rows that are left out.
         """
-        table, kept = pa.table(dict(columns)), pa.array(numbers, pa.int64())
+        # A range is made an array without its numbers ever being Python objects.
+        counted = np.arange(numbers.start, numbers.stop) if isinstance(numbers, range) else numbers
+        table, kept = pa.table(dict(columns)), pa.array(counted, pa.int64())
         if dropped:
             keep = pa.array([place not in dropped for place in range(len(kept))], pa.bool_())
             table, kept = table.filter(keep), kept.filter(keep)
