@@ -166,18 +166,6 @@ def find_encoder_folder(name_or_path: str | Path, *, cache_dir: Path | None = No
     return _minilm_folder(cache_dir or default_cache_dir())
 
 
-def load_tokenizer(name_or_path: str | Path, *, cache_dir: Path | None = None) -> Tokenizer:
-    """Load the tokenizer of an encoder without its weights.
-
-    Raises:
-        TokenizerError: the tokenizer is unusable.
-        ModelError: there is no such encoder, or its configuration is unusable; else as `find_encoder_folder`.
-    """
-    folder = find_encoder_folder(name_or_path, cache_dir=cache_dir)
-    config = parse_config(read_config(folder), where=str(folder / CONFIG_NAME))
-    return Tokenizer.from_folder(folder, positions=config.max_position_embeddings)
-
-
 def default_cache_dir() -> Path:
     """Return the user's cache folder of limbeck."""
     return user_cache_path("limbeck")
