@@ -113,7 +113,7 @@ def cpu_features() -> CpuFeatures:
     """Tell what the CPU can do, from what the system and torch say."""
     import torch
 
-    flags = _cpu_flags()
+    flags = cpu_flags()
     return CpuFeatures(
         name=_cpu_name(),
         cores=usable_cores(),
@@ -135,7 +135,7 @@ def library_versions() -> dict[str, str]:
     return versions
 
 
-def _cpu_flags() -> set[str]:
+def cpu_flags() -> set[str]:
     """Return the instruction sets that the system names; what Linux says in /proc/cpuinfo, on x86 and Arm."""
     try:
         lines = _CPU_FACTS.read_text().splitlines()

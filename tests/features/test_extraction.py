@@ -6,7 +6,7 @@ import pytest
 from limbeck.features import extraction
 from limbeck.features.cache import FeatureCache
 from limbeck.features.extraction import extract_features
-from limbeck.inference.engine import TorchEngine
+from limbeck.inference.torch_engine import TorchEngine
 from limbeck.model.pooling import blocks_for
 
 TEXTS = ["so sad", "today it is fine", "i feel very sunn sun . . .", "rain", "it is rain ! !", "i"] * 5

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from limbeck.inference.engine import TorchEngine
+from limbeck.inference.torch_engine import TorchEngine
 from limbeck.model.pooling import blocks_for, pool
 from limbeck.model.presets import LoadedEncoder
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from limbeck.features.cache import FeatureCache, FeatureKey, fingerprint_texts
-from limbeck.inference.engine import TorchEngine
+from limbeck.inference.engine import Engine
 from limbeck.model.pooling import Block
 from limbeck.progress import SILENT, Progress, Within
 from limbeck.tokens import Tokenized
@@ -41,7 +41,7 @@ class Features:
 
 def extract_features(
     texts: Sequence[str],
-    engine: TorchEngine,
+    engine: Engine,
     blocks: Sequence[Block],
     *,
     max_tokens: int | None = None,
@@ -118,6 +118,6 @@ def _subset(tokenized: Tokenized, rows: np.ndarray) -> Tokenized:
     return Tokenized(ids=batch.ids, offsets=batch.offsets.astype(np.int64), cut_tokens=tokenized.cut_tokens[rows])
 
 
-def _description(engine: TorchEngine, blocks: Sequence[Block], texts: int) -> str:
+def _description(engine: Engine, blocks: Sequence[Block], texts: int) -> str:
     pooled = str(blocks[0]) if len(blocks) == 1 else f"{len(blocks)} blocks"
     return f"{engine.loaded.name}, {pooled}, {texts:,} texts, {engine.numerics}"

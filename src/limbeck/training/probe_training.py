@@ -20,7 +20,8 @@ from limbeck.evaluation.prediction_files import write_predictions
 from limbeck.evaluation.predictions import Predictions
 from limbeck.features.cache import FeatureCache
 from limbeck.features.extraction import Features, extract_features
-from limbeck.inference.engine import TorchEngine
+from limbeck.inference.choice import open_engine
+from limbeck.inference.engine import Engine
 from limbeck.model.bundle import Bundle, save_bundle
 from limbeck.model.facts import BundleFacts
 from limbeck.model.heads import LinearHead
@@ -116,7 +117,11 @@ def train_probe(
         dataset = ensure_validation(dataset, settings.split)
         for note in dataset.notes:
             progress.say(f"{note.rows:,} {note.what} (first: {note.example})")
-        engine = TorchEngine(load_encoder_folder(settings.features.encoder), device=settings.features.device)
+        engine = open_engine(
+            load_encoder_folder(settings.features.encoder),
+            device=settings.features.device,
+            precision=settings.features.precision,
+        )
         candidates = candidates_for(settings.features, engine.layers)
         watch.lap("load")
         kept = cache or FeatureCache()
@@ -182,7 +187,7 @@ def train_probe(
 
 def _encode(
     rows: Dataset,
-    engine: TorchEngine,
+    engine: Engine,
     candidates: Candidates,
     settings: FeatureSettings,
     cache: FeatureCache,

@@ -1,0 +1,66 @@
+"""Which engine computes: the fastest one that is close enough to float32 on the machine at hand.
+
+In: a loaded encoder, a device and a precision. Out: an `Engine`.
+It does not know how engines compute; `calibration` measures them, and nothing here guesses.
+"""
+
+from pathlib import Path
+
+from limbeck.errors import SettingsError
+from limbeck.inference.calibration import find_calibration
+from limbeck.inference.engine import Engine
+from limbeck.inference.kernels import Kernels, find_kernels
+from limbeck.inference.native_engine import NativeEngine, why_not
+from limbeck.inference.torch_engine import TorchEngine
+from limbeck.model.presets import LoadedEncoder
+from limbeck.runtime import choose_device
+from limbeck.settings import Device, Precision
+
+SMALL_ENCODER_PARAMETERS = 1_000_000
+"""Encoders below this are computed in float32 at once: measuring would cost more than it brings."""
+
+
+def open_engine(
+    loaded: LoadedEncoder,
+    *,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    cache_dir: Path | None = None,
+) -> Engine:
+    """Return the engine to compute with.
+
+    On a CPU "auto" is what the calibration chose: bfloat16 where the CPU has units for it, the certificate passed and
+    it is faster, float32 otherwise. On another device it is float32. An engine in bfloat16 has a copy of the weights:
+    open it again when they change.
+
+    Args:
+        loaded: the encoder.
+        device: where to compute.
+        precision: "float32" and "bfloat16" are obeyed without measuring.
+        cache_dir: where calibrations and kernels are kept; the user's cache folder when not given.
+
+    Raises:
+        SettingsError: the device is not on this machine.
+        StorageError: the calibration cannot be kept.
+    """
+    if precision not in ("auto", "float32", "bfloat16"):
+        raise SettingsError(f"precision = {precision!r} is not known: give auto, float32 or bfloat16")
+    on_cpu = choose_device(device).type == "cpu"
+    is_small = sum(values.numel() for values in loaded.encoder.parameters()) < SMALL_ENCODER_PARAMETERS
+    if precision == "float32" or (precision == "auto" and (is_small or not on_cpu)):
+        return TorchEngine(loaded, device=device)
+    if not on_cpu:
+        return TorchEngine(loaded, device=device, precision="bfloat16")
+    kernels = find_kernels(cache_dir)
+    if precision == "bfloat16":
+        if isinstance(kernels, Kernels) and not why_not(loaded.config):
+            return NativeEngine(loaded, kernels)
+        return TorchEngine(loaded, device="cpu", precision="bfloat16")
+    calibration = find_calibration(loaded, cache_dir=cache_dir)
+    if calibration.chosen == "native-bfloat16" and isinstance(kernels, Kernels):
+        engine = NativeEngine(loaded, kernels)
+        engine.one_text_threads = calibration.one_text_threads
+        return engine
+    return TorchEngine(
+        loaded, device="cpu", precision="bfloat16" if calibration.chosen == "torch-bfloat16" else "float32"
+    )

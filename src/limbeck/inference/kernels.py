@@ -1,0 +1,196 @@
+"""The compiled kernels: DistilBERT for CPUs with AMX, built from `native/` on first use.
+
+In: this machine's CPU and C++ compiler. Out: a loaded library, or the reason why there is none. A compiler is never
+required: without one the engines in plain torch do the work, and `limbeck doctor` says so.
+It does not know encoders or texts.
+"""
+
+import ctypes
+import hashlib
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+from limbeck.errors import StorageError
+from limbeck.runtime import cpu_flags
+from limbeck.storage import explained, staged_file
+
+ABI = 1
+"""Version of the functions and structures below; the library must say the same."""
+SOURCES = Path(__file__).parent / "native"
+MAIN_SOURCE = "encoder.cpp"
+COMPILERS = ("c++", "g++", "clang++")
+FLAGS = (
+    *("-O3", "-std=c++17", "-shared", "-fPIC", "-pthread"),
+    *("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512vbmi", "-mavx512bf16", "-mfma"),
+    *("-mamx-tile", "-mamx-bf16"),
+)
+CPU_FLAGS = frozenset(
+    ("avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512vbmi", "avx512_bf16", "amx_tile", "amx_bf16")
+)
+"""What the CPU must have, as Linux names it."""
+COMPILE_TIMEOUT_S = 120
+_SHOWN_CHARACTERS = 400
+
+
+class NormArrays(ctypes.Structure):
+    """Scale and shift of a layer norm."""
+
+    _fields_ = (("scale", ctypes.c_void_p), ("shift", ctypes.c_void_p))
+
+
+class LayerArrays(ctypes.Structure):
+    """One layer: packed weights (bfloat16), biases and norms (float32)."""
+
+    _fields_ = (
+        *((name, ctypes.c_void_p) for name in ("qkv", "mix", "up", "down")),
+        *((name, ctypes.c_void_p) for name in ("qkv_bias", "mix_bias", "up_bias", "down_bias")),
+        ("norm1", NormArrays),
+        ("norm2", NormArrays),
+    )
+
+
+class ModelArrays(ctypes.Structure):
+    """An encoder: sizes, embeddings, layers."""
+
+    _fields_ = (
+        *((name, ctypes.c_int32) for name in ("dim", "n_heads", "hidden_dim", "n_layers", "gelu")),
+        ("epsilon", ctypes.c_float),
+        ("words", ctypes.c_void_p),
+        ("positions", ctypes.c_void_p),
+        ("norm", NormArrays),
+        ("layers", ctypes.POINTER(LayerArrays)),
+    )
+
+
+class TextArrays(ctypes.Structure):
+    """The texts of a chunk: rows of a `Tokenized`."""
+
+    _fields_ = (
+        ("ids", ctypes.c_void_p),
+        ("offsets", ctypes.c_void_p),
+        ("rows", ctypes.c_void_p),
+        ("count", ctypes.c_int32),
+    )
+
+
+class FeatureArrays(ctypes.Structure):
+    """What to pool, and where it goes."""
+
+    _fields_ = (("blocks", ctypes.c_void_p), ("n_blocks", ctypes.c_int32), ("out", ctypes.c_void_p))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Kernels:
+    """The library, ready for use.
+
+    Attributes:
+        library: its functions.
+        path: where it is kept.
+        digest: what it was built from: sources, flags, compiler.
+    """
+
+    library: ctypes.CDLL
+    path: Path
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoKernels:
+    """Why there is no library.
+
+    Attributes:
+        reason: one sentence for `limbeck doctor`.
+    """
+
+    reason: str
+
+
+@cache
+def find_kernels(cache_dir: Path | None = None) -> Kernels | NoKernels:
+    """Return the kernels, compiled on first use (some seconds, once), or why there are none.
+
+    Args:
+        cache_dir: where the library is kept; the user's cache folder when not given.
+    """
+    if sys.platform != "linux" or platform.machine() != "x86_64":
+        return NoKernels(reason=f"they are for Linux on x86-64; this is {sys.platform} on {platform.machine()}")
+    if missing := sorted(CPU_FLAGS - cpu_flags()):
+        return NoKernels(reason=f"this CPU lacks {', '.join(missing)}")
+    compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
+    if compiler is None:
+        return NoKernels(reason=f"no C++ compiler was found (looked for {', '.join(COMPILERS)})")
+    try:
+        return build_kernels(compiler, (cache_dir or user_cache_path("limbeck")) / "kernels")
+    except (StorageError, OSError, subprocess.SubprocessError) as error:
+        return NoKernels(reason=f"building them failed: {_short(error)}")
+
+
+def build_kernels(compiler: str, folder: Path) -> Kernels | NoKernels:
+    """Compile the sources unless the same ones were compiled before, and load the library.
+
+    Args:
+        compiler: path of a C++ compiler.
+        folder: where libraries are kept, one a digest.
+
+    Raises:
+        StorageError: the folder cannot be written.
+        SubprocessError: the compiler refused the sources or took too long.
+    """
+    version = _run([compiler, "--version"])
+    digest = hashlib.sha256(version + " ".join(FLAGS).encode())
+    for source in sorted(SOURCES.iterdir()):
+        if source.suffix in (".cpp", ".hpp"):
+            digest.update(source.name.encode() + source.read_bytes())
+    path = folder / f"encoder-{digest.hexdigest()[:20]}.so"
+    if not path.is_file():
+        # Compilers want a file of their own; what they leave is copied in whole, so a kill leaves nothing half written.
+        with tempfile.TemporaryDirectory() as built:
+            target = Path(built) / "encoder.so"
+            command = [compiler, *FLAGS, str(SOURCES / MAIN_SOURCE), "-o", str(target)]
+            _run(command)
+            with explained(target, doing="read"), staged_file(path) as staged:
+                staged.write_bytes(target.read_bytes())
+    return _load(path, digest.hexdigest())
+
+
+def _load(path: Path, digest: str) -> Kernels | NoKernels:
+    library = ctypes.CDLL(str(path))
+    library.limbeck_workplace.restype = ctypes.c_void_p
+    library.limbeck_workplace.argtypes = (ctypes.c_void_p, ctypes.c_int32, ctypes.c_int32)
+    library.limbeck_leave.restype = None
+    library.limbeck_leave.argtypes = (ctypes.c_void_p,)
+    library.limbeck_pack.restype = None
+    library.limbeck_pack.argtypes = (ctypes.c_void_p, ctypes.c_int32, ctypes.c_int32, ctypes.c_void_p)
+    library.limbeck_encode.restype = None
+    library.limbeck_encode.argtypes = (
+        ctypes.c_void_p,
+        ctypes.c_void_p,
+        ctypes.c_int32,
+        ctypes.POINTER(TextArrays),
+        ctypes.POINTER(FeatureArrays),
+    )
+    if library.limbeck_abi() != ABI:
+        return NoKernels(reason=f"{path} is of another version: remove it")
+    if library.limbeck_open() != 0:
+        return NoKernels(
+            reason="the system keeps the CPU's matrix units from this process (Linux 5.16 or later gives them)"
+        )
+    return Kernels(library=library, path=path, digest=digest)
+
+
+def _run(command: list[str]) -> bytes:
+    # The words are our own flags and paths, and no shell reads them.
+    return subprocess.run(command, capture_output=True, check=True, timeout=COMPILE_TIMEOUT_S).stdout  # noqa: S603
+
+
+def _short(error: Exception) -> str:
+    said = error.stderr.decode(errors="replace") if isinstance(error, subprocess.CalledProcessError) else str(error)
+    return said.strip()[:_SHOWN_CHARACTERS]

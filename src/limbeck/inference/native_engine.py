@@ -1,0 +1,295 @@
+"""The native engine: bfloat16 products on the CPU's matrix units, everything else in float32, nothing padded.
+
+In: `Tokenized` texts and the blocks wanted. Out: features (N, F) in the order of the texts.
+It does not know texts, heads or caches. Each worker computes its own chunks on one thread, and all share the weights;
+a call's only chunk may be computed by several threads together.
+"""
+
+import ctypes
+import math
+import queue
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from limbeck.errors import SettingsError
+from limbeck.inference.kernels import FeatureArrays, Kernels, LayerArrays, ModelArrays, NormArrays, TextArrays
+from limbeck.inference.packing import Chunks, fill_chunks
+from limbeck.model.config import EncoderConfig
+from limbeck.model.encoder import LAYER_NORM_EPSILON, Layer
+from limbeck.model.pooling import Block
+from limbeck.model.presets import LoadedEncoder
+from limbeck.progress import SILENT, Progress
+from limbeck.runtime import usable_cores
+from limbeck.tokens import Tokenized
+
+CHUNK_TOKENS = 512
+"""Tokens a chunk: as many as leave hidden states and one layer's weights in the second-level cache."""
+_KINDS = {"cls": 0, "mean": 1, "max": 2}
+_BLOCK = 32
+_MOST_WIDTH = 8192
+_STEPS_PER_OCTAVE = 128
+"""Scores come out of the product of queries and keys in steps of 1/128 of a power of two, ready for the exponential."""
+
+
+def why_not(config: EncoderConfig) -> str | None:
+    """Return the reason why the kernels cannot compute an encoder; nothing when they can."""
+    widths = {"dim": config.dim, "hidden_dim": config.hidden_dim, "dim / n_heads": config.dim // config.n_heads}
+    odd = [f"{name} = {width}" for name, width in widths.items() if width % _BLOCK]
+    if odd:
+        return f"the encoder's {', '.join(odd)} is not a multiple of {_BLOCK}"
+    if config.dim > _MOST_WIDTH:
+        return f"the encoder's dim = {config.dim} is above {_MOST_WIDTH}"
+    return None
+
+
+class NativeEngine:
+    """Computes features with the compiled kernels.
+
+    The weights are packed once, here: later changes of the encoder do not reach this engine.
+
+    Attributes:
+        loaded: the encoder.
+        threads: workers that compute chunks at the same time.
+        one_text_threads: threads that compute a call's only chunk together.
+
+    Example:
+        >>> from limbeck.inference.kernels import find_kernels
+        >>> engine = NativeEngine(loaded, find_kernels())  # doctest: +SKIP
+    """
+
+    def __init__(self, loaded: LoadedEncoder, kernels: Kernels, *, threads: int | None = None) -> None:
+        if reason := why_not(loaded.config):
+            raise SettingsError(f"the native engine cannot compute this encoder: {reason}; use the torch engine")
+        self.loaded = loaded
+        self.threads = threads or usable_cores()
+        self.one_text_threads = 1
+        self._library = kernels.library
+        self._packed = PackedEncoder(loaded, kernels)
+        self._free: queue.SimpleQueue[Workplace] = queue.SimpleQueue()
+
+    @property
+    def numerics(self) -> str:
+        """What decides the bits of a result beside weights and texts; part of every cache key."""
+        return "native bfloat16 cpu"
+
+    @property
+    def width(self) -> int:
+        """D, the columns of one block."""
+        return self.loaded.config.dim
+
+    @property
+    def layers(self) -> int:
+        """Number of transformer layers."""
+        return self.loaded.config.n_layers
+
+    def features(
+        self,
+        tokenized: Tokenized,
+        blocks: Sequence[Block],
+        *,
+        token_budget: int | None = None,
+        progress: Progress = SILENT,
+    ) -> np.ndarray:
+        """Return the features of every text, (N, F) float32, in the order of the texts.
+
+        Args:
+            tokenized: N texts.
+            blocks: what to take of which hidden state; F is the encoder's width times their number.
+            token_budget: real tokens a chunk; the engine's own when not given.
+            progress: is told of tokens done.
+
+        Raises:
+            SettingsError: a text does not fit the encoder, or a block's layer does not exist.
+        """
+        self._check(tokenized, blocks)
+        budget = min(token_budget or CHUNK_TOKENS, CHUNK_TOKENS)
+        chunks = fill_chunks(tokenized.lengths, budget)
+        features_NF = np.empty((len(tokenized), len(blocks) * self.width), dtype=np.float32)
+        with progress.track("encoding", total=len(tokenized.ids), unit="tokens") as advance:
+            job = _Job(self._library, self._packed, tokenized, blocks, chunks, features_NF)
+            if len(chunks) == 1 or self.threads == 1:
+                for chunk in range(len(chunks)):
+                    with self._workplace(job.longest) as place:
+                        advance(job.run(chunk, place, self.one_text_threads))
+            elif len(chunks):
+                self._share_out(job, advance)
+        return features_NF
+
+    def _check(self, tokenized: Tokenized, blocks: Sequence[Block]) -> None:
+        longest, positions = int(tokenized.lengths.max(initial=0)), self.loaded.config.max_position_embeddings
+        if longest > positions:
+            raise SettingsError(
+                f"a text of {longest} tokens does not fit the encoder's {positions} positions: tokenize with "
+                f"max_tokens={positions} or less"
+            )
+        for block in blocks:
+            if not 0 <= block.layer <= self.layers:
+                raise SettingsError(
+                    f"layer {block.layer} does not exist: this encoder has hidden states 0 to {self.layers}"
+                )
+        if len(tokenized.ids) and not 0 <= tokenized.ids.min() <= tokenized.ids.max() < self.loaded.config.vocab_size:
+            raise SettingsError("a token id is not in the encoder's vocabulary: use the tokenizer that belongs to it")
+
+    def _share_out(self, job: "_Job", advance: Callable[[int], None]) -> None:
+        """Let workers take chunk after chunk; all of them stop at the first exception."""
+        order = iter(range(len(job.chunks)))
+        lock = threading.Lock()
+        stopped = threading.Event()
+
+        def work() -> None:
+            with self._workplace(job.longest) as place:
+                while not stopped.is_set():
+                    with lock:
+                        chunk = next(order, None)
+                    if chunk is None:
+                        return
+                    done = job.run(chunk, place, 1)
+                    with lock:
+                        advance(done)
+
+        with ThreadPoolExecutor(min(self.threads, len(job.chunks))) as pool:
+            workers = [pool.submit(work) for _ in range(min(self.threads, len(job.chunks)))]
+            try:
+                for worker in workers:
+                    worker.result()
+            finally:
+                stopped.set()
+
+    @contextmanager
+    def _workplace(self, longest: int) -> Iterator["Workplace"]:
+        """Lend memory for one chunk; what fits every usual chunk is kept for the next."""
+        if longest > CHUNK_TOKENS:
+            yield Workplace(self._library, self._packed, longest, self.threads)
+            return
+        try:
+            place = self._free.get_nowait()
+        except queue.Empty:
+            place = Workplace(self._library, self._packed, CHUNK_TOKENS, self.threads)
+        try:
+            yield place
+        finally:
+            self._free.put(place)
+
+
+class PackedEncoder:
+    """An encoder's weights as the kernels want them: products in bfloat16 and tiled, the rest in float32.
+
+    Embeddings are not copied: they stay the encoder's own arrays.
+    """
+
+    def __init__(self, loaded: LoadedEncoder, kernels: Kernels) -> None:
+        self._pack = kernels.library.limbeck_pack
+        self._kept: list[np.ndarray] = []
+        config, encoder = loaded.config, loaded.encoder
+        layers = [self._layer(cast("Layer", layer), config) for layer in encoder.transformer.layer]
+        self._layers = (LayerArrays * len(layers))(*layers)
+        embeddings = encoder.embeddings
+        self._arrays = ModelArrays(
+            dim=config.dim,
+            n_heads=config.n_heads,
+            hidden_dim=config.hidden_dim,
+            n_layers=config.n_layers,
+            gelu=config.activation == "gelu",
+            epsilon=LAYER_NORM_EPSILON,
+            words=self._floats(embeddings.word_embeddings.weight),
+            positions=self._floats(embeddings.position_embeddings.weight),
+            norm=self._norm(embeddings.LayerNorm),
+            layers=self._layers,
+        )
+        self.address = ctypes.addressof(self._arrays)
+
+    def _layer(self, layer: Layer, config: EncoderConfig) -> LayerArrays:
+        attention, ffn = layer.attention, layer.ffn
+        # Score scale and base of the exponential are folded into the queries; both are exact but for one rounding.
+        scale = _STEPS_PER_OCTAVE * math.log2(math.e) / math.sqrt(config.dim // config.n_heads)
+        queries, keys, values = attention.q_lin, attention.k_lin, attention.v_lin
+        qkv_weight = torch.cat([queries.weight.double() * scale, keys.weight.double(), values.weight.double()]).float()
+        qkv_bias = torch.cat([queries.bias.double() * scale, keys.bias.double(), values.bias.double()]).float()
+        return LayerArrays(
+            qkv=self._packed(qkv_weight),
+            mix=self._packed(attention.out_lin.weight),
+            up=self._packed(ffn.lin1.weight),
+            down=self._packed(ffn.lin2.weight),
+            qkv_bias=self._floats(qkv_bias),
+            mix_bias=self._floats(attention.out_lin.bias),
+            up_bias=self._floats(ffn.lin1.bias),
+            down_bias=self._floats(ffn.lin2.bias),
+            norm1=self._norm(layer.sa_layer_norm),
+            norm2=self._norm(layer.output_layer_norm),
+        )
+
+    def _norm(self, norm: nn.LayerNorm) -> NormArrays:
+        return NormArrays(scale=self._floats(norm.weight), shift=self._floats(norm.bias))
+
+    def _floats(self, values: Tensor) -> int:
+        return self._keep(_float_array(values))
+
+    def _packed(self, weight: Tensor) -> int:
+        """Return the address of a packed copy of (n_out, n_in) weights."""
+        plain = _float_array(weight)
+        packed = np.empty(plain.size, dtype=np.uint16)
+        self._pack(plain.ctypes.data, *plain.shape, packed.ctypes.data)
+        return self._keep(packed)
+
+    def _keep(self, array: np.ndarray) -> int:
+        self._kept.append(array)
+        return array.ctypes.data
+
+
+class Workplace:
+    """The memory of one chunk inside the kernels."""
+
+    def __init__(self, library: ctypes.CDLL, packed: PackedEncoder, tokens: int, threads: int) -> None:
+        address = library.limbeck_workplace(packed.address, tokens, threads)
+        if not address:
+            raise MemoryError(f"no memory for a chunk of {tokens:,} tokens")
+        self.address: int = address
+        weakref.finalize(self, library.limbeck_leave, address)
+
+
+class _Job:
+    """One call of `features`: where its chunks are and where their results go."""
+
+    def __init__(
+        self,
+        library: ctypes.CDLL,
+        packed: PackedEncoder,
+        tokenized: Tokenized,
+        wanted: Sequence[Block],
+        chunks: Chunks,
+        features_NF: np.ndarray,
+    ) -> None:
+        self._encode = library.limbeck_encode
+        self._packed = packed
+        self._ids = np.ascontiguousarray(tokenized.ids, dtype=np.int32)
+        self._offsets = np.ascontiguousarray(tokenized.offsets, dtype=np.int64)
+        self._wanted = np.array([(block.layer, _KINDS[block.pooling]) for block in wanted], dtype=np.int32)
+        self._features_NF = features_NF
+        self._lengths = tokenized.lengths
+        self.chunks = chunks
+        self.longest = int(self._lengths.max(initial=0))
+
+    def run(self, chunk: int, place: Workplace, threads: int) -> int:
+        """Compute a chunk with so many threads; return its tokens. Python's lock is free meanwhile."""
+        first = int(self.chunks.stops[chunk - 1]) if chunk else 0
+        rows = self.chunks.rows[first : self.chunks.stops[chunk]]
+        texts = TextArrays(
+            ids=self._ids.ctypes.data, offsets=self._offsets.ctypes.data, rows=rows.ctypes.data, count=len(rows)
+        )
+        out = FeatureArrays(
+            blocks=self._wanted.ctypes.data, n_blocks=len(self._wanted), out=self._features_NF.ctypes.data
+        )
+        self._encode(self._packed.address, place.address, threads, texts, out)
+        return int(self._lengths[rows].sum())
+
+
+def _float_array(values: Tensor) -> np.ndarray:
+    return np.ascontiguousarray(values.detach().float().cpu().numpy())
