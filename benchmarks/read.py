@@ -34,7 +34,7 @@ CONTESTANTS = {
     "limbeck.read": MEASURED.format(imports="from limbeck.data.read import read", call="read(sys.argv[1])"),
     "pandas.read_csv": MEASURED.format(imports="import pandas", call="pandas.read_csv(sys.argv[1])"),
 }
-WORDS = (
+WORDS = (  # noqa: SIM905 # a sentence is easier to read than a list
     "i feel so very happy sad angry about this and that because we were there today never minding what others said "
     "who would have thought that it could come to such an end without anybody noticing the smallest thing"
 ).split()

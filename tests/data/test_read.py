@@ -14,7 +14,7 @@ import pytest
 
 from limbeck.data.dataset import CORE_SCHEMA, Dataset
 from limbeck.data.read import from_arrow, read, read_with
-from limbeck.errors import DataError
+from limbeck.errors import DataError, SettingsError
 from limbeck.settings import ReadSettings
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
@@ -191,6 +191,18 @@ def test_labels_optional_and_ignored(tmp_path: Path) -> None:
     bare = tmp_path / "bare.csv"
     bare.write_text("text\na\nb\n")
     assert read_with(bare, ReadSettings(labels="optional", label_names=("x", "y"))).label_names == ("x", "y")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [({"on_bad_row": "skipp"}, "one of error, keep-replacement, skip"), ({"label_names": "joy"}, "a list")],
+)
+def test_wrong_arguments(tmp_path: Path, wrong: dict[str, str], says: str) -> None:
+    """An argument that is none of the choices is refused, not taken for one of them."""
+    path = tmp_path / "data.csv"
+    path.write_text("text,label\na,x\n")
+    with pytest.raises(SettingsError, match=says):
+        read(path, **wrong)  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_from_pandas_and_back() -> None:

