@@ -27,6 +27,8 @@ _HTML = (
     r"style|sub|sup|svg|table|tbody|td|th|thead|title|tr|u|ul|video)(?:\s[^<>]*)?/?>|&(?:amp|lt|gt|quot|apos|nbsp|"
     r"#[0-9]{1,7}|#x[0-9a-f]{1,6}|[a-z]{2,8}[0-9]{0,2});"
 )
+_UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]{2}"
+"""Scripts that put no space between words, so that a whole sentence is one run."""
 _URL = r"(?i)\bhttps?://\S|\bwww\.\w"
 _HANDLE = r"(?:^|[^\w@./])@\w"
 _CONJOINING_JAMO = "[\u1100-\u11ff\ua960-\ua97f\ud7b0-\ud7ff]"
@@ -73,7 +75,7 @@ def fault_masks(columns: Columns, words: np.ndarray) -> dict[str, np.ndarray]:
     return {
         "empty": length == 0,
         "white_space_only": (length > 0) & (words == 0),
-        "one_token": words == 1,
+        "one_token": (words == 1) & ~_matches(texts, _UNSPACED),
         "equal_to_label": _equal_to_label(columns),
         "mojibake": mojibake_mask(texts),
         **{kind: _matches(texts, pattern) for kind, pattern in _PATTERNS.items()},

@@ -165,6 +165,8 @@ def _count_words(tokenizer: Tokenizer, words: list[str], progress: Progress) -> 
 
 def _count_pieces(tokenizer: Tokenizer, pieces: list[str], progress: Progress) -> TokenCounts:
     """Count the tokens of pieces without punctuation: many in one call, with [SEP] between them."""
+    if not pieces:
+        return TokenCounts(tokens=np.zeros(0, dtype=np.int64), unknown=np.zeros(0, dtype=np.int64))
     separator = " [SEP] "
     calls = [pieces[start : start + _PIECES_A_CALL] for start in range(0, len(pieces), _PIECES_A_CALL)]
     tokenized = tokenizer.encode([separator.join(call) for call in calls], progress=progress)

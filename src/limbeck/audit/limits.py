@@ -175,8 +175,8 @@ def recommend(table: tuple[Limit, ...], longest: int, model_limit: int) -> Recom
             )
     most = possible[-1]
     reason = (
-        f"no limit up to {most.limit} keeps {percent(1 - MOST_LOST)} of the tokens; this one cuts {percent(most.texts_cut)} of "
-        f"the texts and loses {percent(most.tokens_lost)} of the tokens"
+        f"no limit up to {most.limit} keeps {percent(1 - MOST_LOST)} of the tokens; this one cuts "
+        f"{percent(most.texts_cut)} of the texts and loses {percent(most.tokens_lost)} of the tokens"
     )
     if len(possible) > 1:
         less = possible[-2]

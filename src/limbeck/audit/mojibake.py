@@ -23,9 +23,10 @@ REPLACEMENT = "\ufffd"
 _HIGH_1252 = "\u0080-\u00bf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ"
 """The bytes 0x80 to 0xBF as Latin-1 and Windows-1252 show them: what follows the first byte of a UTF-8 character."""
 _UTF8_AS_1252 = re.compile(
-    f"[ÂÃ][{_HIGH_1252}]|(?:[Ä-ß][{_HIGH_1252}]){{2,}}|â[€„‚][{_HIGH_1252}]|ï[»¿½][{_HIGH_1252}]"
-    f"|ðŸ[{_HIGH_1252}]{{2}}|(?:[á-ì][{_HIGH_1252}]{{2}}){{2,}}|â[{_HIGH_1252}]{{2}}"
+    f"[ÂÃ][{_HIGH_1252}]|â[{_HIGH_1252}]{{2}}|ï[»¿½][{_HIGH_1252}]|ðŸ[{_HIGH_1252}]{{2}}|(?:[á-í][{_HIGH_1252}]{{2}}){{2,}}"
 )
+_RUN_AS_1252 = re.compile(f"[{_HIGH_1252}À-ÿ]{{4,}}")
+"""Greek, Cyrillic, … of two bytes a letter: a whole run must come out, as one pair could be an accent before a quote."""
 _UTF8_AS_MAC = re.compile("‚Ä[ìîôòúù¶¢]|√[©®†°±≥≠§∂¥∫Ø°≤π∂ºª®≈°¢£ßâêëíìîïñóòôúùûüÄÅÇÉÑÖÜ¶•´¨ÆØ∞]|¬[†£©Æ∞]")
 _EUC_KR_AS_LATIN = re.compile("(?:[\u00b0-\u00c8][\u00a1-\u00fe]){2,}")
 _UTF8_AS_CP949 = re.compile("[\u4e00-\u9fff\uac00-\ud7a3\u3130-\u318f]{3,}")
@@ -116,6 +117,8 @@ def _decoded(content: bytes, encoding: str) -> str:
 _MISTAKES: tuple[tuple[re.Pattern[str], Callable[[str], str]], ...] = (
     (_UTF8_AS_1252, _undo_1252),
     (_UTF8_AS_MAC, _undo_mac),
+    # Before Korean: a run that is whole UTF-8 is no accident, while parts of it can look like Korean.
+    (_RUN_AS_1252, _undo_1252),
     (_EUC_KR_AS_LATIN, _undo_latin_korean),
     (_UTF8_AS_CP949, _undo_cp949),
 )

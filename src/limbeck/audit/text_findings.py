@@ -98,7 +98,8 @@ def about_tokens(evidence: Evidence) -> Iterator[Finding]:
             count=chosen.texts_with_unknown,
             unit="texts with [UNK]",
             share=chosen.texts_with_unknown / max(1, evidence.shape.rows),
-            example=f"{chosen.tokens_per_word:.2f} tokens a word, {percent(chosen.unknown_share)} of the tokens are [UNK]",
+            example=f"{chosen.tokens_per_word:.2f} tokens a word, "
+            f"{percent(chosen.unknown_share)} of the tokens are [UNK]",
             advice=_other_vocabulary(evidence.tokenizer_fit, main),
         )
     if evidence.recommended and evidence.limits:
@@ -107,7 +108,7 @@ def about_tokens(evidence: Evidence) -> Iterator[Finding]:
             yield Finding(
                 kind="tokens.truncation",
                 severity="medium",
-                title=f"Texts are longer than the model reads: {percent(row.tokens_lost)} of the tokens lost at {row.limit}",
+                title=f"Texts are too long: a limit of {row.limit} loses {percent(row.tokens_lost)} of the tokens",
                 count=round(row.texts_cut * evidence.shape.rows),
                 unit="texts",
                 share=row.texts_cut,
