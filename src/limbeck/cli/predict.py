@@ -1,5 +1,6 @@
 """`limbeck predict`: labels for texts, or for a file of them."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -30,6 +31,7 @@ def predict(
     from limbeck.errors import SettingsError
     from limbeck.evaluation.prediction_files import check_suffix, write_predictions
     from limbeck.inference.predictor import load
+    from limbeck.settings import ReadSettings, build
 
     if bool(texts) == (source is not None):
         raise SettingsError("give either texts, or --input FILE")
@@ -42,7 +44,10 @@ def predict(
     if source is None:
         found = predictor.predict(texts or [], progress=following)
     else:
-        reading = options.read_settings(text_column, None, None, encoding, on_bad_row, labels="ignored")
+        # With the model's names a text;label file is told from a file of plain texts.
+        names = ReadSettings(label_names=predictor.label_names, labels="ignored")
+        flags = options.given(text_column=text_column, encoding=encoding, on_bad_row=on_bad_row)
+        reading = build(ReadSettings, asdict(names), flags, where="flags")
         found = predictor.predict_dataset(read_with(str(source), reading, following), progress=following)
     if out is not None:
         write_predictions(out, found, top_k=top_k)
