@@ -12,6 +12,7 @@ and [CLS]), 8,064 (those of every layer).
 """
 
 import argparse
+import os
 import resource
 import time
 
@@ -117,6 +118,8 @@ def main() -> None:
         "classes": 6,
         "encoding_s": round(encode_s, 1),
         "torch_threads": torch.get_num_threads(),
+        "openmp_settings": {name: value for name, value in os.environ.items() if name.startswith("OMP_")},
+        "load_average_before": os.getloadavg(),
         "rounds_said": f"{arguments.rounds} alternating rounds; {arguments.wide_rounds} of 8,064 columns",
     }
     for case in arguments.cases:

@@ -16,6 +16,8 @@ import torch
 
 RANK = 384
 """Directions in which the curvature is computed exactly."""
+SAMPLED_ROWS = 8192
+"""Rows, about, from which it is computed; more would change little."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -109,10 +111,12 @@ def find_basis(features_NF: torch.Tensor, *, seed: int, rank: int = RANK) -> Bas
 
 def invert_curvature(basis: Basis, *, spread_CN: torch.Tensor, ridge: float) -> InverseCurvature:
     """Invert the curvature for the weighted variances `spread_CN` = w p (1 - p) of each class and row."""
-    coordinate_NS = torch.cat([basis.coordinate_NR, torch.ones(len(basis.coordinate_NR), 1)], dim=1)
+    every = max(1, len(basis.coordinate_NR) // SAMPLED_ROWS)
+    sample_NR = basis.coordinate_NR[::every]
+    coordinate_NS = torch.cat([sample_NR, torch.ones(len(sample_NR), 1)], dim=1)
     ridge_S = torch.full((coordinate_NS.shape[1],), ridge, dtype=torch.float64)
     inner = []
-    for spread_N in spread_CN:
+    for spread_N in spread_CN[:, ::every] * every:
         gram_SS = ((coordinate_NS * spread_N[:, None]).T @ coordinate_NS).double()
         # Nothing penalises the intercept: a class that no row is likely to have would leave its curvature at 0.
         ridge_S[-1] = 1e-6 * gram_SS.diagonal().max() + 1e-12
