@@ -26,7 +26,7 @@ _UTF8_AS_1252 = re.compile(
     f"[ÂÃ][{_HIGH_1252}]|â[{_HIGH_1252}]{{2}}|ï[»¿½][{_HIGH_1252}]|ðŸ[{_HIGH_1252}]{{2}}|(?:[á-í][{_HIGH_1252}]{{2}}){{2,}}"
 )
 _RUN_AS_1252 = re.compile(f"[{_HIGH_1252}À-ÿ]{{4,}}")
-"""Greek, Cyrillic, … of two bytes a letter: a whole run must come out, as one pair could be an accent before a quote."""
+"""Greek, Cyrillic, … of two bytes a letter: a whole run must come out: one pair may be an accent and a quote."""
 _UTF8_AS_MAC = re.compile("‚Ä[ìîôòúù¶¢]|√[©®†°±≥≠§∂¥∫Ø°≤π∂ºª®≈°¢£ßâêëíìîïñóòôúùûüÄÅÇÉÑÖÜ¶•´¨ÆØ∞]|¬[†£©Æ∞]")
 _EUC_KR_AS_LATIN = re.compile("(?:[\u00b0-\u00c8][\u00a1-\u00fe]){2,}")
 _UTF8_AS_CP949 = re.compile("[\u4e00-\u9fff\uac00-\ud7a3\u3130-\u318f]{3,}")

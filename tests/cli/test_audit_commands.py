@@ -1,0 +1,106 @@
+"""The commands audit, clean and split, run as a person runs them."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from limbeck.cli.app import app
+from limbeck.errors import DataError, SettingsError
+
+ROWS = [
+    ("train", "the same text in two places", "joy"),
+    ("test", "the same text in two places", "sad"),
+    ("train", "a second text about the rain outside", "sad"),
+    ("train", "", "joy"),
+    ("train", "a third text, and quite another one", "joy"),
+    ("test", "some words that stand nowhere else", "sad"),
+]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A CSV file with a leak, a conflict and an empty text."""
+    path = tmp_path / "data.csv"
+    path.write_text("split,text,label\n" + "".join(f'{split},"{text}",{label}\n' for split, text, label in ROWS))
+    return path
+
+
+def run(*words: str) -> str:
+    """Run a command and return its standard output; errors come through."""
+    result = CliRunner().invoke(app, list(words), catch_exceptions=False, standalone_mode=False)
+    if result.exception:
+        raise result.exception
+    return result.stdout
+
+
+def test_audit_sees_what_reading_would_refuse(data: Path, tiny_folder: Path, tmp_path: Path) -> None:
+    """An empty text is a finding, not an error; the page and the JSON are there."""
+    out = tmp_path / "audit"
+    shown = run("audit", str(data), "--out", str(out), "--encoder", str(tiny_folder))
+    assert "Texts are empty" in shown
+    found = json.loads((out / "audit.json").read_text("utf-8"))
+    assert (found["faults"]["empty"]["rows"], found["leaks"]["exact"]["texts"]) == (1, 1)
+    assert found["tokenizer_fit"][0]["name"] == str(tiny_folder)
+    assert (out / "audit.html").read_text("utf-8").startswith("<!doctype html>")
+
+
+def test_json_is_the_file(data: Path, tiny_folder: Path, tmp_path: Path) -> None:
+    """--json prints what audit.json holds, and nothing else."""
+    out = tmp_path / "audit"
+    shown = run("audit", str(data), "--out", str(out), "--encoder", str(tiny_folder), "--no-page", "--json")
+    assert json.loads(shown) == json.loads((out / "audit.json").read_text("utf-8"))
+    assert sorted(file.name for file in out.iterdir()) == ["audit.json"]
+
+
+def test_strict_fails_after_writing(data: Path, tiny_folder: Path, tmp_path: Path) -> None:
+    """A leak or a conflict is a DataError (status 3), and the outputs are there to look at."""
+    out = tmp_path / "audit"
+    with pytest.raises(DataError, match="1 texts leak between splits and 1"):
+        run("audit", str(data), "--out", str(out), "--encoder", str(tiny_folder), "--no-page", "--strict")
+    assert (out / "audit.json").is_file()
+
+
+def test_clean_then_audit_strict_passes(data: Path, tiny_folder: Path, tmp_path: Path) -> None:
+    """What clean wrote has no leak and no conflict left; its counts add up."""
+    shown = run("clean", str(data), "--out", str(tmp_path / "c"), "--drop", "empty,leaks", "--keep-first", "--json")
+    counts = json.loads(shown)
+    assert (counts["rows_in"], counts["rows_out"], counts["rows_removed"]) == (6, 4, 2)
+    run(
+        "audit", str(tmp_path / "c" / "data"), "--out", str(tmp_path / "a"), "--encoder", str(tiny_folder), "--no-page",
+        "--strict",
+    )  # fmt: skip
+
+
+def test_clean_refuses_unknown_kinds(data: Path, tmp_path: Path) -> None:
+    """Nothing is written."""
+    with pytest.raises(SettingsError, match="'dust' cannot be dropped"):
+        run("clean", str(data), "--out", str(tmp_path / "c"), "--drop", "dust")
+    assert not (tmp_path / "c").exists()
+
+
+def test_split_writes_splits_that_read_back(tmp_path: Path) -> None:
+    """Three Parquet files, every row once, equal texts together."""
+    path = tmp_path / "rows.csv"
+    lines = [
+        f"text number {place % 40} about subject {place % 40 * 7919 % 101},{'ab'[place % 2]}" for place in range(80)
+    ]
+    path.write_text("text,label\n" + "\n".join(lines) + "\n")
+    shown = json.loads(
+        run("split", str(path), "--out", str(tmp_path / "s"), "--test-share", "0.25", "--near-threshold", "1", "--json")
+    )
+    assert sum(sum(counts.values()) for counts in shown["splits"].values()) == 80
+    assert sorted(file.name for file in (tmp_path / "s").iterdir()) == [
+        "test.parquet", "train.parquet", "validation.parquet",
+    ]  # fmt: skip
+
+
+def test_a_terminal_is_not_commanded(tiny_folder: Path, tmp_path: Path) -> None:
+    """Escape sequences in texts and labels are shown by number."""
+    path = tmp_path / "evil.csv"
+    path.write_text('text,label\n"bell \x07 and \x1b[2J clear",x\x1b[31m\n"bell \x07 and \x1b[2J clear",y\n')
+    shown = run("audit", str(path), "--out", str(tmp_path / "a"), "--encoder", str(tiny_folder), "--no-page")
+    assert "\x1b[2J" not in shown
+    assert "\x07" not in shown
+    assert "\x1b[31m" not in shown
