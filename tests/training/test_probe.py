@@ -239,6 +239,10 @@ def _single(features_NF, labels_N):
     return features_NF, labels_N
 
 
+def _constant(features_NF, labels_N):
+    return np.full_like(features_NF, 0.5), labels_N
+
+
 def _nan(features_NF, labels_N):
     features_NF[17, 3] = np.nan
     return features_NF, labels_N
@@ -249,6 +253,7 @@ def _nan(features_NF, labels_N):
     [
         (_absent, TrainingError, "no training row has class 1"),
         (_single, TrainingError, "class 1 has one training row"),
+        (_constant, TrainingError, "every column is constant"),
         (_nan, DataError, "features of 1 rows are not finite numbers; the first is row 17"),
         (lambda x, y: (x, y + 1), DataError, "labels lie outside 0 to 2; the first is 3 in row"),
         (lambda x, y: (x[:-1], y), DataError, r"shape \(239, 12\) do not go with 240 labels"),

@@ -183,6 +183,10 @@ class _Searched:
 
 def _search(trials: Trials, penalties: list[float]) -> _Searched:
     """Try penalties from strong to weak until the log loss has risen."""
+    if trials.scaling.constant_F.all():
+        raise TrainingError(
+            f"{trials.name}: every column is constant over the training rows, there is nothing to learn"
+        )
     features_NF = trials.standardised(_fast_type())
     basis = find_basis(features_NF, seed=trials.settings.seed)
     balanced = [trials.balance(fold) for fold in trials.folds]
@@ -265,8 +269,15 @@ def _finish(searched: _Searched, scores: tuple[PenaltyScore, ...], notes: list[s
         gap=gap,
         gradient=float(solution.gradient_P.max()),
         objective=float(solution.objective_P[-1]) * best.penalty,
-        notes=tuple(dict.fromkeys([*notes, *whole.notes])),
+        notes=tuple(dict.fromkeys([*notes, *whole.notes, *_constant_note(trials)])),
     )
+
+
+def _constant_note(trials: Trials) -> list[str]:
+    constant = int(trials.scaling.constant_F.sum())
+    if not constant:
+        return []
+    return [f"{constant:,} of {len(trials.scaling.constant_F):,} columns are constant over the training rows: weight 0"]
 
 
 def _fast_type() -> torch.dtype:

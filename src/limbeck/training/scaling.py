@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
+SMALLEST_SHARE = 1e-6
+"""A feature that deviates less than this share of the median feature counts as constant. Its weight would be so large
+that the rounding of another machine decided for it: MiniLM has one whose deviation is 4e-33."""
 BLOCK_ROWS = 1024
 """Rows that are widened to float64 at a time."""
 
@@ -30,7 +33,7 @@ class Scaling:
     Attributes:
         mean_F: of all rows.
         scale_F: standard deviation of all rows; 1 where the feature is constant.
-        constant_F: whether the feature is the same in every row.
+        constant_F: whether the feature is the same in every row, or as good as.
         fold_scale_KF: standard deviation of the rows outside each fold, divided by `scale_F`; infinite where the
             feature is constant outside the fold, so that its weight there must be 0.
     """
@@ -57,10 +60,14 @@ def measure_scaling(features_NF: Float32, *, columns: NDArray[np.integer] | None
     count_K = member_KN.sum(1, keepdim=True)
     total = count_K.sum()
     mean_F = sum_KF.sum(0) / total
-    deviation_F, constant_F = _deviation(sum_KF.sum(0), square_KF.sum(0), total, shift_F)
-    deviation_KF, constant_KF = _deviation(
-        sum_KF.sum(0) - sum_KF, square_KF.sum(0) - square_KF, total - count_K, shift_F
-    )
+    deviation_F = _deviation(sum_KF.sum(0), square_KF.sum(0), total)
+    deviation_KF = _deviation(sum_KF.sum(0) - sum_KF, square_KF.sum(0) - square_KF, total - count_K)
+    # Below this a deviation is nothing but the rounding of float32, or far below those of the other features.
+    smallest_F = torch.finfo(torch.float32).eps * (shift_F + mean_F).abs()
+    varying = deviation_F[deviation_F > smallest_F]
+    if len(varying):
+        smallest_F = smallest_F.clamp_min(SMALLEST_SHARE * float(varying.median()))
+    constant_F, constant_KF = deviation_F <= smallest_F, deviation_KF <= smallest_F
     scale_F = torch.where(constant_F, 1.0, deviation_F)
     return Scaling(
         # As float32 has it: that very number is subtracted, and later folded into the head.
@@ -93,11 +100,6 @@ def _block(features_NF: Float32, columns: NDArray[np.integer] | None, rows: slic
     return torch.from_numpy(np.array(block, dtype=np.float32, order="C"))
 
 
-def _deviation(
-    sum_: torch.Tensor, square: torch.Tensor, count: torch.Tensor, shift_F: torch.Tensor
-) -> "tuple[torch.Tensor, torch.Tensor]":
-    """Return the standard deviation, and where it is nothing but the rounding of float32."""
-    mean = sum_ / count
-    deviation = (square / count - mean.square()).clamp_min(0).sqrt()
-    smallest = torch.finfo(torch.float32).eps * (shift_F + mean).abs()
-    return deviation, deviation <= smallest
+def _deviation(sum_: torch.Tensor, square: torch.Tensor, count: torch.Tensor) -> torch.Tensor:
+    """Return the standard deviation of `count` rows from their sum and sum of squares."""
+    return (square / count - (sum_ / count).square()).clamp_min(0).sqrt()
