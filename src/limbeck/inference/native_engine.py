@@ -58,7 +58,6 @@ class NativeEngine:
     Attributes:
         loaded: the encoder.
         threads: workers that compute chunks at the same time.
-        one_text_threads: threads that compute a call's only chunk together.
 
     Example:
         >>> from limbeck.inference.kernels import find_kernels
@@ -70,10 +69,21 @@ class NativeEngine:
             raise SettingsError(f"the native engine cannot compute this encoder: {reason}; use the torch engine")
         self.loaded = loaded
         self.threads = threads or usable_cores()
-        self.one_text_threads = 1
+        self._one_text_threads = 1
         self._library = kernels.library
         self._packed = PackedEncoder(loaded, kernels)
         self._free: queue.SimpleQueue[Workplace] = queue.SimpleQueue()
+
+    @property
+    def one_text_threads(self) -> int:
+        """Threads that compute a call's only chunk together, 1 to `threads`."""
+        return self._one_text_threads
+
+    @one_text_threads.setter
+    def one_text_threads(self, count: int) -> None:
+        if not 1 <= count <= self.threads:
+            raise SettingsError(f"one_text_threads = {count} is not possible: this engine has {self.threads} threads")
+        self._one_text_threads = count
 
     @property
     def numerics(self) -> str:

@@ -1,0 +1,29 @@
+"""Chunks: every text once, full, the same each time."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from limbeck.inference.packing import fill_chunks
+
+
+@given(st.lists(st.integers(2, 600), max_size=200), st.integers(1, 700))
+def test_every_text_is_in_one_chunk_within_the_budget(lengths: list[int], budget: int) -> None:
+    """No text is lost or doubled, and only a text that is too long itself exceeds the budget."""
+    chunks = fill_chunks(np.array(lengths, dtype=np.int64), budget)
+    assert sorted(chunks.rows.tolist()) == list(range(len(lengths)))
+    first = 0
+    for stop in chunks.stops.tolist():
+        taken = [lengths[row] for row in chunks.rows[first:stop]]
+        assert taken
+        assert sum(taken) <= budget or len(taken) == 1
+        first = stop
+    assert first == len(lengths)
+
+
+def test_chunks_of_short_texts_are_nearly_full() -> None:
+    """Short texts fill what long ones leave."""
+    lengths = np.random.default_rng(0).integers(3, 60, 2000)
+    chunks = fill_chunks(lengths, 512)
+    assert lengths.sum() / (len(chunks) * 512) == pytest.approx(1, abs=0.02)
