@@ -40,5 +40,5 @@ def doctor(
         )
     screen.show_line()
     screen.show_line(
-        "* is used with --precision auto; drift is the cosine distance of mean-pooled vectors from float32."
+        "* is used with --precision auto; drift: cosine distance of mean-pooled vectors from float32."
     )
