@@ -11,7 +11,9 @@
     ├── StorageError         the disk is full, a file cannot be read or written
     │   └── LockedError      another process holds the folder
     ├── HubError             the network or the hub said no
-    └── TrainingError        training cannot go on (loss is not finite, a class is missing)
+    ├── TrainingError        training cannot go on (loss is not finite, a class is missing)
+    └── Interrupted          somebody asked the work to end (Ctrl-C); what was done is saved
+        └── Terminated       … with SIGTERM
 
 In: nothing. Out: exceptions whose message says what, where, what was expected and what to do.
 It does not know who raises them nor how they are shown.
@@ -73,6 +75,20 @@ class TrainingError(LimbeckError):
     """Training cannot go on."""
 
 
+class Interrupted(LimbeckError):  # noqa: N818  # it is no error: it is what was asked for
+    """Long work ended early because somebody pressed Ctrl-C; what was done is saved."""
+
+
+class Terminated(Interrupted):
+    """Long work ended early because the process was told to end (SIGTERM)."""
+
+
+INTERRUPTED_EXIT_STATUS = 130
+"""Ctrl-C (128 + SIGINT), as shells have it."""
+TERMINATED_EXIT_STATUS = 143
+"""128 + SIGTERM."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Status:
     """What an error becomes outside Python."""
@@ -90,12 +106,11 @@ STATUSES: dict[type[LimbeckError], Status] = {
     LockedError: Status(exit_status=7, http_status=HTTPStatus.LOCKED),
     HubError: Status(exit_status=8, http_status=HTTPStatus.BAD_GATEWAY),
     TrainingError: Status(exit_status=9, http_status=HTTPStatus.INTERNAL_SERVER_ERROR),
+    Interrupted: Status(exit_status=INTERRUPTED_EXIT_STATUS, http_status=HTTPStatus.SERVICE_UNAVAILABLE),
+    Terminated: Status(exit_status=TERMINATED_EXIT_STATUS, http_status=HTTPStatus.SERVICE_UNAVAILABLE),
     LimbeckError: Status(exit_status=1, http_status=HTTPStatus.INTERNAL_SERVER_ERROR),
 }
 """Error → exit status → HTTP status. A subclass without a row of its own has its parent's."""
-
-INTERRUPTED_EXIT_STATUS = 130
-"""Ctrl-C (128 + SIGINT), as shells have it."""
 
 
 def status_of(error: LimbeckError) -> Status:

@@ -15,8 +15,13 @@ QUIET_S = 2.0
 LINE_EVERY_S = 10.0
 """Seconds between two plain lines in a log."""
 
-Advance = Callable[[int], None]
-"""Tell that this many more units are done."""
+
+class Advance(Protocol):
+    """Tells how far a step is."""
+
+    def __call__(self, done: int, /, note: str = "") -> None:
+        """Tell that `done` more units are done; `note` says in a few words how it stands now."""
+        ...
 
 
 class Progress(Protocol):
@@ -38,7 +43,7 @@ class Silent:
     @contextmanager
     def track(self, label: str, *, total: int, unit: str) -> Iterator[Advance]:
         """Follow a step without a word."""
-        yield lambda done: None
+        yield lambda done, note="": None
 
     def say(self, line: str) -> None:
         """Drop the line."""
@@ -72,7 +77,7 @@ class Lines:
         spoken = started
         done = 0
 
-        def advance(more: int) -> None:
+        def advance(more: int, note: str = "") -> None:
             nonlocal done, spoken
             done += more
             now = time.monotonic()
@@ -80,7 +85,10 @@ class Lines:
                 spoken = now
                 rate = done / (now - started)
                 left_s = (total - done) / rate if rate else 0.0
-                self._write(f"{label}: {done:,}/{total:,} {unit}, {_rate(rate)} {unit}/s, {left_s:.0f} s left")
+                self._write(
+                    f"{label}: {done:,}/{total:,} {unit}, {_rate(rate)} {unit}/s, {left_s:.0f} s left"
+                    + (f", {note}" if note else "")
+                )
 
         yield advance
         took_s = time.monotonic() - started
@@ -113,20 +121,22 @@ class Bars:
             TaskProgressColumn(),
             TextColumn("{task.completed:,.0f}/{task.total:,.0f} {task.fields[unit]}"),
             TextColumn("{task.fields[rate]}"),
+            TextColumn("{task.fields[note]}"),
             TimeRemainingColumn(),
             console=self._console,
         )
-        task = bar.add_task(label, total=total, unit=unit, rate="")
+        task = bar.add_task(label, total=total, unit=unit, rate="", note="")
         shown = False
 
-        def advance(more: int) -> None:
+        def advance(more: int, note: str = "") -> None:
             nonlocal done, shown
             done += more
             elapsed_s = time.monotonic() - started
             if not shown and elapsed_s >= QUIET_S:
                 bar.start()
                 shown = True
-            bar.update(task, completed=done, rate=f"{_rate(done / elapsed_s)} {unit}/s" if elapsed_s > 0 else "")
+            rate = f"{_rate(done / elapsed_s)} {unit}/s" if elapsed_s > 0 else ""
+            bar.update(task, completed=done, rate=rate, note=note)
 
         try:
             yield advance

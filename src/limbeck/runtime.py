@@ -124,6 +124,17 @@ def cpu_features() -> CpuFeatures:
     )
 
 
+def release_free_memory() -> None:
+    """Give memory that was freed back to the system, where the C library can be asked to (glibc).
+
+    Arrays of many sizes leave holes in its heap, which it keeps; a long training would grow by them.
+    """
+    import ctypes
+
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def library_versions() -> dict[str, str]:
     """Return the version of Python and of each library that decides results, for a model's provenance."""
     versions = {"python": platform.python_version()}

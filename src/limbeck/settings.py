@@ -20,6 +20,8 @@ Pooling = Literal["cls", "mean", "max", "layers", "auto"]
 Balance = Literal["none", "weights", "oversample", "smote"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
+Schedule = Literal["linear", "cosine", "constant"]
+BestBy = Literal["accuracy", "f1_weighted", "f1_macro", "loss"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +103,85 @@ class ProbeSettings:
     penalties: tuple[float, ...] = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 1.0)
     folds: int = 5
     seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoopSettings:
+    """How a loop of gradient steps runs, whatever it trains.
+
+    Attributes:
+        epochs: times that every training row is seen.
+        batch_rows: rows an optimizer step.
+        schedule: what the learning rate does after the warm-up: falls to 0 on a line or a cosine, or stays.
+        warmup_share: share of all steps, 0 to 1, in which it rises.
+        weight_decay: of AdamW, on all weights but biases and norms.
+        clip_norm: longest gradient; inf for any.
+        loss: "cross-entropy", or for two classes "binary", one logit with binary cross-entropy.
+        label_smoothing: share of a label, 0 to 1, that is spread over all classes.
+        balance: "weights" gives every class the same say, "focal" hard rows a larger one.
+        best_by: figure on the validation rows that decides which epoch is kept.
+        patience: epochs in a row without a better figure after which training ends; it never ends early when not given.
+        checkpoint_every_s: seconds between two checkpoints; 0 for one after every step.
+        keep_checkpoints: how many are kept.
+        seed: of drawn weights, order and dropout.
+    """
+
+    epochs: int
+    batch_rows: int = 64
+    schedule: Schedule = "linear"
+    warmup_share: float = 0.1
+    weight_decay: float = 0.01
+    clip_norm: float = 1.0
+    loss: Literal["cross-entropy", "binary"] = "cross-entropy"
+    label_smoothing: float = 0.0
+    balance: Literal["none", "weights", "focal"] = "none"
+    best_by: BestBy = "accuracy"
+    patience: int | None = None
+    checkpoint_every_s: float = 120.0
+    keep_checkpoints: int = 2
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadSettings(LoopSettings):
+    """How a head is trained on a frozen encoder.
+
+    Attributes:
+        learning_rate: of Adam.
+        head: "linear", or "mlp", Hugging Face's head of two layers, on [CLS] of the last layer.
+    """
+
+    epochs: int = 10
+    learning_rate: float = 1e-3
+    schedule: Schedule = "constant"
+    warmup_share: float = 0.0
+    weight_decay: float = 0.0
+    head: Literal["linear", "mlp"] = "linear"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinetuneSettings(LoopSettings):
+    """How an encoder and its head are trained together.
+
+    Attributes:
+        learning_rate: the highest that the schedule reaches; fits the encoder's width when not given.
+        token_budget: tokens computed at a time; a step's rows are computed in as many parts as that needs.
+        precision: of the arithmetic, "float32", "bfloat16", or "auto": bfloat16 where the processor multiplies it.
+            Weights are kept in float32.
+        top_layers: train the head and this many of the uppermost layers only; everything when not given.
+        layer_decay: factor by which the learning rate falls from each layer to the one below.
+        freeze_words: leave the word embeddings as they are.
+        dropout: rate of every dropout inside the encoder; the encoder's own when not given.
+    """
+
+    epochs: int = 3
+    learning_rate: float | None = None
+    token_budget: int = 4096
+    precision: Precision = "auto"
+    top_layers: int | None = None
+    layer_decay: float = 1.0
+    freeze_words: bool = False
+    dropout: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -57,25 +57,22 @@ MaxTokens = Annotated[
     int | None,
     typer.Option(help="Cut longer texts to this many tokens, [CLS] and [SEP] included. [default: the model's maximum]"),
 ]
-Balance = Annotated[
-    str | None,
-    typer.Option(
-        help="How unequal class sizes are met, inside training folds only: none, weights, oversample or smote. "
-        "[default: none]"
-    ),
-]
 Folds = Annotated[int | None, typer.Option(help="Cross-validation folds. [default: 5]")]
 Seed = Annotated[int | None, typer.Option(help="Seed of every random choice. [default: 0]")]
 DeviceName = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or mps. [default: auto]")]
 Config = Annotated[
-    Path | None, typer.Option(help="TOML file with the tables read, split, features and probe; flags win over it.")
+    Path | None,
+    typer.Option(
+        help="TOML file with the tables read, split, features and that of the method (probe, head or finetune); "
+        "flags win over it."
+    ),
 ]
 CacheFolder = Annotated[
     Path | None, typer.Option("--cache-dir", help="Where features are cached. [default: the user's cache folder]")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for a program to read.")]
 
-STAGES = ("read", "split", "features", "probe")
+STAGES = ("read", "split", "features", "probe", "head", "finetune")
 """The tables of a settings file."""
 
 

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from limbeck.evaluation.evaluation import Evaluation, Measured
@@ -66,6 +67,16 @@ def show_evaluation(found: "Evaluation", *, title: str) -> None:
     show_line(f"taken for another (share of the class's rows): {confusions or 'none'}")
 
 
+def show_epochs(epochs: "Sequence[Mapping[str, Any]]", *, best_epoch: int) -> None:
+    """Show the table of epochs; the one that was kept is marked."""
+    from limbeck.training.journal import TABLE_HEAD, EpochScores
+
+    rows = [EpochScores(**line).cells() for line in epochs]
+    for row in rows:
+        row[0] += " (kept)" if row[0] == str(best_epoch) else ""
+    show_table("Epochs", list(TABLE_HEAD), rows)
+
+
 def show_predictions(found: "Predictions", *, top_k: int) -> None:
     """Show each text with its most probable labels."""
     top = found.top_k(top_k)
@@ -90,6 +101,7 @@ def show_run_places(folder: "RunFolder", pictures: "list[Path]") -> None:
     show_line(f"Results are in {folder.path}")
     show_line(f"  figures      {folder.metrics}")
     show_line(f"  model        {folder.bundle}")
-    show_line(f"  predictions  {folder.predictions('validation')}, {folder.predictions('out_of_fold')}")
+    written = (folder.predictions(name) for name in ("validation", "out_of_fold"))
+    show_line(f"  predictions  {', '.join(str(path) for path in written if path.exists())}")
     for picture in pictures:
         show_line(f"  picture      {picture}")

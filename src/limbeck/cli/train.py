@@ -1,25 +1,53 @@
 """`limbeck train`: fit a classifier and leave a run folder."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from limbeck.cli import options, screen
+from limbeck.cli import training_options as own
+from limbeck.errors import SettingsError
+
+if TYPE_CHECKING:
+    from limbeck.data.dataset import Dataset
+    from limbeck.features.cache import FeatureCache
+    from limbeck.progress import Progress
+    from limbeck.training.loop_run import LoopRun, Start
+    from limbeck.training.probe_training import ProbeRun
 
 
 def train(
     data: options.Data,
     out: Annotated[Path, typer.Option(help="Run folder to make.", show_default=False)],
-    method: Annotated[
-        Literal["probe"], typer.Option(help="'probe': a linear classifier on frozen features.")
-    ] = "probe",
+    method: own.MethodName = None,
     encoder: options.Encoder = None,
     pooling: options.Pooling = None,
     layer: options.Layer = None,
     max_tokens: options.MaxTokens = None,
-    balance: options.Balance = None,
+    balance: own.Balance = None,
     folds: options.Folds = None,
+    epochs: own.Epochs = None,
+    learning_rate: own.LearningRate = None,
+    batch_size: own.BatchSize = None,
+    schedule: own.Schedule = None,
+    warmup_share: own.WarmupShare = None,
+    weight_decay: own.WeightDecay = None,
+    clip_norm: own.ClipNorm = None,
+    loss: own.Loss = None,
+    label_smoothing: own.LabelSmoothing = None,
+    best_by: own.BestBy = None,
+    patience: own.Patience = None,
+    head: own.HeadKind = None,
+    top_layers: own.TopLayers = None,
+    layer_decay: own.LayerDecay = None,
+    freeze_words: own.FreezeWords = None,
+    dropout: own.Dropout = None,
+    token_budget: own.TokenBudget = None,
+    precision: own.Precision = None,
+    checkpoint_every_s: own.CheckpointEvery = None,
+    keep_checkpoints: own.KeepCheckpoints = None,
     seed: options.Seed = None,
     config: options.Config = None,
     text_column: options.TextColumn = None,
@@ -29,7 +57,8 @@ def train(
     on_bad_row: options.OnBadRow = None,
     device: options.DeviceName = None,
     cache_dir: options.CacheFolder = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a finished run in --out.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --out.")] = False,
+    resume: own.Resume = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Train a classifier on DATA and leave a run folder: model, figures, predictions, pictures.
@@ -40,28 +69,119 @@ def train(
     from limbeck.data.read import read_with
     from limbeck.features.cache import FeatureCache
     from limbeck.reporting.run_pictures import write_run_pictures
-    from limbeck.settings import FeatureSettings, ProbeSettings, SplitSettings
-    from limbeck.training.probe_training import ProbeTraining, train_probe
+    from limbeck.settings import SplitSettings
 
-    tables = options.tables_of(config)
+    tables = own.tables_of(config, out, resume=resume)
+    chosen = own.method_of(method, tables)
+    features = own.only_given(
+        encoder=encoder, pooling=pooling, layer=layer, max_tokens=max_tokens, device=device, precision=precision
+    )
+    fitting = own.only_given(
+        balance=balance,
+        folds=folds,
+        epochs=epochs,
+        learning_rate=learning_rate,
+        batch_rows=batch_size,
+        schedule=schedule,
+        warmup_share=warmup_share,
+        weight_decay=weight_decay,
+        clip_norm=clip_norm,
+        loss=loss,
+        label_smoothing=label_smoothing,
+        best_by=best_by,
+        patience=patience,
+        head=head,
+        top_layers=top_layers,
+        layer_decay=layer_decay,
+        freeze_words=freeze_words,
+        dropout=dropout,
+        token_budget=token_budget,
+        checkpoint_every_s=checkpoint_every_s,
+        keep_checkpoints=keep_checkpoints,
+        seed=seed,
+    )
     reading = options.read_settings(text_column, label_column, label_names, encoding, on_bad_row, tables)
-    features = options.given(encoder=encoder, pooling=pooling, layer=layer, max_tokens=max_tokens, device=device)
-    settings = ProbeTraining(
-        read=reading,
-        split=options.stage(SplitSettings, "split", tables, options.given(seed=seed)),
-        features=options.stage(FeatureSettings, "features", tables, features),
-        probe=options.stage(ProbeSettings, "probe", tables, options.given(balance=balance, folds=folds, seed=seed)),
-    )
+    split = options.stage(SplitSettings, "split", tables, options.given(seed=seed))
+    train_rows = _trainer(chosen, own.Given(read=reading, split=split, features=features, fitting=fitting), tables)
+    start = own.start_of(overwrite=overwrite, resume=resume)
     following = progress.for_stream()
-    dataset = read_with(data, reading, following)
-    trainers = {"probe": train_probe}
-    run = trainers[method](
-        dataset, out, settings, cache=FeatureCache(cache_dir), overwrite=overwrite, progress=following
-    )
+    run = train_rows(read_with(data, reading, following), out, FeatureCache(cache_dir), start, following)
     pictures = write_run_pictures(run.dataset, run.validation, run.folder.pictures)
     if as_json:
         screen.show_json(run.metrics)
-    else:
-        screen.show_evaluation(run.validation, title=f"Probe on the validation split of {data}")
-        screen.show_run_places(run.folder, pictures)
-        screen.show_line(f"Next: limbeck evaluate {out} {data} --split test")
+        return
+    if "epochs" in run.metrics:
+        screen.show_epochs(run.metrics["epochs"], best_epoch=run.metrics["best_epoch"])
+    screen.show_evaluation(run.validation, title=f"{chosen.capitalize()} on the validation split of {data}")
+    screen.show_run_places(run.folder, pictures)
+    screen.show_line(f"Next: limbeck evaluate {out} {data} --split test")
+
+
+def _trainer(method: own.Method, given: own.Given, tables: own.Tables) -> "Callable[..., LoopRun | ProbeRun]":
+    """Build the settings of a method, so that a wrong flag is told before data is read; return how to train with it."""
+    if method == "probe":
+        return _probe(given, tables)
+    return _head(given, tables) if method == "head" else _finetune(given, tables)
+
+
+def _probe(given: own.Given, tables: own.Tables) -> "Callable[..., ProbeRun]":
+    from limbeck.settings import FeatureSettings, ProbeSettings
+    from limbeck.training.probe_training import ProbeTraining, train_probe
+
+    settings = ProbeTraining(
+        read=given.read,
+        split=given.split,
+        features=options.stage(FeatureSettings, "features", tables, given.features),
+        probe=options.stage(ProbeSettings, "probe", tables, given.fitting),
+    )
+
+    def train_rows(
+        dataset: "Dataset", out: Path, cache: "FeatureCache", start: "Start", following: "Progress"
+    ) -> "ProbeRun":
+        if start == "resume":
+            raise SettingsError("a probe is not resumed: leave --resume out; its features are kept, so little is lost")
+        overwrite = start == "overwrite"
+        return train_probe(dataset, out, settings, cache=cache, overwrite=overwrite, progress=following)
+
+    return train_rows
+
+
+def _head(given: own.Given, tables: own.Tables) -> "Callable[..., LoopRun]":
+    from limbeck.settings import FeatureSettings, HeadSettings
+    from limbeck.training.head_training import HeadTraining, train_head
+
+    settings = HeadTraining(
+        read=given.read,
+        split=given.split,
+        features=options.stage(FeatureSettings, "features", tables, given.features),
+        head=options.stage(HeadSettings, "head", tables, given.fitting),
+    )
+
+    def train_rows(
+        dataset: "Dataset", out: Path, cache: "FeatureCache", start: "Start", following: "Progress"
+    ) -> "LoopRun":
+        return train_head(dataset, out, settings, cache=cache, start=start, progress=following)
+
+    return train_rows
+
+
+def _finetune(given: own.Given, tables: own.Tables) -> "Callable[..., LoopRun]":
+    from limbeck.settings import FeatureSettings, FinetuneSettings, build
+    from limbeck.training.finetuning import Finetuning, finetune
+
+    arithmetic = own.only_given(precision=given.features.get("precision"))
+    settings = Finetuning(
+        read=given.read,
+        split=given.split,
+        features=build(
+            FeatureSettings, {"pooling": "cls"}, tables.get("features", {}), given.features, where="features"
+        ),
+        finetune=options.stage(FinetuneSettings, "finetune", tables, {**given.fitting, **arithmetic}),
+    )
+
+    def train_rows(
+        dataset: "Dataset", out: Path, _cache: "FeatureCache", start: "Start", following: "Progress"
+    ) -> "LoopRun":
+        return finetune(dataset, out, settings, start=start, progress=following)
+
+    return train_rows

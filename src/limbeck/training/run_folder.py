@@ -4,6 +4,8 @@
     ├── run.json          settings, seeds, data fingerprint, versions, seconds a stage
     ├── settings.toml     the resolved settings; `limbeck train --config RUN/settings.toml` repeats the run
     ├── metrics.json      the figures; written last: a run without it did not finish
+    ├── metrics.jsonl     one line a step and an epoch, as training goes on (head, finetune)
+    ├── checkpoints/      what `--resume` goes on from (head, finetune)
     ├── predictions/      validation.parquet, out_of_fold.parquet
     ├── pictures/         PNG and SVG
     └── bundle/           the model
@@ -20,7 +22,16 @@ from pathlib import Path
 from limbeck import storage
 from limbeck.errors import SettingsError
 
-_MADE_HERE = ("run.json", "settings.toml", "metrics.json", "predictions", "pictures", "bundle")
+_MADE_HERE = (
+    "run.json",
+    "settings.toml",
+    "metrics.json",
+    "metrics.jsonl",
+    "checkpoints",
+    "predictions",
+    "pictures",
+    "bundle",
+)
 
 
 @dataclass(frozen=True)
@@ -45,6 +56,16 @@ class RunFolder:
         return self.path / "metrics.json"
 
     @property
+    def journal(self) -> Path:
+        """What happened in each step and epoch."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
     def bundle(self) -> Path:
         """The model."""
         return self.path / "bundle"
@@ -60,18 +81,30 @@ class RunFolder:
 
 
 @contextmanager
-def opened_run(path: Path, *, overwrite: bool = False) -> Iterator[RunFolder]:
+def opened_run(path: Path, *, overwrite: bool = False, resume: bool = False) -> Iterator[RunFolder]:
     """Hold a run folder for this process, empty of what an earlier, unfinished run left.
 
+    Args:
+        path: of the folder.
+        overwrite: replace a finished run, or an unfinished one that has checkpoints.
+        resume: leave an unfinished run's checkpoints, record and journal in place, to go on from them.
+
     Raises:
-        SettingsError: the folder holds a finished run and `overwrite` is off, or it holds files that are not a run's.
+        SettingsError: the folder holds a finished run, or one that can go on, and neither `overwrite` nor `resume`
+            says what to do with it; or it holds files that are not a run's.
         LockedError: another process works in it.
     """
+    if overwrite and resume:
+        raise SettingsError("--overwrite and --resume exclude each other: begin again, or go on")
     run = RunFolder(path)
     if path.is_dir():
         if run.metrics.exists() and not overwrite:
             raise SettingsError(
                 f"{path} holds a finished run: choose another --out, or give --overwrite to replace that run"
+            )
+        if run.checkpoints.exists() and not (overwrite or resume):
+            raise SettingsError(
+                f"{path} holds an unfinished run: give --resume to go on with it, or --overwrite to begin again"
             )
         foreign = [item.name for item in path.iterdir() if item.name not in (*_MADE_HERE, ".lock")]
         foreign = [name for name in foreign if not name.startswith(storage.STAGED_PREFIX)]
@@ -80,15 +113,17 @@ def opened_run(path: Path, *, overwrite: bool = False) -> Iterator[RunFolder]:
                 f"{path} holds files that are not a run's ({', '.join(sorted(foreign)[:3])}): choose another --out"
             )
     with storage.lock(path):
-        _clear(run)
+        _clear(run, kept=("run.json", "metrics.jsonl", "checkpoints") if resume else ())
         yield run
 
 
-def _clear(run: RunFolder) -> None:
+def _clear(run: RunFolder, *, kept: tuple[str, ...]) -> None:
     """Remove what an earlier run left, its mark of completeness first, so that a kill cannot leave a mixture."""
     with storage.explained(run.path, doing="clear"):
         run.metrics.unlink(missing_ok=True)
         for item in run.path.iterdir():
+            if item.name in kept:
+                continue
             if item.is_dir():
                 shutil.rmtree(item)
             elif item.name != ".lock":

@@ -1,0 +1,163 @@
+"""Options of `limbeck train`, each described once, and what they mean for the methods.
+
+An option that is not given is None, so that a TOML file, or else the default in `limbeck.settings`, speaks for it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+
+import typer
+
+from limbeck.cli import options
+from limbeck.errors import SettingsError
+from limbeck.settings import ReadSettings, SplitSettings
+
+if TYPE_CHECKING:
+    from limbeck.training.loop_run import Start
+
+Method = Literal["probe", "head", "finetune"]
+METHODS: tuple[Method, ...] = get_args(Method)
+
+MethodName = Annotated[
+    Method | None,
+    typer.Option(
+        help="'probe': a linear classifier on frozen features, cross-validated. 'head': a head trained by gradients on "
+        "frozen features. 'finetune': the encoder and a head on [CLS], trained together. [default: probe]"
+    ),
+]
+Balance = Annotated[
+    str | None,
+    typer.Option(
+        help="How unequal class sizes are met, in training rows only. probe: none, weights, oversample or smote; "
+        "head and finetune: none, weights or focal. [default: none]"
+    ),
+]
+Epochs = Annotated[int | None, typer.Option(help="Times every training row is seen. [default: head 10, finetune 3]")]
+LearningRate = Annotated[
+    float | None,
+    typer.Option(
+        help="Highest learning rate. [default: head 1e-3; finetune by the encoder's width, 2e-4 at 384, 5e-5 at 768]"
+    ),
+]
+BatchSize = Annotated[int | None, typer.Option(help="Rows an optimizer step. [default: 64]")]
+Schedule = Annotated[
+    str | None,
+    typer.Option(
+        help="Learning rate after the warm-up: linear, cosine or constant. [default: head constant, finetune linear]"
+    ),
+]
+WarmupShare = Annotated[
+    float | None, typer.Option(help="Share of all steps in which it rises. [default: head 0, finetune 0.1]")
+]
+WeightDecay = Annotated[float | None, typer.Option(help="Of AdamW. [default: head 0, finetune 0.01]")]
+ClipNorm = Annotated[float | None, typer.Option(help="Longest gradient; inf for any. [default: 1]")]
+Loss = Annotated[
+    str | None,
+    typer.Option(help="cross-entropy, or for two classes binary: one logit. [default: cross-entropy]"),
+]
+LabelSmoothing = Annotated[
+    float | None, typer.Option(help="Share of a label that is spread over all classes. [default: 0]")
+]
+BestBy = Annotated[
+    str | None,
+    typer.Option(
+        help="Validation figure that decides which epoch is kept: accuracy, f1_weighted, f1_macro or loss. "
+        "[default: accuracy]"
+    ),
+]
+Patience = Annotated[
+    int | None, typer.Option(help="End after this many epochs without a better figure. [default: all epochs are run]")
+]
+HeadKind = Annotated[
+    str | None,
+    typer.Option("--head", help="With --method head: linear or mlp (two layers, on [CLS]). [default: linear]"),
+]
+TopLayers = Annotated[
+    int | None, typer.Option(help="Fine-tune this many of the uppermost layers only. [default: everything]")
+]
+LayerDecay = Annotated[
+    float | None,
+    typer.Option(help="Factor by which the learning rate falls from each layer to the one below. [default: 1]"),
+]
+FreezeWords = Annotated[
+    bool | None, typer.Option("--freeze-words", help="Leave the word embeddings as they are while fine-tuning.")
+]
+Dropout = Annotated[
+    float | None, typer.Option(help="Rate of every dropout inside the encoder. [default: the encoder's own]")
+]
+TokenBudget = Annotated[
+    int | None, typer.Option(help="Tokens computed at a time while fine-tuning; bounds the memory. [default: 4096]")
+]
+Precision = Annotated[
+    str | None,
+    typer.Option(help="Arithmetic: float32, bfloat16, or auto, what this machine is fastest with. [default: auto]"),
+]
+CheckpointEvery = Annotated[
+    float | None,
+    typer.Option("--checkpoint-every-s", help="Seconds between two checkpoints; 0: after every step. [default: 120]"),
+]
+KeepCheckpoints = Annotated[int | None, typer.Option(help="Checkpoints that are kept. [default: 2]")]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on with the unfinished run in --out; begin where there is none.")
+]
+
+Tables = Mapping[str, Mapping[str, Any]]
+
+
+def tables_of(config: Path | None, out: Path, *, resume: bool) -> Tables:
+    """Read the settings file, or when a run is resumed without one, the settings that it began with.
+
+    Raises:
+        SettingsError: the file is unreadable, or names a table that is not a stage.
+    """
+    from limbeck.storage import read_json
+    from limbeck.training.run_folder import RunFolder
+
+    record = RunFolder(out).record
+    if resume and config is None and record.is_file():
+        settings: Tables = read_json(record)["settings"]
+        return settings
+    return options.tables_of(config)
+
+
+def method_of(method: Method | None, tables: Tables) -> Method:
+    """Return the method: the one that was given, else the one that the settings have a table of, else "probe".
+
+    Raises:
+        SettingsError: the settings have a table of another method.
+    """
+    stated = [name for name in METHODS if name in tables]
+    if others := [name for name in stated if name != (method or stated[0])]:
+        raise SettingsError(
+            f"the settings have a table of {others[0]}, but the method is {method or stated[0]}: take the table out, "
+            f"or give --method {others[0]}"
+        )
+    return method or (stated[0] if stated else "probe")
+
+
+def only_given(**flags: Any) -> dict[str, Any]:
+    """Gather the flags that were given, so that one which the method does not have is an error, not ignored."""
+    return {name: value for name, value in flags.items() if value is not None}
+
+
+def start_of(*, overwrite: bool, resume: bool) -> "Start":
+    """Say what to do with a run that is there already.
+
+    Raises:
+        SettingsError: both flags were given.
+    """
+    if overwrite and resume:
+        raise SettingsError("--overwrite and --resume exclude each other: begin again, or go on")
+    return "resume" if resume else "overwrite" if overwrite else "new"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """What was given on the command line, by stage: finished settings, or the flags of a stage yet to be built."""
+
+    read: ReadSettings
+    split: SplitSettings
+    features: Mapping[str, Any]
+    fitting: Mapping[str, Any]

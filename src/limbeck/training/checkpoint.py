@@ -1,0 +1,215 @@
+"""Checkpoints: everything that a run needs to go on as if nothing had happened.
+
+    checkpoints/
+    ├── step-000123/          weights.safetensors, optimizer.safetensors, random.safetensors, state.json, manifest.json
+    └── best-002/             weights.safetensors of the best epoch so far, manifest.json
+
+In: tensors and a `Position`. Out: folders that are whole or absent, checked by SHA-256 before they are read; never
+pickle. It does not know what is trained. The order of rows is not saved: it follows from seed and epoch.
+"""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from limbeck import storage
+from limbeck.errors import BundleError, StorageError
+from limbeck.progress import SILENT, Progress
+
+_STEP_PREFIX = "step-"
+_BEST_PREFIX = "best-"
+_WEIGHTS = "weights.safetensors"
+_OPTIMIZER = "optimizer.safetensors"
+_RANDOM = "random.safetensors"
+_STATE = "state.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Position:
+    """How far a run is.
+
+    Attributes:
+        epoch: that is under way, the first being 0.
+        update: of this epoch that comes next; as many as there are when only its evaluation is missing.
+        step: updates done in all.
+        loss_sum: losses of the rows seen in this epoch, added up, in nats.
+        rows: rows seen in this epoch.
+        best_epoch: the best so far; None before the first evaluation.
+        best_figure: its figure.
+        worse_epochs: epochs in a row since then.
+        journal_bytes: length of the journal at this moment; what is after it is to be forgotten.
+        train_s: seconds of updates so far.
+        epoch_s: of these, in this epoch.
+    """
+
+    epoch: int = 0
+    update: int = 0
+    step: int = 0
+    loss_sum: float = 0.0
+    rows: int = 0
+    best_epoch: int | None = None
+    best_figure: float | None = None
+    worse_epochs: int = 0
+    journal_bytes: int = 0
+    train_s: float = 0.0
+    epoch_s: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Snapshot:
+    """A checkpoint in memory.
+
+    Attributes:
+        position: how far the run is.
+        weights: of everything that is trained, by name.
+        optimizer: what the optimizer remembers, by quantity and name.
+        random: states of the random number generators, by device.
+    """
+
+    position: Position
+    weights: Mapping[str, Tensor]
+    optimizer: Mapping[str, Tensor]
+    random: Mapping[str, Tensor]
+
+
+class Checkpoints:
+    """The checkpoints of one run.
+
+    Args:
+        folder: where they are.
+        keep: how many are kept.
+    """
+
+    def __init__(self, folder: Path, *, keep: int) -> None:
+        self.folder = folder
+        self.keep = keep
+
+    def save(self, snapshot: Snapshot) -> Path:
+        """Write a checkpoint, then remove those that are no longer needed.
+
+        Raises:
+            StorageError: the disk is full or the folder cannot be written; the checkpoints before are left as they are.
+        """
+        path = self.folder / f"{_STEP_PREFIX}{snapshot.position.step:08d}"
+        if path.exists() and _is_whole(path):
+            # The run came here a second time, with the same bits.
+            return path
+        self._remove(path)
+        with storage.staged_folder(path) as staged:
+            _save_tensors(snapshot.weights, staged / _WEIGHTS)
+            _save_tensors(snapshot.optimizer, staged / _OPTIMIZER)
+            _save_tensors(snapshot.random, staged / _RANDOM)
+            storage.write_json(staged / _STATE, asdict(snapshot.position))
+            storage.write_manifest(staged)
+        self._prune()
+        return path
+
+    def newest(self, progress: Progress = SILENT) -> Snapshot | None:
+        """Read the newest checkpoint that is whole; None when there is none.
+
+        Args:
+            progress: is told of each that is damaged and was passed over.
+
+        Raises:
+            StorageError: there are checkpoints and none is whole.
+        """
+        found = self._steps()
+        for path in reversed(found):
+            try:
+                storage.check_manifest(path)
+                return Snapshot(
+                    position=_position(path),
+                    weights=_load_tensors(path / _WEIGHTS),
+                    optimizer=_load_tensors(path / _OPTIMIZER),
+                    random=_load_tensors(path / _RANDOM),
+                )
+            except (BundleError, StorageError) as error:
+                progress.say(f"passed over a checkpoint: {error}")
+        if found:
+            raise StorageError(f"no checkpoint in {self.folder} is whole: begin again with --overwrite")
+        return None
+
+    def save_best(self, epoch: int, weights: Mapping[str, Tensor]) -> None:
+        """Write the weights of the best epoch so far."""
+        path = self._best(epoch)
+        self._remove(path)
+        with storage.staged_folder(path) as staged:
+            _save_tensors(weights, staged / _WEIGHTS)
+            storage.write_manifest(staged)
+
+    def load_best(self, epoch: int) -> dict[str, Tensor]:
+        """Read the weights of an epoch that was the best.
+
+        Raises:
+            BundleError: they were changed since they were written.
+        """
+        storage.check_manifest(self._best(epoch))
+        return _load_tensors(self._best(epoch) / _WEIGHTS)
+
+    def _best(self, epoch: int) -> Path:
+        return self.folder / f"{_BEST_PREFIX}{epoch + 1:03d}"
+
+    def _steps(self) -> list[Path]:
+        return sorted(self.folder.glob(f"{_STEP_PREFIX}*"))
+
+    def _prune(self) -> None:
+        """Remove all but the newest checkpoints, and best weights that none of those kept speaks of."""
+        steps = self._steps()
+        kept, old = steps[-self.keep :], steps[: -self.keep]
+        for path in old:
+            self._remove(path)
+        spoken_of = {_position(path).best_epoch for path in kept if _is_whole(path)}
+        needed = {self._best(epoch) for epoch in spoken_of if epoch is not None}
+        for path in self.folder.glob(f"{_BEST_PREFIX}*"):
+            if path not in needed:
+                self._remove(path)
+        for path in self.folder.glob(f"{storage.STAGED_PREFIX}*"):
+            self._remove(path)
+
+    def _remove(self, path: Path) -> None:
+        """Remove a folder: first its name is taken from it, so that half of it is never taken for the whole."""
+        if not path.exists():
+            return
+        with storage.explained(path, doing="remove"):
+            if not path.name.startswith(storage.STAGED_PREFIX):
+                unnamed = path.with_name(f"{storage.STAGED_PREFIX}removed-{path.name}")
+                self._remove(unnamed)
+                path = path.replace(unnamed)
+            shutil.rmtree(path)
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        storage.check_manifest(path)
+    except BundleError:
+        return False
+    return True
+
+
+def _position(path: Path) -> Position:
+    values: Any = storage.read_json(path / _STATE)
+    if not isinstance(values, dict) or values.keys() != {field.name for field in fields(Position)}:
+        raise StorageError(f"{path / _STATE} is of another version of limbeck: go on with that, or give --overwrite")
+    return Position(**values)
+
+
+def _save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
+    ready = {name: values.detach().to("cpu").contiguous() for name, values in tensors.items()}
+    try:
+        save_file(ready, path)
+    except SafetensorError as error:  # how the library tells of a full disk
+        raise StorageError(f"cannot write {path.parent}: {error}; free some space and go on with --resume") from error
+
+
+def _load_tensors(path: Path) -> dict[str, Tensor]:
+    try:
+        tensors: dict[str, Tensor] = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise StorageError(f"cannot read {path}: {error}") from error
+    return tensors

@@ -1,0 +1,115 @@
+"""Examples: one split as the training loop sees it, rows that have a label, a cost and logits.
+
+In: token ids and a network, or an array of features and a head. Out: logits of the rows that are asked for.
+It does not know losses or optimizers.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from limbeck.model.heads import Head
+from limbeck.model.network import Network
+from limbeck.tokens import TokenBatch, Tokenized
+
+Int64 = NDArray[np.int64]
+TOKEN_STEP = 64
+"""Micro-batches are filled up to a multiple of this many tokens. Then there are few different shapes: the kernels made
+for one are used again, and so is the memory."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Labelled:
+    """What the loop knows about the rows of a split.
+
+    Attributes:
+        labels_N: label of each row.
+        tokens_N: tokens of each row; what a micro-batch's budget counts.
+        row_ids: to name rows in messages.
+    """
+
+    labels_N: Int64
+    tokens_N: Int64
+    row_ids: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.labels_N)
+
+
+class Examples(Protocol):
+    """Rows with labels, and the way to their logits."""
+
+    facts: Labelled
+
+    def logits(self, rows: Int64) -> Tensor:
+        """Return logits_BC of rows, with gradients where they are on; training or evaluation as the module is set."""
+        ...
+
+
+class TextExamples:
+    """Texts through a whole network.
+
+    Args:
+        network: encoder and head.
+        tokenized: the texts.
+        facts: their labels.
+        use_bf16: compute in bfloat16; weights stay as they are.
+    """
+
+    def __init__(self, network: Network, tokenized: Tokenized, facts: Labelled, *, use_bf16: bool) -> None:
+        self.facts = facts
+        self._network = network
+        self._tokenized = tokenized
+        self._use_bf16 = use_bf16
+        self._step = min(TOKEN_STEP, network.encoder.config.max_position_embeddings)
+
+    def logits(self, rows: Int64) -> Tensor:
+        """Return logits_BC of rows."""
+        batch = filled_up(self._tokenized.take(rows), self._step, self._network.encoder.config.pad_token_id)
+        with self._arithmetic():
+            logits_BC: Tensor = self._network(batch)
+        return logits_BC[: len(rows)].float()
+
+    def _arithmetic(self) -> AbstractContextManager[object]:
+        device = next(self._network.parameters()).device.type
+        return torch.autocast(device, dtype=torch.bfloat16) if self._use_bf16 else nullcontext()
+
+
+class FeatureExamples:
+    """Features of a frozen encoder through a head."""
+
+    def __init__(self, head: Head, features_NF: np.ndarray, facts: Labelled) -> None:
+        self.facts = facts
+        self._head = head
+        self._features_NF = torch.from_numpy(features_NF)
+
+    def logits(self, rows: Int64) -> Tensor:
+        """Return logits_BC of rows."""
+        logits_BC: Tensor = self._head(self._features_NF[torch.from_numpy(rows)])
+        return logits_BC
+
+
+def filled_up(batch: TokenBatch, step: int, pad_id: int) -> TokenBatch:
+    """Append one text of padding, so that the number of tokens is a multiple of `step`; nothing where it is already.
+
+    Texts do not see each other, so the logits of the others are what they were; whoever asked leaves the last out.
+
+    Example:
+        >>> short = TokenBatch(ids=np.array([7, 8, 9]), offsets=np.array([0, 3], np.int32), rows=np.array([5]))
+        >>> filled_up(short, 4, 0).offsets.tolist()
+        [0, 3, 4]
+    """
+    missing = -len(batch.ids) % step
+    if not missing:
+        return batch
+    return TokenBatch(
+        ids=np.concatenate([batch.ids, np.full(missing, pad_id, np.int32)]),
+        offsets=np.append(batch.offsets, np.int32(len(batch.ids) + missing)),
+        rows=np.append(batch.rows, np.int64(-1)),
+    )

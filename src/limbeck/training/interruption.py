@@ -1,0 +1,72 @@
+"""Ctrl-C and SIGTERM while training: noticed at once, obeyed where nothing is lost.
+
+In: signals. Out: a `StopSignal` that long work asks. While it is patient the first signal asks for an orderly end; the
+second, and any other, is obeyed on the spot, which storage is made for. It does not know what is being stopped.
+"""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from limbeck.errors import Interrupted, Terminated
+
+
+class StopSignal:
+    """Remembers that the process was asked to end."""
+
+    def __init__(self) -> None:
+        self._number: int | None = None
+        self._is_patient = False
+
+    @property
+    def is_set(self) -> bool:
+        """True once a signal came."""
+        return self._number is not None
+
+    @contextmanager
+    def patient(self) -> Iterator[None]:
+        """Only remember signals meanwhile: the work within looks for itself, and ends where nothing is lost."""
+        self._is_patient = True
+        try:
+            yield
+        finally:
+            self._is_patient = False
+
+    def note(self, number: int) -> None:
+        """Remember a signal; outside `patient`, or when it is the second, end the work at once.
+
+        Raises:
+            Interrupted: see above.
+        """
+        is_second = self.is_set
+        self._number = number
+        if is_second or not self._is_patient:
+            raise self.error("interrupted; nothing is half written. Run the same command with --resume to go on")
+
+    def error(self, message: str) -> Interrupted:
+        """Return the error to end with: its exit status is the signal's."""
+        return Terminated(message) if self._number == signal.SIGTERM else Interrupted(message)
+
+
+@contextmanager
+def noticed_signals() -> Iterator[StopSignal]:
+    """Turn SIGINT and SIGTERM into a `StopSignal` meanwhile.
+
+    Outside the main thread, where Python allows no handlers, signals stay what they are.
+    """
+    stop = StopSignal()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        stop.note(number)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

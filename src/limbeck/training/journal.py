@@ -1,0 +1,108 @@
+"""The journal of a run: one line of JSON a step and an epoch, as it goes; and the table of epochs.
+
+In: plain values. Out: `metrics.jsonl`, and the epochs read back from it. It does not know what is trained.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from limbeck import storage
+
+TABLE_HEAD = ("Epoch", "Training Loss", "Validation Loss", "Accuracy", "F1 weighted", "F1 macro")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochScores:
+    """One line of the table of epochs.
+
+    Attributes:
+        epoch: its number, from 1.
+        train_loss: mean loss of the training rows while they were trained on, in nats; with dropout, and as the
+            objective has it (weights, smoothing).
+        validation_loss: mean negative logarithm of the true label's probability on the validation rows, in nats.
+        accuracy: on the validation rows, 0 to 1, like the two that follow.
+        f1_weighted: mean F1 of the classes, weighted by their rows.
+        f1_macro: plain mean F1 of the classes.
+        seconds: of training and evaluating this epoch.
+    """
+
+    epoch: int
+    train_loss: float
+    validation_loss: float
+    accuracy: float
+    f1_weighted: float
+    f1_macro: float
+    seconds: float
+
+    def cells(self) -> list[str]:
+        """Return the line's cells, under `TABLE_HEAD`."""
+        values = (self.train_loss, self.validation_loss, self.accuracy, self.f1_weighted, self.f1_macro)
+        return [str(self.epoch), *(f"{value:.4f}" for value in values)]
+
+
+class Journal:
+    """An append-only file of lines, opened at the length where the run goes on.
+
+    Args:
+        path: of the file.
+        keep_bytes: what is after this is of a run that was interrupted, and will be written again.
+    """
+
+    def __init__(self, path: Path, *, keep_bytes: int = 0) -> None:
+        self._path = path
+        with storage.explained(path, doing="write"):
+            self._file = path.open("ab")
+            self._file.truncate(keep_bytes)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def write(self, what: str, values: Mapping[str, Any]) -> None:
+        """Append one line.
+
+        Raises:
+            StorageError: the disk is full.
+        """
+        line = json.dumps({"what": what, **values}, ensure_ascii=False, allow_nan=False) + "\n"
+        with storage.explained(self._path, doing="write"):
+            self._file.write(line.encode())
+            self._file.flush()
+
+    def sync(self) -> int:
+        """Make what was written durable; return the length in bytes."""
+        with storage.explained(self._path, doing="write"):
+            os.fsync(self._file.fileno())
+            return self._file.tell()
+
+
+def read_epochs(path: Path) -> list[EpochScores]:
+    """Return the epochs of a journal, in order."""
+    with storage.explained(path, doing="read"):
+        lines = path.read_text("utf-8").splitlines()
+    known = {field.name for field in fields(EpochScores)}
+    values = [json.loads(line) for line in lines]
+    return [
+        EpochScores(**{key: value for key, value in line.items() if key in known})
+        for line in values
+        if line["what"] == "epoch"
+    ]
+
+
+def epoch_values(scores: EpochScores) -> dict[str, Any]:
+    """Return an epoch's line as plain values."""
+    return asdict(scores)
+
+
+def epoch_line(scores: EpochScores) -> str:
+    """Return an epoch in one line of words, for a log."""
+    return ", ".join(f"{name} {cell}" for name, cell in zip(TABLE_HEAD, scores.cells(), strict=True))

@@ -1,0 +1,143 @@
+"""What every training by gradients shares: how its run is opened, and what a finished one leaves behind.
+
+In: a trained model and its answers to the validation rows. Out: a `LoopRun`, and the files of the run folder.
+It does not know how the model was trained.
+"""
+
+import shutil
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from limbeck import storage
+from limbeck.data.dataset import Dataset
+from limbeck.evaluation.evaluation import Evaluation, evaluate
+from limbeck.evaluation.prediction_files import write_predictions
+from limbeck.evaluation.predictions import Predictions
+from limbeck.model.bundle import Bundle, save_bundle
+from limbeck.model.facts import BundleFacts
+from limbeck.model.heads import Head
+from limbeck.model.pooling import Block
+from limbeck.settings import to_toml
+from limbeck.training.examples import Labelled
+from limbeck.training.journal import EpochScores
+from limbeck.training.loop import LoopResult
+from limbeck.training.model_card import card_text
+from limbeck.training.rows import TrainingRows
+from limbeck.training.run_folder import RunFolder, opened_run
+from limbeck.training.stopwatch import Stopwatch
+
+Start = Literal["new", "overwrite", "resume"]
+"""What to do with a run that is in the folder already: refuse it, replace it, or go on with it."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LoopRun:
+    """What a training made.
+
+    Attributes:
+        folder: where everything is.
+        dataset: the rows, with the splits that were used.
+        validation: figures on the validation split.
+        epochs: the table of epochs.
+        best_epoch: number, from 1, of the epoch that the model is of.
+        metrics: what `metrics.json` holds.
+    """
+
+    folder: RunFolder
+    dataset: Dataset
+    validation: Evaluation
+    epochs: tuple[EpochScores, ...]
+    best_epoch: int
+    metrics: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Trained:
+    """A model that was trained, and what it says of the validation rows.
+
+    Attributes:
+        method: "head" or "finetune"; the name of its stage.
+        stages: the settings of each stage by its name.
+        rows: what it was trained on and is judged by.
+        bundle: the model.
+        answers: to the validation rows.
+        texts_cut: texts that were longer than the limit, by split.
+        result: of the loop.
+    """
+
+    method: str
+    stages: Mapping[str, Any]
+    rows: TrainingRows
+    bundle: Bundle
+    answers: Predictions
+    texts_cut: Mapping[str, int]
+    result: LoopResult
+
+
+def open_start(out: str | Path, start: Start) -> AbstractContextManager[RunFolder]:
+    """Hold the run folder in the way that `start` says."""
+    return opened_run(Path(out), overwrite=start == "overwrite", resume=start == "resume")
+
+
+def labelled(rows: Dataset, tokens_N: np.ndarray) -> Labelled:
+    """Return what the loop knows about the rows of a split."""
+    return Labelled(labels_N=rows.labels, tokens_N=tokens_N, row_ids=rows.row_ids)
+
+
+def make_facts(
+    head: Head, blocks: tuple[Block, ...], rows: TrainingRows, record: dict[str, Any], max_tokens: int
+) -> BundleFacts:
+    """Return what the bundle says beside its weights."""
+    return BundleFacts(
+        head=head.kind,
+        blocks=blocks,
+        max_tokens=max_tokens,
+        label_names=rows.label_names,
+        provenance={**record, "majority_label": rows.label_names[rows.majority_label]},
+    )
+
+
+def finish_run(trained: Trained, folder: RunFolder, watch: Stopwatch) -> LoopRun:
+    """Score the answers and write everything that a finished run leaves; the figures last."""
+    rows, facts, result = trained.rows, trained.bundle.facts, trained.result
+    scored = evaluate(
+        trained.answers.probabilities,
+        trained.answers.known_labels,
+        facts.label_names,
+        majority_label=rows.majority_label,
+        seed=trained.stages[trained.method].seed,
+    )
+    watch.lap("evaluate")
+    card = card_text(facts, scored, encoder=facts.provenance["encoder"]["name"], data=rows.dataset.source)
+    save_bundle(trained.bundle, folder.bundle, card=card)
+    write_predictions(folder.predictions("validation"), trained.answers)
+    storage.write_text(folder.settings, to_toml(trained.stages))
+    watch.lap("save")
+    metrics = {
+        "method": trained.method,
+        "validation": scored.to_dict(),
+        "epochs": [asdict(line) for line in result.epochs],
+        "best_epoch": result.best_epoch,
+        "steps": result.steps,
+        "resumed_at_step": result.resumed_at,
+        "train_seconds": result.train_s,
+        "texts_cut": {"max_tokens": facts.max_tokens, **trained.texts_cut},
+        "seconds": watch.seconds,
+    }
+    storage.write_json(folder.metrics, metrics)
+    # They are several times as large as the model, and a finished run has nothing to go on with.
+    with storage.explained(folder.checkpoints, doing="remove"):
+        shutil.rmtree(folder.checkpoints)
+    return LoopRun(
+        folder=folder,
+        dataset=rows.dataset,
+        validation=scored,
+        epochs=result.epochs,
+        best_epoch=result.best_epoch,
+        metrics=metrics,
+    )

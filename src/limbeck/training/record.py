@@ -1,0 +1,78 @@
+"""What a run is made of, written before it begins: whoever resumes it must bring the same.
+
+In: rows, settings, an encoder. Out: plain values for run.json, and the check on the way back.
+It does not know what is trained.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from limbeck import storage
+from limbeck.data.dataset import Dataset
+from limbeck.errors import FaultLog, SettingsError
+from limbeck.model.presets import LoadedEncoder
+from limbeck.progress import SILENT, Progress
+from limbeck.runtime import library_versions
+from limbeck.training.run_folder import RunFolder
+
+_FREE = ("checkpoint_every_s", "keep_checkpoints")
+"""Settings that may change when a run goes on: they decide no bit of the result."""
+
+
+def make_record(dataset: Dataset, stages: Mapping[str, Any], loaded: LoadedEncoder, numerics: str) -> dict[str, Any]:
+    """Say how a run is made: settings and seeds, data and its fingerprint, encoder, arithmetic, versions."""
+    return {
+        "settings": {name: asdict(stage) for name, stage in stages.items()},
+        "data": {
+            "source": dataset.source,
+            "fingerprint": dataset.fingerprint(),
+            "rows": dataset.split_sizes(),
+            "notes": [asdict(note) for note in dataset.notes],
+        },
+        "encoder": {
+            "name": loaded.name,
+            "weights": loaded.fingerprint,
+            "tokenizer": loaded.tokenizer.fingerprint,
+            "numerics": numerics,
+        },
+        "versions": library_versions(),
+    }
+
+
+def claim_run(folder: RunFolder, record: Mapping[str, Any], progress: Progress = SILENT) -> None:
+    """Write a run's record, or when there is one, refuse to go on with another run than the one it is of.
+
+    Raises:
+        SettingsError: gathers what differs.
+    """
+    if not folder.record.exists():
+        storage.write_json(folder.record, record)
+        return
+    before = storage.read_json(folder.record)
+    faults = FaultLog()
+    for part in ("settings", "data", "encoder"):
+        faults.extend(_differences(before.get(part), _as_json(record[part]), part))
+    faults.raise_as(
+        SettingsError,
+        what=f"{folder.path} holds another run than the one to go on with",
+        todo="give the settings and the data that it began with, or --overwrite to begin again",
+    )
+    for line in _differences(before.get("versions"), _as_json(record["versions"]), "versions"):
+        progress.say(f"the last bits may differ from an unbroken run: {line}")
+
+
+def _differences(before: Any, now: Any, where: str) -> Iterator[str]:
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in sorted(before.keys() | now.keys()):
+            if key not in (*_FREE, "source", "name"):
+                yield from _differences(before.get(key), now.get(key), f"{where}.{key}")
+    elif before != now:
+        yield f"{where}: was {before!r}, is {now!r}"
+
+
+def _as_json(value: Any) -> Any:
+    """Give a value the form that it has once it was written and read."""
+    if isinstance(value, Mapping):
+        return {key: _as_json(item) for key, item in value.items()}
+    return [_as_json(item) for item in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,74 @@
+"""The rows that a training learns from and is judged by, and what must be said of them before it begins.
+
+In: a `Dataset`. Out: its training and validation rows. It does not know encoders, and never looks at the test split.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from limbeck.data.dataset import Dataset
+from limbeck.data.split import ensure_validation
+from limbeck.errors import DataError
+from limbeck.progress import SILENT, Progress
+from limbeck.settings import SplitSettings
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TrainingRows:
+    """The rows of a training.
+
+    Attributes:
+        dataset: all rows, with the splits that are used.
+        train: rows to learn from.
+        validation: rows to judge by.
+    """
+
+    dataset: Dataset
+    train: Dataset
+    validation: Dataset
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """The C classes."""
+        return self.dataset.label_names
+
+    @property
+    def majority_label(self) -> int:
+        """The most frequent label of the training rows."""
+        return int(np.bincount(self.train.labels).argmax())
+
+
+def training_rows(dataset: Dataset, settings: SplitSettings, progress: Progress = SILENT) -> TrainingRows:
+    """Take the training rows, and validation rows from among them where there is no such split.
+
+    Says what reading changed, which texts stand in both splits, and which class cannot be judged.
+
+    Raises:
+        DataError: no train split, a row without a label, a class without training rows.
+    """
+    if "train" not in dataset.split_names:
+        raise DataError(
+            f"{dataset.source} has no train split (it has {', '.join(dataset.split_names)}): "
+            "name the file or the folder of the training rows train"
+        )
+    dataset = ensure_validation(dataset, settings)
+    for note in dataset.notes:
+        progress.say(f"{note.rows:,} {note.what} (first: {note.example})")
+    rows = TrainingRows(dataset=dataset, train=dataset.split("train"), validation=dataset.split("validation"))
+    classes = len(rows.label_names)
+    train_C, validation_C = (np.bincount(part.labels, minlength=classes) for part in (rows.train, rows.validation))
+    if unseen := [name for name, count in zip(rows.label_names, train_C, strict=True) if not count]:
+        raise DataError(
+            f"{dataset.source} has no training row of {', '.join(unseen)}: no model can learn a class from nothing; "
+            "add rows of it, or take it out of the other splits"
+        )
+    if unjudged := [name for name, count in zip(rows.label_names, validation_C, strict=True) if not count]:
+        progress.say(f"no validation row of {', '.join(unjudged)}: the figures say nothing about it")
+    known = set(rows.train.texts)
+    if leaked := sum(text in known for text in rows.validation.texts):
+        progress.say(
+            f"{leaked:,} of {len(rows.validation):,} validation texts are training texts too, letter by letter: the "
+            "figures flatter the model; limbeck clean removes them"
+        )
+    return rows

@@ -1,0 +1,49 @@
+"""Ranges of the settings of training; types were checked when they were built.
+
+In: settings. Out: nothing, or every fault at once. It does not know data.
+"""
+
+from limbeck.errors import FaultLog, SettingsError
+from limbeck.settings import FinetuneSettings, HeadSettings, LoopSettings
+
+HIGHEST_SEED = 2**32 - 1
+
+
+def check_training(settings: LoopSettings, *, n_labels: int) -> None:
+    """Refuse values that no training can use.
+
+    Raises:
+        SettingsError: gathers every fault.
+    """
+    faults = FaultLog()
+    rules: list[tuple[str, bool, str]] = [
+        ("epochs", settings.epochs >= 1, "at least 1"),
+        ("batch_rows", settings.batch_rows >= 1, "at least 1"),
+        ("warmup_share", 0 <= settings.warmup_share <= 1, "from 0 to 1"),
+        ("weight_decay", 0 <= settings.weight_decay < float("inf"), "0 or more"),
+        ("clip_norm", settings.clip_norm > 0, "above 0; inf for no limit"),
+        ("label_smoothing", 0 <= settings.label_smoothing < 1, "from 0 to below 1"),
+        ("patience", settings.patience is None or settings.patience >= 1, "at least 1 epoch"),
+        ("checkpoint_every_s", settings.checkpoint_every_s >= 0, "0 seconds or more"),
+        ("keep_checkpoints", settings.keep_checkpoints >= 1, "at least 1"),
+        ("seed", 0 <= settings.seed <= HIGHEST_SEED, f"from 0 to {HIGHEST_SEED}"),
+    ]
+    if isinstance(settings, HeadSettings | FinetuneSettings):
+        rate = settings.learning_rate
+        rules.append(("learning_rate", rate is None or 0 < rate < 1, "between 0 and 1"))
+    if isinstance(settings, FinetuneSettings):
+        rules += [
+            ("token_budget", settings.token_budget >= 1, "at least 1"),
+            ("layer_decay", 0 < settings.layer_decay <= 1, "above 0, at most 1"),
+            ("dropout", settings.dropout is None or 0 <= settings.dropout < 1, "from 0 to below 1"),
+        ]
+    faults.extend(
+        f"{name} = {getattr(settings, name)} is not possible: give a value {wanted}"
+        for name, holds, wanted in rules
+        if not holds
+    )
+    if settings.loss == "binary" and n_labels != 2:
+        faults.add(f"loss = 'binary' is for two classes, and there are {n_labels}: use cross-entropy")
+    if settings.balance == "focal" and (settings.loss == "binary" or settings.label_smoothing):
+        faults.add("balance = 'focal' is a loss of its own: it goes with neither binary loss nor label smoothing")
+    faults.raise_as(SettingsError, what="the settings of training are wrong", todo="correct them and run it again")
