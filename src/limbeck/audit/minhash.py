@@ -19,11 +19,11 @@ import numpy as np
 
 from limbeck.audit.shingles import Shingles, mix
 
-BANDS = 32
-ROWS_A_BAND = 6
-BINS = BANDS * ROWS_A_BAND
-"""192 bins: two texts of Jaccard similarity s share a band with chance 1 - (1 - s^6)^32: 0.98 at 0.7, 0.9999 at 0.8,
-and 0.0001 at 0.12, which is what two unrelated English film reviews have."""
+BINS = 192
+ROWS_A_BAND = ((0.7, 6), (0.6, 5), (0.0, 4))
+"""From this threshold on, bins a band: 192 bins are 32 bands of 6, 38 of 5, or 48 of 4. Two texts of similarity s share
+a band of r with chance 1 - (1 - s^r)^bands: for 6, 0.98 at s = 0.7 and 0.9999 at 0.8, but 0.0001 at 0.12, which is what
+two unrelated English film reviews have; for 5, 0.95 at 0.6; for 4, 0.96 at 0.5. Low thresholds cost more candidates."""
 
 ALL_PAIRS_UP_TO = 12
 """A bucket of up to this many texts is compared pair by pair; in a larger one each text is compared with the first and
@@ -87,18 +87,23 @@ def _lending_order() -> np.ndarray:
 _LENDING_ORDER = _lending_order()
 
 
-def candidate_pairs(sketches: Sketches) -> np.ndarray:
+def candidate_pairs(sketches: Sketches, threshold: float) -> np.ndarray:
     """Return the pairs of texts that agree on a whole band, each pair once.
+
+    Args:
+        sketches: N texts.
+        threshold: least similarity that is looked for; decides the width of a band.
 
     Returns:
         int64 (P, 2), rows in rising order, the smaller first.
     """
     texts = len(sketches.values)
     present = np.flatnonzero(sketches.shingles)
+    width = next(rows for least, rows in ROWS_A_BAND if threshold >= least)
     found = [
         first * texts + second
-        for band in range(BANDS)
-        for first, second in _pairs_in_band(sketches.values[:, band * ROWS_A_BAND :][:, :ROWS_A_BAND], present)
+        for start in range(0, BINS - width + 1, width)
+        for first, second in _pairs_in_band(sketches.values[:, start : start + width], present)
     ]
     keys = distinct(np.concatenate(found)) if found else np.zeros(0, dtype=np.int64)
     return np.stack([keys // max(texts, 1), keys % max(texts, 1)], axis=1)

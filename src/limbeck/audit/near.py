@@ -74,7 +74,7 @@ def find_near_duplicates(
     different, code = coded.dictionary, coded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
     first_row = _first_rows(code, len(different))
     sketches = _sketch_all(different, progress)
-    candidates = candidate_pairs(sketches)
+    candidates = candidate_pairs(sketches, threshold)
     likely = candidates[_worth_checking(sketches, candidates, threshold)]
     similarity = _similarities(different, likely, progress)
     alike = similarity >= threshold
