@@ -114,14 +114,34 @@ def script_counts(texts: pa.LargeStringArray) -> np.ndarray:
         int64 (N, S), columns in the order of `SCRIPT_NAMES`. Digits, signs and spaces belong to no script.
     """
     counts = np.zeros((len(texts), len(SCRIPT_NAMES)), dtype=np.int64)
-    for rows in blocks(texts):
-        block = code_points(texts[rows])
+    plain = pc.string_is_ascii(texts).to_numpy(zero_copy_only=False)
+    counts[plain, SCRIPT_NAMES.index("Latin")] = _ascii_letters(texts.filter(pa.array(plain)))
+    others = np.flatnonzero(~plain)
+    mixed = texts.take(pa.array(others))
+    for rows in blocks(mixed):
+        block = code_points(mixed[rows])
         script = _script_of(block.points)
         lettered = script >= 0
         where = block.row_of_point()[lettered] * len(SCRIPT_NAMES) + script[lettered]
         counted = np.bincount(where, minlength=(rows.stop - rows.start) * len(SCRIPT_NAMES))
-        counts[rows] = counted.reshape(-1, len(SCRIPT_NAMES))
+        counts[others[rows]] = counted.reshape(-1, len(SCRIPT_NAMES))
     return counts
+
+
+def _ascii_letters(texts: pa.LargeStringArray) -> np.ndarray:
+    """Count the letters of texts that are ASCII throughout, int64 (N,)."""
+    counts = np.zeros(len(texts), dtype=np.int64)
+    for rows in blocks(texts):
+        block = texts[rows]
+        sizes = pc.binary_length(block).to_numpy(zero_copy_only=False)
+        content = np.frombuffer("".join(block.to_pylist()).encode("ascii"), dtype=np.uint8)
+        before = np.concatenate([[0], np.cumsum(_IS_ASCII_LETTER[content])])
+        ends = np.cumsum(sizes)
+        counts[rows] = before[ends] - before[ends - sizes]
+    return counts
+
+
+_IS_ASCII_LETTER = np.array([chr(point).isalpha() for point in range(0x80)])
 
 
 def _script_of(points: np.ndarray) -> np.ndarray:
