@@ -29,6 +29,7 @@ inline void configure_tiles() {
     config[16 + 2 * tile] = kTileBytesPerRow;
     config[48 + tile] = kTileRows;
   }
+  asm volatile("" : : "r"(config) : "memory");  // the intrinsic tells the compiler of its first 8 bytes only
   _tile_loadconfig(config);
 }
 
