@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer as RawTokenizer
 from tokenizers import models, normalizers, pre_tokenizers, processors
@@ -52,6 +52,7 @@ def test_counts_by_word_equal_counts_by_text() -> None:
     check(WHOLE, list(ODD))
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.text(st.sampled_from("ab.,'- []é한국\u0085\u00a0\t\n\x0b日SEPMK"), max_size=30), min_size=1, max_size=6)
 )
@@ -60,6 +61,7 @@ def test_counts_by_word_equal_counts_by_text_for_any_text(texts: list[str]) -> N
     check(WHOLE, texts)
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=30), min_size=1, max_size=4))
 def test_counts_are_exact_for_any_unicode(texts: list[str]) -> None:
     """The same over all of Unicode."""

@@ -2,7 +2,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from limbeck.audit.audit import audit
@@ -30,6 +30,7 @@ def test_names_meant_apart_are_left_alone(one: str, other: str) -> None:
     assert lookalikes((one, other)) == ()
 
 
+@settings(deadline=None)
 @given(st.permutations([0, 1] * 60))
 def test_shuffled_rows_are_not_sorted(labels: list[int]) -> None:
     """Only a run of one label after the other is sorted."""

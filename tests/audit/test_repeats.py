@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from limbeck.audit.audit import audit
@@ -76,6 +76,7 @@ def test_one_split_cannot_leak(make_dataset) -> None:
     assert (found.exact.texts, found.exact.pairs, found.free_exact, found.training_split) == (0, {}, {}, None)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(-1, 2), st.integers(0, 2)), min_size=1, max_size=30))
 def test_grouping_agrees_with_counting_by_hand(rows: list[tuple[int, int, int]]) -> None:
     """The array functions give what loops over a dictionary give."""

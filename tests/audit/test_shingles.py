@@ -3,7 +3,7 @@ import unicodedata
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from limbeck.audit.characters import SCRIPT_NAMES, blocks, code_points, script_counts
@@ -23,6 +23,7 @@ def folded(text: str) -> str:
     return " ".join("".join(sign.lower() if sign.isalnum() else " " for sign in text).split())
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=40), min_size=1, max_size=8))
 def test_shingles_are_the_runs_of_the_folded_text(texts: list[str]) -> None:
     """Each text has as many different shingles as its folded form has different runs, whatever stands beside it."""
@@ -32,6 +33,7 @@ def test_shingles_are_the_runs_of_the_folded_text(texts: list[str]) -> None:
         assert len(hashes) == len(runs)
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=30), min_size=1, max_size=6))
 def test_neighbours_do_not_change_a_texts_shingles(texts: list[str]) -> None:
     """A text alone has the same shingles as among others: no shingle reaches into the next text."""

@@ -126,4 +126,5 @@ def percent(share: float) -> str:
         return "0 %"
     if share < 0.0001:
         return "<0.01 %"
-    return f"{100 * share:.2f} %" if share < 0.1 else f"{100 * share:.1f} %" if share < 1 else f"{100 * share:.0f} %"
+    digits = f"{100 * share:.2f}" if share < 0.1 else f"{100 * share:.1f}"
+    return f"{digits.rstrip('0').rstrip('.')} %"

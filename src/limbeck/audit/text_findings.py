@@ -14,6 +14,8 @@ from limbeck.audit.tokenizer_fit import TokenizerFit
 MULTILINGUAL = "distilbert-base-multilingual-cased"
 UNKNOWN_SHARE = 0.01
 """From this share of [UNK] on, the vocabulary does not fit."""
+_POOR_UNKNOWN_SHARE = 0.05
+_POOR_TOKENS_PER_WORD = 4.0
 MANY_TOKENS_PER_WORD = 2.5
 """From this many tokens a word on, words fall into letters; English has about 1.2 with its own vocabulary."""
 
@@ -92,7 +94,7 @@ def about_tokens(evidence: Evidence) -> Iterator[Finding]:
         yield Finding(
             kind="tokens.misfit",
             severity="high"
-            if chosen.unknown_share >= 0.1 or chosen.tokens_per_word >= 2 * MANY_TOKENS_PER_WORD
+            if chosen.unknown_share >= _POOR_UNKNOWN_SHARE or chosen.tokens_per_word >= _POOR_TOKENS_PER_WORD
             else "medium",
             title=f"The vocabulary of {chosen.name} does not fit these texts ({main}, {percent(share)} of the letters)",
             count=chosen.texts_with_unknown,
