@@ -68,7 +68,7 @@ def train(
     from limbeck import progress
     from limbeck.data.read import read_with
     from limbeck.features.cache import FeatureCache
-    from limbeck.reporting.run_pictures import write_run_pictures
+    from limbeck.reporting.run_pictures import write_learning_curves, write_run_pictures
     from limbeck.settings import SplitSettings
 
     tables = own.tables_of(config, out, resume=resume)
@@ -107,6 +107,8 @@ def train(
     following = progress.for_stream()
     run = train_rows(read_with(data, reading, following), out, FeatureCache(cache_dir), start, following)
     pictures = write_run_pictures(run.dataset, run.validation, run.folder.pictures)
+    if "epochs" in run.metrics:
+        pictures.append(write_learning_curves(run.metrics, run.folder.pictures))
     if as_json:
         screen.show_json(run.metrics)
         return

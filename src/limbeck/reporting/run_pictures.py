@@ -4,13 +4,16 @@ In: a dataset with its splits, an evaluation. Out: PNG and SVG files in a folder
 It does not know how the run was made.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from limbeck.data.dataset import Dataset
 from limbeck.evaluation.evaluation import Evaluation
 from limbeck.reporting.charts import class_frequency, confusion_matrix
+from limbeck.reporting.learning_curves import learning_curves
 
 
 def write_run_pictures(dataset: Dataset, validation: Evaluation, folder: Path) -> list[Path]:
@@ -33,6 +36,20 @@ def write_run_pictures(dataset: Dataset, validation: Evaluation, folder: Path) -
     for name, picture in pictures.items():
         picture.write(folder, name)
     return [folder / f"{name}.png" for name in pictures]
+
+
+def write_learning_curves(metrics: Mapping[str, Any], folder: Path) -> Path:
+    """Write `learning_curves` as PNG and SVG, from the figures of a run that has epochs.
+
+    Returns:
+        The PNG file.
+
+    Raises:
+        MissingExtraError: matplotlib is absent.
+        StorageError: the folder cannot be written.
+    """
+    learning_curves(metrics["epochs"], best_epoch=metrics["best_epoch"]).write(folder, "learning_curves")
+    return folder / "learning_curves.png"
 
 
 def _class_counts(rows: Dataset) -> list[int]:

@@ -21,6 +21,14 @@ class Words:
     confusion_whole: str
     confusion_part: str
     no_rows: str
+    learning_curves: str
+    epoch: str
+    train_loss: str
+    validation_loss: str
+    accuracy: str
+    f1_weighted: str
+    f1_macro: str
+    kept_epoch: str
 
 
 ENGLISH = Words(
@@ -35,6 +43,14 @@ ENGLISH = Words(
     confusion_whole="Each row adds up to 1.",
     confusion_part="The {shown} of {count} classes with the most errors; shares are of all rows of the true label.",
     no_rows="–: no rows of this class",
+    learning_curves="Learning curves",
+    epoch="Epoch",
+    train_loss="Training loss",
+    validation_loss="Validation loss",
+    accuracy="Accuracy",
+    f1_weighted="F1 weighted",
+    f1_macro="F1 macro",
+    kept_epoch="Dashed: epoch {epoch}, the one that was kept.",
 )
 KOREAN = Words(
     language="ko",
@@ -48,4 +64,12 @@ KOREAN = Words(
     confusion_whole="각 행의 합은 1.",
     confusion_part="전체 {count}개 중 오답이 가장 많은 클래스 {shown}개. 비율은 실제 라벨의 모든 행 기준.",
     no_rows="–: 이 클래스의 행 없음",
+    learning_curves="학습 곡선",
+    epoch="에포크",
+    train_loss="훈련 손실",
+    validation_loss="검증 손실",
+    accuracy="정확도",
+    f1_weighted="F1 (가중)",
+    f1_macro="F1 (매크로)",
+    kept_epoch="점선: 선택된 에포크 {epoch}.",
 )

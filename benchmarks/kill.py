@@ -1,0 +1,212 @@
+"""Can a fine-tuning be killed at any moment and go on to the same bits?
+
+    python benchmarks/kill.py --kills 50       kill -9 at 50 random moments of a small fine-tuning
+    python benchmarks/kill.py --calls          kill -9 at every write, fsync and rename of a run with its checkpoints
+
+Each trial: a child process trains and is killed with SIGKILL; another is started on what it left, with `--resume` as a
+person would, and goes on to the end; its weights are compared, bit for bit, with those of a run that nobody disturbed.
+Prints one line of JSON, and ends with status 1 when a trial failed.
+
+Children are forked from this process after torch is loaded, and compute with one thread: a trial then takes a second.
+"""
+
+import argparse
+import json
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer as RawTokenizer
+from tokenizers import models, pre_tokenizers, processors
+
+from limbeck import read, storage
+from limbeck.errors import BundleError
+from limbeck.model.bundle import load_bundle
+from limbeck.model.config import EncoderConfig
+from limbeck.model.encoder import Encoder
+from limbeck.model.presets import write_encoder
+from limbeck.settings import FeatureSettings, FinetuneSettings
+from limbeck.tokens import SPECIAL_TOKENS, Tokenizer
+from limbeck.training import checkpoint
+from limbeck.training.finetuning import Finetuning, finetune
+
+WORDS = ("so", "it", "is", "fine", "sun", "sad", "rain", "today")
+KILLED = -signal.SIGKILL
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """What the trials came to."""
+
+    mode: str
+    trials: int
+    killed: int
+    resumed: int
+    bit_equal: int
+    steps: int
+    save_interval_steps: int
+
+
+@dataclass(frozen=True)
+class World:
+    """A small encoder, a small data set, and the settings of a run on them."""
+
+    place: Path
+    settings: Finetuning
+
+    def train(self, out: Path) -> None:
+        finetune(read(self.place / "data"), out, self.settings, start="resume")
+
+    def weights(self, out: Path) -> dict[str, bytes]:
+        state = load_bundle(out / "bundle").network().hugging_face_state()
+        return {name: values.numpy().tobytes() for name, values in state.items()}
+
+
+def make_world(place: Path, *, every_step: bool) -> World:
+    """Write an encoder and data; `every_step` saves after each, so that half of the time is spent saving."""
+    words = {word: number for number, word in enumerate((*SPECIAL_TOKENS, *WORDS))}
+    raw = RawTokenizer(models.WordPiece(words, unk_token="[UNK]"))  # noqa: S106
+    raw.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    raw.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[(name, words[name]) for name in ("[CLS]", "[SEP]")]
+    )
+    raw.add_special_tokens(list(SPECIAL_TOKENS))
+    torch.manual_seed(7)
+    sizes = EncoderConfig(
+        vocab_size=len(words), dim=16, n_layers=2, n_heads=4, hidden_dim=32, max_position_embeddings=16
+    )
+    (place / "encoder").mkdir()
+    tokenizer = Tokenizer(json.loads(raw.to_str()), max_tokens=16, where="the tokenizer of the kill test")
+    write_encoder(Encoder(sizes), tokenizer, place / "encoder")
+    (place / "data").mkdir()
+    drawing = random.Random(3)  # noqa: S311
+    for split, rows in {"train": 48, "val": 12}.items():
+        lines = []
+        for number in range(rows):
+            label = ("joy", "sadness")[number % 2]
+            said = [drawing.choice(WORDS[:3]), drawing.choice(WORDS[3:5] if label == "joy" else WORDS[5:7])]
+            lines.append(f"{' '.join([*said, *drawing.choices(WORDS, k=drawing.randint(0, 5))])};{label}\n")
+        (place / "data" / f"{split}.txt").write_text("".join(lines), "utf-8")
+    settings = Finetuning(
+        features=FeatureSettings(encoder=str(place / "encoder"), pooling="cls", device="cpu", precision="float32"),
+        finetune=FinetuneSettings(
+            epochs=2, batch_rows=8, precision="float32", checkpoint_every_s=0.0 if every_step else 120.0
+        ),
+    )
+    return World(place, settings)
+
+
+def in_child(work: Callable[[], None]) -> int:
+    """Start `work` in a forked process; return its id."""
+    child = os.fork()
+    if child:
+        return child
+    status = 1
+    try:
+        work()
+        status = 0
+    except BaseException:  # noqa: BLE001  # the child must not go on as its parent, whatever happens
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+def ended(child: int) -> int:
+    """Wait for a child; return its status, negative when a signal ended it."""
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def killing_at(number: int, work: Callable[[], None]) -> Callable[[], None]:
+    """Return `work` with this process killed at the `number`-th write, fsync or rename."""
+    calls = 0
+
+    def counted(honest: Callable[..., object]) -> Callable[..., object]:
+        def call(*values: object, **options: object) -> object:
+            nonlocal calls
+            calls += 1
+            if calls == number:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return honest(*values, **options)
+
+        return call
+
+    def run() -> None:
+        os.fsync = counted(os.fsync)
+        os.replace = counted(os.replace)
+        checkpoint.save_file = counted(checkpoint.save_file)
+        storage.write_bytes = counted(storage.write_bytes)
+        work()
+
+    return run
+
+
+def run_trials(mode: str, kills: int, seed: int) -> Counts:
+    """Kill, resume and compare."""
+    torch.set_num_threads(1)
+    drawing = random.Random(seed)  # noqa: S311
+    with tempfile.TemporaryDirectory() as folder:
+        world = make_world(Path(folder), every_step=mode == "moments")
+        began_s = time.monotonic()
+        if ended(in_child(lambda: world.train(world.place / "WHOLE"))):
+            raise SystemExit("the undisturbed run failed")
+        whole_s = time.monotonic() - began_s
+        expected = world.weights(world.place / "WHOLE")
+        steps = json.loads((world.place / "WHOLE" / "metrics.json").read_text("utf-8"))["steps"]
+        trials = killed = resumed = equal = 0
+        while trials < kills:
+            trials += 1
+            out = world.place / f"RUN-{trials}"
+
+            def train(out: Path = out) -> None:
+                world.train(out)
+
+            if mode == "moments":
+                child = in_child(train)
+                time.sleep(drawing.uniform(0, whole_s))
+                os.kill(child, signal.SIGKILL)
+                status = ended(child)
+            else:
+                status = ended(in_child(killing_at(trials, train)))
+            if status != KILLED and mode == "calls":
+                trials -= 1  # there are no more calls: this one ended by itself
+                break
+            killed += status == KILLED
+            finished = (out / "metrics.json").exists()
+            resumed += finished or ended(in_child(train)) == 0
+            try:
+                equal += world.weights(out) == expected
+            except BundleError as error:
+                sys.stderr.write(f"trial {trials}: {error}\n")
+    interval = 1 if mode == "moments" else steps // 2
+    return Counts(
+        mode=mode, trials=trials, killed=killed, resumed=resumed, bit_equal=equal, steps=steps,
+        save_interval_steps=interval,
+    )  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=50, help="random moments")
+    parser.add_argument("--calls", action="store_true", help="at every write, fsync and rename instead")
+    parser.add_argument("--first", type=int, default=10_000, help="with --calls: stop after this many of them")
+    parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    given = parser.parse_args()
+    if given.calls:
+        counts = run_trials("calls", given.first, given.seed)
+    else:
+        counts = run_trials("moments", given.kills, given.seed)
+    print(json.dumps(asdict(counts)))
+    if not counts.trials == counts.resumed == counts.bit_equal:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()
