@@ -241,7 +241,8 @@ def test_cached_features_give_the_bits_of_the_uncached_loop(weather, encoder_fol
 @pytest.mark.parametrize("method", ["head", "finetune"])
 def test_one_logit_for_two_classes(limbeck, encoder_folder, tmp_path, method):
     """Binary cross-entropy on request; the bundle has two classes as any other, for transformers too."""
-    rows = "".join(f"{text};{label}\n" for text, label in [("so fine", "joy"), ("so sad", "sadness")] * 30)
+    words = ["so", "very", "so very", "today", "i feel", "it is", "i feel so", "it is so", "today so", "very very"]
+    rows = "".join(f"{word} fine;joy\n{word} sad;sadness\n" for word in words * 3)
     (tmp_path / "two.txt").write_text(rows, "utf-8")
     command = ("train", tmp_path / "two.txt", "--method", method, "--encoder", encoder_folder, "--loss", "binary")
     out = tmp_path / "RUN"
@@ -289,13 +290,3 @@ def test_top_layers_leave_the_others_as_they_are(limbeck, weather, encoder_folde
         assert same["embeddings.word_embeddings.weight"]
         assert not same["transformer.layer.1.ffn.lin1.weight"]
         assert same["transformer.layer.0.ffn.lin1.weight"] == (place == "TOP")
-
-
-def test_a_class_that_training_has_not_seen_is_refused(limbeck, weather, encoder_folder, tmp_path):
-    """Before anything is trained."""
-    with (weather / "val.txt").open("a", encoding="utf-8") as file:
-        file.write("so so;wonder\n")
-    command = ("train", weather, "--method", "finetune", "--encoder", encoder_folder, *QUICK)
-    ended = limbeck(*command, "--out", tmp_path / "RUN")
-    assert ended.status == 3
-    assert "no training row of wonder" in ended.err
