@@ -1,4 +1,4 @@
-"""Does encoding leak? 100,000 texts of 3 to 512 tokens through one engine, 1 to 400 texts a call as a service gets them.
+"""Does encoding leak? 100,000 texts of 3 to 512 tokens through one engine, 1 to 400 texts a call, as services get them.
 
 Resident memory of the process is read after each twentieth of the work; the first is the warm-up. Writes
 benchmarks/results/memory.json.
