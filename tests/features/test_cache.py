@@ -86,3 +86,28 @@ def test_text_boundaries_count():
     """Two lists that join to the same letters have different fingerprints, as have two orders."""
     prints = {fingerprint_texts(texts) for texts in (["ab", "c"], ["a", "bc"], ["c", "ab"], ["abc"], ["abc", ""])}
     assert len(prints) == 5
+
+
+def test_nothing_but_entries_is_ever_removed(tmp_path):
+    """A cache in a folder with other things lists, trims and clears its own entries only."""
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "family.jpg").write_bytes(b"x" * 10_000)
+    cache = FeatureCache(tmp_path, max_bytes=1)
+    entry = cache.entry(KEY)
+    entry.describe(what="one", parts=1)
+    entry.write_part(0, np.ones((2, 3), np.float32))
+    cache.trim(keep=cache.entry(replace(KEY, texts="another")))
+    assert not entry.folder.exists()
+    entry.write_part(0, np.ones((2, 3), np.float32))
+    assert len(cache.clear()) == 1
+    assert (tmp_path / "photos" / "family.jpg").exists()
+
+
+def test_a_part_that_another_process_removes_meanwhile_counts_as_absent(tmp_path, monkeypatch):
+    """Clearing the cache beside a running extraction costs time, never the run."""
+    entry = FeatureCache(tmp_path).entry(KEY)
+    entry.write_part(0, np.ones((2, 3), np.float32))
+    found = list(entry.folder.glob("part-*"))
+    found[0].unlink()
+    monkeypatch.setattr(type(found[0]), "glob", lambda *_: found)
+    assert entry.read_part(0) is None

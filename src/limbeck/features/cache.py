@@ -9,9 +9,11 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -29,6 +31,7 @@ DEFAULT_MAX_BYTES = 10 * 2**30
 
 _FACTS_NAME = "facts.json"
 _DIGEST_LETTERS = 16
+_ENTRY_NAME = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +65,7 @@ class Listing:
     """One entry as `limbeck cache list` shows it.
 
     Attributes:
-        name: first letters of the key's digest.
+        name: the key's digest.
         what: what the entry holds, in words.
         size_bytes: bytes on disk.
         last_used_s: seconds since the epoch.
@@ -87,7 +90,12 @@ class Entry:
         found = sorted(self.folder.glob(f"part-{number:05d}-*.npy"))
         if not found:
             return None
-        content = found[0].read_bytes()
+        try:
+            with storage.explained(found[0], doing="read"):
+                content = found[0].read_bytes()
+        except StorageError:
+            # Another process made room or cleared the cache meanwhile, or the disk cannot give it back: compute it.
+            return None
         if hashlib.sha256(content).hexdigest()[:_DIGEST_LETTERS] != found[0].stem.rsplit("-", 1)[1]:
             return None
         return np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
@@ -126,8 +134,8 @@ class FeatureCache:
         """Return the entries, most recently used first."""
         if not self.folder.is_dir():
             return []
-        entries = [_listing(folder) for folder in self.folder.iterdir() if folder.is_dir()]
-        return sorted(entries, key=lambda entry: -entry.last_used_s)
+        found = (_listing(folder) for folder in self._folders())
+        return sorted((entry for entry in found if entry), key=lambda entry: -entry.last_used_s)
 
     def trim(self, *, keep: Entry) -> list[Listing]:
         """Remove the least recently used entries until the rest fits the limit; never the one in use.
@@ -141,7 +149,7 @@ class FeatureCache:
         for entry in reversed(entries):
             if total_bytes <= self.max_bytes:
                 break
-            if not keep.folder.name.startswith(entry.name):
+            if keep.folder.name != entry.name:
                 self._remove(entry)
                 removed.append(entry)
                 total_bytes -= entry.size_bytes
@@ -158,10 +166,18 @@ class FeatureCache:
             self._remove(entry)
         return entries
 
+    def _folders(self) -> list[Path]:
+        """List the entries' folders; what else lies in the folder is not the cache's, and never removed."""
+        with storage.explained(self.folder, doing="read"):
+            return [
+                folder for folder in self.folder.iterdir() if _ENTRY_NAME.fullmatch(folder.name) and folder.is_dir()
+            ]
+
     def _remove(self, entry: Listing) -> None:
-        for folder in self.folder.glob(f"{entry.name}*"):
-            with storage.explained(folder, doing="remove"):
-                shutil.rmtree(folder)
+        folder = self.folder / entry.name
+        # Another process may be removing it at the same time.
+        with storage.explained(folder, doing="remove"), suppress(FileNotFoundError):
+            shutil.rmtree(folder)
 
 
 def fingerprint_texts(texts: Iterable[str]) -> str:
@@ -173,8 +189,18 @@ def fingerprint_texts(texts: Iterable[str]) -> str:
     return digest.hexdigest()
 
 
-def _listing(folder: Path) -> Listing:
-    """Describe an entry's folder; one that was interrupted before its first fact counts as incomplete."""
+def _listing(folder: Path) -> Listing | None:
+    """Describe an entry's folder, or None when another process removes it meanwhile.
+
+    One that was interrupted before its first fact counts as incomplete.
+    """
+    try:
+        return _described(folder)
+    except FileNotFoundError:
+        return None
+
+
+def _described(folder: Path) -> Listing:
     files = [file for file in folder.iterdir() if file.is_file()]
     parts = sum(file.name.startswith("part-") for file in files)
     facts_file = folder / _FACTS_NAME
@@ -184,7 +210,7 @@ def _listing(folder: Path) -> Listing:
     except (StorageError, KeyError, TypeError, ValueError):
         what, expected, used_s = "an interrupted extraction", parts + 1, min([time.time(), folder.stat().st_mtime])
     return Listing(
-        name=folder.name[:12],
+        name=folder.name,
         what=what,
         size_bytes=sum(file.stat().st_size for file in files),
         last_used_s=used_s,
