@@ -239,19 +239,27 @@ def test_cached_features_give_the_bits_of_the_uncached_loop(weather, encoder_fol
 
 
 @pytest.mark.parametrize("method", ["head", "finetune"])
-def test_one_logit_for_two_classes(limbeck, encoder_folder, tmp_path, method):
+def test_one_logit_for_two_classes(limbeck, weather, encoder_folder, tmp_path, method):
     """Binary cross-entropy on request; the bundle has two classes as any other, for transformers too."""
-    words = ["so", "very", "so very", "today", "i feel", "it is", "i feel so", "it is so", "today so", "very very"]
-    rows = "".join(f"{word} fine;joy\n{word} sad;sadness\n" for word in words * 3)
-    (tmp_path / "two.txt").write_text(rows, "utf-8")
-    command = ("train", tmp_path / "two.txt", "--method", method, "--encoder", encoder_folder, "--loss", "binary")
+    for file in weather.iterdir():
+        lines = file.read_text("utf-8").splitlines(keepends=True)
+        file.write_text("".join(line for line in lines if "슬픔" not in line), "utf-8")
+    command = ("train", weather, "--method", method, "--encoder", encoder_folder, "--loss", "binary")
     out = tmp_path / "RUN"
-    extra = ("--head", "mlp", "--pooling", "cls") if method == "head" else ("--precision", "float32")
-    ended = limbeck(*command, *extra, "--out", out, "--epochs", "5", "--batch-size", "8", "--learning-rate", "0.01")
+    extra = ("--head", "mlp", "--pooling", "cls", "--precision", "float32")
+    extra = extra if method == "head" else ("--precision", "float32")
+    ended = limbeck(*command, *extra, "--out", out, "--epochs", "10", "--batch-size", "8", "--learning-rate", "0.003")
     assert ended.status == 0, ended.err
-    assert figures(out)["validation"]["accuracy"] == 1.0
+    found = figures(out)
+    assert found["validation"]["accuracy"] > 0.7
+    best = found["epochs"][found["best_epoch"] - 1]
+    assert found["validation"]["log_loss"] == pytest.approx(best["validation_loss"], abs=1e-5)
+    texts = ["i feel so sad", "today it is fine"]
+    ours = load(out, precision="float32").predict(texts)
     classify = pipeline("text-classification", model=str(out / "bundle"), device="cpu")
-    assert [answer["label"] for answer in classify(["so fine", "so sad"])] == ["joy", "sadness"]
+    for row, answer in enumerate(classify(texts, top_k=None)):
+        theirs = {item["label"]: item["score"] for item in answer}
+        np.testing.assert_allclose([theirs[name] for name in ours.label_names], ours.probabilities[row], atol=1e-5)
 
 
 @pytest.mark.parametrize(

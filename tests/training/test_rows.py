@@ -59,7 +59,7 @@ def test_a_class_that_cannot_be_judged_is_said():
 def test_a_class_without_training_rows_is_refused():
     """No model learns a class from nothing."""
     with pytest.raises(DataError, match="no training row of wonder"):
-        training_rows(dataset([*ROWS, ("validation", "oh", "wonder")]), SplitSettings())
+        training_rows(dataset(ROWS).with_label_names(["joy", "sadness", "wonder"]), SplitSettings())
 
 
 def test_no_train_split_is_refused():
