@@ -20,6 +20,7 @@ from limbeck.errors import BundleError, LockedError, StorageError
 
 MANIFEST_NAME = "manifest.json"
 STAGED_PREFIX = ".staged-"
+LOCK_NAME = ".lock"
 _HASH_BLOCK_BYTES = 1 << 20
 
 
@@ -41,6 +42,7 @@ def explained(path: Path, *, doing: str) -> Iterator[None]:
             errno.EPERM: "permission denied: choose another folder or change its rights",
             errno.EROFS: "the file system is read-only: choose another folder",
             errno.ENOENT: "no such file or folder: check the path",
+            errno.EEXIST: "a file stands where a folder was expected",
             errno.EISDIR: "this is a folder; a file was expected",
             errno.ENOTDIR: "a file stands where a folder was expected",
         }.get(error.errno or 0, error.strerror or str(error))
@@ -173,7 +175,7 @@ def lock(folder: Path) -> Iterator[None]:
     """
     with explained(folder, doing="write"):
         folder.mkdir(parents=True, exist_ok=True)
-        handle = (folder / ".lock").open("w")
+        handle = (folder / LOCK_NAME).open("w")
     with handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -188,7 +190,7 @@ def _names(folder: Path) -> list[str]:
     """Relative names of a folder's files, sorted; the manifest itself and lock or staged files do not count."""
     files = (file for file in folder.rglob("*") if file.is_file())
     names = sorted(file.relative_to(folder).as_posix() for file in files)
-    return [name for name in names if name not in (MANIFEST_NAME, ".lock") and not name.startswith(STAGED_PREFIX)]
+    return [name for name in names if name not in (MANIFEST_NAME, LOCK_NAME) and not name.startswith(STAGED_PREFIX)]
 
 
 def _fsync(path: Path) -> None:

@@ -46,7 +46,11 @@ CASES = {
     ),
     "one fold": (["train", "good.csv", "--encoder", "ENCODER", "--folds", "1", "--out", "RUN"], 2, "at least 2"),
     "a folder of somebody else as run": (["train", "good.csv", "--out", "mine"], 2, "not a run's"),
-    "a file as run": (["train", "good.csv", "--out", "good.csv"], 6, "good.csv"),
+    "a file as run": (
+        ["train", "good.csv", "--out", "good.csv"],
+        6,
+        "good.csv: a file stands where a folder was expected",
+    ),
     "only test rows": (["train", "test.csv", "--encoder", "ENCODER", "--out", "RUN"], 3, "no train split"),
     "one class": (["train", "one_class.csv", "--encoder", "ENCODER", "--out", "RUN"], 9, "at least 2"),
     "a run that is not there": (["evaluate", "RUN", "good.csv"], 4, "does not exist"),

@@ -2,6 +2,7 @@
 
 import pytest
 
+from limbeck import storage
 from limbeck.errors import LockedError, SettingsError
 from limbeck.training.run_folder import opened_run
 
@@ -39,3 +40,31 @@ def test_two_runs_in_one_folder_are_refused(tmp_path):
     """The second of two runs at the same time is told to wait."""
     with opened_run(tmp_path), pytest.raises(LockedError, match="in use"), opened_run(tmp_path):
         pass
+
+
+def test_a_folder_with_names_like_a_run_s_is_left_alone(tmp_path):
+    """Somebody's own pictures/ or run.json is no run's leftover: it is refused, with --overwrite too."""
+    for name in ("pictures", "predictions"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "mine.png").write_text("mine")
+    for overwrite in (False, True):
+        with pytest.raises(SettingsError, match=r"not a run's \(pictures, predictions\)"):
+            opened_run(tmp_path, overwrite=overwrite).__enter__()
+    assert (tmp_path / "pictures" / "mine.png").read_text() == "mine"
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["pictures", "predictions"]
+
+
+def test_a_run_that_ends_while_another_waits_at_the_door_is_not_cleared(tmp_path, monkeypatch):
+    """Whether the folder is free is asked again under the lock."""
+    path = tmp_path / "RUN"
+    lock = storage.lock
+
+    def late_lock(folder):
+        folder.mkdir()
+        (folder / "metrics.json").write_text("{}")
+        return lock(folder)
+
+    monkeypatch.setattr(storage, "lock", late_lock)
+    with pytest.raises(SettingsError, match="finished run"), opened_run(path):
+        pass
+    assert (path / "metrics.json").exists()

@@ -97,24 +97,41 @@ def opened_run(path: Path, *, overwrite: bool = False, resume: bool = False) -> 
     if overwrite and resume:
         raise SettingsError("--overwrite and --resume exclude each other: begin again, or go on")
     run = RunFolder(path)
-    if path.is_dir():
-        if run.metrics.exists() and not overwrite:
-            raise SettingsError(
-                f"{path} holds a finished run: choose another --out, or give --overwrite to replace that run"
-            )
-        if run.checkpoints.exists() and not (overwrite or resume):
-            raise SettingsError(
-                f"{path} holds an unfinished run: give --resume to go on with it, or --overwrite to begin again"
-            )
-        foreign = [item.name for item in path.iterdir() if item.name not in (*_MADE_HERE, ".lock")]
-        foreign = [name for name in foreign if not name.startswith(storage.STAGED_PREFIX)]
-        if foreign:
-            raise SettingsError(
-                f"{path} holds files that are not a run's ({', '.join(sorted(foreign)[:3])}): choose another --out"
-            )
+    _require_own(run, resume=resume)
+    _require_free(run, overwrite=overwrite, resume=resume)
     with storage.lock(path):
+        # Another process may have finished a run here while this one had not locked the folder yet.
+        _require_free(run, overwrite=overwrite, resume=resume)
         _clear(run, kept=("run.json", "metrics.jsonl", "checkpoints") if resume else ())
         yield run
+
+
+def _require_own(run: RunFolder, *, resume: bool) -> None:
+    """Refuse a folder in which anything lies that no run put there: what is in a run folder may be removed."""
+    if not run.path.is_dir():
+        return
+    names = [item.name for item in run.path.iterdir() if not item.name.startswith(storage.STAGED_PREFIX)]
+    foreign = [name for name in names if name not in (*_MADE_HERE, storage.LOCK_NAME)]
+    # The lock is made before anything else, so a folder without one was copied, or is somebody's own pictures/.
+    is_copy = run.metrics.exists() or (resume and run.record.exists() and run.checkpoints.exists())
+    if not foreign and storage.LOCK_NAME not in names and not is_copy:
+        foreign = names
+    if foreign:
+        raise SettingsError(
+            f"{run.path} holds files that are not a run's ({', '.join(sorted(foreign)[:3])}): choose another --out"
+        )
+
+
+def _require_free(run: RunFolder, *, overwrite: bool, resume: bool) -> None:
+    """Refuse a folder with a run that nobody said what to do with."""
+    if run.metrics.exists() and not overwrite:
+        raise SettingsError(
+            f"{run.path} holds a finished run: choose another --out, or give --overwrite to replace that run"
+        )
+    if run.checkpoints.exists() and not (overwrite or resume):
+        raise SettingsError(
+            f"{run.path} holds an unfinished run: give --resume to go on with it, or --overwrite to begin again"
+        )
 
 
 def _clear(run: RunFolder, *, kept: tuple[str, ...]) -> None:
@@ -126,5 +143,5 @@ def _clear(run: RunFolder, *, kept: tuple[str, ...]) -> None:
                 continue
             if item.is_dir():
                 shutil.rmtree(item)
-            elif item.name != ".lock":
+            elif item.name != storage.LOCK_NAME:
                 item.unlink()
