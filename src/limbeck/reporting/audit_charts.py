@@ -88,7 +88,7 @@ def length_boxes(
         axes.set_xlim(0, 1.06 * max(longest, *near, 1))
         for limit in near:
             _mark_limit(axes, limit, look)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.locator_params(axis="x", integer=True)
         axes.tick_params(left=False)
         axes.spines[["top", "right", "left"]].set_visible(False)
         figure.suptitle(title, fontsize=13, x=0.01, ha="left")
