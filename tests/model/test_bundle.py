@@ -1,6 +1,9 @@
 """The bundle: what goes in comes out, bit for bit, and only whole."""
 
+import errno
 import json
+import os
+import resource
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -90,3 +93,16 @@ def test_parts_that_do_not_fit_are_not_written(
     with pytest.raises(BundleError, match=message):
         save_bundle(broken, tmp_path / "model", card="")
     assert not (tmp_path / "model").exists()
+
+
+def test_a_full_disk_is_told_as_such(make_bundle: MakeBundle, tmp_path: Path) -> None:
+    """Weights that do not fit on the disk leave nothing behind, and the error says what the system said."""
+    bundle = make_bundle("linear")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        with pytest.raises(StorageError, match=rf"model\.safetensors: {os.strerror(errno.EFBIG)}"):
+            save_bundle(bundle, tmp_path / "bundle", card="card")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []

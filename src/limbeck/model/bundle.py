@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from limbeck.errors import BundleError, StorageError
@@ -35,6 +34,7 @@ from limbeck.model.weights import (
     read_config,
     read_tensors,
     require_model_folder,
+    write_tensors,
 )
 from limbeck.storage import check_manifest, read_json, staged_folder, write_json, write_manifest, write_text
 from limbeck.tokens import TOKENIZER_CONFIG_NAME, TOKENIZER_NAME, Tokenizer
@@ -92,7 +92,7 @@ def save_bundle(bundle: Bundle, folder: Path, *, card: str) -> None:
     }
     with staged_folder(folder) as staged:
         write_json(staged / CONFIG_NAME, _hugging_face_config(config, facts))
-        save_file(weights, staged / WEIGHTS_NAME, metadata={"format": "pt"})
+        write_tensors(weights, staged / WEIGHTS_NAME)
         write_text(staged / TOKENIZER_NAME, bundle.loaded.tokenizer.content)
         write_json(staged / TOKENIZER_CONFIG_NAME, bundle.loaded.tokenizer.config(max_tokens=facts.max_tokens))
         write_json(staged / FACTS_NAME, facts.to_json())

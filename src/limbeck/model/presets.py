@@ -15,12 +15,11 @@ from typing import Literal
 from uuid import uuid4
 
 from platformdirs import user_cache_path
-from safetensors.torch import save_file
 
 from limbeck.errors import BundleError, HubError, LockedError, MissingExtraError, WeightsError
 from limbeck.model.config import EncoderConfig, parse_config
 from limbeck.model.encoder import Encoder
-from limbeck.model.weights import CONFIG_NAME, WEIGHTS_NAME, fingerprint_of, load_weights, read_config
+from limbeck.model.weights import CONFIG_NAME, WEIGHTS_NAME, fingerprint_of, load_weights, read_config, write_tensors
 from limbeck.storage import check_manifest, lock, sha256_of, staged_folder, write_json, write_manifest, write_text
 from limbeck.tokens import TOKENIZER_CONFIG_NAME, TOKENIZER_NAME, Tokenizer
 
@@ -228,7 +227,7 @@ def write_encoder(encoder: Encoder, tokenizer: Tokenizer, folder: Path) -> None:
         folder: exists and is empty; use `storage.staged_folder` around this.
     """
     write_json(folder / CONFIG_NAME, {"architectures": ["DistilBertModel"], **encoder.config.to_hugging_face()})
-    save_file(dict(encoder.state_dict()), folder / WEIGHTS_NAME, metadata={"format": "pt"})
+    write_tensors(encoder.state_dict(), folder / WEIGHTS_NAME)
     write_text(folder / TOKENIZER_NAME, tokenizer.content)
     write_json(folder / TOKENIZER_CONFIG_NAME, tokenizer.config())
 

@@ -6,6 +6,8 @@ It does not know tokenizers, presets or bundles. Pickled formats are never opene
 
 import hashlib
 import json
+import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from limbeck.errors import FaultLog, StorageError, WeightsError
@@ -146,6 +149,22 @@ def read_tensors(path: Path, *, unread: Any = None) -> dict[str, Tensor]:
         WeightsError, what=f"{path} holds weights that cannot be used", todo="copy or download the model again"
     )
     return tensors
+
+
+def write_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Write a safetensors file that `transformers` reads too; use `storage.staged_folder` around this.
+
+    Raises:
+        StorageError: the disk is full, or the file cannot be written.
+    """
+    with explained(path, doing="write"):
+        try:
+            save_file(dict(tensors), path, metadata={"format": "pt"})
+        except SafetensorError as error:
+            # The library tells what the system said in words only, as "(os error 28)".
+            if found := re.search(r"\(os error (\d+)\)", str(error)):
+                raise OSError(int(found[1]), os.strerror(int(found[1]))) from error
+            raise StorageError(f"cannot write {path}: {error}") from error
 
 
 def build_encoder(config: EncoderConfig, tensors: Mapping[str, Tensor], *, where: str) -> Encoder:
