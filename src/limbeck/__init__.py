@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from limbeck.evaluation.evaluation import evaluate as evaluate
     from limbeck.features.text_encoder import load_encoder as load_encoder
     from limbeck.inference.predictor import load as load
+    from limbeck.training.finetuning import finetune as finetune
+    from limbeck.training.head_training import train_head as train_head
     from limbeck.training.probe_training import train_probe as train_probe
 
 __version__ = "0.1.0"
@@ -21,9 +23,11 @@ _HOMES = {
     "Dataset": "limbeck.data.dataset",
     "LimbeckError": "limbeck.errors",
     "evaluate": "limbeck.evaluation.evaluation",
+    "finetune": "limbeck.training.finetuning",
     "load": "limbeck.inference.predictor",
     "load_encoder": "limbeck.features.text_encoder",
     "read": "limbeck.data.read",
+    "train_head": "limbeck.training.head_training",
     "train_probe": "limbeck.training.probe_training",
 }
 
@@ -32,9 +36,11 @@ __all__ = [
     "LimbeckError",
     "__version__",
     "evaluate",
+    "finetune",
     "load",
     "load_encoder",
     "read",
+    "train_head",
     "train_probe",
 ]
 
