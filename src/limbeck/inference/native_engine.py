@@ -35,6 +35,7 @@ CHUNK_TOKENS = 512
 _KINDS = {"cls": 0, "mean": 1, "max": 2}
 _BLOCK = 32
 _MOST_WIDTH = 8192
+_LARGE_PAGE_BYTES = 2**21
 _STEPS_PER_OCTAVE = 128
 """Scores come out of the product of queries and keys in steps of 1/128 of a power of two, ready for the exponential."""
 
@@ -199,6 +200,7 @@ class PackedEncoder:
         self._pack = kernels.library.limbeck_pack
         self._kept: list[np.ndarray] = []
         config, encoder = loaded.config, loaded.encoder
+        self._room = _aligned_room(config.n_layers * (4 * config.dim + 2 * config.hidden_dim) * config.dim)
         layers = [self._layer(cast("Layer", layer), config) for layer in encoder.transformer.layer]
         self._layers = (LayerArrays * len(layers))(*layers)
         embeddings = encoder.embeddings
@@ -245,7 +247,7 @@ class PackedEncoder:
     def _packed(self, weight: Tensor) -> int:
         """Return the address of a packed copy of (n_out, n_in) weights."""
         plain = _float_array(weight)
-        packed = np.empty(plain.size, dtype=np.uint16)
+        packed, self._room = self._room[: plain.size], self._room[plain.size :]
         self._pack(plain.ctypes.data, *plain.shape, packed.ctypes.data)
         return self._keep(packed)
 
@@ -299,6 +301,16 @@ class _Job:
         )
         self._encode(self._packed.address, place.address, threads, texts, out)
         return int(self._lengths[rows].sum())
+
+
+def _aligned_room(numbers: int) -> np.ndarray:
+    """Return room for so many bfloat16 numbers, at the start of a large page.
+
+    One block, so that it is worth large pages; from the start of a cache line, or each load would touch two of them.
+    """
+    room = np.empty(numbers * 2 + _LARGE_PAGE_BYTES, dtype=np.uint8)
+    start = -room.ctypes.data % _LARGE_PAGE_BYTES
+    return room[start : start + numbers * 2].view(np.uint16)
 
 
 def _float_array(values: Tensor) -> np.ndarray:

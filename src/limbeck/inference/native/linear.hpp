@@ -38,6 +38,11 @@ struct Columns {    // right operand
   int k_stride;     // tile pairs from one block to the next
 };
 
+// While the first rows meet a panel of weights, the next panel is fetched: few rows leave no other time for it.
+inline void fetch_ahead(const bf16* w) {
+  for (int line = 0; line < 32; ++line) _mm_prefetch((const char*)w + line * 64, _MM_HINT_T1);
+}
+
 // finisher.start(row_block, column_block, sums) then finisher.pair(p) for p in 0..15 (rows 2p and 2p + 1 of the block).
 template <class Finisher>
 inline void multiply(Rows a, Columns w, int k_tiles, float* scratch, Finisher& finisher) {
@@ -51,6 +56,7 @@ inline void multiply(Rows a, Columns w, int k_tiles, float* scratch, Finisher& f
       const bf16* a1 = a0 + (size_t)a.k_stride * kTile;
       _tile_zero(0); _tile_zero(1); _tile_zero(2); _tile_zero(3);
       for (int kt = 0; kt < k_tiles; ++kt) {
+        if (mb == 0) fetch_ahead(panel + (size_t)(w.k_stride + kt) * 2 * kTile);
         LIMBECK_STEP(a0 + kt * kTile, a1 + kt * kTile, panel + kt * 2 * kTile);
         for (int i = 0; i < pairs_per_step && pair < 16; ++i) finisher.pair(pair++);
       }
@@ -79,7 +85,10 @@ inline void multiply_add(Rows a, Columns w, int k_tiles, float* sums, int n) {
       float* bottom = top + (size_t)16 * n;
       _tile_loadd(0, top, stride); _tile_loadd(1, top + 16, stride);
       _tile_loadd(2, bottom, stride); _tile_loadd(3, bottom + 16, stride);
-      for (int kt = 0; kt < k_tiles; ++kt) LIMBECK_STEP(a0 + kt * kTile, a1 + kt * kTile, panel + kt * 2 * kTile);
+      for (int kt = 0; kt < k_tiles; ++kt) {
+        if (mb == 0) fetch_ahead(panel + (size_t)(w.k_stride + kt) * 2 * kTile);
+        LIMBECK_STEP(a0 + kt * kTile, a1 + kt * kTile, panel + kt * 2 * kTile);
+      }
       _tile_stored(0, top, stride); _tile_stored(1, top + 16, stride);
       _tile_stored(2, bottom, stride); _tile_stored(3, bottom + 16, stride);
     }
