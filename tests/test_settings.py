@@ -10,8 +10,8 @@ from limbeck.settings import FeatureSettings, ProbeSettings, ReadSettings, build
 
 def test_later_layers_win_and_none_means_not_given():
     """Flags win over the file, the file over the defaults; an absent flag hides nothing."""
-    made = build(FeatureSettings, {"pooling": "cls", "token_budget": 99}, {"pooling": "max", "token_budget": None})
-    assert (made.pooling, made.token_budget, made.encoder) == ("max", 99, "minilm")
+    made = build(FeatureSettings, {"pooling": "cls", "max_tokens": 99}, {"pooling": "max", "max_tokens": None})
+    assert (made.pooling, made.max_tokens, made.encoder) == ("max", 99, "minilm")
 
 
 def test_an_unknown_key_names_the_nearest():

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from limbeck.errors import SettingsError
-from limbeck.settings import Device
+from limbeck.settings import Device, check_seed
 
 if TYPE_CHECKING:
     import torch
@@ -102,8 +102,7 @@ def seed_everything(seed: int) -> None:
     import numpy as np
     import torch
 
-    if not 0 <= seed < 2**32:
-        raise SettingsError(f"seed = {seed} is not possible: give a whole number from 0 to {2**32 - 1}")
+    check_seed(seed)
     random.seed(seed)
     np.random.seed(seed)  # libraries below still draw from it
     torch.manual_seed(seed)

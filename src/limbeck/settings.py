@@ -71,10 +71,9 @@ class FeatureSettings:
         encoder: a preset's name or a folder.
         pooling: "cls", "mean" or "max" of one layer; "layers" for all three of every layer side by side.
         layer: index of the hidden state that is pooled: 0 the embeddings, 1 the first layer's output, …; the last
-            one when not given. Not used by "layers".
+            one when not given. Refused beside "layers".
         max_tokens: longer texts are cut to this many tokens, [CLS] and [SEP] included; the model's own maximum when
             not given.
-        token_budget: real tokens computed at a time.
         device: where to compute.
         precision: "float32", "bfloat16", or "auto": the fastest that was certified on this machine.
     """
@@ -83,7 +82,6 @@ class FeatureSettings:
     pooling: Pooling = "mean"
     layer: int | None = None
     max_tokens: int | None = None
-    token_budget: int = 4096
     device: Device = "auto"
     precision: Precision = "auto"
 
@@ -253,6 +251,16 @@ def check_keys(given: Iterable[str], known: Iterable[str], *, where: str) -> Non
     faults = FaultLog()
     faults.extend(_unknown(given, known, where))
     faults.raise_as(SettingsError, what="the settings are wrong", todo="correct them and run the command again")
+
+
+def check_seed(seed: int) -> None:
+    """Refuse a seed that some generator of random numbers cannot take.
+
+    Raises:
+        SettingsError: the seed is not from 0 to 2**32 - 1.
+    """
+    if not 0 <= seed < 2**32:
+        raise SettingsError(f"seed = {seed} is not possible: give a whole number from 0 to {2**32 - 1}")
 
 
 def read_toml(path: Path) -> dict[str, Any]:

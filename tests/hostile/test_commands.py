@@ -31,6 +31,21 @@ CASES = {
         2,
         "3 to 24",
     ),
+    "no tokens at all": (
+        ["train", "good.csv", "--encoder", "ENCODER", "--max-tokens", "0", "--out", "RUN"],
+        2,
+        "max_tokens = 0 is not possible",
+    ),
+    "a seed below nothing": (
+        ["train", "good.csv", "--encoder", "ENCODER", "--seed", "-1", "--out", "RUN"],
+        2,
+        "seed = -1 is not possible",
+    ),
+    "a seed that is too long": (
+        ["split", "good.csv", "--seed", "99999999999", "--out", "RUN"],
+        2,
+        "seed = 99999999999 is not possible",
+    ),
     "a device that is absent": (
         ["train", "good.csv", "--encoder", "ENCODER", "--device", "cuda", "--out", "RUN"],
         2,

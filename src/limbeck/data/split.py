@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from limbeck.data.dataset import Dataset, ReadNote
 from limbeck.data.normal_form import group_equal_texts
 from limbeck.errors import DataError, FaultLog, SettingsError
-from limbeck.settings import SplitSettings
+from limbeck.settings import SplitSettings, check_seed
 
 UNLABELLED_SPLIT = "unsupervised"
 
@@ -32,7 +32,7 @@ def split(dataset: Dataset, settings: SplitSettings | None = None, groups: np.nd
         groups: int (N,), rows that must not part, such as near-duplicates; found from equal texts alone when not given.
 
     Raises:
-        SettingsError: the shares are not shares, or leave nothing for training.
+        SettingsError: the shares are not shares, or leave nothing for training, or the seed is not possible.
         DataError: a class has too few different texts to stand in every split, or groups are not one a row.
     """
     settings = settings or SplitSettings()
@@ -55,7 +55,7 @@ def ensure_validation(dataset: Dataset, settings: SplitSettings | None = None) -
     Shares are of the train rows; other splits are left alone.
 
     Raises:
-        SettingsError: the validation share is not between 0 and 1.
+        SettingsError: the validation share is not between 0 and 1, or the seed is not possible.
         DataError: a class has too few different texts to stand in both splits.
     """
     settings = replace(settings or SplitSettings(), test_share=0.0)
@@ -78,6 +78,7 @@ def ensure_validation(dataset: Dataset, settings: SplitSettings | None = None) -
 
 def _shares(settings: SplitSettings) -> dict[str, float]:
     """Return split → share of the rows, train first, without the splits that get nothing."""
+    check_seed(settings.seed)
     validation, test = settings.validation_share, settings.test_share
     if not (0 <= validation < 1 and 0 <= test < 1 and 0 < validation + test < 1):
         raise SettingsError(

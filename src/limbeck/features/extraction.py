@@ -61,7 +61,7 @@ def extract_features(
         progress: is told of tokens done.
     """
     tokenizer = engine.loaded.tokenizer
-    limit = max_tokens or tokenizer.max_tokens
+    limit = tokenizer.max_tokens if max_tokens is None else max_tokens
     tokenized = tokenizer.encode(texts, max_tokens=limit, progress=progress)
     parts = _parts(tokenized)
     entry = None

@@ -27,7 +27,7 @@ from limbeck.model.facts import BundleFacts
 from limbeck.model.heads import LinearHead
 from limbeck.model.presets import load_encoder_folder
 from limbeck.progress import SILENT, Progress
-from limbeck.settings import FeatureSettings, ProbeSettings, ReadSettings, SplitSettings, to_toml
+from limbeck.settings import FeatureSettings, ProbeSettings, ReadSettings, SplitSettings, check_seed, to_toml
 from limbeck.training.candidates import Candidates, all_blocks, candidates_for, columns_of
 from limbeck.training.model_card import card_text
 from limbeck.training.probe import fit_probe
@@ -112,6 +112,7 @@ def train_probe(
             f"{dataset.source} has no train split (it has {', '.join(dataset.split_names)}): "
             "name the file or the folder of the training rows train"
         )
+    check_seed(settings.probe.seed)
     watch = Stopwatch()
     with opened_run(Path(out), overwrite=overwrite) as folder:
         dataset = ensure_validation(dataset, settings.split)
@@ -151,10 +152,11 @@ def train_probe(
         watch.lap("evaluate")
 
         record = run_record(dataset, settings.stages(), engine)
+        limit = settings.features.max_tokens
         facts = BundleFacts(
             head="linear",
             blocks=candidates[fit.candidate],
-            max_tokens=settings.features.max_tokens or engine.loaded.tokenizer.max_tokens,
+            max_tokens=engine.loaded.tokenizer.max_tokens if limit is None else limit,
             label_names=dataset.label_names,
             provenance={**record, "majority_label": dataset.label_names[majority]},
         )
