@@ -9,7 +9,7 @@ import pytest
 from limbeck.data import sample
 from limbeck.data.normal_form import normal_form
 from limbeck.data.read import read
-from limbeck.data.sample import read_sample, sample_file
+from limbeck.data.sample import read_sample, sample_file, tweet_core
 from limbeck.errors import DataError, MissingExtraError, SettingsError, StorageError, status_of
 from limbeck.settings import ReadSettings
 
@@ -48,6 +48,18 @@ def test_no_text_in_two_splits_and_one_seed() -> None:
     assert not forms["train"] & forms["test"]
     assert not forms["validation"] & forms["test"]
     assert read_sample().fingerprint() == dataset.fingerprint()
+
+
+@installed
+def test_retweets_stay_together() -> None:
+    """Hundreds of copies of a few tweets, each with another handle, link or ending, stand in one split each."""
+    dataset = read_sample()
+    splits_of: dict[str, set[str]] = {}
+    for text, name in zip(dataset.texts, dataset.to_arrow()["split"].to_pylist(), strict=True):
+        splits_of.setdefault(tweet_core(text), set()).add(name)
+    assert all(len(names) == 1 for names in splits_of.values())
+    assert tweet_core("RT @a: So TRUE! http://t.co/x") == tweet_core("so true") == "so true"
+    assert tweet_core("!!!") == "!!!"
 
 
 @installed
