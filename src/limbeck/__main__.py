@@ -8,7 +8,9 @@ from limbeck.errors import INTERRUPTED_EXIT_STATUS, LimbeckError, status_of
 def main() -> None:
     """Run the command line; exit with the status of the table in `limbeck.errors`."""
     from limbeck.cli.app import app
+    from limbeck.cli.streams import tolerate_encodings
 
+    tolerate_encodings()
     try:
         app()
     except LimbeckError as error:

@@ -1,6 +1,9 @@
 """The main job from a file to predictions, by the commands of the README, with a tiny encoder."""
 
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -184,3 +187,53 @@ def test_the_cache_is_listed_and_cleared(limbeck, weather, encoder_folder, tmp_p
     assert all(entry["complete"] for entry in listed["entries"])
     assert "removed 2 entries" in limbeck("cache", "clear", "--cache-dir", tmp_path / "cache").out
     assert json.loads(limbeck("cache", "list", "--cache-dir", tmp_path / "cache", "--json").out)["entries"] == []
+
+
+def test_what_reading_left_out_is_told_by_every_command(limbeck, trained, tmp_path):
+    """--on-bad-row skip is counted on screen when predicting, scoring and extracting, not only when training."""
+    gaps = tmp_path / "gaps.csv"
+    gaps.write_text("text,label,split\nso sad,sadness,test\n  ,joy,test\ntoday fine,joy,test\n", "utf-8")
+    skip = ("--on-bad-row", "skip")
+    for words in (
+        ("predict", trained, "--input", gaps, "--output", tmp_path / "labels.csv"),
+        ("evaluate", trained, gaps),
+        ("features", gaps, "--encoder", trained / "bundle", "--out", tmp_path / "features.npy"),
+    ):
+        ended = limbeck(*words, *skip)
+        assert "rows with an empty text, left out: 1 (first: " in ended.err, ended.err
+
+
+def test_top_k_is_what_was_asked_for(limbeck, trained):
+    """None at all is refused; without --top-k a program gets each probability once."""
+    assert limbeck("predict", trained, "so sad", "--top-k", "0").status == 2
+    (row,) = json.loads(limbeck("predict", trained, "so sad", "--json").out)["rows"]
+    assert not [name for name in row if name.startswith("top_")]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp949", "latin-1"])
+def test_a_screen_that_is_not_utf_8_gets_every_answer(trained, weather, encoding):
+    """Hangul, dashes and quotes never end in a traceback; JSON stays JSON with the same content."""
+
+    def run(*words):
+        environment = {**os.environ, "PYTHONIOENCODING": encoding}
+        command = [sys.executable, "-m", "limbeck", *map(str, words)]
+        return subprocess.run(command, capture_output=True, check=False, env=environment)
+
+    shown = run("evaluate", trained, weather)
+    assert (shown.returncode, shown.stderr) == (0, b"")
+    assert b"95 % interval" in shown.stdout
+    found = run("predict", trained, "슬픔 😀", "--json")
+    assert found.returncode == 0, found.stderr
+    (row,) = json.loads(found.stdout.decode(encoding))["rows"]
+    assert row["text"] == "슬픔 😀"
+    assert "probability.슬픔" in row
+
+
+def test_a_text_cannot_command_the_terminal(limbeck, trained):
+    """Escape sequences in a text are shown by number, and a text as long as a book does not flood the screen."""
+    ended = limbeck("predict", trained, "\x1b]0;owned\x07 so sad", "so [bold]fine[/bold] " + "rain " * 20_000)
+    assert "\x1b" not in ended.out
+    assert r"\u001b]0;owned\u0007 so sad" in ended.out.replace("\n", "")
+    assert "[bold]fine[/bold]" in ended.out
+    assert "100,021 characters" in ended.out
+    assert len(ended.out) < 5_000

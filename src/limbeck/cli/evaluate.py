@@ -31,17 +31,19 @@ def evaluate(
     following = progress.for_stream()
     predictor = load(run, device=options.device_of(device))
     reading = options.read_settings(text_column, label_column, label_names, encoding, on_bad_row)
-    rows = read_with(data, reading, following).split(split)
+    dataset = read_with(data, reading, following)
+    screen.tell_notes(dataset.notes, following)
+    rows = dataset.split(split)
     scored = score(predictor, rows, progress=following)
     if out is not None:
         write_predictions(out, scored.predictions)
     found = scored.evaluation.to_dict()
     if as_json:
         headline = {name: found[name] for name in ("accuracy", "f1_weighted", "f1_macro", "log_loss")}
-        screen.show_json({"run": str(run), "data": data, "split": split, **headline, split: found})
+        facts = {"run": str(run), "data": data, "split": split, "texts_cut": int(scored.predictions.truncated.sum())}
+        screen.show_json({**facts, **headline, split: found})
         return
     screen.show_evaluation(scored.evaluation, title=f"{run} on the {split} split of {data}")
-    cut = int(scored.predictions.truncated.sum())
-    screen.show_line(f"{cut:,} of {len(rows):,} texts were longer than the model's limit and were cut")
+    screen.show_line(screen.say_cut(scored.predictions))
     if out is not None:
         screen.show_line(f"predictions: {out}")

@@ -43,6 +43,7 @@ def features(
     reading = options.read_settings(text_column, label_column, label_names, encoding, on_bad_row, labels="optional")
     following = progress.for_stream()
     dataset = read_with(data, reading, following)
+    screen.tell_notes(dataset.notes, following)
     if split is not None:
         dataset = dataset.split(split)
     engine = load_encoder(settings.encoder, device=settings.device).engine
@@ -60,4 +61,4 @@ def features(
     screen.show_line(
         f"{out}: {rows:,} rows × {width:,} columns ({found.computed:,} texts encoded now, the rest cached)"
     )
-    screen.show_line(f"{cut:,} texts were longer than the limit and were cut")
+    screen.show_line(f"{cut:,} of {rows:,} texts were longer than the limit and were cut")

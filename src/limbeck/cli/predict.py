@@ -18,7 +18,13 @@ def predict(
     out: Annotated[
         Path | None, typer.Option("--output", help="File to write: .parquet, .jsonl or .csv, rows in the same order.")
     ] = None,
-    top_k: Annotated[int | None, typer.Option(help="Only this many labels a row, the most probable first.")] = None,
+    top_k: Annotated[
+        int | None,
+        typer.Option(
+            help="Name this many labels a text, the most probable first; files and --json have them in columns "
+            "top_1.label, top_1.probability and so on. [default: 1 on screen, no such columns]"
+        ),
+    ] = None,
     text_column: options.TextColumn = None,
     encoding: options.Encoding = None,
     on_bad_row: options.OnBadRow = None,
@@ -48,13 +54,14 @@ def predict(
         names = ReadSettings(label_names=predictor.label_names, labels="ignored")
         flags = options.given(text_column=text_column, encoding=encoding, on_bad_row=on_bad_row)
         reading = build(ReadSettings, asdict(names), flags, where="flags")
-        found = predictor.predict_dataset(read_with(str(source), reading, following), progress=following)
+        dataset = read_with(str(source), reading, following)
+        screen.tell_notes(dataset.notes, following)
+        found = predictor.predict_dataset(dataset, progress=following)
     if out is not None:
         write_predictions(out, found, top_k=top_k)
     if as_json:
-        screen.show_json({"rows": found.to_arrow(top_k=top_k or len(found.label_names)).to_pylist()})
+        screen.show_json({"rows": found.to_arrow(top_k=top_k).to_pylist()})
     elif out is not None:
-        cut = int(found.truncated.sum())
-        screen.show_line(f"{out}: {len(found):,} rows; {cut:,} texts were longer than the model's limit and were cut")
+        screen.show_line(f"{out}: {len(found):,} rows; {screen.say_cut(found)}")
     else:
-        screen.show_predictions(found, top_k=top_k or 1)
+        screen.show_predictions(found, top_k=1 if top_k is None else top_k)

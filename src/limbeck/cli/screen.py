@@ -1,38 +1,72 @@
 """How commands write to the screen: results on standard output, everything said meanwhile on standard error."""
 
 import json
+import re
+import sys
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from limbeck.data.dataset import ReadNote
     from limbeck.evaluation.evaluation import Evaluation, Measured
     from limbeck.evaluation.predictions import Predictions
+    from limbeck.progress import Progress
     from limbeck.training.run_folder import RunFolder
 
 
+SHOWN_CHARS = 200
+"""Of a text in a table."""
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+
+
 def show_json(value: Any) -> None:
-    """Print one JSON object, Hangul as Hangul."""
-    print(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False))
+    """Print one JSON object, Hangul as Hangul where standard output can say it."""
+    content = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
+    try:
+        content.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        content = json.dumps(value, indent=2, allow_nan=False)
+    print(content)
 
 
 def show_line(line: str = "") -> None:
     """Print one line of a result."""
-    Console(highlight=False, soft_wrap=True).print(line, markup=False)
+    Console(highlight=False, soft_wrap=True).print(printable(line), markup=False)
 
 
 def show_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
-    """Print a table; every column but the first is aligned right."""
-    table = Table(title=title, title_justify="left", title_style="bold")
+    """Print a table under its title; every column but the first is aligned right."""
+    console = Console(highlight=False)
+    console.print(Text(printable(title), style="bold"), soft_wrap=True)
+    table = Table()
     for place, column in enumerate(columns):
-        table.add_column(column, justify="left" if place == 0 else "right", overflow="fold")
+        table.add_column(Text(printable(column)), justify="left" if place == 0 else "right", overflow="fold")
     for row in rows:
-        table.add_row(*(cell.replace("[", "\\[") for cell in row))
-    Console(highlight=False).print(table)
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    console.print(table)
+
+
+def printable(text: str) -> str:
+    """Show by number what would command the terminal or reorder its line; line ends and tabs stay."""
+    return _UNSEEN.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
+
+
+def tell_notes(notes: "Iterable[ReadNote]", progress: "Progress") -> None:
+    """Say what reading left out or changed."""
+    for note in notes:
+        progress.say(printable(str(note)))
+
+
+def say_cut(found: "Predictions") -> str:
+    """Say how many texts were cut."""
+    cut = int(found.truncated.sum())
+    return f"{cut:,} of {len(found):,} texts were longer than the model's limit and were cut"
 
 
 def show_evaluation(found: "Evaluation", *, title: str) -> None:
@@ -82,14 +116,18 @@ def show_predictions(found: "Predictions", *, top_k: int) -> None:
     top = found.top_k(top_k)
     rows = [
         [
-            text,
+            _shortened(text),
             ", ".join(f"{found.label_names[label]} {share:.3f}" for label, share in zip(labels, shares, strict=True)),
         ]
         for text, labels, shares in zip(found.texts or (), top.labels, top.probabilities, strict=True)
     ]
     show_table("Predictions (label and probability)", ["text", "label"], rows)
-    if cut := int(found.truncated.sum()):
-        show_line(f"{cut:,} texts were longer than the model's limit and were cut")
+    if found.truncated.any():
+        show_line(say_cut(found))
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}… ({len(text):,} characters)"
 
 
 def _measured_row(name: str, found: "Measured", baseline: float) -> list[str]:

@@ -46,6 +46,9 @@ class ReadNote:
     rows: int
     example: str
 
+    def __str__(self) -> str:
+        return f"{self.what}: {self.rows:,} (first: {self.example})"
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Dataset:

@@ -13,8 +13,6 @@ import numpy as np
 
 from limbeck import storage
 from limbeck.data.dataset import Dataset
-from limbeck.data.split import ensure_validation
-from limbeck.errors import DataError
 from limbeck.evaluation.evaluation import Evaluation, evaluate
 from limbeck.evaluation.prediction_files import write_predictions
 from limbeck.evaluation.predictions import Predictions
@@ -32,6 +30,7 @@ from limbeck.training.candidates import Candidates, all_blocks, candidates_for, 
 from limbeck.training.model_card import card_text
 from limbeck.training.probe import fit_probe
 from limbeck.training.probe_record import fit_record, run_record
+from limbeck.training.rows import training_rows
 from limbeck.training.run_folder import RunFolder, opened_run
 from limbeck.training.stopwatch import Stopwatch
 
@@ -107,17 +106,10 @@ def train_probe(
         >>> run = train_probe(read("sample"), "RUN")  # doctest: +SKIP
         >>> print(run.validation.accuracy.value)  # doctest: +SKIP
     """
-    if "train" not in dataset.split_names:
-        raise DataError(
-            f"{dataset.source} has no train split (it has {', '.join(dataset.split_names)}): "
-            "name the file or the folder of the training rows train"
-        )
     check_seed(settings.probe.seed)
     watch = Stopwatch()
     with opened_run(Path(out), overwrite=overwrite) as folder:
-        dataset = ensure_validation(dataset, settings.split)
-        for note in dataset.notes:
-            progress.say(f"{note.rows:,} {note.what} (first: {note.example})")
+        rows = training_rows(dataset, settings.split, progress)
         engine = open_engine(
             load_encoder_folder(settings.features.encoder),
             device=settings.features.device,
@@ -127,15 +119,15 @@ def train_probe(
         watch.lap("load")
         kept = cache or FeatureCache()
         train, validation = (
-            _encode(dataset.split(name), engine, candidates, settings.features, kept, progress)
-            for name in ("train", "validation")
+            _encode(part, engine, candidates, settings.features, kept, progress)
+            for part in (rows.train, rows.validation)
         )
         watch.lap("encode")
         columns = {name: columns_of(blocks, train.features.blocks, engine.width) for name, blocks in candidates.items()}
         fit = fit_probe(
             train.features.values_NF,
             train.rows.labels,
-            classes=len(dataset.label_names),
+            classes=len(rows.label_names),
             settings=settings.probe,
             candidates=columns,
             progress=progress,
@@ -147,20 +139,19 @@ def train_probe(
             "validation": _answers(validation, head.probabilities(validation_NF)),
             OUT_OF_FOLD: _answers(train, fit.out_of_fold_NC),
         }
-        majority = int(np.bincount(train.rows.labels).argmax())
-        scored = {name: _score(found, majority, settings.probe.seed) for name, found in answers.items()}
+        scored = {name: _score(found, rows.majority_label, settings.probe.seed) for name, found in answers.items()}
         watch.lap("evaluate")
 
-        record = run_record(dataset, settings.stages(), engine)
+        record = run_record(rows.dataset, settings.stages(), engine)
         limit = settings.features.max_tokens
         facts = BundleFacts(
             head="linear",
             blocks=candidates[fit.candidate],
             max_tokens=engine.loaded.tokenizer.max_tokens if limit is None else limit,
-            label_names=dataset.label_names,
-            provenance={**record, "majority_label": dataset.label_names[majority]},
+            label_names=rows.label_names,
+            provenance={**record, "majority_label": rows.label_names[rows.majority_label]},
         )
-        card = card_text(facts, scored["validation"], encoder=engine.loaded.name, data=dataset.source)
+        card = card_text(facts, scored["validation"], encoder=engine.loaded.name, data=rows.dataset.source)
         save_bundle(Bundle(loaded=engine.loaded, head=head, facts=facts), folder.bundle, card=card)
         for name, found in answers.items():
             write_predictions(folder.predictions(name), found)
@@ -180,7 +171,7 @@ def train_probe(
         storage.write_json(folder.metrics, metrics)
     return ProbeRun(
         folder=folder,
-        dataset=dataset,
+        dataset=rows.dataset,
         validation=scored["validation"],
         out_of_fold=scored[OUT_OF_FOLD],
         metrics=metrics,

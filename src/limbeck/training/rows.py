@@ -54,7 +54,7 @@ def training_rows(dataset: Dataset, settings: SplitSettings, progress: Progress 
         )
     dataset = ensure_validation(dataset, settings)
     for note in dataset.notes:
-        progress.say(f"{note.rows:,} {note.what} (first: {note.example})")
+        progress.say(str(note))
     rows = TrainingRows(dataset=dataset, train=dataset.split("train"), validation=dataset.split("validation"))
     classes = len(rows.label_names)
     train_C, validation_C = (np.bincount(part.labels, minlength=classes) for part in (rows.train, rows.validation))
