@@ -39,6 +39,4 @@ def doctor(
             f"{mark} {one.name:17} {one.tokens_per_s:9,.0f} {one.one_text_ms:7.1f} ms {distance:>13}   {flips}{failed}"
         )
     screen.show_line()
-    screen.show_line(
-        "* is used with --precision auto; drift: cosine distance of mean-pooled vectors from float32."
-    )
+    screen.show_line("* is used with --precision auto; drift: cosine distance of mean-pooled vectors from float32.")
