@@ -43,9 +43,7 @@ def timed(seconds: dict[str, float], name: str, call: Callable[[], Any]) -> Any:
 def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--texts", type=int, default=25_000, help="of train and of test each, shuffled"
-    )
+    parser.add_argument("--texts", type=int, default=25_000, help="of train and of test each, shuffled")
     parser.add_argument("--slice", type=int, default=200, help="reviews that the peer encodes")
     arguments = parser.parse_args()
     set_threads(2)
