@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 
@@ -237,3 +238,18 @@ def test_a_text_cannot_command_the_terminal(limbeck, trained):
     assert "[bold]fine[/bold]" in ended.out
     assert "100,021 characters" in ended.out
     assert len(ended.out) < 5_000
+
+
+def test_the_next_step_is_one_that_works(limbeck, encoder_folder, weather, tmp_path):
+    """After training comes the command that scores the test split as it was read; without one, that labels texts."""
+    folder = tmp_path / "two words"
+    weather.rename(folder)
+    made = ("--encoder", encoder_folder, "--overwrite")
+    ended = limbeck("train", folder, *made, "--out", tmp_path / "RUN", "--encoding", "utf-8-sig")
+    assert ended.status == 0, ended.err
+    words = shlex.split(ended.out.splitlines()[-1].removeprefix("Next: "))
+    assert words[-2:] == ["--encoding", "utf-8-sig"]
+    assert limbeck(*words[1:]).status == 0
+    ended = limbeck("train", folder / "train.txt", *made, "--out", tmp_path / "RUN")
+    words = shlex.split(ended.out.splitlines()[-1].removeprefix("Next: "))
+    assert words[:3] == ["limbeck", "predict", str(tmp_path / "RUN")]

@@ -72,6 +72,7 @@ CASES = {
     "a folder that is no run": (["evaluate", "mine", "good.csv"], 4, "neither a run folder nor a bundle"),
     "no texts to label": (["predict", "RUN"], 2, "either texts, or --input"),
     "texts and a file": (["predict", "RUN", "so sad", "--input", "good.csv"], 2, "either texts, or --input"),
+    "an empty text to label": (["predict", "RUN", "so sad", "  "], 3, "text 2 is empty"),
     "an input without an output": (["predict", "RUN", "--input", "good.csv"], 2, "--output"),
     "an output of unknown format": (
         ["predict", "RUN", "--input", "good.csv", "--output", "labels.xlsx"],

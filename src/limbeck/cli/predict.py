@@ -34,13 +34,15 @@ def predict(
     """Label each TEXT, or each row of --input, with RUN."""
     from limbeck import progress
     from limbeck.data.read import read_with
-    from limbeck.errors import SettingsError
+    from limbeck.errors import DataError, SettingsError
     from limbeck.evaluation.prediction_files import check_suffix, write_predictions
     from limbeck.inference.predictor import load
     from limbeck.settings import ReadSettings, build
 
     if bool(texts) == (source is not None):
         raise SettingsError("give either texts, or --input FILE")
+    if empty := [number for number, text in enumerate(texts or [], start=1) if not text.strip()]:
+        raise DataError(f"text {empty[0]} is empty or only white space: there is nothing to label in it")
     if source is not None and out is None and not as_json:
         raise SettingsError("--input needs --output FILE (.parquet, .jsonl or .csv), or --json")
     if out is not None:

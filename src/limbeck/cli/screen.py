@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -132,6 +133,15 @@ def _shortened(text: str) -> str:
 
 def _measured_row(name: str, found: "Measured", baseline: float) -> list[str]:
     return [name, f"{found.value:.4f}", f"{found.low:.4f} – {found.high:.4f}", f"{baseline:.4f}"]
+
+
+def show_next(run: "Path", data: str, how: "Mapping[str, str | None] | None") -> None:
+    """Say what to do with a run: score it on the test split, or label texts when `how` to read one is not given."""
+    if how is None:
+        show_line(f"Next: {shlex.join(['limbeck', 'predict', str(run), 'your text'])}")
+        return
+    flags = [word for name, value in how.items() if value for word in (f"--{name.replace('_', '-')}", value)]
+    show_line(f"Next: {shlex.join(['limbeck', 'evaluate', str(run), data, '--split', 'test', *flags])}")
 
 
 def show_run_places(folder: "RunFolder", pictures: "list[Path]") -> None:

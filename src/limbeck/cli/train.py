@@ -116,7 +116,9 @@ def train(
         screen.show_epochs(run.metrics["epochs"], best_epoch=run.metrics["best_epoch"])
     screen.show_evaluation(run.validation, title=f"{chosen.capitalize()} on the validation split of {data}")
     screen.show_run_places(run.folder, pictures)
-    screen.show_line(f"Next: limbeck evaluate {out} {data} --split test")
+    columns = options.given(text_column=text_column, label_column=label_column, label_names=label_names)
+    how = columns | options.given(encoding=encoding, on_bad_row=on_bad_row)
+    screen.show_next(out, data, how if "test" in run.dataset.split_names else None)
 
 
 def _trainer(method: own.Method, given: own.Given, tables: own.Tables) -> "Callable[..., LoopRun | ProbeRun]":
