@@ -67,16 +67,21 @@ def model_folder(size: str, parent: Path) -> Path:
     return folder
 
 
-def corpus(name: str) -> list[str]:
-    """Return all texts of a set, emotion's validation tweets or IMDb's test reviews, in a drawn order."""
+def corpus(name: str) -> tuple[list[str], np.ndarray]:
+    """Return texts and labels of a set's training rows, in an order whose every beginning has short and long alike."""
     if name == "emotion":
         lines = (SHARED_DATA / "emotion" / "train.txt").read_text("utf-8").splitlines()
-        texts = [line.rpartition(";")[0] for line in lines]
+        pairs = [line.rpartition(";")[::2] for line in lines]
     else:
         import pyarrow.parquet as pq
 
-        texts = pq.read_table(SHARED_DATA / "imdb" / "train.parquet", columns=["text"])["text"].to_pylist()
-    return [texts[place] for place in np.random.default_rng(0).permutation(len(texts))]
+        table = pq.read_table(SHARED_DATA / "imdb" / "train.parquet", columns=["text", "label"])
+        pairs = list(zip(table["text"].to_pylist(), table["label"].to_pylist(), strict=True))
+    pairs.sort(key=lambda pair: len(pair[0]))
+    bits = len(pairs).bit_length()
+    # Counting with reversed bits visits the sorted texts evenly (van der Corput), so slices of any size compare.
+    order = [place for place in (int(f"{n:0{bits}b}"[::-1], 2) for n in range(2**bits)) if place < len(pairs)]
+    return [pairs[place][0] for place in order], np.array([pairs[place][1] for place in order])
 
 
 def gemm_peak() -> float:
@@ -98,14 +103,14 @@ def floating_operations(config: EncoderConfig, lengths: np.ndarray) -> float:
 
 
 def pick_slice(encode: Encode, texts: list[str], seconds: float) -> list[str]:
-    """Return as many texts as this contestant encodes in about so many seconds: 8 at least."""
-    count = 8
+    """Return as many texts as this contestant encodes in about so many seconds: 16 at least."""
+    count = 16
     while count < len(texts):
         started = time.perf_counter()
         encode(texts[:count])
         spent = time.perf_counter() - started
         if spent > seconds / 4:
-            return texts[: max(8, min(len(texts), int(count * seconds / spent)))]
+            return texts[: max(16, min(len(texts), int(count * seconds / spent)))]
         count *= 2
     return texts
 
@@ -143,7 +148,7 @@ def drift(exact_ND: np.ndarray, found_ND: np.ndarray, labels: np.ndarray | None)
 def measure(workload: str, folder: Path, names: Sequence[str] | None, rounds: int, seconds: float) -> dict[str, Any]:
     """Measure one workload: every contestant once a round, each on its own slice, in turn."""
     corpus_name = workload.split()[1]
-    texts = corpus(corpus_name)
+    texts, labels = corpus(corpus_name)
     loaded = load_encoder_folder(folder)
     encoders: dict[str, Encode] = {}
     failed: dict[str, str] = {}
@@ -187,8 +192,8 @@ def measure(workload: str, folder: Path, names: Sequence[str] | None, rounds: in
         }
         if exact_ND is not None and name not in ("limbeck float32", COURSE):
             part = checked if name in PEERS_OF_NOTE else checked[:200]
-            labels = _labels(len(part)) if workload == "mini emotion" and len(part) == 2000 else None
-            entry["drift"] = drift(exact_ND[: len(part)], encoders[name](part), labels)
+            known = labels[: len(part)] if workload == "mini emotion" and len(part) == len(checked) else None
+            entry["drift"] = drift(exact_ND[: len(part)], encoders[name](part), known)
         if corpus_name == "emotion" and name != COURSE:
             entry["one_text"] = one_text(encoders[name], ONE_TEXT)
         result["contestants"][name] = entry
@@ -200,12 +205,6 @@ def measure(workload: str, folder: Path, names: Sequence[str] | None, rounds: in
 def _ratio(rates: dict[str, list[float]], name: str) -> float:
     """Median over rounds of ours / theirs: neighbours in time meet the same noise."""
     return statistics.median(ours / theirs for ours, theirs in zip(rates[OURS], rates[name], strict=True))
-
-
-def _labels(count: int) -> np.ndarray:
-    lines = (SHARED_DATA / "emotion" / "train.txt").read_text("utf-8").splitlines()
-    labels = [line.rpartition(";")[2] for line in lines]
-    return np.array([labels[place] for place in np.random.default_rng(0).permutation(len(labels))][:count])
 
 
 def cold_start(folder: Path) -> float:
