@@ -123,3 +123,19 @@ def test_hidden_files_are_no_data(tmp_path: Path) -> None:
     (tmp_path / ".DS_Store").write_bytes(b"\0")
     (tmp_path / ".staged-1-test.csv").write_text("")
     assert read(tmp_path).notes == ()
+
+
+def test_a_fault_in_a_label_folder_names_the_text_file(tmp_path: Path) -> None:
+    """A row is a file there: its path is said, not its number among all of them."""
+    for name, content in {
+        "pos/1.txt": b"good",
+        "pos/2.txt": b"\xb1\xb8\xff",
+        "neg/1.txt": b" \n",
+        "neg/2.txt": b"bad",
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        read(tmp_path)
+    assert f"- {tmp_path / 'neg/1.txt'}: is empty or only white space" in str(caught.value)
+    assert f"- {tmp_path / 'pos/2.txt'}: has bytes that are not utf-8 at character 1" in str(caught.value)

@@ -245,7 +245,7 @@ CASES = [
     ),
     Case("no line has a label", written("data.txt", "glad\nsad\n"), ("no line ends in ;label",)),
     Case("line with label only", written("data.txt", "glad;joy\n;joy\n"), ("row 2, column 'text'", "is empty")),
-    Case("blank text file", folder_of(pos_in_1__txt="", neg_in_1__txt="bad"), ("row 2, column 'text'", "is empty")),
+    Case("blank text file", folder_of(pos_in_1__txt="", neg_in_1__txt="bad"), ("pos/1.txt: is empty",)),
     # JSON.
     Case(
         "invalid json line",
@@ -390,7 +390,7 @@ CASES = [
     Case(
         "undecodable file of a label folder",
         folder_of(pos_in_1__txt=b"caf\xe9", neg_in_1__txt="bad"),
-        ("row 2, column 'text'", "not utf-8"),
+        ("pos/1.txt: has bytes that are not utf-8",),
     ),
     Case("undecodable parquet string", bad_utf8_parquet, ("row 2, column 'text'", "not utf-8")),
     Case(

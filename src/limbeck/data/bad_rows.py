@@ -5,22 +5,18 @@ It does not know formats, and never decides what a fault is.
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from limbeck.data.dataset import ReadNote
 from limbeck.errors import SHOWN_FAULTS, DataError, FaultLog
 from limbeck.settings import OnBadRow
 
 
-class Place(NamedTuple):
-    """Where a fault stands: the file, the data row (1 is the first after the header), the column."""
+def place_of(file: str, row: int, column: str, files: Sequence[str] = ()) -> str:
+    """Say where a fault stands: the file, the data row (1 is the first after the header), the column.
 
-    file: str
-    row: int
-    column: str
-
-    def __str__(self) -> str:
-        return f"{self.file}, row {self.row:,}, column {self.column!r}"
+    Where every row is a file of its own, `files` by row, that file says it all.
+    """
+    return files[row - 1] if files else f"{file}, row {row:,}, column {column!r}"
 
 
 class _Tally:

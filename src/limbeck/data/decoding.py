@@ -15,7 +15,7 @@ from typing import TextIO
 
 import pyarrow as pa
 
-from limbeck.data.bad_rows import BadRows, Place
+from limbeck.data.bad_rows import BadRows, place_of
 from limbeck.errors import SettingsError
 from limbeck.storage import explained
 
@@ -77,8 +77,9 @@ def position_of(file: TextIO) -> int:
 class CellStrings:
     """Turns chunks of Python strings into Arrow strings, and meets undecodable bytes as the policy says."""
 
-    def __init__(self, file: str, encoding: str, bad: BadRows) -> None:
+    def __init__(self, file: str, encoding: str, bad: BadRows, *, files: Sequence[str] = ()) -> None:
         self._file = file
+        self._files = files
         self._encoding = encoding
         self._bad = bad
 
@@ -117,7 +118,8 @@ class CellStrings:
         """Describe the cells at fault: gathered at once under "error", or one a row in `broken`."""
 
         def describe(position: int) -> str:
-            return f"{Place(self._file, numbers[position], column)}: {self._describe(values[position] or '')}"
+            where = place_of(self._file, numbers[position], column, self._files)
+            return f"{where}: {self._describe(values[position] or '')}"
 
         if self._bad.policy == "error":
             self._bad.reject("rows with undecodable bytes", cells, describe)

@@ -4,6 +4,7 @@ In: a `LabelFolders`. Out: a `RawTable` with text, label and file name.
 It does not know which folders there are.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from limbeck.data.bad_rows import BadRows
@@ -23,8 +24,9 @@ def read_label_folders(source: LabelFolders, settings: ReadSettings, bad: BadRow
     Line ends at the end of a file are not part of its text.
     """
     encoding = check_encoding(settings.encoding)
-    cells = CellStrings(str(source.path), settings.encoding, bad)
     files = [(label, file) for label, folder in source.labels.items() for file in text_files(folder)]
+    names = tuple(str(file) for _, file in files)
+    cells = CellStrings(str(source.path), settings.encoding, bad, files=names)
     rows = RawRows()
     for start in range(0, len(files), CHUNK_FILES):
         chunk = files[start : start + CHUNK_FILES]
@@ -39,7 +41,8 @@ def read_label_folders(source: LabelFolders, settings: ReadSettings, bad: BadRow
         arrays, dropped = cells.convert(columns, numbers)
         rows.add(arrays, numbers, dropped)
         advance(sum(map(len, contents)))
-    return rows.finish(SourceFile(path=source.path, name=str(source.path), split=source.split), rows_seen=len(files))
+    whole = SourceFile(path=source.path, name=str(source.path), split=source.split)
+    return replace(rows.finish(whole, rows_seen=len(files)), files=names)
 
 
 def _content(file: Path) -> bytes:

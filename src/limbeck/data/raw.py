@@ -45,6 +45,7 @@ class RawTable:
         numbers: int64 (R,), the number of each row in the file: 1 is the first data row, rows left out are counted.
         rows_seen: how many data rows the file has, those left out included.
         label_names: index → name, where the file says what its label integers mean.
+        files: the file of each row by its number, where every row is a file of its own; else empty.
         odd: column → row number → what stands there, for cells that are no text in a column of texts.
         notes: what earlier readings of the same rows left out or changed, where the file keeps it.
     """
@@ -57,6 +58,7 @@ class RawTable:
     label_names: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     odd: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     notes: tuple[ReadNote, ...] = ()
+    files: tuple[str, ...] = ()
 
 
 class RawRows:

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from limbeck.data.bad_rows import BadRows, Place
+from limbeck.data.bad_rows import BadRows, place_of
 from limbeck.data.columns import Columns, find_columns
 from limbeck.data.folders import SPLIT_WORDS
 from limbeck.data.raw import RawTable
@@ -72,9 +72,9 @@ class Part:
         """Return row number → what stands there, for cells of a column of texts that are no text."""
         return self.raw.odd.get(column, {})
 
-    def place(self, position: int, column: str) -> Place:
+    def place(self, position: int, column: str) -> str:
         """Say where a row stands."""
-        return Place(self.raw.name, self.numbers[position].as_py(), column)
+        return place_of(self.raw.name, self.numbers[position].as_py(), column, self.raw.files)
 
 
 EMPTY_FAULTS = ("rows without a text", "rows with an empty text", "rows with a NUL character")
