@@ -15,6 +15,9 @@ from typing import Any
 
 from measure import RESULTS
 
+COLUMNS = {"cls": 384, "mean": 384, "max": 384, "upper means": 4 * 384, "layers": 3 * 7 * 384}
+"""Columns of each pooling of the embedded encoder."""
+
 READMES = (Path(__file__).parents[1] / "README.md",)
 
 
@@ -44,7 +47,7 @@ def probe_emotion() -> list[list[str]]:
     for pooling, name in names.items():
         run = runs[f"{pooling}, none"]
         seconds = f"{run['seconds']['fit']:.0f}"
-        columns = {"layers": "8,064", "auto": f"{run['chosen']}: 8,064"}.get(pooling, "384")
+        columns = f"{COLUMNS[run['chosen']]:,}"
         validation, test = measured(run["validation"]["accuracy"]), measured(run["test"]["accuracy"])
         rows.append([name, columns, validation, test, seconds])
     return rows
@@ -70,7 +73,7 @@ def probe_imdb() -> list[list[str]]:
     names = {"cls": "[CLS] of the last layer", "mean": "mean of the last layer", "layers": "every layer"}
     for pooling, name in names.items():
         run = result("quality_imdb")["runs"]["poolings"][pooling]
-        columns = "8,064" if pooling == "layers" else "384"
+        columns = f"{COLUMNS[pooling]:,}"
         rows.append([name, columns, measured(run["test"]["accuracy"]), f"{run['fit_s']:.0f}"])
     return rows
 
