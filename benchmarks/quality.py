@@ -130,13 +130,9 @@ def imdb(_: Path) -> dict[str, Any]:
 
 
 def sample(runs: Path) -> dict[str, Any]:
-    """The embedded tweets, against always saying the largest class."""
-    found = {}
-    for pooling in ("mean", "layers"):
-        run = runs / f"sample-{pooling}"
-        found[pooling] = train("sample", run, ["--pooling", pooling])
-        found[pooling]["test"] = evaluate(run, "sample", "test")
-    return found
+    """The embedded tweets as the demo trains on them, against always saying the largest class."""
+    run = runs / "sample-mean"
+    return {"mean": {**train("sample", run, ["--pooling", "mean"]), "test": evaluate(run, "sample", "test")}}
 
 
 JOBS = {"emotion": emotion, "imdb": imdb, "sample": sample}
