@@ -87,11 +87,37 @@ def probe_sample() -> list[list[str]]:
     return rows
 
 
+def audit_speed() -> list[list[str]]:
+    """The whole audit of IMDb by size."""
+    rows = [["texts", "tokens", "processor seconds", "wall seconds, lowest", "peak memory, MiB"]]
+    for size, run in result("audit")["whole_audit_imdb"].items():
+        figures = [
+            f"{run['tokens']:,.0f}",
+            f"{run['cpu_s']:.0f}",
+            f"{run['lowest_wall_s']:.0f}",
+            f"{run['peak_mib']:,.0f}",
+        ]
+        rows.append([f"{int(size):,}", *figures])
+    return rows
+
+
+def audit_peers() -> list[list[str]]:
+    """Near-duplicates beside the peers."""
+    found = result("audit")["near_duplicates"]
+    rows = [[f"near-duplicates of {found['rows']:,} reviews", "recall", "precision", "processor seconds, times ours"]]
+    for name in ("limbeck", "datasketch MinHashLSH", "cleanlab Datalab near_duplicate"):
+        run = found[name]
+        rows.append([name, f"{run['recall']:.3f}", f"{run['precision']:.3f}", f"{run['cpu_times_ours']:.1f}"])
+    return rows
+
+
 TABLES: dict[str, Callable[[], list[list[str]]]] = {
     "probe-emotion": probe_emotion,
     "balance-emotion": balance_emotion,
     "probe-imdb": probe_imdb,
     "probe-sample": probe_sample,
+    "audit-speed": audit_speed,
+    "audit-peers": audit_peers,
 }
 
 
