@@ -40,8 +40,10 @@ def tuned_once(finished: Path, encoder_folder: Path, tmp_path_factory: pytest.Te
         features=FeatureSettings(encoder=str(encoder_folder), pooling="cls", precision="float32"),
         finetune=FinetuneSettings(epochs=8, batch_rows=16, learning_rate=3e-3, precision="float32"),
     )
+    before = torch.get_num_threads()
     torch.set_num_threads(1)
     finetune(read(place / "weather"), place / "RUN", settings)
+    torch.set_num_threads(before)
     return place
 
 
@@ -156,7 +158,6 @@ def test_other_data_is_not_gone_on_with(limbeck, weather, encoder_folder, tmp_pa
     """A resumed run would be of two data sets."""
     out = tmp_path / "RUN"
     command = ("train", weather, "--method", "finetune", "--encoder", encoder_folder, *QUICK, "--out", out)
-    (out / "checkpoints").mkdir(parents=True)
     from limbeck.training.loop import Loop
 
     def broken(*_):

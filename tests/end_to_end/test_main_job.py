@@ -1,5 +1,6 @@
 """The main job from a file to predictions, by the commands of the README, with a tiny encoder."""
 
+import importlib.util
 import json
 import os
 import shlex
@@ -253,3 +254,13 @@ def test_the_next_step_is_one_that_works(limbeck, encoder_folder, weather, tmp_p
     ended = limbeck("train", folder / "train.txt", *made, "--out", tmp_path / "RUN")
     words = shlex.split(ended.out.splitlines()[-1].removeprefix("Next: "))
     assert words[:3] == ["limbeck", "predict", str(tmp_path / "RUN")]
+
+
+def test_a_run_is_whole_without_matplotlib(limbeck, encoder_folder, weather, tmp_path, monkeypatch):
+    """Where pictures cannot be drawn the run still ends well, and says what to install."""
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "matplotlib" else found(name))
+    ended = limbeck("train", weather, "--encoder", encoder_folder, "--out", tmp_path / "RUN")
+    assert ended.status == 0
+    assert 'pip install "limbeck[charts]"' in ended.err
+    assert "Next: limbeck evaluate" in ended.out

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from limbeck.cli import options, screen
+from limbeck.cli.pictures import draw_pictures
 
 TRY_TEXTS = (
     "driverless cars will save so many lives, i can't wait",
@@ -26,7 +27,6 @@ def demo(
     from limbeck.features.cache import FeatureCache
     from limbeck.inference.predictor import load
     from limbeck.inference.scoring import score
-    from limbeck.reporting.run_pictures import write_run_pictures
     from limbeck.settings import ReadSettings
     from limbeck.training.probe_training import train_probe
 
@@ -36,7 +36,7 @@ def demo(
     following.say(f"    {dataset!r}")
     following.say("2/4 encoding them with the embedded MiniLM encoder, and fitting a linear probe")
     run = train_probe(dataset, out, cache=FeatureCache(cache_dir), overwrite=True, progress=following)
-    pictures = write_run_pictures(run.dataset, run.validation, run.folder.pictures)
+    pictures = draw_pictures(run, following)
     following.say("3/4 scoring the test split, which nothing has looked at so far")
     predictor = load(run.folder.path)
     scored = score(predictor, dataset.split("test"), progress=following)

@@ -8,6 +8,7 @@ import typer
 
 from limbeck.cli import options, screen
 from limbeck.cli import training_options as own
+from limbeck.cli.pictures import draw_pictures
 from limbeck.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -68,7 +69,6 @@ def train(
     from limbeck import progress
     from limbeck.data.read import read_with
     from limbeck.features.cache import FeatureCache
-    from limbeck.reporting.run_pictures import write_learning_curves, write_run_pictures
     from limbeck.settings import SplitSettings
 
     tables = own.tables_of(config, out, resume=resume)
@@ -106,9 +106,7 @@ def train(
     start = own.start_of(overwrite=overwrite, resume=resume)
     following = progress.for_stream()
     run = train_rows(read_with(data, reading, following), out, FeatureCache(cache_dir), start, following)
-    pictures = write_run_pictures(run.dataset, run.validation, run.folder.pictures)
-    if "epochs" in run.metrics:
-        pictures.append(write_learning_curves(run.metrics, run.folder.pictures))
+    pictures = draw_pictures(run, following)
     if as_json:
         screen.show_json(run.metrics)
         return

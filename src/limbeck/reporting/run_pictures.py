@@ -12,12 +12,15 @@ import numpy as np
 
 from limbeck.data.dataset import Dataset
 from limbeck.evaluation.evaluation import Evaluation
+from limbeck.progress import SILENT, Progress
 from limbeck.reporting.charts import class_frequency, confusion_matrix
 from limbeck.reporting.learning_curves import learning_curves
 
 
-def write_run_pictures(dataset: Dataset, validation: Evaluation, folder: Path) -> list[Path]:
-    """Write `class_frequency` and `confusion` as PNG and SVG.
+def write_run_pictures(
+    dataset: Dataset, validation: Evaluation, folder: Path, progress: Progress = SILENT
+) -> list[Path]:
+    """Write `class_frequency` and `confusion` as PNG and SVG, and say what could not be shown as it is.
 
     Returns:
         The PNG files.
@@ -35,6 +38,8 @@ def write_run_pictures(dataset: Dataset, validation: Evaluation, folder: Path) -
     }
     for name, picture in pictures.items():
         picture.write(folder, name)
+        for notice in picture.notices:
+            progress.say(f"{folder / name}: {notice}")
     return [folder / f"{name}.png" for name in pictures]
 
 

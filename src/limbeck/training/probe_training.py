@@ -29,7 +29,8 @@ from limbeck.settings import FeatureSettings, ProbeSettings, ReadSettings, Split
 from limbeck.training.candidates import Candidates, all_blocks, candidates_for, columns_of
 from limbeck.training.model_card import card_text
 from limbeck.training.probe import fit_probe
-from limbeck.training.probe_record import fit_record, run_record
+from limbeck.training.probe_record import fit_record
+from limbeck.training.record import make_record
 from limbeck.training.rows import training_rows
 from limbeck.training.run_folder import RunFolder, opened_run
 from limbeck.training.stopwatch import Stopwatch
@@ -142,7 +143,7 @@ def train_probe(
         scored = {name: _score(found, rows.majority_label, settings.probe.seed) for name, found in answers.items()}
         watch.lap("evaluate")
 
-        record = run_record(rows.dataset, settings.stages(), engine)
+        record = make_record(rows.dataset, settings.stages(), engine.loaded, engine.numerics)
         limit = settings.features.max_tokens
         facts = BundleFacts(
             head="linear",

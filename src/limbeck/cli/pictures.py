@@ -1,0 +1,24 @@
+"""The pictures of a run, drawn after it: a run is whole without them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from limbeck.progress import Progress
+    from limbeck.training.loop_run import LoopRun
+    from limbeck.training.probe_training import ProbeRun
+
+
+def draw_pictures(run: "LoopRun | ProbeRun", following: "Progress") -> list[Path]:
+    """Draw what a run can be seen by; where matplotlib or a font is missing, say so, and what to install."""
+    from limbeck.errors import MissingExtraError
+    from limbeck.reporting.run_pictures import write_learning_curves, write_run_pictures
+
+    try:
+        pictures = write_run_pictures(run.dataset, run.validation, run.folder.pictures, following)
+        if "epochs" in run.metrics:
+            pictures.append(write_learning_curves(run.metrics, run.folder.pictures))
+    except MissingExtraError as error:
+        following.say(f"no pictures were drawn, the run is whole without them: {error}")
+        return []
+    return pictures
