@@ -3,7 +3,8 @@
 import random
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,13 +63,36 @@ def encoder_folder(tiny_tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathF
     return folder
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread: tiny matrices are slower on several, and bits are those of one number of threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def computed_on_one_thread() -> Iterator[None]:
+    """Every test of this folder."""
+    with one_thread():
+        yield
+
+
+@pytest.fixture(scope="session")
+def on_one_thread() -> Callable[[], AbstractContextManager[None]]:
+    """For fixtures that are made before any test's own."""
+    return one_thread
+
+
 @pytest.fixture(scope="session")
 def finished(encoder_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the data set, and a finished run on it, made once; tests work on copies."""
     place = tmp_path_factory.mktemp("finished")
     write_weather(place / "weather")
     settings = ProbeTraining(features=FeatureSettings(encoder=str(encoder_folder), pooling="layers"))
-    run = train_probe(read(place / "weather"), place / "RUN", settings, cache=FeatureCache(place / "cache"))
+    with one_thread():
+        run = train_probe(read(place / "weather"), place / "RUN", settings, cache=FeatureCache(place / "cache"))
     write_run_pictures(run.dataset, run.validation, run.folder.pictures)
     return place
 
