@@ -94,4 +94,4 @@ def test_versions_name_what_decides_results() -> None:
     """Provenance has Python, limbeck and each library; one that is absent is said to be."""
     versions = runtime.library_versions()
     assert versions["torch"] == torch.__version__
-    assert {"python", "limbeck", "tokenizers", "numpy"} <= versions.keys()
+    assert {"python", "limbeck", "tokenizers", "numpy", "scipy"} <= versions.keys()

@@ -20,7 +20,7 @@ from limbeck.settings import Device, check_seed
 if TYPE_CHECKING:
     import torch
 
-LIBRARIES = ("limbeck", "torch", "tokenizers", "safetensors", "numpy", "scikit-learn", "pyarrow")
+LIBRARIES = ("limbeck", "torch", "tokenizers", "safetensors", "numpy", "scipy", "pyarrow")
 """Whose versions are part of a model's provenance."""
 _CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _CPU_FACTS = Path("/proc/cpuinfo")

@@ -127,3 +127,9 @@ def test_damaged_dictionaries_are_refused(evaluation):
         Evaluation.from_dict({name: value for name, value in facts.items() if name != "baseline"})
     with pytest.raises(DataError, match="wrong kind"):
         Evaluation.from_dict(facts | {"accuracy": "high"})
+
+
+def test_lists_are_arrays_too():
+    """What a person types by hand is scored like an array."""
+    found = evaluate([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]], [0, 1, 1], ("no", "yes"), majority_label=1)
+    assert found.accuracy.value == pytest.approx(2 / 3)

