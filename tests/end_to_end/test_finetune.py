@@ -22,17 +22,8 @@ from limbeck.training.head_training import HeadTraining, train_head
 QUICK = ("--epochs", "2", "--batch-size", "32", "--precision", "float32")
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Tiny matrices are slower on several threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
-def tuned_once(finished: Path, encoder_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tuned_once(finished: Path, encoder_folder: Path, tmp_path_factory, on_one_thread) -> Path:
     """A finished fine-tuning in all its parts, made once."""
     place = tmp_path_factory.mktemp("tuned")
     shutil.copytree(finished / "weather", place / "weather")
@@ -40,10 +31,8 @@ def tuned_once(finished: Path, encoder_folder: Path, tmp_path_factory: pytest.Te
         features=FeatureSettings(encoder=str(encoder_folder), pooling="cls", precision="float32"),
         finetune=FinetuneSettings(epochs=8, batch_rows=16, learning_rate=3e-3, precision="float32"),
     )
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    finetune(read(place / "weather"), place / "RUN", settings)
-    torch.set_num_threads(before)
+    with on_one_thread():
+        finetune(read(place / "weather"), place / "RUN", settings)
     return place
 
 
