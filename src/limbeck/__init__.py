@@ -13,15 +13,21 @@ if TYPE_CHECKING:
     from limbeck.evaluation.evaluation import evaluate as evaluate
     from limbeck.features.text_encoder import load_encoder as load_encoder
     from limbeck.inference.predictor import load as load
+    from limbeck.settings import FeatureSettings as FeatureSettings
+    from limbeck.settings import ProbeSettings as ProbeSettings
     from limbeck.training.finetuning import finetune as finetune
     from limbeck.training.head_training import train_head as train_head
+    from limbeck.training.probe_training import ProbeTraining as ProbeTraining
     from limbeck.training.probe_training import train_probe as train_probe
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Dataset": "limbeck.data.dataset",
+    "FeatureSettings": "limbeck.settings",
     "LimbeckError": "limbeck.errors",
+    "ProbeSettings": "limbeck.settings",
+    "ProbeTraining": "limbeck.training.probe_training",
     "evaluate": "limbeck.evaluation.evaluation",
     "finetune": "limbeck.training.finetuning",
     "load": "limbeck.inference.predictor",
@@ -33,7 +39,10 @@ _HOMES = {
 
 __all__ = [
     "Dataset",
+    "FeatureSettings",
     "LimbeckError",
+    "ProbeSettings",
+    "ProbeTraining",
     "__version__",
     "evaluate",
     "finetune",
