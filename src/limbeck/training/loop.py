@@ -26,6 +26,7 @@ from limbeck.settings import LoopSettings
 from limbeck.training import objectives, optim
 from limbeck.training.batching import Update, pack_rows, plan_epoch, updates_per_epoch
 from limbeck.training.checkpoint import Checkpoints, Position, Snapshot
+from limbeck.training.costs import Costs, LabelCosts
 from limbeck.training.examples import Examples, Int64
 from limbeck.training.interruption import StopSignal
 from limbeck.training.journal import EpochScores, Journal, epoch_line, epoch_values, read_epochs
@@ -87,9 +88,19 @@ class Loop:
         validation: rows to judge by.
         plan: settings and sizes.
         folder: where checkpoints and the journal are.
+        costs: what is brought down; what missing the labels costs, as the settings say, when not given.
     """
 
-    def __init__(self, module: nn.Module, train: Examples, validation: Examples, plan: Plan, folder: RunFolder) -> None:
+    def __init__(
+        self,
+        module: nn.Module,
+        train: Examples,
+        validation: Examples,
+        plan: Plan,
+        folder: RunFolder,
+        *,
+        costs: Costs | None = None,
+    ) -> None:
         self.module = module
         self.train = train
         self.validation = validation
@@ -107,10 +118,7 @@ class Loop:
         self.per_epoch = updates_per_epoch(len(train.facts), plan.settings.batch_rows)
         self.total_steps = self.per_epoch * plan.settings.epochs
         self._device = next(iter(self.named.values())).device
-        self._class_weight_C: Tensor | None = None
-        if plan.settings.balance == "weights":
-            weight_C = objectives.class_weights(train.facts.labels_N, plan.n_labels)
-            self._class_weight_C = weight_C.to(self._device)
+        self.costs = costs or LabelCosts(train, plan.settings, plan.n_labels, self._device)
 
     def run(self, stop: StopSignal, progress: Progress = SILENT) -> LoopResult:
         """Train until the last epoch, or until no better one is expected; then restore the best.
@@ -202,7 +210,7 @@ class Loop:
         for part in update.parts:
             if stop.is_set:
                 return None
-            loss_B = self._losses(part)
+            loss_B = self.costs.losses(part)
             part_sum = float(loss_B.detach().cpu().double().sum())
             if not math.isfinite(part_sum):
                 raise self._not_finite(loss_B, part, at)
@@ -238,19 +246,6 @@ class Loop:
             train_s=at.train_s + time.perf_counter() - began_s,
             epoch_s=at.epoch_s + time.perf_counter() - began_s,
         )
-
-    def _losses(self, rows: Int64) -> Tensor:
-        """Return the loss of each row, as the objective weighs it."""
-        settings = self.plan.settings
-        labels_B = torch.from_numpy(self.train.facts.labels_N[rows]).to(self._device)
-        logits_BC = self.train.logits(rows)
-        if settings.balance == "focal":
-            return objectives.focal(logits_BC, labels_B)
-        if settings.loss == "binary":
-            loss_B = objectives.binary_cross_entropy(logits_BC, labels_B, smoothing=settings.label_smoothing)
-        else:
-            loss_B = objectives.cross_entropy(logits_BC, labels_B, smoothing=settings.label_smoothing)
-        return loss_B if self._class_weight_C is None else loss_B * self._class_weight_C[labels_B]
 
     def _judge_epoch(self, at: Position, journal: Journal, stop: StopSignal, progress: Progress) -> Position:
         """Evaluate an epoch, write its line of the table, and keep its weights when they are the best."""

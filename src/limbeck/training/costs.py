@@ -1,0 +1,55 @@
+"""Costs: what rows of the training split cost, with gradients, as the loop asks for them.
+
+In: training `Examples` and what they should say. Out: one loss a row, in nats. It does not know updates or optimizers.
+
+What a training is after stands here and nowhere in the loop: a distillation brings costs of its own.
+"""
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from limbeck.settings import LoopSettings
+from limbeck.training import objectives
+from limbeck.training.examples import Examples, Int64
+
+
+class Costs(Protocol):
+    """What the loop brings down."""
+
+    def losses(self, rows: Int64) -> Tensor:
+        """Return the loss of each row, (B,) float32, weighed as it should count."""
+        ...
+
+
+class LabelCosts:
+    """What missing the labels costs.
+
+    Args:
+        examples: rows to learn from.
+        settings: loss, label smoothing and balance.
+        n_labels: number of classes.
+        device: where logits are.
+    """
+
+    def __init__(self, examples: Examples, settings: LoopSettings, n_labels: int, device: torch.device) -> None:
+        self._examples = examples
+        self._settings = settings
+        self._device = device
+        self._class_weight_C: Tensor | None = None
+        if settings.balance == "weights":
+            self._class_weight_C = objectives.class_weights(examples.facts.labels_N, n_labels).to(device)
+
+    def losses(self, rows: Int64) -> Tensor:
+        """Return the loss of each row, as the settings weigh it."""
+        settings = self._settings
+        labels_B = torch.from_numpy(self._examples.facts.labels_N[rows]).to(self._device)
+        logits_BC = self._examples.logits(rows)
+        if settings.balance == "focal":
+            return objectives.focal(logits_BC, labels_B)
+        if settings.loss == "binary":
+            loss_B = objectives.binary_cross_entropy(logits_BC, labels_B, smoothing=settings.label_smoothing)
+        else:
+            loss_B = objectives.cross_entropy(logits_BC, labels_B, smoothing=settings.label_smoothing)
+        return loss_B if self._class_weight_C is None else loss_B * self._class_weight_C[labels_B]
