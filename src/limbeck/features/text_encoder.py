@@ -3,12 +3,12 @@
 In: texts. Out: float32 (N, D). It knows one encoder and nothing of labels.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from limbeck.errors import SettingsError
+from limbeck.data.texts import as_texts
 from limbeck.features.extraction import extract_features
 from limbeck.inference.choice import open_engine
 from limbeck.inference.engine import Engine
@@ -32,7 +32,7 @@ class TextEncoder:
 
     def encode(
         self,
-        texts: Sequence[str],
+        texts: Any,
         *,
         pooling: Pooling = "mean",
         layer: int | None = None,
@@ -42,7 +42,7 @@ class TextEncoder:
         """Return one vector a text.
 
         Args:
-            texts: N strings.
+            texts: N strings in a list, or any column of them (NumPy, pandas, polars, Arrow).
             pooling: "cls", "mean" or "max" of one layer, or "layers" for all three of every layer side by side.
             layer: hidden state to pool, 0 the embeddings; the last when not given.
             max_tokens: longer texts are cut; the encoder's maximum when not given.
@@ -53,11 +53,11 @@ class TextEncoder:
 
         Raises:
             SettingsError: one string was given instead of a list, or the layer does not exist.
+            DataError: a row is not a string.
         """
-        if isinstance(texts, str):
-            raise SettingsError("encode() takes a list of texts; for one text give [text]")
+        rows = as_texts(texts, where="encode()")
         blocks = blocks_for(pooling, layer, self.engine.layers)
-        found = extract_features(texts, self.engine, blocks, max_tokens=max_tokens, progress=progress)
+        found = extract_features(rows, self.engine, blocks, max_tokens=max_tokens, progress=progress)
         return found.values_NF
 
 

@@ -6,11 +6,13 @@ It does not know how the model was trained, nor how its answers are judged.
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
 from limbeck.data.dataset import Dataset
-from limbeck.errors import BundleError, SettingsError
+from limbeck.data.texts import as_texts
+from limbeck.errors import BundleError
 from limbeck.evaluation.predictions import Predictions
 from limbeck.inference.choice import open_engine
 from limbeck.model.bundle import BUNDLE_NAME, Bundle, load_bundle
@@ -49,16 +51,22 @@ class Predictor:
             )
         return self.label_names.index(name)
 
-    def predict(self, texts: Sequence[str], *, progress: Progress = SILENT) -> Predictions:
-        """Answer texts; row ids are "1", "2", … in their order.
+    def predict(self, texts: Any, *, progress: Progress = SILENT) -> Predictions:
+        """Answer texts; row ids are "1", "2", … in their order, or a dataset's own.
+
+        Args:
+            texts: a `Dataset`, a list of strings, or any column of them (NumPy, pandas, polars, Arrow).
+            progress: is told of tokens done.
 
         Raises:
-            SettingsError: one string was given instead of a list.
+            SettingsError: one string was given instead of a list, or something that is no column of texts.
+            DataError: a row is not a string, or a dataset has a label that the model does not know.
         """
-        if isinstance(texts, str):
-            raise SettingsError("predict() takes a list of texts; for one text give [text]")
-        row_ids = tuple(str(number + 1) for number in range(len(texts)))
-        return self._answer(texts, row_ids, pa.nulls(len(texts), pa.int32()), progress)
+        if isinstance(texts, Dataset):
+            return self.predict_dataset(texts, progress=progress)
+        rows = as_texts(texts, where="predict()")
+        row_ids = tuple(str(number + 1) for number in range(len(rows)))
+        return self._answer(rows, row_ids, pa.nulls(len(rows), pa.int32()), progress)
 
     def predict_dataset(self, dataset: Dataset, *, progress: Progress = SILENT) -> Predictions:
         """Answer a dataset's rows; labels are matched to the model's by name.

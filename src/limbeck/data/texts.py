@@ -1,0 +1,87 @@
+"""Texts in whatever holds them become a list of strings.
+
+In: a list, a NumPy array, an Arrow array, a pandas or polars Series, or a table of one column. Out: a list of `str`.
+It imports none of those libraries: what a container can do tells what it is. Labels are not its business.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from limbeck.errors import DataError, FaultLog, SettingsError
+
+_TAKEN = "a list, a NumPy array, an Arrow array, a pandas or polars Series, or a table of one column"
+
+
+def as_texts(texts: Any, *, where: str) -> list[str]:
+    """Return the texts of any container, in their order.
+
+    Args:
+        texts: a list or tuple of strings, a NumPy array (N,) or (N, 1), an Arrow array, a pandas, polars or Hugging
+            Face column, or a table of any of these with one column.
+        where: who asks, for messages: "predict()".
+
+    Raises:
+        SettingsError: it is one string, a table of several columns, or nothing that has rows in an order.
+        DataError: gathers every row that is not a string.
+
+    Example:
+        >>> as_texts(np.array([["i feel fine"]], dtype=object), where="predict()")
+        ['i feel fine']
+    """
+    if isinstance(texts, str):
+        raise SettingsError(f"{where} takes a list of texts; for one text give [text]")
+    rows = _rows(texts, where)
+    if wrong := [place for place, text in enumerate(rows) if not isinstance(text, str)]:
+        faults = FaultLog()
+        faults.extend(
+            f"text {place}: {rows[place]!r} is of type {type(rows[place]).__name__}, not a string" for place in wrong
+        )
+        faults.raise_as(DataError, what=f"{where} was given texts that are none", todo="replace or drop these rows")
+    return rows
+
+
+def _rows(texts: Any, where: str) -> list[Any]:
+    if isinstance(texts, list | tuple):
+        return list(texts)
+    if isinstance(texts, np.ndarray):
+        return _array_rows(texts, where)
+    if (names := _column_names(texts)) is not None:
+        if len(names) != 1:
+            raise SettingsError(
+                f"{where} takes one column of texts, and the table has {len(names)} "
+                f"({', '.join(map(repr, names[:10]))}): name one of them, table[column]"
+            )
+        return _rows(texts[names[0]], where)
+    # Arrow's name for it, then that of pandas and polars.
+    for method in ("to_pylist", "to_list"):
+        if hasattr(texts, method):
+            rows: list[Any] = getattr(texts, method)()
+            return rows
+    if isinstance(texts, Sequence) and not isinstance(texts, bytes):
+        return list(texts)
+    raise SettingsError(f"{where} takes texts in {_TAKEN}, not {_spoken(texts)}")
+
+
+def _array_rows(texts: np.ndarray, where: str) -> list[Any]:
+    if texts.ndim != 1 and not (texts.ndim == 2 and texts.shape[1] == 1):
+        raise SettingsError(
+            f"{where} takes texts in an array of shape (N,) or (N, 1), not {texts.shape}: one text a row was expected"
+        )
+    rows: list[Any] = texts.ravel().tolist()
+    return rows
+
+
+def _column_names(texts: Any) -> list[Any] | None:
+    """Return the names of a table's columns; None when it is no table."""
+    if hasattr(texts, "column_names"):
+        return list(texts.column_names)
+    return list(texts.columns) if hasattr(texts, "columns") else None
+
+
+def _spoken(texts: Any) -> str:
+    kind = type(texts).__name__
+    if isinstance(texts, Mapping):
+        return f"a {kind}: give one of its values"
+    return f"a {kind}" + (": give list(...) of it" if hasattr(texts, "__iter__") else "")
