@@ -22,6 +22,7 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Schedule = Literal["linear", "cosine", "constant"]
 BestBy = Literal["accuracy", "f1_weighted", "f1_macro", "loss"]
+LearningRate = float | Literal["auto"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +110,7 @@ class LoopSettings:
 
     Attributes:
         epochs: times that every training row is seen.
+        learning_rate: the highest that the schedule reaches; "auto" looks for it first; what suits when not given.
         batch_rows: rows an optimizer step.
         schedule: what the learning rate does after the warm-up: falls to 0 on a line or a cosine, or stays.
         warmup_share: share of all steps, 0 to 1, in which it rises.
@@ -122,9 +124,12 @@ class LoopSettings:
         checkpoint_every_s: seconds between two checkpoints; 0 for one after every step.
         keep_checkpoints: how many are kept.
         seed: of drawn weights, order and dropout.
+        seeds: how many models are trained, each with the next seed; the best on the validation rows is kept, and mean
+            and spread are told.
     """
 
     epochs: int
+    learning_rate: LearningRate | None = None
     batch_rows: int = 64
     schedule: Schedule = "linear"
     warmup_share: float = 0.1
@@ -138,6 +143,7 @@ class LoopSettings:
     checkpoint_every_s: float = 120.0
     keep_checkpoints: int = 2
     seed: int = 0
+    seeds: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,12 +151,11 @@ class HeadSettings(LoopSettings):
     """How a head is trained on a frozen encoder.
 
     Attributes:
-        learning_rate: of Adam.
         head: "linear", or "mlp", Hugging Face's head of two layers, on [CLS] of the last layer.
     """
 
     epochs: int = 10
-    learning_rate: float = 1e-3
+    learning_rate: LearningRate | None = 1e-3
     schedule: Schedule = "constant"
     warmup_share: float = 0.0
     weight_decay: float = 0.0
@@ -162,22 +167,23 @@ class FinetuneSettings(LoopSettings):
     """How an encoder and its head are trained together.
 
     Attributes:
-        learning_rate: the highest that the schedule reaches; fits the encoder's width when not given.
         token_budget: tokens computed at a time; a step's rows are computed in as many parts as that needs.
         precision: of the arithmetic, "float32", "bfloat16", or "auto": bfloat16 where the processor multiplies it.
             Weights are kept in float32.
         top_layers: train the head and this many of the uppermost layers only; everything when not given.
         layer_decay: factor by which the learning rate falls from each layer to the one below.
+        unfreeze: train "all" of these from the first step, or the head first and one more layer after another:
+            "gradual".
         freeze_words: leave the word embeddings as they are.
         dropout: rate of every dropout inside the encoder; the encoder's own when not given.
     """
 
     epochs: int = 3
-    learning_rate: float | None = None
     token_budget: int = 4096
     precision: Precision = "auto"
     top_layers: int | None = None
     layer_decay: float = 1.0
+    unfreeze: Literal["all", "gradual"] = "all"
     freeze_words: bool = False
     dropout: float | None = None
 

@@ -33,7 +33,12 @@ class Update:
     @property
     def rows(self) -> Int64:
         """All rows of the update."""
-        return np.concatenate(self.parts)
+        return self.parts[0] if len(self.parts) == 1 else np.concatenate(self.parts)
+
+    @property
+    def size(self) -> int:
+        """How many rows that is."""
+        return sum(len(rows) for rows in self.parts)
 
 
 def updates_per_epoch(rows: int, batch_rows: int) -> int:

@@ -81,7 +81,7 @@ def parameter_groups(
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, weight in named:
         if weight.requires_grad:
-            scale = layer_decay ** (n_layers + 1 - _depth(name, n_layers))
+            scale = layer_decay ** (n_layers + 1 - depth_of(name, n_layers))
             groups.setdefault((weight_decay if weight.ndim > 1 else 0.0, scale), []).append(weight)
     return [{"params": weights, "weight_decay": decay, "scale": scale} for (decay, scale), weights in groups.items()]
 
@@ -139,7 +139,13 @@ def restore_optimizer(
         optimizer.state[weight][quantity] = values.to(weight.device, copy=True)
 
 
-def _depth(name: str, n_layers: int) -> int:
+def depth_of(name: str, n_layers: int) -> int:
+    """Return how far up a weight is: 0 in the embeddings, i + 1 in layer i, `n_layers` + 1 in the head.
+
+    Example:
+        >>> depth_of("encoder.transformer.layer.2.ffn.lin1.weight", 6), depth_of("head.classifier.bias", 6)
+        (3, 7)
+    """
     if found := _LAYER.search(name):
         return int(found.group(1)) + 1
     return 0 if "embeddings." in name else n_layers + 1

@@ -5,9 +5,12 @@
     ├── settings.toml     the resolved settings; `limbeck train --config RUN/settings.toml` repeats the run
     ├── metrics.json      the figures; written last: a run without it did not finish
     ├── metrics.jsonl     one line a step and an epoch, as training goes on (head, finetune)
+    ├── lr_finder.json    the loss at each learning rate that was tried (`--lr auto`)
     ├── checkpoints/      what `--resume` goes on from (head, finetune)
     ├── predictions/      validation.parquet, out_of_fold.parquet
     ├── pictures/         PNG and SVG
+    ├── events/           the journal once more, for TensorBoard (`--tensorboard`)
+    ├── seeds/            0, 1, …: a whole run folder for each seed (`--seeds`)
     └── bundle/           the model
 
 In: a path. Out: a folder held by this process. It does not know what is trained.
@@ -27,11 +30,20 @@ _MADE_HERE = (
     "settings.toml",
     "metrics.json",
     "metrics.jsonl",
+    "lr_finder.json",
     "checkpoints",
     "predictions",
     "pictures",
+    "events",
+    "seeds",
     "bundle",
+    "ablation",
+    "ablation.json",
 )
+_KEPT = ("run.json", "metrics.jsonl", "checkpoints")
+"""What `--resume` goes on from."""
+_GONE_ON_WITH = ("run.json", "metrics.jsonl", "lr_finder.json", "checkpoints", "seeds")
+"""What an unfinished run has to go on from."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +78,34 @@ class RunFolder:
         return self.path / "checkpoints"
 
     @property
+    def rate_curve(self) -> Path:
+        """What the learning-rate finder saw."""
+        return self.path / "lr_finder.json"
+
+    @property
+    def events(self) -> Path:
+        """The folder of TensorBoard's events."""
+        return self.path / "events"
+
+    @property
+    def seeds(self) -> Path:
+        """The folder of runs, one a seed."""
+        return self.path / "seeds"
+
+    @property
     def bundle(self) -> Path:
         """The model."""
         return self.path / "bundle"
+
+    @property
+    def ablation(self) -> Path:
+        """Further runs to compare with."""
+        return self.path / "ablation"
+
+    @property
+    def ablation_table(self) -> Path:
+        """What comparing them came to."""
+        return self.path / "ablation.json"
 
     def predictions(self, name: str) -> Path:
         """The predictions of a split, or of the cross-validation ("out_of_fold")."""
@@ -102,7 +139,7 @@ def opened_run(path: Path, *, overwrite: bool = False, resume: bool = False) -> 
     with storage.lock(path):
         # Another process may have finished a run here while this one had not locked the folder yet.
         _require_free(run, overwrite=overwrite, resume=resume)
-        _clear(run, kept=("run.json", "metrics.jsonl", "checkpoints") if resume else ())
+        _clear(run, kept=_GONE_ON_WITH if resume else ())
         yield run
 
 
@@ -113,7 +150,7 @@ def _require_own(run: RunFolder, *, resume: bool) -> None:
     names = [item.name for item in run.path.iterdir() if not item.name.startswith(storage.STAGED_PREFIX)]
     foreign = [name for name in names if name not in (*_MADE_HERE, storage.LOCK_NAME)]
     # The lock is made before anything else, so a folder without one was copied, or is somebody's own pictures/.
-    is_copy = run.metrics.exists() or (resume and run.record.exists() and run.checkpoints.exists())
+    is_copy = run.metrics.exists() or (resume and run.record.exists() and _is_unfinished(run))
     if not foreign and storage.LOCK_NAME not in names and not is_copy:
         foreign = names
     if foreign:
@@ -128,10 +165,15 @@ def _require_free(run: RunFolder, *, overwrite: bool, resume: bool) -> None:
         raise SettingsError(
             f"{run.path} holds a finished run: choose another --out, or give --overwrite to replace that run"
         )
-    if run.checkpoints.exists() and not (overwrite or resume):
+    if _is_unfinished(run) and not (overwrite or resume):
         raise SettingsError(
             f"{run.path} holds an unfinished run: give --resume to go on with it, or --overwrite to begin again"
         )
+
+
+def _is_unfinished(run: RunFolder) -> bool:
+    """Tell whether a run that did not end has something to go on from."""
+    return run.checkpoints.exists() or (run.seeds.exists() and not run.metrics.exists())
 
 
 def _clear(run: RunFolder, *, kept: tuple[str, ...]) -> None:

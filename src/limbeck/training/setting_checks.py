@@ -4,7 +4,7 @@ In: settings. Out: nothing, or every fault at once. It does not know data.
 """
 
 from limbeck.errors import FaultLog, SettingsError
-from limbeck.settings import FinetuneSettings, HeadSettings, LoopSettings
+from limbeck.settings import FinetuneSettings, LoopSettings
 
 HIGHEST_SEED = 2**32 - 1
 
@@ -15,7 +15,7 @@ def check_training(settings: LoopSettings, *, n_labels: int) -> None:
     Raises:
         SettingsError: gathers every fault.
     """
-    faults = FaultLog()
+    faults, rate = FaultLog(), settings.learning_rate
     rules: list[tuple[str, bool, str]] = [
         ("epochs", settings.epochs >= 1, "at least 1"),
         ("batch_rows", settings.batch_rows >= 1, "at least 1"),
@@ -27,10 +27,9 @@ def check_training(settings: LoopSettings, *, n_labels: int) -> None:
         ("checkpoint_every_s", settings.checkpoint_every_s >= 0, "0 seconds or more"),
         ("keep_checkpoints", settings.keep_checkpoints >= 1, "at least 1"),
         ("seed", 0 <= settings.seed <= HIGHEST_SEED, f"from 0 to {HIGHEST_SEED}"),
+        ("seeds", 1 <= settings.seeds <= HIGHEST_SEED - settings.seed, "at least 1"),
+        ("learning_rate", rate is None or rate == "auto" or 0 < rate < 1, "between 0 and 1, or auto"),
     ]
-    if isinstance(settings, HeadSettings | FinetuneSettings):
-        rate = settings.learning_rate
-        rules.append(("learning_rate", rate is None or 0 < rate < 1, "between 0 and 1"))
     if isinstance(settings, FinetuneSettings):
         rules += [
             ("token_budget", settings.token_budget >= 1, "at least 1"),
