@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from limbeck.data.dataset import ReadNote
-    from limbeck.evaluation.evaluation import Evaluation, Measured
+    from limbeck.evaluation.evaluation import Evaluation
+    from limbeck.evaluation.measured import Measured
     from limbeck.evaluation.predictions import Predictions
     from limbeck.progress import Progress
     from limbeck.training.run_folder import RunFolder

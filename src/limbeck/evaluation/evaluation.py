@@ -14,21 +14,10 @@ from numpy.typing import ArrayLike
 
 from limbeck.errors import DataError
 from limbeck.evaluation import intervals, metrics
+from limbeck.evaluation.measured import Measured, joined, measured, with_interval
 
 WORST_CONFUSIONS = 10
 """How many confusions are named in words."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measured:
-    """A score and its 95 % bootstrap interval."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.value:.4f} ({self.low:.4f}–{self.high:.4f})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +133,7 @@ class Evaluation:
                 true_label=self.label_names[true],
                 predicted_label=self.label_names[said],
                 count=int(self.confusion_counts[true, said]),
-                share=_measured(shares[true, said], self.confusion_low[true, said], self.confusion_high[true, said]),
+                share=measured(shares[true, said], self.confusion_low[true, said], self.confusion_high[true, said]),
             )
             for true, said in np.argwhere(self.confusion_counts)
             if true != said
@@ -166,13 +155,13 @@ class Evaluation:
         return {
             "rows": self.rows,
             "labels": list(self.label_names),
-            **{name: measured.value for name, measured in summary.items()},
+            **{name: one.value for name, one in summary.items()},
             "intervals": {
                 "level": intervals.LEVEL,
                 "method": "bootstrap percentile",
                 "resamples": self.resamples,
                 "seed": self.seed,
-                **{name: _ends(measured) for name, measured in summary.items()},
+                **{name: one.ends for name, one in summary.items()},
             },
             "per_class": {
                 one.name: {
@@ -182,9 +171,9 @@ class Evaluation:
                     "recall": one.recall.value,
                     "f1": one.f1.value,
                     "intervals": {
-                        "precision": _ends(one.precision),
-                        "recall": _ends(one.recall),
-                        "f1": _ends(one.f1),
+                        "precision": one.precision.ends,
+                        "recall": one.recall.ends,
+                        "f1": one.f1.ends,
                     },
                 }
                 for one in self.per_class
@@ -200,7 +189,7 @@ class Evaluation:
                         "predicted_label": one.predicted_label,
                         "count": one.count,
                         "share": one.share.value,
-                        **_ends(one.share),
+                        **one.share.ends,
                     }
                     for one in self.worst_confusions
                 ],
@@ -225,10 +214,10 @@ class Evaluation:
             return cls(
                 rows=int(facts["rows"]),
                 label_names=tuple(facts["labels"]),
-                accuracy=_joined(facts, "accuracy"),
-                f1_weighted=_joined(facts, "f1_weighted"),
-                f1_macro=_joined(facts, "f1_macro"),
-                log_loss=_joined(facts, "log_loss"),
+                accuracy=joined(facts, "accuracy"),
+                f1_weighted=joined(facts, "f1_weighted"),
+                f1_macro=joined(facts, "f1_macro"),
+                log_loss=joined(facts, "log_loss"),
                 per_class=tuple(_class_scores(name, facts["per_class"][name]) for name in facts["labels"]),
                 confusion_counts=_frozen(np.array(facts["confusion"]["counts"], dtype=np.int64)),
                 confusion_low=_frozen(np.array(facts["confusion"]["shares_low"], dtype=np.float64)),
@@ -291,10 +280,10 @@ def evaluate(
     return Evaluation(
         rows=len(labels_N),
         label_names=names,
-        accuracy=_with_interval(metrics.accuracy(tally), found.accuracy),
-        f1_weighted=_with_interval(metrics.f1_weighted(tally), found.f1_weighted),
-        f1_macro=_with_interval(metrics.f1_macro(tally), found.f1_macro),
-        log_loss=_with_interval(losses_N.mean(), found.log_loss),
+        accuracy=with_interval(metrics.accuracy(tally), found.accuracy),
+        f1_weighted=with_interval(metrics.f1_weighted(tally), found.f1_weighted),
+        f1_macro=with_interval(metrics.f1_macro(tally), found.f1_macro),
+        log_loss=with_interval(losses_N.mean(), found.log_loss),
         per_class=_per_class(names, tally, found),
         confusion_counts=_frozen(counts_CC),
         confusion_low=_frozen(found.confusion_shares.low),
@@ -339,9 +328,9 @@ def _per_class(names: tuple[str, ...], tally: metrics.Tally, found: intervals.In
             name=name,
             support=int(tally.support[label]),
             predicted=int(tally.predicted[label]),
-            precision=_measured(precision_C[label], found.precision.low[label], found.precision.high[label]),
-            recall=_measured(recall_C[label], found.recall.low[label], found.recall.high[label]),
-            f1=_measured(f1_C[label], found.f1.low[label], found.f1.high[label]),
+            precision=measured(precision_C[label], found.precision.low[label], found.precision.high[label]),
+            recall=measured(recall_C[label], found.recall.low[label], found.recall.high[label]),
+            f1=measured(f1_C[label], found.f1.low[label], found.f1.high[label]),
         )
         for label, name in enumerate(names)
     )
@@ -352,26 +341,10 @@ def _class_scores(name: str, facts: Mapping[str, Any]) -> ClassScores:
         name=name,
         support=int(facts["support"]),
         predicted=int(facts["predicted"]),
-        precision=_joined(facts, "precision"),
-        recall=_joined(facts, "recall"),
-        f1=_joined(facts, "f1"),
+        precision=joined(facts, "precision"),
+        recall=joined(facts, "recall"),
+        f1=joined(facts, "f1"),
     )
-
-
-def _joined(facts: Mapping[str, Any], name: str) -> Measured:
-    return _measured(facts[name], facts["intervals"][name]["low"], facts["intervals"][name]["high"])
-
-
-def _with_interval(value: np.ndarray, interval: intervals.Interval) -> Measured:
-    return _measured(value, interval.low, interval.high)
-
-
-def _measured(value: Any, low: Any, high: Any) -> Measured:
-    return Measured(value=float(value), low=float(low), high=float(high))
-
-
-def _ends(measured: Measured) -> dict[str, float]:
-    return {"low": measured.low, "high": measured.high}
 
 
 def _frozen(array: np.ndarray) -> np.ndarray:

@@ -6,7 +6,8 @@ In: an `Evaluation`. Out: a `Table`. It does not know where it is shown; escapin
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from limbeck.evaluation.evaluation import Evaluation, Measured
+from limbeck.evaluation.evaluation import Evaluation
+from limbeck.evaluation.measured import Measured
 from limbeck.reporting.labels import clean, width
 
 

@@ -4,7 +4,8 @@ In: the bundle's facts and an evaluation. Out: the text of the bundle's README.m
 It does not know files, and says nothing that was not measured.
 """
 
-from limbeck.evaluation.evaluation import Evaluation, Measured
+from limbeck.evaluation.evaluation import Evaluation
+from limbeck.evaluation.measured import Measured
 from limbeck.model.facts import BundleFacts
 
 
