@@ -4,6 +4,7 @@ import copy
 import json
 import math
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,9 +17,11 @@ from limbeck.model.network import Network
 from limbeck.model.pooling import blocks_for
 from limbeck.settings import FinetuneSettings, HeadSettings
 from limbeck.training import checkpoint
+from limbeck.training.costs import LabelCosts
 from limbeck.training.examples import FeatureExamples, Labelled, TextExamples
 from limbeck.training.interruption import StopSignal
 from limbeck.training.journal import read_epochs
+from limbeck.training.judging import LabelJudge
 from limbeck.training.loop import Loop, Plan
 from limbeck.training.run_folder import RunFolder
 
@@ -68,6 +71,25 @@ def make_loop(loaded, place, *, bf16=False, n_logits=2, **changes):
     plan = Plan(settings=settings, learning_rate=1e-3, n_labels=2, token_budget=settings.token_budget)
     place.mkdir(exist_ok=True)
     return Loop(network, examples, examples, plan, RunFolder(place))
+
+
+def watch(loop, at, what):
+    """Let something happen at a certain call for logits, in training or evaluation."""
+    counted = Counted(loop.judge.examples, at, what)
+    loop.costs = LabelCosts(counted, loop.plan.settings, 2, torch.device("cpu"))
+    loop.judge = LabelJudge(loop.module, counted, loop.plan.settings, 2)
+
+
+def tell(loop, losses, seen):
+    """Let the judge say these losses, one an epoch; `seen` takes the weights of each."""
+    told = iter(losses)
+    honest = loop.judge.score
+
+    def score(epoch, check, progress):
+        seen.append(bits(loop))
+        return replace(honest(epoch, check, progress), log_loss=next(told))
+
+    loop.judge.score = score
 
 
 def bits(loop):
@@ -157,8 +179,7 @@ def test_an_interrupted_run_ends_with_the_same_bits(tiny_loaded, tmp_path, at, b
         stop.note(signal.SIGINT)
         return logits
 
-    broken.train = Counted(broken.train, at, interrupt)
-    broken.validation = broken.train
+    watch(broken, at, interrupt)
     with pytest.raises(Interrupted, match="--resume"):
         broken.run(stop)
 
@@ -192,7 +213,7 @@ def test_sigterm_has_its_own_status(tiny_loaded, tmp_path):
         stop.note(signal.SIGTERM)
         return logits
 
-    loop.train = Counted(loop.train, 2, terminate)
+    watch(loop, 2, terminate)
     with pytest.raises(Terminated):
         loop.run(stop)
 
@@ -216,7 +237,7 @@ def test_a_loss_that_is_not_finite_stops_at_once(tiny_loaded, tmp_path, bad):
         spoilt[1] = bad
         return spoilt
 
-    loop.train = Counted(loop.train, 3, spoil)
+    watch(loop, 3, spoil)
     with pytest.raises(TrainingError, match=r"epoch 1, update 3 of 6 \(step 3\), rows train:\d+: look at") as caught:
         loop.run(StopSignal())
     assert str(caught.value).count("train:") == 1
@@ -249,17 +270,8 @@ def test_a_full_disk_ends_the_run_with_the_reason(tiny_loaded, tmp_path, monkeyp
 def test_the_best_epoch_is_restored(tiny_loaded, tmp_path):
     """The module ends with the weights whose figure was the best, not with the last."""
     loop = make_loop(tiny_loaded, tmp_path, epochs=4, best_by="loss")
-    told = iter([0.9, 0.5, 0.7, 0.8])
     seen = []
-    honest = loop._evaluate
-
-    def evaluate(at, stop, progress):
-        from dataclasses import replace
-
-        seen.append(bits(loop))
-        return replace(honest(at, stop, progress), log_loss=next(told))
-
-    loop._evaluate = evaluate
+    tell(loop, [0.9, 0.5, 0.7, 0.8], seen)
     result = loop.run(StopSignal())
     assert result.best_epoch == 2
     assert_same_bits(seen[1], bits(loop))
@@ -268,15 +280,7 @@ def test_the_best_epoch_is_restored(tiny_loaded, tmp_path):
 def test_patience_ends_a_run_early(tiny_loaded, tmp_path):
     """Two epochs without a better figure are enough."""
     loop = make_loop(tiny_loaded, tmp_path, epochs=9, best_by="loss", patience=2)
-    told = iter([0.9, 0.5, 0.7, 0.8, 0.1])
-    honest = loop._evaluate
-
-    def evaluate(at, stop, progress):
-        from dataclasses import replace
-
-        return replace(honest(at, stop, progress), log_loss=next(told))
-
-    loop._evaluate = evaluate
+    tell(loop, [0.9, 0.5, 0.7, 0.8, 0.1], [])
     result = loop.run(StopSignal())
     assert [line.epoch for line in result.epochs] == [1, 2, 3, 4]
     assert [line.epoch for line in read_epochs(loop.folder.journal)] == [1, 2, 3, 4]
@@ -302,6 +306,6 @@ def test_filling_up_changes_no_logit(tiny_loaded, tmp_path):
     loop.module.eval()
     rows = np.array([0, 4, 5])
     with torch.inference_mode():
-        found = loop.train.logits(rows)
+        found = loop.judge.examples.logits(rows)
         expected = loop.module(tiny_loaded.tokenizer.encode(TEXTS).take(rows))
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)

@@ -5,18 +5,24 @@ In: training `Examples` and what they should say. Out: one loss a row, in nats. 
 What a training is after stands here and nowhere in the loop: a distillation brings costs of its own.
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from limbeck.settings import LoopSettings
 from limbeck.training import objectives
-from limbeck.training.examples import Examples, Int64
+from limbeck.training.examples import Examples, Int64, Labelled, Rows
 
 
+@runtime_checkable
 class Costs(Protocol):
     """What the loop brings down."""
+
+    @property
+    def facts(self) -> Rows:
+        """The rows that have a cost."""
+        ...
 
     def losses(self, rows: Int64) -> Tensor:
         """Return the loss of each row, (B,) float32, weighed as it should count."""
@@ -41,10 +47,15 @@ class LabelCosts:
         if settings.balance == "weights":
             self._class_weight_C = objectives.class_weights(examples.facts.labels_N, n_labels).to(device)
 
+    @property
+    def facts(self) -> Labelled:
+        """The rows that have a cost."""
+        return self._examples.facts
+
     def losses(self, rows: Int64) -> Tensor:
         """Return the loss of each row, as the settings weigh it."""
         settings = self._settings
-        labels_B = torch.from_numpy(self._examples.facts.labels_N[rows]).to(self._device)
+        labels_B = torch.from_numpy(self.facts.labels_N[rows]).to(self._device)
         logits_BC = self._examples.logits(rows)
         if settings.balance == "focal":
             return objectives.focal(logits_BC, labels_B)

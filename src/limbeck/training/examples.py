@@ -22,24 +22,34 @@ Int64 = NDArray[np.int64]
 TOKEN_STEP = 64
 """Micro-batches are filled up to a multiple of this many tokens. Then there are few different shapes: the kernels made
 for one are used again, and so is the memory."""
+_SHOWN_ROWS = 5
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Labelled:
-    """What the loop knows about the rows of a split.
+class Rows:
+    """What the loop knows about the rows that it trains on.
 
     Attributes:
-        labels_N: label of each row.
         tokens_N: tokens of each row; what a micro-batch's budget counts.
         row_ids: to name rows in messages.
     """
 
-    labels_N: Int64
     tokens_N: Int64
     row_ids: Sequence[str]
 
     def __len__(self) -> int:
-        return len(self.labels_N)
+        return len(self.tokens_N)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Labelled(Rows):
+    """Rows with labels.
+
+    Attributes:
+        labels_N: label of each row.
+    """
+
+    labels_N: Int64
 
 
 class Examples(Protocol):
@@ -50,6 +60,19 @@ class Examples(Protocol):
     def logits(self, rows: Int64) -> Tensor:
         """Return logits_BC of rows, with gradients where they are on; training or evaluation as the module is set."""
         ...
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Said:
+    """What a network says of rows, float32.
+
+    Attributes:
+        features_BF: what its head saw.
+        logits_BC: what its head made of it.
+    """
+
+    features_BF: Tensor
+    logits_BC: Tensor
 
 
 class TextExamples:
@@ -71,10 +94,15 @@ class TextExamples:
 
     def logits(self, rows: Int64) -> Tensor:
         """Return logits_BC of rows."""
+        return self.said(rows).logits_BC
+
+    def said(self, rows: Int64) -> Said:
+        """Return logits_BC of rows, and the features that they were made of."""
         batch = filled_up(self._tokenized.take(rows), self._step, self._network.encoder.config.pad_token_id)
         with self._arithmetic():
-            logits_BC: Tensor = self._network(batch)
-        return logits_BC[: len(rows)].float()
+            features_BF = self._network.features(batch)
+            logits_BC: Tensor = self._network.head(features_BF)
+        return Said(features_BF=features_BF[: len(rows)].float(), logits_BC=logits_BC[: len(rows)].float())
 
     def _arithmetic(self) -> AbstractContextManager[object]:
         device = next(self._network.parameters()).device.type
@@ -93,6 +121,13 @@ class FeatureExamples:
         """Return logits_BC of rows."""
         logits_BC: Tensor = self._head(self._features_NF[torch.from_numpy(rows)])
         return logits_BC
+
+
+def spoken_rows(facts: Rows, rows: Int64) -> str:
+    """Name rows for a message, the first few by their ids."""
+    shown = ", ".join(facts.row_ids[row] for row in rows[:_SHOWN_ROWS].tolist())
+    rest = len(rows) - _SHOWN_ROWS
+    return f"rows {shown}" + (f" and {rest:,} more" if rest > 0 else "")
 
 
 def filled_up(batch: TokenBatch, step: int, pad_id: int) -> TokenBatch:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from limbeck import storage
 
@@ -17,32 +17,48 @@ TABLE_HEAD = ("Epoch", "Training Loss", "Validation Loss", "Accuracy", "F1 weigh
 
 
 @dataclass(frozen=True, kw_only=True)
-class EpochScores:
-    """One line of the table of epochs.
+class EpochLine:
+    """One line of the table of epochs: what every training has.
 
     Attributes:
         epoch: its number, from 1.
         train_loss: mean loss of the training rows while they were trained on, in nats; with dropout, and as the
             objective has it (weights, smoothing).
-        validation_loss: mean negative logarithm of the true label's probability on the validation rows, in nats.
-        accuracy: on the validation rows, 0 to 1, like the two that follow.
-        f1_weighted: mean F1 of the classes, weighted by their rows.
-        f1_macro: plain mean F1 of the classes.
+        validation_loss: mean loss of the validation rows, in nats.
         seconds: of training and evaluating this epoch.
     """
 
     epoch: int
     train_loss: float
     validation_loss: float
+    seconds: float
+
+    head: ClassVar[tuple[str, ...]] = ("Epoch", "Training Loss", "Validation Loss")
+
+    def cells(self) -> list[str]:
+        """Return the line's cells, under `head`."""
+        return [str(self.epoch), f"{self.train_loss:.4f}", f"{self.validation_loss:.4f}"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochScores(EpochLine):
+    """One line of the table of epochs of a classifier; its validation loss is the log loss.
+
+    Attributes:
+        accuracy: on the validation rows, 0 to 1, like the two that follow.
+        f1_weighted: mean F1 of the classes, weighted by their rows.
+        f1_macro: plain mean F1 of the classes.
+    """
+
     accuracy: float
     f1_weighted: float
     f1_macro: float
-    seconds: float
+
+    head: ClassVar[tuple[str, ...]] = TABLE_HEAD
 
     def cells(self) -> list[str]:
         """Return the line's cells, under `TABLE_HEAD`."""
-        values = (self.train_loss, self.validation_loss, self.accuracy, self.f1_weighted, self.f1_macro)
-        return [str(self.epoch), *(f"{value:.4f}" for value in values)]
+        return [*super().cells(), *(f"{value:.4f}" for value in (self.accuracy, self.f1_weighted, self.f1_macro))]
 
 
 class Journal:
@@ -85,24 +101,24 @@ class Journal:
             return self._file.tell()
 
 
-def read_epochs(path: Path) -> list[EpochScores]:
+def read_epochs(path: Path, line_type: type[EpochLine] = EpochScores) -> list[EpochLine]:
     """Return the epochs of a journal, in order."""
     with storage.explained(path, doing="read"):
         lines = path.read_text("utf-8").splitlines()
-    known = {field.name for field in fields(EpochScores)}
+    known = {field.name for field in fields(line_type)}
     values = [json.loads(line) for line in lines]
     return [
-        EpochScores(**{key: value for key, value in line.items() if key in known})
+        line_type(**{key: value for key, value in line.items() if key in known})
         for line in values
         if line["what"] == "epoch"
     ]
 
 
-def epoch_values(scores: EpochScores) -> dict[str, Any]:
+def epoch_values(line: EpochLine) -> dict[str, Any]:
     """Return an epoch's line as plain values."""
-    return asdict(scores)
+    return asdict(line)
 
 
-def epoch_line(scores: EpochScores) -> str:
+def epoch_line(line: EpochLine) -> str:
     """Return an epoch in one line of words, for a log."""
-    return ", ".join(f"{name} {cell}" for name, cell in zip(TABLE_HEAD, scores.cells(), strict=True))
+    return ", ".join(f"{name} {cell}" for name, cell in zip(line.head, line.cells(), strict=True))

@@ -13,30 +13,26 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from limbeck import storage
 from limbeck.errors import TrainingError
-from limbeck.evaluation.metrics import Scores, scores
 from limbeck.progress import SILENT, Advance, Progress
 from limbeck.runtime import release_free_memory
 from limbeck.settings import LoopSettings
-from limbeck.training import objectives, optim
-from limbeck.training.batching import Update, pack_rows, plan_epoch, updates_per_epoch
+from limbeck.training import optim
+from limbeck.training.batching import Update, plan_epoch, updates_per_epoch
 from limbeck.training.checkpoint import Checkpoints, Position, Snapshot
 from limbeck.training.costs import Costs, LabelCosts
-from limbeck.training.examples import Examples, Int64
+from limbeck.training.examples import Examples, Int64, spoken_rows
 from limbeck.training.interruption import StopSignal
-from limbeck.training.journal import EpochScores, Journal, epoch_line, epoch_values, read_epochs
+from limbeck.training.journal import EpochLine, Journal, epoch_line, epoch_values, read_epochs
+from limbeck.training.judging import Judge, LabelJudge
 from limbeck.training.run_folder import RunFolder
 
-EVALUATION_TOKENS = 4096
-"""Tokens computed at a time when the validation rows are answered."""
 RELEASE_EVERY = 50
 """Updates after which memory that nobody uses is given back to the system."""
-_SHOWN_ROWS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +68,7 @@ class LoopResult:
         train_s: seconds of training, evaluation and saving left out, in all processes together.
     """
 
-    epochs: tuple[EpochScores, ...]
+    epochs: tuple[EpochLine, ...]
     best_epoch: int
     steps: int
     resumed_at: int | None
@@ -84,26 +80,21 @@ class Loop:
 
     Args:
         module: what is trained; frozen weights do not require gradients.
-        train: rows to learn from.
-        validation: rows to judge by.
+        train: rows whose labels are learnt, or costs of another kind.
+        validation: rows whose labels each epoch is judged by, or a judge of another kind.
         plan: settings and sizes.
         folder: where checkpoints and the journal are.
-        costs: what is brought down; what missing the labels costs, as the settings say, when not given.
     """
 
     def __init__(
         self,
         module: nn.Module,
-        train: Examples,
-        validation: Examples,
+        train: Examples | Costs,
+        validation: Examples | Judge,
         plan: Plan,
         folder: RunFolder,
-        *,
-        costs: Costs | None = None,
     ) -> None:
         self.module = module
-        self.train = train
-        self.validation = validation
         self.plan = plan
         self.folder = folder
         self.named = {name: weight for name, weight in module.named_parameters() if weight.requires_grad}
@@ -118,7 +109,10 @@ class Loop:
         self.per_epoch = updates_per_epoch(len(train.facts), plan.settings.batch_rows)
         self.total_steps = self.per_epoch * plan.settings.epochs
         self._device = next(iter(self.named.values())).device
-        self.costs = costs or LabelCosts(train, plan.settings, plan.n_labels, self._device)
+        self.facts = train.facts
+        settings, n_labels = plan.settings, plan.n_labels
+        self.costs = train if isinstance(train, Costs) else LabelCosts(train, settings, n_labels, self._device)
+        self.judge = validation if isinstance(validation, Judge) else LabelJudge(module, validation, settings, n_labels)
 
     def run(self, stop: StopSignal, progress: Progress = SILENT) -> LoopResult:
         """Train until the last epoch, or until no better one is expected; then restore the best.
@@ -142,7 +136,7 @@ class Loop:
             raise TrainingError("no epoch was evaluated: give at least one epoch")
         self._restore(self.checkpoints.load_best(at.best_epoch))
         return LoopResult(
-            epochs=tuple(read_epochs(self.folder.journal)),
+            epochs=tuple(read_epochs(self.folder.journal, self.judge.line_type)),
             best_epoch=at.best_epoch + 1,
             steps=at.step,
             resumed_at=resumed_at,
@@ -166,7 +160,7 @@ class Loop:
         """Do the updates of an epoch that are not done yet, and save."""
         settings = self.plan.settings
         updates = plan_epoch(
-            self.train.facts.tokens_N,
+            self.facts.tokens_N,
             batch_rows=settings.batch_rows,
             token_budget=self.plan.token_budget,
             seed=settings.seed,
@@ -223,7 +217,7 @@ class Loop:
         self.optimizer.step()
         if (at.step + 1) % RELEASE_EVERY == 0:
             release_free_memory()
-        tokens = int(self.train.facts.tokens_N[update.rows].sum())
+        tokens = int(self.facts.tokens_N[update.rows].sum())
         journal.write(
             "step",
             {
@@ -250,20 +244,17 @@ class Loop:
     def _judge_epoch(self, at: Position, journal: Journal, stop: StopSignal, progress: Progress) -> Position:
         """Evaluate an epoch, write its line of the table, and keep its weights when they are the best."""
         began_s = time.perf_counter()
-        found = self._evaluate(at, stop, progress)
-        line = EpochScores(
-            epoch=at.epoch + 1,
-            train_loss=at.loss_sum / at.rows,
-            validation_loss=found.log_loss,
-            accuracy=found.accuracy,
-            f1_weighted=found.f1_weighted,
-            f1_macro=found.f1_macro,
-            seconds=round(at.epoch_s + time.perf_counter() - began_s, 3),
-        )
+
+        def check() -> None:
+            if stop.is_set:
+                # The checkpoint that was saved before the evaluation is all there is to save.
+                raise stop.error(self._how_to_go_on(at))
+
+        found = self.judge.judge(at.epoch + 1, at.loss_sum / at.rows, check=check, progress=progress)
+        line = replace(found, seconds=round(at.epoch_s + time.perf_counter() - began_s, 3))
         journal.write("epoch", epoch_values(line))
         progress.say(epoch_line(line))
-        by = self.plan.settings.best_by
-        figure = -found.log_loss if by == "loss" else float(getattr(found, by))
+        figure = self.judge.figure(line)
         is_better = at.best_figure is None or figure > at.best_figure
         if is_better:
             self.checkpoints.save_best(at.epoch, self.named)
@@ -279,33 +270,6 @@ class Loop:
             best_figure=figure if is_better else at.best_figure,
             worse_epochs=0 if is_better else at.worse_epochs + 1,
         )
-
-    def _evaluate(self, at: Position, stop: StopSignal, progress: Progress) -> Scores:
-        """Score the validation rows; no more is kept of them than their probabilities."""
-        facts = self.validation.facts
-        probabilities_NC = np.empty((len(facts), self.plan.n_labels), np.float64)
-        self.module.eval()
-        order = np.argsort(facts.tokens_N, kind="stable")
-        with (
-            torch.inference_mode(),
-            progress.track(f"evaluating epoch {at.epoch + 1}", total=len(facts), unit="rows") as advance,
-        ):
-            for rows in pack_rows(order, facts.tokens_N, EVALUATION_TOKENS):
-                if stop.is_set:
-                    # The checkpoint that was saved before the evaluation is all there is to save.
-                    raise stop.error(self._how_to_go_on(at))
-                logits_BC = self.validation.logits(rows)
-                if self.plan.settings.loss == "binary":
-                    logits_BC = objectives.two_logits(logits_BC)
-                probabilities_NC[rows] = logits_BC.cpu().double().softmax(dim=1).numpy()
-                advance(len(rows))
-        if not np.isfinite(probabilities_NC).all():
-            bad = np.flatnonzero(~np.isfinite(probabilities_NC).all(axis=1))
-            raise TrainingError(
-                f"the model's answers after epoch {at.epoch + 1} are not finite (validation "
-                f"{_spoken_ids([facts.row_ids[row] for row in bad.tolist()])}): lower the learning rate"
-            )
-        return scores(probabilities_NC, facts.labels_N)
 
     def _is_hopeless(self, at: Position) -> bool:
         patience = self.plan.settings.patience
@@ -338,18 +302,13 @@ class Loop:
         return f"epoch {at.epoch + 1}, update {at.update + 1} of {self.per_epoch} (step {at.step + 1})"
 
     def _spoken_rows(self, rows: Int64) -> str:
-        return _spoken_ids([self.train.facts.row_ids[row] for row in rows.tolist()])
+        return spoken_rows(self.facts, rows)
 
     def _how_to_go_on(self, at: Position) -> str:
         return (
             f"interrupted at step {at.step:,} of {self.total_steps:,}; all of it is saved in {self.folder.path}. "
             "Run the same command with --resume to go on"
         )
-
-
-def _spoken_ids(row_ids: list[str]) -> str:
-    rest = len(row_ids) - _SHOWN_ROWS
-    return f"rows {', '.join(row_ids[:_SHOWN_ROWS])}" + (f" and {rest:,} more" if rest > 0 else "")
 
 
 def _random_state(device: torch.device) -> dict[str, Tensor]:

@@ -7,7 +7,7 @@ It does not know how the model was trained.
 import shutil
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,7 +24,7 @@ from limbeck.model.heads import Head
 from limbeck.model.pooling import Block
 from limbeck.settings import to_toml
 from limbeck.training.examples import Labelled
-from limbeck.training.journal import EpochScores
+from limbeck.training.journal import EpochLine
 from limbeck.training.loop import LoopResult
 from limbeck.training.model_card import card_text
 from limbeck.training.rows import TrainingRows
@@ -51,7 +51,7 @@ class LoopRun:
     folder: RunFolder
     dataset: Dataset
     validation: Evaluation
-    epochs: tuple[EpochScores, ...]
+    epochs: tuple[EpochLine, ...]
     best_epoch: int
     metrics: Mapping[str, Any]
 
@@ -61,13 +61,14 @@ class Trained:
     """A model that was trained, and what it says of the validation rows.
 
     Attributes:
-        method: "head" or "finetune"; the name of its stage.
+        method: "head", "finetune" or "distil"; the name of its stage.
         stages: the settings of each stage by its name.
         rows: what it was trained on and is judged by.
         bundle: the model.
         answers: to the validation rows.
         texts_cut: texts that were longer than the limit, by split.
         result: of the loop.
+        more: figures that only this method has, for `metrics.json`.
     """
 
     method: str
@@ -77,6 +78,7 @@ class Trained:
     answers: Predictions
     texts_cut: Mapping[str, int]
     result: LoopResult
+    more: Mapping[str, Any] = field(default_factory=dict)
 
 
 def open_start(out: str | Path, start: Start) -> AbstractContextManager[RunFolder]:
@@ -128,6 +130,7 @@ def finish_run(trained: Trained, folder: RunFolder, watch: Stopwatch) -> LoopRun
         "train_seconds": result.train_s,
         "texts_cut": {"max_tokens": facts.max_tokens, **trained.texts_cut},
         "seconds": watch.seconds,
+        **trained.more,
     }
     storage.write_json(folder.metrics, metrics)
     # They are several times as large as the model, and a finished run has nothing to go on with.

@@ -52,14 +52,19 @@ def claim_run(folder: RunFolder, record: Mapping[str, Any], progress: Progress =
     before = storage.read_json(folder.record)
     faults = FaultLog()
     for part in ("settings", "data", "encoder"):
-        faults.extend(_differences(before.get(part), _as_json(record[part]), part))
+        faults.extend(differences(before.get(part), record[part], part))
     faults.raise_as(
         SettingsError,
         what=f"{folder.path} holds another run than the one to go on with",
         todo="give the settings and the data that it began with, or --overwrite to begin again",
     )
-    for line in _differences(before.get("versions"), _as_json(record["versions"]), "versions"):
+    for line in differences(before.get("versions"), record["versions"], "versions"):
         progress.say(f"the last bits may differ from an unbroken run: {line}")
+
+
+def differences(before: Any, now: Any, where: str) -> Iterator[str]:
+    """Say how a record that was read differs from one that would be written now."""
+    return _differences(before, _as_json(now), where)
 
 
 def _differences(before: Any, now: Any, where: str) -> Iterator[str]:
