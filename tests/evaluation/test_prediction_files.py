@@ -92,14 +92,16 @@ def test_no_rows(tmp_path, suffix):
 
 
 def test_csv_is_made_for_spreadsheets(tmp_path):
-    """A byte order mark for Excel; no cell that starts like a formula, save negative-free numbers."""
+    """A byte order mark for Excel; no text that starts like a formula; a margin may be a negative number."""
     path = tmp_path / "out.csv"
     write_predictions(path, made())
     assert path.read_bytes().startswith(b"\xef\xbb\xbf")
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["text"] for row in rows][:4] == [*TEXTS[:3], "'=HYPERLINK(1)"]
-    assert not [cell for row in rows for cell in row.values() if cell.startswith(tuple("=+-@\t\r\n"))]
+    texts = [cell for row in rows for name, cell in row.items() if name != "margin"]
+    assert not [cell for cell in texts if cell.startswith(tuple("=+-@\t\r\n"))]
+    assert all(-1 <= float(row["margin"]) <= 1 for row in rows if row["margin"])
 
 
 def test_jsonl_is_one_object_a_row_with_short_numbers(tmp_path):
@@ -124,6 +126,7 @@ def test_jsonl_is_one_object_a_row_with_short_numbers(tmp_path):
         "probability.no": 0.1,
         "probability.yes": 0.9,
         "loss": None,
+        "margin": None,
         "tokens": 4,
         "truncated": False,
     }

@@ -33,6 +33,7 @@ def test_table_has_the_documented_columns():
             "probability.joy": pa.float32(),
             "probability.love": pa.float32(),
             "loss": pa.float32(),
+            "margin": pa.float32(),
             "tokens": pa.int32(),
             "truncated": pa.bool_(),
             "top_1.label": pa.string(),
@@ -51,6 +52,9 @@ def test_unknown_labels_have_no_loss():
     loss = table["loss"].to_pylist()
     assert loss[1] is None
     assert [loss[0], loss[2]] == pytest.approx([-np.log(0.7), -np.log(0.1)], rel=1e-6)
+    margin = table["margin"].to_pylist()
+    assert margin[1] is None
+    assert [margin[0], margin[2]] == pytest.approx([0.5, -0.7], abs=1e-6)
     assert made().labelled_rows.tolist() == [0, 2]
     assert made().known_labels.tolist() == [1, 0]
 
@@ -87,7 +91,7 @@ def test_no_rows_is_a_table_of_no_rows():
         truncated=np.zeros(0),
     )
     assert empty.to_arrow().num_rows == 0
-    assert len(empty.to_arrow().column_names) == 8
+    assert len(empty.to_arrow().column_names) == 9
 
 
 @pytest.mark.parametrize(

@@ -175,6 +175,27 @@ def row_losses(probabilities_NC: np.ndarray, labels_N: np.ndarray) -> np.ndarray
     return np.asarray(-np.log(np.clip(chosen_N, eps, 1 - eps).astype(np.float64)))
 
 
+def row_margins(probabilities_NC: np.ndarray, labels_N: np.ndarray) -> np.ndarray:
+    """Return each row's probability of its label minus the best other one, float64 (N,), -1 … 1.
+
+    Raises:
+        DataError: shapes differ, a label is out of range, or a row is no distribution.
+
+    Example:
+        >>> row_margins(np.array([[0.5, 0.25, 0.25], [0.5, 0.25, 0.25]]), np.array([0, 1])).tolist()
+        [0.25, -0.25]
+    """
+    check_probabilities(probabilities_NC)
+    check_labels(labels_N, probabilities_NC.shape[1], what="true label")
+    if len(labels_N) != len(probabilities_NC):
+        raise DataError(f"{len(labels_N):,} labels and {len(probabilities_NC):,} rows of probabilities: give one a row")
+    others_NC = probabilities_NC.astype(np.float64)
+    places_N = np.arange(len(labels_N))
+    own_N = others_NC[places_N, labels_N].copy()
+    others_NC[places_N, labels_N] = -np.inf if probabilities_NC.shape[1] > 1 else 0.0
+    return np.asarray(own_N - others_NC.max(axis=1))
+
+
 def entropy(counts_C: np.ndarray) -> float:
     """Return the entropy of class counts, in nats: the lowest log loss that one constant answer can reach on them."""
     shares = counts_C[counts_C > 0] / counts_C.sum()

@@ -32,11 +32,12 @@ _TYPES = {
     "label": pa.string(),
     "true_label": pa.string(),
     "loss": pa.float32(),
+    "margin": pa.float32(),
     "tokens": pa.int32(),
     "truncated": pa.bool_(),
 }
 _NEEDED = ("row_id", "label", "true_label", "tokens", "truncated")
-_MAY_BE_NULL = ("true_label", "loss")
+_MAY_BE_NULL = ("true_label", "loss", "margin")
 
 _Write = Callable[[pa.Table, Path], None]
 _Read = Callable[[Path], pa.Table]

@@ -100,6 +100,18 @@ class Predictions:
             losses_N[rows] = metrics.row_losses(self.probabilities[rows], self.known_labels)
         return losses_N
 
+    @property
+    def margins(self) -> np.ndarray:
+        """The probability of each row's true label minus the best other one, float64 (N,), -1 … 1; NaN where unknown.
+
+        Below 0 the answer is wrong, and by how much; near 0 it was a close thing.
+        """
+        margins_N = np.full(len(self), np.nan)
+        rows = self.labelled_rows
+        if len(rows):
+            margins_N[rows] = metrics.row_margins(self.probabilities[rows], self.known_labels)
+        return margins_N
+
     def top_k(self, k: int) -> TopLabels:
         """Return the k most probable labels of each row.
 
@@ -115,8 +127,8 @@ class Predictions:
         """Return one row a prediction, in order.
 
         Columns: `row_id`, `text` (where kept), `label` (predicted), `true_label` (null where not known),
-        `probability.<name>` of each class, `loss` (nats, null where the label is not known), `tokens`, `truncated`;
-        with `top_k` also `top_1.label`, `top_1.probability`, and so on.
+        `probability.<name>` of each class, `loss` (nats) and `margin` (see `margins`; both null where the label is not
+        known), `tokens`, `truncated`; with `top_k` also `top_1.label`, `top_1.probability`, and so on.
 
         Raises:
             SettingsError: `top_k` is not 1 … C.
@@ -130,6 +142,7 @@ class Predictions:
         for label, name in enumerate(self.label_names):
             columns[PROBABILITY_PREFIX + name] = pa.array(self.probabilities[:, label])
         columns["loss"] = pa.array(self.losses.astype(np.float32), from_pandas=True)
+        columns["margin"] = pa.array(self.margins.astype(np.float32), from_pandas=True)
         columns["tokens"] = pa.array(self.tokens)
         columns["truncated"] = pa.array(self.truncated)
         if top_k is not None:

@@ -1,0 +1,180 @@
+"""Hard cases: the rows that a classifier found hardest and easiest, to be read by a person.
+
+In: `Predictions` of rows whose labels are known. Out: `HardCases`: every such row by its loss, and the tables that are
+shown: highest and lowest loss of all, of each class, of each cell of the confusion matrix.
+It does not know models, nor whether a label is right: a high loss is either a hard text or a wrong label.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from limbeck.errors import DataError, SettingsError
+from limbeck.evaluation.predictions import Predictions
+
+
+@dataclass(frozen=True, kw_only=True)
+class HardCase:
+    """One row, as a person reads it.
+
+    Attributes:
+        row_id: its id in the dataset.
+        text: of the row; None where the predictions hold no texts.
+        label: the label it has.
+        predicted: the label it was given.
+        probability: of the label it has, 0 to 1.
+        loss: -ln of that, in nats.
+        margin: that, minus the best other probability; below 0 the answer is wrong.
+        tokens: of the text before it was cut.
+        truncated: whether it was cut.
+    """
+
+    row_id: str
+    text: str | None
+    label: str
+    predicted: str
+    probability: float
+    loss: float
+    margin: float
+    tokens: int
+    truncated: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class CasesOf:
+    """The hardest and the easiest rows of one part of the rows, hardest and easiest first.
+
+    Attributes:
+        name: of the part: a class, or "love → joy".
+        rows: how many it has.
+        mean_loss: of them, in nats.
+        highest: the rows of the highest loss.
+        lowest: the rows of the lowest loss.
+    """
+
+    name: str
+    rows: int
+    mean_loss: float
+    highest: tuple[HardCase, ...]
+    lowest: tuple[HardCase, ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class HardCases:
+    """Every row whose label is known, by its loss.
+
+    Shapes: M rows with a known label.
+
+    Attributes:
+        predictions: what was said of all rows.
+        order_M: positions of the rows in the predictions, highest loss first; of equals, the first row first.
+        losses_N: of every row of the predictions in nats, NaN where the label is not known.
+        margins_N: likewise.
+    """
+
+    predictions: Predictions
+    order_M: np.ndarray
+    losses_N: np.ndarray
+    margins_N: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.order_M)
+
+    def highest(self, count: int) -> tuple[HardCase, ...]:
+        """Return the rows of the highest loss, highest first."""
+        return self._cases(self.order_M[: _checked(count)])
+
+    def lowest(self, count: int) -> tuple[HardCase, ...]:
+        """Return the rows of the lowest loss, lowest first; of equals, the last row first."""
+        return self._cases(self.order_M[::-1][: _checked(count)])
+
+    def by_class(self, count: int) -> tuple[CasesOf, ...]:
+        """Return the hardest and the easiest rows of each class that has rows, in the order of the label names."""
+        labels_M = self._labels()[self.order_M]
+        names = self.predictions.label_names
+        return tuple(
+            self._part(name, self.order_M[labels_M == label], count)
+            for label, name in enumerate(names)
+            if (labels_M == label).any()
+        )
+
+    def by_confusion(self, count: int) -> tuple[CasesOf, ...]:
+        """Return the rows of each cell of the confusion matrix off its diagonal, the largest cell first."""
+        names = self.predictions.label_names
+        labels_M, said_M = self._labels()[self.order_M], self.predictions.predicted[self.order_M]
+        wrong_M = labels_M != said_M
+        cells_K, counts_K = np.unique(
+            np.stack([labels_M[wrong_M], said_M[wrong_M]], axis=1), axis=0, return_counts=True
+        )
+        return tuple(
+            self._part(f"{names[label]} → {names[said]}", self.order_M[(labels_M == label) & (said_M == said)], count)
+            for label, said in cells_K[np.argsort(-counts_K, kind="stable")]
+        )
+
+    def to_dict(self, count: int) -> dict[str, Any]:
+        """Return plain values for JSON: `highest`, `lowest`, `by_class`, `by_confusion`, each with `count` rows."""
+        return {
+            "highest": [asdict(case) for case in self.highest(count)],
+            "lowest": [asdict(case) for case in self.lowest(count)],
+            "by_class": [asdict(part) for part in self.by_class(count)],
+            "by_confusion": [asdict(part) for part in self.by_confusion(count)],
+        }
+
+    def _labels(self) -> np.ndarray:
+        """Return the label of every row; rows without one are in no order, so what stands there is not read."""
+        labels_N = np.zeros(len(self.predictions), dtype=np.int64)
+        labels_N[self.predictions.labelled_rows] = self.predictions.known_labels
+        return labels_N
+
+    def _part(self, name: str, rows: np.ndarray, count: int) -> CasesOf:
+        """Describe some rows, given highest loss first."""
+        return CasesOf(
+            name=name,
+            rows=len(rows),
+            mean_loss=float(self.losses_N[rows].mean()),
+            highest=self._cases(rows[: _checked(count)]),
+            lowest=self._cases(rows[::-1][:count]),
+        )
+
+    def _cases(self, rows: np.ndarray) -> tuple[HardCase, ...]:
+        found = self.predictions
+        names, labels_N, predicted_N = found.label_names, self._labels(), found.predicted
+        return tuple(
+            HardCase(
+                row_id=found.row_ids[row],
+                text=None if found.texts is None else found.texts[row],
+                label=names[labels_N[row]],
+                predicted=names[predicted_N[row]],
+                probability=float(found.probabilities[row, labels_N[row]]),
+                loss=float(self.losses_N[row]),
+                margin=float(self.margins_N[row]),
+                tokens=int(found.tokens[row]),
+                truncated=bool(found.truncated[row]),
+            )
+            for row in rows
+        )
+
+
+def find_hard_cases(predictions: Predictions) -> HardCases:
+    """Order the rows by their loss.
+
+    Raises:
+        DataError: no row has a known label.
+    """
+    rows = predictions.labelled_rows
+    if not len(rows):
+        raise DataError("no row has a known label: a loss needs labels; give labelled rows")
+    losses_N = predictions.losses
+    return HardCases(
+        predictions=predictions,
+        order_M=rows[np.argsort(-losses_N[rows], kind="stable")],
+        losses_N=losses_N,
+        margins_N=predictions.margins,
+    )
+
+
+def _checked(count: int) -> int:
+    if count < 1:
+        raise SettingsError(f"{count} rows cannot be shown: give a number of 1 or more")
+    return count
