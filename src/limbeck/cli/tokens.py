@@ -14,10 +14,11 @@ def tokens(
     as_json: options.AsJson = False,
 ) -> None:
     """Show tokens, ids and attention mask of each TEXT, and the facts of the tokenizer."""
+    from limbeck import progress
     from limbeck.model.presets import load_tokenizer
     from limbeck.settings import FeatureSettings
 
-    tokenizer = load_tokenizer(encoder or FeatureSettings().encoder)
+    tokenizer = load_tokenizer(encoder or FeatureSettings().encoder, progress=progress.for_stream())
     tokenized = tokenizer.encode(texts, max_tokens=max_tokens)
     view = tokenized.take(range(len(texts))).padded(tokenizer.pad_id)
     facts = {

