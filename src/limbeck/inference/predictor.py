@@ -15,7 +15,8 @@ from limbeck.data.texts import as_texts
 from limbeck.errors import BundleError
 from limbeck.evaluation.predictions import Predictions
 from limbeck.inference.choice import open_engine
-from limbeck.model.bundle import BUNDLE_NAME, Bundle, load_bundle
+from limbeck.model.bundle import BUNDLE_NAME, FACTS_NAME, Bundle, load_bundle
+from limbeck.model.transformers_folder import is_transformers_folder, load_transformers_classifier
 from limbeck.progress import SILENT, Progress
 from limbeck.settings import Device, Precision
 
@@ -36,6 +37,11 @@ class Predictor:
     def label_names(self) -> tuple[str, ...]:
         """The class names, in the order of the probabilities."""
         return self.bundle.facts.label_names
+
+    @property
+    def numerics(self) -> str:
+        """The engine that computes, and its precision."""
+        return self._engine.numerics
 
     @property
     def majority_label(self) -> int:
@@ -95,12 +101,26 @@ class Predictor:
 
 
 def load(folder: str | Path, *, device: Device = "auto", precision: Precision = "auto") -> Predictor:
-    """Load a model from a run folder or a bundle.
+    """Load a model from a run folder, a bundle, or the folder of a DistilBERT classifier that `transformers` saved.
 
     Raises:
-        BundleError: there is no model, or it was changed since it was written.
+        BundleError: there is no model, or it was changed since it was written, or it is none that limbeck can compute.
+        ModelError: weights or tokenizer are unusable.
     """
-    return Predictor(load_bundle(find_bundle(Path(folder))), device=device, precision=precision)
+    return Predictor(open_bundle(Path(folder)), device=device, precision=precision)
+
+
+def open_bundle(folder: Path) -> Bundle:
+    """Read the model of a run folder, a bundle, or a folder that `transformers` saved.
+
+    Raises:
+        BundleError: as `load` says.
+        ModelError: as `load` says.
+    """
+    is_ours = any((place / FACTS_NAME).is_file() for place in (folder / BUNDLE_NAME, folder))
+    if not is_ours and is_transformers_folder(folder):
+        return load_transformers_classifier(folder)
+    return load_bundle(find_bundle(folder))
 
 
 def find_bundle(folder: Path) -> Path:
@@ -110,11 +130,16 @@ def find_bundle(folder: Path) -> Path:
         BundleError: it is neither; says what was found.
     """
     for place in (folder / BUNDLE_NAME, folder):
-        if (place / "limbeck.json").is_file():
+        if (place / FACTS_NAME).is_file():
             return place
     if not folder.exists():
         raise BundleError(f"{folder} does not exist: give the run folder of `limbeck train --out`, or its bundle")
+    if checkpoints := sorted(path.name for path in folder.glob("checkpoint-*") if is_transformers_folder(path)):
+        raise BundleError(
+            f"{folder} holds checkpoints of transformers.Trainer ({', '.join(checkpoints[:5])}): give one of these "
+            "folders, or save the model with trainer.save_model()"
+        )
     raise BundleError(
-        f"{folder} is neither a run folder nor a bundle (no limbeck.json in it or in {folder / BUNDLE_NAME}): "
-        "give the folder of a finished `limbeck train --out`"
+        f"{folder} is neither a run folder nor a bundle (no {FACTS_NAME} in it or in {folder / BUNDLE_NAME}), nor a "
+        "model that transformers saved: give the folder of a finished `limbeck train --out`"
     )

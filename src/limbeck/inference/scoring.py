@@ -6,6 +6,8 @@ It does not know files nor how the result is shown.
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from limbeck.data.dataset import Dataset
 from limbeck.evaluation.evaluation import Evaluation, evaluate
 from limbeck.evaluation.predictions import Predictions
@@ -24,6 +26,9 @@ class Scored:
 def score(predictor: Predictor, dataset: Dataset, *, seed: int = 0, progress: Progress = SILENT) -> Scored:
     """Answer every row and compare with its label; the baseline is the majority class of the model's training rows.
 
+    A model that does not state that class, as `transformers` saves none, is held against the largest class of the
+    rows that are scored, and `progress` is told.
+
     Raises:
         DataError: a row has no label, or one that the model does not know.
     """
@@ -33,7 +38,17 @@ def score(predictor: Predictor, dataset: Dataset, *, seed: int = 0, progress: Pr
         predictions.probabilities,
         labels,
         predictor.label_names,
-        majority_label=predictor.majority_label,
+        majority_label=_majority_label(predictor, labels, progress),
         seed=seed,
     )
     return Scored(predictions=predictions, evaluation=evaluation)
+
+
+def _majority_label(predictor: Predictor, labels_N: np.ndarray, progress: Progress) -> int:
+    if "majority_label" in predictor.bundle.facts.provenance:
+        return predictor.majority_label
+    progress.say(
+        "the model does not state the largest class of its training rows: the baseline is the largest class of the "
+        "rows that are scored, the hardest single answer to beat"
+    )
+    return int(np.bincount(labels_N).argmax())

@@ -1,0 +1,133 @@
+"""A classifier that `transformers` saved, its Trainer's checkpoints included, becomes a `Bundle`.
+
+In: a folder with `config.json`, `model.safetensors` and `tokenizer.json` of a DistilBertForSequenceClassification.
+Out: a `Bundle` that gives the same probabilities. It does not know limbeck's own folders, and opens nothing pickled: of
+a checkpoint, the optimizer and the training arguments are left alone.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from limbeck.errors import BundleError, FaultLog
+from limbeck.model.bundle import Bundle
+from limbeck.model.config import EncoderConfig, parse_config
+from limbeck.model.conversion import ENCODER_BUFFERS
+from limbeck.model.facts import FEWEST_LABELS, BundleFacts, parse_facts
+from limbeck.model.heads import ClassificationHead
+from limbeck.model.pooling import Block
+from limbeck.model.presets import LoadedEncoder, require_same_vocabulary
+from limbeck.model.weights import (
+    CONFIG_NAME,
+    WEIGHTS_NAME,
+    build_encoder,
+    check_shapes,
+    fingerprint_of,
+    read_config,
+    read_tensors,
+    require_model_folder,
+)
+from limbeck.tokens import Tokenizer
+
+ARCHITECTURE = "DistilBertForSequenceClassification"
+_PREFIX = "distilbert."
+_LOGITS_BIAS = "classifier.bias"
+
+
+def is_transformers_folder(folder: Path) -> bool:
+    """Tell whether a folder holds a model as `transformers` saves it, of whatever kind."""
+    return (folder / CONFIG_NAME).is_file()
+
+
+def load_transformers_classifier(folder: Path) -> Bundle:
+    """Read a DistilBERT classifier that `transformers` saved.
+
+    Texts are cut where `transformers.pipeline(..., truncation=True)` cuts them.
+
+    Raises:
+        BundleError: gathers why the model is no classifier of one label a text that limbeck can compute.
+        WeightsError: weights or configuration are unusable.
+        TokenizerError: the tokenizer is unusable.
+    """
+    values = read_config(folder)
+    where = str(folder / CONFIG_NAME)
+    _require_classifier(values, where=where)
+    require_model_folder(folder)
+    config = parse_config(values, where=where)
+    tensors = read_tensors(folder / WEIGHTS_NAME, unread=_is_buffer)
+    label_names = _label_names(values, tensors, where=where)
+    encoder = build_encoder(config, _encoder_tensors(tensors), where=str(folder / WEIGHTS_NAME))
+    tokenizer = Tokenizer.from_folder(folder, positions=config.max_position_embeddings)
+    require_same_vocabulary(tokenizer, config, where=str(folder))
+    stated = BundleFacts(
+        head="classification",
+        blocks=(Block(layer=config.n_layers, pooling="cls"),),
+        max_tokens=tokenizer.max_tokens,
+        label_names=label_names,
+        provenance={
+            "made_by": "transformers",
+            "transformers_version": values.get("transformers_version"),
+            "encoder": {"name": str(folder)},
+        },
+    )
+    # The names are somebody else's: they are checked as those of a bundle are.
+    facts = parse_facts(json.loads(json.dumps(stated.to_json())), where=where)
+    return Bundle(
+        loaded=LoadedEncoder(
+            name=str(folder), tokenizer=tokenizer, encoder=encoder, fingerprint=fingerprint_of(encoder)
+        ),
+        head=_head(config, tensors, len(label_names), where=str(folder / WEIGHTS_NAME)),
+        facts=facts,
+    )
+
+
+def _require_classifier(values: Any, *, where: str) -> None:
+    """Refuse every model whose answer is not the softmax of a DistilBERT's logits."""
+    faults = FaultLog()
+    given = values if isinstance(values, Mapping) else {}
+    architectures = given.get("architectures")
+    if architectures != [ARCHITECTURE]:
+        faults.add(f"architectures = {architectures!r}; [{ARCHITECTURE!r}] was expected")
+    problem = given.get("problem_type")
+    if problem not in (None, "single_label_classification"):
+        faults.add(f"problem_type = {problem!r}; one label a text, 'single_label_classification', was expected")
+    faults.raise_as(
+        BundleError,
+        what=f"{where} is not of a text classifier that limbeck can open",
+        todo="give a model that limbeck trained, or a DistilBERT classifier that transformers saved; an encoder alone "
+        "is opened with load_encoder",
+    )
+
+
+def _label_names(values: Mapping[str, Any], tensors: Mapping[str, Tensor], *, where: str) -> tuple[str, ...]:
+    """Return the class names in the order of the logits; `LABEL_n`, as `transformers` says, where none are given."""
+    n_labels = len(tensors[_LOGITS_BIAS]) if _LOGITS_BIAS in tensors else None
+    stated = values.get("id2label")
+    if stated is None:
+        stated = {str(label): f"LABEL_{label}" for label in range(n_labels or FEWEST_LABELS)}
+    expected = {str(label) for label in range(len(stated))} if isinstance(stated, dict) else None
+    if expected is None or stated.keys() != expected or (n_labels is not None and len(stated) != n_labels):
+        raise BundleError(
+            f"{where}: id2label = {stated!r} does not name the {n_labels} logits of {WEIGHTS_NAME} from 0 on: correct "
+            "it, or save the model again"
+        )
+    return tuple(stated[str(label)] for label in range(len(stated)))
+
+
+def _encoder_tensors(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(_PREFIX): tensor for name, tensor in tensors.items() if name.startswith(_PREFIX)}
+
+
+def _head(config: EncoderConfig, tensors: Mapping[str, Tensor], n_labels: int, *, where: str) -> ClassificationHead:
+    head = ClassificationHead(dim=config.dim, n_labels=n_labels, dropout=config.seq_classif_dropout)
+    given = {name: tensor for name, tensor in tensors.items() if not name.startswith(_PREFIX)}
+    check_shapes({name: tuple(weight.shape) for name, weight in head.state_dict().items()}, given, where=where)
+    head.load_state_dict(given)
+    return head.eval()
+
+
+def _is_buffer(name: str) -> bool:
+    return name.removeprefix(_PREFIX) in ENCODER_BUFFERS

@@ -1,0 +1,201 @@
+"""A DistilBERT classifier of transformers opens in limbeck and says the same; what is none is refused."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import (
+    AutoModelForSequenceClassification,
+    BertConfig,
+    BertForSequenceClassification,
+    DataCollatorWithPadding,
+    DistilBertConfig,
+    DistilBertForSequenceClassification,
+    PreTrainedTokenizerFast,
+    Trainer,
+    TrainingArguments,
+    pipeline,
+)
+
+import limbeck
+from limbeck.errors import BundleError, TokenizerError, WeightsError
+from limbeck.model.bundle import load_bundle, save_bundle
+from limbeck.tokens import Tokenizer
+
+TEXTS = ["i feel fine", "so very sad today . it is rain", "sunny !", "", "unheard-of word", "it is so " * 9]
+NAMES = ("joy", "sadness", "슬픔")
+
+
+def their_tokenizer(tokenizer: Tokenizer, folder: Path, *, max_tokens: int = 24) -> PreTrainedTokenizerFast:
+    """Make the tokenizer as a user of transformers has it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "tokenizer.json").write_text(tokenizer.content, "utf-8")
+    return PreTrainedTokenizerFast(
+        tokenizer_file=str(folder / "tokenizer.json"),
+        model_max_length=max_tokens,
+        model_input_names=["input_ids", "attention_mask"],
+        **{f"{name.strip('[]').lower()}_token": name for name in ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")},
+    )
+
+
+def small_config(**values: object) -> DistilBertConfig:
+    sizes = {"vocab_size": 20, "dim": 16, "n_heads": 4, "n_layers": 2, "hidden_dim": 24, "max_position_embeddings": 24}
+    return DistilBertConfig(**{**sizes, "initializer_range": 0.5, **values})
+
+
+@pytest.fixture
+def folder(tiny_tokenizer: Tokenizer, tmp_path: Path) -> Path:
+    """A classifier of three classes, saved by transformers."""
+    torch.manual_seed(5)
+    made = tmp_path / "theirs"
+    names = dict(enumerate(NAMES))
+    config = small_config(id2label=names, label2id={name: label for label, name in names.items()})
+    DistilBertForSequenceClassification(config).save_pretrained(made)
+    their_tokenizer(tiny_tokenizer, tmp_path / "raw").save_pretrained(made)
+    return made
+
+
+def edit_config(folder: Path, **values: object) -> None:
+    path = folder / "config.json"
+    config = {**json.loads(path.read_text("utf-8")), **values}
+    path.write_text(json.dumps({key: value for key, value in config.items() if value is not None}), "utf-8")
+
+
+def pipeline_probabilities(folder: Path, names: tuple[str, ...]) -> np.ndarray:
+    answers = pipeline("text-classification", model=str(folder), device="cpu")(TEXTS, top_k=None, truncation=True)
+    return np.array([[{item["label"]: item["score"] for item in one}[name] for name in names] for one in answers])
+
+
+def test_a_saved_classifier_opens(folder: Path) -> None:
+    """Label names and probabilities are those of transformers' pipeline, within 1e-5; long texts are cut alike."""
+    predictor = limbeck.load(folder)
+    assert predictor.label_names == NAMES
+    found = predictor.predict(TEXTS)
+    np.testing.assert_allclose(found.probabilities, pipeline_probabilities(folder, NAMES), atol=1e-5)
+    assert found.truncated.tolist() == [False, False, False, False, False, True]
+    assert found.probabilities.max() > 0.5
+
+
+def test_what_trainer_saves_opens(tiny_tokenizer: Tokenizer, tmp_path: Path) -> None:
+    """The folder of save_model and a checkpoint beside its optimizer open alike; the folder above names them."""
+    torch.manual_seed(6)
+    tokenizer = their_tokenizer(tiny_tokenizer, tmp_path / "raw")
+    rows = [{**tokenizer(text, truncation=True), "labels": place % 3} for place, text in enumerate(TEXTS)]
+    arguments = TrainingArguments(
+        output_dir=str(tmp_path / "out"), num_train_epochs=1, use_cpu=True, report_to=[], disable_tqdm=True,
+        learning_rate=1e-2, save_strategy="epoch", logging_strategy="no",
+    )  # fmt: skip
+    trainer = Trainer(
+        model=DistilBertForSequenceClassification(small_config(num_labels=3)),
+        args=arguments,
+        train_dataset=rows,
+        processing_class=tokenizer,
+        data_collator=DataCollatorWithPadding(tokenizer),
+    )
+    trainer.train()
+    trainer.save_model(str(tmp_path / "saved"))
+    checkpoint = next((tmp_path / "out").glob("checkpoint-*"))
+    assert (checkpoint / "training_args.bin").exists()
+    names = ("LABEL_0", "LABEL_1", "LABEL_2")
+    for place in (tmp_path / "saved", checkpoint):
+        predictor = limbeck.load(place)
+        assert predictor.label_names == names
+        found = predictor.predict(TEXTS).probabilities
+        np.testing.assert_allclose(found, pipeline_probabilities(place, names), atol=1e-5)
+    with pytest.raises(BundleError, match=f"holds checkpoints of transformers.Trainer \\({checkpoint.name}\\)"):
+        limbeck.load(tmp_path / "out")
+
+
+def test_it_can_be_saved_as_a_bundle(folder: Path, tmp_path: Path) -> None:
+    """What was opened becomes a folder of limbeck's own, with a manifest, that opens on both sides."""
+    predictor = limbeck.load(folder)
+    save_bundle(predictor.bundle, tmp_path / "ours", card="")
+    again = limbeck.load(tmp_path / "ours")
+    assert load_bundle(tmp_path / "ours").facts.provenance["made_by"] == "transformers"
+    np.testing.assert_array_equal(again.predict(TEXTS).probabilities, predictor.predict(TEXTS).probabilities)
+    theirs = AutoModelForSequenceClassification.from_pretrained(tmp_path / "ours")
+    assert tuple(theirs.config.id2label.values()) == NAMES
+
+
+def test_scoring_it_says_what_the_baseline_is(folder: Path) -> None:
+    """It does not tell the majority of its training rows, so the largest class of the scored rows is the baseline."""
+    import pyarrow as pa
+
+    from limbeck.inference.scoring import score
+
+    said = []
+
+    class Listener(type(limbeck.progress.SILENT)):
+        def say(self, message: str) -> None:
+            said.append(message)
+
+    labels = ["joy", "joy", "sadness", "슬픔", "joy"]
+    rows = limbeck.Dataset.from_arrow(pa.table({"text": [text or "so" for text in TEXTS[:5]], "label": labels}))
+    scored = score(limbeck.load(folder), rows, progress=Listener())
+    assert scored.evaluation.baseline.label == "joy"
+    assert any("largest class of the rows that are scored" in message for message in said)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (
+            {"architectures": ["DistilBertForTokenClassification"]},
+            "'DistilBertForSequenceClassification'] was expected",
+        ),
+        ({"architectures": ["DistilBertModel"]}, "an encoder alone is opened with load_encoder"),
+        ({"problem_type": "multi_label_classification"}, "one label a text"),
+        ({"id2label": {"0": "joy", "1": "sadness"}}, "does not name the 3 logits"),
+        ({"id2label": {"0": "joy", "1": "sadness", "3": "슬픔"}}, "does not name the 3 logits"),
+        ({"id2label": {"0": "joy", "1": "joy", "2": "슬픔"}}, "names a class twice"),
+        ({"id2label": {"0": "", "1": "joy", "2": "슬픔"}}, "not a list of names"),
+        ({"id2label": ["joy", "sadness", "슬픔"]}, "does not name the 3 logits"),
+    ],
+)
+def test_another_model_is_refused(folder: Path, values: dict[str, object], message: str) -> None:
+    """The message says which key of config.json does not fit, and what would."""
+    edit_config(folder, **values)
+    with pytest.raises(BundleError, match=message):
+        limbeck.load(folder)
+
+
+def test_names_that_are_not_given_are_those_of_transformers(folder: Path) -> None:
+    """Without id2label the classes are LABEL_0, LABEL_1, …, as the pipeline says."""
+    edit_config(folder, id2label=None, label2id=None)
+    assert limbeck.load(folder).label_names == ("LABEL_0", "LABEL_1", "LABEL_2")
+
+
+def test_a_bert_classifier_is_refused_and_its_encoder_opens(tiny_tokenizer: Tokenizer, tmp_path: Path) -> None:
+    """Its pooler is no part of DistilBERT; the way to its encoder is shown."""
+    config = BertConfig(vocab_size=20, hidden_size=16, num_attention_heads=4, num_hidden_layers=1, intermediate_size=24)
+    BertForSequenceClassification(config).save_pretrained(tmp_path / "bert")
+    their_tokenizer(tiny_tokenizer, tmp_path / "raw").save_pretrained(tmp_path / "bert")
+    with pytest.raises(BundleError, match=r"(?s)BertForSequenceClassification.*load_encoder"):
+        limbeck.load(tmp_path / "bert")
+    assert limbeck.load_encoder(tmp_path / "bert").encode(["i feel fine"]).shape == (1, 16)
+
+
+def test_pickled_weights_and_old_tokenizers_are_refused(folder: Path, tmp_path: Path) -> None:
+    """A .bin file is not opened and a vocab.txt is not guessed from; both say how to save anew."""
+    old = shutil.copytree(folder, tmp_path / "old")
+    (old / "tokenizer.json").rename(old / "vocab.txt")
+    with pytest.raises(TokenizerError, match=r"vocab.txt, the older form.*save_pretrained"):
+        limbeck.load(old)
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    with pytest.raises(WeightsError, match="can run code"):
+        limbeck.load(folder)
+
+
+def test_missing_weights_are_named(folder: Path) -> None:
+    """A head that config.json promises and the file lacks is an error, not a new head."""
+    from safetensors.torch import load_file, save_file
+
+    tensors = load_file(folder / "model.safetensors")
+    save_file(
+        {name: tensor for name, tensor in tensors.items() if "pre_classifier" not in name}, folder / "model.safetensors"
+    )
+    with pytest.raises(WeightsError, match=r"pre_classifier.weight is missing; shape \(16, 16\)"):
+        limbeck.load(folder)
