@@ -39,7 +39,7 @@ def test_scores_lie_inside_their_intervals(evaluation):
 def test_flat_names_are_plain_numbers(evaluation):
     """`accuracy`, `f1_weighted`, `f1_macro` and `log_loss` are numbers; their intervals stand under parallel keys."""
     facts = json.loads(json.dumps(evaluation.to_dict(), allow_nan=False))
-    for name in ("accuracy", "f1_weighted", "f1_macro", "log_loss"):
+    for name in ("accuracy", "f1_weighted", "f1_macro", "log_loss", "ece"):
         assert isinstance(facts[name], float)
         assert facts["intervals"][name]["low"] <= facts[name] <= facts["intervals"][name]["high"]
     assert facts["per_class"]["joy"]["support"] == sum(facts["confusion"]["counts"][1])
@@ -51,10 +51,12 @@ def test_flat_names_are_plain_numbers(evaluation):
         "f1_weighted",
         "f1_macro",
         "log_loss",
+        "ece",
         "intervals",
         "per_class",
         "confusion",
         "baseline",
+        "calibration",
     ]
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from limbeck.data.dataset import ReadNote
+    from limbeck.evaluation.calibration import Calibration
     from limbeck.evaluation.evaluation import Evaluation
     from limbeck.evaluation.measured import Measured
     from limbeck.evaluation.predictions import Predictions
@@ -82,8 +83,10 @@ def show_evaluation(found: "Evaluation", *, title: str) -> None:
             _measured_row("F1 weighted", found.f1_weighted, baseline.f1_weighted),
             _measured_row("F1 macro", found.f1_macro, baseline.f1_macro),
             _measured_row("log loss, nats", found.log_loss, baseline.log_loss),
+            [*_measured_row("calibration error", found.calibration.ece, 0.0)[:3], ""],
         ],
     )
+    show_line(say_calibration(found.calibration))
     show_table(
         "By class",
         ["class", "rows", "precision", "recall", "F1", "95 % interval of F1"],
@@ -101,6 +104,18 @@ def show_evaluation(found: "Evaluation", *, title: str) -> None:
     )
     confusions = ", ".join(map(str, found.worst_confusions[:5]))
     show_line(f"taken for another (share of the class's rows): {confusions or 'none'}")
+
+
+def say_calibration(found: "Calibration") -> str:
+    """Say whether the calibration error is more than chance."""
+    verdict = (
+        "probabilities and shares of right answers differ by more than chance"
+        if found.is_shown
+        else "no more than chance"
+    )
+    return (
+        f"calibration error: {verdict} (a perfectly calibrated model stays below {found.chance_high:.4f} on such rows)"
+    )
 
 
 def show_epochs(epochs: "Sequence[Mapping[str, Any]]", *, best_epoch: int) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from limbeck.errors import DataError
 from limbeck.evaluation import intervals, metrics
+from limbeck.evaluation.calibration import Calibration, measure_calibration
 from limbeck.evaluation.measured import Measured, joined, measured, with_interval
 
 WORST_CONFUSIONS = 10
@@ -92,6 +93,7 @@ class Evaluation:
         f1_weighted: mean F1 of the classes, weighted by their rows.
         f1_macro: plain mean F1 of the classes that were true or said (see `metrics.f1_macro`).
         log_loss: mean negative logarithm of the true label's probability, in nats.
+        calibration: how far the probabilities can be taken at their word.
         per_class: the scores of each class, in the order of `label_names`; a class without rows has support 0.
         confusion_counts: rows by true label (row) and predicted label (column), int64 (C, C).
         confusion_low: low end of the interval of each confusion share, (C, C).
@@ -107,6 +109,7 @@ class Evaluation:
     f1_weighted: Measured
     f1_macro: Measured
     log_loss: Measured
+    calibration: Calibration
     per_class: tuple[ClassScores, ...]
     confusion_counts: np.ndarray
     confusion_low: np.ndarray
@@ -144,14 +147,17 @@ class Evaluation:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; keys and their order are stable.
 
-        `rows`, `labels`, `accuracy`, `f1_weighted`, `f1_macro`, `log_loss`;
-        `intervals`: `level`, `method`, `resamples`, `seed`, and `low` and `high` under the name of each score;
+        `rows`, `labels`, `accuracy`, `f1_weighted`, `f1_macro`, `log_loss`, `ece`;
+        `intervals`: `level`, `method`, `resamples`, `seed`, and `low` and `high` under the name of each score (that of
+        `ece` is reflected, see `calibration`);
         `per_class`, by name: `support`, `predicted`, `precision`, `recall`, `f1`, and `intervals` of the last three;
         `confusion`, rows true and columns predicted, in the order of `labels`: `counts`, `shares` of the true label,
         `shares_low`, `shares_high`, and `worst`, the worst cells by name;
-        `baseline`: `label` and the four scores.
+        `baseline`: `label` and the four scores;
+        `calibration`: see `Calibration.to_dict`.
         """
         summary = {name: getattr(self, name) for name in ("accuracy", "f1_weighted", "f1_macro", "log_loss")}
+        summary["ece"] = self.calibration.ece
         return {
             "rows": self.rows,
             "labels": list(self.label_names),
@@ -201,6 +207,7 @@ class Evaluation:
                 "f1_macro": self.baseline.f1_macro,
                 "log_loss": self.baseline.log_loss,
             },
+            "calibration": self.calibration.to_dict(),
         }
 
     @classmethod
@@ -218,6 +225,7 @@ class Evaluation:
                 f1_weighted=joined(facts, "f1_weighted"),
                 f1_macro=joined(facts, "f1_macro"),
                 log_loss=joined(facts, "log_loss"),
+                calibration=Calibration.from_dict(facts["calibration"]),
                 per_class=tuple(_class_scores(name, facts["per_class"][name]) for name in facts["labels"]),
                 confusion_counts=_frozen(np.array(facts["confusion"]["counts"], dtype=np.int64)),
                 confusion_low=_frozen(np.array(facts["confusion"]["shares_low"], dtype=np.float64)),
@@ -284,6 +292,7 @@ def evaluate(
         f1_weighted=with_interval(metrics.f1_weighted(tally), found.f1_weighted),
         f1_macro=with_interval(metrics.f1_macro(tally), found.f1_macro),
         log_loss=with_interval(losses_N.mean(), found.log_loss),
+        calibration=measure_calibration(probabilities_NC, labels_N, seed=seed, resamples=resamples),
         per_class=_per_class(names, tally, found),
         confusion_counts=_frozen(counts_CC),
         confusion_low=_frozen(found.confusion_shares.low),

@@ -1,0 +1,125 @@
+"""Temperature: one number by which logits are divided so that probabilities can be taken at their word.
+
+In: probabilities (N, C) and labels (N,) of rows that the classifier did not learn from. Out: the temperature, and
+probabilities with it applied. It does not know models; where it ends up is said in docs/calibration.md.
+
+Above 1 it makes answers less sure, below 1 more so. The order of a row's classes stays, so no label changes.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import brentq
+
+from limbeck.errors import SettingsError
+from limbeck.evaluation import metrics
+
+COLDEST, HOTTEST = 0.05, 20.0
+"""Between these a temperature is looked for; beyond them, rows do not determine one."""
+FEWEST_ROWS = 30
+"""With fewer rows no temperature is fitted: it would be noise."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TemperatureFit:
+    """A fitted temperature.
+
+    Attributes:
+        temperature: 1.0 where the rows do not determine one.
+        rows: rows that it was fitted on.
+        log_loss_before: mean loss of those rows as they were, in nats.
+        log_loss_after: the same with the temperature.
+        why_not: why the temperature was left at 1, in words; None when it was fitted.
+    """
+
+    temperature: float
+    rows: int
+    log_loss_before: float
+    log_loss_after: float
+    why_not: str | None = None
+
+
+def fit_temperature(probabilities_NC: np.ndarray, labels_N: np.ndarray) -> TemperatureFit:
+    """Fit the temperature under which the labels are most probable.
+
+    The mean loss is convex in 1 / temperature, so the one root of its slope is the minimum.
+
+    Raises:
+        DataError: shapes differ, a label is out of range, or a row is no distribution.
+
+    Source: Guo, Pleiss, Sun & Weinberger, On Calibration of Modern Neural Networks (2017), equation 9.
+    """
+    before = float(metrics.row_losses(probabilities_NC, labels_N).mean())
+    logits_NC = _logits(probabilities_NC)
+    own_N = logits_NC[np.arange(len(labels_N)), labels_N]
+
+    def slope(log_temperature: float) -> float:
+        """Slope of the mean loss along 1 / temperature: what the answers expect of the logit, minus what came."""
+        shares_NC = _softmax(logits_NC / np.exp(log_temperature))
+        return float(((shares_NC * logits_NC).sum(axis=1) - own_N).mean())
+
+    coldest, hottest = float(np.log(COLDEST)), float(np.log(HOTTEST))
+    why_not = None
+    if len(labels_N) < FEWEST_ROWS:
+        why_not = f"{len(labels_N)} rows are too few to fit a temperature on: at least {FEWEST_ROWS} are needed"
+    elif slope(coldest) <= 0:
+        why_not = "nearly every answer is right: no temperature is too cold for these rows"
+    elif slope(hottest) >= 0:
+        why_not = "the answers know nothing of these labels: no temperature is too hot for these rows"
+    if why_not is not None:
+        return TemperatureFit(
+            temperature=1.0, rows=len(labels_N), log_loss_before=before, log_loss_after=before, why_not=why_not
+        )
+    temperature = float(np.exp(brentq(slope, coldest, hottest, xtol=1e-10)))
+    after = float(metrics.row_losses(apply_temperature(probabilities_NC, temperature), labels_N).mean())
+    return TemperatureFit(temperature=temperature, rows=len(labels_N), log_loss_before=before, log_loss_after=after)
+
+
+def apply_temperature(probabilities_NC: np.ndarray, temperature: float) -> np.ndarray:
+    """Return what the probabilities are when the logits behind them are divided by a temperature; same float type.
+
+    No label changes, not even where rounding would make two classes of a row equal.
+
+    Raises:
+        SettingsError: the temperature is not a finite number above 0.
+
+    Example:
+        >>> apply_temperature(np.array([[0.9, 0.1]]), 2.0).round(2).tolist()
+        [[0.75, 0.25]]
+    """
+    if not 0 < temperature < float("inf"):
+        raise SettingsError(f"temperature = {temperature} is not possible: give a finite number above 0")
+    scaled_NC = _softmax(_logits(probabilities_NC) / temperature).astype(probabilities_NC.dtype)
+    before_N, after_N = metrics.predicted_labels(probabilities_NC), metrics.predicted_labels(scaled_NC)
+    rows = np.flatnonzero(before_N != after_N)
+    one = np.ones(1, scaled_NC.dtype)
+    scaled_NC[rows, before_N[rows]] = np.nextafter(scaled_NC[rows, after_N[rows]], one)
+    return scaled_NC
+
+
+def cross_fitted(probabilities_NC: np.ndarray, labels_N: np.ndarray, *, seed: int = 0) -> np.ndarray:
+    """Return probabilities with a temperature that was fitted on the other half of the rows.
+
+    So a figure of them is not flattered by a temperature that saw the row.
+    """
+    half_N = np.random.default_rng(seed).permutation(len(labels_N)) % 2 == 0
+    scaled_NC = probabilities_NC.copy()
+    for judged_N in (half_N, ~half_N):
+        if judged_N.all() or not judged_N.any():
+            continue
+        fit = fit_temperature(probabilities_NC[~judged_N], labels_N[~judged_N])
+        scaled_NC[judged_N] = apply_temperature(probabilities_NC[judged_N], fit.temperature)
+    return scaled_NC
+
+
+def _logits(probabilities_NC: np.ndarray) -> np.ndarray:
+    """Return logits of which these are the softmax; a probability of 0 counts as the smallest that can be told."""
+    least = np.finfo(probabilities_NC.dtype).tiny
+    logits_NC: np.ndarray = np.log(np.maximum(probabilities_NC, least).astype(np.float64))
+    return logits_NC
+
+
+def _softmax(logits_NC: np.ndarray) -> np.ndarray:
+    raised_NC = np.exp(logits_NC - logits_NC.max(axis=1, keepdims=True))
+    shares_NC: np.ndarray = raised_NC / raised_NC.sum(axis=1, keepdims=True)
+    return shares_NC

@@ -1,0 +1,44 @@
+"""Intervals and bounds of shares, against published values and scipy's."""
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+
+from limbeck.evaluation.proportions import least_share, most_share, share_of, wilson
+
+
+@pytest.mark.parametrize(("count", "rows"), [(0, 5), (1, 7), (13, 40), (99, 100), (12, 12)])
+def test_wilson_is_scipys(count, rows):
+    """The Wilson interval equals scipy's."""
+    expected = binomtest(count, rows).proportion_ci(method="wilson")
+    found = wilson(count, rows)
+    assert (found.low, found.high) == (pytest.approx(expected.low, abs=1e-12), pytest.approx(expected.high, abs=1e-12))
+
+
+def test_wilson_of_nothing_is_nan():
+    """Of no row there is no share: NaN, and no warning; other elements are not touched."""
+    found = wilson([0, 1], [0, 2])
+    assert np.isnan(found.low[0])
+    assert not np.isnan(found.high[1])
+
+
+@pytest.mark.parametrize(("count", "rows"), [(1, 7), (13, 40), (99, 100), (12, 12)])
+def test_bounds_are_scipys_exact_ones(count, rows):
+    """One-sided Clopper-Pearson bounds equal scipy's."""
+    low = binomtest(count, rows, alternative="greater").proportion_ci(0.9, method="exact").low
+    high = binomtest(count, rows, alternative="less").proportion_ci(0.9, method="exact").high
+    assert float(least_share(count, rows, confidence=0.9)) == pytest.approx(low, abs=1e-9)
+    assert float(most_share(count, rows, confidence=0.9)) == pytest.approx(high, abs=1e-9)
+
+
+def test_fifty_nine_right_rows_are_the_fewest_that_show_95_percent():
+    """The rule of 59: 0.95 to the 59th is below 0.05, to the 58th above."""
+    assert least_share(58, 58) < 0.95 < least_share(59, 59)
+    assert least_share(0, 10) == 0
+
+
+def test_a_share_says_itself():
+    """A share shows its value and interval, and gives plain values."""
+    share = share_of(8, 10)
+    assert str(share) == "0.800 (0.490–0.943)"
+    assert share.to_dict()["rows"] == 10
