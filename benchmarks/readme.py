@@ -18,6 +18,7 @@ from measure import RESULTS
 COLUMNS = {"cls": 384, "mean": 384, "max": 384, "upper means": 4 * 384, "layers": 3 * 7 * 384}
 """Columns of each pooling of the embedded encoder."""
 
+OURS = "limbeck"
 READMES = (Path(__file__).parents[1] / "README.md",)
 
 
@@ -113,11 +114,56 @@ def audit_peers() -> list[list[str]]:
     return rows
 
 
+WORKLOADS = ("mini emotion", "mini imdb", "base emotion", "base imdb")
+
+
+def encode_speed() -> list[list[str]]:
+    """Every contestant of the encoder's benchmark on every workload: its texts a second, and how often ours is that."""
+    rows = [["texts/s (ours is × times as fast)", "MiniLM, tweets", "MiniLM, reviews", "base, tweets", "base, reviews"]]
+    found = result("encode")["workloads"]
+    for name in found["mini emotion"]["contestants"]:
+        cells = []
+        for workload in WORKLOADS:
+            entry = found[workload]["contestants"].get(name)
+            cells.append(_rate(entry) + (f" ({entry['ours_is_times']:.1f}×)" if entry and name != OURS else ""))
+        rows.append([name, *cells])
+    shares = [found[workload]["contestants"][OURS] for workload in WORKLOADS]
+    rows.append(["limbeck, GFLOP/s on real tokens", *(f"{entry['gflops']:,}" for entry in shares)])
+    rows.append(
+        ["… of the bf16 product's peak in the same run", *(f"{entry['share_of_peak']:.0%}" for entry in shares)]
+    )
+    return rows
+
+
+def encode_drift() -> list[list[str]]:
+    """How far each contestant is from float32, and how long one text takes it."""
+    rows = [["against float32, emotion's validation rows", "worst cosine distance", "labels that change",
+             "one text, p50 / p99 ms, MiniLM", "one text, p50 / p99 ms, base"]]  # fmt: skip
+    found = result("encode")["workloads"]
+    for name, entry in found["mini emotion"]["contestants"].items():
+        if "one_text" not in entry:
+            continue
+        drift = entry.get("drift")
+        moved = [f"{drift['worst_cosine']:.1e}", f"{drift['flips']:.2%}"] if drift else ["0", "0"]
+        both = (entry, found["base emotion"]["contestants"][name])
+        times = [f"{one['one_text']['p50_ms']:.1f} / {one['one_text']['p99_ms']:.1f}" for one in both]
+        rows.append([name, *moved, *times])
+    return rows
+
+
+def _rate(entry: dict[str, Any] | None) -> str:
+    if entry is None:
+        return "-"
+    return f"{entry['texts_per_s']:,.0f}" if entry["texts_per_s"] >= 20 else f"{entry['texts_per_s']:.1f}"
+
+
 TABLES: dict[str, Callable[[], list[list[str]]]] = {
     "probe-emotion": probe_emotion,
     "balance-emotion": balance_emotion,
     "probe-imdb": probe_imdb,
     "probe-sample": probe_sample,
+    "encode-speed": encode_speed,
+    "encode-drift": encode_drift,
     "audit-speed": audit_speed,
     "audit-peers": audit_peers,
 }
