@@ -95,12 +95,14 @@ class ProbeSettings:
         balance: how unequal class sizes are met, inside training folds only.
         penalties: candidate values of C, the inverse of the L2 penalty, as scikit-learn's LogisticRegression has it.
         folds: number of cross-validation folds.
+        calibrate: fit a temperature on the out-of-fold answers and fold it into the weights.
         seed: of folds and resampling.
     """
 
     balance: Balance = "none"
     penalties: tuple[float, ...] = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 1.0)
     folds: int = 5
+    calibrate: bool = True
     seed: int = 0
 
 
@@ -123,6 +125,7 @@ class LoopSettings:
         patience: epochs in a row without a better figure after which training ends; it never ends early when not given.
         checkpoint_every_s: seconds between two checkpoints; 0 for one after every step.
         keep_checkpoints: how many are kept.
+        calibrate: fit a temperature on the validation rows and fold it into the weights.
         seed: of drawn weights, order and dropout.
         seeds: how many models are trained, each with the next seed; the best on the validation rows is kept, and mean
             and spread are told.
@@ -142,6 +145,7 @@ class LoopSettings:
     patience: int | None = None
     checkpoint_every_s: float = 120.0
     keep_checkpoints: int = 2
+    calibrate: bool = True
     seed: int = 0
     seeds: int = 1
 

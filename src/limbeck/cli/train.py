@@ -49,6 +49,7 @@ def train(
     precision: own.Precision = None,
     checkpoint_every_s: own.CheckpointEvery = None,
     keep_checkpoints: own.KeepCheckpoints = None,
+    calibrate: own.Calibrate = None,
     seed: options.Seed = None,
     config: options.Config = None,
     text_column: options.TextColumn = None,
@@ -98,6 +99,7 @@ def train(
         token_budget=token_budget,
         checkpoint_every_s=checkpoint_every_s,
         keep_checkpoints=keep_checkpoints,
+        calibrate=calibrate,
         seed=seed,
     )
     reading = options.read_settings(text_column, label_column, label_names, encoding, on_bad_row, tables)

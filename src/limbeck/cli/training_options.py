@@ -99,6 +99,14 @@ CheckpointEvery = Annotated[
     typer.Option("--checkpoint-every-s", help="Seconds between two checkpoints; 0: after every step. [default: 120]"),
 ]
 KeepCheckpoints = Annotated[int | None, typer.Option(help="Checkpoints that are kept. [default: 2]")]
+Calibrate = Annotated[
+    bool | None,
+    typer.Option(
+        "--calibrate/--no-calibrate",
+        help="Fit a temperature on rows that the model did not learn from, so that a probability can be taken at its "
+        "word; no label changes. [default: calibrate]",
+    ),
+]
 Resume = Annotated[
     bool, typer.Option("--resume", help="Go on with the unfinished run in --out; begin where there is none.")
 ]

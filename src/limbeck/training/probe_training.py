@@ -26,6 +26,7 @@ from limbeck.model.heads import LinearHead
 from limbeck.model.presets import load_encoder_folder
 from limbeck.progress import SILENT, Progress
 from limbeck.settings import FeatureSettings, ProbeSettings, ReadSettings, SplitSettings, check_seed, to_toml
+from limbeck.training.calibrated import calibrate_by, left_alone
 from limbeck.training.candidates import Candidates, all_blocks, candidates_for, columns_of
 from limbeck.training.model_card import card_text
 from limbeck.training.probe import fit_probe
@@ -136,8 +137,13 @@ def train_probe(
         watch.lap("fit")
         head = LinearHead(fit.weight_CF, fit.bias_C)
         validation_NF = validation.features.values_NF[:, columns[fit.candidate]]
+        calibrated = (
+            calibrate_by(head, fit.out_of_fold_NC, train.rows.labels, validation_NF, validation.rows.labels)
+            if settings.probe.calibrate
+            else left_alone(head.probabilities(validation_NF), validation.rows.labels)
+        )
         answers = {
-            "validation": _answers(validation, head.probabilities(validation_NF)),
+            "validation": _answers(validation, calibrated.probabilities),
             OUT_OF_FOLD: _answers(train, fit.out_of_fold_NC),
         }
         scored = {name: _score(found, rows.majority_label, settings.probe.seed) for name, found in answers.items()}
@@ -150,6 +156,7 @@ def train_probe(
             blocks=candidates[fit.candidate],
             max_tokens=engine.loaded.tokenizer.max_tokens if limit is None else limit,
             label_names=rows.label_names,
+            folded_temperature=calibrated.temperature,
             provenance={**record, "majority_label": rows.label_names[rows.majority_label]},
         )
         card = card_text(facts, scored["validation"], encoder=engine.loaded.name, data=rows.dataset.source)
@@ -162,6 +169,7 @@ def train_probe(
         metrics = {
             "method": "probe",
             **{name: found.to_dict() for name, found in scored.items()},
+            "temperature": calibrated.record,
             "probe": fit_record(fit),
             "texts_cut": {
                 "max_tokens": facts.max_tokens,
