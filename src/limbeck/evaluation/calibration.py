@@ -177,6 +177,12 @@ def measure_calibration(
     )
 
 
+def ece_of(probabilities_NC: np.ndarray, labels_N: np.ndarray) -> float:
+    """Return the expected calibration error alone, equal width."""
+    right_N = metrics.predicted_labels(probabilities_NC) == labels_N
+    return expected_calibration_error(reliability(_confidence(probabilities_NC), right_N))
+
+
 def reliability(
     confidence_N: np.ndarray, right_N: np.ndarray, *, bins: int = BINS, binning: Binning = "width"
 ) -> ReliabilityBins:

@@ -1,0 +1,99 @@
+"""Temperature after training: fitted on rows that the model did not learn from, and folded into its last weights.
+
+In: a trained head and answers to rows that it did not learn from. Out: the temperature, and what it changed, for
+metrics.json. It does not know how the model was trained.
+
+Folded means that the last linear map, weight and bias, is divided by the temperature. The logits are the same as if
+they were divided afterwards, so there is one place where a temperature can be, and none where it can be forgotten: the
+bundle opened in `transformers`, an exported graph and the server all give the probabilities that limbeck gives.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from limbeck.evaluation import metrics
+from limbeck.evaluation.calibration import ece_of
+from limbeck.evaluation.temperature import TemperatureFit, apply_temperature, cross_fitted, fit_temperature
+from limbeck.model.heads import Head
+
+NOT_ASKED = "it was not asked for"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Calibrated:
+    """A model whose temperature is folded into its weights.
+
+    Attributes:
+        temperature: that was folded in; 1.0 where none was fitted.
+        probabilities: of the validation rows, as the model now says them, (N, C).
+        record: for metrics.json: `temperature`, `fitted_on`, `rows`, `why_not` (why it is 1, else null), `judged_by`,
+            and log loss and ECE of the validation rows, `before` and `after`.
+    """
+
+    temperature: float
+    probabilities: np.ndarray
+    record: dict[str, Any]
+
+
+def calibrate_by(
+    head: Head, unseen_NC: np.ndarray, unseen_labels_N: np.ndarray, validation_NF: np.ndarray, labels_N: np.ndarray
+) -> Calibrated:
+    """Fit a head's temperature on out-of-fold answers to its training rows, and judge it on the validation rows.
+
+    There are more training rows than validation rows, and the answer to each comes from a fit that did not see it. So
+    nothing of the validation rows is used up, and what is said of them is not flattered.
+    """
+    fit = fit_temperature(unseen_NC, unseen_labels_N)
+    before_NC = head.probabilities(validation_NF)
+    after_NC = head.fold_temperature(fit.temperature).probabilities(validation_NF)
+    record = _record(fit, "out_of_fold", "validation rows, which it was not fitted on")
+    judged = {"before": _judge(before_NC, labels_N), "after": _judge(after_NC, labels_N)}
+    return Calibrated(temperature=fit.temperature, probabilities=after_NC, record=record | judged)
+
+
+def calibrate_on(head: Head, validation_NC: np.ndarray, labels_N: np.ndarray) -> Calibrated:
+    """Fit a head's temperature on the validation rows, all that a training by gradients did not learn from.
+
+    What it then says of these rows is a little flattered (by one number of N rows), so it is judged by cross-fitting:
+    each half of the rows with the temperature of the other.
+    """
+    fit = fit_temperature(validation_NC, labels_N)
+    head.fold_temperature(fit.temperature)
+    record = _record(fit, "validation", "validation rows, each half with the temperature of the other half")
+    judged = {
+        "before": _judge(validation_NC, labels_N),
+        "after": _judge(cross_fitted(validation_NC, labels_N), labels_N),
+    }
+    return Calibrated(
+        temperature=fit.temperature,
+        probabilities=apply_temperature(validation_NC, fit.temperature),
+        record=record | judged,
+    )
+
+
+def left_alone(validation_NC: np.ndarray, labels_N: np.ndarray) -> Calibrated:
+    """Leave a model as it was trained."""
+    judged = _judge(validation_NC, labels_N)
+    record = {"temperature": 1.0, "fitted_on": None, "rows": 0, "why_not": NOT_ASKED, "judged_by": "validation rows"}
+    return Calibrated(
+        temperature=1.0, probabilities=validation_NC, record={**record, "before": judged, "after": judged}
+    )
+
+
+def _record(fit: TemperatureFit, fitted_on: str, judged_by: str) -> dict[str, Any]:
+    return {
+        "temperature": fit.temperature,
+        "fitted_on": fitted_on,
+        "rows": fit.rows,
+        "why_not": fit.why_not,
+        "judged_by": judged_by,
+    }
+
+
+def _judge(probabilities_NC: np.ndarray, labels_N: np.ndarray) -> dict[str, float]:
+    return {
+        "log_loss": float(metrics.row_losses(probabilities_NC, labels_N).mean()),
+        "ece": ece_of(probabilities_NC, labels_N),
+    }
