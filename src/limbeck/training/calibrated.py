@@ -73,7 +73,7 @@ def calibrate_on(head: Head, validation_NC: np.ndarray, labels_N: np.ndarray) ->
     )
 
 
-def left_alone(validation_NC: np.ndarray, labels_N: np.ndarray) -> Calibrated:
+def left_alone(_head: Head, validation_NC: np.ndarray, labels_N: np.ndarray) -> Calibrated:
     """Leave a model as it was trained."""
     judged = _judge(validation_NC, labels_N)
     record = {"temperature": 1.0, "fitted_on": None, "rows": 0, "why_not": NOT_ASKED, "judged_by": "validation rows"}

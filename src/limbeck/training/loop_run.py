@@ -7,7 +7,7 @@ It does not know how the model was trained.
 import shutil
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +23,7 @@ from limbeck.model.facts import BundleFacts
 from limbeck.model.heads import Head
 from limbeck.model.pooling import Block
 from limbeck.settings import to_toml
+from limbeck.training.calibrated import calibrate_on, left_alone
 from limbeck.training.examples import Labelled
 from limbeck.training.journal import EpochLine
 from limbeck.training.loop import LoopResult
@@ -106,23 +107,29 @@ def make_facts(
 
 def finish_run(trained: Trained, folder: RunFolder, watch: Stopwatch) -> LoopRun:
     """Score the answers and write everything that a finished run leaves; the figures last."""
-    rows, facts, result = trained.rows, trained.bundle.facts, trained.result
+    rows, result, settings = trained.rows, trained.result, trained.stages[trained.method]
+    answers = trained.answers
+    calibrate = calibrate_on if settings.calibrate else left_alone
+    calibrated = calibrate(trained.bundle.head, answers.probabilities, answers.known_labels)
+    answers = replace(answers, probabilities=calibrated.probabilities)
+    facts = replace(trained.bundle.facts, folded_temperature=calibrated.temperature)
     scored = evaluate(
-        trained.answers.probabilities,
-        trained.answers.known_labels,
+        answers.probabilities,
+        answers.known_labels,
         facts.label_names,
         majority_label=rows.majority_label,
-        seed=trained.stages[trained.method].seed,
+        seed=settings.seed,
     )
     watch.lap("evaluate")
     card = card_text(facts, scored, encoder=facts.provenance["encoder"]["name"], data=rows.dataset.source)
-    save_bundle(trained.bundle, folder.bundle, card=card)
-    write_predictions(folder.predictions("validation"), trained.answers)
+    save_bundle(replace(trained.bundle, facts=facts), folder.bundle, card=card)
+    write_predictions(folder.predictions("validation"), answers)
     storage.write_text(folder.settings, to_toml(trained.stages))
     watch.lap("save")
     metrics = {
         "method": trained.method,
         "validation": scored.to_dict(),
+        "temperature": calibrated.record,
         "epochs": [asdict(line) for line in result.epochs],
         "best_epoch": result.best_epoch,
         "steps": result.steps,

@@ -140,7 +140,7 @@ def train_probe(
         calibrated = (
             calibrate_by(head, fit.out_of_fold_NC, train.rows.labels, validation_NF, validation.rows.labels)
             if settings.probe.calibrate
-            else left_alone(head.probabilities(validation_NF), validation.rows.labels)
+            else left_alone(head, head.probabilities(validation_NF), validation.rows.labels)
         )
         answers = {
             "validation": _answers(validation, calibrated.probabilities),
