@@ -1,9 +1,7 @@
-"""Runtime: the device that was asked for or a clear no, and the same random numbers twice."""
+"""Runtime: the device that was asked for or a clear no."""
 
-import random
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -34,23 +32,6 @@ def test_an_absent_device_is_refused(monkeypatch: pytest.MonkeyPatch, device: st
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     with pytest.raises(SettingsError, match=f"device = '{device}' is not on this machine.*there is: cpu"):
         runtime.choose_device(device)  # type: ignore[arg-type]
-
-
-def test_a_seed_gives_the_same_numbers_again() -> None:
-    """Python's, numpy's and torch's generators all start over."""
-
-    def draw() -> tuple[float, float]:
-        runtime.seed_everything(5)
-        return random.random(), np.random.rand() + torch.rand(()).item()  # noqa: S311
-
-    assert draw() == draw()
-
-
-@pytest.mark.parametrize("seed", [-1, 2**32])
-def test_an_impossible_seed_is_refused(seed: int) -> None:
-    """A seed that numpy could not take is refused with its range."""
-    with pytest.raises(SettingsError, match="from 0 to 4294967295"):
-        runtime.seed_everything(seed)
 
 
 def test_threads_are_set_and_told() -> None:

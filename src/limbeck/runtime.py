@@ -7,7 +7,6 @@ It does not know models or data.
 import math
 import os
 import platform
-import random
 import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from limbeck.errors import SettingsError
-from limbeck.settings import Device, check_seed
+from limbeck.settings import Device
 
 if TYPE_CHECKING:
     import torch
@@ -91,21 +90,6 @@ def usable_cores() -> int:
     except (OSError, ValueError):
         return cores
     return cores if quota == "max" else max(1, min(cores, math.ceil(int(quota) / int(period))))
-
-
-def seed_everything(seed: int) -> None:
-    """Seed Python's, numpy's and torch's random numbers, on every device.
-
-    Raises:
-        SettingsError: the seed is not from 0 to 2**32 - 1.
-    """
-    import numpy as np
-    import torch
-
-    check_seed(seed)
-    random.seed(seed)
-    np.random.seed(seed)  # libraries below still draw from it
-    torch.manual_seed(seed)
 
 
 def cpu_features() -> CpuFeatures:

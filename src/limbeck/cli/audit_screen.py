@@ -1,6 +1,5 @@
 """How an audit looks on a terminal: findings, worst first, then the figures that people ask for."""
 
-import re
 import textwrap
 
 from rich.console import Console
@@ -10,16 +9,16 @@ from limbeck.audit.audit import Audit
 from limbeck.audit.finding import Finding
 from limbeck.audit.rows import percent
 from limbeck.cli import screen
+from limbeck.cli.screen import one_line
 from limbeck.reporting.page import number
 
 _STYLES = {"high": "bold red", "medium": "bold yellow", "low": "bold blue"}
-_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
 
 def show_audit(audit: Audit) -> None:
     """Print an audit's summary."""
     splits = ", ".join(f"{name} {split.rows:,}" for name, split in audit.shape.splits.items())
-    screen.show_line(_printable(f"{audit.source}: {audit.shape.rows:,} rows ({splits})"))
+    screen.show_line(one_line(f"{audit.source}: {audit.shape.rows:,} rows ({splits})"))
     screen.show_line()
     for finding in audit.findings:
         _show_finding(finding)
@@ -36,11 +35,11 @@ def _show_finding(finding: Finding) -> None:
     head = Text(f"{finding.severity.upper():<7}", style=_STYLES[finding.severity])
     share = f", {percent(finding.share)} of the rows" if finding.share else ""
     head.append(f"{finding.counted}{share}: ", style="bold")
-    head.append(_printable(finding.title), style="bold")
+    head.append(one_line(finding.title), style="bold")
     console.print(head, soft_wrap=True)
     for mark, line in (("e.g. ", finding.example), ("  do ", finding.advice)):
         if line:
-            filled = textwrap.fill(_printable(line), width, initial_indent=f"  {mark}", subsequent_indent=" " * 7)
+            filled = textwrap.fill(one_line(line), width, initial_indent=f"  {mark}", subsequent_indent=" " * 7)
             screen.show_line(filled)
     screen.show_line()
 
@@ -49,10 +48,10 @@ def _show_classes(audit: Audit) -> None:
     if not audit.shape.classes:
         return
     rows = [
-        [_printable(name), number(count.rows), percent(count.share), *map(number, count.by_split.values())]
+        [one_line(name), number(count.rows), percent(count.share), *map(number, count.by_split.values())]
         for name, count in sorted(audit.shape.classes.items(), key=lambda item: -item[1].rows)
     ]
-    screen.show_table("Classes", ["class", "rows", "share", *map(_printable, audit.shape.splits)], rows)
+    screen.show_table("Classes", ["class", "rows", "share", *map(one_line, audit.shape.splits)], rows)
 
 
 def _show_limits(audit: Audit) -> None:
@@ -63,7 +62,7 @@ def _show_limits(audit: Audit) -> None:
         for limit in audit.tokens.limits
     ]
     screen.show_table(
-        f"Length limits ({_printable(audit.tokens.tokenizer)})",
+        f"Length limits ({one_line(audit.tokens.tokenizer)})",
         ["most tokens", "texts cut", "tokens lost", "compute, of 512's"],
         rows,
     )
@@ -72,13 +71,8 @@ def _show_limits(audit: Audit) -> None:
 
 def _show_tokenizers(audit: Audit) -> None:
     rows = [
-        [_printable(fit.name), number(fit.tokens_per_word), percent(fit.unknown_share), number(fit.texts_with_unknown)]
+        [one_line(fit.name), number(fit.tokens_per_word), percent(fit.unknown_share), number(fit.texts_with_unknown)]
         for fit in audit.tokenizer_fit
     ]
     if rows:
         screen.show_table("Tokenizers", ["tokenizer", "tokens a word", "[UNK]", "texts with [UNK]"], rows)
-
-
-def _printable(text: str) -> str:
-    """Show by number what would command the terminal or reorder its line."""
-    return _UNSEEN.sub(lambda match: f"\\u{ord(match.group()):04x}", text)

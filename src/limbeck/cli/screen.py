@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 SHOWN_CHARS = 200
 """Of a text in a table."""
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+_LINE_SIGNS = {9: "\\u0009", 10: "\\u000a"}
 
 
 def show_json(value: Any) -> None:
@@ -58,6 +59,11 @@ def show_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
 def printable(text: str) -> str:
     """Show by number what would command the terminal or reorder its line; line ends and tabs stay."""
     return _UNSEEN.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
+
+
+def one_line(text: str) -> str:
+    """Show by number, beside what `printable` does, line ends and tabs."""
+    return printable(text).translate(_LINE_SIGNS)
 
 
 def tell_notes(notes: "Iterable[ReadNote]", progress: "Progress") -> None:
