@@ -153,7 +153,7 @@ def test_other_data_is_not_gone_on_with(limbeck, weather, encoder_folder, tmp_pa
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(Loop, "_evaluate", broken)
+        patched.setattr(Loop, "_judge_epoch", broken)
         assert limbeck(*command, "--resume").status == 130
     (weather / "train.txt").write_text((weather / "train.txt").read_text("utf-8") + "so fine;joy\n", "utf-8")
     ended = limbeck("train", weather, "--out", out, "--resume")

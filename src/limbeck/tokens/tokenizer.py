@@ -160,7 +160,7 @@ class Tokenizer:
             SettingsError: `max_tokens` is below 3 or above what the model can read.
             DataError: gathers every text that is not a string of valid Unicode.
         """
-        limit = self._checked_limit(max_tokens)
+        limit = self.checked_limit(max_tokens)
         chunks: list[np.ndarray] = []
         lengths = np.zeros(len(texts), dtype=np.int64)
         cut_tokens = np.zeros(len(texts), dtype=np.int32)
@@ -210,7 +210,12 @@ class Tokenizer:
             **names,
         }
 
-    def _checked_limit(self, max_tokens: int | None) -> int:
+    def checked_limit(self, max_tokens: int | None) -> int:
+        """Return the longest result in tokens: what was asked for, or the model's own maximum.
+
+        Raises:
+            SettingsError: it is below 3 or above what the model can read.
+        """
         if max_tokens is None:
             return self.max_tokens
         if not FEWEST_TOKENS <= max_tokens <= self.max_tokens:

@@ -1,11 +1,12 @@
 """Checkpoints: everything that a run needs to go on as if nothing had happened.
 
     checkpoints/
-    ├── step-000123/          weights.safetensors, optimizer.safetensors, random.safetensors, state.json, manifest.json
+    ├── step-000123/          weights.safetensors, optimizer.safetensors, state.json, manifest.json
     └── best-002/             weights.safetensors of the best epoch so far, manifest.json
 
 In: tensors and a `Position`. Out: folders that are whole or absent, checked by SHA-256 before they are read; never
-pickle. It does not know what is trained. The order of rows is not saved: it follows from seed and epoch.
+pickle. It does not know what is trained. Chance is not saved: the order of rows follows from seed and epoch, and what
+is drawn for a micro-batch from seed, step and its number.
 """
 
 import shutil
@@ -26,7 +27,6 @@ _STEP_PREFIX = "step-"
 _BEST_PREFIX = "best-"
 _WEIGHTS = "weights.safetensors"
 _OPTIMIZER = "optimizer.safetensors"
-_RANDOM = "random.safetensors"
 _STATE = "state.json"
 
 
@@ -69,13 +69,11 @@ class Snapshot:
         position: how far the run is.
         weights: of everything that is trained, by name.
         optimizer: what the optimizer remembers, by quantity and name.
-        random: states of the random number generators, by device.
     """
 
     position: Position
     weights: Mapping[str, Tensor]
     optimizer: Mapping[str, Tensor]
-    random: Mapping[str, Tensor]
 
 
 class Checkpoints:
@@ -104,7 +102,6 @@ class Checkpoints:
         with storage.staged_folder(path) as staged:
             _save_tensors(snapshot.weights, staged / _WEIGHTS)
             _save_tensors(snapshot.optimizer, staged / _OPTIMIZER)
-            _save_tensors(snapshot.random, staged / _RANDOM)
             storage.write_json(staged / _STATE, asdict(snapshot.position))
             storage.write_manifest(staged)
         self._prune()
@@ -127,7 +124,6 @@ class Checkpoints:
                     position=_position(path),
                     weights=_load_tensors(path / _WEIGHTS),
                     optimizer=_load_tensors(path / _OPTIMIZER),
-                    random=_load_tensors(path / _RANDOM),
                 )
             except (BundleError, StorageError) as error:
                 progress.say(f"passed over a checkpoint: {error}")

@@ -5,6 +5,7 @@ The encoder and Hugging Face's head on [CLS] are trained together; the bundle op
 In: a `Dataset` with labels. Out: a `LoopRun`. It does not read files of data, and never looks at the test split.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -24,14 +25,13 @@ from limbeck.runtime import choose_device, cpu_features
 from limbeck.settings import FeatureSettings, FinetuneSettings, Precision, ReadSettings, SplitSettings
 from limbeck.training.examples import TextExamples
 from limbeck.training.freezing import freeze, set_dropout
-from limbeck.training.interruption import noticed_signals
-from limbeck.training.loop import Loop, Plan
+from limbeck.training.loop import Plan, fixed_rate
 from limbeck.training.loop_heads import count_logits, hugging_face_head, with_all_logits
-from limbeck.training.loop_run import LoopRun, Start, Trained, finish_run, labelled, make_facts, open_start
+from limbeck.training.loop_run import LoopRun, Start, labelled, make_facts
+from limbeck.training.loop_training import Outcome, Prepared
 from limbeck.training.optim import default_learning_rate
-from limbeck.training.record import claim_run, make_record
-from limbeck.training.rows import training_rows
-from limbeck.training.setting_checks import check_training
+from limbeck.training.rows import TrainingRows
+from limbeck.training.seeds import train_by_loop
 from limbeck.training.stopwatch import Stopwatch
 
 
@@ -79,64 +79,107 @@ def finetune(
         >>> run = finetune(read("reviews.csv"), "RUN")  # doctest: +SKIP
         >>> print(run.validation.accuracy.value)  # doctest: +SKIP
     """
-    watch = Stopwatch()
-    with noticed_signals() as stop, open_start(out, start) as folder:
-        check_training(settings.finetune, n_labels=len(dataset.label_names))
-        if settings.features.pooling != "cls" or settings.features.layer is not None:
+    return train_by_loop(dataset, out, FinetuneMethod(settings), start=start, progress=progress)
+
+
+@dataclass(frozen=True)
+class FinetuneMethod:
+    """Fine-tuning, as `train_by_loop` asks for it."""
+
+    settings: Finetuning
+    name = "finetune"
+
+    @property
+    def loop(self) -> FinetuneSettings:
+        """The settings of the loop."""
+        return self.settings.finetune
+
+    def stages(self) -> dict[str, Any]:
+        """Return each stage's settings by the name of its table."""
+        return self.settings.stages()
+
+    def with_loop(self, loop: Mapping[str, Any]) -> "FinetuneMethod":
+        """Return the same with other settings of the loop."""
+        return FinetuneMethod(replace(self.settings, finetune=replace(self.loop, **loop)))
+
+    def open(self, n_labels: int, progress: Progress = SILENT) -> "FinetuneWork":
+        """Load the encoder and put a new head on it.
+
+        Raises:
+            SettingsError: the settings do not fit the encoder or the machine.
+        """
+        features = self.settings.features
+        if features.pooling != "cls" or features.layer is not None:
             raise SettingsError(
-                f"pooling = {settings.features.pooling!r}, layer = {settings.features.layer} cannot be fine-tuned: the "
-                "head sees [CLS] of the last layer; leave --pooling and --layer out, or use --method head"
+                f"pooling = {features.pooling!r}, layer = {features.layer} cannot be fine-tuned: the head sees [CLS] "
+                "of the last layer; leave --pooling and --layer out, or use --method head"
             )
-        rows = training_rows(dataset, settings.split, progress)
-        loaded = load_encoder_folder(settings.features.encoder)
-        config = loaded.config
+        loaded = load_encoder_folder(features.encoder, progress=progress)
+        rate = self.loop.learning_rate
+        rate = default_learning_rate(loaded.config.dim) if rate is None else rate
+        return FinetuneWork(replace(self.settings, finetune=replace(self.loop, learning_rate=rate)), loaded, n_labels)
+
+
+class FinetuneWork:
+    """One fine-tuning.
+
+    Args:
+        settings: of every stage, the learning rate resolved.
+        loaded: the encoder.
+        n_labels: number of classes.
+    """
+
+    def __init__(self, settings: Finetuning, loaded: LoadedEncoder, n_labels: int) -> None:
         device = choose_device(settings.features.device)
-        use_bf16 = _use_bf16(settings.finetune.precision, device)
-        rate = settings.finetune.learning_rate or default_learning_rate(config.dim)
-        settings = replace(settings, finetune=replace(settings.finetune, learning_rate=rate))
-        numerics = f"torch {'bfloat16, weights float32' if use_bf16 else 'float32'} {device.type}"
-        record = make_record(rows.dataset, settings.stages(), loaded, numerics)
-        claim_run(folder, record, progress)
-        watch.lap("load")
-        limit = settings.features.max_tokens or loaded.tokenizer.max_tokens
+        self.loaded = loaded
+        self.stages = settings.stages()
+        self._settings = settings
+        self._n_labels = n_labels
+        self._use_bf16 = _use_bf16(settings.finetune.precision, device)
+        self._max_tokens = loaded.tokenizer.checked_limit(settings.features.max_tokens)
+        self._network = _new_network(loaded, settings.finetune, n_labels).to(device)
+        self.numerics = f"torch {'bfloat16, weights float32' if self._use_bf16 else 'float32'} {device.type}"
+
+    def prepare(self, rows: TrainingRows, watch: Stopwatch, progress: Progress) -> Prepared:
+        """Tokenize."""
+        settings = self._settings.finetune
         train, validation = (
-            loaded.tokenizer.encode(part.texts, max_tokens=limit, progress=progress)
+            self.loaded.tokenizer.encode(part.texts, max_tokens=self._max_tokens, progress=progress)
             for part in (rows.train, rows.validation)
         )
         watch.lap("tokenize")
-        network = _new_network(loaded, settings.finetune, len(rows.label_names)).to(device)
-        plan = Plan(
-            settings=settings.finetune,
-            learning_rate=rate,
-            n_labels=len(rows.label_names),
-            token_budget=settings.finetune.token_budget,
-            layer_decay=settings.finetune.layer_decay,
-            n_layers=config.n_layers,
-        )
         to_learn, to_judge = (
-            TextExamples(network, found, labelled(part, found.lengths), use_bf16=use_bf16)
+            TextExamples(self._network, found, labelled(part, found.lengths), use_bf16=self._use_bf16)
             for part, found in ((rows.train, train), (rows.validation, validation))
         )
-        result = Loop(network, to_learn, to_judge, plan, folder).run(stop, progress)
-        watch.lap("train")
-        network.eval().requires_grad_(False)
-        head = with_all_logits(network.head, len(rows.label_names))
-        bundle = Bundle(
-            loaded=replace(loaded, fingerprint=fingerprint_of(network.encoder)),
-            head=head,
-            facts=make_facts(head, network.blocks, rows, record, limit),
-        )
-        predictor = Predictor(bundle, device=settings.features.device, precision=settings.features.precision)
-        trained = Trained(
-            method="finetune",
-            stages=settings.stages(),
-            rows=rows,
-            bundle=bundle,
-            answers=predictor.predict_dataset(rows.validation, progress=progress),
+        return Prepared(
+            module=self._network,
+            train=to_learn,
+            validation=to_judge,
+            plan=Plan(
+                settings=settings,
+                learning_rate=fixed_rate(settings),
+                n_labels=self._n_labels,
+                token_budget=settings.token_budget,
+                layer_decay=settings.layer_decay,
+                n_layers=self.loaded.config.n_layers,
+                unfreeze=settings.unfreeze,
+            ),
             texts_cut={"train": int(train.truncated.sum()), "validation": int(validation.truncated.sum())},
-            result=result,
         )
-        return finish_run(trained, folder, watch)
+
+    def finish(self, rows: TrainingRows, record: dict[str, Any], progress: Progress) -> Outcome:
+        """Answer the validation rows as the bundle will."""
+        network, features = self._network, self._settings.features
+        network.eval().requires_grad_(False)
+        head = with_all_logits(network.head, self._n_labels)
+        bundle = Bundle(
+            loaded=replace(self.loaded, fingerprint=fingerprint_of(network.encoder)),
+            head=head,
+            facts=make_facts(head, network.blocks, rows, record, self._max_tokens),
+        )
+        predictor = Predictor(bundle, device=features.device, precision=features.precision)
+        return Outcome(bundle=bundle, answers=predictor.predict_dataset(rows.validation, progress=progress))
 
 
 def _new_network(loaded: LoadedEncoder, settings: FinetuneSettings, n_labels: int) -> Network:

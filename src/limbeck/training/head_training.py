@@ -7,7 +7,8 @@ ran again each time.
 In: a `Dataset` with labels. Out: a `LoopRun`. It does not read files of data, and never looks at the test split.
 """
 
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ import numpy as np
 import torch
 
 from limbeck.data.dataset import Dataset
-from limbeck.errors import SettingsError
+from limbeck.errors import SettingsError, TrainingError
 from limbeck.evaluation.predictions import Predictions
 from limbeck.features.cache import FeatureCache
 from limbeck.features.extraction import Features, extract_features
 from limbeck.inference.choice import open_engine
+from limbeck.inference.engine import Engine
 from limbeck.model.bundle import Bundle
 from limbeck.model.config import EncoderConfig
 from limbeck.model.heads import Head, LinearHead
@@ -28,13 +30,12 @@ from limbeck.model.presets import load_encoder_folder
 from limbeck.progress import SILENT, Progress
 from limbeck.settings import FeatureSettings, HeadSettings, ReadSettings, SplitSettings
 from limbeck.training.examples import FeatureExamples
-from limbeck.training.interruption import noticed_signals
-from limbeck.training.loop import Loop, Plan
+from limbeck.training.loop import Plan, fixed_rate
 from limbeck.training.loop_heads import count_logits, hugging_face_head, with_all_logits
-from limbeck.training.loop_run import LoopRun, Start, Trained, finish_run, labelled, make_facts, open_start
-from limbeck.training.record import claim_run, make_record
-from limbeck.training.rows import training_rows
-from limbeck.training.setting_checks import check_training
+from limbeck.training.loop_run import LoopRun, Start, labelled, make_facts
+from limbeck.training.loop_training import Outcome, Prepared
+from limbeck.training.rows import TrainingRows
+from limbeck.training.seeds import train_by_loop
 from limbeck.training.stopwatch import Stopwatch
 
 
@@ -77,58 +78,116 @@ def train_head(
         TrainingError: the loss is not finite.
         Interrupted: a signal came; a checkpoint is saved.
     """
-    watch = Stopwatch()
-    with noticed_signals() as stop, open_start(out, start) as folder:
-        check_training(settings.head, n_labels=len(dataset.label_names))
-        rows = training_rows(dataset, settings.split, progress)
+    return train_by_loop(dataset, out, HeadMethod(settings, cache or FeatureCache()), start=start, progress=progress)
+
+
+@dataclass(frozen=True)
+class HeadMethod:
+    """Training a head, as `train_by_loop` asks for it."""
+
+    settings: HeadTraining
+    cache: FeatureCache
+    name = "head"
+
+    @property
+    def loop(self) -> HeadSettings:
+        """The settings of the loop."""
+        return self.settings.head
+
+    def stages(self) -> dict[str, Any]:
+        """Return each stage's settings by the name of its table."""
+        return self.settings.stages()
+
+    def with_loop(self, loop: Mapping[str, Any]) -> "HeadMethod":
+        """Return the same with other settings of the loop."""
+        return HeadMethod(replace(self.settings, head=replace(self.loop, **loop)), self.cache)
+
+    def open(self, n_labels: int, progress: Progress = SILENT) -> "HeadWork":
+        """Load the encoder and draw a head for it.
+
+        Raises:
+            SettingsError: the settings do not fit the encoder or the machine.
+        """
+        features = self.settings.features
         engine = open_engine(
-            load_encoder_folder(settings.features.encoder),
-            device=settings.features.device,
-            precision=settings.features.precision,
+            load_encoder_folder(features.encoder, progress=progress),
+            device=features.device,
+            precision=features.precision,
         )
-        blocks = blocks_for(settings.features.pooling, settings.features.layer, engine.layers)
-        torch.manual_seed(settings.head.seed)
-        head = _new_head(settings.head, blocks, engine.loaded.config, len(rows.label_names))
-        record = make_record(rows.dataset, settings.stages(), engine.loaded, engine.numerics)
-        claim_run(folder, record, progress)
-        watch.lap("load")
-        kept = cache or FeatureCache()
+        rate = HeadSettings().learning_rate if self.loop.learning_rate is None else self.loop.learning_rate
+        return HeadWork(self.with_loop({"learning_rate": rate}), engine, n_labels)
+
+
+class HeadWork:
+    """One training of a head.
+
+    Args:
+        method: settings, the learning rate resolved, and where features are kept.
+        engine: computes them.
+        n_labels: number of classes.
+    """
+
+    def __init__(self, method: HeadMethod, engine: Engine, n_labels: int) -> None:
+        features = method.settings.features
+        self.loaded = engine.loaded
+        self.numerics = engine.numerics
+        self.stages = method.stages()
+        self._method = method
+        self._engine = engine
+        self._n_labels = n_labels
+        self._max_tokens = engine.loaded.tokenizer.checked_limit(features.max_tokens)
+        self._blocks = blocks_for(features.pooling, features.layer, engine.layers)
+        torch.manual_seed(method.loop.seed)
+        self._head = _new_head(method.loop, self._blocks, engine.loaded.config, n_labels)
+        self._validation: Features | None = None
+
+    def prepare(self, rows: TrainingRows, watch: Stopwatch, progress: Progress) -> Prepared:
+        """Encode each text once, or take its features from the cache."""
+        settings = self._method.loop
         train, validation = (
             extract_features(
-                part.texts, engine, blocks, max_tokens=settings.features.max_tokens, cache=kept, progress=progress
+                part.texts,
+                self._engine,
+                self._blocks,
+                max_tokens=self._max_tokens,
+                cache=self._method.cache,
+                progress=progress,
             )
             for part in (rows.train, rows.validation)
         )
         watch.lap("encode")
-        plan = Plan(
-            settings=settings.head,
-            learning_rate=settings.head.learning_rate,
-            n_labels=len(rows.label_names),
-            token_budget=settings.head.batch_rows,
-        )
+        self._validation = validation
         to_learn, to_judge = (
-            FeatureExamples(head, found.values_NF, labelled(part, np.ones(len(part), np.int64)))
+            FeatureExamples(self._head, found.values_NF, labelled(part, np.ones(len(part), np.int64)))
             for part, found in ((rows.train, train), (rows.validation, validation))
         )
-        result = Loop(head, to_learn, to_judge, plan, folder).run(stop, progress)
-        watch.lap("train")
-        answering = with_all_logits(head, len(rows.label_names))
-        limit = settings.features.max_tokens or engine.loaded.tokenizer.max_tokens
-        trained = Trained(
-            method="head",
-            stages=settings.stages(),
-            rows=rows,
-            bundle=Bundle(
-                loaded=engine.loaded, head=answering, facts=make_facts(answering, blocks, rows, record, limit)
+        return Prepared(
+            module=self._head,
+            train=to_learn,
+            validation=to_judge,
+            plan=Plan(
+                settings=settings,
+                learning_rate=fixed_rate(settings),
+                n_labels=self._n_labels,
+                token_budget=settings.batch_rows,
             ),
-            answers=_answers(rows.validation, validation, answering.probabilities(validation.values_NF)),
             texts_cut={
                 "train": int((train.cut_tokens_N > 0).sum()),
                 "validation": int((validation.cut_tokens_N > 0).sum()),
             },
-            result=result,
         )
-        return finish_run(trained, folder, watch)
+
+    def finish(self, rows: TrainingRows, record: dict[str, Any], progress: Progress) -> Outcome:
+        """Answer the validation rows."""
+        if self._validation is None:
+            raise TrainingError("a head is finished before it was prepared")
+        head = with_all_logits(self._head, self._n_labels)
+        return Outcome(
+            bundle=Bundle(
+                loaded=self.loaded, head=head, facts=make_facts(head, self._blocks, rows, record, self._max_tokens)
+            ),
+            answers=_answers(rows.validation, self._validation, head.probabilities(self._validation.values_NF)),
+        )
 
 
 def _new_head(settings: HeadSettings, blocks: tuple[Block, ...], config: EncoderConfig, n_labels: int) -> Head:

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, ClassVar, Self
 
 from limbeck import storage
+from limbeck.training.parallel import Team
 
 TABLE_HEAD = ("Epoch", "Training Loss", "Validation Loss", "Accuracy", "F1 weighted", "F1 macro")
 
@@ -73,7 +74,8 @@ class Journal:
         self._path = path
         with storage.explained(path, doing="write"):
             self._file = path.open("ab")
-            self._file.truncate(keep_bytes)
+            if self._file.seekable():
+                self._file.truncate(keep_bytes)
 
     def __enter__(self) -> Self:
         return self
@@ -99,6 +101,25 @@ class Journal:
         with storage.explained(self._path, doing="write"):
             os.fsync(self._file.fileno())
             return self._file.tell()
+
+
+class Unwritten(Journal):
+    """The journal of a process whose team's first process writes it."""
+
+    def __init__(self) -> None:
+        super().__init__(Path(os.devnull))
+
+    def write(self, what: str, values: Mapping[str, Any]) -> None:
+        """Do nothing."""
+
+    def sync(self) -> int:
+        """Do nothing."""
+        return 0
+
+
+def open_journal(path: Path, keep_bytes: int, team: Team) -> Journal:
+    """Open the journal of a run; in all but the first process one that writes nothing."""
+    return Journal(path, keep_bytes=keep_bytes) if team.is_first else Unwritten()
 
 
 def read_epochs(path: Path, line_type: type[EpochLine] = EpochScores) -> list[EpochLine]:

@@ -21,6 +21,7 @@ from limbeck.training import objectives
 from limbeck.training.batching import pack_rows
 from limbeck.training.examples import Examples, spoken_rows
 from limbeck.training.journal import EpochLine, EpochScores
+from limbeck.training.parallel import ALONE, Team
 
 EVALUATION_TOKENS = 4096
 """Tokens computed at a time when the validation rows are answered."""
@@ -65,15 +66,19 @@ class LabelJudge:
         examples: rows to judge by.
         settings: the loss, and the figure that decides.
         n_labels: number of classes.
+        team: the processes that share the rows out.
     """
 
     line_type: type[EpochLine] = EpochScores
 
-    def __init__(self, module: nn.Module, examples: Examples, settings: LoopSettings, n_labels: int) -> None:
+    def __init__(
+        self, module: nn.Module, examples: Examples, settings: LoopSettings, n_labels: int, *, team: Team = ALONE
+    ) -> None:
         self.examples = examples
         self._module = module
         self._settings = settings
         self._n_labels = n_labels
+        self._team = team
 
     def judge(
         self, epoch: int, train_loss: float, *, check: Callable[[], None], progress: Progress = SILENT
@@ -98,20 +103,23 @@ class LabelJudge:
     def score(self, epoch: int, check: Callable[[], None], progress: Progress) -> Scores:
         """Score the validation rows; no more is kept of them than their probabilities."""
         facts = self.examples.facts
-        probabilities_NC = np.empty((len(facts), self._n_labels), np.float64)
+        probabilities_NC = np.zeros((len(facts), self._n_labels), np.float64)
         self._module.eval()
         order = np.argsort(facts.tokens_N, kind="stable")
         with (
             torch.inference_mode(),
             progress.track(f"evaluating epoch {epoch}", total=len(facts), unit="rows") as advance,
         ):
-            for rows in pack_rows(order, facts.tokens_N, EVALUATION_TOKENS):
+            for rows in self._team.turns(list(pack_rows(order, facts.tokens_N, EVALUATION_TOKENS))):
                 check()
+                if rows is None:
+                    continue
                 logits_BC = self.examples.logits(rows)
                 if self._settings.loss == "binary":
                     logits_BC = objectives.two_logits(logits_BC)
                 probabilities_NC[rows] = logits_BC.cpu().double().softmax(dim=1).numpy()
-                advance(len(rows))
+                advance(len(rows) * self._team.size)
+        self._team.sum_array(probabilities_NC)
         if not np.isfinite(probabilities_NC).all():
             bad = np.flatnonzero(~np.isfinite(probabilities_NC).all(axis=1))
             raise TrainingError(

@@ -2,16 +2,16 @@
 
 In: a module, training and validation `Examples`, settings, a run folder. Out: the module with the weights of its best
 epoch, and the table of epochs. It does not know what the module computes: a head on features and a whole encoder are
-trained by the same lines.
+trained by the same lines; nor how many processes compute, which its team knows.
 
 The gradient of an update is that of the mean loss over all its rows, however many micro-batches they are computed in.
 On a CPU the same seed, data and thread count give the same bits, interrupted and resumed or not.
 """
 
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -25,11 +25,16 @@ from limbeck.training import optim
 from limbeck.training.batching import Update, plan_epoch, updates_per_epoch
 from limbeck.training.checkpoint import Checkpoints, Position, Snapshot
 from limbeck.training.costs import Costs, LabelCosts
-from limbeck.training.examples import Examples, Int64, spoken_rows
+from limbeck.training.examples import Examples
+from limbeck.training.gradients import Gradients, Slope, Where
 from limbeck.training.interruption import StopSignal
-from limbeck.training.journal import EpochLine, Journal, epoch_line, epoch_values, read_epochs
+from limbeck.training.journal import EpochLine, Journal, epoch_line, epoch_values, open_journal, read_epochs
 from limbeck.training.judging import Judge, LabelJudge
+from limbeck.training.parallel import ALONE, Team
+from limbeck.training.rate_finder import Trial, rate_of_run
 from limbeck.training.run_folder import RunFolder
+from limbeck.training.shared_checkpoints import SharedCheckpoints
+from limbeck.training.unfreezing import Thaw
 
 RELEASE_EVERY = 50
 """Updates after which memory that nobody uses is given back to the system."""
@@ -41,19 +46,21 @@ class Plan:
 
     Attributes:
         settings: of the loop.
-        learning_rate: the highest that the schedule reaches.
+        learning_rate: the highest that the schedule reaches; the loop looks for it first when there is none.
         n_labels: number of classes.
         token_budget: tokens a micro-batch.
         layer_decay: factor by which the learning rate falls from layer to layer.
         n_layers: layers that this counts.
+        unfreeze: everything at once, or the head first and one more layer after another.
     """
 
     settings: LoopSettings
-    learning_rate: float
+    learning_rate: float | None
     n_labels: int
     token_budget: int
     layer_decay: float = 1.0
     n_layers: int = 0
+    unfreeze: Literal["all", "gradual"] = "all"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +72,7 @@ class LoopResult:
         best_epoch: number, from 1, of the epoch whose weights the module has.
         steps: updates done.
         resumed_at: step at which this process took over; None when it began the run.
+        learning_rate: the highest that the schedule reached.
         train_s: seconds of training, evaluation and saving left out, in all processes together.
     """
 
@@ -72,6 +80,7 @@ class LoopResult:
     best_epoch: int
     steps: int
     resumed_at: int | None
+    learning_rate: float
     train_s: float
 
 
@@ -84,6 +93,7 @@ class Loop:
         validation: rows whose labels each epoch is judged by, or a judge of another kind.
         plan: settings and sizes.
         folder: where checkpoints and the journal are.
+        team: the processes that train together.
     """
 
     def __init__(
@@ -93,26 +103,27 @@ class Loop:
         validation: Examples | Judge,
         plan: Plan,
         folder: RunFolder,
+        *,
+        team: Team = ALONE,
     ) -> None:
+        settings = plan.settings
         self.module = module
         self.plan = plan
         self.folder = folder
-        self.named = {name: weight for name, weight in module.named_parameters() if weight.requires_grad}
-        groups = optim.parameter_groups(
-            self.named.items(),
-            weight_decay=plan.settings.weight_decay,
-            layer_decay=plan.layer_decay,
-            n_layers=plan.n_layers,
-        )
-        self.optimizer = optim.make_adamw(groups)
-        self.checkpoints = Checkpoints(folder.checkpoints, keep=plan.settings.keep_checkpoints)
-        self.per_epoch = updates_per_epoch(len(train.facts), plan.settings.batch_rows)
-        self.total_steps = self.per_epoch * plan.settings.epochs
-        self._device = next(iter(self.named.values())).device
+        self.team = team
         self.facts = train.facts
-        settings, n_labels = plan.settings, plan.n_labels
-        self.costs = train if isinstance(train, Costs) else LabelCosts(train, settings, n_labels, self._device)
-        self.judge = validation if isinstance(validation, Judge) else LabelJudge(module, validation, settings, n_labels)
+        self.named = {name: weight for name, weight in module.named_parameters() if weight.requires_grad}
+        self.optimizer = self._new_optimizer()
+        self.checkpoints = SharedCheckpoints(Checkpoints(folder.checkpoints, keep=settings.keep_checkpoints), team)
+        self.per_epoch = updates_per_epoch(len(train.facts), settings.batch_rows)
+        self.total_steps = self.per_epoch * settings.epochs
+        device = next(iter(self.named.values())).device
+        self.costs = train if isinstance(train, Costs) else LabelCosts(train, settings, plan.n_labels, device)
+        self.judge: Judge = (
+            validation
+            if isinstance(validation, Judge)
+            else LabelJudge(module, validation, settings, plan.n_labels, team=team)
+        )
 
     def run(self, stop: StopSignal, progress: Progress = SILENT) -> LoopResult:
         """Train until the last epoch, or until no better one is expected; then restore the best.
@@ -124,22 +135,29 @@ class Loop:
         """
         with storage.explained(self.folder.checkpoints, doing="write"):
             self.folder.checkpoints.mkdir(parents=True, exist_ok=True)
+        gradients = self._gradients()
+        rate = self.plan.learning_rate
+        if rate is None:
+            rate = rate_of_run(self.folder.rate_curve, self._trial(gradients), self.team, stop, progress)
         at, resumed_at = self._start(progress)
-        with stop.patient(), Journal(self.folder.journal, keep_bytes=at.journal_bytes) as journal:
+        thaw = self._thaw() if self.plan.unfreeze == "gradual" else None
+        stepper = _Stepper(self, gradients, rate, thaw)
+        with stop.patient(), open_journal(self.folder.journal, at.journal_bytes, self.team) as journal:
             # Saved at once, so that a run can go on from its first moment.
             self._save(at, journal)
             while at.epoch < self.plan.settings.epochs and not self._is_hopeless(at):
-                at = self._train_epoch(at, journal, stop, progress)
+                at = self._train_epoch(at, stepper, journal, stop, progress)
                 at = self._judge_epoch(at, journal, stop, progress)
             journal.sync()
         if at.best_epoch is None:
             raise TrainingError("no epoch was evaluated: give at least one epoch")
         self._restore(self.checkpoints.load_best(at.best_epoch))
         return LoopResult(
-            epochs=tuple(read_epochs(self.folder.journal, self.judge.line_type)),
+            epochs=tuple(read_epochs(self.folder.journal, self.judge.line_type)) if self.team.is_first else (),
             best_epoch=at.best_epoch + 1,
             steps=at.step,
             resumed_at=resumed_at,
+            learning_rate=rate,
             train_s=round(at.train_s, 3),
         )
 
@@ -147,16 +165,17 @@ class Loop:
         """Take up the newest checkpoint, or begin."""
         snapshot = self.checkpoints.newest(progress)
         if snapshot is None:
-            torch.manual_seed(self.plan.settings.seed)
+            self.team.copy_first(self.named.values())
             return Position(), None
         self._restore(snapshot.weights)
         optim.restore_optimizer(self.optimizer, self.named, snapshot.optimizer)
-        _restore_random(snapshot.random)
         at = snapshot.position
         progress.say(f"going on from step {at.step:,} of {self.total_steps:,}")
         return at, at.step
 
-    def _train_epoch(self, at: Position, journal: Journal, stop: StopSignal, progress: Progress) -> Position:
+    def _train_epoch(
+        self, at: Position, stepper: "_Stepper", journal: Journal, stop: StopSignal, progress: Progress
+    ) -> Position:
         """Do the updates of an epoch that are not done yet, and save."""
         settings = self.plan.settings
         updates = plan_epoch(
@@ -169,14 +188,13 @@ class Loop:
         saved_s = time.monotonic()
         self.module.train()
         label = f"epoch {at.epoch + 1} of {settings.epochs}"
-        total = int(sum(len(update.rows) for update in updates[at.update :]))
+        total = sum(update.size for update in updates[at.update :])
         with progress.track(label, total=total, unit="rows") as advance:
             for update in updates[at.update :]:
-                random = _random_state(self._device)
-                following = self._do_update(update, at, journal, stop, advance)
+                following = stepper.take(update, at, journal, stop, advance)
                 if following is None:
-                    _restore_random(random)
                     self._save(at, journal)
+                    self.team.wait()
                     raise stop.error(self._how_to_go_on(at))
                 at = following
                 if at.update < len(updates) and time.monotonic() - saved_s >= settings.checkpoint_every_s:
@@ -185,69 +203,14 @@ class Loop:
         self._save(at, journal)
         return at
 
-    def _do_update(
-        self, update: Update, at: Position, journal: Journal, stop: StopSignal, advance: Advance
-    ) -> Position | None:
-        """Follow the gradient of one update; None when a signal came before it was whole."""
-        settings = self.plan.settings
-        began_s = time.perf_counter()
-        rate = self.plan.learning_rate * optim.rate_factor(
-            at.step,
-            total_steps=self.total_steps,
-            warmup=optim.warmup_steps(self.total_steps, settings.warmup_share),
-            schedule=settings.schedule,
-        )
-        optim.set_learning_rate(self.optimizer, rate)
-        self.optimizer.zero_grad(set_to_none=True)
-        rows = len(update.rows)
-        loss_sum = 0.0
-        for part in update.parts:
-            if stop.is_set:
-                return None
-            loss_B = self.costs.losses(part)
-            part_sum = float(loss_B.detach().cpu().double().sum())
-            if not math.isfinite(part_sum):
-                raise self._not_finite(loss_B, part, at)
-            torch.autograd.backward(loss_B.sum() / rows)
-            loss_sum += part_sum
-        try:
-            norm = optim.clip_gradients(self.named.values(), settings.clip_norm)
-        except TrainingError as error:
-            raise TrainingError(f"{self._where(at)}, {self._spoken_rows(update.rows)}: {error}") from error
-        self.optimizer.step()
-        if (at.step + 1) % RELEASE_EVERY == 0:
-            release_free_memory()
-        tokens = int(self.facts.tokens_N[update.rows].sum())
-        journal.write(
-            "step",
-            {
-                "step": at.step + 1,
-                "epoch": at.epoch + 1,
-                "loss": loss_sum / rows,
-                "learning_rate": rate,
-                "gradient_norm": norm,
-                "rows": rows,
-                "tokens": tokens,
-            },
-        )
-        advance(rows, f"loss {(at.loss_sum + loss_sum) / (at.rows + rows):.4f}, learning rate {rate:.2g}")
-        return replace(
-            at,
-            update=at.update + 1,
-            step=at.step + 1,
-            loss_sum=at.loss_sum + loss_sum,
-            rows=at.rows + rows,
-            train_s=at.train_s + time.perf_counter() - began_s,
-            epoch_s=at.epoch_s + time.perf_counter() - began_s,
-        )
-
     def _judge_epoch(self, at: Position, journal: Journal, stop: StopSignal, progress: Progress) -> Position:
         """Evaluate an epoch, write its line of the table, and keep its weights when they are the best."""
         began_s = time.perf_counter()
 
         def check() -> None:
-            if stop.is_set:
+            if self.team.any(stop.is_set):
                 # The checkpoint that was saved before the evaluation is all there is to save.
+                self.team.wait()
                 raise stop.error(self._how_to_go_on(at))
 
         found = self.judge.judge(at.epoch + 1, at.loss_sum / at.rows, check=check, progress=progress)
@@ -282,7 +245,6 @@ class Loop:
                 position=replace(at, journal_bytes=journal.sync()),
                 weights=self.named,
                 optimizer=optim.optimizer_state(self.optimizer, self.named),
-                random=_random_state(self._device),
             )
         )
 
@@ -291,18 +253,34 @@ class Loop:
         for name, weight in self.named.items():
             weight.copy_(weights[name])
 
-    def _not_finite(self, loss_B: Tensor, rows: Int64, at: Position) -> TrainingError:
-        bad = rows[~loss_B.detach().isfinite().cpu().numpy()]
-        return TrainingError(
-            f"the loss is not finite in {self._where(at)}, {self._spoken_rows(bad)}: look at these rows, lower the "
-            "learning rate, or train in float32; the last checkpoint is whole"
+    def _new_optimizer(self) -> torch.optim.Optimizer:
+        groups = optim.parameter_groups(
+            self.named.items(),
+            weight_decay=self.plan.settings.weight_decay,
+            layer_decay=self.plan.layer_decay,
+            n_layers=self.plan.n_layers,
         )
+        return optim.make_adamw(groups)
 
-    def _where(self, at: Position) -> str:
-        return f"epoch {at.epoch + 1}, update {at.update + 1} of {self.per_epoch} (step {at.step + 1})"
+    def _gradients(self) -> Gradients:
+        settings = self.plan.settings
+        return Gradients(self.costs, self.named, seed=settings.seed, clip_norm=settings.clip_norm, team=self.team)
 
-    def _spoken_rows(self, rows: Int64) -> str:
-        return spoken_rows(self.facts, rows)
+    def _thaw(self) -> Thaw:
+        return Thaw(self.named, n_layers=self.plan.n_layers, total_steps=self.total_steps, per_epoch=self.per_epoch)
+
+    def _trial(self, gradients: Gradients) -> Trial:
+        settings = self.plan.settings
+        return Trial(
+            module=self.module,
+            named=self.named,
+            gradients=gradients,
+            tokens_N=self.facts.tokens_N,
+            optimizer=self._new_optimizer(),
+            batch_rows=settings.batch_rows,
+            token_budget=self.plan.token_budget,
+            seed=settings.seed,
+        )
 
     def _how_to_go_on(self, at: Position) -> str:
         return (
@@ -311,18 +289,74 @@ class Loop:
         )
 
 
-def _random_state(device: torch.device) -> dict[str, Tensor]:
-    states = {"cpu": torch.get_rng_state()}
-    if device.type == "cuda":
-        states["cuda"] = torch.cuda.get_rng_state(device)
-    elif device.type == "mps":
-        states["mps"] = torch.mps.get_rng_state()
-    return states
+def fixed_rate(settings: LoopSettings) -> float | None:
+    """Return the learning rate that the settings give; None where it is to be looked for."""
+    return None if settings.learning_rate == "auto" else settings.learning_rate
 
 
-def _restore_random(states: Mapping[str, Tensor]) -> None:
-    torch.set_rng_state(states["cpu"].clone())
-    if "cuda" in states:
-        torch.cuda.set_rng_state(states["cuda"].clone())
-    if "mps" in states:
-        torch.mps.set_rng_state(states["mps"].clone())
+class _Stepper:
+    """Takes one step after another: schedule, gradient, optimizer, journal."""
+
+    def __init__(self, loop: Loop, gradients: Gradients, rate: float, thaw: Thaw | None) -> None:
+        settings = loop.plan.settings
+        self._optimizer = loop.optimizer
+        self._gradients = gradients
+        self._rate = rate
+        self._thaw = thaw
+        self._schedule = settings.schedule
+        self._total_steps = loop.total_steps
+        self._per_epoch = loop.per_epoch
+        self._warmup = optim.warmup_steps(loop.total_steps, settings.warmup_share)
+        self._tokens_N = loop.facts.tokens_N
+
+    def take(
+        self, update: Update, at: Position, journal: Journal, stop: StopSignal, advance: Advance
+    ) -> Position | None:
+        """Follow the gradient of one update; None when a signal came before it was whole."""
+        began_s = time.perf_counter()
+        if self._thaw:
+            self._thaw.at(at.step)
+        rate = self._rate * optim.rate_factor(
+            at.step, total_steps=self._total_steps, warmup=self._warmup, schedule=self._schedule
+        )
+        optim.set_learning_rate(self._optimizer, rate)
+        self._optimizer.zero_grad(set_to_none=True)
+        slope = self._gradients.compute(update, self._where(at), stop)
+        if slope is None:
+            return None
+        self._optimizer.step()
+        if (at.step + 1) % RELEASE_EVERY == 0:
+            release_free_memory()
+        following = self._after(update, at, slope, time.perf_counter() - began_s)
+        self._note(update, at, slope, rate, journal)
+        advance(update.size, f"loss {following.loss_sum / following.rows:.4f}, learning rate {rate:.2g}")
+        return following
+
+    def _after(self, update: Update, at: Position, slope: Slope, seconds: float) -> Position:
+        return replace(
+            at,
+            update=at.update + 1,
+            step=at.step + 1,
+            loss_sum=at.loss_sum + slope.loss_sum,
+            rows=at.rows + update.size,
+            train_s=at.train_s + seconds,
+            epoch_s=at.epoch_s + seconds,
+        )
+
+    def _note(self, update: Update, at: Position, slope: Slope, rate: float, journal: Journal) -> None:
+        journal.write(
+            "step",
+            {
+                "step": at.step + 1,
+                "epoch": at.epoch + 1,
+                "loss": slope.loss_sum / update.size,
+                "learning_rate": rate,
+                "gradient_norm": slope.norm,
+                "rows": update.size,
+                "tokens": int(self._tokens_N[update.rows].sum()),
+            },
+        )
+
+    def _where(self, at: Position) -> Where:
+        said = f"epoch {at.epoch + 1}, update {at.update + 1} of {self._per_epoch} (step {at.step + 1})"
+        return Where(step=at.step, said=said)

@@ -5,9 +5,9 @@ It does not know how the model was trained.
 """
 
 import shutil
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,6 +28,7 @@ from limbeck.training.examples import Labelled
 from limbeck.training.journal import EpochLine
 from limbeck.training.loop import LoopResult
 from limbeck.training.model_card import card_text
+from limbeck.training.parallel import Team
 from limbeck.training.rows import TrainingRows
 from limbeck.training.run_folder import RunFolder, opened_run
 from limbeck.training.stopwatch import Stopwatch
@@ -57,6 +58,11 @@ class LoopRun:
     metrics: Mapping[str, Any]
 
 
+def no_more(_: Evaluation) -> Mapping[str, Any]:
+    """Say nothing beside what every training says."""
+    return {}
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Trained:
     """A model that was trained, and what it says of the validation rows.
@@ -69,7 +75,7 @@ class Trained:
         answers: to the validation rows.
         texts_cut: texts that were longer than the limit, by split.
         result: of the loop.
-        more: figures that only this method has, for `metrics.json`.
+        more: figures that only this method has, for `metrics.json`, made of those on the validation rows.
     """
 
     method: str
@@ -79,12 +85,24 @@ class Trained:
     answers: Predictions
     texts_cut: Mapping[str, int]
     result: LoopResult
-    more: Mapping[str, Any] = field(default_factory=dict)
+    more: Callable[[Evaluation], Mapping[str, Any]] = no_more
 
 
 def open_start(out: str | Path, start: Start) -> AbstractContextManager[RunFolder]:
     """Hold the run folder in the way that `start` says."""
     return opened_run(Path(out), overwrite=start == "overwrite", resume=start == "resume")
+
+
+@contextmanager
+def opened(out: Path, start: Start, team: Team) -> Iterator[RunFolder]:
+    """Hold the run folder in the first process of a team, and only then let the others go on."""
+    if not team.is_first:
+        team.wait()
+        yield RunFolder(out)
+        return
+    with open_start(out, start) as folder:
+        team.wait()
+        yield folder
 
 
 def labelled(rows: Dataset, tokens_N: np.ndarray) -> Labelled:
@@ -105,8 +123,15 @@ def make_facts(
     )
 
 
-def finish_run(trained: Trained, folder: RunFolder, watch: Stopwatch) -> LoopRun:
-    """Score the answers and write everything that a finished run leaves; the figures last."""
+def finish_run(trained: Trained, folder: RunFolder, watch: Stopwatch, *, writes: bool = True) -> LoopRun:
+    """Score the answers and write everything that a finished run leaves; the figures last.
+
+    Args:
+        trained: the model and what it says.
+        folder: of the run.
+        watch: of the seconds.
+        writes: false in the processes that leave writing to another.
+    """
     rows, result, settings = trained.rows, trained.result, trained.stages[trained.method]
     answers = trained.answers
     calibrate = calibrate_on if settings.calibrate else left_alone
@@ -121,10 +146,11 @@ def finish_run(trained: Trained, folder: RunFolder, watch: Stopwatch) -> LoopRun
         seed=settings.seed,
     )
     watch.lap("evaluate")
-    card = card_text(facts, scored, encoder=facts.provenance["encoder"]["name"], data=rows.dataset.source)
-    save_bundle(replace(trained.bundle, facts=facts), folder.bundle, card=card)
-    write_predictions(folder.predictions("validation"), answers)
-    storage.write_text(folder.settings, to_toml(trained.stages))
+    if writes:
+        card = card_text(facts, scored, encoder=facts.provenance["encoder"]["name"], data=rows.dataset.source)
+        save_bundle(replace(trained.bundle, facts=facts), folder.bundle, card=card)
+        write_predictions(folder.predictions("validation"), answers)
+        storage.write_text(folder.settings, to_toml(trained.stages))
     watch.lap("save")
     metrics = {
         "method": trained.method,
@@ -134,15 +160,17 @@ def finish_run(trained: Trained, folder: RunFolder, watch: Stopwatch) -> LoopRun
         "best_epoch": result.best_epoch,
         "steps": result.steps,
         "resumed_at_step": result.resumed_at,
+        "learning_rate": result.learning_rate,
         "train_seconds": result.train_s,
         "texts_cut": {"max_tokens": facts.max_tokens, **trained.texts_cut},
         "seconds": watch.seconds,
-        **trained.more,
+        **trained.more(scored),
     }
-    storage.write_json(folder.metrics, metrics)
-    # They are several times as large as the model, and a finished run has nothing to go on with.
-    with storage.explained(folder.checkpoints, doing="remove"):
-        shutil.rmtree(folder.checkpoints)
+    if writes:
+        storage.write_json(folder.metrics, metrics)
+        # They are several times as large as the model, and a finished run has nothing to go on with.
+        with storage.explained(folder.checkpoints, doing="remove"):
+            shutil.rmtree(folder.checkpoints)
     return LoopRun(
         folder=folder,
         dataset=rows.dataset,

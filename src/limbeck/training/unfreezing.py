@@ -35,9 +35,7 @@ class Thaw:
         per_epoch: steps an epoch.
     """
 
-    def __init__(
-        self, named: Mapping[str, nn.Parameter], *, n_layers: int, total_steps: int, per_epoch: int
-    ) -> None:
+    def __init__(self, named: Mapping[str, nn.Parameter], *, n_layers: int, total_steps: int, per_epoch: int) -> None:
         depths = {depth_of(name, n_layers) for name in named}
         self._order = sorted(depths, reverse=True)
         self._weights = [(depth_of(name, n_layers), weight) for name, weight in named.items()]
