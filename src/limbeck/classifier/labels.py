@@ -5,6 +5,7 @@ It does not know texts.
 """
 
 from dataclasses import dataclass
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from limbeck.classifier.value_errors import DataValueError
 from limbeck.errors import FaultLog
+from limbeck.model.facts import FEWEST_LABELS
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -53,11 +55,18 @@ def find_classes(labels: Any) -> Classes:
         ValueError: y is no column of class labels, has a missing value, or classes that read alike or are empty.
     """
     given = as_labels(labels, where="y")
-    check_classification_targets(given)
     try:
         values = np.unique(given)
     except TypeError as error:
-        raise DataValueError(f"y mixes labels of types that cannot be sorted ({error}): give labels of one type") from error
+        raise DataValueError(
+            f"y mixes labels of types that cannot be sorted ({error}): give labels of one type"
+        ) from error
+    check_classification_targets(given)
+    if len(values) < FEWEST_LABELS:
+        raise DataValueError(
+            f"y has {len(values)} class ({', '.join(map(repr, values.tolist()))}): a classifier learns to tell "
+            f"{FEWEST_LABELS} or more apart; add rows of another class"
+        )
     names = tuple(str(value) for value in values.tolist())
     if len(set(names)) < len(names) or not all(name.strip() for name in names):
         raise DataValueError(
@@ -76,14 +85,15 @@ def as_labels(labels: Any, *, where: str) -> np.ndarray:
         raise DataValueError(
             f"{where} is None: this estimator requires y to be passed, but the target y is None; give a label a text"
         )
-    column = column_or_1d(labels.to_pylist() if hasattr(labels, "to_pylist") else labels, warn=True)
-    if column.dtype.kind in "OfT":
-        faults = FaultLog()
-        faults.extend(f"row {row} is {value!r}" for row, value in enumerate(column.tolist()) if _is_missing(value))
-        faults.raise_as(DataValueError, what=f"{where} has missing labels (NaN or None)", todo="label or drop these rows")
-    return np.asarray(column)
+    given = labels.to_pylist() if hasattr(labels, "to_pylist") else labels
+    # NumPy would make the text "nan" of a missing value among texts.
+    listed = list(given) if isinstance(given, list | tuple) else np.asarray(given).ravel().tolist()
+    faults = FaultLog()
+    faults.extend(f"row {row} is {value!r}" for row, value in enumerate(listed) if _is_missing(value))
+    faults.raise_as(DataValueError, what=f"{where} has missing labels (NaN or None)", todo="label or drop these rows")
+    return np.asarray(column_or_1d(given, warn=True))
 
 
 def _is_missing(value: Any) -> bool:
     # pandas.NA is not comparable, so it is known by its name.
-    return value is None or type(value).__name__ == "NAType" or (isinstance(value, float) and value != value)
+    return value is None or type(value).__name__ == "NAType" or (isinstance(value, float) and isnan(value))

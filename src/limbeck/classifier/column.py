@@ -1,0 +1,18 @@
+"""What scikit-learn wants to know of the column that texts came in: its number, which is one, and its name.
+
+In: an estimator and its X. Out: `n_features_in_` and, where the column had a name, `feature_names_in_`.
+"""
+
+from typing import Any
+
+import numpy as np
+
+
+def note_column(estimator: Any, texts: Any) -> None:
+    """Set `n_features_in_` to 1, and `feature_names_in_` where the texts came in a table."""
+    estimator.n_features_in_ = 1
+    names = list(texts.columns) if hasattr(texts, "columns") and not hasattr(texts, "column_names") else []
+    if names and all(isinstance(name, str) for name in names):
+        estimator.feature_names_in_ = np.array(names, dtype=object)
+    elif hasattr(estimator, "feature_names_in_"):
+        del estimator.feature_names_in_
