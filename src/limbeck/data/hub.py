@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet
 
 from limbeck.data.columns import find_columns
-from limbeck.data.dataset import Dataset, ReadNote
+from limbeck.data.dataset import SPLIT_ORDER, Dataset, ReadNote
 from limbeck.data.folders import Plan
 from limbeck.data.hub_layout import DataFiles, find_data_files, usual_splits
 from limbeck.data.labels import UNLABELLED_SPLIT
@@ -113,7 +113,8 @@ def _card_of(repository: Repository, progress: Progress) -> Mapping[str, Any]:
     path = fetch(repository, [CARD_NAME], progress) / CARD_NAME
     found = _FRONT_MATTER.match(path.read_text("utf-8", errors="replace"))
     try:
-        card = yaml.safe_load(found[1]) if found else {}
+        # This loader leaves words as they are written: a class called no is not False. It makes strings and nothing else.
+        card = yaml.load(found[1], Loader=yaml.BaseLoader) if found else {}  # noqa: S506
     except yaml.YAMLError as error:
         said = str(error).splitlines()[0]
         progress.say(f"{repository.place}: the card's metadata are no valid YAML ({said}); file names tell the splits")
@@ -128,6 +129,8 @@ def _choose_splits(layout: DataFiles, place: HubId) -> dict[str, tuple[str, ...]
     if unknown:
         raise DataError(f"{place} has no split {unknown[0]!r}: it has {', '.join(layout.splits)}")
     wanted = [name for name in layout.splits if not place.splits or {name, usual[name]} & set(place.splits)]
+    order = {name: number for number, name in enumerate(SPLIT_ORDER)}
+    wanted.sort(key=lambda name: order.get(usual[name], len(order)))
     return {name: layout.splits[name] for name in wanted}
 
 

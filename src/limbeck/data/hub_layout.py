@@ -47,7 +47,7 @@ def find_data_files(
 
     Args:
         names: every file of the repository.
-        card: the metadata of its README.md.
+        card: the metadata of its README.md; every scalar is a string.
         config: the configuration that was asked for.
         where: what messages call the data set.
 
@@ -143,7 +143,7 @@ def _converted(names: Sequence[str]) -> dict[str, dict[str, Sequence[str]]]:
 
 
 def _default_of(card: Mapping[str, Any]) -> str | None:
-    marked = [item for item in card.get("configs") or () if isinstance(item, dict) and item.get("default")]
+    marked = [item for item in card.get("configs") or () if isinstance(item, dict) and item.get("default") == "true"]
     return str(marked[0].get("config_name")) if marked else None
 
 

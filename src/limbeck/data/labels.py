@@ -64,12 +64,12 @@ def map_labels(parts: Sequence[Part], settings: ReadSettings, bad: BadRows) -> L
 
 def _numbers_as_integers(written: Sequence[WrittenLabels], given: tuple[str, ...] | None) -> list[WrittenLabels]:
     """Turn text labels into integers where all of them are, as CSV has no integers, unless they are known names."""
-    texts = [labels for labels in written if labels.is_names and not labels.declared]
+    texts = [labels for labels in written if labels.is_names]
     distinct: set[str] = set().union(*(labels.distinct() for labels in texts))
     known = {*(given or ()), *(name for labels in written for name in labels.declared.values())}
     if not distinct or distinct & known or not all(map(is_integer, distinct)):
         return list(written)
-    return [labels.with_integers() if labels.is_names and not labels.declared else labels for labels in written]
+    return [labels.with_integers() if labels.is_names else labels for labels in written]
 
 
 def _find_names(written: Sequence[WrittenLabels], bad: BadRows) -> tuple[str, ...]:

@@ -21,6 +21,8 @@ OLDEST_CLIENT = 1
 """The first major version of huggingface_hub whose answers are understood here."""
 _TOKENS = re.compile(r"\b(hf|api_org)_[A-Za-z0-9]{8,}")
 _CREDENTIALS = re.compile(r"(://)[^/@\s]+@")
+_SIGNATURES = re.compile(r"(https?://[^\s?]+)\?[^\s'\"]+")
+"""What follows the question mark of an address: at the hub's storage it is a signature that lets anyone in."""
 
 
 def require_client() -> None:
@@ -76,7 +78,7 @@ def page_of(repo: str, kind: Kind) -> str:
 
 
 def scrub(text: str) -> str:
-    """Take tokens, and names and passwords in addresses, out of a text.
+    """Take tokens, and names, passwords and signatures in addresses, out of a text.
 
     Example:
         >>> scrub("GET http://kim:secret@proxy:3128 with hf_abcdefghijkl")
@@ -84,7 +86,7 @@ def scrub(text: str) -> str:
     """
     from huggingface_hub import constants
 
-    text = _CREDENTIALS.sub(r"\1[hidden]@", _TOKENS.sub("[hidden]", text))
+    text = _SIGNATURES.sub(r"\1", _CREDENTIALS.sub(r"\1[hidden]@", _TOKENS.sub("[hidden]", text)))
     for token in _known_tokens(Path(constants.HF_TOKEN_PATH)):
         text = text.replace(token, "[hidden]")
     return text

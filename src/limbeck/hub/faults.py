@@ -125,6 +125,10 @@ def _answer_fault(error: Any, question: Question) -> Fault:  # noqa: PLR0911  # 
     if isinstance(error, errors.EntryNotFoundError):
         told = f"{question}: a file is not there ({_quote(error)}): see {question.page}/tree/main"
         return Fault(error=HubError(told), cause="no such file")
+    if status == HTTPStatus.UNAUTHORIZED and "credentials" in _quote(error):
+        return Fault(
+            error=HubError(f"{question}: the hub does not know your token ({_quote(error)}): {_LOGIN}"), cause="token"
+        )
     if isinstance(error, errors.RepositoryNotFoundError) or status in (HTTPStatus.NOT_FOUND, HTTPStatus.UNAUTHORIZED):
         return Fault(error=HubError(_absent(question)), cause="no such repository")
     if status == HTTPStatus.FORBIDDEN:
