@@ -4,6 +4,7 @@ import errno
 import json
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import pytest
 
@@ -85,6 +86,44 @@ def test_a_flipped_bit_is_found(sealed, bit):
     (sealed / "weights").write_bytes(bytes(content))
     with pytest.raises(BundleError, match="weights differs from its SHA-256"):
         storage.check_manifest(sealed)
+
+
+class Killed(BaseException):
+    """Stands for a process that ends here."""
+
+
+@pytest.mark.parametrize("writes", [0, 1, 2, 3])
+def test_a_listed_file_is_replaced_whole_whenever_it_is_killed(sealed, monkeypatch, writes):
+    """Ended before any of its three writes, the folder passes its manifest with the old bytes or the new ones."""
+    left = writes
+    whole = storage.staged_file
+
+    @contextmanager
+    def counted(path):
+        nonlocal left
+        if not left:
+            raise Killed
+        left -= 1
+        with whole(path) as staged:
+            yield staged
+
+    with monkeypatch.context() as patched:
+        patched.setattr(storage, "staged_file", counted)
+        try:
+            storage.replace_listed(sealed, "sub/names", b"love")
+        except Killed:
+            assert writes < 3
+    storage.check_manifest(sealed)
+    assert (sealed / "sub" / "names").read_text() == ("joy" if writes < 2 else "love")
+    storage.replace_listed(sealed, "sub/names", b"grief")
+    assert json.loads((sealed / "manifest.json").read_text())["files"]["sub/names"].keys() == {"sha256", "bytes"}
+
+
+def test_a_changed_folder_is_not_written_to(sealed):
+    """Replacing a file does not make a damaged folder pass."""
+    (sealed / "weights").write_bytes(b"other")
+    with pytest.raises(BundleError, match="weights differs"):
+        storage.replace_listed(sealed, "sub/names", b"love")
 
 
 def test_missing_and_added_files_are_found(sealed):

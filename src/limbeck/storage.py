@@ -107,7 +107,12 @@ def write_text(path: Path, content: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON file, atomically: two spaces, keys in the order given, Hangul as Hangul, no NaN."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    write_bytes(path, json_bytes(value))
+
+
+def json_bytes(value: Any) -> bytes:
+    """Return what `write_json` writes."""
+    return (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8")
 
 
 def read_json(path: Path) -> Any:
@@ -141,6 +146,24 @@ def write_manifest(folder: Path) -> None:
     write_json(folder / MANIFEST_NAME, {"files": files})
 
 
+def replace_listed(folder: Path, name: str, content: bytes) -> None:
+    """Replace a file of a folder that has a manifest; after a kill at any moment the folder is whole, old or new.
+
+    While the file is replaced its manifest lists both: `replaces` has the size and hash of the old bytes.
+
+    Raises:
+        BundleError: the folder is not what its manifest lists.
+        StorageError: the disk is full, or the folder cannot be written.
+    """
+    check_manifest(folder)
+    files = read_json(folder / MANIFEST_NAME)["files"]
+    old = {"sha256": sha256_of(folder / name), "bytes": (folder / name).stat().st_size}
+    new = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    write_json(folder / MANIFEST_NAME, {"files": {**files, name: {**new, "replaces": old}}})
+    write_bytes(folder / name, content)
+    write_json(folder / MANIFEST_NAME, {"files": {**files, name: new}})
+
+
 def check_manifest(folder: Path) -> None:
     """Refuse a folder in which any file was changed, removed or added since its manifest was written.
 
@@ -151,7 +174,10 @@ def check_manifest(folder: Path) -> None:
         raise BundleError(f"{folder} has no {MANIFEST_NAME}: it is not a folder that limbeck wrote, or is incomplete")
     try:
         listed = read_json(folder / MANIFEST_NAME)["files"]
-        recorded = {name: (facts["bytes"], facts["sha256"]) for name, facts in listed.items()}
+        recorded = {
+            name: [(one["bytes"], one["sha256"]) for one in (facts, facts.get("replaces", facts))]
+            for name, facts in listed.items()
+        }
     except (StorageError, KeyError, TypeError, AttributeError) as error:
         raise BundleError(f"{folder / MANIFEST_NAME} is damaged: copy or make the folder again") from error
     advice = "the folder was changed or damaged after it was written; copy or make it again"
@@ -160,9 +186,10 @@ def check_manifest(folder: Path) -> None:
         raise BundleError(f"{folder / missing[0]} is missing: {advice}")
     if added := sorted(present - recorded.keys()):
         raise BundleError(f"{folder / added[0]} is not in the manifest: {advice}")
-    for name, (size_bytes, digest) in recorded.items():
+    for name, allowed in recorded.items():
         file = folder / name
-        if file.stat().st_size != size_bytes or sha256_of(file) != digest:
+        size_bytes = file.stat().st_size
+        if size_bytes not in [size for size, _ in allowed] or (size_bytes, sha256_of(file)) not in allowed:
             raise BundleError(f"{file} differs from its SHA-256 in {MANIFEST_NAME}: {advice}")
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -62,6 +63,15 @@ def test_round_trip_keeps_every_bit(tmp_path, suffix):
     assert again.texts == TEXTS
     assert again.to_arrow().equals(made().to_arrow())
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_unsure_rows_are_kept(tmp_path, suffix):
+    """The column of a model with thresholds comes back the same in every format."""
+    path = tmp_path / f"out{suffix}"
+    unsure = replace(made(), unsure=np.arange(len(TEXTS)) % 3 == 0)
+    write_predictions(path, unsure)
+    assert read_predictions(path).to_arrow().equals(unsure.to_arrow())
 
 
 @settings(max_examples=40, deadline=None)

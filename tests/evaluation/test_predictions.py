@@ -44,6 +44,17 @@ def test_table_has_the_documented_columns():
     )
 
 
+def test_unsure_rows_keep_their_label():
+    """A model with thresholds has a column `unsure` after `label`; the most probable label stays beside it."""
+    table = made(unsure=np.array([False, True, False])).to_arrow()
+    assert table.column_names[:3] == ["row_id", "label", "unsure"]
+    assert table["unsure"].to_pylist() == [False, True, False]
+    assert table["label"].to_pylist() == ["joy", "sadness", "love"]
+    assert "unsure" not in made().to_arrow().column_names
+    with pytest.raises(DataError, match="unsure have shape"):
+        made(unsure=np.array([True]))
+
+
 def test_unknown_labels_have_no_loss():
     """A row without a label has null for label and loss; the others have minus the logarithm."""
     table = made().to_arrow()

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from limbeck.errors import BundleError, StorageError
-from limbeck.model.bundle import Bundle, load_bundle, save_bundle
+from limbeck.model.bundle import Bundle, load_bundle, save_bundle, set_thresholds
 from limbeck.model.heads import HeadKind
 from limbeck.model.pooling import Block
 
@@ -32,6 +32,26 @@ def test_a_bundle_comes_back_bit_for_bit(make_bundle: MakeBundle, tmp_path: Path
     batch = bundle.loaded.tokenizer.encode(["i feel fine", "sad"]).take([0, 1])
     with torch.inference_mode():
         assert torch.equal(back.network()(batch), bundle.network()(batch))
+
+
+def test_thresholds_are_written_into_a_finished_bundle(bundle_folder: Path) -> None:
+    """Thresholds and how they were chosen are in the facts afterwards; the rest, the weights too, is as it was."""
+    before = load_bundle(bundle_folder)
+    set_thresholds(bundle_folder, (0.5, 0.25, 1.0), chosen={"precision": 0.9})
+    after = load_bundle(bundle_folder)
+    assert after.facts.thresholds == (0.5, 0.25, 1.0)
+    assert after.facts.provenance["thresholds"] == {"precision": 0.9}
+    set_thresholds(bundle_folder, None, chosen=None)
+    assert load_bundle(bundle_folder).facts == before.facts
+
+
+def test_thresholds_that_do_not_fit_are_refused(bundle_folder: Path) -> None:
+    """Too few, or no probabilities: an error, and the bundle stays as it was."""
+    before = (bundle_folder / "limbeck.json").read_bytes()
+    for wrong in ((0.5,), (0.5, 0.5, 2.0)):
+        with pytest.raises(BundleError, match="thresholds"):
+            set_thresholds(bundle_folder, wrong, chosen=None)
+    assert (bundle_folder / "limbeck.json").read_bytes() == before
 
 
 def test_the_folder_holds_what_the_design_says(bundle_folder: Path) -> None:

@@ -35,6 +35,7 @@ _TYPES = {
     "margin": pa.float32(),
     "tokens": pa.int32(),
     "truncated": pa.bool_(),
+    "unsure": pa.bool_(),
 }
 _NEEDED = ("row_id", "label", "true_label", "tokens", "truncated")
 _MAY_BE_NULL = ("true_label", "loss", "margin")
@@ -82,6 +83,7 @@ def read_predictions(path: Path) -> Predictions:
         tokens=table["tokens"].to_numpy(),
         truncated=table["truncated"].to_numpy(),
         texts=tuple(table["text"].to_pylist()) if "text" in table.column_names else None,
+        unsure=table["unsure"].to_numpy() if "unsure" in table.column_names else None,
     )
     for row, (written, said) in enumerate(zip(table["label"].to_pylist(), predictions.predicted_names, strict=True)):
         if written != said:

@@ -41,6 +41,8 @@ class Predictions:
         tokens: tokens of each text before it was cut, int32 (N,).
         truncated: whether the text was cut to the model's limit, bool (N,).
         texts: the N texts, when they are to be kept beside the answers.
+        unsure: whether the row is below the model's threshold, bool (N,); None when the model has no thresholds. The
+            most probable label of an unsure row stays in `predicted`.
     """
 
     row_ids: tuple[str, ...]
@@ -50,6 +52,7 @@ class Predictions:
     tokens: np.ndarray
     truncated: np.ndarray
     texts: tuple[str, ...] | None = None
+    unsure: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         labels = self.true_labels
@@ -61,6 +64,7 @@ class Predictions:
         object.__setattr__(self, "tokens", np.asarray(self.tokens, dtype=np.int32))
         object.__setattr__(self, "truncated", np.asarray(self.truncated, dtype=np.bool_))
         object.__setattr__(self, "texts", None if self.texts is None else tuple(self.texts))
+        object.__setattr__(self, "unsure", None if self.unsure is None else np.asarray(self.unsure, dtype=np.bool_))
         self._check()
 
     def __len__(self) -> int:
@@ -126,9 +130,10 @@ class Predictions:
     def to_arrow(self, *, top_k: int | None = None) -> pa.Table:
         """Return one row a prediction, in order.
 
-        Columns: `row_id`, `text` (where kept), `label` (predicted), `true_label` (null where not known),
-        `probability.<name>` of each class, `loss` (nats) and `margin` (see `margins`; both null where the label is not
-        known), `tokens`, `truncated`; with `top_k` also `top_1.label`, `top_1.probability`, and so on.
+        Columns: `row_id`, `text` (where kept), `label` (predicted), `unsure` (of a model with thresholds), `true_label`
+        (null where not known), `probability.<name>` of each class, `loss` (nats) and `margin` (see `margins`; both null
+        where the label is not known), `tokens`, `truncated`; with `top_k` also `top_1.label`, `top_1.probability`, and
+        so on.
 
         Raises:
             SettingsError: `top_k` is not 1 … C.
@@ -138,6 +143,8 @@ class Predictions:
         if self.texts is not None:
             columns["text"] = pa.array(self.texts, pa.large_string())
         columns["label"] = names.take(pa.array(self.predicted))
+        if self.unsure is not None:
+            columns["unsure"] = pa.array(self.unsure)
         columns["true_label"] = names.take(self.true_labels)
         for label, name in enumerate(self.label_names):
             columns[PROBABILITY_PREFIX + name] = pa.array(self.probabilities[:, label])
@@ -160,6 +167,7 @@ class Predictions:
             "tokens": self.tokens.shape,
             "truncated": self.truncated.shape,
             "texts": (rows if self.texts is None else len(self.texts),),
+            "unsure": (rows,) if self.unsure is None else self.unsure.shape,
         }
         for what, shape in found.items():
             expected = (rows, classes) if what == "probabilities" else (rows,)

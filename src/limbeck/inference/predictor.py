@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from limbeck.data.dataset import Dataset
 from limbeck.data.texts import as_texts
 from limbeck.errors import BundleError
+from limbeck.evaluation.abstaining import find_unsure
 from limbeck.evaluation.predictions import Predictions
 from limbeck.inference.choice import open_engine
 from limbeck.model.bundle import BUNDLE_NAME, FACTS_NAME, Bundle, load_bundle
@@ -89,14 +91,17 @@ class Predictor:
         facts = self.bundle.facts
         tokenized = self.bundle.loaded.tokenizer.encode(texts, max_tokens=facts.max_tokens)
         features_NF = self._engine.features(tokenized, facts.blocks, progress=progress)
+        # As they are kept and written: a threshold must say the same of a row and of the file that it is read from.
+        probabilities_NC = self.bundle.head.probabilities(features_NF).astype(np.float32)
         return Predictions(
             row_ids=row_ids,
             label_names=facts.label_names,
-            probabilities=self.bundle.head.probabilities(features_NF),
+            probabilities=probabilities_NC,
             true_labels=labels,
             tokens=tokenized.lengths + tokenized.cut_tokens,
             truncated=tokenized.truncated,
             texts=tuple(texts),
+            unsure=None if facts.thresholds is None else find_unsure(probabilities_NC, facts.thresholds),
         )
 
 

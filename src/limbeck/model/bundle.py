@@ -11,7 +11,8 @@ In: a `Bundle` and a card, or a folder. Out: a folder that is whole, or a `Bundl
 It does not know how a model is trained. A fine-tuned bundle opens in `transformers` as it is.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,16 @@ from limbeck.model.weights import (
     require_model_folder,
     write_tensors,
 )
-from limbeck.storage import check_manifest, read_json, staged_folder, write_json, write_manifest, write_text
+from limbeck.storage import (
+    check_manifest,
+    json_bytes,
+    read_json,
+    replace_listed,
+    staged_folder,
+    write_json,
+    write_manifest,
+    write_text,
+)
 from limbeck.tokens import TOKENIZER_CONFIG_NAME, TOKENIZER_NAME, Tokenizer
 
 BUNDLE_NAME = "bundle"
@@ -145,6 +155,28 @@ def load_bundle(folder: Path) -> Bundle:
         )
     loaded = LoadedEncoder(name=str(folder), tokenizer=tokenizer, encoder=encoder, fingerprint=fingerprint_of(encoder))
     return Bundle(loaded=loaded, head=head, facts=facts)
+
+
+def set_thresholds(folder: Path, thresholds: tuple[float, ...] | None, *, chosen: Mapping[str, Any] | None) -> None:
+    """Write the thresholds of a bundle into it; after a kill at any moment it is whole, with the old or the new ones.
+
+    Args:
+        folder: of the bundle.
+        thresholds: one a class; None to answer every row.
+        chosen: how they were chosen, for the provenance.
+
+    Raises:
+        BundleError: the bundle was changed since it was written, or the thresholds do not fit it.
+        StorageError: the folder cannot be written.
+    """
+    check_manifest(folder)
+    facts = parse_facts(read_json(folder / FACTS_NAME), where=str(folder / FACTS_NAME))
+    provenance = {name: value for name, value in facts.provenance.items() if name != "thresholds"}
+    if chosen is not None:
+        provenance["thresholds"] = chosen
+    changed = replace(facts, thresholds=thresholds, provenance=provenance)
+    parse_facts(_as_json(changed), where="the changed facts")
+    replace_listed(folder, FACTS_NAME, json_bytes(changed.to_json()))
 
 
 def _as_json(facts: BundleFacts) -> Any:

@@ -28,7 +28,8 @@ class BundleFacts:
         label_names: the C classes, in the order of the logits.
         folded_temperature: what the head's logits were divided by when it was calibrated; it is in the weights
             already, and stated here so that it can be shown. 1.0 when it was not calibrated.
-        thresholds: the probability from which each class is accepted, (C,), or None.
+        thresholds: a row is answered when its highest probability is above its class's threshold, (C,), and else is
+            unsure; 0 answers always, 1 never. None: every row is answered.
         provenance: where the model comes from, as JSON: settings, seeds, data fingerprint, versions.
     """
 
