@@ -187,8 +187,8 @@ def measure(workload: str, folder: Path, names: Sequence[str] | None, rounds: in
             encode(slices[name])
             rates[name].append(len(slices[name]) / (time.perf_counter() - started))
     print(f"  {workload}: {rounds} rounds done", flush=True)
-    checked = validation_texts() if corpus_name == "emotion" else texts[:60]
-    checked = checked[:200] if workload == "base emotion" else checked
+    checked = validation_texts() if corpus_name == "emotion" else texts[:16]
+    checked = checked[:100] if workload == "base emotion" else checked
     exact_ND = encoders["limbeck float32"](checked) if "limbeck float32" in encoders else None
     is_judged = workload == "mini emotion" and exact_ND is not None
     probe = fit_reference(encoders["limbeck float32"], texts, labels) if is_judged else None
