@@ -12,6 +12,7 @@ from limbeck.cli.audit import audit
 from limbeck.cli.cache import cache
 from limbeck.cli.clean import clean
 from limbeck.cli.demo import demo
+from limbeck.cli.distil import distil
 from limbeck.cli.doctor import doctor
 from limbeck.cli.evaluate import evaluate
 from limbeck.cli.features import features
@@ -45,6 +46,6 @@ def _root(
     """Distil text into labels, with DistilBERT, on this machine."""
 
 
-for command in (demo, audit, clean, split, train, evaluate, predict, tokens, features, doctor):
+for command in (demo, audit, clean, split, train, distil, evaluate, predict, tokens, features, doctor):
     app.command()(command)
 app.add_typer(cache, name="cache")

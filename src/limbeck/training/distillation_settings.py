@@ -1,0 +1,87 @@
+"""The settings of a distillation, and the ranges that they must keep to.
+
+In: plain values. Out: frozen settings, checked. It does not know what a distillation does with them.
+"""
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from limbeck.errors import FaultLog, SettingsError
+from limbeck.model.student import StudentShape, StudentStart
+from limbeck.settings import Device, FinetuneSettings, ReadSettings, SplitSettings
+from limbeck.training.setting_checks import check_training
+
+
+@dataclass(frozen=True, kw_only=True)
+class DistillationSettings(FinetuneSettings):
+    """How a student learns from a fine-tuned teacher.
+
+    A row costs α T² KL(teacher ‖ student) + (1 - α) cross-entropy with the label + β (1 - cos of the two [CLS]
+    states), α = `teacher_weight`, β = `hidden_weight`. A row without a label costs the first and the last.
+
+    Attributes:
+        layers: how many the student has; as many as the teacher when not given.
+        take: the teacher's layers that it begins with, from 0; spread evenly when not given.
+        width: of its hidden states; the teacher's when not given.
+        start: "teacher" to begin with the teacher's weights, "nothing" to draw all of them.
+        prune_vocabulary: keep only tokens that the training texts use, and single characters.
+        teacher_weight: α, 0 to 1: how much the teacher counts against the labels.
+        temperature: T, at which both are compared.
+        hidden_weight: β; above 0 only for a teacher whose head sees [CLS].
+        max_tokens: longer texts are cut to this many tokens; the teacher's limit when not given.
+        device: where to compute.
+    """
+
+    epochs: int = 6
+    layers: int | None = None
+    take: tuple[int, ...] | None = None
+    width: int | None = None
+    start: StudentStart = "teacher"
+    prune_vocabulary: bool = False
+    teacher_weight: float = 0.9
+    temperature: float = 2.0
+    hidden_weight: float = 0.0
+    max_tokens: int | None = None
+    device: Device = "auto"
+
+    @property
+    def shape(self) -> StudentShape:
+        """How the student differs from its teacher."""
+        return StudentShape(layers=self.layers, take=self.take, width=self.width, start=self.start)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Distillation:
+    """The settings of every stage of a distillation; what `RUN/settings.toml` holds."""
+
+    read: ReadSettings = ReadSettings()
+    split: SplitSettings = SplitSettings()
+    distil: DistillationSettings = field(default_factory=DistillationSettings)
+
+    def stages(self) -> dict[str, Any]:
+        """Return each stage's settings by the name of its table."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+def check_distillation(settings: DistillationSettings, *, n_labels: int) -> None:
+    """Refuse values that no distillation can use.
+
+    Raises:
+        SettingsError: gathers every fault.
+    """
+    check_training(settings, n_labels=n_labels)
+    faults = FaultLog()
+    if not 0 <= settings.teacher_weight <= 1:
+        faults.add(f"teacher_weight = {settings.teacher_weight} is not possible: give a value from 0 to 1")
+    if not 0 < settings.temperature < float("inf"):
+        faults.add(f"temperature = {settings.temperature} is not possible: give a finite value above 0")
+    if not 0 <= settings.hidden_weight < float("inf"):
+        faults.add(f"hidden_weight = {settings.hidden_weight} is not possible: give a value of 0 or more")
+    if settings.seeds != 1:
+        faults.add(f"seeds = {settings.seeds}: a distillation has one; --ablation trains over several")
+    if settings.loss != "cross-entropy" or settings.balance != "none":
+        faults.add(
+            f"loss = {settings.loss!r}, balance = {settings.balance!r}: a student answers as its teacher does; leave "
+            "--loss and --balance out, and give them to the teacher's training"
+        )
+    faults.raise_as(SettingsError, what="the settings of distilling are wrong", todo="correct them and run it again")
