@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from limbeck.inference import kernels
-from limbeck.inference.kernels import Kernels, NoKernels, build_kernels, find_kernels
+from limbeck.inference.kernels import ENCODER, Kernels, NoKernels, build_library, find_kernels
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +64,7 @@ def test_a_second_process_finds_what_the_first_built(tmp_path: Path, monkeypatch
         return subprocess.run(command, capture_output=True, check=True).stdout
 
     monkeypatch.setattr(kernels, "_run", note)
-    again = build_kernels(compiler, found.path.parent)
+    again = build_library(ENCODER, compiler, found.path.parent)
     assert isinstance(again, Kernels)
     assert again.path == found.path
     assert ran == [[compiler, "--version"]]

@@ -1,7 +1,8 @@
 """The compiled kernels: DistilBERT for CPUs with AMX, built from `native/` on first use.
 
 In: this machine's CPU and C++ compiler. Out: a loaded library, or the reason why there is none. A compiler is never
-required: without one the engines in plain torch do the work, and `limbeck doctor` says so.
+required: without one the engines in plain torch do the work, and `limbeck doctor` says so. `find_library` builds other
+sources in the same way.
 It does not know encoders or texts.
 """
 
@@ -25,7 +26,6 @@ from limbeck.storage import explained, staged_file
 ABI = 1
 """Version of the functions and structures below; the library must say the same."""
 SOURCES = Path(__file__).parent / "native"
-MAIN_SOURCE = "encoder.cpp"
 COMPILERS = ("c++", "g++", "clang++")
 FLAGS = (
     *("-O3", "-std=c++17", "-shared", "-fPIC", "-pthread"),
@@ -38,6 +38,26 @@ CPU_FLAGS = frozenset(
 """What the CPU must have, as Linux names it."""
 COMPILE_TIMEOUT_S = 120
 _SHOWN_CHARACTERS = 400
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a library is built.
+
+    Attributes:
+        main: the source that includes the others.
+        headers: folders whose sources it may include beside those of its own.
+        flags: of the compiler.
+        cpu_flags: what the CPU must have, as Linux names it.
+    """
+
+    main: Path
+    headers: tuple[Path, ...] = ()
+    flags: tuple[str, ...] = FLAGS
+    cpu_flags: frozenset[str] = CPU_FLAGS
+
+
+ENCODER = Recipe(main=SOURCES / "encoder.cpp")
 
 
 class NormArrays(ctypes.Structure):
@@ -120,49 +140,81 @@ def find_kernels(cache_dir: Path | None = None) -> Kernels | NoKernels:
     Args:
         cache_dir: where the library is kept; the user's cache folder when not given.
     """
+    found = find_library(ENCODER, cache_dir)
+    return found if isinstance(found, NoKernels) else _described(found)
+
+
+def find_library(recipe: Recipe, cache_dir: Path | None = None) -> Kernels | NoKernels:
+    """Return a library, compiled on first use, or why there is none; its functions are not described yet.
+
+    Args:
+        recipe: what to build.
+        cache_dir: where libraries are kept; the user's cache folder when not given.
+    """
     if sys.platform != "linux" or platform.machine() != "x86_64":
         return NoKernels(reason=f"they are for Linux on x86-64; this is {sys.platform} on {platform.machine()}")
-    if missing := sorted(CPU_FLAGS - cpu_flags()):
+    if missing := sorted(recipe.cpu_flags - cpu_flags()):
         return NoKernels(reason=f"this CPU lacks {', '.join(missing)}")
     compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
     if compiler is None:
         return NoKernels(reason=f"no C++ compiler was found (looked for {', '.join(COMPILERS)})")
     try:
-        return build_kernels(compiler, (cache_dir or user_cache_path("limbeck")) / "kernels")
+        return build_library(recipe, compiler, (cache_dir or user_cache_path("limbeck")) / "kernels")
     except (StorageError, OSError, subprocess.SubprocessError) as error:
         return NoKernels(reason=f"building them failed: {_short(error)}")
 
 
-def build_kernels(compiler: str, folder: Path) -> Kernels | NoKernels:
+def build_library(recipe: Recipe, compiler: str, folder: Path) -> Kernels:
     """Compile the sources unless the same ones were compiled before, and load the library.
 
     Args:
+        recipe: what to build.
         compiler: path of a C++ compiler.
         folder: where libraries are kept, one a digest.
 
     Raises:
         StorageError: the folder cannot be written.
+        OSError: the library cannot be loaded.
         SubprocessError: the compiler refused the sources or took too long.
     """
     version = _run([compiler, "--version"])
-    digest = hashlib.sha256(version + " ".join(FLAGS).encode())
-    for source in sorted(SOURCES.iterdir()):
-        if source.suffix in (".cpp", ".hpp"):
-            digest.update(source.name.encode() + source.read_bytes())
-    path = folder / f"encoder-{digest.hexdigest()[:20]}.so"
+    digest = hashlib.sha256(version + " ".join(recipe.flags).encode())
+    for place in (recipe.main.parent, *recipe.headers):
+        for source in sorted(place.iterdir()):
+            if source.suffix in (".cpp", ".hpp"):
+                digest.update(source.name.encode() + source.read_bytes())
+    path = folder / f"{recipe.main.stem}-{digest.hexdigest()[:20]}.so"
     if not path.is_file():
         # Compilers want a file of their own; what they leave is copied in whole, so a kill leaves nothing half written.
         with tempfile.TemporaryDirectory() as built:
-            target = Path(built) / "encoder.so"
-            command = [compiler, *FLAGS, str(SOURCES / MAIN_SOURCE), "-o", str(target)]
-            _run(command)
+            target = Path(built) / "library.so"
+            beside = [word for place in recipe.headers for word in ("-I", str(place))]
+            _run([compiler, *recipe.flags, *beside, str(recipe.main), "-o", str(target)])
             with explained(target, doing="read"), staged_file(path) as staged:
                 staged.write_bytes(target.read_bytes())
-    return _load(path, digest.hexdigest())
+    return Kernels(library=ctypes.CDLL(str(path)), path=path, digest=digest.hexdigest())
 
 
-def _load(path: Path, digest: str) -> Kernels | NoKernels:
-    library = ctypes.CDLL(str(path))
+def check_library(found: Kernels, *, version: int, expected: int, opened: int) -> Kernels | NoKernels:
+    """Return the library, or why it cannot be used.
+
+    Args:
+        found: the library.
+        version: of its functions, as it says.
+        expected: the version that is known here.
+        opened: what the system answered when it was asked for the matrix units; 0 gives them.
+    """
+    if version != expected:
+        return NoKernels(reason=f"{found.path} is of another version: remove it")
+    if opened != 0:
+        return NoKernels(
+            reason="the system keeps the CPU's matrix units from this process (Linux 5.16 or later gives them)"
+        )
+    return found
+
+
+def _described(found: Kernels) -> Kernels | NoKernels:
+    library = found.library
     library.limbeck_workplace.restype = ctypes.c_void_p
     library.limbeck_workplace.argtypes = (ctypes.c_void_p, ctypes.c_int32, ctypes.c_int32)
     library.limbeck_leave.restype = None
@@ -177,13 +229,7 @@ def _load(path: Path, digest: str) -> Kernels | NoKernels:
         ctypes.POINTER(TextArrays),
         ctypes.POINTER(FeatureArrays),
     )
-    if library.limbeck_abi() != ABI:
-        return NoKernels(reason=f"{path} is of another version: remove it")
-    if library.limbeck_open() != 0:
-        return NoKernels(
-            reason="the system keeps the CPU's matrix units from this process (Linux 5.16 or later gives them)"
-        )
-    return Kernels(library=library, path=path, digest=digest)
+    return check_library(found, version=library.limbeck_abi(), expected=ABI, opened=library.limbeck_open())
 
 
 def _run(command: list[str]) -> bytes:

@@ -72,8 +72,8 @@ inline void multiply(Rows a, Columns w, int k_tiles, float* scratch, Finisher& f
   fence();
 }
 
-// sums (float, row-major, n columns a row) += a * w.
-inline void multiply_add(Rows a, Columns w, int k_tiles, float* sums, int n) {
+// sums (float, row-major, n columns a row) += a * w; `fresh` sums begin at 0 whatever was there.
+inline void multiply_add(Rows a, Columns w, int k_tiles, float* sums, int n, bool fresh = false) {
   fence();
   const size_t stride = (size_t)n * 4;
   for (int nb = w.first; nb < w.stop; ++nb) {
@@ -83,8 +83,12 @@ inline void multiply_add(Rows a, Columns w, int k_tiles, float* sums, int n) {
       const bf16* a1 = a0 + (size_t)a.k_stride * kTile;
       float* top = sums + (size_t)mb * kBlock * n + nb * kBlock;
       float* bottom = top + (size_t)16 * n;
-      _tile_loadd(0, top, stride); _tile_loadd(1, top + 16, stride);
-      _tile_loadd(2, bottom, stride); _tile_loadd(3, bottom + 16, stride);
+      if (fresh) {
+        _tile_zero(0); _tile_zero(1); _tile_zero(2); _tile_zero(3);
+      } else {
+        _tile_loadd(0, top, stride); _tile_loadd(1, top + 16, stride);
+        _tile_loadd(2, bottom, stride); _tile_loadd(3, bottom + 16, stride);
+      }
       for (int kt = 0; kt < k_tiles; ++kt) {
         if (mb == 0) fetch_ahead(panel + (size_t)(w.k_stride + kt) * 2 * kTile);
         LIMBECK_STEP(a0 + kt * kTile, a1 + kt * kTile, panel + kt * 2 * kTile);

@@ -1,0 +1,258 @@
+// What a step computes with: sizes, weights, one batch of texts, and the memory for it.
+#pragma once
+#include <sys/mman.h>
+#include <cstdlib>
+#include <vector>
+#include "heads.hpp"
+#include "norms.hpp"
+
+namespace limbeck {
+
+constexpr int kSlice = 24;        // k tiles (768 columns) that a product takes at a time
+constexpr int kMostBlocks = 16;   // blocks of 32 rows that one task takes through a layer
+constexpr int kRunKeys = 256;     // tokens of the texts whose attention is one task, unless one text has more
+constexpr int kFirstsRunKeys = 512;  // the same where only the first token of each text asks
+
+// A layer's tensors, in the order of torch's Layer.named_parameters().
+enum Tensor {
+  kQuery, kQueryBias, kKey, kKeyBias, kValue, kValueBias, kMix, kMixBias, kNorm1Scale, kNorm1Shift,
+  kUp, kUpBias, kDown, kDownBias, kNorm2Scale, kNorm2Shift, kTensors
+};
+// Those of the embeddings; they come before the layers'.
+enum EmbeddingTensor { kWords, kPositions, kEmbeddingScale, kEmbeddingShift, kEmbeddingTensors };
+
+struct Sizes {
+  int32_t dim, n_heads, hidden_dim, n_layers, gelu;
+  float epsilon;
+  int per() const { return dim / kBlock; }
+  int inner() const { return hidden_dim / kBlock; }
+};
+
+// Text i has ids[offsets[i]] .. ids[offsets[i + 1]].
+struct Batch {
+  const int32_t *ids, *offsets;
+  const float* const* tensors;       // all weights
+  const uint32_t* thresholds;        // of dropout: embeddings, then (feed-forward net, attention) of each layer
+  uint64_t seed;
+  int32_t texts, firsts_only, keep;  // keep: a backward pass follows
+};
+
+struct Gradients {
+  float* const* tensors;  // null where a weight is not trained
+  int32_t add;            // to what is there (1), or write (0); embeddings are always added to
+};
+
+// The weights of one layer as products want them; `back` are for gradients of inputs.
+struct PackedLayer { bf16 *query, *key, *value, *mix, *up, *down, *query_back, *key_back, *value_back, *mix_back, *up_back, *down_back; };
+
+// What a layer's forward pass leaves for its backward pass. Without one, all layers share it.
+struct Saved {
+  Matrix input, queries, keys_values, mixed, unit1, middle, before, unit2;
+  float *inverse1, *inverse2, *log_sums;
+};
+
+// Memory of the whole crew, for one layer at a time. "firsts" are the first tokens of all texts.
+struct Shared {
+  float *sums, *first_sums;                                       // tokens x dim: hidden states, then gradients
+  Matrix first_input;
+  Matrix embedding_unit;
+  float* embedding_inverse;
+  Matrix mixed_back, queries_back, keys_values_back;              // gradients
+  bf16 *down_crossed, *up_crossed, *mix_crossed, *queries_crossed, *keys_values_crossed;
+  bf16 *inner_pairs, *middle_pairs, *mixed_pairs, *input_pairs, *first_pairs, *first_crossed;
+  float* norm_sums;                                               // [tasks][4 dim]
+};
+
+// Memory of one member.
+struct Desk {
+  float *branch, *scratch;
+  Matrix inner, rows;
+  HeadRoom room;
+};
+
+// Cuts one block of memory into arrays.
+struct Cutter {
+  char* at;
+  template <class T>
+  T* take(size_t count) {
+    char* here = at;
+    at += (count * sizeof(T) + 4095) / 4096 * 4096 + 192;  // arrays start in different cache sets
+    return (T*)here;
+  }
+  Matrix matrix(size_t rows, int per) { return {take<bf16>(rows * per * kBlock), per}; }
+};
+
+// Room that grows and is used again.
+struct Room {
+  static constexpr size_t kHuge = 1 << 21;
+  char* base = nullptr;
+  size_t bytes = 0;
+
+  bool grow(size_t wanted) {
+    if (wanted <= bytes) return true;
+    std::free(base);
+    bytes = (wanted + wanted / 8 + kHuge - 1) / kHuge * kHuge;
+    base = (char*)std::aligned_alloc(kHuge, bytes);
+    if (!base) bytes = 0;
+    else madvise(base, bytes, MADV_HUGEPAGE);
+    return base;
+  }
+  ~Room() { std::free(base); }
+  Room() = default;
+  Room(const Room&) = delete;
+};
+
+inline int blocks_of(int rows) { return (rows + kBlock - 1) / kBlock; }
+
+// One batch: its texts, cut into runs for attention, and what computes it.
+struct Step {
+  Sizes m;
+  Room packed_room, room;
+  std::vector<PackedLayer> packed;
+  std::vector<Saved> saved;
+  std::vector<Desk> desks;
+  Shared shared;
+  std::vector<int32_t> ids, offsets;
+  std::vector<uint32_t> thresholds;
+  std::vector<TextRun> runs, first_runs;
+  std::vector<Span> spans, first_spans;
+  uint64_t seed = 0;
+  int tokens = 0, texts = 0, threads = 1;
+  bool firsts_only = false, keep = false;
+
+  bool is_short(int layer) const { return firsts_only && layer == m.n_layers - 1; }
+  int rows(int layer) const { return is_short(layer) ? texts : tokens; }
+  Share task_blocks(int task, int tasks, int blocks) const {
+    return {(int)((int64_t)blocks * task / tasks), (int)((int64_t)blocks * (task + 1) / tasks)};
+  }
+  int tasks(int blocks) const {  // a multiple of the threads where there are blocks enough
+    const int least = (blocks + kMostBlocks - 1) / kMostBlocks;
+    return std::min(blocks, (least + threads - 1) / threads * threads);
+  }
+
+  // Take over a batch; false when there is no memory.
+  bool lay_out(const Batch& batch, int n_threads) {
+    threads = n_threads;
+    texts = batch.texts;
+    tokens = batch.offsets[texts];
+    firsts_only = batch.firsts_only;
+    keep = batch.keep;
+    seed = batch.seed;
+    ids.assign(batch.ids, batch.ids + tokens);
+    offsets.assign(batch.offsets, batch.offsets + texts + 1);
+    thresholds.assign(batch.thresholds, batch.thresholds + 1 + 2 * m.n_layers);
+    spans.clear();
+    first_spans.clear();
+    for (int i = 0; i < texts; ++i) {
+      spans.insert(spans.end(), offsets[i + 1] - offsets[i], {offsets[i], offsets[i + 1]});
+      first_spans.push_back({offsets[i], offsets[i + 1]});
+    }
+    cut_runs(kRunKeys, false, runs);
+    cut_runs(kFirstsRunKeys, true, first_runs);
+    saved.resize(m.n_layers);
+    desks.resize(threads);
+    if (!room.grow(cut(nullptr))) return false;
+    cut(room.base);
+    return true;
+  }
+
+  bool make_packed() {
+    packed.resize(m.n_layers);
+    if (!packed_room.grow(cut_packed(nullptr))) return false;
+    cut_packed(packed_room.base);
+    return true;
+  }
+
+ private:
+  void cut_runs(int most, bool firsts, std::vector<TextRun>& found) const {
+    found.clear();
+    for (int i = 0; i < texts;) {
+      int stop = i + 1;
+      while (stop < texts && offsets[stop + 1] - offsets[i] <= most) ++stop;
+      const int keys = offsets[stop] - offsets[i];
+      found.push_back(firsts ? TextRun{i, stop - i, offsets[i], keys} : TextRun{offsets[i], keys, offsets[i], keys});
+      i = stop;
+    }
+  }
+
+  size_t cut_packed(char* base) {
+    Cutter cutter{base};
+    const size_t square = (size_t)m.dim * m.dim, wide = (size_t)m.dim * m.hidden_dim;
+    for (PackedLayer& p : packed) {
+      for (bf16** at : {&p.query, &p.key, &p.value, &p.mix, &p.query_back, &p.key_back, &p.value_back, &p.mix_back}) *at = cutter.take<bf16>(square);
+      for (bf16** at : {&p.up, &p.down, &p.up_back, &p.down_back}) *at = cutter.take<bf16>(wide);
+    }
+    return cutter.at - base;
+  }
+
+  size_t cut(char* base) {
+    Cutter c{base};
+    const int per = m.per(), inner = m.inner();
+    const size_t all = (size_t)blocks_of(tokens) * kBlock, few = (size_t)blocks_of(texts) * kBlock;
+    for (int l = 0; l < m.n_layers; ++l) {
+      Saved& s = saved[l];
+      if (!keep && l > 0 && !is_short(l)) {
+        s = saved[0];
+        continue;
+      }
+      const size_t n = is_short(l) ? few : all;
+      s.input = c.matrix(all, per);
+      s.queries = c.matrix(n, per);
+      s.keys_values = c.matrix(all, 2 * per);
+      s.mixed = c.matrix(n, per);
+      s.middle = c.matrix(n, per);
+      s.unit1 = s.unit2 = s.before = {nullptr, 0};
+      s.inverse1 = s.inverse2 = s.log_sums = nullptr;
+      if (!keep) continue;
+      s.unit1 = c.matrix(n, per);
+      s.unit2 = c.matrix(n, per);
+      s.before = c.matrix(n, inner);
+      s.inverse1 = c.take<float>(n);
+      s.inverse2 = c.take<float>(n);
+      s.log_sums = c.take<float>(n * m.n_heads);
+    }
+    shared.sums = c.take<float>(all * m.dim);
+    shared.first_sums = c.take<float>(few * m.dim);
+    shared.first_input = c.matrix(few, per);
+    cut_desks(c);
+    if (keep) cut_backward(c, all, few);
+    return c.at - base;
+  }
+
+  void cut_backward(Cutter& c, size_t all, size_t few) {
+    Shared& s = shared;
+    const int per = m.per();
+    s.embedding_unit = c.matrix(all, per);
+    s.embedding_inverse = c.take<float>(all);
+    s.mixed_back = c.matrix(all, per);
+    s.queries_back = c.matrix(all, per);
+    s.keys_values_back = c.matrix(all, 2 * per);
+    for (bf16** at : {&s.down_crossed, &s.mix_crossed, &s.queries_crossed, &s.middle_pairs, &s.mixed_pairs, &s.input_pairs}) *at = c.take<bf16>(all * m.dim);
+    for (bf16** at : {&s.up_crossed, &s.inner_pairs}) *at = c.take<bf16>(all * m.hidden_dim);
+    s.keys_values_crossed = c.take<bf16>(all * m.dim * 2);
+    for (bf16** at : {&s.first_pairs, &s.first_crossed}) *at = c.take<bf16>(few * m.dim);
+    s.norm_sums = c.take<float>((size_t)(tasks(blocks_of(tokens)) + threads) * 4 * m.dim);
+  }
+
+  void cut_desks(Cutter& c) {
+    size_t keys = kBlock;
+    for (const auto* list : {&runs, &first_runs})
+      for (const TextRun& run : *list) keys = std::max(keys, (size_t)blocks_of(run.keys) * kBlock);
+    const size_t head = keys * (m.dim / m.n_heads), most = kMostBlocks * kBlock;
+    for (Desk& desk : desks) {
+      desk.branch = c.take<float>(most * m.dim);
+      desk.scratch = c.take<float>(2048);
+      desk.inner = c.matrix(most, kSlice);
+      desk.rows = c.matrix(most, m.per());
+      HeadRoom& r = desk.room;
+      for (bf16** at : {&r.queries, &r.keys, &r.values, &r.gradient, &r.keys_turned, &r.values_turned, &r.keys_pairs, &r.values_pairs, &r.queries_pairs, &r.gradient_pairs})
+        *at = c.take<bf16>(head);
+      for (float** at : {&r.scores, &r.slopes}) *at = c.take<float>(keys * kBlock);
+      for (bf16** at : {&r.weights, &r.weight_slopes}) *at = c.take<bf16>(keys * kBlock);
+      for (bf16** at : {&r.weights_crossed, &r.slopes_crossed}) *at = keep ? c.take<bf16>(keys * keys) : nullptr;
+      r.seen_by = c.take<Span>(keys / kBlock);
+    }
+  }
+};
+
+}  // namespace limbeck
