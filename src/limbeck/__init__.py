@@ -7,12 +7,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from limbeck.classifier.probe_classifier import ProbeClassifier as ProbeClassifier
+    from limbeck.classifier.text_classifier import TextClassifier as TextClassifier
+    from limbeck.classifier.text_features import TextFeatures as TextFeatures
     from limbeck.data.dataset import Dataset as Dataset
     from limbeck.data.read import read as read
     from limbeck.errors import LimbeckError as LimbeckError
     from limbeck.evaluation.evaluation import evaluate as evaluate
     from limbeck.features.text_encoder import load_encoder as load_encoder
     from limbeck.inference.predictor import load as load
+    from limbeck.publishing.publication import publish as publish
     from limbeck.settings import FeatureSettings as FeatureSettings
     from limbeck.settings import ProbeSettings as ProbeSettings
     from limbeck.training.finetuning import finetune as finetune
@@ -26,12 +30,16 @@ _HOMES = {
     "Dataset": "limbeck.data.dataset",
     "FeatureSettings": "limbeck.settings",
     "LimbeckError": "limbeck.errors",
+    "ProbeClassifier": "limbeck.classifier.probe_classifier",
     "ProbeSettings": "limbeck.settings",
     "ProbeTraining": "limbeck.training.probe_training",
+    "TextClassifier": "limbeck.classifier.text_classifier",
+    "TextFeatures": "limbeck.classifier.text_features",
     "evaluate": "limbeck.evaluation.evaluation",
     "finetune": "limbeck.training.finetuning",
     "load": "limbeck.inference.predictor",
     "load_encoder": "limbeck.features.text_encoder",
+    "publish": "limbeck.publishing.publication",
     "read": "limbeck.data.read",
     "train_head": "limbeck.training.head_training",
     "train_probe": "limbeck.training.probe_training",
@@ -41,13 +49,17 @@ __all__ = [
     "Dataset",
     "FeatureSettings",
     "LimbeckError",
+    "ProbeClassifier",
     "ProbeSettings",
     "ProbeTraining",
+    "TextClassifier",
+    "TextFeatures",
     "__version__",
     "evaluate",
     "finetune",
     "load",
     "load_encoder",
+    "publish",
     "read",
     "train_head",
     "train_probe",
