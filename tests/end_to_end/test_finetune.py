@@ -243,7 +243,7 @@ def test_one_logit_for_two_classes(limbeck, weather, encoder_folder, tmp_path, m
     found = figures(out)
     assert found["validation"]["accuracy"] > 0.7
     best = found["epochs"][found["best_epoch"] - 1]
-    assert found["validation"]["log_loss"] == pytest.approx(best["validation_loss"], abs=1e-5)
+    assert found["validation"]["log_loss"] <= best["validation_loss"] + 1e-5  # the temperature is fitted on these rows
     texts = ["i feel so sad", "today it is fine"]
     ours = load(out, precision="float32").predict(texts)
     classify = pipeline("text-classification", model=str(out / "bundle"), device="cpu")

@@ -9,6 +9,7 @@ import typer
 from limbeck.cli import options, screen
 from limbeck.cli import training_options as own
 from limbeck.cli.pictures import draw_pictures
+from limbeck.cli.seeds_screen import show_seeds
 from limbeck.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from limbeck.progress import Progress
     from limbeck.training.loop_run import LoopRun, Start
     from limbeck.training.probe_training import ProbeRun
+
+    Run = LoopRun | ProbeRun
+    Trainer = Callable[[Dataset, Path, Start, FeatureCache, Progress], Run]
 
 
 def train(
@@ -43,6 +47,7 @@ def train(
     head: own.HeadKind = None,
     top_layers: own.TopLayers = None,
     layer_decay: own.LayerDecay = None,
+    unfreeze: own.Unfreeze = None,
     freeze_words: own.FreezeWords = None,
     dropout: own.Dropout = None,
     token_budget: own.TokenBudget = None,
@@ -51,6 +56,7 @@ def train(
     keep_checkpoints: own.KeepCheckpoints = None,
     calibrate: own.Calibrate = None,
     seed: options.Seed = None,
+    seeds: own.Seeds = None,
     config: options.Config = None,
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,
@@ -71,6 +77,7 @@ def train(
     from limbeck.data.read import read_with
     from limbeck.features.cache import FeatureCache
     from limbeck.settings import SplitSettings
+    from limbeck.training.parallel import is_follower
 
     tables = own.tables_of(config, out, resume=resume)
     chosen = own.method_of(method, tables)
@@ -81,7 +88,7 @@ def train(
         balance=balance,
         folds=folds,
         epochs=epochs,
-        learning_rate=learning_rate,
+        learning_rate=own.rate_of(learning_rate),
         batch_rows=batch_size,
         schedule=schedule,
         warmup_share=warmup_share,
@@ -94,6 +101,7 @@ def train(
         head=head,
         top_layers=top_layers,
         layer_decay=layer_decay,
+        unfreeze=unfreeze,
         freeze_words=freeze_words,
         dropout=dropout,
         token_budget=token_budget,
@@ -101,19 +109,25 @@ def train(
         keep_checkpoints=keep_checkpoints,
         calibrate=calibrate,
         seed=seed,
+        seeds=seeds,
     )
     reading = options.read_settings(text_column, label_column, label_names, encoding, on_bad_row, tables)
     split = options.stage(SplitSettings, "split", tables, options.given(seed=seed))
     train_rows = _trainer(chosen, own.Given(read=reading, split=split, features=features, fitting=fitting), tables)
     start = own.start_of(overwrite=overwrite, resume=resume)
-    following = progress.for_stream()
-    run = train_rows(read_with(data, reading, following), out, FeatureCache(cache_dir), start, following)
+    is_speaking = not is_follower()
+    following = progress.for_stream() if is_speaking else progress.SILENT
+    run = train_rows(read_with(data, reading, following), out, start, FeatureCache(cache_dir), following)
+    if not is_speaking:
+        return
     pictures = draw_pictures(run, following)
     if as_json:
         screen.show_json(run.metrics)
         return
     if "epochs" in run.metrics:
         screen.show_epochs(run.metrics["epochs"], best_epoch=run.metrics["best_epoch"])
+    if "spread" in run.metrics:
+        show_seeds(run.metrics)
     screen.show_evaluation(run.validation, title=f"{chosen.capitalize()} on the validation split of {data}")
     screen.show_run_places(run.folder, pictures)
     columns = options.given(text_column=text_column, label_column=label_column, label_names=label_names)
@@ -121,14 +135,14 @@ def train(
     screen.show_next(out, data, how if "test" in run.dataset.split_names else None)
 
 
-def _trainer(method: own.Method, given: own.Given, tables: own.Tables) -> "Callable[..., LoopRun | ProbeRun]":
+def _trainer(method: own.Method, given: own.Given, tables: own.Tables) -> "Trainer":
     """Build the settings of a method, so that a wrong flag is told before data is read; return how to train with it."""
     if method == "probe":
         return _probe(given, tables)
     return _head(given, tables) if method == "head" else _finetune(given, tables)
 
 
-def _probe(given: own.Given, tables: own.Tables) -> "Callable[..., ProbeRun]":
+def _probe(given: own.Given, tables: own.Tables) -> "Trainer":
     from limbeck.settings import FeatureSettings, ProbeSettings
     from limbeck.training.probe_training import ProbeTraining, train_probe
 
@@ -139,20 +153,19 @@ def _probe(given: own.Given, tables: own.Tables) -> "Callable[..., ProbeRun]":
         probe=options.stage(ProbeSettings, "probe", tables, given.fitting),
     )
 
-    def train_rows(
-        dataset: "Dataset", out: Path, cache: "FeatureCache", start: "Start", following: "Progress"
-    ) -> "ProbeRun":
+    def train_rows(data: "Dataset", out: Path, start: "Start", cache: "FeatureCache", following: "Progress") -> "Run":
         if start == "resume":
             raise SettingsError("a probe is not resumed: leave --resume out; its features are kept, so little is lost")
         overwrite = start == "overwrite"
-        return train_probe(dataset, out, settings, cache=cache, overwrite=overwrite, progress=following)
+        return train_probe(data, out, settings, cache=cache, overwrite=overwrite, progress=following)
 
     return train_rows
 
 
-def _head(given: own.Given, tables: own.Tables) -> "Callable[..., LoopRun]":
+def _head(given: own.Given, tables: own.Tables) -> "Trainer":
     from limbeck.settings import FeatureSettings, HeadSettings
     from limbeck.training.head_training import HeadTraining, train_head
+    from limbeck.training.setting_checks import check_training
 
     settings = HeadTraining(
         read=given.read,
@@ -160,18 +173,18 @@ def _head(given: own.Given, tables: own.Tables) -> "Callable[..., LoopRun]":
         features=options.stage(FeatureSettings, "features", tables, given.features),
         head=options.stage(HeadSettings, "head", tables, given.fitting),
     )
+    check_training(settings.head)
 
-    def train_rows(
-        dataset: "Dataset", out: Path, cache: "FeatureCache", start: "Start", following: "Progress"
-    ) -> "LoopRun":
-        return train_head(dataset, out, settings, cache=cache, start=start, progress=following)
+    def train_rows(data: "Dataset", out: Path, start: "Start", cache: "FeatureCache", following: "Progress") -> "Run":
+        return train_head(data, out, settings, cache=cache, start=start, progress=following)
 
     return train_rows
 
 
-def _finetune(given: own.Given, tables: own.Tables) -> "Callable[..., LoopRun]":
+def _finetune(given: own.Given, tables: own.Tables) -> "Trainer":
     from limbeck.settings import FeatureSettings, FinetuneSettings, build
     from limbeck.training.finetuning import Finetuning, finetune
+    from limbeck.training.setting_checks import check_training
 
     arithmetic = own.only_given(precision=given.features.get("precision"))
     settings = Finetuning(
@@ -182,10 +195,9 @@ def _finetune(given: own.Given, tables: own.Tables) -> "Callable[..., LoopRun]":
         ),
         finetune=options.stage(FinetuneSettings, "finetune", tables, {**given.fitting, **arithmetic}),
     )
+    check_training(settings.finetune)
 
-    def train_rows(
-        dataset: "Dataset", out: Path, _cache: "FeatureCache", start: "Start", following: "Progress"
-    ) -> "LoopRun":
-        return finetune(dataset, out, settings, start=start, progress=following)
+    def train_rows(data: "Dataset", out: Path, start: "Start", _cache: "FeatureCache", following: "Progress") -> "Run":
+        return finetune(data, out, settings, start=start, progress=following)
 
     return train_rows

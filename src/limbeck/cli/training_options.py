@@ -36,9 +36,12 @@ Balance = Annotated[
 ]
 Epochs = Annotated[int | None, typer.Option(help="Times every training row is seen. [default: head 10, finetune 3]")]
 LearningRate = Annotated[
-    float | None,
+    str | None,
     typer.Option(
-        help="Highest learning rate. [default: head 1e-3; finetune by the encoder's width, 2e-4 at 384, 5e-5 at 768]"
+        "--learning-rate",
+        "--lr",
+        help="Highest learning rate, or 'auto' to look for it in a short training first. [default: head 1e-3; finetune "
+        "by the encoder's width, 2e-4 at 384, 5e-5 at 768]",
     ),
 ]
 BatchSize = Annotated[int | None, typer.Option(help="Rows an optimizer step. [default: 64]")]
@@ -81,6 +84,13 @@ LayerDecay = Annotated[
     float | None,
     typer.Option(help="Factor by which the learning rate falls from each layer to the one below. [default: 1]"),
 ]
+Unfreeze = Annotated[
+    str | None,
+    typer.Option(
+        help="Fine-tune 'all' layers from the first step, or 'gradual': the head first, then one more layer an epoch. "
+        "[default: all]"
+    ),
+]
 FreezeWords = Annotated[
     bool | None, typer.Option("--freeze-words", help="Leave the word embeddings as they are while fine-tuning.")
 ]
@@ -105,6 +115,13 @@ Calibrate = Annotated[
         "--calibrate/--no-calibrate",
         help="Fit a temperature on rows that the model did not learn from, so that a probability can be taken at its "
         "word; no label changes. [default: calibrate]",
+    ),
+]
+Seeds = Annotated[
+    int | None,
+    typer.Option(
+        help="Train this many models, each with the next seed; tell mean and spread, keep the best. Not for probe, "
+        "which has no chance in it. [default: 1]"
     ),
 ]
 Resume = Annotated[
@@ -148,6 +165,20 @@ def method_of(method: Method | None, tables: Tables) -> Method:
 def only_given(**flags: Any) -> dict[str, Any]:
     """Gather the flags that were given, so that one which the method does not have is an error, not ignored."""
     return {name: value for name, value in flags.items() if value is not None}
+
+
+def rate_of(said: str | None) -> float | str | None:
+    """Read `--learning-rate`.
+
+    Raises:
+        SettingsError: it is neither a number nor "auto".
+    """
+    if said is None or said == "auto":
+        return said
+    try:
+        return float(said)
+    except ValueError as error:
+        raise SettingsError(f"--learning-rate {said!r} is not possible: give a number such as 2e-4, or auto") from error
 
 
 def start_of(*, overwrite: bool, resume: bool) -> "Start":

@@ -9,8 +9,12 @@ from limbeck.settings import FinetuneSettings, LoopSettings
 HIGHEST_SEED = 2**32 - 1
 
 
-def check_training(settings: LoopSettings, *, n_labels: int) -> None:
+def check_training(settings: LoopSettings, *, n_labels: int | None = None) -> None:
     """Refuse values that no training can use.
+
+    Args:
+        settings: of the loop.
+        n_labels: number of classes; not given before data is read.
 
     Raises:
         SettingsError: gathers every fault.
@@ -41,7 +45,7 @@ def check_training(settings: LoopSettings, *, n_labels: int) -> None:
         for name, holds, wanted in rules
         if not holds
     )
-    if settings.loss == "binary" and n_labels != 2:
+    if settings.loss == "binary" and n_labels not in (2, None):
         faults.add(f"loss = 'binary' is for two classes, and there are {n_labels}: use cross-entropy")
     if settings.balance == "focal" and (settings.loss == "binary" or settings.label_smoothing):
         faults.add("balance = 'focal' is a loss of its own: it goes with neither binary loss nor label smoothing")
