@@ -18,6 +18,7 @@ from limbeck.cli.evaluate import evaluate
 from limbeck.cli.features import features
 from limbeck.cli.predict import predict
 from limbeck.cli.split import split
+from limbeck.cli.threshold import threshold
 from limbeck.cli.tokens import tokens
 from limbeck.cli.train import train
 
@@ -46,6 +47,6 @@ def _root(
     """Distil text into labels, with DistilBERT, on this machine."""
 
 
-for command in (demo, audit, clean, split, train, distil, evaluate, predict, tokens, features, doctor):
+for command in (demo, audit, clean, split, train, distil, evaluate, threshold, predict, tokens, features, doctor):
     app.command()(command)
 app.add_typer(cache, name="cache")

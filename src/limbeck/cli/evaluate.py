@@ -9,7 +9,9 @@ from limbeck.cli import options, screen
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of `limbeck train`, or a bundle.")],
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="Run folder of `limbeck train`, a bundle, or hub:OWNER/NAME.")
+    ],
     data: options.Data,
     split: Annotated[str, typer.Option(help="Split to score: train, validation or test.")] = "test",
     out: Annotated[Path | None, typer.Option(help="Also write the predictions here: .parquet, .jsonl or .csv.")] = None,
@@ -29,7 +31,7 @@ def evaluate(
     from limbeck.inference.scoring import score
 
     following = progress.for_stream()
-    predictor = load(run, device=options.device_of(device))
+    predictor = load(run, device=options.device_of(device), progress=following)
     reading = options.read_settings(text_column, label_column, label_names, encoding, on_bad_row)
     dataset = read_with(data, reading, following)
     screen.tell_notes(dataset.notes, following)
@@ -39,11 +41,15 @@ def evaluate(
         write_predictions(out, scored.predictions)
     found = scored.evaluation.to_dict()
     if as_json:
-        headline = {name: found[name] for name in ("accuracy", "f1_weighted", "f1_macro", "log_loss")}
+        headline = {name: found[name] for name in ("accuracy", "f1_weighted", "f1_macro", "log_loss", "ece")}
         facts = {"run": str(run), "data": data, "split": split, "texts_cut": int(scored.predictions.truncated.sum())}
-        screen.show_json({**facts, **headline, split: found})
+        more = {} if scored.answered is None else {"answered": scored.answered.to_dict()}
+        risk = {"risk_coverage": scored.risk_coverage.to_dict()}
+        screen.show_json({**facts, **headline, **more, split: found, **risk})
         return
     screen.show_evaluation(scored.evaluation, title=f"{run} on the {split} split of {data}")
+    if scored.answered is not None:
+        screen.show_answered(scored.answered)
     screen.show_line(screen.say_cut(scored.predictions))
     if out is not None:
         screen.show_line(f"predictions: {out}")

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from limbeck.data.dataset import ReadNote
+    from limbeck.evaluation.abstaining import Answered
     from limbeck.evaluation.calibration import Calibration
     from limbeck.evaluation.evaluation import Evaluation
     from limbeck.evaluation.measured import Measured
     from limbeck.evaluation.predictions import Predictions
+    from limbeck.evaluation.thresholds import Thresholds
     from limbeck.progress import Progress
     from limbeck.training.run_folder import RunFolder
 
@@ -124,6 +126,45 @@ def say_calibration(found: "Calibration") -> str:
     )
 
 
+def show_thresholds(found: "Thresholds", *, run: "Path") -> None:
+    """Show each threshold with what was seen on the rows that it was chosen on, and what is promised."""
+    goal = found.goal
+    wanted = f"precision {goal.precision:g}" if goal.precision is not None else f"coverage {goal.coverage:g}"
+    show_table(
+        f"Thresholds of {run} for {wanted}",
+        ["class", "threshold", "answered", "right of them", f"promised ({goal.confidence:.0%} confidence)"],
+        [
+            [
+                "every class" if one.label is None else one.label,
+                f"{one.value:g}" if one.is_reached else "never answers",
+                f"{one.answered.value:.3f} of {one.answered.rows:,}" if one.answered else "no row",
+                f"{one.right.value:.3f}" if one.right else "",
+                f"≥ {one.precision_low:.3f}" if one.is_reached else f"at most {one.most_precision:.3f}",
+            ]
+            for one in found.chosen
+        ],
+    )
+    show_line(
+        "A row whose highest probability is not above its class's threshold is unsure. What is promised holds for rows "
+        "like those it was chosen on."
+    )
+
+
+def show_answered(found: "Answered") -> None:
+    """Show how often a model with thresholds answers, and how often it is right then."""
+    shares = {
+        "answered": found.coverage,
+        "right, of the answered": found.accuracy,
+        "right, had the unsure been answered": found.unsure_accuracy,
+    }
+    rows = [
+        [name, f"{share.value:.4f}", f"{share.low:.4f} – {share.high:.4f}", f"{share.rows:,}"]
+        for name, share in shares.items()
+        if share is not None
+    ]
+    show_table("With the model's thresholds", ["", "share", "95 % interval", "of rows"], rows)
+
+
 def show_epochs(epochs: "Sequence[Mapping[str, Any]]", *, best_epoch: int) -> None:
     """Show the table of epochs; the one that was kept is marked."""
     from limbeck.training.journal import TABLE_HEAD, EpochScores
@@ -136,14 +177,13 @@ def show_epochs(epochs: "Sequence[Mapping[str, Any]]", *, best_epoch: int) -> No
 
 def show_predictions(found: "Predictions", *, top_k: int) -> None:
     """Show each text with its most probable labels."""
-    top = found.top_k(top_k)
-    rows = [
-        [
-            _shortened(text),
-            ", ".join(f"{found.label_names[label]} {share:.3f}" for label, share in zip(labels, shares, strict=True)),
-        ]
-        for text, labels, shares in zip(found.texts or (), top.labels, top.probabilities, strict=True)
-    ]
+    unsure = found.unsure if found.unsure is not None else [False] * len(found)
+    top = found.top_k(max(top_k, 2) if any(unsure) else top_k)
+    rows = []
+    for text, labels, shares, is_unsure in zip(found.texts or (), top.labels, top.probabilities, unsure, strict=True):
+        said = [f"{found.label_names[label]} {share:.3f}" for label, share in zip(labels, shares, strict=True)]
+        listed = ", ".join(said if is_unsure else said[:top_k])
+        rows.append([_shortened(text), f"unsure ({listed})" if is_unsure else listed])
     show_table("Predictions (label and probability)", ["text", "label"], rows)
     if found.truncated.any():
         show_line(say_cut(found))

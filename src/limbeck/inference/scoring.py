@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from limbeck.data.dataset import Dataset
+from limbeck.evaluation.abstaining import Answered, RiskCoverage, score_answered, trace_risk
 from limbeck.evaluation.evaluation import Evaluation, evaluate
 from limbeck.evaluation.predictions import Predictions
 from limbeck.inference.predictor import Predictor
@@ -17,10 +18,19 @@ from limbeck.progress import SILENT, Progress
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scored:
-    """What a model said of labelled rows, and how right it was."""
+    """What a model said of labelled rows, and how right it was.
+
+    Attributes:
+        predictions: of every row.
+        evaluation: of every row's most probable label.
+        risk_coverage: what abstaining from the least sure rows would gain.
+        answered: what its thresholds do; None when it has none.
+    """
 
     predictions: Predictions
     evaluation: Evaluation
+    risk_coverage: RiskCoverage
+    answered: Answered | None
 
 
 def score(predictor: Predictor, dataset: Dataset, *, seed: int = 0, progress: Progress = SILENT) -> Scored:
@@ -41,7 +51,15 @@ def score(predictor: Predictor, dataset: Dataset, *, seed: int = 0, progress: Pr
         majority_label=_majority_label(predictor, labels, progress),
         seed=seed,
     )
-    return Scored(predictions=predictions, evaluation=evaluation)
+    unsure_N = predictions.unsure
+    return Scored(
+        predictions=predictions,
+        evaluation=evaluation,
+        risk_coverage=trace_risk(predictions.probabilities, labels),
+        answered=None
+        if unsure_N is None
+        else score_answered(unsure_N, predictions.predicted, labels, predictor.label_names),
+    )
 
 
 def _majority_label(predictor: Predictor, labels_N: np.ndarray, progress: Progress) -> int:
