@@ -46,8 +46,34 @@ def updates_per_epoch(rows: int, batch_rows: int) -> int:
     return -(-rows // batch_rows)
 
 
+def stretch_of(rows: int, *, stretch_rows: int, seed: int, number: int) -> Int64:
+    """Return the rows of one stretch of an endless sequence, in which all rows follow in a new order again and again.
+
+    Args:
+        rows: how many there are.
+        stretch_rows: how many a stretch takes.
+        seed: of the orders.
+        number: of the stretch, from 0.
+
+    Example:
+        >>> taken = np.concatenate([stretch_of(6, stretch_rows=4, seed=0, number=number) for number in range(3)])
+        >>> np.bincount(taken).tolist()
+        [2, 2, 2, 2, 2, 2]
+    """
+    first, last = number * stretch_rows, (number + 1) * stretch_rows
+    passes = range(first // rows, (last - 1) // rows + 1)
+    orders = [np.random.Generator(np.random.PCG64([seed, one, 1])).permutation(rows) for one in passes]
+    return np.concatenate(orders)[first - passes.start * rows : last - passes.start * rows]
+
+
 def plan_epoch(
-    tokens_N: NDArray[np.integer], *, batch_rows: int, token_budget: int, seed: int, epoch: int
+    tokens_N: NDArray[np.integer],
+    *,
+    batch_rows: int,
+    token_budget: int,
+    seed: int,
+    epoch: int,
+    stretch_rows: int | None = None,
 ) -> list[Update]:
     """Return the updates of an epoch; every row is in exactly one.
 
@@ -57,6 +83,7 @@ def plan_epoch(
         token_budget: tokens a micro-batch; a longer row is alone in its micro-batch.
         seed: of the shuffle.
         epoch: its number; each has another order.
+        stretch_rows: rows that this epoch takes of an endless sequence, see `stretch_of`; all rows when not given.
 
     Raises:
         SettingsError: `batch_rows` or `token_budget` is below 1.
@@ -65,7 +92,10 @@ def plan_epoch(
         if value < 1:
             raise SettingsError(f"{name} = {value} is not possible: give at least 1")
     random = np.random.Generator(np.random.PCG64([seed, epoch]))
-    order = random.permutation(len(tokens_N))
+    if stretch_rows is None:
+        order = random.permutation(len(tokens_N))
+    else:
+        order = stretch_of(len(tokens_N), stretch_rows=stretch_rows, seed=seed, number=epoch)
     updates: list[Int64] = []
     for start in range(0, len(order), batch_rows * BUCKET_UPDATES):
         bucket = order[start : start + batch_rows * BUCKET_UPDATES]

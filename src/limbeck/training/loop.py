@@ -52,6 +52,8 @@ class Plan:
         layer_decay: factor by which the learning rate falls from layer to layer.
         n_layers: layers that this counts.
         unfreeze: everything at once, or the head first and one more layer after another.
+        stretch_rows: rows that an epoch takes of an endless sequence of all rows, for a stream too long to be gone
+            through between two evaluations; all rows when not given. Its progress is counted in tokens.
     """
 
     settings: LoopSettings
@@ -61,6 +63,7 @@ class Plan:
     layer_decay: float = 1.0
     n_layers: int = 0
     unfreeze: Literal["all", "gradual"] = "all"
+    stretch_rows: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +118,7 @@ class Loop:
         self.named = {name: weight for name, weight in module.named_parameters() if weight.requires_grad}
         self.optimizer = self._new_optimizer()
         self.checkpoints = SharedCheckpoints(Checkpoints(folder.checkpoints, keep=settings.keep_checkpoints), team)
-        self.per_epoch = updates_per_epoch(len(train.facts), settings.batch_rows)
+        self.per_epoch = updates_per_epoch(plan.stretch_rows or len(train.facts), settings.batch_rows)
         self.total_steps = self.per_epoch * settings.epochs
         device = next(iter(self.named.values())).device
         self.costs = train if isinstance(train, Costs) else LabelCosts(train, settings, plan.n_labels, device)
@@ -184,12 +187,16 @@ class Loop:
             token_budget=self.plan.token_budget,
             seed=settings.seed,
             epoch=at.epoch,
+            stretch_rows=self.plan.stretch_rows,
         )
         saved_s = time.monotonic()
         self.module.train()
         label = f"epoch {at.epoch + 1} of {settings.epochs}"
-        total = sum(update.size for update in updates[at.update :])
-        with progress.track(label, total=total, unit="rows") as advance:
+        unit, total = "rows", sum(update.size for update in updates[at.update :])
+        if self.plan.stretch_rows is not None:
+            label = f"stretch {at.epoch + 1} of {settings.epochs}"
+            unit, total = "tokens", sum(stepper.tokens_of(update) for update in updates[at.update :])
+        with progress.track(label, total=total, unit=unit) as advance:
             for update in updates[at.update :]:
                 following = stepper.take(update, at, journal, stop, advance)
                 if following is None:
@@ -308,6 +315,11 @@ class _Stepper:
         self._per_epoch = loop.per_epoch
         self._warmup = optim.warmup_steps(loop.total_steps, settings.warmup_share)
         self._tokens_N = loop.facts.tokens_N
+        self._counts_tokens = loop.plan.stretch_rows is not None
+
+    def tokens_of(self, update: Update) -> int:
+        """Return how many tokens the rows of an update have."""
+        return int(self._tokens_N[update.rows].sum())
 
     def take(
         self, update: Update, at: Position, journal: Journal, stop: StopSignal, advance: Advance
@@ -329,7 +341,11 @@ class _Stepper:
             release_free_memory()
         following = self._after(update, at, slope, time.perf_counter() - began_s)
         self._note(update, at, slope, rate, journal)
-        advance(update.size, f"loss {following.loss_sum / following.rows:.4f}, learning rate {rate:.2g}")
+        note = f"loss {following.loss_sum / following.rows:.4f}, learning rate {rate:.2g}"
+        if self._counts_tokens:
+            left_s = (self._total_steps - following.step) * following.train_s / following.step
+            note += f", {left_s / 60:.0f} min left in all"
+        advance(self.tokens_of(update) if self._counts_tokens else update.size, note)
         return following
 
     def _after(self, update: Update, at: Position, slope: Slope, seconds: float) -> Position:
@@ -353,7 +369,7 @@ class _Stepper:
                 "learning_rate": rate,
                 "gradient_norm": slope.norm,
                 "rows": update.size,
-                "tokens": int(self._tokens_N[update.rows].sum()),
+                "tokens": self.tokens_of(update),
             },
         )
 

@@ -11,6 +11,8 @@
     ├── pictures/         PNG and SVG
     ├── events/           the journal once more, for TensorBoard (`--tensorboard`)
     ├── seeds/            0, 1, …: a whole run folder for each seed (`--seeds`)
+    ├── ablation/         further runs to compare with, their table in ablation.json (`distil --ablation`)
+    ├── texts/            token ids of a stream of texts; budget.json, teacher_head/, encoder/ beside it (pretrain)
     └── bundle/           the model
 
 In: a path. Out: a folder held by this process. It does not know what is trained.
@@ -39,10 +41,22 @@ _MADE_HERE = (
     "bundle",
     "ablation",
     "ablation.json",
+    "texts",
+    "budget.json",
+    "teacher_head",
+    "encoder",
 )
-_KEPT = ("run.json", "metrics.jsonl", "checkpoints")
-"""What `--resume` goes on from."""
-_GONE_ON_WITH = ("run.json", "metrics.jsonl", "lr_finder.json", "checkpoints", "seeds")
+_GONE_ON_WITH = (
+    "run.json",
+    "metrics.jsonl",
+    "lr_finder.json",
+    "checkpoints",
+    "seeds",
+    "ablation",
+    "texts",
+    "budget.json",
+    "teacher_head",
+)
 """What an unfinished run has to go on from."""
 
 
@@ -106,6 +120,26 @@ class RunFolder:
     def ablation_table(self) -> Path:
         """What comparing them came to."""
         return self.path / "ablation.json"
+
+    @property
+    def texts(self) -> Path:
+        """Token ids of a stream of texts."""
+        return self.path / "texts"
+
+    @property
+    def budget(self) -> Path:
+        """How many steps a budget of time was found to allow."""
+        return self.path / "budget.json"
+
+    @property
+    def teacher_head(self) -> Path:
+        """The run that trained the teacher's language-model head, and what it made."""
+        return self.path / "teacher_head"
+
+    @property
+    def encoder(self) -> Path:
+        """An encoder without a classifier's head."""
+        return self.path / "encoder"
 
     def predictions(self, name: str) -> Path:
         """The predictions of a split, or of the cross-validation ("out_of_fold")."""
