@@ -52,7 +52,7 @@ def claim_run(folder: RunFolder, record: Mapping[str, Any], progress: Progress =
     before = storage.read_json(folder.record)
     faults = FaultLog()
     for part in ("settings", "data", "encoder"):
-        faults.extend(differences(before.get(part), record[part], part))
+        faults.extend(differences(before.get(part), record.get(part), part))
     faults.raise_as(
         SettingsError,
         what=f"{folder.path} holds another run than the one to go on with",
