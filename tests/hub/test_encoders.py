@@ -45,7 +45,7 @@ def test_a_tokenizer_needs_no_weights(hub, tiny, tiny_tokenizer) -> None:
 def test_other_architectures_are_refused_before_the_download(hub, tiny, files) -> None:
     """A RoBERTa's weights are not fetched in order to be refused."""
     hub.add("model", "me/roberta", {**files, "config.json": json.dumps({"model_type": "roberta"}).encode()})
-    with pytest.raises(WeightsError, match="config.json of hub:me/roberta.*roberta"):
+    with pytest.raises(WeightsError, match=r"config.json of hub:me/roberta does not describe an encoder"):
         load_encoder_folder("hub:me/roberta")
     assert hub.asked("safetensors") == []
 
@@ -101,7 +101,7 @@ def test_a_bert_is_converted(hub, tmp_path, heard) -> None:
 
 
 def test_offline_with_what_other_libraries_fetched(hub, tiny, tiny_folder, heard, monkeypatch) -> None:
-    """The cache is shared: what `snapshot_download` left there serves without a network, and is checked by its names."""
+    """The cache is shared: what `snapshot_download` left there serves without a network, and is checked too."""
     from huggingface_hub import snapshot_download
 
     snapshot_download(NAME, allow_patterns=["*.json", "*.safetensors"])
@@ -116,7 +116,7 @@ def test_presets_that_nobody_asked_for_touch_no_network(hub, tiny) -> None:
     from limbeck.cli.found_tokenizers import find_tokenizers
 
     found = find_tokenizers([f"hub:{NAME}"])
-    assert list(found.tokenizers)[0] == f"hub:{NAME}"
+    assert next(iter(found.tokenizers)) == f"hub:{NAME}"
     assert "distilbert-base-uncased" in found.tokenizers, "the same files, fetched a moment ago"
     assert any(line.startswith("distilbert-base-multilingual-cased is not on this machine") for line in found.absent)
     assert hub.asked("multilingual") == []
@@ -124,10 +124,10 @@ def test_presets_that_nobody_asked_for_touch_no_network(hub, tiny) -> None:
 
 def test_wrong_ids_of_encoders(hub, monkeypatch) -> None:
     """A configuration belongs to data; a name with a slash that is no folder may be meant as the hub's."""
-    with pytest.raises(SettingsError, match="#x belongs to data sets only"):
+    with pytest.raises(SettingsError, match=r"#x belongs to data sets only"):
         load_encoder_folder("hub:me/model#x")
-    with pytest.raises(WeightsError, match="one of the hub is written hub:distilbert/distilbert-base-cased"):
+    with pytest.raises(WeightsError, match=r"one of the hub is written hub:distilbert/distilbert-base-cased"):
         load_encoder_folder("distilbert/distilbert-base-cased")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(HubUnreachableError, match="forbids asking the hub"):
+    with pytest.raises(HubUnreachableError, match=r"forbids asking the hub"):
         load_encoder_folder("distilbert-base-uncased")

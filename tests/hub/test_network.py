@@ -36,19 +36,19 @@ def test_a_wrong_name_is_told_from_a_private_one_as_far_as_can_be(hub) -> None:
 def test_private_and_gated_repositories(hub, repo, monkeypatch, token, fault) -> None:
     """Without the token each says what to do; with it, they are read."""
     hub.repos["dataset", "me/set"].private = True
-    with pytest.raises(HubError, match="or it is private") as private:
+    with pytest.raises(HubError, match=r"or it is private") as private:
         read("hub:me/set")
     assert status_of(private.value).exit_status == 8
     hub.repos["dataset", "me/set"].private = False
     hub.repos["dataset", "me/set"].gated = True
-    with pytest.raises(HubError, match="is gated: accept its terms at"):
+    with pytest.raises(HubError, match=r"is gated: accept its terms at"):
         read("hub:me/set")
     monkeypatch.setenv("HF_TOKEN", token)
     assert len(read("hub:me/set")) == 2000
     carried = [headers.get("Authorization") or headers.get("authorization") for _, _, headers in hub.asked("GET /lfs/")]
     assert carried == [None], "the token does not go to the storage, which is another host"
-    hub.faults.append(fault(match="GET /api/", status=403, headers={"X-Error-Message": f"token {token} may not"}))
-    with pytest.raises(HubError, match="does not let you read") as told:
+    hub.faults.append(fault(match=r"GET /api/", status=403, headers={"X-Error-Message": f"token {token} may not"}))
+    with pytest.raises(HubError, match=r"does not let you read") as told:
         read("hub:me/set")
     assert token not in str(told.value)
     assert "[hidden]" in str(told.value)
@@ -56,7 +56,7 @@ def test_private_and_gated_repositories(hub, repo, monkeypatch, token, fault) ->
 
 def test_a_missing_revision(hub, repo) -> None:
     """A branch, tag or commit that is not there."""
-    with pytest.raises(HubError, match="there is no revision 'v9': see .*/datasets/me/set/tree/main"):
+    with pytest.raises(HubError, match=r"there is no revision 'v9': see .*/datasets/me/set/tree/main"):
         read("hub:me/set@v9")
 
 
@@ -72,19 +72,19 @@ def test_trouble_passes(hub, repo, fault, heard, pauses, status) -> None:
 
 def test_the_hubs_own_wait_is_kept(hub, repo, fault, heard, pauses) -> None:
     """Retry-After is obeyed; a wait of hours is told instead."""
-    hub.faults.append(fault(match="GET /api/", status=429, headers={"Retry-After": "7"}))
+    hub.faults.append(fault(match=r"GET /api/", status=429, headers={"Retry-After": "7"}))
     read_with("hub:me/set", progress=heard)
     assert pauses[0] == 7.0
     assert "too many requests; trying again in 7 s" in heard.text
-    hub.faults.append(fault(match="GET /api/datasets/me/other", status=429, headers={"Retry-After": "3600"}))
-    with pytest.raises(HubUnreachableError, match="too many requests from here: try in 3600 s"):
+    hub.faults.append(fault(match=r"GET /api/datasets/me/other", status=429, headers={"Retry-After": "3600"}))
+    with pytest.raises(HubUnreachableError, match=r"too many requests from here: try in 3600 s"):
         read("hub:me/other")
 
 
 def test_trouble_that_stays(hub, fault) -> None:
     """A hub that is down is asked four times, then told."""
-    hub.faults.append(fault(match="GET /api/", status=502, times=100))
-    with pytest.raises(HubUnreachableError, match="the hub is in trouble .status 502"):
+    hub.faults.append(fault(match=r"GET /api/", status=502, times=100))
+    with pytest.raises(HubUnreachableError, match=r"the hub is in trouble .status 502"):
         read("hub:me/set")
     assert len(hub.asked("GET /api/")) == 4
 
@@ -92,7 +92,7 @@ def test_trouble_that_stays(hub, fault) -> None:
 def test_a_cut_is_taken_up_where_it_was(hub, repo, fault, heard, monkeypatch) -> None:
     """The rest is asked for by its range, and what came before is not asked for again."""
     monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 4096)
-    hub.faults.append(fault(match="GET /lfs/", cut_after=10_000))
+    hub.faults.append(fault(match=r"GET /lfs/", cut_after=10_000))
     assert len(read_with("hub:me/set", progress=heard)) == 2000
     ranges = [headers.get("Range") or headers.get("range") for _, _, headers in hub.asked("GET /lfs/")]
     assert ranges == [None, "bytes=8192-"]
@@ -101,8 +101,8 @@ def test_a_cut_is_taken_up_where_it_was(hub, repo, fault, heard, monkeypatch) ->
 
 def test_a_line_that_always_breaks(hub, repo, fault, tmp_path) -> None:
     """Tried a number of times; then an error, and no half file is left."""
-    hub.faults.append(fault(match="GET /lfs/", cut_after=0, times=1000))
-    with pytest.raises(HubUnreachableError, match="broke off"):
+    hub.faults.append(fault(match=r"GET /lfs/", cut_after=0, times=1000))
+    with pytest.raises(HubUnreachableError, match=r"broke off"):
         read("hub:me/set")
     assert blobs(tmp_path) == []
 
@@ -124,12 +124,12 @@ def test_what_was_whole_before_a_break_is_kept(hub, repo, fault, parquet, tmp_pa
 
 def test_a_file_damaged_on_the_way(hub, repo, fault, heard, tmp_path) -> None:
     """The hash of the hub is checked: fetched once more, and when that is damaged too, thrown away and told."""
-    hub.faults.append(fault(match="GET /lfs/", flips=True))
+    hub.faults.append(fault(match=r"GET /lfs/", flips=True))
     assert len(read_with("hub:me/set", progress=heard)) == 2000
     assert f"{FILE} arrived damaged and was thrown away" in heard.text
     shutil.rmtree(tmp_path / "hf")
-    hub.faults.append(fault(match="GET /lfs/", flips=True, times=100))
-    with pytest.raises(HubError, match="arrived twice with other bytes than the hub's hash"):
+    hub.faults.append(fault(match=r"GET /lfs/", flips=True, times=100))
+    with pytest.raises(HubError, match=r"arrived twice with other bytes than the hub's hash"):
         read("hub:me/set")
     assert blobs(tmp_path) == []
 
@@ -146,7 +146,7 @@ def test_a_file_damaged_in_the_cache(hub, repo, heard, tmp_path, monkeypatch) ->
     assert blob.read_bytes() == whole
     blob.write_bytes(whole[:-1])
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(HubError, match="is damaged: it differs from its hash"):
+    with pytest.raises(HubError, match=r"is damaged: it differs from its hash"):
         read("hub:me/set")
 
 
@@ -176,10 +176,10 @@ def test_a_pinned_place_is_not_asked_for_again(hub, repo) -> None:
 def test_without_network_and_cache(hub, monkeypatch) -> None:
     """What is missing, and that it is to be run once with a network."""
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
-    with pytest.raises(HubUnreachableError, match="cannot be reached .* check the network, HTTPS_PROXY"):
+    with pytest.raises(HubUnreachableError, match=r"cannot be reached .* check the network, HTTPS_PROXY"):
         read("hub:me/set")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(HubUnreachableError, match="HF_HUB_OFFLINE forbids asking the hub"):
+    with pytest.raises(HubUnreachableError, match=r"HF_HUB_OFFLINE forbids asking the hub"):
         read("hub:me/set")
 
 
@@ -201,28 +201,28 @@ def test_a_proxy_that_refuses(hub, repo, monkeypatch, fault) -> None:
     monkeypatch.setenv("NO_PROXY", "")
     monkeypatch.setenv("no_proxy", "")
     close_session()
-    hub.faults.append(fault(match="GET ", status=407, times=100))
+    hub.faults.append(fault(match=r"GET ", status=407, times=100))
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(
-        HubUnreachableError, match="the proxy does not let the request through: check HTTPS_PROXY"
+        HubUnreachableError, match=r"the proxy does not let the request through: check HTTPS_PROXY"
     ) as told:
         read("hub:me/set")
     assert "sesame" not in str(told.value)
     monkeypatch.setenv("HTTPS_PROXY", hub.endpoint.replace("http://", "http://kim:sesame@"))
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "https://127.0.0.1:9")
-    hub.faults.append(fault(match="CONNECT ", status=407, times=100))
+    hub.faults.append(fault(match=r"CONNECT ", status=407, times=100))
     close_session()
-    with pytest.raises(HubUnreachableError, match="proxy|cannot be reached") as told:
+    with pytest.raises(HubUnreachableError, match=r"proxy|cannot be reached") as told:
         read("hub:me/set")
     assert "sesame" not in str(told.value)
 
 
 def test_a_page_that_is_no_hub(hub, fault) -> None:
     """A network that answers everything with its log-in page."""
-    page = fault(match="GET ", status=200, body=b"<html>Welcome to the train's wifi</html>", times=100)
+    page = fault(match=r"GET ", status=200, body=b"<html>Welcome to the train's wifi</html>", times=100)
     page.headers = {"Content-Length": str(len(page.body))}
     hub.faults.append(page)
-    with pytest.raises(HubUnreachableError, match="answers, but not as a hub does"):
+    with pytest.raises(HubUnreachableError, match=r"answers, but not as a hub does"):
         read("hub:me/set")
 
 
@@ -243,7 +243,7 @@ def test_a_disk_that_fills_up_meanwhile(hub, repo, monkeypatch, tmp_path) -> Non
         raise OSError(28, os.strerror(28))
 
     monkeypatch.setattr("huggingface_hub.file_download.http_get", full)
-    with pytest.raises(StorageError, match="the disk is full: free some space.*HF_HOME"):
+    with pytest.raises(StorageError, match=r"the disk is full: free some space.*HF_HOME"):
         read("hub:me/set")
     assert blobs(tmp_path) == []
 
@@ -261,5 +261,5 @@ def test_the_client_is_an_extra(monkeypatch) -> None:
     with pytest.raises(MissingExtraError, match=r"limbeck\[hub\]"):
         read("hub:me/set")
     monkeypatch.setattr("limbeck.hub.client.version", lambda _: "0.36.0")
-    with pytest.raises(MissingExtraError, match="0.36.0 is too old"):
+    with pytest.raises(MissingExtraError, match=r"0.36.0 is too old"):
         read("hub:me/set")

@@ -17,6 +17,7 @@ from limbeck.cli.doctor import doctor
 from limbeck.cli.evaluate import evaluate
 from limbeck.cli.features import features
 from limbeck.cli.predict import predict
+from limbeck.cli.publish import publish
 from limbeck.cli.split import split
 from limbeck.cli.threshold import threshold
 from limbeck.cli.tokens import tokens
@@ -47,6 +48,6 @@ def _root(
     """Distil text into labels, with DistilBERT, on this machine."""
 
 
-for command in (demo, audit, clean, split, train, distil, evaluate, threshold, predict, tokens, features, doctor):
+for command in (demo, audit, clean, split, train, distil, evaluate, predict, publish, tokens, features, doctor):
     app.command()(command)
 app.add_typer(cache, name="cache")

@@ -10,7 +10,9 @@ from limbeck.cli import options, screen
 
 
 def predict(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of `limbeck train`, or a bundle.")],
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="Run folder of `limbeck train`, a bundle, or hub:OWNER/NAME.")
+    ],
     texts: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]...", help="Texts to label.")] = None,
     source: Annotated[
         Path | None, typer.Option("--input", help="File of texts, in any format that is read; labels are not needed.")
@@ -48,7 +50,7 @@ def predict(
     if out is not None:
         check_suffix(out)
     following = progress.for_stream()
-    predictor = load(run, device=options.device_of(device))
+    predictor = load(run, device=options.device_of(device), progress=following)
     if source is None:
         found = predictor.predict(texts or [], progress=following)
     else:

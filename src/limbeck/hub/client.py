@@ -5,7 +5,9 @@ It does not know repositories. No token passes through here but to be taken out 
 """
 
 import logging
+import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -13,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from limbeck.errors import MissingExtraError
-from limbeck.progress import Progress
+from limbeck.progress import SILENT, Progress
 
 Kind = Literal["model", "dataset"]
 
@@ -94,8 +96,6 @@ def scrub(text: str) -> str:
 
 def _known_tokens(file: Path) -> Iterator[str]:
     """Give the tokens that this machine has, without asking anybody for a fresh one."""
-    import os
-
     places = [os.environ.get(name, "") for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")]
     if file.is_file():
         places.append(file.read_text("utf-8", errors="replace"))
@@ -116,11 +116,22 @@ class _Spoken(logging.Handler):
 
 @contextmanager
 def spoken(progress: Progress) -> Iterator[None]:
-    """Let the client's own warnings (that it waits, that it resumes) be said by `progress` and by nobody else."""
+    """Let the client's own warnings (that it waits, that it resumes) be said by `progress` and by nobody else.
+
+    Its own bars, which uploads have, move on a terminal only, and not for a caller who wants silence.
+    """
+    from huggingface_hub import constants, utils
+
     log = logging.getLogger("huggingface_hub")
     before, propagates = log.handlers[:], log.propagate
+    hides_bars = constants.HF_HUB_DISABLE_PROGRESS_BARS is None and not utils.are_progress_bars_disabled()
+    hides_bars = hides_bars and (progress is SILENT or not sys.stderr.isatty())
     log.handlers[:], log.propagate = [_Spoken(progress)], False
+    if hides_bars:
+        utils.disable_progress_bars()
     try:
         yield
     finally:
         log.handlers[:], log.propagate = before, propagates
+        if hides_bars:
+            utils.enable_progress_bars()

@@ -77,7 +77,7 @@ def known_exceptions() -> tuple[type[Exception], ...]:
 
     carried = [getattr(errors, name) for name in ("XetDownloadError",) if hasattr(errors, name)]
     answers = (errors.HfHubHTTPError, errors.EntryNotFoundError, transport().HTTPError, *carried)
-    return (*answers, OSError, ValueError, RuntimeError, KeyError, TypeError)
+    return (*answers, OSError, ValueError, RuntimeError)
 
 
 def fault_of(error: BaseException, question: Question) -> Fault:  # noqa: PLR0911  # a return a case
@@ -99,14 +99,17 @@ def fault_of(error: BaseException, question: Question) -> Fault:  # noqa: PLR091
     if isinstance(error, OSError) and "Consistency check" in str(error):
         told = f"{question}: the download broke off again and again: try later, or over another network"
         return Fault(error=HubUnreachableError(told), cause="the download broke off", may_pass=True)
-    if isinstance(error, RuntimeError):
+    if isinstance(error, OSError | ValueError):
         told = (
-            f"{question}: the transfer failed ({_quote(error)}); where a network blocks the hub's Xet storage, set "
-            "HF_HUB_DISABLE_XET=1"
+            f"{endpoint()} answers, but not as a hub does ({_quote(error)}): a page to log in to the network, or a "
+            "wrong HF_ENDPOINT"
         )
-        return Fault(error=HubUnreachableError(told), cause="the transfer failed", may_pass=True)
-    told = f"{endpoint()} answers, but not as a hub does: a page to log in to the network, or a wrong HF_ENDPOINT"
-    return Fault(error=HubUnreachableError(told), cause="not a hub's answer")
+        return Fault(error=HubUnreachableError(told), cause="not a hub's answer")
+    told = (
+        f"{question}: the transfer failed ({_quote(error)}); where a network blocks the hub's Xet storage, set "
+        "HF_HUB_DISABLE_XET=1"
+    )
+    return Fault(error=HubUnreachableError(told), cause="the transfer failed", may_pass=True)
 
 
 def _answer_fault(error: Any, question: Question) -> Fault:  # noqa: PLR0911  # a return a case

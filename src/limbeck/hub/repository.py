@@ -139,9 +139,12 @@ def _asked(place: HubId, kind: Kind, progress: Progress) -> Repository:
     question = Question(place=place, kind=kind)
 
     def call() -> tuple[str, list[RepoFile]]:
-        info: Any = HfApi().repo_info(
-            place.repo, repo_type=kind, revision=place.revision, files_metadata=True, timeout=TIMEOUT_S
-        )
+        try:
+            info: Any = HfApi().repo_info(
+                place.repo, repo_type=kind, revision=place.revision, files_metadata=True, timeout=TIMEOUT_S
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError("JSON, but no repository's") from error
         return str(info.sha), [_file_of(sibling) for sibling in info.siblings or []]
 
     commit, files = ask(call, question, progress)

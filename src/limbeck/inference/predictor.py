@@ -16,8 +16,10 @@ from limbeck.data.texts import as_texts
 from limbeck.errors import BundleError
 from limbeck.evaluation.abstaining import find_unsure
 from limbeck.evaluation.predictions import Predictions
+from limbeck.hub.ids import is_hub_id
 from limbeck.inference.choice import open_engine
 from limbeck.model.bundle import BUNDLE_NAME, FACTS_NAME, Bundle, load_bundle
+from limbeck.model.hub_bundle import fetch_model
 from limbeck.model.transformers_folder import is_transformers_folder, load_transformers_classifier
 from limbeck.progress import SILENT, Progress
 from limbeck.settings import Device, Precision
@@ -105,23 +107,31 @@ class Predictor:
         )
 
 
-def load(folder: str | Path, *, device: Device = "auto", precision: Precision = "auto") -> Predictor:
-    """Load a model from a run folder, a bundle, or the folder of a DistilBERT classifier that `transformers` saved.
+def load(
+    folder: str | Path, *, device: Device = "auto", precision: Precision = "auto", progress: Progress = SILENT
+) -> Predictor:
+    """Load a model: a run folder, a bundle, or a DistilBERT classifier that `transformers` saved.
+
+    The last two may be on the hub: "hub:OWNER/NAME@REVISION".
 
     Raises:
         BundleError: there is no model, or it was changed since it was written, or it is none that limbeck can compute.
         ModelError: weights or tokenizer are unusable.
+        HubError: the hub was asked for, and it or the network said no.
     """
-    return Predictor(open_bundle(Path(folder)), device=device, precision=precision)
+    return Predictor(open_bundle(Path(folder), progress), device=device, precision=precision)
 
 
-def open_bundle(folder: Path) -> Bundle:
-    """Read the model of a run folder, a bundle, or a folder that `transformers` saved.
+def open_bundle(folder: Path, progress: Progress = SILENT) -> Bundle:
+    """Read the model of a run folder, a bundle, a folder that `transformers` saved, or a place on the hub.
 
     Raises:
         BundleError: as `load` says.
         ModelError: as `load` says.
+        HubError: as `load` says.
     """
+    if is_hub_id(folder):
+        folder = fetch_model(str(folder), progress)
     is_ours = any((place / FACTS_NAME).is_file() for place in (folder / BUNDLE_NAME, folder))
     if not is_ours and is_transformers_folder(folder):
         return load_transformers_classifier(folder)

@@ -53,6 +53,8 @@ BUNDLE_NAME = "bundle"
 """The bundle's folder inside a run folder."""
 FACTS_NAME = "limbeck.json"
 CARD_NAME = "README.md"
+_HOSTED = (CARD_NAME, ".gitattributes", ".git", ".cache")
+"""What the hub, git and the hub's client put into a published bundle, whose manifest does not list its card."""
 _ENCODER_PREFIX = "distilbert."
 _LINEAR_PREFIX = "head."
 
@@ -127,7 +129,7 @@ def load_bundle(folder: Path) -> Bundle:
             f"{folder} has no {FACTS_NAME}: it is not a model that limbeck trained; an encoder alone is loaded with "
             "load_encoder"
         )
-    check_manifest(folder)
+    check_manifest(folder, may_be_added=_HOSTED)
     try:
         facts = parse_facts(read_json(folder / FACTS_NAME), where=str(folder / FACTS_NAME))
     except StorageError as error:

@@ -1,0 +1,84 @@
+"""The model card as the hub reads it: metadata on top of what the bundle's card says.
+
+In: the bundle's facts and card, the run's figures where they are known. Out: the text of README.md.
+It says nothing that was not measured.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from limbeck.hub.ids import HubId, is_hub_id, parse_hub_id
+from limbeck.model.facts import BundleFacts
+
+TASK = "text-classification"
+_MEASURES = {
+    "accuracy": ("accuracy", "Accuracy"),
+    "f1_weighted": ("f1", "F1, weighted"),
+    "f1_macro": ("f1", "F1, macro"),
+}
+"""Name in metrics.json → the hub's type of metric, and its name in words."""
+
+
+def hub_card(
+    facts: BundleFacts, body: str, place: HubId, *, metrics: Mapping[str, Any] | None, license_id: str | None
+) -> str:
+    """Return README.md: YAML that the hub shows and searches, then the bundle's own card.
+
+    Args:
+        facts: of the bundle.
+        body: its card, Markdown.
+        place: where it goes.
+        metrics: what the run's metrics.json says; no results are stated without it.
+        license_id: the hub's word for a licence, such as "apache-2.0"; none is stated when not given.
+    """
+    from huggingface_hub import EvalResult, ModelCardData
+
+    data = _hub_place(facts.provenance, "data", "source")
+    encoder = _hub_place(facts.provenance, "encoder", "name")
+    found = (metrics or {}).get("validation", {})
+    results = [
+        EvalResult(
+            task_type=TASK,
+            dataset_type=data.repo if data else "own-data",
+            dataset_name=data.repo if data else "own data",
+            dataset_config=data.config if data else None,
+            dataset_split="validation",
+            dataset_revision=data.revision if data else None,
+            metric_type=kind,
+            metric_name=words,
+            metric_value=round(found[name]["value"], 4),
+        )
+        for name, (kind, words) in _MEASURES.items()
+        if name in found
+    ]
+    is_whole = facts.head == "classification"
+    metadata = ModelCardData(
+        model_name=place.repo.rpartition("/")[2],
+        license=license_id,
+        pipeline_tag=TASK,
+        library_name="transformers" if is_whole else "limbeck",
+        tags=["limbeck", "distilbert", TASK],
+        base_model=encoder.repo if encoder else None,
+        datasets=[data.repo] if data else None,
+        metrics=sorted({kind for kind, _ in _MEASURES.values()}) if results else None,
+        eval_results=results or None,
+    )
+    body = body.replace('limbeck.load("this folder")', f'limbeck.load("hub:{place.repo}")')
+    return f"---\n{metadata.to_yaml()}\n---\n\n{body}{_TRANSFORMERS.format(repo=place.repo) if is_whole else ''}"
+
+
+_TRANSFORMERS = """
+It opens in transformers too, and gives the same probabilities:
+
+```python
+from transformers import pipeline
+print(pipeline("text-classification", model="{repo}")("your text"))
+```
+"""
+
+
+def _hub_place(provenance: Mapping[str, Any], part: str, key: str) -> HubId | None:
+    """Return where on the hub the data or the encoder came from, or None where they did not."""
+    told = provenance.get(part)
+    name = told.get(key) if isinstance(told, Mapping) else None
+    return parse_hub_id(name, has_data=True) if isinstance(name, str) and is_hub_id(name) else None
