@@ -11,6 +11,7 @@ import limbeck
 from limbeck.cli.audit import audit
 from limbeck.cli.cache import cache
 from limbeck.cli.clean import clean
+from limbeck.cli.compare import compare
 from limbeck.cli.demo import demo
 from limbeck.cli.distil import distil
 from limbeck.cli.doctor import doctor
@@ -48,6 +49,21 @@ def _root(
     """Distil text into labels, with DistilBERT, on this machine."""
 
 
-for command in (demo, audit, clean, split, train, distil, evaluate, predict, publish, tokens, features, doctor):
+for command in (
+    demo,
+    audit,
+    clean,
+    split,
+    train,
+    distil,
+    evaluate,
+    compare,
+    threshold,
+    predict,
+    publish,
+    tokens,
+    features,
+    doctor,
+):
     app.command()(command)
 app.add_typer(cache, name="cache")

@@ -183,13 +183,14 @@ def show_predictions(found: "Predictions", *, top_k: int) -> None:
     for text, labels, shares, is_unsure in zip(found.texts or (), top.labels, top.probabilities, unsure, strict=True):
         said = [f"{found.label_names[label]} {share:.3f}" for label, share in zip(labels, shares, strict=True)]
         listed = ", ".join(said if is_unsure else said[:top_k])
-        rows.append([_shortened(text), f"unsure ({listed})" if is_unsure else listed])
+        rows.append([shortened(text), f"unsure ({listed})" if is_unsure else listed])
     show_table("Predictions (label and probability)", ["text", "label"], rows)
     if found.truncated.any():
         show_line(say_cut(found))
 
 
-def _shortened(text: str) -> str:
+def shortened(text: str) -> str:
+    """Return a text cut to what a table has room for, with its length."""
     return text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}… ({len(text):,} characters)"
 
 

@@ -82,7 +82,7 @@ def bootstrap(cells: Cells, *, seed: int, resamples: int = RESAMPLES) -> Interva
         raise SettingsError(f"resamples is {resamples}: an interval needs at least 1, and {RESAMPLES:,} to be steady")
     generator = np.random.default_rng(seed)
     counts_RK = draw_counts(cells.counts_K, resamples, generator)
-    tally = _tally(cells, counts_RK)
+    tally = tally_cells(cells.labels_K, cells.predicted_K, counts_RK, cells.class_count)
     losses_R = draw_mean_losses(cells, counts_RK, generator)
     return Intervals(
         accuracy=percentile_interval(metrics.accuracy(tally)),
@@ -139,11 +139,13 @@ def draw_mean_losses(cells: Cells, counts_RK: np.ndarray, generator: np.random.G
     return means_R
 
 
-def _tally(cells: Cells, counts_RK: np.ndarray) -> metrics.Tally:
+def tally_cells(
+    labels_K: np.ndarray, predicted_K: np.ndarray, counts_RK: np.ndarray, class_count: int
+) -> metrics.Tally:
     """Sum resampled cells into the three counts a class, each (R, C)."""
-    shape = (len(counts_RK), cells.class_count)
+    shape = (len(counts_RK), class_count)
     hits, support, predicted = np.zeros(shape, np.int64), np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-    for cell, (label, said) in enumerate(zip(cells.labels_K, cells.predicted_K, strict=True)):
+    for cell, (label, said) in enumerate(zip(labels_K, predicted_K, strict=True)):
         support[:, label] += counts_RK[:, cell]
         predicted[:, said] += counts_RK[:, cell]
         if label == said:

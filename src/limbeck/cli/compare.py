@@ -1,0 +1,119 @@
+"""`limbeck compare`: finished runs side by side, on the same rows."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from limbeck.cli import options, screen
+
+if TYPE_CHECKING:
+    from limbeck.evaluation.comparison import Comparison
+    from limbeck.evaluation.measured import Measured
+    from limbeck.reporting.run_comparison import RunComparison, RunPair
+
+SHOWN_ROWS = 5
+"""Rows of each kind that are shown."""
+
+
+def compare(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN...",
+            help="Run folders, the first of which the others are set beside; one with several seeds stands for all of "
+            "them. Files of `limbeck evaluate --out` do too.",
+        ),
+    ],
+    split: Annotated[str, typer.Option(help="Predictions to compare: validation, out_of_fold.")] = "validation",
+    rows: Annotated[int, typer.Option(min=0, help="Changed rows of each kind to show.")] = SHOWN_ROWS,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
+    as_json: options.AsJson = False,
+) -> None:
+    """Say whether one run is better than another on the same rows, or only luckier; and which rows changed."""
+    from limbeck.reporting.run_comparison import compare_runs
+
+    found = compare_runs(runs, split=split, seed=seed)
+    if as_json:
+        screen.show_json(found.to_dict())
+        return
+    _show_scores(found)
+    for place, pair in enumerate(found.pairs):
+        _show_pair(found, pair)
+        if pair.details is not None:
+            _show_rows(found, place + 1, pair.details, shown=rows)
+
+
+def _show_scores(found: "RunComparison") -> None:
+    screen.show_table(
+        f"Runs on the {found.split} split: {len(found.rows.labelled_rows):,} rows",
+        ["run", "seeds", "accuracy", "F1 macro", "log loss", "calibration error"],
+        [
+            [
+                one.name,
+                str(len(one.accuracy.values)),
+                *(str(score) for score in (one.accuracy, one.f1_macro, one.log_loss, one.ece)),
+            ]
+            for one in found.scores
+        ],
+    )
+    if any(one.accuracy.deviation is not None for one in found.scores):
+        screen.show_line("± is the standard deviation between seeds")
+
+
+def _show_pair(found: "RunComparison", pair: "RunPair") -> None:
+    screen.show_line()
+    verdict = "no difference shown" if pair.verdict == "no difference shown" else f"{pair.verdict} than {pair.first}"
+    screen.show_line(f"{pair.second}: {verdict} (accuracy {_signed(pair.accuracy)})")
+    for note in pair.notes:
+        screen.show_line(f"  {note}")
+    if pair.details is None:
+        return
+    corrected = f", corrected for {len(found.pairs)} comparisons" if len(found.pairs) > 1 else ""
+    test = pair.details.mcnemar
+    screen.show_line(
+        f"  {test.mended:,} rows mended, {test.broken:,} broken; McNemar's exact test: p = {pair.p_value:.2g}"
+        f"{corrected}"
+    )
+    screen.show_table(
+        "Differences (95 % paired intervals)",
+        ["", "difference", "95 % interval", "mended", "broken"],
+        [
+            ["F1 macro", *_cells(pair.details.f1_macro), "", ""],
+            ["log loss, nats", *_cells(pair.details.log_loss), "", ""],
+            *(
+                [f"recall of {one.name}", *_cells(one.recall), f"{one.mended:,}", f"{one.broken:,}"]
+                for one in pair.details.per_class
+            ),
+        ],
+    )
+
+
+def _show_rows(found: "RunComparison", place: int, details: "Comparison", *, shown: int) -> None:
+    """Show the first rows that changed, in the order of the data."""
+    first, second = found.runs[0].answers[0], found.runs[place].answers[0]
+    known = first.labelled_rows
+    for what, positions in (("Mended", details.mended), ("Broken", details.broken)):
+        if shown and len(positions):
+            rows = known[positions[:shown]]
+            screen.show_table(
+                f"{what} rows: {len(rows):,} of {len(positions):,}",
+                ["text" if first.texts is not None else "row", "label", "first", "second"],
+                [
+                    [
+                        screen.shortened(first.texts[row]) if first.texts is not None else first.row_ids[row],
+                        first.label_names[first.true_labels[int(row)].as_py()],
+                        first.predicted_names[row],
+                        second.predicted_names[row],
+                    ]
+                    for row in rows
+                ],
+            )
+
+
+def _signed(found: "Measured") -> str:
+    return f"{found.value:+.4f}, 95 % interval {found.low:+.4f} – {found.high:+.4f}"
+
+
+def _cells(found: "Measured") -> list[str]:
+    return [f"{found.value:+.4f}", f"{found.low:+.4f} – {found.high:+.4f}"]

@@ -1,0 +1,246 @@
+"""Comparison: whether one classifier is better than another on the same rows, or only luckier.
+
+In: probabilities of two classifiers for the same N rows, and the labels. Out: differences with paired intervals, an
+exact test, which rows were mended and which were broken.
+It does not know models, runs or files; that the rows are the same is the caller's to see to.
+
+Both classifiers meet the same rows, so what is hard for one is mostly hard for the other. Paired intervals resample
+rows, each with both its answers; intervals of each classifier apart would be far too wide for their difference.
+A difference of accuracy is tested by McNemar's test, in its exact form at any size: of the rows that only one of the
+two got right, each is a fair coin toss if there is no difference. (The chi-square form with continuity correction
+approximates it, and there is no need: the exact one costs nothing.)
+
+Source: McNemar (1947); Dietterich, Approximate Statistical Tests for Comparing Supervised Classification Learning
+Algorithms (1998), section 3.1; Efron & Tibshirani (1993), chapter 13, for the intervals.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.stats import binom
+
+from limbeck.errors import DataError
+from limbeck.evaluation import intervals, metrics
+from limbeck.evaluation.measured import Measured, with_interval
+
+LEAST_P = 1 - intervals.LEVEL
+"""A p-value below this is called a difference: 0.05."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class McNemar:
+    """McNemar's exact test.
+
+    Attributes:
+        mended: rows that the first got wrong and the second right.
+        broken: rows that the first got right and the second wrong.
+        p_value: chance of so uneven a split, or more, if neither were better; two-sided.
+    """
+
+    mended: int
+    broken: int
+    p_value: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassDifference:
+    """What changed for one class.
+
+    Attributes:
+        name: of the class.
+        rows: of the class.
+        mended: of them.
+        broken: of them.
+        recall: the second's minus the first's.
+        f1: the same.
+    """
+
+    name: str
+    rows: int
+    mended: int
+    broken: int
+    recall: Measured
+    f1: Measured
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Comparison:
+    """The second classifier beside the first, on N rows. Differences are the second's score minus the first's.
+
+    Attributes:
+        rows: N.
+        accuracy: difference, with its paired 95 % interval.
+        f1_macro: the same.
+        log_loss: the same, in nats; below 0 the second is better.
+        mcnemar: the test of the accuracies.
+        mended: positions of the rows that only the second got right, int64.
+        broken: positions of the rows that only the first got right.
+        moved: positions of the rows that both got wrong, in different ways.
+        per_class: by true class.
+        resamples: behind the intervals.
+        seed: of the bootstrap.
+    """
+
+    rows: int
+    accuracy: Measured
+    f1_macro: Measured
+    log_loss: Measured
+    mcnemar: McNemar
+    mended: np.ndarray
+    broken: np.ndarray
+    moved: np.ndarray
+    per_class: tuple[ClassDifference, ...]
+    resamples: int
+    seed: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON: differences with ends, the test, counts by class; rows by their position."""
+        return {
+            "rows": self.rows,
+            **{name: _told(getattr(self, name)) for name in ("accuracy", "f1_macro", "log_loss")},
+            "mcnemar": {"mended": self.mcnemar.mended, "broken": self.mcnemar.broken, "p_value": self.mcnemar.p_value},
+            "mended": self.mended.tolist(),
+            "broken": self.broken.tolist(),
+            "moved": self.moved.tolist(),
+            "per_class": {
+                one.name: {
+                    "rows": one.rows,
+                    "mended": one.mended,
+                    "broken": one.broken,
+                    "recall": _told(one.recall),
+                    "f1": _told(one.f1),
+                }
+                for one in self.per_class
+            },
+            "resamples": self.resamples,
+            "seed": self.seed,
+        }
+
+
+def compare_answers(
+    first_NC: np.ndarray,
+    second_NC: np.ndarray,
+    labels_N: np.ndarray,
+    label_names: Sequence[str],
+    *,
+    seed: int = 0,
+    resamples: int = intervals.RESAMPLES,
+) -> Comparison:
+    """Compare what two classifiers say of the same rows.
+
+    Shapes: first_NC and second_NC (N, C), labels_N (N,).
+
+    Raises:
+        DataError: shapes differ, a label is out of range, or a row is no distribution.
+
+    Example:
+        >>> one, other = np.array([[0.9, 0.1], [0.9, 0.1]]), np.array([[0.9, 0.1], [0.1, 0.9]])
+        >>> found = compare_answers(one, other, np.array([0, 1]), ("no", "yes"))
+        >>> found.accuracy.value, found.mended.tolist(), found.mcnemar.p_value
+        (0.5, [1], 1.0)
+    """
+    if first_NC.shape != second_NC.shape or first_NC.shape[1:] != (len(label_names),):
+        raise DataError(
+            f"answers of shape {first_NC.shape} and {second_NC.shape} with {len(label_names)} label names: give both one "
+            "row a text and one column a class"
+        )
+    losses_1N, losses_2N = metrics.row_losses(first_NC, labels_N), metrics.row_losses(second_NC, labels_N)
+    said_1N, said_2N = metrics.predicted_labels(first_NC), metrics.predicted_labels(second_NC)
+    right_1N, right_2N = said_1N == labels_N, said_2N == labels_N
+    mended, broken = np.flatnonzero(right_2N & ~right_1N), np.flatnonzero(right_1N & ~right_2N)
+    classes = len(label_names)
+    cell_N = (labels_N.astype(np.int64) * classes + said_1N) * classes + said_2N
+    cell_K, counts_K = np.unique(cell_N, return_counts=True)
+    cells = intervals.Cells(
+        labels_K=cell_K // classes**2,
+        predicted_K=cell_K // classes % classes,
+        counts_K=counts_K,
+        losses_N=(losses_2N - losses_1N)[np.argsort(cell_N, kind="stable")],
+        class_count=classes,
+    )
+    generator = np.random.default_rng(seed)
+    counts_RK = intervals.draw_counts(counts_K, resamples, generator)
+    drawn_1, drawn_2 = (
+        intervals.tally_cells(cells.labels_K, said_K, counts_RK, classes)
+        for said_K in (cells.predicted_K, cell_K % classes)
+    )
+    tally_1, tally_2 = (
+        metrics.tally_of(metrics.confusion_counts(labels_N, said, classes)) for said in (said_1N, said_2N)
+    )
+    recall, f1 = (
+        with_difference(score(tally_2) - score(tally_1), score(drawn_2) - score(drawn_1))
+        for score in (metrics.recall_by_class, metrics.f1_by_class)
+    )
+    return Comparison(
+        rows=len(labels_N),
+        accuracy=with_difference(
+            metrics.accuracy(tally_2) - metrics.accuracy(tally_1), metrics.accuracy(drawn_2) - metrics.accuracy(drawn_1)
+        )[0],
+        f1_macro=with_difference(
+            metrics.f1_macro(tally_2) - metrics.f1_macro(tally_1), metrics.f1_macro(drawn_2) - metrics.f1_macro(drawn_1)
+        )[0],
+        log_loss=with_difference(
+            (losses_2N - losses_1N).mean(), intervals.draw_mean_losses(cells, counts_RK, generator)
+        )[0],
+        mcnemar=mcnemar(len(mended), len(broken)),
+        mended=mended,
+        broken=broken,
+        moved=np.flatnonzero(~right_1N & ~right_2N & (said_1N != said_2N)),
+        per_class=tuple(
+            ClassDifference(
+                name=name,
+                rows=int(tally_1.support[label]),
+                mended=int((labels_N[mended] == label).sum()),
+                broken=int((labels_N[broken] == label).sum()),
+                recall=recall[label],
+                f1=f1[label],
+            )
+            for label, name in enumerate(label_names)
+        ),
+        resamples=resamples,
+        seed=seed,
+    )
+
+
+def mcnemar(mended: int, broken: int) -> McNemar:
+    """Test whether as many rows were mended as broken.
+
+    Example:
+        >>> round(mcnemar(1, 9).p_value, 4)  # 2 (1 + 10) / 1024
+        0.0215
+    """
+    rows = mended + broken
+    p_value = min(1.0, 2 * float(binom.cdf(min(mended, broken), rows, 0.5))) if rows else 1.0
+    return McNemar(mended=mended, broken=broken, p_value=p_value)
+
+
+def holm(p_values: Sequence[float]) -> tuple[float, ...]:
+    """Return p-values corrected for their number, in the same order.
+
+    The chance that any of several true nulls is below 0.05 then stays below 0.05, however they depend on each other.
+
+    Source: Holm, A Simple Sequentially Rejective Multiple Test Procedure (1979).
+
+    Example:
+        >>> holm([0.01, 0.04, 0.03])
+        (0.03, 0.06, 0.06)
+    """
+    given = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(given, kind="stable")
+    raised = np.minimum(1.0, np.maximum.accumulate(given[order] * np.arange(len(given), 0, -1)))
+    corrected = np.empty_like(given)
+    corrected[order] = raised
+    return tuple(corrected.tolist())
+
+
+def with_difference(value: np.ndarray, drawn_R: np.ndarray) -> tuple[Measured, ...]:
+    """Put differences (...) and their resamples (R, ...) together."""
+    interval = intervals.percentile_interval(drawn_R)
+    ends = zip(np.atleast_1d(value), np.atleast_1d(interval.low), np.atleast_1d(interval.high), strict=True)
+    return tuple(with_interval(one, intervals.Interval(low=low, high=high)) for one, low, high in ends)
+
+
+def _told(found: Measured) -> dict[str, float]:
+    return {"value": found.value, **found.ends}
