@@ -71,7 +71,7 @@ class ProbeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             fit = fit_probe(
                 X,
                 classes.places(y, where="y"),
-                classes=len(classes.names),
+                label_names=classes.names,
                 settings=ProbeSettings(
                     penalties=tuple(self.penalties), folds=self.folds, balance=self.balance, seed=self.random_state
                 ),

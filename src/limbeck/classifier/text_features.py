@@ -131,10 +131,11 @@ class TextFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sc
         return state
 
     def __sklearn_tags__(self) -> Any:
-        """Tell scikit-learn that rows are texts."""
+        """Tell scikit-learn that rows are texts, and that float32 comes out."""
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True
         tags.input_tags.two_d_array = False
+        tags.transformer_tags.preserves_dtype = []
         return tags
 
     def _open(self) -> Engine:
