@@ -17,11 +17,12 @@ from torch import Tensor
 from limbeck.model.heads import Head
 from limbeck.model.network import Network
 from limbeck.tokens import TokenBatch, Tokenized
+from limbeck.training.native_step import NativeStep
 
 Int64 = NDArray[np.int64]
 TOKEN_STEP = 64
-"""Micro-batches are filled up to a multiple of this many tokens. Then there are few different shapes: the kernels made
-for one are used again, and so is the memory."""
+"""In torch, micro-batches are filled up to a multiple of this many tokens. Then there are few different shapes: the
+kernels made for one are used again, and so is the memory."""
 _SHOWN_ROWS = 5
 
 
@@ -83,11 +84,21 @@ class TextExamples:
         tokenized: the texts.
         facts: their labels.
         use_bf16: compute in bfloat16; weights stay as they are.
+        native: computes the encoder in torch's place.
     """
 
-    def __init__(self, network: Network, tokenized: Tokenized, facts: Labelled, *, use_bf16: bool) -> None:
+    def __init__(
+        self,
+        network: Network,
+        tokenized: Tokenized,
+        facts: Labelled,
+        *,
+        use_bf16: bool,
+        native: NativeStep | None = None,
+    ) -> None:
         self.facts = facts
         self._network = network
+        self._native = native
         self._tokenized = tokenized
         self._use_bf16 = use_bf16
         self._step = min(TOKEN_STEP, network.encoder.config.max_position_embeddings)
@@ -98,9 +109,11 @@ class TextExamples:
 
     def said(self, rows: Int64) -> Said:
         """Return logits_BC of rows, and the features that they were made of."""
-        batch = filled_up(self._tokenized.take(rows), self._step, self._network.encoder.config.pad_token_id)
+        batch = self._tokenized.take(rows)
+        if self._native is None:
+            batch = filled_up(batch, self._step, self._network.encoder.config.pad_token_id)
         with self._arithmetic():
-            features_BF = self._network.features(batch)
+            features_BF = self._network.features(batch) if self._native is None else self._native.first_states(batch)
             logits_BC: Tensor = self._network.head(features_BF)
         return Said(features_BF=features_BF[: len(rows)].float(), logits_BC=logits_BC[: len(rows)].float())
 

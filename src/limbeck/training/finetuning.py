@@ -14,6 +14,7 @@ import torch
 
 from limbeck.data.dataset import Dataset
 from limbeck.errors import SettingsError
+from limbeck.inference.kernels import NoKernels
 from limbeck.inference.predictor import Predictor
 from limbeck.model.bundle import Bundle
 from limbeck.model.network import Network
@@ -29,6 +30,7 @@ from limbeck.training.loop import Plan, fixed_rate
 from limbeck.training.loop_heads import count_logits, hugging_face_head, with_all_logits
 from limbeck.training.loop_run import LoopRun, Start, labelled, make_facts
 from limbeck.training.loop_training import Outcome, Prepared
+from limbeck.training.native_step import NUMERICS, find_native_step
 from limbeck.training.optim import default_learning_rate
 from limbeck.training.rows import TrainingRows
 from limbeck.training.seeds import train_by_loop
@@ -138,7 +140,10 @@ class FinetuneWork:
         self._use_bf16 = _use_bf16(settings.finetune.precision, device)
         self._max_tokens = loaded.tokenizer.checked_limit(settings.features.max_tokens)
         self._network = _new_network(loaded, settings.finetune, n_labels).to(device)
-        self.numerics = f"torch {'bfloat16, weights float32' if self._use_bf16 else 'float32'} {device.type}"
+        found = find_native_step(self._network, use_bf16=self._use_bf16)
+        self._native = None if isinstance(found, NoKernels) else found
+        in_torch = f"torch {'bfloat16, weights float32' if self._use_bf16 else 'float32'} {device.type}"
+        self.numerics = in_torch if self._native is None else NUMERICS
 
     def prepare(self, rows: TrainingRows, watch: Stopwatch, progress: Progress) -> Prepared:
         """Tokenize."""
@@ -149,7 +154,9 @@ class FinetuneWork:
         )
         watch.lap("tokenize")
         to_learn, to_judge = (
-            TextExamples(self._network, found, labelled(part, found.lengths), use_bf16=self._use_bf16)
+            TextExamples(
+                self._network, found, labelled(part, found.lengths), use_bf16=self._use_bf16, native=self._native
+            )
             for part, found in ((rows.train, train), (rows.validation, validation))
         )
         return Prepared(

@@ -18,9 +18,10 @@ from torch import Tensor, nn
 
 from limbeck.errors import SettingsError, TrainingError
 from limbeck.inference import native_engine
-from limbeck.inference.kernels import Kernels
-from limbeck.model.config import EncoderConfig
+from limbeck.inference.kernels import Kernels, NoKernels
 from limbeck.model.encoder import LAYER_NORM_EPSILON, Encoder
+from limbeck.model.network import Network
+from limbeck.model.pooling import blocks_for
 from limbeck.tokens import TokenBatch
 from limbeck.training.step_kernels import (
     EMBEDDING_TENSORS,
@@ -28,6 +29,7 @@ from limbeck.training.step_kernels import (
     BatchFields,
     GradientFields,
     SizeFields,
+    find_step_kernels,
 )
 
 NUMERICS = "native bfloat16, weights float32 cpu"
@@ -37,16 +39,31 @@ DROPOUT_STEPS = 2**16
 _MOST_SEED = 2**63 - 1
 
 
-def why_not(config: EncoderConfig) -> str | None:
-    """Return the reason why the kernels cannot train an encoder; nothing when they can."""
-    return native_engine.why_not(config)
+def find_native_step(network: Network, *, use_bf16: bool) -> "NativeStep | NoKernels":
+    """Return what trains a network natively, or why torch has to.
+
+    Args:
+        network: encoder and head, on the device where they are trained.
+        use_bf16: bfloat16 is wanted; the kernels know no other arithmetic.
+    """
+    config = network.encoder.config
+    device = next(network.parameters()).device.type
+    if not use_bf16 or device != "cpu":
+        return NoKernels(reason=f"they compute in bfloat16 on the CPU; this is {_spoken(use_bf16)} on {device}")
+    if network.blocks != blocks_for("cls", None, config.n_layers):
+        return NoKernels(reason="the head sees more than [CLS] of the last layer")
+    if reason := native_engine.why_not(config):
+        return NoKernels(reason=reason)
+    kernels = find_step_kernels()
+    return kernels if isinstance(kernels, NoKernels) else NativeStep(network.encoder, kernels)
 
 
 class NativeStep:
     """Computes an encoder's last hidden state, and its gradients, with the compiled kernels.
 
-    The weights stay torch's own; their bfloat16 copies are made anew when torch says that they have changed (writing
-    through `.data` goes unseen: call `forget`). A forward pass keeps what its backward pass needs in memory that the
+    The weights stay torch's own; their bfloat16 copies are made anew after each backward pass, which an optimizer's step
+    follows, and when torch says that they have changed (torch's fused optimizers change them without its saying so;
+    who writes through `.data` calls `forget`). A forward pass keeps what its backward pass needs in memory that the
     next forward pass uses again, so each backward pass must come before the next forward pass.
 
     Gradients are written straight into `.grad`, not returned through torch: a weight's first gradient since `.grad` was
@@ -55,15 +72,13 @@ class NativeStep:
     Args:
         encoder: its weights are float32, on the CPU.
         kernels: the library.
-
-    Attributes:
-        touched_rows: ids (sorted, each once) whose word embeddings have a gradient; all other rows of it are 0.
     """
 
     def __init__(self, encoder: Encoder, kernels: Kernels) -> None:
-        if reason := why_not(encoder.config):
+        if reason := native_engine.why_not(encoder.config):
             raise SettingsError(f"the native step cannot train this encoder: {reason}; train it with torch")
-        self.touched_rows: NDArray[np.int64] = np.zeros(0, np.int64)
+        self._touched: NDArray[np.int64] = np.zeros(0, np.int64)
+        self._has_company = False
         self._encoder = encoder
         self._library = kernels.library
         self._weights = _ordered_weights(encoder)
@@ -89,6 +104,11 @@ class NativeStep:
     def held_bytes(self) -> int:
         """Bytes that the kernels hold: packed weights, and memory for the largest batch so far."""
         return int(self._library.limbeck_step_bytes(self._address))
+
+    @property
+    def touched_rows(self) -> NDArray[np.int64] | None:
+        """Ids, sorted, whose word embeddings have a gradient; its other rows are 0. None when somebody else wrote too."""
+        return None if self._has_company else self._touched
 
     def forget(self) -> None:
         """Pack the weights anew before the next batch."""
@@ -156,7 +176,7 @@ class NativeStep:
         return out
 
     def run_backward(self, ticket: int, out_back: Tensor, ids_T: NDArray[np.integer]) -> None:
-        """Add the gradients of the batch of this ticket to `.grad`.
+        """Add the gradients of the batch of this ticket to `.grad`; the weights are expected to change next.
 
         Raises:
             TrainingError: another batch was computed since.
@@ -170,12 +190,13 @@ class NativeStep:
             gradient is not None and weight.grad is not gradient
             for weight, gradient in zip(self._weights, wanted, strict=True)
         ]
-        add = not all(new or gradient is None for new, gradient in zip(is_new, wanted, strict=True))
+        add = any(
+            gradient is not None and weight.grad is not None
+            for weight, gradient in zip(self._weights, wanted, strict=True)
+        )
         self._begin_gradients(wanted, is_new, add=add)
-        words = wanted[0]
-        if words is not None:
-            before = np.zeros(0, np.int64) if is_new[0] else self.touched_rows
-            self.touched_rows = np.union1d(before, ids_T).astype(np.int64)
+        if wanted[0] is not None:
+            self._touched = np.union1d(np.zeros(0, np.int64) if is_new[0] else self._touched, ids_T).astype(np.int64)
         pointers = (ctypes.c_void_p * len(wanted))(*(None if one is None else one.data_ptr() for one in wanted))
         out_back = out_back.to(torch.float32).contiguous()
         fields = GradientFields(tensors=ctypes.addressof(pointers), add=add)
@@ -183,6 +204,7 @@ class NativeStep:
         for weight, gradient in zip(self._weights, wanted, strict=True):
             if gradient is not None:
                 weight.grad = gradient
+        self.forget()
 
     @property
     def ticket(self) -> int:
@@ -196,14 +218,21 @@ class NativeStep:
 
     @torch.no_grad()
     def _begin_gradients(self, wanted: list[Tensor | None], is_new: list[bool], *, add: bool) -> None:
-        """Bring the gradients into the state that the kernels start from."""
+        """Bring the gradients into the state that the kernels start from.
+
+        Of the words' gradient only the rows of the step before are set to 0, unless other losses or other processes may
+        have written into it.
+        """
+        words = self._weights[0]
+        is_foreign = is_new[0] and words.grad is not None
+        self._has_company |= is_foreign or (torch.distributed.is_available() and torch.distributed.is_initialized())
         for place, (weight, gradient, new) in enumerate(zip(self._weights, wanted, is_new, strict=True)):
             if gradient is None or not new:
                 continue
             if weight.grad is not None:
                 gradient.copy_(weight.grad)  # somebody else's: go on from it
-            elif place == 0:
-                gradient.index_fill_(0, torch.from_numpy(self.touched_rows), 0.0)
+            elif place == 0 and not self._has_company:
+                gradient.index_fill_(0, torch.from_numpy(self._touched), 0.0)
             elif add or place < len(EMBEDDING_TENSORS):
                 gradient.zero_()
 
@@ -253,3 +282,7 @@ def _ordered_weights(encoder: Encoder) -> list[nn.Parameter]:
 
 def _addresses(weights: list[nn.Parameter]) -> "ctypes.Array[ctypes.c_void_p]":
     return (ctypes.c_void_p * len(weights))(*(weight.data_ptr() for weight in weights))
+
+
+def _spoken(use_bf16: bool) -> str:
+    return "bfloat16" if use_bf16 else "float32"

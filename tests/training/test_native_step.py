@@ -1,0 +1,395 @@
+"""The native step against the plain encoder: gradients as near to float32 as torch's own bfloat16, and the same bits."""
+
+import copy
+import gc
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from limbeck.errors import SettingsError, TrainingError
+from limbeck.inference.kernels import Kernels, NoKernels
+from limbeck.model.config import EncoderConfig
+from limbeck.model.encoder import Encoder
+from limbeck.model.heads import ClassificationHead, LinearHead
+from limbeck.model.network import Network
+from limbeck.model.pooling import blocks_for
+from limbeck.settings import FinetuneSettings
+from limbeck.tokens import TokenBatch
+from limbeck.training import native_step
+from limbeck.training.freezing import freeze
+from limbeck.training.native_step import NativeStep, find_native_step
+from limbeck.training.step_kernels import find_step_kernels
+
+SHAPES = {
+    "narrow heads": {"dim": 96, "n_heads": 3, "hidden_dim": 160},
+    "wide heads": {"dim": 128, "n_heads": 2, "hidden_dim": 96},
+    "one layer": {"dim": 64, "n_heads": 2, "hidden_dim": 64, "n_layers": 1},
+    "relu": {"dim": 64, "n_heads": 2, "hidden_dim": 128, "activation": "relu"},
+    "more than a slice": {"dim": 64, "n_heads": 1, "hidden_dim": 1600},
+    "wider than a slice": {"dim": 832, "n_heads": 13, "hidden_dim": 64},
+    "MiniLM": {"dim": 384, "n_heads": 12, "hidden_dim": 1536},
+    "DistilBERT": {"dim": 768, "n_heads": 12, "hidden_dim": 3072, "n_layers": 1},
+}
+LENGTHS = {
+    "edges of tiles": (2, 3, 15, 16, 17, 31, 32, 33, 64, 100, 129, 300),
+    "one token": (1, 1),
+    "one long text": (512,),
+    "many short texts": (5,) * 70,
+}
+FARTHER = 1.1
+"""All gradients together are at most so much farther from float32's than those of torch's bfloat16 autocast."""
+FARTHER_ALONE = 1.6
+"""The same for the gradient of one weight: some have few numbers, so chance decides."""
+BF16_STEP = 2.0**-8
+
+
+@pytest.fixture(scope="module")
+def kernels() -> Kernels:
+    """The kernels of this machine."""
+    found = find_step_kernels()
+    if isinstance(found, NoKernels):
+        pytest.skip(f"no kernels here: {found.reason}")
+    return found
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Tiny matrices are slower on several threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def make_encoder(*, dropout: float = 0.0, attention_dropout: float = 0.0, **sizes: object) -> Encoder:
+    """Draw an encoder in which every weight matters."""
+    torch.manual_seed(3)
+    given = {"n_layers": 2, **(sizes or SHAPES["narrow heads"])}
+    config = EncoderConfig(
+        vocab_size=50,
+        max_position_embeddings=512,
+        initializer_range=given["dim"] ** -0.5,
+        dropout=dropout,
+        attention_dropout=attention_dropout,
+        **given,
+    )
+    encoder = Encoder(config)
+    with torch.no_grad():
+        for name, values in encoder.named_parameters():
+            if name.endswith("bias"):
+                values.normal_(0, 0.1)
+            elif "norm" in name.lower():
+                values.normal_(1, 0.1)
+    return encoder
+
+
+def make_batch(lengths: tuple[int, ...], seed: int = 0) -> TokenBatch:
+    """Draw texts of these lengths."""
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    ids = np.random.default_rng(seed).integers(0, 50, int(offsets[-1]), dtype=np.int32)
+    return TokenBatch(ids=ids, offsets=offsets, rows=np.arange(len(lengths)))
+
+
+def drawn_loss(states: Tensor) -> Tensor:
+    """A loss whose gradient is the same random numbers for every way to the states."""
+    weights = torch.randn(states.shape, generator=torch.Generator().manual_seed(1))
+    return (states.float() * weights).sum()
+
+
+def gradients(encoder: Encoder, states: Callable[[], Tensor]) -> dict[str, Tensor]:
+    """Return the gradient of every weight that has one."""
+    encoder.zero_grad(set_to_none=True)
+    drawn_loss(states()).backward()
+    return {name: weight.grad.clone() for name, weight in encoder.named_parameters() if weight.grad is not None}
+
+
+def torch_states(encoder: Encoder, batch: TokenBatch, *, firsts: bool) -> Tensor:
+    """What plain torch says."""
+    states = encoder(batch)
+    return states[torch.from_numpy(batch.offsets[:-1]).long()] if firsts else states
+
+
+def torch_bf16_states(encoder: Encoder, batch: TokenBatch, *, firsts: bool) -> Tensor:
+    """What torch's bfloat16 autocast says."""
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        return torch_states(encoder, batch, firsts=firsts)
+
+
+def distance(left: dict[str, Tensor], right: dict[str, Tensor]) -> float:
+    """Norm of the difference of all gradients over the norm of `right`."""
+    apart = sum(float((left[name] - right[name]).double().square().sum()) for name in right)
+    return (apart / sum(float(values.double().square().sum()) for values in right.values())) ** 0.5
+
+
+@pytest.mark.parametrize("firsts", [True, False], ids=["first tokens", "all tokens"])
+@pytest.mark.parametrize("lengths", LENGTHS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_gradients_are_as_near_to_float32_as_torchs_bfloat16(
+    kernels: Kernels, shape: str, lengths: str, firsts: bool
+) -> None:
+    """States and gradients, over lengths around the edges of tiles; autocast rounds in the same places, and more."""
+    encoder, batch = make_encoder(**SHAPES[shape]), make_batch(LENGTHS[lengths])
+    step = NativeStep(encoder, kernels)
+    ours = step.first_states if firsts else step.last_states
+    exact = gradients(encoder, lambda: torch_states(encoder, batch, firsts=firsts))
+    rounded = gradients(encoder, lambda: torch_bf16_states(encoder, batch, firsts=firsts))
+    found = gradients(encoder, lambda: ours(batch))
+    assert found.keys() == exact.keys()
+    if encoder.config.activation == "relu":
+        # Its slope jumps at 0: how many units rounding takes across is chance, for torch as for us.
+        assert distance(found, exact) < 0.08
+        return
+    assert distance(found, exact) <= FARTHER * distance(rounded, exact)
+    whole = sum(float(values.square().sum()) for values in exact.values()) ** 0.5
+    for name in exact:
+        apart, theirs = ((one[name] - exact[name]).norm() for one in (found, rounded))
+        assert apart <= FARTHER_ALONE * theirs + 1e-3 * BF16_STEP * whole, name
+    with torch.no_grad():
+        plain = torch_states(encoder, batch, firsts=firsts)
+        assert (ours(batch) - plain).norm() <= 2 * BF16_STEP * plain.norm()
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_the_same_seed_gives_the_same_bits(kernels: Kernels, threads: int) -> None:
+    """Dropout is a function of torch's seed; a step again, or in another instance, gives the same gradients."""
+    torch.set_num_threads(threads)
+    encoder, batch = make_encoder(dropout=0.1, attention_dropout=0.2).train(), make_batch(LENGTHS["edges of tiles"] * 3)
+    found = []
+    for step in (NativeStep(encoder, kernels), NativeStep(encoder, kernels)):
+        for seed in (5, 6, 5):
+            torch.manual_seed(seed)
+            found.append(gradients(encoder, lambda step=step: step.first_states(batch)))
+    for other in (2, 3, 5):
+        for name in found[0]:
+            assert torch.equal(found[0][name], found[other][name]), name
+    assert not torch.equal(found[0]["embeddings.word_embeddings.weight"], found[1]["embeddings.word_embeddings.weight"])
+    torch.set_num_threads(1)
+    alone = NativeStep(encoder, kernels)
+    torch.manual_seed(5)
+    with torch.no_grad():
+        one_thread = alone.last_states(batch)
+        torch.set_num_threads(threads)
+        torch.manual_seed(5)
+        assert torch.equal(alone.last_states(batch), one_thread)
+
+
+@pytest.mark.parametrize(("where", "rate"), [("dropout", 0.25), ("attention_dropout", 0.25), ("dropout", 0.0)])
+def test_backward_drops_what_forward_dropped(kernels: Kernels, where: str, rate: float) -> None:
+    """The slope along a direction is the difference quotient under the same masks, which a wrong mask misses by far."""
+    encoder = make_encoder(**{where: rate}).train()
+    batch, step = make_batch((40, 7, 22, 61, 3, 90)), NativeStep(encoder, kernels)
+
+    def loss() -> Tensor:
+        torch.manual_seed(11)
+        return drawn_loss(step.last_states(batch))
+
+    encoder.zero_grad(set_to_none=True)
+    loss().backward()
+    weights = {name: weight for name, weight in encoder.named_parameters() if "weight" in name}
+    slope, before = 0.0, {}
+    for name, weight in weights.items():
+        before[name] = weight.detach().clone()
+        slope += float((weight.grad * weight.grad).sum())
+    stride = 20 / slope  # the loss changes by 20 each way, far more than its rounding
+    ends = []
+    with torch.no_grad():
+        for sign in (1, -1):
+            for name, weight in weights.items():
+                weight.copy_(before[name] + sign * stride * weight.grad)
+            ends.append(float(loss()))
+    assert (ends[0] - ends[1]) / (2 * stride) == pytest.approx(slope, rel=0.04)
+
+
+def test_the_share_that_is_dropped_is_the_rate(kernels: Kernels) -> None:
+    """A row of ones after the embeddings' dropout, then normalised: what is below 0 was dropped."""
+    encoder = make_encoder(dim=64, n_heads=2, hidden_dim=64, n_layers=1, dropout=0.3).train()
+    silence(encoder)
+    states = NativeStep(encoder, kernels).last_states(make_batch((500,) * 8)).detach()
+    assert float((states < 0).float().mean()) == pytest.approx(0.3, abs=0.005)
+    assert float((states < 0).float().mean(0).sub(0.3).abs().max()) < 0.04
+    assert float((states < 0).float().mean(1).sub(0.3).abs().max()) < 0.25
+
+
+def test_attention_drops_its_rate_in_each_head(kernels: Kernels) -> None:
+    """A lone token sees only itself: its mixed values are 0 or not, in each head by itself."""
+    rate = 0.3
+    encoder = make_encoder(dim=64, n_heads=2, hidden_dim=64, n_layers=1, attention_dropout=rate).train()
+    silence(encoder)
+    with torch.no_grad():
+        attention = encoder.transformer.layer[0].attention
+        attention.v_lin.weight.zero_()
+        attention.v_lin.bias.fill_(1.0)
+        attention.out_lin.weight.copy_(torch.eye(64))
+    states = NativeStep(encoder, kernels).last_states(make_batch((1,) * 8000)).detach()
+    heads = states.view(8000, 2, 32).mean(2)
+    apart = heads[:, 0] - heads[:, 1]
+    for share in ((apart > 1).float().mean(), (apart < -1).float().mean()):
+        assert float(share) == pytest.approx(rate * (1 - rate), abs=0.02)
+
+
+@torch.no_grad()
+def silence(encoder: Encoder) -> None:
+    """Let a layer pass on what it gets, and the embeddings say 1 everywhere."""
+    layer = encoder.transformer.layer[0]
+    for linear in (layer.attention.out_lin, layer.ffn.lin2):
+        linear.weight.zero_()
+        linear.bias.zero_()
+    for norm in (layer.sa_layer_norm, layer.output_layer_norm):
+        norm.weight.fill_(1.0)
+        norm.bias.zero_()
+    encoder.embeddings.LayerNorm.weight.zero_()
+    encoder.embeddings.LayerNorm.bias.fill_(1.0)
+
+
+def test_evaluation_drops_nothing_and_keeps_nothing(kernels: Kernels) -> None:
+    """Without gradients the states are the same, and memory is a fraction."""
+    encoder, batch = make_encoder(dropout=0.2, attention_dropout=0.2).eval(), make_batch(LENGTHS["edges of tiles"])
+    step, judge = NativeStep(encoder, kernels), NativeStep(encoder, kernels)
+    kept = step.first_states(batch)
+    assert kept.requires_grad
+    with torch.inference_mode():
+        assert torch.equal(judge.first_states(batch), kept.detach())
+    assert judge.held_bytes < step.held_bytes
+    before = torch.get_rng_state()
+    step.first_states(batch)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("changes", [{"top_layers": 1}, {"freeze_words": True}, {"top_layers": 2}])
+def test_frozen_weights_get_no_gradient(kernels: Kernels, changes: dict[str, object]) -> None:
+    """What is trained has the gradient that it has when everything is; the rest has none."""
+    encoder, batch = make_encoder(**SHAPES["wide heads"]), make_batch((9, 33, 4))
+    step = NativeStep(encoder, kernels)
+    everything = gradients(encoder, lambda: step.first_states(batch))
+    freeze(encoder, FinetuneSettings(**changes))
+    found = gradients(encoder, lambda: step.first_states(batch))
+    trained = {name for name, weight in encoder.named_parameters() if weight.requires_grad}
+    assert found.keys() == trained
+    assert trained < everything.keys()
+    for name in trained:
+        assert torch.equal(found[name], everything[name]), name
+    encoder.requires_grad_(False)
+    assert not step.first_states(batch).requires_grad
+
+
+def test_gradients_are_added_up_and_begin_anew(kernels: Kernels) -> None:
+    """Micro-batches add; after `zero_grad` no word of the step before has a gradient; others' gradients are kept."""
+    encoder = make_encoder()
+    step = NativeStep(encoder, kernels)
+    left, right = make_batch((3, 8), seed=1), make_batch((5,), seed=2)
+    alone = [gradients(encoder, lambda part=part: step.last_states(part)) for part in (left, right)]
+    assert step.touched_rows is not None
+    assert step.touched_rows.tolist() == np.unique(right.ids).tolist()
+    words = alone[1]["embeddings.word_embeddings.weight"]
+    assert set(words.abs().sum(1).nonzero().flatten().tolist()) == set(right.ids.tolist())
+    encoder.zero_grad(set_to_none=True)
+    for part in (left, right):
+        drawn_loss(step.last_states(part)).backward()
+    for name, weight in encoder.named_parameters():
+        torch.testing.assert_close(weight.grad, alone[0][name] + alone[1][name], rtol=1e-5, atol=1e-5)
+    assert set(step.touched_rows.tolist()) == set(left.ids.tolist()) | set(right.ids.tolist())
+    encoder.zero_grad(set_to_none=True)
+    for weight in encoder.parameters():
+        weight.grad = torch.ones_like(weight)
+    drawn_loss(step.last_states(right)).backward()
+    assert step.touched_rows is None
+    for name, weight in encoder.named_parameters():
+        torch.testing.assert_close(weight.grad, alone[1][name] + 1, rtol=1e-5, atol=1e-5)
+    assert words.equal(gradients(encoder, lambda: step.last_states(right))["embeddings.word_embeddings.weight"])
+
+
+def test_changed_weights_are_seen(kernels: Kernels) -> None:
+    """A fused optimizer's step and `copy_` are noticed; what goes through `.data` needs `forget`."""
+    encoder, batch = make_encoder(), make_batch((9,))
+    step, weight = NativeStep(encoder, kernels), encoder.transformer.layer[0].ffn.lin1.weight
+    optimizer = torch.optim.AdamW(encoder.parameters(), lr=0.1, fused=True)
+    gradients(encoder, lambda: step.last_states(batch))
+    optimizer.step()
+    with torch.no_grad():
+        assert torch.equal(step.last_states(batch), NativeStep(encoder, kernels).last_states(batch))
+        weight.copy_(torch.zeros_like(weight))
+        zeroed = step.last_states(batch)
+        assert torch.equal(NativeStep(encoder, kernels).last_states(batch), zeroed)
+        weight.data.fill_(0.5)
+        step.forget()
+        assert not torch.equal(step.last_states(batch), zeroed)
+
+
+def test_one_batch_at_a_time(kernels: Kernels) -> None:
+    """A backward pass whose batch is gone is refused."""
+    step = NativeStep(make_encoder(), kernels)
+    first = step.last_states(make_batch((4,)))
+    step.last_states(make_batch((5,)))
+    with pytest.raises(TrainingError, match="call backward before the next batch"):
+        first.sum().backward()
+
+
+@pytest.mark.parametrize(
+    ("lengths", "token", "said"),
+    [((513,), 0, "does not fit the encoder's 512 positions"), ((3, 0), 0, "has no token"), ((3,), 50, "vocabulary")],
+)
+def test_what_does_not_fit_is_refused(kernels: Kernels, lengths: tuple[int, ...], token: int, said: str) -> None:
+    """Nothing reads past an array."""
+    batch = make_batch(lengths)
+    with pytest.raises(SettingsError, match=said):
+        NativeStep(make_encoder(), kernels).first_states(replace(batch, ids=np.full_like(batch.ids, token)))
+
+
+def test_memory_is_that_of_the_largest_batch(kernels: Kernels) -> None:
+    """Batches of all sizes use the same memory again."""
+    encoder = make_encoder(dropout=0.1)
+    step = NativeStep(encoder, kernels)
+    gradients(encoder, lambda: step.first_states(make_batch((200,) * 4)))
+    held = step.held_bytes
+    for length in (1, 30, 100, 200):
+        gradients(encoder, lambda length=length: step.first_states(make_batch((length,) * 4)))
+    assert step.held_bytes == held
+    gc.collect()
+
+
+def test_a_training_goes_as_in_torch(kernels: Kernels) -> None:
+    """The loss falls over 30 steps as with torch's bfloat16, dropout and all."""
+    falls = {}
+    for name in ("torch", "native"):
+        encoder = make_encoder(**SHAPES["wide heads"], dropout=0.1, attention_dropout=0.1)
+        torch.manual_seed(0)
+        head = ClassificationHead(dim=128, n_labels=2)
+        network = Network(encoder=encoder, blocks=blocks_for("cls", None, 2), head=head).train()
+        optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, fused=True)
+        step, losses = NativeStep(encoder, kernels), []
+        for number in range(30):
+            batch = make_batch((12,) * 32, seed=number)
+            labels_B = torch.from_numpy(batch.ids.reshape(32, 12)[:, 0] < 25).long()
+            optimizer.zero_grad(set_to_none=True)
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                logits_BC = head(step.first_states(batch)) if name == "native" else network(batch)
+            loss = torch.nn.functional.cross_entropy(logits_BC.float(), labels_B)
+            loss.backward()
+            optimizer.step()
+            losses.append(float(loss.detach()))
+        falls[name] = np.mean(losses[:5]), np.mean(losses[-5:])
+    assert falls["native"][1] < 0.8 * falls["native"][0]
+    assert falls["native"][1] == pytest.approx(falls["torch"][1], abs=0.12)
+
+
+def test_where_torch_computes_it_says_why(kernels: Kernels, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Float32, another head's view, odd widths, a machine without kernels: torch, with the reason."""
+    encoder = make_encoder(**SHAPES["wide heads"])
+    network = Network(encoder=encoder, blocks=blocks_for("cls", None, 2), head=ClassificationHead(dim=128, n_labels=2))
+    assert isinstance(find_native_step(network, use_bf16=True), NativeStep)
+    assert "float32 on cpu" in find_native_step(network, use_bf16=False).reason
+    mean = Network(encoder=encoder, blocks=blocks_for("mean", None, 2), head=LinearHead.zeros(2, 128))
+    assert "more than [CLS]" in find_native_step(mean, use_bf16=True).reason
+    odd = make_encoder(dim=48, n_heads=3, hidden_dim=64)
+    narrow = Network(encoder=odd, blocks=blocks_for("cls", None, 2), head=ClassificationHead(dim=48, n_labels=2))
+    assert "not a multiple of 32" in find_native_step(narrow, use_bf16=True).reason
+    with pytest.raises(SettingsError, match="train it with torch"):
+        NativeStep(odd, kernels)
+    with pytest.raises(SettingsError, match="float32 weights on the CPU only"):
+        NativeStep(copy.deepcopy(encoder).double(), kernels)
+    monkeypatch.setattr(native_step, "find_step_kernels", lambda: NoKernels(reason="this CPU lacks amx_tile"))
+    assert find_native_step(network, use_bf16=True) == NoKernels(reason="this CPU lacks amx_tile")
