@@ -12,6 +12,7 @@ from limbeck.model.pooling import blocks_for
 from limbeck.settings import FinetuneSettings
 from limbeck.training.examples import Labelled, TextExamples
 from limbeck.training.loop import Loop, Plan
+from limbeck.training.parallel import ALONE
 from limbeck.training.run_folder import RunFolder
 
 SAID = ["i feel fine", "so sad", "it is rain today", "sun", "i feel so very sad today .", "today it is fine !"] * 8
@@ -24,7 +25,7 @@ def make_loop(tiny_loaded):
     before = torch.get_num_threads()
     torch.set_num_threads(1)
 
-    def make(place, *, rate=1e-3, unfreeze="all", **changes):
+    def make(place, *, rate=1e-3, unfreeze="all", team=ALONE, **changes):
         settings = FinetuneSettings(
             **{"epochs": 2, "batch_rows": 8, "checkpoint_every_s": 0.0, "unfreeze": unfreeze, **changes}
         )
@@ -47,7 +48,7 @@ def make_loop(tiny_loaded):
             unfreeze=unfreeze,
         )
         place.mkdir(exist_ok=True)
-        return Loop(network, examples, examples, plan, RunFolder(place))
+        return Loop(network, examples, examples, plan, RunFolder(place), team=team)
 
     yield make
     torch.set_num_threads(before)

@@ -4,6 +4,7 @@ import copy
 import json
 import math
 import signal
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -19,7 +20,7 @@ from limbeck.settings import FinetuneSettings, HeadSettings
 from limbeck.training import checkpoint
 from limbeck.training.costs import LabelCosts
 from limbeck.training.examples import FeatureExamples, Labelled, TextExamples
-from limbeck.training.interruption import StopSignal
+from limbeck.training.interruption import SAME_S, StopSignal
 from limbeck.training.journal import read_epochs
 from limbeck.training.judging import LabelJudge
 from limbeck.training.loop import Loop, Plan
@@ -223,6 +224,8 @@ def test_a_second_signal_is_obeyed_on_the_spot(tiny_loaded, tmp_path):
     stop = StopSignal()
     with stop.patient():
         stop.note(signal.SIGINT)
+        stop.note(signal.SIGINT)  # the same once more, by way of torchrun
+        time.sleep(SAME_S)
         with pytest.raises(Interrupted):
             stop.note(signal.SIGINT)
 

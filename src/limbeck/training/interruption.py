@@ -1,11 +1,13 @@
 """Ctrl-C and SIGTERM while training: noticed at once, obeyed where nothing is lost.
 
 In: signals. Out: a `StopSignal` that long work asks. While it is patient the first signal asks for an orderly end; the
-second, and any other, is obeyed on the spot, which storage is made for. It does not know what is being stopped.
+second, and any other, is obeyed on the spot, which storage is made for. What comes within `SAME_S` is the same signal on
+two ways: torchrun passes on what its processes got from the terminal too. It does not know what is being stopped.
 """
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -13,11 +15,16 @@ from types import FrameType
 from limbeck.errors import Interrupted, Terminated
 
 
+SAME_S = 0.5
+"""Nobody presses Ctrl-C twice as fast, in seconds."""
+
+
 class StopSignal:
     """Remembers that the process was asked to end."""
 
     def __init__(self) -> None:
         self._number: int | None = None
+        self._noted_s = 0.0
         self._is_patient = False
 
     @property
@@ -41,7 +48,10 @@ class StopSignal:
             Interrupted: see above.
         """
         is_second = self.is_set
+        if is_second and self._is_patient and time.monotonic() - self._noted_s < SAME_S:
+            return
         self._number = number
+        self._noted_s = time.monotonic()
         if is_second or not self._is_patient:
             raise self.error("interrupted; nothing is half written. Run the same command with --resume to go on")
 

@@ -74,8 +74,7 @@ class Journal:
         self._path = path
         with storage.explained(path, doing="write"):
             self._file = path.open("ab")
-            if self._file.seekable():
-                self._file.truncate(keep_bytes)
+            self._file.truncate(keep_bytes)
 
     def __enter__(self) -> Self:
         return self
@@ -107,7 +106,12 @@ class Unwritten(Journal):
     """The journal of a process whose team's first process writes it."""
 
     def __init__(self) -> None:
-        super().__init__(Path(os.devnull))
+        """Open nothing."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close nothing."""
 
     def write(self, what: str, values: Mapping[str, Any]) -> None:
         """Do nothing."""

@@ -106,11 +106,13 @@ class LabelJudge:
         probabilities_NC = np.zeros((len(facts), self._n_labels), np.float64)
         self._module.eval()
         order = np.argsort(facts.tokens_N, kind="stable")
+        turns = self._team.turns(list(pack_rows(order, facts.tokens_N, EVALUATION_TOKENS)))
+        own_rows = sum(len(rows) for rows in turns if rows is not None)
         with (
             torch.inference_mode(),
-            progress.track(f"evaluating epoch {epoch}", total=len(facts), unit="rows") as advance,
+            progress.track(f"evaluating epoch {epoch}", total=own_rows, unit="rows") as advance,
         ):
-            for rows in self._team.turns(list(pack_rows(order, facts.tokens_N, EVALUATION_TOKENS))):
+            for rows in turns:
                 check()
                 if rows is None:
                     continue
@@ -118,7 +120,7 @@ class LabelJudge:
                 if self._settings.loss == "binary":
                     logits_BC = objectives.two_logits(logits_BC)
                 probabilities_NC[rows] = logits_BC.cpu().double().softmax(dim=1).numpy()
-                advance(len(rows) * self._team.size)
+                advance(len(rows))
         self._team.sum_array(probabilities_NC)
         if not np.isfinite(probabilities_NC).all():
             bad = np.flatnonzero(~np.isfinite(probabilities_NC).all(axis=1))

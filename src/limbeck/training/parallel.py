@@ -236,5 +236,5 @@ def _all_reached() -> Iterator[None]:
     except RuntimeError as error:  # what torch.distributed raises when a connection is lost
         raise TrainingError(
             "another process of this training ended or cannot be reached; what it said before tells why. All is saved "
-            f"up to the last checkpoint: run the same command with --resume, with any number of processes ({error})"
+            "up to the last checkpoint: run the same command with --resume, with any number of processes"
         ) from error

@@ -23,6 +23,7 @@ from limbeck.data.split import ensure_validation
 from limbeck.errors import SettingsError
 from limbeck.evaluation.evaluation import Evaluation
 from limbeck.progress import SILENT, Progress
+from limbeck.runtime import library_versions
 from limbeck.settings import to_toml
 from limbeck.training.interruption import noticed_signals
 from limbeck.training.journal import EpochScores
@@ -113,6 +114,7 @@ def _record(dataset: Dataset, method: Method) -> dict[str, Any]:
     return {
         "settings": {name: asdict(stage) for name, stage in method.stages().items()},
         "data": {"source": dataset.source, "fingerprint": dataset.fingerprint(), "rows": dataset.split_sizes()},
+        "versions": library_versions(),
     }
 
 
