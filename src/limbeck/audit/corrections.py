@@ -1,0 +1,188 @@
+"""Corrections: a reviewer's decisions put into a dataset; nothing else changes.
+
+In: a Dataset and the decisions of a review sheet. Out: `Corrections`: the dataset with the new labels, and a log.
+Every decision must fit the data: its row is there, its text and its label are those that were reviewed, its new label
+is a class. If one does not, nothing is changed and all that do not are told.
+It does not know files.
+"""
+
+import re
+from collections import Counter
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import Any
+
+import pyarrow as pa
+
+from limbeck.data.dataset import Dataset, ReadNote
+from limbeck.errors import DataError, FaultLog
+from limbeck.evaluation.review_sheet import Decision, Sheet
+
+CHANGES_SCHEMA = pa.schema(
+    [
+        pa.field("row_id", pa.large_string(), nullable=False),
+        pa.field("split", pa.large_string(), nullable=False),
+        pa.field("label", pa.large_string(), nullable=False),
+        pa.field("new_label", pa.large_string(), nullable=False),
+        pa.field("suggested_label", pa.large_string()),
+        pa.field("label_quality", pa.large_string()),
+        pa.field("text", pa.large_string(), nullable=False),
+    ]
+)
+"""The log: one row for each changed label."""
+
+EXCEL_CELL_CHARS = 32_767
+"""Excel cuts longer cells without a word."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Corrections:
+    """What a review changed.
+
+    Attributes:
+        dataset: the same rows in the same order, some with another label, and a note that says so.
+        changes: `CHANGES_SCHEMA`, in the order of the dataset.
+        reviewed: rows of the sheet.
+        kept: of those, rows whose label stays.
+    """
+
+    dataset: Dataset
+    changes: pa.Table
+    reviewed: int
+    kept: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON: counts by split and by pair of labels."""
+        rows = self.changes.to_pylist()
+        pairs = Counter(f"{row['label']} → {row['new_label']}" for row in rows)
+        return {
+            "source": self.dataset.source,
+            "rows": len(self.dataset),
+            "reviewed": self.reviewed,
+            "kept": self.kept,
+            "changed": len(rows),
+            "changed_by_split": dict(Counter(row["split"] for row in rows)),
+            "changed_by_pair": dict(pairs.most_common()),
+            "suggestions_taken": sum(row["new_label"] == row["suggested_label"] for row in rows),
+            "fingerprint": self.dataset.fingerprint(),
+        }
+
+
+def correct(dataset: Dataset, sheet: Sheet) -> Corrections:
+    """Give rows the labels that a reviewer decided on.
+
+    Raises:
+        DataError: gathers every decision that does not fit the data.
+    """
+    places = {row_id: place for place, row_id in enumerate(dataset.row_ids)}
+    texts, labels = dataset.texts, dataset.label_name_list()
+    splits = dataset.table["split"].cast(pa.string()).to_pylist()
+    faults = FaultLog()
+    decided: dict[int, tuple[str, Decision]] = {}
+    kept = 0
+    for decision in sheet.decisions:
+        where = f"line {decision.line}, row_id {decision.row_id!r}"
+        if decision.row_id not in places:
+            faults.add(f"{where}: no row has this id{_hint(decision.row_id, places)}")
+            continue
+        place = places[decision.row_id]
+        if decision.new_label is None:
+            kept += 1
+            continue
+        if decision.text is not None and not _same_text(texts[place], decision.text, sheet.encoding):
+            faults.add(f"{where}: the text is not that of the data ({decision.text[:40]!r}, {texts[place][:40]!r})")
+            continue
+        if decision.label != (labels[place] or ""):
+            faults.add(f"{where}: the sheet was written when the label was {decision.label!r}; it is {labels[place]!r}")
+            continue
+        chosen = _choose(decision, dataset.label_names)
+        if chosen is None:
+            faults.add(f"{where}: new_label {decision.new_label!r} is no class{_near(decision, dataset.label_names)}")
+        elif place in decided and decided[place][0] != chosen:
+            faults.add(f"{where}: decided twice, {decided[place][0]!r} on line {decided[place][1].line} and {chosen!r}")
+        elif place not in decided and chosen != labels[place]:
+            decided[place] = (chosen, decision)
+        else:
+            kept += 1
+    faults.raise_as(
+        DataError,
+        what=f"the sheet does not fit {dataset.source}; nothing was changed",
+        todo=f"correct these rows of the sheet, or give the data that it was made from; "
+        f"classes: {', '.join(dataset.label_names)}",
+    )
+    return _corrected(dataset, decided, splits, reviewed=len(sheet.decisions), kept=kept)
+
+
+def _corrected(
+    dataset: Dataset, decided: dict[int, tuple[str, Decision]], splits: list[str], *, reviewed: int, kept: int
+) -> Corrections:
+    names, texts = dataset.label_name_list(), dataset.texts
+    codes = dataset.table["label"].to_pylist()
+    rows = []
+    for place, (chosen, decision) in sorted(decided.items()):
+        codes[place] = dataset.label_names.index(chosen)
+        rows.append(
+            {
+                "row_id": decision.row_id,
+                "split": splits[place],
+                "label": names[place] or "",
+                "new_label": chosen,
+                "suggested_label": decision.suggested_label,
+                "label_quality": decision.label_quality,
+                "text": texts[place],
+            }
+        )
+    table = dataset.table.set_column(3, dataset.table.schema.field("label"), pa.array(codes, pa.int32()))
+    notes = dataset.notes
+    if rows:
+        example = f"{rows[0]['row_id']}, {rows[0]['label']} → {rows[0]['new_label']}"
+        notes = (*notes, ReadNote(what="labels corrected after review", rows=len(rows), example=example))
+    return Corrections(
+        dataset=replace(dataset, table=table, notes=notes),
+        changes=pa.Table.from_pylist(rows, schema=CHANGES_SCHEMA),
+        reviewed=reviewed,
+        kept=kept,
+    )
+
+
+def _choose(decision: Decision, label_names: tuple[str, ...]) -> str | None:
+    """Return the class that a person meant: a name, whatever its case where that is plain, or the suggested one."""
+    written = decision.new_label or ""
+    if written in label_names:
+        return written
+    folded = [name for name in label_names if name.casefold() == written.casefold()]
+    if len(folded) == 1:
+        return folded[0]
+    if decision.accepts and decision.suggested_label in label_names:
+        return decision.suggested_label
+    return None
+
+
+def _same_text(text: str, written: str, encoding: str) -> bool:
+    """Compare a text with what a spreadsheet made of it: line ends, a cell's length, characters beyond cp949."""
+    ours, theirs = _plain(text, encoding), _plain(written, encoding)
+    if ours == theirs:
+        return True
+    return len(written) >= EXCEL_CELL_CHARS - 1 and ours.startswith(theirs.rstrip("?"))
+
+
+def _plain(text: str, encoding: str) -> str:
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "").strip()
+    # A character that the sheet's encoding lacks became one "?", or two where Excel counts it as two.
+    return re.sub(r"\?+", "?", text.encode(encoding, "replace").decode(encoding))
+
+
+def _hint(row_id: str, places: dict[str, int]) -> str:
+    """Guess what a spreadsheet did to an id."""
+    if (bare := row_id.removesuffix(".0")) in places:
+        return f": did the spreadsheet change {bare!r}?"
+    if row_id.isdigit() and (padded := next((known for known in places if known.lstrip("0") == row_id), None)):
+        return f": did the spreadsheet take the zeros off {padded!r}?"
+    return ""
+
+
+def _near(decision: Decision, label_names: tuple[str, ...]) -> str:
+    if decision.accepts:
+        return " and the row has no suggested_label"
+    near = get_close_matches(decision.new_label or "", label_names, n=1)
+    return f": did you mean {near[0]!r}?" if near else ""

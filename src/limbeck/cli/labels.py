@@ -1,0 +1,154 @@
+"""`limbeck labels`: find labels that are probably wrong, and put a reviewer's decisions into the data."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from typer.core import TyperGroup
+
+from limbeck.cli import labels_screen, options, screen
+
+if TYPE_CHECKING:
+    from typer._click.core import Context
+
+FIND = "find"
+SHEET_ROWS = 100
+"""Rows of a sheet at least, while there are so many."""
+
+
+class _RunOrCommand(TyperGroup):
+    """Takes `limbeck labels RUN …` for `limbeck labels find RUN …`."""
+
+    def parse_args(self, ctx: "Context", args: list[str]) -> list[str]:
+        """Put "find" before words that begin with no command's name."""
+        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+            args = [FIND, *args]
+        return super().parse_args(ctx, args)
+
+
+labels = typer.Typer(
+    cls=_RunOrCommand,
+    no_args_is_help=True,
+    help="Find labels that are probably wrong: limbeck labels RUN --out review.csv. "
+    "Then put decisions into the data: limbeck labels apply review.csv DATA --out FOLDER.",
+)
+
+
+@labels.command(FIND)
+def find(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of `limbeck train`.", show_default=False)],
+    data: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[DATA]", help="With --cross-fit: the run's data, if they have moved.", show_default=False
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Sheet to write, worst rows first: a CSV for a spreadsheet.", show_default=False)
+    ] = None,
+    rows: Annotated[
+        int | None,
+        typer.Option(help=f"Rows of the sheet. [default: those estimated to be wrong, {SHEET_ROWS} at least]"),
+    ] = None,
+    cross_fit: Annotated[
+        int | None,
+        typer.Option(
+            help="Train this many further models with the run's settings, each on all folds but one, and judge each "
+            "row by the model that did not see it. A probe needs none. Interrupted, it goes on when it is called again."
+        ),
+    ] = None,
+    cache_dir: options.CacheFolder = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Rank the training rows of RUN by how probably their label is wrong, and write a sheet to review."""
+    from limbeck import progress
+    from limbeck.errors import SettingsError
+    from limbeck.evaluation.review_sheet import write_sheet
+    from limbeck.features.cache import FeatureCache
+    from limbeck.training.cross_fit import cross_fit as answer_by_folds
+    from limbeck.training.label_search import search_labels
+    from limbeck.training.past_run import open_past_run, read_data_of
+
+    if rows is not None and rows < 1:
+        raise SettingsError(f"--rows {rows}: give a number of 1 or more")
+    if out is not None and out.suffix.lower() != ".csv":
+        raise SettingsError(f"cannot write {out}: a sheet is a .csv file")
+    following = progress.for_stream()
+    past, cache = open_past_run(run), FeatureCache(cache_dir)
+    if cross_fit is not None and past.method == "probe":
+        raise SettingsError(f"{run} is a probe, which has out-of-fold predictions already: leave --cross-fit out")
+    if cross_fit is not None:
+        answer_by_folds(past, read_data_of(past, data, following), folds=cross_fit, cache=cache, progress=following)
+    found = search_labels(past, cache=cache, progress=following)
+    count = rows or min(len(found.issues), max(SHEET_ROWS, found.issues.probably_wrong))
+    if out is not None:
+        write_sheet(out, found.issues, count=count)
+    if as_json:
+        facts = {"run": str(run), "sheet": None if out is None else str(out), "second_fit": found.second_fit}
+        screen.show_json({**facts, "note": found.note, **found.issues.to_dict(count)})
+        return
+    labels_screen.show_search(found)
+    labels_screen.show_sheet_place(out, count=count, source=past.source)
+
+
+@labels.command()
+def apply(
+    sheet: Annotated[Path, typer.Argument(metavar="SHEET", help="The reviewed sheet (CSV).", show_default=False)],
+    data: options.Data,
+    out: Annotated[Path, typer.Option(help="Folder to make: data/, changes.csv, labels.json.", show_default=False)],
+    rescore: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN",
+            help="Train with RUN's settings on the corrected data, into FOLDER/run, and compare on RUN's "
+            "validation rows.",
+            show_default=False,
+        ),
+    ] = None,
+    text_column: options.TextColumn = None,
+    label_column: options.LabelColumn = None,
+    label_names: options.LabelNames = None,
+    encoding: options.Encoding = None,
+    on_bad_row: options.OnBadRow = None,
+    cache_dir: options.CacheFolder = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Give the rows of DATA the labels that SHEET's column new_label decides; an empty cell keeps the label."""
+    from limbeck import progress, storage
+    from limbeck.audit.corrections import correct
+    from limbeck.audit.corrections_folder import DATA_NAME, write_corrections
+    from limbeck.data.read import read_with
+    from limbeck.errors import DataError
+    from limbeck.evaluation.review_sheet import read_sheet
+    from limbeck.features.cache import FeatureCache
+    from limbeck.training.past_run import open_past_run
+    from limbeck.training.rescoring import rescore as score_again
+
+    following = progress.for_stream()
+    past = None if rescore is None else open_past_run(rescore)
+    decided = read_sheet(sheet)
+    if not any(decision.new_label for decision in decided.decisions):
+        raise DataError(
+            f"{sheet}: the column new_label is empty in every row, so there is nothing to apply: write the right label "
+            "there, or ok for the suggested one, and save the sheet as CSV"
+        )
+    reading = options.read_settings(text_column, label_column, label_names, encoding, on_bad_row, labels="optional")
+    dataset = read_with(data, reading, following)
+    screen.tell_notes(dataset.notes, following)
+    corrections = correct(dataset, decided)
+    facts = {"sheet": str(sheet), "sheet_sha256": storage.sha256_of(sheet), "fingerprint_before": dataset.fingerprint()}
+    write_corrections(corrections, out, facts=facts)
+    rescored = None
+    if past is not None:
+        rescored = score_again(
+            past, corrections.dataset, out / "run", cache=FeatureCache(cache_dir), progress=following
+        )
+        storage.write_json(out / "rescore.json", rescored.to_dict())
+    if as_json:
+        screen.show_json({**facts, **corrections.to_dict(), "rescored": rescored and rescored.to_dict()})
+        return
+    labels_screen.show_corrections(corrections, out)
+    if rescored is not None:
+        labels_screen.show_rescored(rescored)
+    else:
+        screen.show_line(f"Next: limbeck train {out / DATA_NAME} --out RUN")

@@ -1,0 +1,88 @@
+"""How label issues, corrections and their effect look on a terminal."""
+
+from typing import TYPE_CHECKING
+
+from limbeck.cli import screen
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from limbeck.audit.corrections import Corrections
+    from limbeck.training.label_search import LabelSearch
+    from limbeck.training.rescoring import Rescored
+
+SHOWN_ISSUES = 10
+SHOWN_MIXUPS = 5
+
+
+def show_search(found: "LabelSearch") -> None:
+    """Show how many labels are probably wrong, which are mixed up, and the worst rows."""
+    issues = found.issues
+    names = issues.predictions.label_names
+    screen.show_line(
+        f"{issues.probably_wrong:,} of {len(issues):,} rows are more probably of another class than of the one "
+        "they are labelled"
+    )
+    screen.show_line(
+        f"estimated share of wrong labels: {issues.noise.rate:.3f} by the surest rows of each class, "
+        f"{issues.learning.noise_rate:.3f} by confident learning (too high where the model is weak)"
+    )
+    if issues.disagreeing:
+        screen.show_line(f"{issues.disagreeing:,} rows have an equal or nearly equal text with another label")
+    if found.note:
+        screen.show_line(f"Note: {found.note}")
+    mixups = issues.learning.mixups(names)[:SHOWN_MIXUPS]
+    if mixups:
+        screen.show_table(
+            "Mixed up most (confident learning)",
+            ["labelled", "probably", "rows", "share of the label"],
+            [[one.given, one.true, f"{one.rows:,}", f"{one.share:.3f}"] for one in mixups],
+        )
+    screen.show_table(
+        f"The {min(SHOWN_ISSUES, len(issues))} rows whose label is least probably right",
+        ["text, and why", "label", "suggested", "quality"],
+        [
+            [
+                f"{screen.shortened(issue.text or '')}\n  {issue.reason}",
+                issue.label,
+                issue.suggested_label,
+                f"{issue.label_quality:.3f}",
+            ]
+            for issue in issues.worst(SHOWN_ISSUES)
+        ],
+    )
+
+
+def show_sheet_place(sheet: "Path | None", *, count: int, source: str) -> None:
+    """Say what to do next."""
+    if sheet is None:
+        screen.show_line("Next: add --out review.csv for a sheet to review in a spreadsheet")
+        return
+    screen.show_line(f"{sheet}: {count:,} rows, worst first; write the right label into new_label, or ok to take the")
+    screen.show_line("suggested one; leave the cell empty to keep the label; save as CSV")
+    screen.show_line(f"Next: limbeck labels apply {sheet} {source} --out corrected")
+
+
+def show_corrections(corrections: "Corrections", out: "Path") -> None:
+    """Show what was changed."""
+    found = corrections.to_dict()
+    screen.show_table(
+        f"{found['reviewed']:,} rows reviewed, {found['changed']:,} labels changed, {found['kept']:,} kept",
+        ["label → new label", "rows"],
+        [[pair, f"{count:,}"] for pair, count in found["changed_by_pair"].items()],
+    )
+    by_split = ", ".join(f"{name} {count:,}" for name, count in found["changed_by_split"].items())
+    screen.show_line(f"by split: {by_split or 'none'}; suggestions taken: {found['suggestions_taken']:,}")
+    screen.show_line(f"Written: {out / 'data'}; every change: {out / 'changes.csv'}; counts: {out / 'labels.json'}")
+
+
+def show_rescored(rescored: "Rescored") -> None:
+    """Say whether the corrections helped, on the run's validation rows."""
+    if rescored.changed_validation:
+        screen.show_line(
+            f"{rescored.changed_validation:,} validation labels were corrected too, so the yardstick has changed: "
+            "both models are measured by both"
+        )
+    for one in rescored.found:
+        screen.show_line(str(one))
+    screen.show_line(f"The run on corrected labels: {rescored.folder.path}")
