@@ -17,6 +17,7 @@ from limbeck.cli.distil import distil
 from limbeck.cli.doctor import doctor
 from limbeck.cli.evaluate import evaluate
 from limbeck.cli.features import features
+from limbeck.cli.labels import labels
 from limbeck.cli.predict import predict
 from limbeck.cli.publish import publish
 from limbeck.cli.split import split
@@ -66,4 +67,5 @@ for command in (
     doctor,
 ):
     app.command()(command)
+app.add_typer(labels, name="labels")
 app.add_typer(cache, name="cache")
