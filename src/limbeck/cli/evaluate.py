@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from limbeck.cli import options, screen
+from limbeck.cli import options, screen, slices_screen
 
 
 def evaluate(
@@ -15,6 +15,15 @@ def evaluate(
     data: options.Data,
     split: Annotated[str, typer.Option(help="Split to score: train, validation or test.")] = "test",
     out: Annotated[Path | None, typer.Option(help="Also write the predictions here: .parquet, .jsonl or .csv.")] = None,
+    slices: Annotated[
+        bool,
+        typer.Option(
+            "--slices", help="Also score parts of the rows: by label, tokens, truncation, repeats, script, negation."
+        ),
+    ] = False,
+    slice_by: Annotated[
+        list[str] | None, typer.Option(help="Also score parts of the rows by this column of DATA; may be repeated.")
+    ] = None,
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,
     label_names: options.LabelNames = None,
@@ -29,6 +38,7 @@ def evaluate(
     from limbeck.evaluation.prediction_files import write_predictions
     from limbeck.inference.predictor import load
     from limbeck.inference.scoring import score
+    from limbeck.reporting.row_slices import column_groupings, own_groupings, slice_answers
 
     following = progress.for_stream()
     predictor = load(run, device=options.device_of(device), progress=following)
@@ -36,20 +46,29 @@ def evaluate(
     dataset = read_with(data, reading, following)
     screen.tell_notes(dataset.notes, following)
     rows = dataset.split(split)
+    by_column = column_groupings(dataset, split, slice_by or [])
     scored = score(predictor, rows, progress=following)
     if out is not None:
         write_predictions(out, scored.predictions)
     found = scored.evaluation.to_dict()
+    sliced = None
+    if slices or slice_by:
+        own = own_groupings(dataset, split, scored.predictions, following) if slices else {}
+        sliced = slice_answers(dataset, split, scored.predictions, {**own, **by_column})
     if as_json:
         headline = {name: found[name] for name in ("accuracy", "f1_weighted", "f1_macro", "log_loss", "ece")}
         facts = {"run": str(run), "data": data, "split": split, "texts_cut": int(scored.predictions.truncated.sum())}
         more = {} if scored.answered is None else {"answered": scored.answered.to_dict()}
         risk = {"risk_coverage": scored.risk_coverage.to_dict()}
+        if sliced is not None:
+            more["slices"] = sliced.to_dict()
         screen.show_json({**facts, **headline, **more, split: found, **risk})
         return
     screen.show_evaluation(scored.evaluation, title=f"{run} on the {split} split of {data}")
     if scored.answered is not None:
         screen.show_answered(scored.answered)
+    if sliced is not None:
+        slices_screen.show_slices(sliced)
     screen.show_line(screen.say_cut(scored.predictions))
     if out is not None:
         screen.show_line(f"predictions: {out}")

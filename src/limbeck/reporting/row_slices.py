@@ -1,0 +1,89 @@
+"""Slices of a data set's rows: grouped by label, length, truncation, repeats, script, negation, or any column.
+
+In: a dataset and what a model said of one of its splits. Out: `Slices`. It does not know models or how it is shown.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from limbeck.audit.traits import tell_negation, tell_repeats, tell_scripts
+from limbeck.data.dataset import CORE_SCHEMA, Dataset
+from limbeck.errors import DataError, SettingsError
+from limbeck.evaluation.predictions import Predictions
+from limbeck.evaluation.slices import FEWEST_ROWS, MOST_SLICES, Slices, quarters, slice_rows
+from limbeck.progress import SILENT, Progress
+
+NO_VALUE = "no value"
+
+
+def slice_answers(
+    dataset: Dataset,
+    split: str,
+    found: Predictions,
+    groupings: Mapping[str, Sequence[str]],
+    *,
+    fewest_rows: int = FEWEST_ROWS,
+) -> Slices:
+    """Score the slices of one split.
+
+    Args:
+        dataset: with the split.
+        split: whose rows were answered.
+        found: the answers, in the order of the rows.
+        groupings: by name, a word for each row: `own_groupings`, `column_groupings`.
+        fewest_rows: of a slice that is shown.
+
+    Raises:
+        DataError: a row has no label, or the answers are to other rows.
+    """
+    if list(found.row_ids) != dataset.split(split).row_ids:
+        raise DataError(f"the answers are not to the rows of the {split} split of {dataset.source}: predict them again")
+    if len(found.labelled_rows) < len(found):
+        raise DataError(f"{len(found) - len(found.labelled_rows):,} rows have no label: slices are scored by labels")
+    return slice_rows(found.predicted == found.known_labels, found.losses, groupings, fewest_rows=fewest_rows)
+
+
+def own_groupings(
+    dataset: Dataset, split: str, found: Predictions, progress: Progress = SILENT
+) -> dict[str, Sequence[str]]:
+    """Return the groupings that every data set has: label, tokens, truncation, repeats, script, negation."""
+    rows = dataset.split(split)
+    names = np.array(found.label_names, dtype=object)
+    return {
+        "label": names[found.known_labels].tolist(),
+        "tokens": quarters(found.tokens),
+        "truncation": ["cut to the limit" if cut else "whole" for cut in found.truncated],
+        "text elsewhere": tell_repeats(dataset, split, progress),
+        "script": tell_scripts(rows.texts),
+        "negation": tell_negation(rows.texts),
+    }
+
+
+def column_groupings(dataset: Dataset, split: str, columns: Sequence[str]) -> dict[str, Sequence[str]]:
+    """Return a grouping for each of some columns of the data; a column of many numbers is grouped by quarters.
+
+    Raises:
+        SettingsError: there is no such column; names those there are.
+    """
+    rows = dataset.split(split)
+    others = [name for name in rows.table.column_names if name not in CORE_SCHEMA.names]
+    if missing := [name for name in columns if name not in others]:
+        raise SettingsError(
+            f"{dataset.source} has no column {missing[0]!r} to slice by beside its text and label: it has "
+            f"{', '.join(others) or 'no other'}"
+        )
+    return {name: _words(rows.table[name]) for name in columns}
+
+
+def _words(column: pa.ChunkedArray) -> list[str]:
+    values = column.to_pylist()
+    known = np.array([value is not None and value == value for value in values])  # noqa: PLR0124  # NaN differs from itself
+    kind = column.type
+    is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
+    if is_number and len({value for value, is_known in zip(values, known, strict=True) if is_known}) > MOST_SLICES:
+        numbers = np.array([value for value, is_known in zip(values, known, strict=True) if is_known], dtype=np.float64)
+        words = iter(quarters(numbers))
+        return [next(words) if is_known else NO_VALUE for is_known in known]
+    return [str(value) if is_known else NO_VALUE for value, is_known in zip(values, known, strict=True)]
