@@ -12,6 +12,7 @@
     ├── events/           the journal once more, for TensorBoard (`--tensorboard`)
     ├── seeds/            0, 1, …: a whole run folder for each seed (`--seeds`)
     ├── ablation/         further runs to compare with, their table in ablation.json (`distil --ablation`)
+    ├── cross_fit/        answers to every training row by models that did not see it (`labels --cross-fit`)
     ├── texts/            token ids of a stream of texts; budget.json, teacher_head/, encoder/ beside it (pretrain)
     └── bundle/           the model
 
@@ -41,6 +42,7 @@ _MADE_HERE = (
     "bundle",
     "ablation",
     "ablation.json",
+    "cross_fit",
     "texts",
     "budget.json",
     "teacher_head",
@@ -110,6 +112,11 @@ class RunFolder:
     def bundle(self) -> Path:
         """The model."""
         return self.path / "bundle"
+
+    @property
+    def cross_fit(self) -> Path:
+        """The folder of cross-fitted runs, one a fold."""
+        return self.path / "cross_fit"
 
     @property
     def ablation(self) -> Path:
