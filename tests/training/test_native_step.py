@@ -1,4 +1,4 @@
-"""The native step against the plain encoder: gradients as near to float32 as torch's own bfloat16, and the same bits."""
+"""The native step against the plain encoder: gradients as near to float32 as torch's bfloat16, the same bits again."""
 
 import copy
 import gc

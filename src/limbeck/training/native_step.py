@@ -9,7 +9,7 @@ Shapes: B texts, T tokens of all of them, D width, V vocabulary.
 
 import ctypes
 import weakref
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from limbeck.errors import SettingsError, TrainingError
 from limbeck.inference import native_engine
 from limbeck.inference.kernels import Kernels, NoKernels
-from limbeck.model.encoder import LAYER_NORM_EPSILON, Encoder
+from limbeck.model.encoder import LAYER_NORM_EPSILON, Encoder, Layer
 from limbeck.model.network import Network
 from limbeck.model.pooling import blocks_for
 from limbeck.tokens import TokenBatch
@@ -61,9 +61,9 @@ def find_native_step(network: Network, *, use_bf16: bool) -> "NativeStep | NoKer
 class NativeStep:
     """Computes an encoder's last hidden state, and its gradients, with the compiled kernels.
 
-    The weights stay torch's own; their bfloat16 copies are made anew after each backward pass, which an optimizer's step
-    follows, and when torch says that they have changed (torch's fused optimizers change them without its saying so;
-    who writes through `.data` calls `forget`). A forward pass keeps what its backward pass needs in memory that the
+    The weights stay torch's own; their bfloat16 copies are made anew after each backward pass, which an optimizer's
+    step follows, and when torch says that they have changed (torch's fused optimizers change them without its saying
+    so; who writes through `.data` calls `forget`). A forward pass keeps what its backward pass needs in memory that the
     next forward pass uses again, so each backward pass must come before the next forward pass.
 
     Gradients are written straight into `.grad`, not returned through torch: a weight's first gradient since `.grad` was
@@ -107,7 +107,7 @@ class NativeStep:
 
     @property
     def touched_rows(self) -> NDArray[np.int64] | None:
-        """Ids, sorted, whose word embeddings have a gradient; its other rows are 0. None when somebody else wrote too."""
+        """Ids, sorted, whose word embeddings have a gradient, the others' being 0; None when others wrote into it."""
         return None if self._has_company else self._touched
 
     def forget(self) -> None:
@@ -136,7 +136,7 @@ class NativeStep:
         if not (torch.is_grad_enabled() and trained):
             return self.run_forward(batch, firsts_only=firsts_only, keep=False)
         # The weight is there so that torch calls the backward pass; its gradient goes another way.
-        states: Tensor = _Differentiable.apply(trained[0], self, batch, firsts_only)
+        states: Tensor = _Differentiable.apply(trained[0], self, batch, firsts_only)  # type: ignore[no-untyped-call]
         return states
 
     def _check(self, batch: TokenBatch) -> None:
@@ -246,9 +246,11 @@ class NativeStep:
         """Return the rates of dropout in the kernels' order, 0 where nothing is dropped now."""
         embeddings = self._encoder.embeddings
         rates = [embeddings.dropout.p if embeddings.training else 0.0]
-        for layer in self._encoder.transformer.layer:
+        for module in self._encoder.transformer.layer:
+            layer = cast("Layer", module)
             rates += [layer.ffn.dropout.p, layer.attention.dropout] if layer.training else [0.0, 0.0]
-        return np.minimum(np.rint(np.array(rates) * DROPOUT_STEPS), DROPOUT_STEPS - 1).astype(np.uint32)
+        thresholds: NDArray[np.uint32] = np.rint(np.array(rates) * DROPOUT_STEPS).astype(np.uint32)
+        return np.minimum(thresholds, np.uint32(DROPOUT_STEPS - 1))
 
 
 class _Differentiable(torch.autograd.Function):
