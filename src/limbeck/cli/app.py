@@ -19,8 +19,10 @@ from limbeck.cli.evaluate import evaluate
 from limbeck.cli.features import features
 from limbeck.cli.labels import labels
 from limbeck.cli.predict import predict
+from limbeck.cli.pretrain import pretrain
 from limbeck.cli.publish import publish
 from limbeck.cli.split import split
+from limbeck.cli.sweep import sweep
 from limbeck.cli.threshold import threshold
 from limbeck.cli.tokens import tokens
 from limbeck.cli.train import train
@@ -57,6 +59,7 @@ for command in (
     split,
     train,
     distil,
+    pretrain,
     evaluate,
     compare,
     threshold,

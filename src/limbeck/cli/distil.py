@@ -111,7 +111,7 @@ def distil(
     tables = own.tables_of(config, out, resume=resume)
     flags = own.only_given(
         layers=layers,
-        take=_numbers(take),
+        take=numbers_of(take),
         width=width,
         start=begin,
         prune_vocabulary=prune_vocabulary,
@@ -176,7 +176,8 @@ def distil(
     screen.show_next(out, data, how if "test" in run.dataset.split_names else None)
 
 
-def _numbers(take: str | None) -> tuple[int, ...] | None:
+def numbers_of(take: str | None) -> tuple[int, ...] | None:
+    """Split `--take 0,2,4`."""
     if take is None:
         return None
     try:

@@ -77,7 +77,7 @@ CacheFolder = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for a program to read.")]
 
-STAGES = ("read", "split", "features", "probe", "head", "finetune", "distil")
+STAGES = ("read", "split", "features", "probe", "head", "finetune", "distil", "pretrain")
 """The tables of a settings file."""
 
 

@@ -39,7 +39,7 @@ from limbeck.tokens.pruning import prune_vocabulary
 from limbeck.training.arithmetic import computes_in_bf16
 from limbeck.training.distillation_costs import DistillationCosts, DistilledModule, Lesson
 from limbeck.training.distillation_settings import Distillation, DistillationSettings, check_distillation
-from limbeck.training.examples import Rows, TextExamples
+from limbeck.training.examples import Labelled, TextExamples
 from limbeck.training.freezing import freeze, set_dropout
 from limbeck.training.interruption import noticed_signals
 from limbeck.training.loop import Loop, Plan, fixed_rate
@@ -291,18 +291,22 @@ def _student_network(student: LoadedEncoder, teacher: Teacher, settings: Distill
     return network
 
 
-def _rows(data: _Material, tokenized: Tokenized) -> Rows:
-    """Name the rows that are learnt from; those without a label count from 1 as "unlabelled:n"."""
+def _rows(data: _Material, tokenized: Tokenized) -> Labelled:
+    """Name the rows that are learnt from; those without a label count from 1 as "unlabelled:n" and say 0."""
     unnamed = [f"unlabelled:{number + 1}" for number in range(len(data.unlabelled))]
-    return Rows(tokens_N=tokenized.lengths, row_ids=[*data.rows.train.row_ids, *unnamed])
+    return Labelled(
+        labels_N=np.concatenate([data.rows.train.labels, np.zeros(len(unnamed), np.int64)]),
+        tokens_N=tokenized.lengths,
+        row_ids=[*data.rows.train.row_ids, *unnamed],
+    )
 
 
 def _lesson(data: _Material, tokenized: Tokenized, answers: TeacherAnswers, settings: DistillationSettings) -> Lesson:
-    labels_N, more = data.rows.train.labels, len(data.unlabelled)
+    rows = _rows(data, tokenized)
     return Lesson(
-        rows=_rows(data, tokenized),
-        labels_N=np.concatenate([labels_N, np.zeros(more, np.int64)]),
-        is_labelled_N=np.arange(len(labels_N) + more) < len(labels_N),
+        rows=rows,
+        labels_N=rows.labels_N,
+        is_labelled_N=np.arange(len(rows)) < len(data.rows.train),
         softened_NC=answers.softened_NC,
         features_NF=torch.from_numpy(answers.features_NF) if settings.hidden_weight > 0 else None,
     )
