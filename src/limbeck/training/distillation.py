@@ -36,7 +36,7 @@ from limbeck.runtime import choose_device
 from limbeck.settings import Precision
 from limbeck.tokens import Tokenized
 from limbeck.tokens.pruning import prune_vocabulary
-from limbeck.training.arithmetic import computes_in_bf16
+from limbeck.training.arithmetic import computes_in_bf16, native_step_of, numerics_of
 from limbeck.training.distillation_costs import DistillationCosts, DistilledModule, Lesson
 from limbeck.training.distillation_settings import Distillation, DistillationSettings, check_distillation
 from limbeck.training.examples import Labelled, TextExamples
@@ -131,7 +131,9 @@ def distil(
         settings = replace(settings, distil=replace(own, learning_rate=rate))
         device = choose_device(own.device)
         in_bf16 = computes_in_bf16(own.precision, device)
-        record = _record(data, settings, student, loaded, f"torch {'bfloat16' if in_bf16 else 'float32'} {device.type}")
+        network = _student_network(student, loaded[0], settings.distil).to(device)
+        native = native_step_of(network, use_bf16=in_bf16)
+        record = _record(data, settings, student, loaded, numerics_of(native, device, use_bf16=in_bf16))
         claim_run(folder, record, progress)
         watch.lap("load")
         train, validation = (
@@ -150,18 +152,17 @@ def distil(
             progress=progress,
         )
         watch.lap("teacher")
-        network = _student_network(student, loaded[0], settings.distil).to(device)
         width = loaded[0].bundle.loaded.config.dim if own.hidden_weight > 0 else None
         torch.manual_seed(own.seed)
         module = DistilledModule(network, width).to(device)
         costs = DistillationCosts(
             module,
-            TextExamples(network, train, _rows(data, train), use_bf16=in_bf16),
+            TextExamples(network, train, _rows(data, train), use_bf16=in_bf16, native=native),
             _lesson(data, train, answers, settings.distil),
             settings.distil,
         )
         to_judge = TextExamples(
-            network, validation, labelled(data.rows.validation, validation.lengths), use_bf16=in_bf16
+            network, validation, labelled(data.rows.validation, validation.lengths), use_bf16=in_bf16, native=native
         )
         plan = Plan(
             settings=settings.distil,

@@ -14,7 +14,6 @@ import torch
 
 from limbeck.data.dataset import Dataset
 from limbeck.errors import SettingsError
-from limbeck.inference.kernels import NoKernels
 from limbeck.inference.predictor import Predictor
 from limbeck.model.bundle import Bundle
 from limbeck.model.network import Network
@@ -22,15 +21,15 @@ from limbeck.model.pooling import blocks_for
 from limbeck.model.presets import LoadedEncoder, load_encoder_folder
 from limbeck.model.weights import fingerprint_of
 from limbeck.progress import SILENT, Progress
-from limbeck.runtime import choose_device, cpu_features
-from limbeck.settings import FeatureSettings, FinetuneSettings, Precision, ReadSettings, SplitSettings
+from limbeck.runtime import choose_device
+from limbeck.settings import FeatureSettings, FinetuneSettings, ReadSettings, SplitSettings
+from limbeck.training.arithmetic import computes_in_bf16, native_step_of, numerics_of
 from limbeck.training.examples import TextExamples
 from limbeck.training.freezing import freeze, set_dropout
 from limbeck.training.loop import Plan, fixed_rate
 from limbeck.training.loop_heads import count_logits, hugging_face_head, with_all_logits
 from limbeck.training.loop_run import LoopRun, Start, labelled, make_facts
 from limbeck.training.loop_training import Outcome, Prepared
-from limbeck.training.native_step import NUMERICS, find_native_step
 from limbeck.training.optim import default_learning_rate
 from limbeck.training.rows import TrainingRows
 from limbeck.training.seeds import train_by_loop
@@ -137,13 +136,11 @@ class FinetuneWork:
         self.stages = settings.stages()
         self._settings = settings
         self._n_labels = n_labels
-        self._use_bf16 = _use_bf16(settings.finetune.precision, device)
+        self._use_bf16 = computes_in_bf16(settings.finetune.precision, device)
         self._max_tokens = loaded.tokenizer.checked_limit(settings.features.max_tokens)
         self._network = _new_network(loaded, settings.finetune, n_labels).to(device)
-        found = find_native_step(self._network, use_bf16=self._use_bf16)
-        self._native = None if isinstance(found, NoKernels) else found
-        in_torch = f"torch {'bfloat16, weights float32' if self._use_bf16 else 'float32'} {device.type}"
-        self.numerics = in_torch if self._native is None else NUMERICS
+        self._native = native_step_of(self._network, use_bf16=self._use_bf16)
+        self.numerics = numerics_of(self._native, device, use_bf16=self._use_bf16)
 
     def prepare(self, rows: TrainingRows, watch: Stopwatch, progress: Progress) -> Prepared:
         """Tokenize."""
@@ -201,10 +198,3 @@ def _new_network(loaded: LoadedEncoder, settings: FinetuneSettings, n_labels: in
     if settings.dropout is not None:
         set_dropout(network.encoder, settings.dropout)
     return network
-
-
-def _use_bf16(precision: Precision, device: torch.device) -> bool:
-    """Tell whether to compute in bfloat16: where the processor has units for it, unless told otherwise."""
-    if precision == "auto":
-        return cpu_features().bf16 if device.type == "cpu" else device.type == "cuda"
-    return precision == "bfloat16"
