@@ -1,6 +1,5 @@
 """`limbeck train`: fit a classifier and leave a run folder."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,11 +7,13 @@ import typer
 
 from limbeck.cli import options, screen
 from limbeck.cli import training_options as own
+from limbeck.cli.method_settings import settings_of
 from limbeck.cli.pictures import draw_pictures
 from limbeck.cli.seeds_screen import show_seeds
 from limbeck.errors import SettingsError
 
 if TYPE_CHECKING:
+    from limbeck.cli.method_settings import Settings
     from limbeck.data.dataset import Dataset
     from limbeck.features.cache import FeatureCache
     from limbeck.progress import Progress
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from limbeck.training.probe_training import ProbeRun
 
     Run = LoopRun | ProbeRun
-    Trainer = Callable[[Dataset, Path, Start, FeatureCache, Progress], Run]
 
 
 def train(
@@ -113,11 +113,12 @@ def train(
     )
     reading = options.read_settings(text_column, label_column, label_names, encoding, on_bad_row, tables)
     split = options.stage(SplitSettings, "split", tables, options.given(seed=seed))
-    train_rows = _trainer(chosen, own.Given(read=reading, split=split, features=features, fitting=fitting), tables)
+    settings = settings_of(chosen, own.Given(read=reading, split=split, features=features, fitting=fitting), tables)
     start = own.start_of(overwrite=overwrite, resume=resume)
     is_speaking = not is_follower()
     following = progress.for_stream() if is_speaking else progress.SILENT
-    run = train_rows(read_with(data, reading, following), out, start, FeatureCache(cache_dir), following)
+    dataset = read_with(data, reading, following)
+    run = _train_with(settings, dataset, out, start, FeatureCache(cache_dir), following)
     if not is_speaking:
         return
     pictures = draw_pictures(run, following)
@@ -135,69 +136,21 @@ def train(
     screen.show_next(out, data, how if "test" in run.dataset.split_names else None)
 
 
-def _trainer(method: own.Method, given: own.Given, tables: own.Tables) -> "Trainer":
-    """Build the settings of a method, so that a wrong flag is told before data is read; return how to train with it."""
-    if method == "probe":
-        return _probe(given, tables)
-    return _head(given, tables) if method == "head" else _finetune(given, tables)
-
-
-def _probe(given: own.Given, tables: own.Tables) -> "Trainer":
-    from limbeck.settings import FeatureSettings, ProbeSettings
-    from limbeck.training.probe_training import ProbeTraining, train_probe
-
-    settings = ProbeTraining(
-        read=given.read,
-        split=given.split,
-        features=options.stage(FeatureSettings, "features", tables, given.features),
-        probe=options.stage(ProbeSettings, "probe", tables, given.fitting),
-    )
-
-    def train_rows(data: "Dataset", out: Path, start: "Start", cache: "FeatureCache", following: "Progress") -> "Run":
-        if start == "resume":
-            raise SettingsError("a probe is not resumed: leave --resume out; its features are kept, so little is lost")
-        overwrite = start == "overwrite"
-        return train_probe(data, out, settings, cache=cache, overwrite=overwrite, progress=following)
-
-    return train_rows
-
-
-def _head(given: own.Given, tables: own.Tables) -> "Trainer":
-    from limbeck.settings import FeatureSettings, HeadSettings
-    from limbeck.training.head_training import HeadTraining, train_head
-    from limbeck.training.setting_checks import check_training
-
-    settings = HeadTraining(
-        read=given.read,
-        split=given.split,
-        features=options.stage(FeatureSettings, "features", tables, given.features),
-        head=options.stage(HeadSettings, "head", tables, given.fitting),
-    )
-    check_training(settings.head)
-
-    def train_rows(data: "Dataset", out: Path, start: "Start", cache: "FeatureCache", following: "Progress") -> "Run":
-        return train_head(data, out, settings, cache=cache, start=start, progress=following)
-
-    return train_rows
-
-
-def _finetune(given: own.Given, tables: own.Tables) -> "Trainer":
-    from limbeck.settings import FeatureSettings, FinetuneSettings, build
+def _train_with(
+    settings: "Settings", data: "Dataset", out: Path, start: "Start", cache: "FeatureCache", following: "Progress"
+) -> "Run":
+    """Train by the method that the settings are of."""
     from limbeck.training.finetuning import Finetuning, finetune
-    from limbeck.training.setting_checks import check_training
+    from limbeck.training.head_training import HeadTraining, train_head
+    from limbeck.training.parallel import is_one_of_many
+    from limbeck.training.probe_training import train_probe
 
-    arithmetic = own.only_given(precision=given.features.get("precision"))
-    settings = Finetuning(
-        read=given.read,
-        split=given.split,
-        features=build(
-            FeatureSettings, {"pooling": "cls"}, tables.get("features", {}), given.features, where="features"
-        ),
-        finetune=options.stage(FinetuneSettings, "finetune", tables, {**given.fitting, **arithmetic}),
-    )
-    check_training(settings.finetune)
-
-    def train_rows(data: "Dataset", out: Path, start: "Start", _cache: "FeatureCache", following: "Progress") -> "Run":
+    if isinstance(settings, Finetuning):
         return finetune(data, out, settings, start=start, progress=following)
-
-    return train_rows
+    if isinstance(settings, HeadTraining):
+        return train_head(data, out, settings, cache=cache, start=start, progress=following)
+    if start == "resume":
+        raise SettingsError("a probe is not resumed: leave --resume out; its features are kept, so little is lost")
+    if is_one_of_many():
+        raise SettingsError("a probe is fitted in one process: run limbeck without torchrun")
+    return train_probe(data, out, settings, cache=cache, overwrite=start == "overwrite", progress=following)

@@ -5,7 +5,7 @@ In: plain values. Out: `metrics.jsonl`, and the epochs read back from it. It doe
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from types import TracebackType
@@ -60,6 +60,10 @@ class EpochScores(EpochLine):
     def cells(self) -> list[str]:
         """Return the line's cells, under `TABLE_HEAD`."""
         return [*super().cells(), *(f"{value:.4f}" for value in (self.accuracy, self.f1_weighted, self.f1_macro))]
+
+
+AfterEpoch = Callable[[EpochLine], None]
+"""Is told of every epoch; what it raises ends the training."""
 
 
 class Journal:

@@ -28,7 +28,7 @@ from limbeck.training.costs import Costs, LabelCosts
 from limbeck.training.examples import Examples
 from limbeck.training.gradients import Gradients, Slope, Where
 from limbeck.training.interruption import StopSignal
-from limbeck.training.journal import EpochLine, Journal, epoch_line, epoch_values, open_journal, read_epochs
+from limbeck.training.journal import AfterEpoch, EpochLine, Journal, epoch_line, epoch_values, open_journal, read_epochs
 from limbeck.training.judging import Judge, LabelJudge
 from limbeck.training.parallel import ALONE, Team
 from limbeck.training.rate_finder import Trial, rate_of_run
@@ -128,8 +128,15 @@ class Loop:
             else LabelJudge(module, validation, settings, plan.n_labels, team=team)
         )
 
-    def run(self, stop: StopSignal, progress: Progress = SILENT) -> LoopResult:
+    def run(
+        self, stop: StopSignal, progress: Progress = SILENT, *, after_epoch: AfterEpoch | None = None
+    ) -> LoopResult:
         """Train until the last epoch, or until no better one is expected; then restore the best.
+
+        Args:
+            stop: signals.
+            progress: is told how far it is.
+            after_epoch: is told of every epoch that this process trained.
 
         Raises:
             TrainingError: the loss or the gradient is not finite; names the epoch, the step and the rows.
@@ -150,7 +157,7 @@ class Loop:
             self._save(at, journal)
             while at.epoch < self.plan.settings.epochs and not self._is_hopeless(at):
                 at = self._train_epoch(at, stepper, journal, stop, progress)
-                at = self._judge_epoch(at, journal, stop, progress)
+                at = self._judge_epoch(at, journal, stop, progress, after_epoch)
             journal.sync()
         if at.best_epoch is None:
             raise TrainingError("no epoch was evaluated: give at least one epoch")
@@ -210,7 +217,9 @@ class Loop:
         self._save(at, journal)
         return at
 
-    def _judge_epoch(self, at: Position, journal: Journal, stop: StopSignal, progress: Progress) -> Position:
+    def _judge_epoch(
+        self, at: Position, journal: Journal, stop: StopSignal, progress: Progress, after_epoch: AfterEpoch | None
+    ) -> Position:
         """Evaluate an epoch, write its line of the table, and keep its weights when they are the best."""
         began_s = time.perf_counter()
 
@@ -228,6 +237,8 @@ class Loop:
         is_better = at.best_figure is None or figure > at.best_figure
         if is_better:
             self.checkpoints.save_best(at.epoch, self.named)
+        if after_epoch:
+            after_epoch(line)
         release_free_memory()
         return replace(
             at,

@@ -20,6 +20,7 @@ from limbeck.progress import SILENT, Progress
 from limbeck.settings import LoopSettings
 from limbeck.training.examples import Examples
 from limbeck.training.interruption import StopSignal
+from limbeck.training.journal import AfterEpoch
 from limbeck.training.loop import Loop, Plan
 from limbeck.training.loop_run import LoopRun, Start, Trained, finish_run, opened
 from limbeck.training.parallel import Team
@@ -121,11 +122,13 @@ class Session:
         stop: signals.
         team: the processes that train.
         progress: is told what is being done.
+        after_epoch: is told of every epoch.
     """
 
     stop: StopSignal
     team: Team
     progress: Progress
+    after_epoch: AfterEpoch | None = None
 
 
 def train_once(dataset: Dataset, out: Path, method: Method, start: Start, session: Session) -> LoopRun:
@@ -141,7 +144,7 @@ def train_once(dataset: Dataset, out: Path, method: Method, start: Start, sessio
         prepared = work.prepare(rows, watch, progress)
         _require_same(rows, team)
         loop = Loop(prepared.module, prepared.train, prepared.validation, prepared.plan, folder, team=team)
-        result = loop.run(session.stop, progress)
+        result = loop.run(session.stop, progress, after_epoch=session.after_epoch)
         watch.lap("train")
         outcome = work.finish(rows, record, progress)
         trained = Trained(

@@ -202,7 +202,7 @@ def joined_team() -> Iterator[Team]:
     Raises:
         TrainingError: the others cannot be reached.
     """
-    if not _is_one_of_many():
+    if not is_one_of_many():
         yield ALONE
         return
     if distributed.is_initialized():
@@ -221,10 +221,10 @@ def joined_team() -> Iterator[Team]:
 
 def is_follower() -> bool:
     """Tell whether this process is one of several, and not the one that writes and speaks."""
-    return _is_one_of_many() and os.environ.get("RANK") != "0"
+    return is_one_of_many() and os.environ.get("RANK") != "0"
 
 
-def _is_one_of_many() -> bool:
+def is_one_of_many() -> bool:
     """Tell whether torchrun started this process and others: it says so by these names, and there is no other way."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1 and "RANK" in os.environ
 

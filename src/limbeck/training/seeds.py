@@ -26,7 +26,7 @@ from limbeck.progress import SILENT, Progress
 from limbeck.runtime import library_versions
 from limbeck.settings import to_toml
 from limbeck.training.interruption import noticed_signals
-from limbeck.training.journal import EpochScores
+from limbeck.training.journal import AfterEpoch, EpochScores
 from limbeck.training.loop_run import LoopRun, Start, opened
 from limbeck.training.loop_training import Method, Session, train_once
 from limbeck.training.parallel import joined_team
@@ -39,7 +39,13 @@ FIGURES = ("accuracy", "f1_weighted", "f1_macro", "log_loss")
 
 
 def train_by_loop(
-    dataset: Dataset, out: str | Path, method: Method, *, start: Start = "new", progress: Progress = SILENT
+    dataset: Dataset,
+    out: str | Path,
+    method: Method,
+    *,
+    start: Start = "new",
+    progress: Progress = SILENT,
+    after_epoch: AfterEpoch | None = None,
 ) -> LoopRun:
     """Train once, or once a seed where the settings ask for several.
 
@@ -51,7 +57,8 @@ def train_by_loop(
     """
     check_training(method.loop, n_labels=len(dataset.label_names))
     with noticed_signals() as stop, joined_team() as team:
-        session = Session(stop=stop, team=team, progress=progress if team.is_first else SILENT)
+        own_progress = progress if team.is_first else SILENT
+        session = Session(stop=stop, team=team, progress=own_progress, after_epoch=after_epoch)
         if method.loop.seeds > 1:
             return train_seeds(dataset, Path(out), method, start, session)
         return train_once(dataset, Path(out), method, start, session)
