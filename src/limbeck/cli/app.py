@@ -58,6 +58,7 @@ for command in (
     clean,
     split,
     train,
+    sweep,
     distil,
     pretrain,
     evaluate,
