@@ -34,6 +34,7 @@ def card_text(facts: BundleFacts, validation: Evaluation, *, encoder: str, data:
         f"- Encoder: {_cell(encoder)}; head: {facts.head}, on {', '.join(map(str, facts.blocks))}",
         f"- Texts are cut at {facts.max_tokens} tokens",
         f"- Trained on: {_cell(data)}",
+        f"- Probabilities: {_calibration_line(facts, validation)}",
         "",
         f"## On the validation split ({validation.rows:,} rows)",
         "",
@@ -63,6 +64,20 @@ def card_text(facts: BundleFacts, validation: Evaluation, *, encoder: str, data:
         "on it.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _calibration_line(facts: BundleFacts, validation: Evaluation) -> str:
+    found = validation.calibration
+    beyond = "more than" if found.is_shown else "no more than"
+    folded = (
+        f"a temperature of {facts.folded_temperature:.3f} is folded into the weights"
+        if facts.folded_temperature != 1
+        else "no temperature was applied"
+    )
+    return (
+        f"expected calibration error {found.ece.value:.4f} ({found.ece.low:.4f} – {found.ece.high:.4f}), {beyond} "
+        f"chance; {folded}"
+    )
 
 
 def _baseline_values(found: Evaluation) -> tuple[float, ...]:
