@@ -23,15 +23,19 @@ def test_anchors_are_counted_by_hand():
     ]
 
 
-def test_mixups_follow_the_anchors_as_far_as_they_are_trusted():
-    """Of three classes, 0 is labelled 1 and never 2: trusted wholly, 2 gets nothing; trusted a tenth, a little less."""
+def test_mixups_follow_the_anchors_as_far_as_the_rate_allows():
+    """Of three classes, 0 is labelled 1 and never 2; a quarter of its anchors is wrong, so 2 keeps a share of it.
+
+    The rate is 10 / 20 of class 0's 30 rows: 30 / 120 · 0.5 = 0.125, the trust 1.5 · 0.125, the rest falls evenly.
+    """
     probabilities = np.repeat(np.eye(3) * 0.94 + 0.02, 40, axis=0)
     labels = np.repeat([0, 1, 2], 40)
     labels[:10] = 1
-    wholly, hardly = (estimate_noise(probabilities, labels, mixup_trust=trust).given_CC[:, 0] for trust in (1.0, 0.1))
-    assert wholly[2] == 0
-    assert hardly[1] / hardly[2] == pytest.approx((0.1 + 0.45) / 0.45)
-    assert wholly.sum() == hardly.sum() == pytest.approx(1)
+    found = estimate_noise(probabilities, labels)
+    trust = 1.5 * 0.125
+    assert found.rate == pytest.approx(0.125)
+    assert found.given_CC[:, 0] == pytest.approx([0.875, 0.125 * (trust + (1 - trust) / 2), 0.125 * (1 - trust) / 2])
+    assert found.given_CC[:, 2] == pytest.approx([0.0625, 0.0625, 0.875])
 
 
 @given(st.integers(2, 6), st.integers(0, 1000), st.floats(0.01, 0.5))

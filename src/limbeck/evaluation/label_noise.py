@@ -24,10 +24,11 @@ LEAST_ANCHORS = 20
 """Anchors of a class at least, while it has so many rows."""
 RATES = (0.005, 0.5)
 """Bounds of the noise rate: below, one odd answer of the model would outweigh everything; above, labels say nothing."""
-MIXUP_TRUST = 0.1
-"""How far wrong labels are taken to follow the anchors' mix-ups instead of falling on any other class alike. Anchors
-cannot tell a label that people often mistake from a class that the model often mistakes: more would find more flips
-along confusions and fewer of those that fall anywhere (docs/log.md has the trials)."""
+MIXUP_TRUST = 1.5
+"""How far wrong labels are taken to follow the anchors' mix-ups instead of falling on any other class alike, as a
+multiple of the noise rate (at most wholly). Anchors cannot tell a label that people often mistake from a class that the
+model often mistakes; the more labels are wrong, the more of what they show is the labels' doing. A larger one finds more
+flips along confusions and fewer of those that fall anywhere (docs/log.md has the trials)."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -43,15 +44,12 @@ class LabelNoise:
     given_CC: np.ndarray
 
 
-def estimate_noise(
-    probabilities_NC: np.ndarray, labels_N: np.ndarray, *, mixup_trust: float = MIXUP_TRUST
-) -> LabelNoise:
+def estimate_noise(probabilities_NC: np.ndarray, labels_N: np.ndarray) -> LabelNoise:
     """Estimate from each class's anchors how often labels are wrong, and what for.
 
     Args:
         probabilities_NC: out-of-fold, each row adding up to 1.
         labels_N: given labels, 0 … C-1.
-        mixup_trust: 0 for wrong labels that are any other class alike, 1 for those of the anchors.
 
     Raises:
         DataError: shapes differ, a label is out of range, or a row is no distribution.
@@ -66,7 +64,7 @@ def estimate_noise(
         anchors_CC[:, true] = np.bincount(labels_N[rows], minlength=classes) / number
     right = float(anchors_CC.diagonal() @ counts_C / counts_C.sum())
     rate = float(np.clip(1.0 - right, *RATES))
-    return LabelNoise(rate=rate, given_CC=_given(anchors_CC, rate, mixup_trust))
+    return LabelNoise(rate=rate, given_CC=_given(anchors_CC, rate))
 
 
 def weigh_labels(probabilities_NC: np.ndarray, labels_N: np.ndarray, noise: LabelNoise) -> np.ndarray:
@@ -85,20 +83,18 @@ def weigh_labels(probabilities_NC: np.ndarray, labels_N: np.ndarray, noise: Labe
 
 
 def trust_rows(probabilities_NC: np.ndarray, labels_N: np.ndarray) -> np.ndarray:
-    """Return how far each row's label can be learned from, float64 (N,), 0 … 1: the probability that it is right.
-
-    Wrong labels are taken to fall on any other class alike, so that a class that the model confuses is not thinned out.
-    """
-    noise = estimate_noise(probabilities_NC, labels_N, mixup_trust=0.0)
+    """Return how far each row's label can be learned from, float64 (N,), 0 … 1: the probability that it is right."""
+    noise = estimate_noise(probabilities_NC, labels_N)
     return np.asarray(weigh_labels(probabilities_NC, labels_N, noise)[np.arange(len(labels_N)), labels_N])
 
 
-def _given(anchors_CC: np.ndarray, rate: float, mixup_trust: float) -> np.ndarray:
+def _given(anchors_CC: np.ndarray, rate: float) -> np.ndarray:
     """Mix the anchors' mix-ups with even ones, and give every class the same rate."""
+    trust = min(1.0, MIXUP_TRUST * rate)
     classes = len(anchors_CC)
     even_CC = (1.0 - np.eye(classes)) / max(1, classes - 1)
     mixups_CC = anchors_CC * (1.0 - np.eye(classes))
     sums_C = mixups_CC.sum(axis=0)
     found_CC = np.where(sums_C > 0, mixups_CC / np.where(sums_C > 0, sums_C, 1.0), even_CC)
-    wrong_CC = mixup_trust * found_CC + (1.0 - mixup_trust) * even_CC
+    wrong_CC = trust * found_CC + (1.0 - trust) * even_CC
     return np.asarray(rate * wrong_CC + (1.0 - rate) * np.eye(classes))
