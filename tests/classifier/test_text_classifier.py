@@ -289,7 +289,7 @@ def test_wrong_parameters_are_told(encoder_folder: Path, weather: Weather, param
         (["a", "b"], ["x", "x"], "1 class"),
         (["a", "b"], ["", "x"], "without a name"),
         (["a", "b"], np.array(["1", 1], dtype=object), "one type"),
-        (["a", " ", "c", "d"], ["x", "y", "x", "y"], "row 2.*is empty"),
+        (["a", " ", "c", "d"], ["x", "y", "x", "y"], "text 1 is empty"),
         ("one text", ["x"], r"give \[text\]"),
         (np.zeros((4, 3)), ["x", "y", "x", "y"], r"\(4, 3\)"),
     ],

@@ -13,7 +13,7 @@ from sklearn.utils import check_consistent_length
 from limbeck.classifier.labels import Classes, as_labels, find_classes
 from limbeck.data.dataset import Dataset
 from limbeck.data.texts import as_texts
-from limbeck.errors import SettingsError
+from limbeck.errors import DataError, FaultLog, SettingsError
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,18 +40,27 @@ def fit_rows(texts: Any, labels: Any, validation: Any, *, where: str) -> FitRows
     """
     # Before texts are looked at, so that a forgotten y is told as such.
     as_labels(labels, where="y")
-    rows = as_texts(texts, where="fit()")
+    rows = _texts(texts, where="fit()")
     check_consistent_length(rows, labels)
     classes = find_classes(labels)
     parts = [_part(rows, labels, classes, split="train", where="y")]
     if validation is not None:
         if not isinstance(validation, tuple | list) or len(validation) != 2:
             raise SettingsError("validation is not a pair: give fit(X, y, validation=(texts, labels))")
-        judged = as_texts(validation[0], where="validation")
+        judged = _texts(validation[0], where="validation")
         check_consistent_length(judged, validation[1])
         parts.append(_part(judged, validation[1], classes, split="validation", where="the labels of validation"))
     dataset = Dataset.from_arrow(pa.concat_tables(parts))
     return FitRows(dataset=replace(dataset, source=where), classes=classes)
+
+
+def _texts(texts: Any, *, where: str) -> list[str]:
+    """Return texts that something can be learned from."""
+    rows = as_texts(texts, where=where)
+    faults = FaultLog()
+    faults.extend(f"text {place} is empty or only white space" for place, text in enumerate(rows) if not text.strip())
+    faults.raise_as(DataError, what=f"{where} was given texts without a word", todo="drop these rows and their labels")
+    return rows
 
 
 def _part(texts: list[str], labels: Any, classes: Classes, *, split: str, where: str) -> pa.Table:
