@@ -58,7 +58,11 @@ def main() -> None:
     ours: dict[str, float] = {}
     train = timed(ours, "features_train_s", lambda: encoder.encode(texts["train"]))
     test = timed(ours, "features_test_s", lambda: encoder.encode(texts["test"]))
-    fit = timed(ours, "fit_s", lambda: fit_probe(train, labels["train"], classes=2, settings=ProbeSettings()))
+    fit = timed(
+        ours,
+        "fit_s",
+        lambda: fit_probe(train, labels["train"], label_names=("negative", "positive"), settings=ProbeSettings()),
+    )
     scores = timed(ours, "score_s", lambda: test @ fit.weight_CF.T + fit.bias_C)
     theirs: dict[str, float] = {}
     with TemporaryDirectory() as folder:

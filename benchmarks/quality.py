@@ -104,7 +104,7 @@ def imdb(_: Path) -> dict[str, Any]:
         fit = fit_probe(
             features["train"].values_NF,
             rows["train"].labels,
-            classes=2,
+            label_names=rows["train"].label_names,
             settings=ProbeSettings(),
             candidates={pooling: columns},
             progress=Lines(),

@@ -15,7 +15,7 @@ def test_a_full_basis_inverts_the_hessian_of_each_class():
     """With as many directions as features, the inverse times the Hessian of a class, intercept included, is one."""
     features_NF = make_rows()
     spread_CN = torch.rand(2, 200, generator=torch.Generator().manual_seed(1))
-    inverse = invert_curvature(find_basis(features_NF, seed=0), spread_CN=spread_CN, ridge=3.0)
+    inverse = invert_curvature(find_basis(features_NF, seed=0), spread_CN=spread_CN, shared_CC=torch.eye(2), ridge=3.0)
     point = Slopes(torch.randn(1, 2, 10, generator=torch.Generator().manual_seed(2)), torch.tensor([[0.5, -1.0]]))
     gradient_CF, gradient_C = torch.empty(2, 10), torch.empty(2)
     for c in range(2):

@@ -6,7 +6,15 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from limbeck.training.curvature import Slopes, find_basis
-from limbeck.training.logistic import Problems, solve
+from limbeck.training.logistic import solve
+from limbeck.training.objective import Problems
+from limbeck.training.products import InMemory, Passes
+
+
+def passes(features_NF, fast_type=torch.float32):
+    exact = InMemory(features_NF)
+    fast = InMemory(features_NF.to(fast_type), features_NF.T.contiguous().to(fast_type))
+    return Passes(fast=exact if fast_type == torch.float32 else fast, exact=exact)
 
 
 def make_data(classes, *, rows=300, features=20, seed=0, noise=1.0):
@@ -18,7 +26,7 @@ def make_data(classes, *, rows=300, features=20, seed=0, noise=1.0):
     return rows_NF, labels_N
 
 
-def solve_one(rows_NF, labels_N, weight_N, penalty, *, rank=384, classes=None):
+def solve_one(rows_NF, labels_N, weight_N, penalty, *, rank=384, classes=None, fast_type=torch.float32):
     classes = classes or int(labels_N.max()) + 1
     features_NF = torch.from_numpy(rows_NF)
     ridge = (2.0 if classes == 2 else 1.0) / penalty
@@ -30,7 +38,7 @@ def solve_one(rows_NF, labels_N, weight_N, penalty, *, rank=384, classes=None):
         mixtures_P=(None,),
     )
     return solve(
-        features_NF,
+        passes(features_NF, fast_type),
         problems,
         basis=find_basis(features_NF, seed=0, rank=rank),
         start=Slopes(torch.zeros(1, classes, rows_NF.shape[1]), torch.zeros(1, classes)),
@@ -52,14 +60,18 @@ def objective(probability_NC, labels_N, weight_N, coefficients, penalty):
 @pytest.mark.parametrize("classes", [2, 3, 7])
 @pytest.mark.parametrize("penalty", [0.001, 0.1, 10.0])
 @pytest.mark.parametrize("rank", [4, 384])
-def test_the_optimum_is_that_of_scikit_learn(classes, penalty, rank):
-    """Objective within 1e-6 relative, probabilities within 1e-4, with sample weights, however good the curvature is."""
+@pytest.mark.parametrize("fast_type", [torch.float32, torch.bfloat16])
+def test_the_optimum_is_that_of_scikit_learn(classes, penalty, rank, fast_type):
+    """Objective within 1e-6 relative, probabilities within 1e-4, with sample weights, however good the curvature is.
+
+    Steps in bfloat16 reach the same optimum: only what changes between two exact points goes through it.
+    """
     rows_NF, labels_N = make_data(classes)
     weight_N = np.random.default_rng(1).uniform(0, 3, size=len(rows_NF))
-    solution = solve_one(rows_NF, labels_N, weight_N, penalty, rank=rank)
+    solution = solve_one(rows_NF, labels_N, weight_N, penalty, rank=rank, fast_type=fast_type)
     model = reference(rows_NF, labels_N, weight_N, penalty)
     probability_NC = torch.softmax(solution.logits_PCN[0], 0).T.double().numpy()
-    weight_CF = solution.weight_PCF[0].double().numpy()
+    weight_CF = solution.point.weight_PCF[0].double().numpy()
     # Two classes: scikit-learn has one vector, the difference of our two.
     coefficients = weight_CF[1] - weight_CF[0] if classes == 2 else weight_CF
     ours = objective(probability_NC, labels_N, weight_N, coefficients, penalty)
@@ -73,8 +85,8 @@ def test_the_gradient_is_zero_at_the_solution():
     """The gradient, written out by hand in float64, vanishes, and the intercept is not penalised."""
     rows_NF, labels_N = make_data(3)
     solution = solve_one(rows_NF, labels_N, np.ones(300), 0.1)
-    weight_CF = solution.weight_PCF[0].double().numpy()
-    logits_NC = rows_NF.astype(float) @ weight_CF.T + solution.intercept_PC[0].double().numpy()
+    weight_CF = solution.point.weight_PCF[0].double().numpy()
+    logits_NC = rows_NF.astype(float) @ weight_CF.T + solution.point.intercept_PC[0].double().numpy()
     probability_NC = np.exp(logits_NC) / np.exp(logits_NC).sum(1, keepdims=True)
     residual_NC = probability_NC - np.eye(3)[labels_N]
     assert np.abs(residual_NC.T @ rows_NF + weight_CF / 0.1).max() < 1e-2
@@ -95,7 +107,7 @@ def test_the_gap_bounds_the_distance_from_the_minimum():
     minimum = float(solve_one(rows_NF, labels_N, np.ones(300), 0.1).objective_P[0])
     for stop in range(1, 6):
         early = solve(
-            features_NF,
+            passes(features_NF),
             problems,
             basis=find_basis(features_NF, seed=0, rank=3),
             start=Slopes(torch.zeros(1, 4, 20), torch.zeros(1, 4)),
@@ -112,7 +124,7 @@ def test_separable_classes_have_a_finite_optimum():
     labels_N = (rows_NF[:, 0] > 0).astype(np.int64)
     solution = solve_one(rows_NF, labels_N, np.ones(40), 100.0)
     model = reference(rows_NF, labels_N, np.ones(40), 100.0)
-    difference = solution.weight_PCF[0, 1, 0] - solution.weight_PCF[0, 0, 0]
+    difference = solution.point.weight_PCF[0, 1, 0] - solution.point.weight_PCF[0, 0, 0]
     assert float(difference) == pytest.approx(model.coef_[0, 0], rel=1e-3)
 
 
@@ -122,7 +134,7 @@ def test_problems_side_by_side_do_not_touch():
     features_NF = torch.from_numpy(rows_NF)
     weight_PN = (np.random.default_rng(0).random((3, 300)) < 0.7).astype(np.float32)
     together = solve(
-        features_NF,
+        passes(features_NF),
         Problems(
             labels_N=torch.from_numpy(labels_N),
             classes=3,
@@ -138,7 +150,7 @@ def test_problems_side_by_side_do_not_touch():
     for p in range(3):
         kept = weight_PN[p] > 0
         alone = solve_one(rows_NF[kept], labels_N[kept], np.ones(kept.sum()), 0.2)
-        torch.testing.assert_close(together.weight_PCF[p], alone.weight_PCF[0], atol=1e-4, rtol=1e-3)
+        torch.testing.assert_close(together.point.weight_PCF[p], alone.point.weight_PCF[0], atol=1e-4, rtol=1e-3)
 
 
 def test_an_infinite_ridge_holds_weights_at_zero():
@@ -148,7 +160,7 @@ def test_an_infinite_ridge_holds_weights_at_zero():
     ridge_PF = torch.full((1, 20), 5.0)
     ridge_PF[0, 4] = torch.inf
     solution = solve(
-        features_NF,
+        passes(features_NF),
         Problems(
             labels_N=torch.from_numpy(labels_N),
             classes=3,
@@ -161,7 +173,33 @@ def test_an_infinite_ridge_holds_weights_at_zero():
         tolerance=1e-8,
         max_iterations=500,
     )
-    assert not solution.weight_PCF[0, :, 4].any()
+    assert not solution.point.weight_PCF[0, :, 4].any()
     rows_NF[:, 4] = 0
     without = solve_one(rows_NF, labels_N, np.ones(300), 0.2)
-    torch.testing.assert_close(solution.weight_PCF, without.weight_PCF, atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(solution.point.weight_PCF, without.point.weight_PCF, atol=1e-4, rtol=1e-3)
+
+
+def test_a_fit_goes_on_from_the_state_of_another_penalty():
+    """The state of one penalty is a start for the next, and leads to the same optimum as a start from nothing."""
+    rows_NF, labels_N = make_data(3)
+    features_NF = torch.from_numpy(rows_NF)
+    start = Slopes(torch.zeros(1, 3, 20), torch.zeros(1, 3))
+    for ridge in (100.0, 10.0):
+        problems = Problems(
+            labels_N=torch.from_numpy(labels_N),
+            classes=3,
+            weight_PN=torch.ones(1, 300),
+            ridge_PF=torch.full((1, 20), ridge),
+            mixtures_P=(None,),
+        )
+        solution = solve(
+            passes(features_NF),
+            problems,
+            basis=find_basis(features_NF, seed=0, rank=4),
+            start=start,
+            tolerance=1e-8,
+            max_iterations=500,
+        )
+        start = solution.state
+    alone = solve_one(rows_NF, labels_N, np.ones(300), 0.1)
+    torch.testing.assert_close(solution.point.weight_PCF, alone.point.weight_PCF, atol=1e-4, rtol=1e-3)

@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
@@ -10,11 +11,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.class_weight import compute_sample_weight
 
-from limbeck.errors import DataError, SettingsError, TrainingError
+from limbeck.data.dataset import Dataset
+from limbeck.errors import DataError, SettingsError, StorageError, TrainingError
 from limbeck.settings import ProbeSettings
-from limbeck.training import probe, trials
+from limbeck.training import penalty_search, probe, probe_training, trials
 from limbeck.training.balance import balance_rows
 from limbeck.training.probe import fit_probe
+from limbeck.training.probe_training import ProbeTraining, train_probe
+
+NAMES = ("joy", "fear", "love", "anger", "grief")
 
 
 def make_data(classes=3, *, rows=240, features=12, seed=0):
@@ -30,7 +35,7 @@ def make_data(classes=3, *, rows=240, features=12, seed=0):
 def fit(features_NF, labels_N, *, candidates=None, **settings):
     classes = int(labels_N.max()) + 1
     settings = ProbeSettings(**{"penalties": (0.003, 0.03, 0.3), **settings})
-    return fit_probe(features_NF, labels_N, classes=classes, settings=settings, candidates=candidates)
+    return fit_probe(features_NF, labels_N, label_names=NAMES[:classes], settings=settings, candidates=candidates)
 
 
 def predict(fitted, features_NF):
@@ -226,7 +231,7 @@ def test_small_classes_reduce_the_folds_aloud():
     labels_N[[4, 50, 90]] = 1
     fitted = fit(features_NF, labels_N)
     assert fitted.fold_N.max() == 2
-    assert fitted.notes[0] == "3 folds instead of 5: class 1 has 3 training rows"
+    assert fitted.notes[0] == "3 folds instead of 5: fear has 3 training rows"
 
 
 def _absent(features_NF, labels_N):
@@ -251,8 +256,8 @@ def _nan(features_NF, labels_N):
 @pytest.mark.parametrize(
     ("spoil", "kind", "message"),
     [
-        (_absent, TrainingError, "no training row has class 1"),
-        (_single, TrainingError, "class 1 has one training row"),
+        (_absent, TrainingError, "no training row of fear"),
+        (_single, TrainingError, "fear: one training row"),
         (_constant, TrainingError, "every column is constant"),
         (_nan, DataError, "features of 1 rows are not finite numbers; the first is row 17"),
         (lambda x, y: (x, y + 1), DataError, "labels lie outside 0 to 2; the first is 3 in row"),
@@ -263,14 +268,55 @@ def test_impossible_rows_are_refused(spoil, kind, message):
     """Rows that no probe can be fitted on are an error that says which."""
     features_NF, labels_N = spoil(*make_data())
     with pytest.raises(kind, match=message):
-        fit_probe(features_NF, labels_N, classes=3, settings=ProbeSettings())
+        fit_probe(features_NF, labels_N, label_names=NAMES[:3], settings=ProbeSettings())
 
 
-@pytest.mark.parametrize("settings", [{"penalties": (0.0, 1.0)}, {"penalties": ()}, {"folds": 1}])
-def test_impossible_settings_are_refused(settings):
-    """Settings that make no sense are an error before anything is computed."""
-    with pytest.raises(SettingsError):
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"penalties": (0.0, float("nan"))}, "C = 0 is not possible(.|\n)*C = nan is not possible"),
+        ({"penalties": ()}, "nothing to choose from"),
+        ({"folds": 1}, "folds = 1 is not possible"),
+    ],
+)
+def test_impossible_settings_are_refused(settings, message):
+    """Settings that make no sense are an error that lists all of them, when a training is described, and in a fit."""
+    with pytest.raises(SettingsError, match=message):
         fit(*make_data(), **settings)
+    with pytest.raises(SettingsError, match=message):
+        ProbeTraining(probe=ProbeSettings(**settings))
+
+
+def test_a_path_is_no_dataset(tmp_path):
+    """A path where a Dataset belongs is an error that says how to read it, and leaves no folder."""
+    with pytest.raises(SettingsError, match=r"a str instead of a Dataset: .*limbeck\.read\(path\)"):
+        train_probe("emotion", tmp_path / "RUN")
+    assert not (tmp_path / "RUN").exists()
+
+
+def test_an_unwritable_folder_is_found_before_anything_is_computed(tmp_path, monkeypatch):
+    """A run folder that cannot be made is told before an encoder is loaded."""
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setattr(probe_training, "load_encoder_folder", lambda name: pytest.fail("loaded an encoder"))
+    rows = Dataset.from_pandas(pd.DataFrame({"text": ["a", "b"], "label": ["x", "y"]}))
+    with pytest.raises(StorageError, match="file"):
+        train_probe(rows, tmp_path / "file" / "RUN")
+
+
+def test_the_coarse_search_chooses_as_the_close_one(monkeypatch):
+    """Fitting only the contenders closely chooses the penalty, and the fit, that fitting every penalty closely does."""
+    for seed in range(3):
+        features_NF, labels_N = make_data(rows=200, features=80, seed=seed)
+        features_NF = (
+            features_NF + 3 * features_NF.std(0) * np.random.default_rng(seed).normal(size=(200, 80))
+        ).astype(np.float32)
+        penalties = (0.0001, 0.001, 0.003, 0.01, 0.03, 0.1, 1.0)
+        quick = fit(features_NF, labels_N, penalties=penalties)
+        with monkeypatch.context() as patched:
+            patched.setattr(penalty_search, "COARSE_GAP", penalty_search.SEARCH_GAP)
+            close = fit(features_NF, labels_N, penalties=penalties)
+        assert quick.penalty == close.penalty
+        np.testing.assert_allclose(quick.out_of_fold_NC, close.out_of_fold_NC, atol=1e-3)
 
 
 def test_a_fit_that_does_not_converge_is_an_error(monkeypatch):

@@ -5,7 +5,7 @@ each of those rows and, for SMOTE, new rows written as mixtures of two of them.
 It does not know folds, solvers or features: a row that was not handed in cannot be weighted, copied or mixed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,13 +61,18 @@ class Balanced:
 
 
 def balance_rows(
-    labels_M: NDArray[np.integer], *, balance: Balance, seed: int, find_neighbours: FindNeighbours | None = None
+    labels_M: NDArray[np.integer],
+    *,
+    balance: Balance,
+    seed: int,
+    find_neighbours: FindNeighbours | None = None,
+    label_names: Sequence[str] | None = None,
 ) -> Balanced:
     """Weight, repeat or mix the rows of the smaller classes.
 
     "weights" gives each row M / (classes · rows of its class), scikit-learn's `class_weight="balanced"`.
     "oversample" repeats rows until each class has as many as the largest: every row equally often, the remainder
-    drawn without replacement. "smote" adds mixtures of neighbours instead.
+    drawn without replacement. "smote" adds mixtures of neighbours instead. Notes and errors use the label names.
 
     Raises:
         TrainingError: SMOTE was asked for and a class has a single row.
@@ -86,7 +91,8 @@ def balance_rows(
     if balance == "smote":
         if find_neighbours is None:
             raise TypeError("balance 'smote' needs find_neighbours")
-        return _mix(labels, seed=seed, find_neighbours=find_neighbours)
+        names = label_names or [f"class {label}" for label in range(int(labels.max()) + 1)]
+        return _mix(labels, names, seed=seed, find_neighbours=find_neighbours)
     return Balanced(weight_M=np.ones(len(labels), dtype=np.float32))
 
 
@@ -108,26 +114,26 @@ def _repeats(labels_M: Int64, *, seed: int) -> Float32:
     return repeat_M
 
 
-def _mix(labels_M: Int64, *, seed: int, find_neighbours: FindNeighbours) -> Balanced:
+def _mix(labels_M: Int64, label_names: Sequence[str], *, seed: int, find_neighbours: FindNeighbours) -> Balanced:
     counts_C = np.bincount(labels_M)
     notes: list[str] = []
     bases: list[Int64] = []
     neighbours: list[Int64] = []
     steps: list[Float32] = []
     labels: list[Int64] = []
-    for label in np.flatnonzero(counts_C):
+    for label in np.flatnonzero(counts_C).tolist():
         rows = np.flatnonzero(labels_M == label)
         missing = int(counts_C.max()) - len(rows)
         if not missing:
             continue
         if len(rows) == 1:
             raise TrainingError(
-                f"SMOTE cannot be used: class {label} has one row to train on, and SMOTE mixes rows with neighbours of "
-                "their own class; add rows to that class, or use --balance weights or oversample"
+                f"SMOTE cannot be used: {label_names[label]} has one row to train on, and SMOTE mixes rows with "
+                "neighbours of their own class; add rows to that class, or use --balance weights or oversample"
             )
         number = min(SMOTE_NEIGHBOURS, len(rows) - 1)
         if number < SMOTE_NEIGHBOURS:
-            notes.append(f"SMOTE mixed class {label} with {number} instead of {SMOTE_NEIGHBOURS} neighbours: "
+            notes.append(f"SMOTE mixed {label_names[label]} with {number} instead of {SMOTE_NEIGHBOURS} neighbours: "
                          f"it has {len(rows)} rows to train on")  # fmt: skip
         near = find_neighbours(rows, number)
         # The same draws from the same generator as imbalanced-learn's SMOTE(random_state=seed), which starts it anew

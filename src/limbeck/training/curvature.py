@@ -4,9 +4,9 @@ In: standardised features once, probabilities and weights as the fit goes on. Ou
 It does not know objectives or line searches, and no answer depends on it: a poor one only costs iterations.
 
 The Hessian of class c alone is Xᵀ diag(w p_c (1 - p_c)) X + ridge. On the R directions in which the features vary most
-it is computed and inverted exactly; on all others it is taken as a constant. Those directions are found with a
-randomised range finder (Halko, Martinsson & Tropp 2011, algorithm 4.4 with one power step), so that nothing of size
-F × F is ever formed.
+it is computed from a sample of the rows and inverted exactly; on all others it is taken to be the same matrix of
+classes in each. Those directions are found with a randomised range finder (Halko, Martinsson & Tropp 2011, algorithm
+4.4 with one power step), so that nothing of size F × F is ever formed.
 """
 
 from dataclasses import dataclass
@@ -16,8 +16,10 @@ import torch
 
 RANK = 384
 """Directions in which the curvature is computed exactly."""
-SAMPLED_ROWS = 8192
+SAMPLED_ROWS = 6000
 """Rows, about, from which it is computed; more would change little."""
+SEARCHED_ROWS = 4096
+"""Rows, about, among which the directions are looked for."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,12 +48,12 @@ class InverseCurvature:
     Attributes:
         basis: the directions.
         inner_CSS: the inverse on them and the intercept, S = R + 1.
-        outer_C: the inverse on all other directions.
+        outer_CC: the inverse on all other directions, the same in each.
     """
 
     basis: Basis
     inner_CSS: torch.Tensor
-    outer_C: torch.Tensor
+    outer_CC: torch.Tensor
 
     def apply(self, gradient: "Slopes") -> "Slopes":
         """Return the gradient times the inverse."""
@@ -59,9 +61,9 @@ class InverseCurvature:
         part_PCR = (gradient.weight_PCF.view(-1, features) @ self.basis.direction_FR).view(problems, classes, -1)
         part_PCS = torch.cat([part_PCR, gradient.intercept_PC[:, :, None]], dim=2)
         inner_PCS = torch.bmm(part_PCS.transpose(0, 1), self.inner_CSS).transpose(0, 1)
-        change_PCR = inner_PCS[:, :, :-1] - part_PCR * self.outer_C[:, None]
+        change_PCR = inner_PCS[:, :, :-1] - self.outer_CC @ part_PCR
         weight_KF = change_PCR.reshape(problems * classes, -1) @ self.basis.direction_FR.T
-        weight_PCF = weight_KF.view_as(gradient.weight_PCF).add_(gradient.weight_PCF * self.outer_C[:, None])
+        weight_PCF = weight_KF.view_as(gradient.weight_PCF).add_(self.outer_CC @ gradient.weight_PCF)
         return Slopes(weight_PCF, inner_PCS[:, :, -1].contiguous())
 
 
@@ -95,8 +97,9 @@ def find_basis(features_NF: torch.Tensor, *, seed: int, rank: int = RANK) -> Bas
     generator = torch.Generator().manual_seed(seed)
     guess_FR = torch.randn(features, rank, generator=generator)
     if rank < features:
-        image_RN = (features_NF @ guess_FR.to(features_NF.dtype)).T.contiguous()
-        guess_FR = (image_RN @ features_NF).T.float()
+        some_MF = features_NF[:: max(1, rows // SEARCHED_ROWS)].contiguous()
+        image_RM = (some_MF @ guess_FR.to(some_MF.dtype)).T.contiguous()
+        guess_FR = (image_RM @ some_MF).T.float()
     direction_FR = torch.linalg.qr(guess_FR).Q
     coordinate_NR = (features_NF @ direction_FR.to(features_NF.dtype)).float()
     # Standardised features have a mean square of 1, or of 0 where constant: what the directions lack is the rest.
@@ -109,9 +112,18 @@ def find_basis(features_NF: torch.Tensor, *, seed: int, rank: int = RANK) -> Bas
     )
 
 
-def invert_curvature(basis: Basis, *, spread_CN: torch.Tensor, ridge: float) -> InverseCurvature:
-    """Invert the curvature for the weighted variances `spread_CN` = w p (1 - p) of each class and row."""
-    every = max(1, len(basis.coordinate_NR) // SAMPLED_ROWS)
+def invert_curvature(
+    basis: Basis, *, spread_CN: torch.Tensor, shared_CC: torch.Tensor, ridge: float
+) -> InverseCurvature:
+    """Invert the curvature.
+
+    Args:
+        basis: the directions.
+        spread_CN: weighted variance w p (1 - p) of each class in each row.
+        shared_CC: the sum over the rows of w (diag(p) - p pᵀ).
+        ridge: the penalty of each weight.
+    """
+    every = -(-len(basis.coordinate_NR) // SAMPLED_ROWS)
     sample_NR = basis.coordinate_NR[::every]
     coordinate_NS = torch.cat([sample_NR, torch.ones(len(sample_NR), 1)], dim=1)
     ridge_S = torch.full((coordinate_NS.shape[1],), ridge, dtype=torch.float64)
@@ -121,5 +133,5 @@ def invert_curvature(basis: Basis, *, spread_CN: torch.Tensor, ridge: float) -> 
         # Nothing penalises the intercept: a class that no row is likely to have would leave its curvature at 0.
         ridge_S[-1] = 1e-6 * gram_SS.diagonal().max() + 1e-12
         inner.append(torch.cholesky_inverse(torch.linalg.cholesky(gram_SS + ridge_S.diag())).float())
-    outer_C = 1 / (spread_CN.sum(1) * basis.rest + ridge)
-    return InverseCurvature(basis=basis, inner_CSS=torch.stack(inner), outer_C=outer_C)
+    outer_CC = torch.linalg.inv(shared_CC.double() * basis.rest + ridge * torch.eye(len(shared_CC)).double()).float()
+    return InverseCurvature(basis=basis, inner_CSS=torch.stack(inner), outer_CC=outer_CC)

@@ -13,6 +13,7 @@ import numpy as np
 
 from limbeck import storage
 from limbeck.data.dataset import Dataset
+from limbeck.errors import SettingsError
 from limbeck.evaluation.evaluation import Evaluation, evaluate
 from limbeck.evaluation.prediction_files import write_predictions
 from limbeck.evaluation.predictions import Predictions
@@ -25,11 +26,12 @@ from limbeck.model.facts import BundleFacts
 from limbeck.model.heads import LinearHead
 from limbeck.model.presets import load_encoder_folder
 from limbeck.progress import SILENT, Progress
-from limbeck.settings import FeatureSettings, ProbeSettings, ReadSettings, SplitSettings, check_seed, to_toml
+from limbeck.settings import FeatureSettings, ProbeSettings, ReadSettings, SplitSettings, to_toml
 from limbeck.training.calibrated import calibrate_by, left_alone
 from limbeck.training.candidates import Candidates, all_blocks, candidates_for, columns_of
 from limbeck.training.model_card import card_text
 from limbeck.training.probe import fit_probe
+from limbeck.training.probe_checks import check_probe
 from limbeck.training.probe_record import fit_record
 from limbeck.training.record import make_record
 from limbeck.training.rows import training_rows
@@ -48,6 +50,10 @@ class ProbeTraining:
     split: SplitSettings = SplitSettings()
     features: FeatureSettings = FeatureSettings()
     probe: ProbeSettings = ProbeSettings()
+
+    def __post_init__(self) -> None:
+        """Refuse what no probe can be fitted with, before any data is read."""
+        check_probe(self.probe)
 
     def stages(self) -> dict[str, Any]:
         """Return each stage's settings by the name of its table."""
@@ -102,13 +108,18 @@ def train_probe(
 
     Raises:
         DataError: no train split, a row without a label, a class without training rows.
-        SettingsError: `out` holds a finished run, or the settings do not fit the encoder.
+        SettingsError: `dataset` is none, `out` holds a finished run, or the settings do not fit the encoder.
+        StorageError: `out` cannot be written; it is opened before anything is computed.
 
     Example:
         >>> run = train_probe(read("sample"), "RUN")  # doctest: +SKIP
         >>> print(run.validation.accuracy.value)  # doctest: +SKIP
     """
-    check_seed(settings.probe.seed)
+    if not isinstance(dataset, Dataset):
+        raise SettingsError(
+            f"train_probe was given a {type(dataset).__name__} instead of a Dataset: read the rows first, "
+            "train_probe(limbeck.read(path), out)"
+        )
     watch = Stopwatch()
     with opened_run(Path(out), overwrite=overwrite) as folder:
         rows = training_rows(dataset, settings.split, progress)
@@ -129,7 +140,7 @@ def train_probe(
         fit = fit_probe(
             train.features.values_NF,
             train.rows.labels,
-            classes=len(rows.label_names),
+            label_names=rows.label_names,
             settings=settings.probe,
             candidates=columns,
             progress=progress,

@@ -8,6 +8,7 @@ penalty: for weights V on the shared copy, standardising by the fold's scale s i
 (s_f V_f)² instead of V_f², and centring by its mean is taken up by the intercept, which is not penalised.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,12 +17,15 @@ from numpy.typing import NDArray
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
+Columns = NDArray[np.integer]
 
 SMALLEST_SHARE = 1e-6
 """A feature that deviates less than this share of the median feature counts as constant. Its weight would be so large
 that the rounding of another machine decided for it: MiniLM has one whose deviation is 4e-33."""
-BLOCK_ROWS = 1024
-"""Rows that are widened to float64 at a time."""
+BLOCK_ROWS = 128
+"""Rows that are worked on at a time: few enough for the processor's cache."""
+SHIFT_ROWS = 1024
+"""Rows whose mean stands for a typical row."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -43,20 +47,25 @@ class Scaling:
     constant_F: NDArray[np.bool_]
     fold_scale_KF: Float64
 
+    @property
+    def is_finite(self) -> bool:
+        """Whether every feature of every row is a finite number: one that is not would spoil its column's mean."""
+        return bool(np.isfinite(self.mean_F).all())
 
-def measure_scaling(features_NF: Float32, *, columns: NDArray[np.integer] | None, fold_N: NDArray[np.int64]) -> Scaling:
+
+def measure_scaling(features_NF: Float32, *, columns: Columns | None, fold_N: NDArray[np.int64]) -> Scaling:
     """Measure means and scales, of all rows and of the rows outside each fold, in float64 and one pass."""
     folds = int(fold_N.max()) + 1
     member_KN = torch.from_numpy((fold_N == np.arange(folds)[:, None]).astype(np.float64))
     # Sums of squares are taken around a typical row, or a large mean would drown a small deviation.
-    shift_F = _block(features_NF, columns, slice(0, BLOCK_ROWS)).double().mean(0)
+    shift_F = _block(features_NF, columns, slice(0, SHIFT_ROWS)).double().mean(0)
     sum_KF = torch.zeros(folds, len(shift_F), dtype=torch.float64)
     square_KF = torch.zeros_like(sum_KF)
     for start in range(0, len(features_NF), BLOCK_ROWS):
         rows = slice(start, start + BLOCK_ROWS)
         block_BF = _block(features_NF, columns, rows).double().sub_(shift_F)
-        sum_KF += member_KN[:, rows] @ block_BF
-        square_KF += member_KN[:, rows] @ block_BF.square_()
+        sum_KF.addmm_(member_KN[:, rows], block_BF)
+        square_KF.addmm_(member_KN[:, rows], block_BF.square_())
     count_K = member_KN.sum(1, keepdim=True)
     total = count_K.sum()
     mean_F = sum_KF.sum(0) / total
@@ -78,23 +87,26 @@ def measure_scaling(features_NF: Float32, *, columns: NDArray[np.integer] | None
     )
 
 
-def standardise(
-    features_NF: Float32, scaling: Scaling, *, columns: NDArray[np.integer] | None, dtype: torch.dtype
-) -> torch.Tensor:
+def standardise(features_NF: Float32, scaling: Scaling, *, columns: Columns | None, dtype: torch.dtype) -> torch.Tensor:
     """Return the standardised features, one copy of type `dtype`, worked out in float32."""
-    mean_F = torch.from_numpy(scaling.mean_F)
-    scale_F = torch.from_numpy(scaling.scale_F)
-    # Constant columns become exact zeros, so that no rounding of theirs can be mistaken for a signal.
-    factor_F = torch.where(torch.from_numpy(scaling.constant_F), 0.0, 1 / scale_F).float()
-    offset_F = mean_F.float()
-    standard_NF = torch.empty(len(features_NF), len(mean_F), dtype=dtype)
-    for start in range(0, len(features_NF), BLOCK_ROWS):
-        rows = slice(start, start + BLOCK_ROWS)
-        standard_NF[rows] = _block(features_NF, columns, rows).sub_(offset_F).mul_(factor_F)
+    standard_NF = torch.empty(len(features_NF), len(scaling.mean_F), dtype=dtype)
+    start = 0
+    for block_BF in standard_blocks(features_NF, scaling, columns=columns):
+        standard_NF[start : start + len(block_BF)] = block_BF
+        start += len(block_BF)
     return standard_NF
 
 
-def _block(features_NF: Float32, columns: NDArray[np.integer] | None, rows: slice) -> torch.Tensor:
+def standard_blocks(features_NF: Float32, scaling: Scaling, *, columns: Columns | None) -> Iterator[torch.Tensor]:
+    """Yield the standardised features in float32, a block of rows after the other."""
+    # Constant columns become exact zeros, so that no rounding of theirs can be mistaken for a signal.
+    factor_F = torch.where(torch.from_numpy(scaling.constant_F), 0.0, 1 / torch.from_numpy(scaling.scale_F)).float()
+    offset_F = torch.from_numpy(scaling.mean_F).float()
+    for start in range(0, len(features_NF), BLOCK_ROWS):
+        yield _block(features_NF, columns, slice(start, start + BLOCK_ROWS)).sub_(offset_F).mul_(factor_F)
+
+
+def _block(features_NF: Float32, columns: Columns | None, rows: slice) -> torch.Tensor:
     """Return a float32 copy of some rows."""
     block = features_NF[rows] if columns is None else features_NF[rows][:, columns]
     return torch.from_numpy(np.array(block, dtype=np.float32, order="C"))

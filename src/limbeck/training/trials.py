@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from limbeck.settings import ProbeSettings
 from limbeck.training.balance import Balanced, Mixtures, balance_rows
 from limbeck.training.curvature import Slopes
-from limbeck.training.logistic import Problems
 from limbeck.training.neighbours import nearest_rows
-from limbeck.training.scaling import Scaling, standardise
+from limbeck.training.objective import Problems
+from limbeck.training.products import Streamed
+from limbeck.training.scaling import Columns, Scaling, standardise
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
-Columns = NDArray[np.integer]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,7 +38,7 @@ class Trials:
         columns: the positions of this set; all when none are given.
         scaling: of these columns.
         labels_N: class of each row.
-        classes: C.
+        label_names: of the C classes.
         fold_N: the fold in which each row is held out.
         settings: balance and seed.
     """
@@ -48,18 +48,27 @@ class Trials:
     columns: Columns | None
     scaling: Scaling
     labels_N: Int64
-    classes: int
+    label_names: tuple[str, ...]
     fold_N: Int64
     settings: ProbeSettings
 
     @property
-    def folds(self) -> list[int | None]:
-        """The fits of cross-validation."""
-        return list(range(int(self.fold_N.max()) + 1))
+    def classes(self) -> int:
+        """C."""
+        return len(self.label_names)
+
+    @property
+    def fits(self) -> list[int | None]:
+        """The fits of cross-validation, and the one on all rows."""
+        return [*range(int(self.fold_N.max()) + 1), None]
 
     def standardised(self, dtype: torch.dtype) -> torch.Tensor:
         """Return these columns, standardised by all rows."""
         return standardise(self.features_NF, self.scaling, columns=self.columns, dtype=dtype)
+
+    def streamed(self) -> Streamed:
+        """Return the products of these columns in float32, from the raw features."""
+        return Streamed(features_NF=self.features_NF, scaling=self.scaling, columns=self.columns)
 
     def balance(self, held_out: int | None) -> Balanced:
         """Weigh the rows that a fit may see; the others have weight 0. Positions are those of all rows."""
@@ -78,6 +87,7 @@ class Trials:
             balance=self.settings.balance,
             seed=self.settings.seed,
             find_neighbours=find_neighbours,
+            label_names=self.label_names,
         )
         weight_N = np.zeros(len(self.labels_N), dtype=np.float32)
         weight_N[rows_M] = balanced.weight_M
@@ -89,11 +99,11 @@ class Trials:
         )
         return Balanced(weight_M=weight_N, mixtures=mixtures, notes=balanced.notes)
 
-    def problems(self, fits: Sequence[int | None], balanced: Sequence[Balanced], *, penalty: float) -> Problems:
-        """State the fits of one penalty for the solver."""
+    def problems(self, balanced: Sequence[Balanced], *, penalty: float) -> Problems:
+        """State all fits of one penalty for the solver."""
         # scikit-learn gives two classes one weight vector w. As two that are ±w/2, its penalty ½‖w‖² is twice theirs.
         factor = (2.0 if self.classes == 2 else 1.0) / penalty
-        scale_PF = np.stack([self._scale(held_out) for held_out in fits])
+        scale_PF = np.stack([self._scale(held_out) for held_out in self.fits])
         return Problems(
             labels_N=torch.from_numpy(self.labels_N),
             classes=self.classes,

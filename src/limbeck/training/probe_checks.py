@@ -1,0 +1,86 @@
+"""What must hold before a probe is fitted.
+
+In: settings, features, labels and the names of the classes. Out: nothing, or an error that says what to do.
+It does not know penalties' scores, nor how anything is fitted.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limbeck.errors import DataError, FaultLog, SettingsError, TrainingError
+from limbeck.settings import ProbeSettings, check_seed
+
+
+def check_probe(settings: ProbeSettings) -> None:
+    """Refuse settings that no probe can be fitted with; no data is needed to see it.
+
+    Raises:
+        SettingsError: gathers every fault.
+    """
+    check_seed(settings.seed)
+    faults = FaultLog()
+    if not settings.penalties:
+        faults.add("penalties = () leaves nothing to choose from: give at least one value of C")
+    faults.extend(
+        f"penalties: C = {penalty:g} is not possible: give a value above 0 and below infinity"
+        for penalty in settings.penalties
+        if not 0 < penalty < np.inf
+    )
+    if settings.folds < 2:
+        faults.add(f"folds = {settings.folds} is not possible: cross-validation needs at least 2")
+    faults.raise_as(SettingsError, what="the settings of the probe are wrong", todo="correct them and run it again")
+
+
+def check_labels(labels_N: NDArray[np.int64], label_names: Sequence[str]) -> None:
+    """Refuse labels from which no classifier can be cross-validated.
+
+    Raises:
+        DataError: a label lies outside the classes.
+        TrainingError: there are fewer than two classes, or one has fewer than two rows.
+    """
+    classes = len(label_names)
+    outside = np.flatnonzero((labels_N < 0) | (labels_N >= classes))
+    if len(outside):
+        row = int(outside[0])
+        raise DataError(
+            f"{len(outside):,} labels lie outside 0 to {classes - 1}; the first is {labels_N[row]} in row {row}"
+        )
+    if classes < 2:
+        raise TrainingError(f"there is {classes} class; a classifier needs at least 2")
+    counts_C = np.bincount(labels_N, minlength=classes)
+    if absent := [name for name, count in zip(label_names, counts_C, strict=True) if not count]:
+        raise TrainingError(
+            f"no training row of {', '.join(absent)}: a classifier cannot learn a class that it never sees; add rows, "
+            "or leave the class out of the label names"
+        )
+    if single := [name for name, count in zip(label_names, counts_C, strict=True) if count == 1]:
+        raise TrainingError(
+            f"{', '.join(single)}: one training row; cross-validation must train on some rows of each class and hold "
+            "out others; add rows of it, or leave the class out"
+        )
+
+
+def check_features(features_NF: NDArray[np.float32], labels_N: NDArray[np.int64]) -> None:
+    """Refuse an array that does not go with the labels.
+
+    Raises:
+        DataError: the shapes do not go together.
+    """
+    if features_NF.ndim != 2 or len(features_NF) != len(labels_N):
+        raise DataError(f"features of shape {features_NF.shape} do not go with {len(labels_N):,} labels")
+
+
+def refuse_unfinite(features_NF: NDArray[np.float32]) -> None:
+    """Say which rows hold something that is not a finite number, where some do.
+
+    Raises:
+        DataError: counts them and names the first.
+    """
+    wrong = [row for row, line in enumerate(features_NF) if not np.isfinite(line).all()]
+    if wrong:
+        raise DataError(
+            f"features of {len(wrong):,} rows are not finite numbers; the first is row {wrong[0]}: "
+            "look at the text and the encoder's weights, and compute the features again"
+        )
