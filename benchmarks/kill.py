@@ -1,7 +1,8 @@
-"""Can a fine-tuning be killed at any moment and go on to the same bits?
+"""Can a training be killed at any moment and go on to the same bits?
 
     python benchmarks/kill.py --kills 50       kill -9 at 50 random moments of a small fine-tuning
     python benchmarks/kill.py --calls          kill -9 at every write, fsync and rename of a run with its checkpoints
+    … --what pretrain, --what distil           the same for a general distillation, or one of a fine-tuned teacher
 
 Each trial: a child process trains and is killed with SIGKILL; another is started on what it left, with `--resume` as a
 person would, and goes on to the end; its weights are compared, bit for bit, with those of a run that nobody disturbed.
@@ -28,15 +29,21 @@ from tokenizers import Tokenizer as RawTokenizer
 from tokenizers import models, pre_tokenizers, processors
 
 from limbeck import read, storage
+from limbeck.data.text_stream import open_stream
 from limbeck.errors import BundleError
+from limbeck.features.cache import FeatureCache
 from limbeck.model.bundle import load_bundle
 from limbeck.model.config import EncoderConfig
 from limbeck.model.encoder import Encoder
-from limbeck.model.presets import write_encoder
+from limbeck.model.presets import load_encoder_folder, write_encoder
 from limbeck.settings import FeatureSettings, FinetuneSettings
 from limbeck.tokens import SPECIAL_TOKENS, Tokenizer
 from limbeck.training import checkpoint
+from limbeck.training.distillation import Curriculum, distil
+from limbeck.training.distillation_settings import Distillation, DistillationSettings
 from limbeck.training.finetuning import Finetuning, finetune
+from limbeck.training.pretraining import pretrain
+from limbeck.training.pretraining_settings import PretrainingSettings
 
 WORDS = ("so", "it", "is", "fine", "sun", "sad", "rain", "today")
 KILLED = -signal.SIGKILL
@@ -70,7 +77,44 @@ class World:
         return {name: values.numpy().tobytes() for name, values in state.items()}
 
 
-def make_world(place: Path, *, every_step: bool) -> World:
+@dataclass(frozen=True)
+class PretrainWorld(World):
+    """A general distillation on the same texts; the teacher's language head is trained first."""
+
+    def train(self, out: Path) -> None:
+        settings = PretrainingSettings(
+            teacher=str(self.place / "encoder"), layers=1, steps=6, epochs=2, head_steps=3, batch_rows=8, max_tokens=8,
+            precision="float32", device="cpu", checkpoint_every_s=self.settings.finetune.checkpoint_every_s,
+        )  # fmt: skip
+        pretrain(open_stream(self.place / "data" / "train.txt"), out, settings, start="resume")
+
+    def weights(self, out: Path) -> dict[str, bytes]:
+        state = load_encoder_folder(out / "encoder").encoder.state_dict()
+        return {name: values.numpy().tobytes() for name, values in state.items()}
+
+
+@dataclass(frozen=True)
+class DistilWorld(World):
+    """A distillation of a teacher that was fine-tuned on the same data."""
+
+    def train(self, out: Path) -> None:
+        teacher = self.place / "TEACHER"
+        if not teacher.exists():
+            finetune(read(self.place / "data"), teacher, self.settings)
+        settings = Distillation(
+            distil=DistillationSettings(
+                layers=1, epochs=2, batch_rows=8, prune_vocabulary=True, precision="float32", device="cpu",
+                checkpoint_every_s=self.settings.finetune.checkpoint_every_s,
+            )
+        )  # fmt: skip
+        curriculum = Curriculum(teachers=[teacher], dataset=read(self.place / "data"))
+        distil(curriculum, out, settings, cache=FeatureCache(self.place / "cache"), start="resume")
+
+
+WORLDS = {"finetune": World, "pretrain": PretrainWorld, "distil": DistilWorld}
+
+
+def make_world(what: str, place: Path, *, every_step: bool) -> World:
     """Write an encoder and data; `every_step` saves after each, so that half of the time is spent saving."""
     words = {word: number for number, word in enumerate((*SPECIAL_TOKENS, *WORDS))}
     raw = RawTokenizer(models.WordPiece(words, unk_token="[UNK]"))  # noqa: S106
@@ -101,7 +145,7 @@ def make_world(place: Path, *, every_step: bool) -> World:
             epochs=2, batch_rows=8, precision="float32", checkpoint_every_s=0.0 if every_step else 120.0
         ),
     )
-    return World(place, settings)
+    return WORLDS[what](place, settings)
 
 
 def in_child(work: Callable[[], None]) -> int:
@@ -148,12 +192,12 @@ def killing_at(number: int, work: Callable[[], None]) -> Callable[[], None]:
     return run
 
 
-def run_trials(mode: str, kills: int, seed: int) -> Counts:
+def run_trials(what: str, mode: str, kills: int, seed: int) -> Counts:
     """Kill, resume and compare."""
     torch.set_num_threads(1)
     drawing = random.Random(seed)  # noqa: S311
     with tempfile.TemporaryDirectory() as folder:
-        world = make_world(Path(folder), every_step=mode == "moments")
+        world = make_world(what, Path(folder), every_step=mode == "moments")
         began_s = time.monotonic()
         if ended(in_child(lambda: world.train(world.place / "WHOLE"))):
             raise SystemExit("the undisturbed run failed")
@@ -197,12 +241,13 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=50, help="random moments")
     parser.add_argument("--calls", action="store_true", help="at every write, fsync and rename instead")
     parser.add_argument("--first", type=int, default=10_000, help="with --calls: stop after this many of them")
+    parser.add_argument("--what", choices=list(WORLDS), default="finetune")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     given = parser.parse_args()
     if given.calls:
-        counts = run_trials("calls", given.first, given.seed)
+        counts = run_trials(given.what, "calls", given.first, given.seed)
     else:
-        counts = run_trials("moments", given.kills, given.seed)
+        counts = run_trials(given.what, "moments", given.kills, given.seed)
     print(json.dumps(asdict(counts)))
     if not counts.trials == counts.resumed == counts.bit_equal:
         raise SystemExit(1)
