@@ -125,6 +125,7 @@ class LoopSettings:
         patience: epochs in a row without a better figure after which training ends; it never ends early when not given.
         checkpoint_every_s: seconds between two checkpoints; 0 for one after every step.
         keep_checkpoints: how many are kept.
+        tensorboard: write events for TensorBoard beside the journal.
         calibrate: fit a temperature on the validation rows and fold it into the weights.
         seed: of drawn weights, order and dropout.
         seeds: how many models are trained, each with the next seed; the best on the validation rows is kept, and mean
@@ -145,6 +146,7 @@ class LoopSettings:
     patience: int | None = None
     checkpoint_every_s: float = 120.0
     keep_checkpoints: int = 2
+    tensorboard: bool = False
     calibrate: bool = True
     seed: int = 0
     seeds: int = 1

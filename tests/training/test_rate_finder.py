@@ -14,10 +14,10 @@ from limbeck.training.rate_finder import UPDATES, choose_rate, find_rate, rising
 from limbeck.training.run_folder import RunFolder
 
 
-def test_the_rate_is_a_tenth_of_the_lowest_loss():
+def test_the_rate_is_a_quarter_of_that_with_the_lowest_loss():
     """The lowest point of the smoothed curve decides."""
-    assert choose_rate([1e-5, 1e-4, 1e-3, 1e-2], [1.6, 1.5, 1.1, 1.9]) == 1e-4
-    assert choose_rate([1e-5, 2.345e-3], [1.0, 0.5]) == 2.3e-4
+    assert choose_rate([1e-5, 1e-4, 1e-3, 1e-2], [1.6, 1.5, 1.1, 1.9]) == 2.5e-4
+    assert choose_rate([1e-5, 2.345e-3], [1.0, 0.5]) == 5.9e-4
 
 
 def test_a_loss_that_never_falls_is_said():
@@ -32,11 +32,11 @@ def test_smoothing_forgets_and_is_not_biased():
 
 
 def test_rates_rise_by_one_factor():
-    """From one millionth to one."""
+    """From a hundred-thousandth to one."""
     rates = rising_rates()
     assert len(rates) == UPDATES
-    assert (rates[0], rates[-1]) == (1e-6, pytest.approx(1.0))
-    assert {round(math.log(b / a), 9) for a, b in pairwise(rates)} == {round(math.log(1e6) / (UPDATES - 1), 9)}
+    assert (rates[0], rates[-1]) == (1e-5, pytest.approx(1.0))
+    assert {round(math.log(b / a), 9) for a, b in pairwise(rates)} == {round(math.log(1e5) / (UPDATES - 1), 9)}
 
 
 def test_weights_and_chance_are_put_back(make_loop, tmp_path):

@@ -117,6 +117,9 @@ Calibrate = Annotated[
         "word; no label changes. [default: calibrate]",
     ),
 ]
+TensorBoard = Annotated[
+    bool | None, typer.Option("--tensorboard", help="Write events for TensorBoard into OUT/events, epoch by epoch.")
+]
 Seeds = Annotated[
     int | None,
     typer.Option(

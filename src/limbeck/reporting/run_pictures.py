@@ -15,6 +15,7 @@ from limbeck.evaluation.evaluation import Evaluation
 from limbeck.progress import SILENT, Progress
 from limbeck.reporting.charts import class_frequency, confusion_matrix
 from limbeck.reporting.learning_curves import learning_curves
+from limbeck.reporting.rate_curve import rate_curve
 
 
 def write_run_pictures(
@@ -55,6 +56,20 @@ def write_learning_curves(metrics: Mapping[str, Any], folder: Path) -> Path:
     """
     learning_curves(metrics["epochs"], best_epoch=metrics["best_epoch"]).write(folder, "learning_curves")
     return folder / "learning_curves.png"
+
+
+def write_rate_curve(found: Mapping[str, Any], folder: Path) -> Path:
+    """Write `learning_rate` as PNG and SVG, from what the learning-rate finder saw.
+
+    Returns:
+        The PNG file.
+
+    Raises:
+        MissingExtraError: matplotlib is absent.
+        StorageError: the folder cannot be written.
+    """
+    rate_curve(found).write(folder, "learning_rate")
+    return folder / "learning_rate.png"
 
 
 def _class_counts(rows: Dataset) -> list[int]:

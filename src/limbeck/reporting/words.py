@@ -29,6 +29,11 @@ class Words:
     f1_weighted: str
     f1_macro: str
     kept_epoch: str
+    rate_curve: str
+    learning_rate: str
+    each_update: str
+    smoothed: str
+    chosen_rate: str
 
 
 ENGLISH = Words(
@@ -51,6 +56,11 @@ ENGLISH = Words(
     f1_weighted="F1 weighted",
     f1_macro="F1 macro",
     kept_epoch="Dashed: epoch {epoch}, the one that was kept.",
+    rate_curve="Loss at rising learning rates",
+    learning_rate="Learning rate",
+    each_update="Each update",
+    smoothed="Smoothed",
+    chosen_rate="Dashed: {rate}, the rate that was trained with.",
 )
 KOREAN = Words(
     language="ko",
@@ -72,4 +82,9 @@ KOREAN = Words(
     f1_weighted="F1 (가중)",
     f1_macro="F1 (매크로)",
     kept_epoch="점선: 선택된 에포크 {epoch}.",
+    rate_curve="학습률을 높여 갈 때의 손실",
+    learning_rate="학습률",
+    each_update="업데이트마다",
+    smoothed="평활값",
+    chosen_rate="점선: 훈련에 쓴 학습률 {rate}.",
 )

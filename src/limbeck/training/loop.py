@@ -25,6 +25,7 @@ from limbeck.training import optim
 from limbeck.training.batching import Update, plan_epoch, updates_per_epoch
 from limbeck.training.checkpoint import Checkpoints, Position, Snapshot
 from limbeck.training.costs import Costs, LabelCosts
+from limbeck.training.events import Events
 from limbeck.training.examples import Examples
 from limbeck.training.gradients import Gradients, Slope, Where
 from limbeck.training.interruption import StopSignal
@@ -155,10 +156,15 @@ class Loop:
         with stop.patient(), open_journal(self.folder.journal, at.journal_bytes, self.team) as journal:
             # Saved at once, so that a run can go on from its first moment.
             self._save(at, journal)
+            events = self._events()
             while at.epoch < self.plan.settings.epochs and not self._is_hopeless(at):
                 at = self._train_epoch(at, stepper, journal, stop, progress)
                 at = self._judge_epoch(at, journal, stop, progress, after_epoch)
+                if events:
+                    events.update()
             journal.sync()
+            if events:
+                events.close()
         if at.best_epoch is None:
             raise TrainingError("no epoch was evaluated: give at least one epoch")
         self._restore(self.checkpoints.load_best(at.best_epoch))
@@ -279,6 +285,10 @@ class Loop:
             n_layers=self.plan.n_layers,
         )
         return optim.make_adamw(groups)
+
+    def _events(self) -> Events | None:
+        wanted = self.plan.settings.tensorboard and self.team.is_first
+        return Events(self.folder.journal, self.folder.events) if wanted else None
 
     def _gradients(self) -> Gradients:
         settings = self.plan.settings

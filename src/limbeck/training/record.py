@@ -16,7 +16,7 @@ from limbeck.progress import SILENT, Progress
 from limbeck.runtime import library_versions
 from limbeck.training.run_folder import RunFolder
 
-_FREE = ("checkpoint_every_s", "keep_checkpoints")
+_FREE = ("checkpoint_every_s", "keep_checkpoints", "tensorboard")
 """Settings that may change when a run goes on: they decide no bit of the result."""
 
 
