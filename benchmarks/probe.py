@@ -153,7 +153,7 @@ def main() -> None:
         "torch_threads": torch.get_num_threads(),
         "openmp_settings": {name: value for name, value in os.environ.items() if name.startswith("OMP_")},
         "load_average_before": os.getloadavg(),
-        "rounds_said": f"{arguments.rounds} alternating rounds; of scikit-learn on 8,064 columns {arguments.peer_rounds_wide}",
+        "rounds_said": f"{arguments.rounds} alternating; scikit-learn on 8,064 columns {arguments.peer_rounds_wide}",
     }
     for case in arguments.cases:
         columns_NF = np.ascontiguousarray(features_NF[:, columns_of(case)])
