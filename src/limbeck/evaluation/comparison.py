@@ -143,8 +143,8 @@ def compare_answers(
     """
     if first_NC.shape != second_NC.shape or first_NC.shape[1:] != (len(label_names),):
         raise DataError(
-            f"answers of shape {first_NC.shape} and {second_NC.shape} with {len(label_names)} label names: give both one "
-            "row a text and one column a class"
+            f"answers of shape {first_NC.shape} and {second_NC.shape} with {len(label_names)} label names: give both "
+            "one row a text and one column a class"
         )
     losses_1N, losses_2N = metrics.row_losses(first_NC, labels_N), metrics.row_losses(second_NC, labels_N)
     said_1N, said_2N = metrics.predicted_labels(first_NC), metrics.predicted_labels(second_NC)
