@@ -1,8 +1,10 @@
-"""How much of a teacher does a student keep, and how much faster is it? Through the command line as a user would run it.
+"""How much of a teacher does a student keep, and how much faster is it? By the command line, as a user would find out.
 
-    python benchmarks/distil.py --runs FOLDER                 emotion: 3, 2 and 1 layers, pruned or not, 3 seeds; ablation
-    python benchmarks/distil.py --runs FOLDER --job imdb      IMDb, cut at 256 tokens
-    python benchmarks/distil.py --runs FOLDER --quick         a few rows and one seed: does it run
+    python benchmarks/distil.py --runs FOLDER               emotion: 3, 2, 1 layers, pruned or not, 3 seeds; ablation
+    python benchmarks/distil.py --runs FOLDER --job imdb    IMDb, cut at 256 tokens
+    python benchmarks/distil.py --runs FOLDER --quick       a few rows and one seed: does it run
+
+General distillation, before any task, is in distil_general.py.
 
 Every training is a run folder under FOLDER; what is finished there is not done again, what was interrupted goes on. The
 teacher is the embedded encoder, fine-tuned. Nothing is chosen on the test split: it is scored once a model, at the end.

@@ -1,0 +1,131 @@
+"""Does distilling on raw text, before any task, help the student afterwards? And which of the three losses does it?
+
+    python benchmarks/distil_general.py --runs FOLDER [--budget-minutes 60] [--tasks emotion imdb] [--quick]
+
+The student of three layers is distilled on IMDb's unsupervised reviews for as long as the budget says, in five arms:
+the triple loss, without each of its terms, and from drawn weights (the rows of Table 4 of the DistilBERT paper). Each is
+then fine-tuned on every task with three seeds, as is the same student that was not distilled at all. All arms take as
+many steps as the first one did in its budget. Every training is a run folder under FOLDER; what is finished there is not
+done again. Writes benchmarks/results/distil_general.json.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from distil import QUICK_ROWS, quick_data, run, score_test
+from measure import SHARED_DATA, write_result
+
+from limbeck.model.presets import load_encoder_folder, write_encoder
+from limbeck.model.student import StudentShape, make_student
+from limbeck.storage import staged_folder
+from limbeck.training.ablation import SIGNIFICANCE, paired_p
+
+LAYERS = 3
+SEEDS = (0, 1, 2)
+ARMS: dict[str, tuple[str, ...]] = {
+    "triple": (),
+    "without the masked tokens": ("--masked-weight", "0"),
+    "without the cosine": ("--cosine-weight", "0"),
+    "without the soft loss": ("--soft-weight", "0"),
+    "from drawn weights": ("--start", "nothing"),
+}
+PAPER = {
+    "without the soft loss": -2.96,
+    "without the cosine": -1.46,
+    "without the masked tokens": -0.31,
+    "from drawn weights": -3.69,
+}
+"""Change of the mean GLUE score, in points: Table 4 of Sanh et al. (2019)."""
+
+
+def plain_student(folder: Path) -> Path:
+    """Write the student as it is before any training."""
+    if not folder.exists():
+        student = make_student(load_encoder_folder("minilm"), StudentShape(layers=LAYERS))
+        with staged_folder(folder) as staged:
+            write_encoder(student.encoder, student.tokenizer, staged)
+    return folder
+
+
+def pretrained(runs: Path, texts: Path, budget: Sequence[str]) -> dict[str, Path]:
+    """Distil every arm; return the folders of their encoders."""
+    encoders = {"not distilled": plain_student(runs / "plain")}
+    steps: Sequence[str] = budget
+    for name, flags in ARMS.items():
+        out = runs / f"pretrain-{name.replace(' ', '-')}"
+        words = ["pretrain", texts, "--teacher", "minilm", "--layers", LAYERS, "--objective", "triple", *steps, *flags]
+        metrics = run(words, out)
+        # The first arm decides; the others take as many steps, however busy the machine is meanwhile.
+        steps = ("--steps", str(metrics["steps"]))
+        encoders[name] = out / "encoder"
+    return encoders
+
+
+def finetuned(encoders: dict[str, Path], runs: Path, task: Path, seeds: Sequence[int]) -> dict[str, Any]:
+    """Fine-tune every encoder with every seed; compare each with the one that was not distilled."""
+    flags = ("--epochs", "2", "--max-tokens", "256") if task.name == "imdb" else ()
+    accuracies: dict[str, list[float]] = {}
+    for name, encoder in encoders.items():
+        for seed in seeds:
+            out = runs / f"{task.name}-{name.replace(' ', '-')}-seed-{seed}"
+            run(["train", task, "--method", "finetune", "--encoder", encoder, "--seed", seed, *flags], out)
+            accuracies.setdefault(name, []).append(score_test(out, task))
+    return {name: compared(values, accuracies) for name, values in accuracies.items()}
+
+
+def compared(values: list[float], accuracies: dict[str, list[float]]) -> dict[str, Any]:
+    """Return one arm's figures beside those of two others."""
+    found: dict[str, Any] = {"test_accuracy": values, "mean": round(statistics.fmean(values), 4)}
+    for other in ("not distilled", "triple"):
+        gain = statistics.fmean(values) - statistics.fmean(accuracies[other])
+        found[f"against {other}"] = {"gain": round(gain, 4)}
+        if len(values) > 1 and values is not accuracies[other]:
+            p = paired_p(values, accuracies[other])
+            verdict = "within noise" if p >= SIGNIFICANCE else "better" if gain > 0 else "worse"
+            found[f"against {other}"] |= {"p": round(p, 4), "verdict": verdict}
+    return found
+
+
+def main() -> None:
+    """Run everything that is not there yet."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=Path, required=True, help="folder of the run folders")
+    parser.add_argument("--budget-minutes", type=float, default=60.0, help="of the first arm's pretraining")
+    parser.add_argument("--tasks", nargs="+", choices=("emotion", "imdb"), default=["emotion"])
+    parser.add_argument("--quick", action="store_true", help="a few steps, a few rows, one seed: does it run")
+    given = parser.parse_args()
+    runs = given.runs / ("quick-general" if given.quick else "general")
+    runs.mkdir(parents=True, exist_ok=True)
+    texts = SHARED_DATA / "imdb" / "unsupervised.parquet"
+    tasks, seeds = [SHARED_DATA / task for task in given.tasks], SEEDS
+    budget: tuple[str, ...] = ("--budget-minutes", str(given.budget_minutes))
+    if given.quick:
+        tasks, seeds = [quick_data(runs / "data")], (0,)
+        texts = runs / "texts.txt"
+        lines = (SHARED_DATA / "emotion" / "train.txt").read_text("utf-8").splitlines()[: QUICK_ROWS["train"]]
+        texts.write_text("\n".join(line.rpartition(";")[0] for line in lines), "utf-8")
+        budget = ("--steps", "6", "--stretches", "2", "--head-steps", "4")
+    encoders = pretrained(runs, texts, budget)
+    found = {
+        "paper_glue_points": PAPER,
+        "pretraining": {
+            name: json.loads((encoder.parent / "metrics.json").read_text("utf-8"))
+            for name, encoder in encoders.items()
+            if name != "not distilled"
+        },
+        "tasks": {task.name: finetuned(encoders, runs, task, seeds) for task in tasks},
+        "test": f"paired t-test over {len(seeds)} seeds, two-sided; more than noise where p < {SIGNIFICANCE}",
+    }
+    if given.quick:
+        json.dump(found["tasks"], sys.stdout, indent=2)
+        return
+    print(write_result("distil_general", found, packages=("torch", "numpy")).read_text("utf-8"))
+
+
+if __name__ == "__main__":
+    main()
