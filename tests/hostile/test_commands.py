@@ -21,10 +21,10 @@ CASES = {
         4,
         "did you mean 'minilm'",
     ),
-    "an encoder that only the hub has": (
-        ["train", "good.csv", "--encoder", "distilbert-base-uncased", "--out", "RUN"],
-        8,
-        "give the folder",
+    "an encoder of the hub that is written wrongly": (
+        ["train", "good.csv", "--encoder", "hub:distilbert base", "--out", "RUN"],
+        2,
+        "write hub:OWNER/NAME",
     ),
     "more tokens than the encoder reads": (
         ["train", "good.csv", "--encoder", "ENCODER", "--max-tokens", "5000", "--out", "RUN"],

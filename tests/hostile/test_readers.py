@@ -136,7 +136,7 @@ CASES = [
         STORAGE,
     ),
     Case("no permission", unreadable, ("data.csv", "permission denied"), StorageError, STORAGE),
-    Case("hub", lambda _: "hub:emotion", ("hub:emotion", "download"), SettingsError, SETTINGS),
+    Case("hub", lambda _: "hub:an/emotion/set", ("hub:an/emotion/set", "hub:OWNER/NAME"), SettingsError, SETTINGS),
     Case("no suffix", written("data", GOOD), ("no suffix", ".csv", ".parquet", ".jsonl")),
     Case("unknown suffix", written("data.xyz", GOOD), ("'.xyz'", "Read are", ".tsv")),
     Case("image", written("cat.png", b"\x89PNG\r\n\x1a\n"), ("cat.png", "an image")),

@@ -31,7 +31,7 @@ def run(make_bundle, tmp_path):
     }
     card = "# A text classifier\n\n- Trained on: /home/kim/customers/mails.csv\n\n" + 'limbeck.load("this folder")\n'
     save_bundle(replace(bundle, facts=replace(bundle.facts, provenance=record)), tmp_path / "RUN" / "bundle", card=card)
-    figures = {name: {"value": 0.91234567} for name in ("accuracy", "f1_weighted", "f1_macro")}
+    figures = dict.fromkeys(("accuracy", "f1_weighted", "f1_macro"), 0.91234567)
     (tmp_path / "RUN" / "metrics.json").write_text(json.dumps({"validation": figures}))
     return tmp_path / "RUN"
 

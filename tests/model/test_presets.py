@@ -83,9 +83,13 @@ def test_a_wheel_with_other_weights_is_refused(monkeypatch: pytest.MonkeyPatch, 
 
 
 @pytest.mark.parametrize("name", ["distilbert-base-uncased", "distilbert-base-multilingual-cased"])
-def test_hub_presets_say_how_to_go_on(name: str) -> None:
-    """Nothing is downloaded; the message says where to get the files and that a folder does."""
-    with pytest.raises(HubError, match=f"huggingface.co/distilbert/{name} .* give the folder instead"):
+def test_hub_presets_without_network_and_cache(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message says what is missing and how it comes; tests/hub shows them downloaded."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(
+        HubError, match=f"hub:distilbert/{name} is not wholly in the cache .* unset it once to download"
+    ):
         load_encoder_folder(name)
 
 

@@ -120,18 +120,19 @@ def spoken(progress: Progress) -> Iterator[None]:
 
     Its own bars, which uploads have, move on a terminal only, and not for a caller who wants silence.
     """
-    from huggingface_hub import constants, utils
+    from huggingface_hub import constants
+    from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
     log = logging.getLogger("huggingface_hub")
     before, propagates = log.handlers[:], log.propagate
-    hides_bars = constants.HF_HUB_DISABLE_PROGRESS_BARS is None and not utils.are_progress_bars_disabled()
+    hides_bars = constants.HF_HUB_DISABLE_PROGRESS_BARS is None and not are_progress_bars_disabled()
     hides_bars = hides_bars and (progress is SILENT or not sys.stderr.isatty())
     log.handlers[:], log.propagate = [_Spoken(progress)], False
     if hides_bars:
-        utils.disable_progress_bars()
+        disable_progress_bars()
     try:
         yield
     finally:
         log.handlers[:], log.propagate = before, propagates
         if hides_bars:
-            utils.enable_progress_bars()
+            enable_progress_bars()

@@ -137,6 +137,8 @@ def _bar_class(advance: Advance) -> Any:
     class Bar(tqdm):  # type: ignore[misc]  # the library is not typed
         """Shows nothing itself."""
 
+        monitor_interval = 0  # no thread beside it
+
         def __init__(self, *_args: Any, desc: str | None = None, total: float | None = None, **_options: Any) -> None:
             super().__init__(disable=True, total=total)
             # The Xet storage counts a file twice: what comes over the wire, and what is put together of it.

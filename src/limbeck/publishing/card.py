@@ -46,7 +46,7 @@ def hub_card(
             dataset_revision=data.revision if data else None,
             metric_type=kind,
             metric_name=words,
-            metric_value=round(found[name]["value"], 4),
+            metric_value=round(found[name], 4),
         )
         for name, (kind, words) in _MEASURES.items()
         if name in found
