@@ -227,11 +227,15 @@ class Backward : Pass {
   }
   void sum_tokens(const bf16* crossed, int token_blocks, int blocks, float* bias) const {
     const __m512bh ones = (__m512bh)_mm512_set1_epi16(0x3f80);
-    for (int o = 0; o < blocks * kBlock; ++o) {
-      const bf16* row = crossed + (size_t)(o / 16) * token_blocks * kTile + o % 16 * 32;
-      __m512 sum = _mm512_setzero_ps();
-      for (int t = 0; t < token_blocks; ++t) sum = _mm512_dpbf16_ps(sum, (__m512bh)_mm512_load_si512(row + (size_t)t * kTile), ones);
-      bias[o] = (gradients.add ? bias[o] : 0.0f) + _mm512_reduce_add_ps(sum);
+    constexpr int kAtOnce = 8;
+    for (int o = 0; o < blocks * kBlock; o += kAtOnce) {
+      const bf16* rows = crossed + (size_t)(o / 16) * token_blocks * kTile + o % 16 * 32;
+      __m512 sums[kAtOnce];
+      for (__m512& sum : sums) sum = _mm512_setzero_ps();
+      for (int t = 0; t < token_blocks; ++t)
+        for (int i = 0; i < kAtOnce; ++i)
+          sums[i] = _mm512_dpbf16_ps(sums[i], (__m512bh)_mm512_load_si512(rows + (size_t)t * kTile + i * 32), ones);
+      for (int i = 0; i < kAtOnce; ++i) bias[o + i] = (gradients.add ? bias[o + i] : 0.0f) + _mm512_reduce_add_ps(sums[i]);
     }
   }
 
@@ -268,7 +272,7 @@ class Backward : Pass {
     for (int t = 0; t < s.tokens; ++t) {
       const float* row = s.shared.sums + (size_t)t * m.dim;
       float* word = words ? words + (size_t)s.ids[t] * m.dim : nullptr;
-      float* position = positions ? positions + (size_t)(t - s.spans[t].first) * m.dim : nullptr;
+      float* position = positions ? positions + (size_t)s.positions[t] * m.dim : nullptr;
       for (int o = first; o < stop; o += 16) {
         const __m512 x = _mm512_load_ps(row + o);
         if (word) _mm512_storeu_ps(word + o, _mm512_add_ps(_mm512_loadu_ps(word + o), x));

@@ -37,9 +37,13 @@ struct Dice {
     }
   }
 
-  __m512i roll(uint32_t site, uint32_t row, uint32_t block) const {
+  // The counters of a row's first block of columns.
+  static __m512i counters(uint32_t site, uint32_t row) {
     const __m512i lanes = _mm512_set_epi32(0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0, 0);
-    __m512i x = _mm512_add_epi32(_mm512_set4_epi32(0, (int)site, (int)(block * 4), (int)row), lanes);
+    return _mm512_or_si512(_mm512_set4_epi32(0, (int)site, 0, (int)row), lanes);
+  }
+  __m512i roll(__m512i counters, uint32_t block) const {
+    __m512i x = _mm512_mask_add_epi32(counters, 0x2222, counters, _mm512_set1_epi32((int)(block * 4)));
     x = _mm512_xor_si512(x, keys[0]);
     for (int round = 1; round < kRounds; ++round) x = _mm512_aesenc_epi128(x, keys[round]);
     return _mm512_aesenclast_epi128(x, keys[kRounds]);
@@ -52,9 +56,20 @@ struct Dropout {
   uint32_t site, threshold;
 
   float scale() const { return 65536.0f / (float)(65536 - threshold); }
-  __mmask32 kept(uint32_t row, uint32_t block) const {
-    if (!threshold) return ~0u;
-    return _mm512_cmpge_epu16_mask(dice->roll(site, row, block), _mm512_set1_epi16((short)threshold));
+};
+
+// Dropout of one row.
+struct RowDropout {
+  const Dice& dice;
+  const uint32_t threshold;
+  const __m512i counters, least;
+
+  RowDropout(const Dropout& dropout, uint32_t row)
+      : dice(*dropout.dice), threshold(dropout.threshold), counters(Dice::counters(dropout.site, row)),
+        least(_mm512_set1_epi16((short)dropout.threshold)) {}
+
+  __mmask32 kept(uint32_t block) const {
+    return threshold ? _mm512_cmpge_epu16_mask(dice.roll(counters, block), least) : ~0u;
   }
 };
 

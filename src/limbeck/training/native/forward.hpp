@@ -31,9 +31,8 @@ class Pass {
   Share blocks_of_task(int layer, int task) const { return s.task_blocks(task, n_tasks(layer), row_blocks(layer)); }
   const std::vector<TextRun>& runs(int layer) const { return s.is_short(layer) ? s.first_runs : s.runs; }
   HeadPass head_pass(int layer, int task) {
-    const TextRun run = runs(layer)[task / m.n_heads];
     const int head = task % m.n_heads;
-    return {m.dim / m.n_heads, head, run, s.is_short(layer) ? s.first_spans.data() : s.spans.data(), drop_attention(layer, head), desk.room, desk.scratch};
+    return {m.dim / m.n_heads, head, runs(layer)[task / m.n_heads], drop_attention(layer, head), desk.room, desk.scratch};
   }
 
   // sums of some blocks of rows += rows x weights.
@@ -81,7 +80,7 @@ class Forward : Pass {
       float* row = s.shared.sums + (size_t)t * m.dim;
       if (t < s.tokens) {
         const float* word = tensors[kWords] + (size_t)s.ids[t] * m.dim;
-        const float* position = tensors[kPositions] + (size_t)(t - s.spans[t].first) * m.dim;
+        const float* position = tensors[kPositions] + (size_t)s.positions[t] * m.dim;
         for (int o = 0; o < m.dim; o += 16) _mm512_store_ps(row + o, _mm512_add_ps(_mm512_loadu_ps(word + o), _mm512_loadu_ps(position + o)));
       } else {
         std::memset(row, 0, (size_t)m.dim * 4);

@@ -1,13 +1,15 @@
 // Attention of one head over a run of whole texts, forward and backward: each token sees the tokens of its own text.
 //
 // In: queries, keys and values as rows tiles, and for each query the keys of its text. Out: mixed values, or gradients, as
-// rows tiles. The run is copied into memory of its own, where its first token is row 0; scores are computed again in the
-// backward pass from the logarithm of their sum, so nothing that grows with the square of a text's length is kept.
+// rows tiles. The run is copied into memory of its own, where no text crosses a block of 32 rows that it could fit into;
+// scores are computed again in the backward pass from the logarithm of their sum, so nothing that grows with the square of
+// a text's length is kept.
 //
 // Source: Vaswani et al. (2017), equation 1; Dao et al., "FlashAttention" (2022), section 3.1, for the recomputation.
 #pragma once
 #include <algorithm>
 #include <cmath>
+#include <vector>
 #include "dropout.hpp"
 #include "layouts.hpp"
 
@@ -15,8 +17,13 @@ namespace limbeck {
 
 struct Span { int first, stop; };
 
-// Texts that are computed together: where their queries and keys are.
-struct TextRun { int query, queries, key, keys; };
+// Texts that are computed together: which rows of the batch their blocks of queries and keys hold (-1: none), and for each
+// query the keys of its text, as places in the run.
+struct TextRun {
+  int query_blocks, key_blocks;
+  std::vector<int> queries, keys;
+  std::vector<Span> spans;
+};
 
 // Memory for one head of a run.
 struct HeadRoom {
@@ -27,6 +34,7 @@ struct HeadRoom {
   bf16 *weights, *weight_slopes;                                        // the same as rows tiles: [2][keys / 32]
   bf16 *weights_crossed, *slopes_crossed;                               // [keys / 16][queries / 32] rows tiles
   Span* seen_by;                                                        // blocks of queries, for each block of keys
+  uint32_t* kept;                                                       // of a row, for each block of keys
 };
 
 // 2 ^ x for x <= 0, largest relative error 3e-6.
@@ -43,16 +51,16 @@ inline __m512 power_of_two(__m512 x) {
 
 class HeadPass {
  public:
-  HeadPass(int head_dim, int head, TextRun run, const Span* spans, Dropout dropout, HeadRoom& room, float* scratch)
-      : run(run), spans(spans), dropout(dropout), room(room), scratch(scratch), tiles(head_dim / kBlock), column(head * tiles),
-        query_blocks((run.queries + 31) / 32), key_blocks((run.keys + 31) / 32),
+  HeadPass(int head_dim, int head, const TextRun& run, Dropout dropout, HeadRoom& room, float* scratch)
+      : run(run), dropout(dropout), room(room), scratch(scratch), tiles(head_dim / kBlock), column(head * tiles),
+        query_blocks(run.query_blocks), key_blocks(run.key_blocks),
         to_log2(1.4426950409f / std::sqrt((float)head_dim)), to_slope(1.0f / std::sqrt((float)head_dim)) {}
 
   // log_sums: of each query of the batch, for the backward pass; null when there is none.
   void forward(Matrix queries, Matrix keys, Matrix values, Matrix mixed, float* log_sums) {
-    gather(queries, run.query, run.queries, query_blocks, room.queries);
-    gather(keys, run.key, run.keys, key_blocks, room.keys);
-    gather(values, run.key, run.keys, key_blocks, room.values);
+    gather(queries, run.queries, room.queries);
+    gather(keys, run.keys, room.keys);
+    gather(values, run.keys, room.values);
     turn(room.keys, key_blocks, room.keys_turned);
     pair_up(room.values, key_blocks, room.values_pairs);
     for (int block = 0; block < query_blocks; ++block) {
@@ -63,7 +71,7 @@ class HeadPass {
       for (int r = 0; r < 32; ++r) scale[r] = soften(block * 32 + r, r, window, log_sums);
       for (int g = 0; g < tiles; ++g) {
         sum_up(room.weights, wide, room.values_pairs + ((size_t)g * key_blocks + window.first) * 2 * kTile, wide);
-        put(mixed, column + g, run.query + block * 32, run.queries - block * 32, scale);
+        put(mixed, column + g, run.queries.data() + block * 32, scale);
       }
     }
   }
@@ -71,10 +79,10 @@ class HeadPass {
   // From the gradient of the mixed values, the gradients of queries, keys and values.
   void backward(Matrix queries, Matrix keys, Matrix values, Matrix gradient, const float* log_sums, Matrix queries_back,
                 Matrix keys_back, Matrix values_back) {
-    gather(queries, run.query, run.queries, query_blocks, room.queries);
-    gather(gradient, run.query, run.queries, query_blocks, room.gradient);
-    gather(keys, run.key, run.keys, key_blocks, room.keys);
-    gather(values, run.key, run.keys, key_blocks, room.values);
+    gather(queries, run.queries, room.queries);
+    gather(gradient, run.queries, room.gradient);
+    gather(keys, run.keys, room.keys);
+    gather(values, run.keys, room.values);
     turn(room.keys, key_blocks, room.keys_turned);
     turn(room.values, key_blocks, room.values_turned);
     pair_up(room.keys, key_blocks, room.keys_pairs);
@@ -89,7 +97,7 @@ class HeadPass {
       for (int r = 0; r < 32; ++r) soften_back(block * 32 + r, r, window, log_sums);
       for (int g = 0; g < tiles; ++g) {
         sum_up(room.weight_slopes, wide, room.keys_pairs + ((size_t)g * key_blocks + window.first) * 2 * kTile, wide);
-        put(queries_back, column + g, run.query + block * 32, run.queries - block * 32, nullptr);
+        put(queries_back, column + g, run.queries.data() + block * 32, nullptr);
       }
       for (int k = window.first; k < window.stop; ++k) {
         cross(room.weights, wide, k - window.first, room.weights_crossed, k, block);
@@ -104,40 +112,38 @@ class HeadPass {
       for (int g = 0; g < tiles; ++g) {
         const size_t pairs = ((size_t)g * query_blocks + seen.first) * 2 * kTile;
         sum_up(room.weights_crossed + from, query_blocks, room.gradient_pairs + pairs, seen.stop - seen.first);
-        put(values_back, column + g, run.key + k * 32, run.keys - k * 32, nullptr);
+        put(values_back, column + g, run.keys.data() + k * 32, nullptr);
         sum_up(room.slopes_crossed + from, query_blocks, room.queries_pairs + pairs, seen.stop - seen.first);
-        put(keys_back, column + g, run.key + k * 32, run.keys - k * 32, nullptr);
+        put(keys_back, column + g, run.keys.data() + k * 32, nullptr);
       }
     }
   }
 
  private:
-  const TextRun run;
-  const Span* spans;  // of each query of the batch, in keys of the batch
+  const TextRun& run;
   const Dropout dropout;
   HeadRoom& room;
   float* scratch;
   const int tiles, column, query_blocks, key_blocks;
   const float to_log2, to_slope;
 
-  Span span_of(int query) const {
-    if (query >= run.queries) return {0, 0};
-    const Span span = spans[run.query + query];
-    return {span.first - run.key, span.stop - run.key};
-  }
-
-  // Blocks of keys that a block of queries sees; texts follow each other, so its first and last query know.
+  // Blocks of keys that a block of queries sees.
   Span window_of(int block) const {
-    const int last = std::min(block * 32 + 31, run.queries - 1);
-    return {span_of(block * 32).first / 32, (span_of(last).stop + 31) / 32};
+    Span window{key_blocks, 0};
+    for (int q = block * 32; q < block * 32 + 32; ++q) {
+      const Span span = run.spans[q];
+      if (span.first >= span.stop) continue;
+      window = {std::min(window.first, span.first / 32), std::max(window.stop, (span.stop + 31) / 32)};
+    }
+    return window;
   }
 
-  void gather(Matrix from, int first, int count, int blocks, bf16* rows) const {
+  void gather(Matrix from, const std::vector<int>& places, bf16* rows) const {
     const Matrix to{rows, tiles};
-    for (int r = 0; r < blocks * 32; ++r)
+    for (int r = 0; r < (int)places.size(); ++r)
       for (int g = 0; g < tiles; ++g)
-        _mm512_store_si512(to.row(r) + g * kTile, r < count ? _mm512_load_si512(from.row(first + r) + (size_t)(column + g) * kTile)
-                                                            : _mm512_setzero_si512());
+        _mm512_store_si512(to.row(r) + g * kTile, places[r] < 0 ? _mm512_setzero_si512()
+                                                                : _mm512_load_si512(from.row(places[r]) + (size_t)(column + g) * kTile));
   }
   void turn(const bf16* rows, int blocks, bf16* turned) const {
     for (int b = 0; b < blocks; ++b)
@@ -180,10 +186,11 @@ class HeadPass {
     _tile_stored(2, scratch + 512, 128); _tile_stored(3, scratch + 528, 128);
     fence();
   }
-  void put(Matrix to, int tile, int first, int count, const float* scale) const {
-    for (int r = 0; r < std::min(count, 32); ++r) {
+  void put(Matrix to, int tile, const int* places, const float* scale) const {
+    for (int r = 0; r < 32; ++r) {
+      if (places[r] < 0) continue;
       const __m512 by = _mm512_set1_ps(scale ? scale[r] : 1.0f);
-      _mm512_store_si512(to.row(first + r) + (size_t)tile * kTile, to_bf16(_mm512_mul_ps(_mm512_load_ps(scratch + r * 32), by),
+      _mm512_store_si512(to.row(places[r]) + (size_t)tile * kTile, to_bf16(_mm512_mul_ps(_mm512_load_ps(scratch + r * 32), by),
                                                                            _mm512_mul_ps(_mm512_load_ps(scratch + r * 32 + 16), by)));
     }
   }
@@ -196,7 +203,7 @@ class HeadPass {
   // Exponentials of a row of scores into `weights`, what is dropped as 0; returns the factor that is still missing.
   float soften(int query, int r, Span window, float* log_sums) const {
     const int wide = window.stop - window.first;
-    const Span keys = span_of(query);
+    const Span keys = run.spans[query];
     const float* scores = room.scores + (size_t)r * wide * 32;
     bf16* out = room.weights + (size_t)(r < 16 ? 0 : wide) * kTile + r % 16 * 32;
     for (int j = 0; j < wide; ++j) _mm512_store_si512(out + (size_t)j * kTile, _mm512_setzero_si512());
@@ -209,11 +216,12 @@ class HeadPass {
       top = _mm512_mask_max_ps(top, (__mmask16)mask, top, _mm512_load_ps(s));
       top = _mm512_mask_max_ps(top, (__mmask16)(mask >> 16), top, _mm512_load_ps(s + 16));
     }
+    const RowDropout dice(dropout, run.queries[query]);
     const float highest = _mm512_reduce_max_ps(top) * to_log2;
     const __m512 by = _mm512_set1_ps(to_log2), least = _mm512_set1_ps(highest);
     __m512 sum = _mm512_setzero_ps();
     for (int k = first; k < stop; ++k) {
-      const uint32_t mask = mask_of(keys, k), kept = mask & dropout.kept(run.query + query, k);
+      const uint32_t mask = mask_of(keys, k), kept = mask & dice.kept(k);
       const float* s = scores + (k - window.first) * 32;
       const __m512 p0 = power_of_two(_mm512_fmsub_ps(_mm512_load_ps(s), by, least));
       const __m512 p1 = power_of_two(_mm512_fmsub_ps(_mm512_load_ps(s + 16), by, least));
@@ -223,14 +231,14 @@ class HeadPass {
                                                                            _mm512_maskz_mov_ps((__mmask16)(kept >> 16), p1)));
     }
     const float total = _mm512_reduce_add_ps(sum);
-    if (log_sums) log_sums[run.query + query] = highest + std::log2(total);
+    if (log_sums) log_sums[run.queries[query]] = highest + std::log2(total);
     return dropout.scale() / total;
   }
 
   // The weights of a row again, and the gradients of its scores from those of its weights.
   void soften_back(int query, int r, Span window, const float* log_sums) const {
     const int wide = window.stop - window.first;
-    const Span keys = span_of(query);
+    const Span keys = run.spans[query];
     float* scores = room.scores + (size_t)r * wide * 32;
     const float* slopes = room.slopes + (size_t)r * wide * 32;
     const size_t at = (size_t)(r < 16 ? 0 : wide) * kTile + r % 16 * 32;
@@ -241,11 +249,13 @@ class HeadPass {
     }
     if (keys.first >= keys.stop) return;
     const int first = keys.first / 32, stop = (keys.stop + 31) / 32;
-    const __m512 by = _mm512_set1_ps(to_log2), log_sum = _mm512_set1_ps(log_sums[run.query + query]);
+    const __m512 by = _mm512_set1_ps(to_log2), log_sum = _mm512_set1_ps(log_sums[run.queries[query]]);
+    const RowDropout dice(dropout, run.queries[query]);
     const __m512 keep_scale = _mm512_set1_ps(dropout.scale());
     __m512 along = _mm512_setzero_ps();
     for (int k = first; k < stop; ++k) {
-      const uint32_t mask = mask_of(keys, k), kept = mask & dropout.kept(run.query + query, k);
+      const uint32_t mask = mask_of(keys, k), kept = mask & dice.kept(k);
+      room.kept[k] = kept;
       const int j = (k - window.first) * 32;
       __m512 p[2], dropped[2];
       for (int half = 0; half < 2; ++half) {
@@ -259,7 +269,7 @@ class HeadPass {
     }
     const __m512 mean = _mm512_set1_ps(_mm512_reduce_add_ps(along)), scale = _mm512_set1_ps(to_slope);
     for (int k = first; k < stop; ++k) {
-      const uint32_t kept = dropout.kept(run.query + query, k);
+      const uint32_t kept = room.kept[k];
       const int j = (k - window.first) * 32;
       __m512 d[2];
       for (int half = 0; half < 2; ++half) {

@@ -42,12 +42,20 @@ inline __m512i row_of_block(const bf16* top, const bf16* bottom, int row) {
   return _mm512_load_si512(row < 16 ? top + row * 32 : bottom + (row - 16) * 32);
 }
 
+// Past the caches, for what is not read soon.
+template <bool kPast>
+inline void store(bf16* at, __m512i row) {
+  if (kPast) _mm512_stream_si512((__m512i*)at, row);
+  else _mm512_store_si512(at, row);
+}
+
 // 32 x 32 numbers, two rows tiles, as two pairs tiles.
+template <bool kPast = false>
 inline void block_to_pairs(const bf16* top, const bf16* bottom, bf16* pairs) {
   for (int p = 0; p < 16; ++p) {
     const __m512i a = row_of_block(top, bottom, 2 * p), b = row_of_block(top, bottom, 2 * p + 1);
-    _mm512_store_si512(pairs + p * 32, mix_low(a, b));
-    _mm512_store_si512(pairs + kTile + p * 32, mix_high(a, b));
+    store<kPast>(pairs + p * 32, mix_low(a, b));
+    store<kPast>(pairs + kTile + p * 32, mix_high(a, b));
   }
 }
 
@@ -63,11 +71,12 @@ inline void block_to_crossed(const bf16* top, const bf16* bottom, bf16* left, bf
 }
 
 // A rows tile as the right operand of a product over its columns.
+template <bool kPast = false>
 inline void turn_tile(const bf16* rows_tile, bf16* turned) {
   __m512i rows[16];
   for (int r = 0; r < 16; ++r) rows[r] = _mm512_load_si512(rows_tile + r * 32);
   transpose_dwords(rows);
-  for (int r = 0; r < 16; ++r) _mm512_store_si512(turned + r * 32, rows[r]);
+  for (int r = 0; r < 16; ++r) store<kPast>(turned + r * 32, rows[r]);
 }
 
 // Block `source` of 32 rows of a matrix, as block `token_block` of `token_blocks` of its pairs form.
@@ -87,8 +96,8 @@ inline void rows_to_crossed(Matrix m, int source, int token_block, int token_blo
   }
 }
 
-// Rows n .. n + 32 of weights (n_out, n_in), packed for y = x wᵀ ([n_out / 32][n_in / 32][2]) and, where `back` is given,
-// for x = y w ([n_in / 32][n_out / 32][2]).
+// Rows n .. n + 32 of weights (n_out, n_in), packed for y = x wᵀ ([n_out / 32][n_in / 32][2]) and for x = y w
+// ([n_in / 32][n_out / 32][2]).
 inline void pack_band(const float* weights, int n, int n_out, int n_in, bf16* ahead, bf16* back) {
   alignas(64) bf16 block[2 * kTile];
   const int wide = n_in / kBlock, high = n_out / kBlock;
@@ -98,10 +107,11 @@ inline void pack_band(const float* weights, int n, int n_out, int n_in, bf16* ah
       _mm512_store_si512(block + r * 32, to_bf16(_mm512_loadu_ps(from), _mm512_loadu_ps(from + 16)));
     }
     bf16* at = ahead + ((size_t)(n / kBlock) * wide + kt) * 2 * kTile;
-    turn_tile(block, at);
-    turn_tile(block + kTile, at + kTile);
-    if (back) block_to_pairs(block, block + kTile, back + ((size_t)kt * high + n / kBlock) * 2 * kTile);
+    turn_tile<true>(block, at);
+    turn_tile<true>(block + kTile, at + kTile);
+    block_to_pairs<true>(block, block + kTile, back + ((size_t)kt * high + n / kBlock) * 2 * kTile);
   }
+  _mm_sfence();
 }
 
 }  // namespace limbeck

@@ -114,8 +114,8 @@ struct Step {
   Shared shared;
   std::vector<int32_t> ids, offsets;
   std::vector<uint32_t> thresholds;
+  std::vector<int> positions;  // of each token in its text
   std::vector<TextRun> runs, first_runs;
-  std::vector<Span> spans, first_spans;
   uint64_t seed = 0;
   int tokens = 0, texts = 0, threads = 1;
   bool firsts_only = false, keep = false;
@@ -141,12 +141,9 @@ struct Step {
     ids.assign(batch.ids, batch.ids + tokens);
     offsets.assign(batch.offsets, batch.offsets + texts + 1);
     thresholds.assign(batch.thresholds, batch.thresholds + 1 + 2 * m.n_layers);
-    spans.clear();
-    first_spans.clear();
-    for (int i = 0; i < texts; ++i) {
-      spans.insert(spans.end(), offsets[i + 1] - offsets[i], {offsets[i], offsets[i + 1]});
-      first_spans.push_back({offsets[i], offsets[i + 1]});
-    }
+    positions.resize(tokens);
+    for (int i = 0; i < texts; ++i)
+      for (int t = offsets[i]; t < offsets[i + 1]; ++t) positions[t] = t - offsets[i];
     cut_runs(kRunKeys, false, runs);
     cut_runs(kFirstsRunKeys, true, first_runs);
     saved.resize(m.n_layers);
@@ -169,10 +166,33 @@ struct Step {
     for (int i = 0; i < texts;) {
       int stop = i + 1;
       while (stop < texts && offsets[stop + 1] - offsets[i] <= most) ++stop;
-      const int keys = offsets[stop] - offsets[i];
-      found.push_back(firsts ? TextRun{i, stop - i, offsets[i], keys} : TextRun{offsets[i], keys, offsets[i], keys});
+      found.push_back(place_texts(i, stop, firsts));
       i = stop;
     }
+  }
+  // A text goes on in the block where the last one ended if it fits in there, else it begins a new one.
+  TextRun place_texts(int first, int stop, bool firsts) const {
+    TextRun run;
+    for (int i = first; i < stop; ++i) {
+      const int length = offsets[i + 1] - offsets[i], used = (int)run.keys.size() % kBlock;
+      if (used && used + length > kBlock) run.keys.resize(blocks_of((int)run.keys.size()) * kBlock, -1);
+      const int from = (int)run.keys.size();
+      for (int t = 0; t < length; ++t) run.keys.push_back(offsets[i] + t);
+      if (firsts) {
+        run.queries.push_back(i);
+        run.spans.push_back({from, from + length});
+      } else {
+        run.spans.resize(from, {0, 0});
+        run.spans.resize(from + length, {from, from + length});
+      }
+    }
+    run.key_blocks = blocks_of((int)run.keys.size());
+    run.keys.resize((size_t)run.key_blocks * kBlock, -1);
+    if (!firsts) run.queries = run.keys;
+    run.query_blocks = blocks_of((int)run.queries.size());
+    run.queries.resize((size_t)run.query_blocks * kBlock, -1);
+    run.spans.resize(run.queries.size(), {0, 0});
+    return run;
   }
 
   size_t cut_packed(char* base) {
@@ -237,7 +257,7 @@ struct Step {
   void cut_desks(Cutter& c) {
     size_t keys = kBlock;
     for (const auto* list : {&runs, &first_runs})
-      for (const TextRun& run : *list) keys = std::max(keys, (size_t)blocks_of(run.keys) * kBlock);
+      for (const TextRun& run : *list) keys = std::max(keys, run.keys.size());
     const size_t head = keys * (m.dim / m.n_heads), most = kMostBlocks * kBlock;
     for (Desk& desk : desks) {
       desk.branch = c.take<float>(most * m.dim);
@@ -251,6 +271,7 @@ struct Step {
       for (bf16** at : {&r.weights, &r.weight_slopes}) *at = c.take<bf16>(keys * kBlock);
       for (bf16** at : {&r.weights_crossed, &r.slopes_crossed}) *at = keep ? c.take<bf16>(keys * keys) : nullptr;
       r.seen_by = c.take<Span>(keys / kBlock);
+      r.kept = c.take<uint32_t>(keys / kBlock);
     }
   }
 };

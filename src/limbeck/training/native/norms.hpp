@@ -16,8 +16,9 @@ struct Norm { const float *scale, *shift; };
 // row += what is kept of (branch + bias).
 inline void add_branch(float* row, const float* branch, const float* bias, int dim, const Dropout& dropout, int number) {
   const __m512 scale = _mm512_set1_ps(dropout.scale());
+  const RowDropout dice(dropout, number);
   for (int o = 0; o < dim; o += 32) {
-    const __mmask32 kept = dropout.kept(number, o / 32);
+    const __mmask32 kept = dice.kept(o / 32);
     const __m512 x0 = _mm512_add_ps(_mm512_load_ps(branch + o), _mm512_loadu_ps(bias + o));
     const __m512 x1 = _mm512_add_ps(_mm512_load_ps(branch + o + 16), _mm512_loadu_ps(bias + o + 16));
     const __m512 y0 = _mm512_load_ps(row + o), y1 = _mm512_load_ps(row + o + 16);
@@ -26,8 +27,7 @@ inline void add_branch(float* row, const float* branch, const float* bias, int d
   }
 }
 
-// Normalise a row in place; `tiles` and `unit` are its places in rows tiles, `unit` may be null. Returns one over its
-// standard deviation.
+// Normalise a row in place; `unit` is its place in rows tiles, or null. Returns one over its standard deviation.
 inline float normalise(float* row, int dim, Norm norm, float epsilon, bf16* unit) {
   __m512 s0 = _mm512_setzero_ps(), s1 = s0;
   for (int o = 0; o < dim; o += 32) {
@@ -58,8 +58,9 @@ inline float normalise(float* row, int dim, Norm norm, float epsilon, bf16* unit
 inline void drop(float* row, int dim, const Dropout& dropout, int number) {
   if (!dropout.threshold) return;
   const __m512 scale = _mm512_set1_ps(dropout.scale());
+  const RowDropout dice(dropout, number);
   for (int o = 0; o < dim; o += 32) {
-    const __mmask32 kept = dropout.kept(number, o / 32);
+    const __mmask32 kept = dice.kept(o / 32);
     _mm512_store_ps(row + o, _mm512_maskz_mul_ps((__mmask16)kept, _mm512_load_ps(row + o), scale));
     _mm512_store_ps(row + o + 16, _mm512_maskz_mul_ps((__mmask16)(kept >> 16), _mm512_load_ps(row + o + 16), scale));
   }
@@ -109,8 +110,9 @@ inline void normalise_back(float* row, int dim, const float* scale, const bf16* 
 // What is kept of a gradient, into rows tiles; the row itself stays.
 inline void put_kept(const float* row, int dim, bf16* tiles, const Dropout& dropout, int number) {
   const __m512 scale = _mm512_set1_ps(dropout.scale());
+  const RowDropout dice(dropout, number);
   for (int o = 0; o < dim; o += 32) {
-    const __mmask32 kept = dropout.kept(number, o / 32);
+    const __mmask32 kept = dice.kept(o / 32);
     _mm512_store_si512(tiles + (size_t)(o / 32) * kTile,
                        to_bf16(_mm512_maskz_mul_ps((__mmask16)kept, _mm512_load_ps(row + o), scale),
                                _mm512_maskz_mul_ps((__mmask16)(kept >> 16), _mm512_load_ps(row + o + 16), scale)));
