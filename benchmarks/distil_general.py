@@ -3,10 +3,10 @@
     python benchmarks/distil_general.py --runs FOLDER [--budget-minutes 60] [--tasks emotion imdb] [--quick]
 
 The student of three layers is distilled on IMDb's unsupervised reviews for as long as the budget says, in five arms:
-the triple loss, without each of its terms, and from drawn weights (the rows of Table 4 of the DistilBERT paper). Each is
-then fine-tuned on every task with three seeds, as is the same student that was not distilled at all. All arms take as
-many steps as the first one did in its budget. Every training is a run folder under FOLDER; what is finished there is not
-done again. Writes benchmarks/results/distil_general.json.
+the triple loss, without each of its terms, and from drawn weights (the rows of Table 4 of the DistilBERT paper). Each
+is then fine-tuned on every task with three seeds, as is the same student that was not distilled at all. All arms take
+as many steps as the first one did in its budget. Every training is a run folder under FOLDER; what is finished there is
+not done again. Writes benchmarks/results/distil_general.json.
 """
 
 import argparse
