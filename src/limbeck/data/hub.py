@@ -113,7 +113,7 @@ def _card_of(repository: Repository, progress: Progress) -> Mapping[str, Any]:
     path = fetch(repository, [CARD_NAME], progress) / CARD_NAME
     found = _FRONT_MATTER.match(path.read_text("utf-8", errors="replace"))
     try:
-        # This loader leaves words as they are written: a class called no is not False. It makes strings and nothing else.
+        # This loader makes strings and nothing else: a class called no is not False.
         card = yaml.load(found[1], Loader=yaml.BaseLoader) if found else {}  # noqa: S506
     except yaml.YAMLError as error:
         said = str(error).splitlines()[0]
