@@ -34,6 +34,32 @@ class Words:
     each_update: str
     smoothed: str
     chosen_rate: str
+    feature_map: str
+    by_label: str
+    by_error: str
+    right_rows: str
+    wrong_rows: str
+    pca_key: str
+    umap_key: str
+    rows_drawn: str
+    class_density: str
+    density_key: str
+    classes_not_drawn: str
+    reliability: str
+    reliability_key: str
+    perfect: str
+    right_share: str
+    right_share_interval: str
+    row_count: str
+    highest_probability: str
+    risk_coverage: str
+    risk_key: str
+    answered_share: str
+    wrong_share: str
+    thresholds_at: str
+    share_curve: str
+    share_key: str
+    training_rows: str
 
 
 ENGLISH = Words(
@@ -61,6 +87,32 @@ ENGLISH = Words(
     each_update="Each update",
     smoothed="Smoothed",
     chosen_rate="Dashed: {rate}, the rate that was trained with.",
+    feature_map="Map of the features ({kind})",
+    by_label="By true label",
+    by_error="By error",
+    right_rows="right ({count})",
+    wrong_rows="wrong ({count})",
+    pca_key="Principal components of standardised features: {shares} of their variance.",
+    umap_key="UMAP, cosine distance: neighbours lie together; axes and far distances mean nothing.",
+    rows_drawn="{drawn} of {count} rows.",
+    class_density="Where each class lies ({kind})",
+    density_key="The stronger a cell's colour, the more rows of the class; each panel has a scale of its own.",
+    classes_not_drawn="{count} classes with fewer rows are not drawn.",
+    reliability="Reliability diagram",
+    reliability_key="Calibration error (ECE) {ece}; by chance alone it would stay below {chance} 95 times of 100.",
+    perfect="perfectly calibrated",
+    right_share="Share right",
+    right_share_interval="share right, 95 % interval",
+    row_count="Rows",
+    highest_probability="Highest probability",
+    risk_coverage="Risk-coverage curve",
+    risk_key="Area {area} (lower is better; {best} at best). Dotted: every row answered.",
+    answered_share="Rows answered, the surest first",
+    wrong_share="Wrong among the answered",
+    thresholds_at="the model's thresholds: {share} answered",
+    share_curve="Learning curve by training rows",
+    share_key="A probe with the same penalty and features, fitted on part of the rows; bars: 95 % intervals.",
+    training_rows="Training rows",
 )
 KOREAN = Words(
     language="ko",
@@ -87,4 +139,30 @@ KOREAN = Words(
     each_update="업데이트마다",
     smoothed="평활값",
     chosen_rate="점선: 훈련에 쓴 학습률 {rate}.",
+    feature_map="특징 지도 ({kind})",
+    by_label="실제 라벨별",
+    by_error="정답 여부별",
+    right_rows="정답 ({count})",
+    wrong_rows="오답 ({count})",
+    pca_key="표준화한 특징의 주성분: 전체 분산의 {shares}.",
+    umap_key="UMAP, 코사인 거리: 가까운 행끼리 모인다. 축과 먼 거리에는 의미가 없다.",
+    rows_drawn="전체 {count}행 중 {drawn}행.",
+    class_density="클래스별 밀도 ({kind})",
+    density_key="칸의 색이 강할수록 그 클래스의 행이 많음. 눈금은 그림마다 다름.",
+    classes_not_drawn="행이 더 적은 클래스 {count}개는 그리지 않음.",
+    reliability="신뢰도 다이어그램",
+    reliability_key="보정 오차(ECE) {ece}. 우연만으로는 100번 중 95번 {chance} 미만.",
+    perfect="완벽한 보정",
+    right_share="정답 비율",
+    right_share_interval="정답 비율, 95 % 구간",
+    row_count="행 수",
+    highest_probability="최고 확률",
+    risk_coverage="위험-커버리지 곡선",
+    risk_key="곡선 아래 면적 {area} (낮을수록 좋음, 최선 {best}). 점선: 모든 행에 답할 때.",
+    answered_share="답한 행의 비율 (확실한 순)",
+    wrong_share="답한 행 중 오답",
+    thresholds_at="모델의 임곗값: {share} 답함",
+    share_curve="훈련 데이터 양에 따른 학습 곡선",
+    share_key="같은 규제와 특징으로 일부 행만 써서 학습한 프로브. 막대: 95 % 구간.",
+    training_rows="훈련 행 수",
 )

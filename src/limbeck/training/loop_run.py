@@ -16,6 +16,7 @@ import numpy as np
 from limbeck import storage
 from limbeck.data.dataset import Dataset
 from limbeck.evaluation.evaluation import Evaluation, evaluate
+from limbeck.evaluation.limits import Circumstances, find_limits
 from limbeck.evaluation.prediction_files import write_predictions
 from limbeck.evaluation.predictions import Predictions
 from limbeck.model.bundle import Bundle, save_bundle
@@ -147,7 +148,10 @@ def finish_run(trained: Trained, folder: RunFolder, watch: Stopwatch, *, writes:
     )
     watch.lap("evaluate")
     if writes:
-        card = card_text(facts, scored, encoder=facts.provenance["encoder"]["name"], data=rows.dataset.source)
+        known = Circumstances(
+            method=trained.method, max_tokens=facts.max_tokens, texts_cut=int(answers.truncated.sum())
+        )
+        card = card_text(facts, scored, find_limits(scored, known))
         save_bundle(replace(trained.bundle, facts=facts), folder.bundle, card=card)
         write_predictions(folder.predictions("validation"), answers)
         storage.write_text(folder.settings, to_toml(trained.stages))

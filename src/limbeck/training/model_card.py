@@ -1,16 +1,25 @@
 """The model card: what a model is, in Markdown, from facts that are known.
 
-In: the bundle's facts and an evaluation. Out: the text of the bundle's README.md.
-It does not know files, and says nothing that was not measured.
+In: the bundle's facts, an evaluation and the limits that were found in it. Out: the text of the bundle's README.md.
+It says nothing that was not measured. Training writes it; a report, which has looked longer, writes it again.
 """
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from limbeck import storage
 from limbeck.evaluation.evaluation import Evaluation
+from limbeck.evaluation.limits import Limit
 from limbeck.evaluation.measured import Measured
-from limbeck.model.facts import BundleFacts
+from limbeck.model.bundle import CARD_NAME, FACTS_NAME
+from limbeck.model.facts import BundleFacts, parse_facts
 
 
-def card_text(facts: BundleFacts, validation: Evaluation, *, encoder: str, data: str) -> str:
+def card_text(facts: BundleFacts, validation: Evaluation, limits: Sequence[Limit]) -> str:
     """Return the model card."""
+    record = facts.provenance
+    encoder, data = record["encoder"]["name"], record["data"]
     measures = {
         "accuracy": validation.accuracy,
         "F1, weighted": validation.f1_weighted,
@@ -31,9 +40,13 @@ def card_text(facts: BundleFacts, validation: Evaluation, *, encoder: str, data:
         "",
         f"It labels a text as one of: {', '.join(map(_cell, facts.label_names))}.",
         "",
+        "**Meant for** texts like those it was trained on, labelled with these classes. **Not meant for** other kinds of",
+        "text, other languages, or decisions about people that no person looks at.",
+        "",
         f"- Encoder: {_cell(encoder)}; head: {facts.head}, on {', '.join(map(str, facts.blocks))}",
         f"- Texts are cut at {facts.max_tokens} tokens",
-        f"- Trained on: {_cell(data)}",
+        f"- Trained on: {_cell(data['source'])} ({_row_counts(data['rows'])})",
+        f"- Data fingerprint (SHA-256 of texts, labels, row ids and splits): {data['fingerprint']}",
         f"- Probabilities: {_calibration_line(facts, validation)}",
         "",
         f"## On the validation split ({validation.rows:,} rows)",
@@ -53,6 +66,10 @@ def card_text(facts: BundleFacts, validation: Evaluation, *, encoder: str, data:
         "",
         *(confusions or ["- nothing"]),
         "",
+        "## Limits found",
+        "",
+        *(f"- {_cell(str(one))}" for one in limits),
+        "",
         "## Use",
         "",
         "```python",
@@ -64,6 +81,26 @@ def card_text(facts: BundleFacts, validation: Evaluation, *, encoder: str, data:
         "on it.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def rewrite_card(bundle: Path, validation: Evaluation, limits: Sequence[Limit]) -> bool:
+    """Write the card of a saved model again, with limits that were found since; return whether it changed.
+
+    Raises:
+        BundleError: the bundle was changed since it was written.
+        StorageError: it cannot be written.
+    """
+    where = bundle / FACTS_NAME
+    card = card_text(parse_facts(storage.read_json(where), where=str(where)), validation, limits).encode()
+    with storage.explained(bundle / CARD_NAME, doing="read"):
+        if (bundle / CARD_NAME).read_bytes() == card:
+            return False
+    storage.replace_listed(bundle, CARD_NAME, card)
+    return True
+
+
+def _row_counts(rows: Mapping[str, Any]) -> str:
+    return ", ".join(f"{_cell(name)} {count:,} rows" for name, count in rows.items())
 
 
 def _calibration_line(facts: BundleFacts, validation: Evaluation) -> str:

@@ -15,6 +15,7 @@ from limbeck import storage
 from limbeck.data.dataset import Dataset
 from limbeck.errors import SettingsError
 from limbeck.evaluation.evaluation import Evaluation, evaluate
+from limbeck.evaluation.limits import Circumstances, find_limits
 from limbeck.evaluation.prediction_files import write_predictions
 from limbeck.evaluation.predictions import Predictions
 from limbeck.features.cache import FeatureCache
@@ -170,7 +171,9 @@ def train_probe(
             folded_temperature=calibrated.temperature,
             provenance={**record, "majority_label": rows.label_names[rows.majority_label]},
         )
-        card = card_text(facts, scored["validation"], encoder=engine.loaded.name, data=rows.dataset.source)
+        texts_cut = {name: int(found.truncated.sum()) for name, found in answers.items()}
+        known = Circumstances(method="probe", max_tokens=facts.max_tokens, texts_cut=texts_cut["validation"])
+        card = card_text(facts, scored["validation"], find_limits(scored["validation"], known))
         save_bundle(Bundle(loaded=engine.loaded, head=head, facts=facts), folder.bundle, card=card)
         for name, found in answers.items():
             write_predictions(folder.predictions(name), found)
@@ -182,10 +185,7 @@ def train_probe(
             **{name: found.to_dict() for name, found in scored.items()},
             "temperature": calibrated.record,
             "probe": fit_record(fit),
-            "texts_cut": {
-                "max_tokens": facts.max_tokens,
-                **{name: int(found.truncated.sum()) for name, found in answers.items()},
-            },
+            "texts_cut": {"max_tokens": facts.max_tokens, **texts_cut},
             "seconds": watch.seconds,
         }
         storage.write_json(folder.metrics, metrics)

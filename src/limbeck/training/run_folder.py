@@ -14,6 +14,7 @@
     ├── ablation/         further runs to compare with, their table in ablation.json (`distil --ablation`)
     ├── cross_fit/        answers to every training row by models that did not see it (`labels --cross-fit`)
     ├── texts/            token ids of a stream of texts; budget.json, teacher_head/, encoder/ beside it (pretrain)
+    ├── report.html       the report of it all, and learning_curve.json (`limbeck report`)
     └── bundle/           the model
 
 In: a path. Out: a folder held by this process. It does not know what is trained.
@@ -47,6 +48,8 @@ _MADE_HERE = (
     "budget.json",
     "teacher_head",
     "encoder",
+    "report.html",
+    "learning_curve.json",
 )
 _GONE_ON_WITH = (
     "run.json",
@@ -147,6 +150,16 @@ class RunFolder:
     def encoder(self) -> Path:
         """An encoder without a classifier's head."""
         return self.path / "encoder"
+
+    @property
+    def report(self) -> Path:
+        """The page that tells of the run."""
+        return self.path / "report.html"
+
+    @property
+    def share_curve(self) -> Path:
+        """What parts of the training rows were enough for."""
+        return self.path / "learning_curve.json"
 
     def predictions(self, name: str) -> Path:
         """The predictions of a split, or of the cross-validation ("out_of_fold")."""

@@ -1,0 +1,210 @@
+"""Maps: rows on a plane, coloured by label and by error; and where each class lies on it.
+
+In: a `Plane`, true and predicted labels of all rows. Out: a `Picture`. It does not know how the plane was made.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from limbeck.errors import DataError
+from limbeck.reporting.labels import clean, wrap
+from limbeck.reporting.picture import Caption, Look, Picture, paint
+from limbeck.reporting.plane import Plane
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MOST_CLASSES = 12
+"""Classes with a mark of their own, those with the most rows."""
+_MARKS = ("o", "^")
+_GRID = 22
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Mapped:
+    """The rows of a plane with their labels.
+
+    Attributes:
+        plane: where they lie.
+        labels_N: true labels of the drawn rows.
+        said_N: what they were given.
+        label_names: the C classes.
+        of: rows of which these are all, or a sample.
+    """
+
+    plane: Plane
+    labels_N: np.ndarray
+    said_N: np.ndarray
+    label_names: tuple[str, ...]
+    of: int
+
+    def __post_init__(self) -> None:
+        """Refuse labels that are not one a row."""
+        rows = len(self.plane.points_N2)
+        if len(self.labels_N) != rows or len(self.said_N) != rows:
+            raise DataError(f"{len(self.labels_N):,} labels and {len(self.said_N):,} answers for {rows:,} rows")
+
+    @property
+    def by_rows(self) -> np.ndarray:
+        """The classes that have rows, the most first; of equals, the first class first."""
+        counts_C = np.bincount(self.labels_N, minlength=len(self.label_names))
+        order = np.argsort(-counts_C, kind="stable")
+        return order[counts_C[order] > 0]
+
+    @property
+    def centres(self) -> np.ndarray:
+        """Mean place of each class, (C, 2); NaN where it has no row."""
+        found = np.full((len(self.label_names), 2), np.nan)
+        for label in self.by_rows:
+            found[label] = self.plane.points_N2[self.labels_N == label].mean(axis=0)
+        return found
+
+    @property
+    def spreads(self) -> np.ndarray:
+        """Root mean squared distance of a class's rows from its centre, (C,); NaN where it has no row."""
+        found, centres = np.full(len(self.label_names), np.nan), self.centres
+        for label in self.by_rows:
+            away = self.plane.points_N2[self.labels_N == label] - centres[label]
+            found[label] = np.sqrt((away**2).sum(axis=1).mean())
+        return found
+
+    def nearest(self, label: int) -> int | None:
+        """Return the class whose centre is nearest to that of `label`; None where there is no other."""
+        away = np.linalg.norm(self.centres - self.centres[label], axis=1)
+        away[label] = np.nan
+        return None if np.isnan(away).all() else int(np.nanargmin(away))
+
+
+def feature_map(mapped: Mapped, *, look: Look | None = None) -> Picture:
+    """Draw the rows twice: coloured by their true label, and by whether the answer is right.
+
+    Raises:
+        MissingExtraError: matplotlib, or a font for Hangul, is absent.
+    """
+    look = look or Look()
+    words, theme = look.words, look.theme
+    shown = mapped.by_rows[:MOST_CLASSES]
+    others = len(mapped.by_rows) - len(shown)
+    names = [wrap(mapped.label_names[label], columns=22, lines=1) for label in shown]
+    rest = words.other_classes.format(count=others)
+    right_N = mapped.labels_N == mapped.said_N
+    title = words.feature_map.format(kind=mapped.plane.kind)
+    key = _key(mapped, look)
+    right, wrong = (
+        words.right_rows.format(count=f"{right_N.sum():,}"),
+        words.wrong_rows.format(count=f"{(~right_N).sum():,}"),
+    )
+
+    def draw(figure: "Figure") -> None:
+        figure.set_size_inches(9.4, 5.4)
+        by_label, by_error = figure.subplots(1, 2)
+        points = mapped.plane.points_N2
+        is_other = ~np.isin(mapped.labels_N, shown)
+        if is_other.any():
+            by_label.scatter(*points[is_other].T, s=7, color=theme.line, linewidths=0, label=rest)
+        for place, (label, name) in enumerate(zip(shown, names, strict=True)):
+            own = mapped.labels_N == label
+            by_label.scatter(
+                *points[own].T,
+                s=9,
+                color=theme.series[place % len(theme.series)],
+                marker=_MARKS[place // len(theme.series)],
+                linewidths=0,
+                alpha=0.75,
+                label=name,
+            )
+        by_error.scatter(*points[right_N].T, s=7, color=theme.series[0], linewidths=0, alpha=0.45, label=right)
+        by_error.scatter(
+            *points[~right_N].T, s=16, color=theme.series[1], marker="x", linewidths=0.9, alpha=0.9, label=wrong
+        )
+        for panel, name, columns in ((by_label, words.by_label, 3), (by_error, words.by_error, 2)):
+            panel.set_title(name, fontsize=10, loc="left")
+            _frame(panel)
+            panel.legend(
+                loc="upper center", bbox_to_anchor=(0.5, -0.02), ncols=columns, frameon=False, fontsize=8.5,
+                markerscale=2, handletextpad=0.3, columnspacing=1.0,
+            )  # fmt: skip
+        figure.suptitle(title, fontsize=13, x=0.01, ha="left")
+        figure.supxlabel(key, fontsize=8.5, color=theme.muted, x=0.01, ha="left")
+
+    told = ", ".join(f"{clean(mapped.label_names[label])} {(mapped.labels_N == label).sum():,}" for label in shown)
+    caption = Caption(
+        title=title,
+        description=f"{title}. {told}. {right}; {wrong}. {key}",
+        texts=(*names, rest, title, key, right, wrong, words.by_label, words.by_error),
+        notices=(rest,) if others else (),
+    )
+    return paint(caption, draw, look=look)
+
+
+def class_density(mapped: Mapped, *, look: Look | None = None) -> Picture:
+    """Draw for each class how many of its rows lie where, in six-sided cells, all panels on the same plane.
+
+    Raises:
+        MissingExtraError: matplotlib, or a font for Hangul, is absent.
+
+    Source: Tunstall, von Werra & Wolf, Natural Language Processing with Transformers (2022), chapter 2.
+    """
+    look = look or Look()
+    words, theme = look.words, look.theme
+    shown = mapped.by_rows[:MOST_CLASSES]
+    others = len(mapped.by_rows) - len(shown)
+    names = [
+        f"{wrap(mapped.label_names[label], columns=20, lines=1)} ({(mapped.labels_N == label).sum():,})"
+        for label in shown
+    ]
+    title = words.class_density.format(kind=mapped.plane.kind)
+    rest = (words.classes_not_drawn.format(count=others),) if others else ()
+    key = " ".join((words.density_key, *rest))
+    columns = 2 if len(shown) == 4 else min(3, len(shown))
+    lines = -(-len(shown) // columns)
+
+    def draw(figure: "Figure") -> None:
+        from matplotlib.colors import LinearSegmentedColormap
+
+        figure.set_size_inches(max(2.6 * columns, 6.4), 2.4 * lines + 1.0)
+        panels = figure.subplots(lines, columns, squeeze=False).ravel()
+        points = mapped.plane.points_N2
+        low, high = points.min(axis=0), points.max(axis=0)
+        low, high = low - 0.05 * (high - low), high + 0.05 * (high - low) + 1e-9
+        colours = LinearSegmentedColormap.from_list("limbeck", theme.right_ramp[1:])
+        for panel, label, name in zip(panels, shown, names, strict=False):
+            own = points[mapped.labels_N == label]
+            panel.hexbin(
+                *own.T,
+                gridsize=_GRID,
+                extent=(low[0], high[0], low[1], high[1]),
+                cmap=colours,
+                mincnt=1,
+                linewidths=0.0,
+            )
+            panel.set_title(name, fontsize=9.5, loc="left")
+            panel.set_xlim(low[0], high[0])
+            panel.set_ylim(low[1], high[1])
+            _frame(panel)
+        for panel in panels[len(shown) :]:
+            panel.set_axis_off()
+        figure.suptitle(title, fontsize=13, x=0.01, ha="left")
+        figure.supxlabel(key, fontsize=8.5, color=theme.muted, x=0.01, ha="left")
+
+    caption = Caption(
+        title=title, description=f"{title}. {', '.join(names)}. {key}", texts=(*names, title, key), notices=rest
+    )
+    return paint(caption, draw, look=look)
+
+
+def _key(mapped: Mapped, look: Look) -> str:
+    words, plane = look.words, mapped.plane
+    drawn = words.rows_drawn.format(drawn=f"{len(plane.points_N2):,}", count=f"{mapped.of:,}")
+    if not plane.shares:
+        return f"{words.umap_key} {drawn}"
+    shares = " + ".join(f"{100 * share:.1f} %" for share in plane.shares)
+    return f"{words.pca_key.format(shares=shares)} {drawn}"
+
+
+def _frame(panel: "Axes") -> None:
+    panel.set_xticks([])
+    panel.set_yticks([])
