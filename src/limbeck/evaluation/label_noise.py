@@ -26,9 +26,9 @@ RATES = (0.005, 0.5)
 """Bounds of the noise rate: below, one odd answer of the model would outweigh everything; above, labels say nothing."""
 MIXUP_TRUST = 1.5
 """How far wrong labels are taken to follow the anchors' mix-ups instead of falling on any other class alike, as a
-multiple of the noise rate (at most wholly). Anchors cannot tell a label that people often mistake from a class that the
-model often mistakes; the more labels are wrong, the more of what they show is the labels' doing. A larger one finds more
-flips along confusions and fewer of those that fall anywhere (docs/log.md has the trials)."""
+multiple of the noise rate (at most wholly). Anchors cannot tell a label that people often mistake from a class that
+the model often mistakes; the more labels are wrong, the more of what they show is the labels' doing. A larger one finds
+more flips along confusions and fewer of those that fall anywhere (docs/log.md has the trials)."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
