@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from limbeck.cli import options, screen, slices_screen
+from limbeck.cli import hard_cases_screen, options, screen, slices_screen
 
 
 def evaluate(
@@ -15,6 +15,9 @@ def evaluate(
     data: options.Data,
     split: Annotated[str, typer.Option(help="Split to score: train, validation or test.")] = "test",
     out: Annotated[Path | None, typer.Option(help="Also write the predictions here: .parquet, .jsonl or .csv.")] = None,
+    hard: Annotated[
+        int, typer.Option(min=0, help="Show this many rows of the highest and of the lowest loss; 0 for none.")
+    ] = 5,
     slices: Annotated[
         bool,
         typer.Option(
@@ -35,6 +38,8 @@ def evaluate(
     """Score RUN on one split of DATA: accuracy, F1, log loss, each with its 95 % interval; per class; confusions."""
     from limbeck import progress
     from limbeck.data.read import read_with
+    from limbeck.evaluation.confusions import name_confusions
+    from limbeck.evaluation.hard_cases import find_hard_cases
     from limbeck.evaluation.prediction_files import write_predictions
     from limbeck.inference.predictor import load
     from limbeck.inference.scoring import score
@@ -55,6 +60,8 @@ def evaluate(
     if slices or slice_by:
         own = own_groupings(dataset, split, scored.predictions, following) if slices else {}
         sliced = slice_answers(dataset, split, scored.predictions, {**own, **by_column})
+    cases = find_hard_cases(scored.predictions)
+    confusions = name_confusions(scored.evaluation, cases)
     if as_json:
         headline = {name: found[name] for name in ("accuracy", "f1_weighted", "f1_macro", "log_loss", "ece")}
         facts = {"run": str(run), "data": data, "split": split, "texts_cut": int(scored.predictions.truncated.sum())}
@@ -62,9 +69,11 @@ def evaluate(
         risk = {"risk_coverage": scored.risk_coverage.to_dict()}
         if sliced is not None:
             more["slices"] = sliced.to_dict()
-        screen.show_json({**facts, **headline, **more, split: found, **risk})
+        told = {"confusions": [one.to_dict() for one in confusions], "hard": cases.to_dict(hard) if hard else None}
+        screen.show_json({**facts, **headline, **more, split: found, **risk, **told})
         return
     screen.show_evaluation(scored.evaluation, title=f"{run} on the {split} split of {data}")
+    hard_cases_screen.show_hard_cases(cases, confusions, count=hard)
     if scored.answered is not None:
         screen.show_answered(scored.answered)
     if sliced is not None:
