@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from limbeck.data.read import read as read
     from limbeck.errors import LimbeckError as LimbeckError
     from limbeck.evaluation.evaluation import evaluate as evaluate
+    from limbeck.evaluation.hard_cases import find_hard_cases as find_hard_cases
+    from limbeck.evaluation.label_issues import find_label_issues as find_label_issues
     from limbeck.features.text_encoder import load_encoder as load_encoder
     from limbeck.inference.predictor import load as load
     from limbeck.publishing.publication import publish as publish
@@ -36,6 +38,8 @@ _HOMES = {
     "TextClassifier": "limbeck.classifier.text_classifier",
     "TextFeatures": "limbeck.classifier.text_features",
     "evaluate": "limbeck.evaluation.evaluation",
+    "find_hard_cases": "limbeck.evaluation.hard_cases",
+    "find_label_issues": "limbeck.evaluation.label_issues",
     "finetune": "limbeck.training.finetuning",
     "load": "limbeck.inference.predictor",
     "load_encoder": "limbeck.features.text_encoder",
@@ -56,6 +60,8 @@ __all__ = [
     "TextFeatures",
     "__version__",
     "evaluate",
+    "find_hard_cases",
+    "find_label_issues",
     "finetune",
     "load",
     "load_encoder",
