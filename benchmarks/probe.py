@@ -101,17 +101,20 @@ def measure(
     contestants = {OURS: clock.timed(OURS, ours), ENCODING: clock.timed(ENCODING, encode)}
     # scikit-learn takes part in the first rounds only where it is slow.
     seconds = alternate({**contestants, PEER: clock.timed(PEER, scikit_learn)}, rounds=peer_rounds)
+    seconds = {name: values for name, values in seconds.items() if values} or {name: [] for name in contestants}
     for name, values in alternate(contestants, rounds=rounds - peer_rounds).items():
         seconds[name] += values
     ratios = sorted(fit_s / encode_s for fit_s, encode_s in zip(seconds[OURS], seconds[ENCODING], strict=True))
-    fit, peer = fits[-1], peers[-1]
+    fit = fits[-1]
     # The head is on raw features: back on the standardised ones it is W · scale and b + W · mean.
     ours_CF = fit.weight_CF.astype(np.float64) * scale_F
     ours_C = fit.bias_C + fit.weight_CF.astype(np.float64) @ mean_F
-    found = {
-        OURS: objective(ours_CF, ours_C, standard_NF, labels_N, fit.penalty),
-        PEER: objective(peer.coef_, peer.intercept_, standard_NF, labels_N, fit.penalty),
-    }
+    found = {OURS: objective(ours_CF, ours_C, standard_NF, labels_N, fit.penalty)}
+    beside: dict[str, object] = {}
+    if peers:
+        found[PEER] = objective(peers[-1].coef_, peers[-1].intercept_, standard_NF, labels_N, fit.penalty)
+        beside["limbeck_lower_by"] = (found[PEER] - found[OURS]) / found[OURS]
+        beside["scikit_learn_iterations"] = int(peers[-1].n_iter_.max())
     return {
         "columns": raw_NF.shape[1],
         "rounds": rounds,
@@ -123,13 +126,12 @@ def measure(
             "highest": round(ratios[-1], 3),
         },
         "objective": found,
-        "limbeck_lower_by": (found[PEER] - found[OURS]) / found[OURS],
+        **beside,
         "limbeck_bound_on_gap": fit.gap,
         "limbeck_fits": len(fit.scores) * 6,
         "scores": [asdict(score) for score in fit.scores],
         "penalty": fit.penalty,
         "out_of_fold_accuracy": float((fit.out_of_fold_NC.argmax(1) == labels_N).mean()),
-        "scikit_learn_iterations": int(peer.n_iter_.max()),
     }
 
 
