@@ -1,7 +1,7 @@
 """A hub of our own: an HTTP server that answers what the real client library asks.
 
-It gives the headers that the real hub gives: files of git and of LFS (these on another port, as on another host), ranges,
-commits. Faults are laid in beforehand: a status, a cut, other bytes.
+It gives the headers that the real hub gives: files of git and of LFS (these on another port, as on another host),
+ranges, commits. Faults are laid in beforehand: a status, a cut, other bytes.
 """
 
 import base64

@@ -18,7 +18,6 @@ from limbeck.hub.ids import HubId
 from limbeck.storage import explained
 
 _LOGIN = "log in (hf auth login), or put a token in HF_TOKEN"
-_CACHED = "what is cached is used with HF_HUB_OFFLINE=1"
 _LONGEST_QUOTE = 200
 _RATE_LIMIT = re.compile(r"r\s*=\s*0\s*;\s*t\s*=\s*(?P<seconds>\d+)")
 """No request is left; in so many seconds there are new ones (draft-ietf-httpapi-ratelimit-headers)."""
@@ -169,8 +168,7 @@ def _network_fault(error: BaseException, question: Question) -> Fault:
         return _proxy_fault(question)
     if isinstance(error, http.ConnectError | http.ConnectTimeout | http.UnsupportedProtocol):
         told = (
-            f"{question}: {endpoint()} cannot be reached ({_quote(error)}): check the network, HTTPS_PROXY and "
-            f"HF_ENDPOINT; {_CACHED}"
+            f"{question}: {endpoint()} cannot be reached ({_quote(error)}): check the network, HTTPS_PROXY and HF_ENDPOINT"
         )
         return Fault(error=HubUnreachableError(told), cause="no connection")
     told = f"{question}: the connection to {endpoint()} broke off ({_quote(error)}): run it again; whole files are kept"
@@ -179,7 +177,7 @@ def _network_fault(error: BaseException, question: Question) -> Fault:
 
 def _proxy_fault(question: Question) -> Fault:
     told = f"{question}: the proxy does not let the request through: check HTTPS_PROXY and the name and password in it"
-    return Fault(error=HubUnreachableError(f"{told}; {_CACHED}"), cause="the proxy refused")
+    return Fault(error=HubUnreachableError(told), cause="the proxy refused")
 
 
 def _disk_error(error: OSError) -> StorageError:
