@@ -39,6 +39,7 @@ def rate_curve(found: Mapping[str, Any], *, look: Look | None = None) -> Picture
         panel.plot(found["rates"], found["smoothed"], label=words.smoothed, color=look.theme.series[0])
         panel.axvline(found["learning_rate"], color=look.theme.muted, linestyle=(0, (4, 4)), linewidth=1)
         panel.set_xscale("log")
+        panel.xaxis.set_major_formatter("{x:.0e}")
         panel.set_xlabel(words.learning_rate)
         panel.set_ylabel(words.train_loss)
         panel.spines[["top", "right"]].set_visible(False)

@@ -160,8 +160,7 @@ class Checkpoints:
         kept, old = steps[-self.keep :], steps[: -self.keep]
         for path in old:
             self._remove(path)
-        spoken_of = {_position(path).best_epoch for path in kept if _is_whole(path)}
-        needed = {self._best(epoch) for epoch in spoken_of if epoch is not None}
+        needed = {self._best(epoch) for path in kept if (epoch := _best_epoch(path)) is not None}
         for path in self.folder.glob(f"{_BEST_PREFIX}*"):
             if path not in needed:
                 self._remove(path)
@@ -186,6 +185,14 @@ def _is_whole(path: Path) -> bool:
     except BundleError:
         return False
     return True
+
+
+def _best_epoch(path: Path) -> int | None:
+    """Return the best epoch that a checkpoint speaks of; to hash it for that would double the time of a save."""
+    try:
+        return _position(path).best_epoch
+    except StorageError:
+        return None
 
 
 def _position(path: Path) -> Position:
