@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from limbeck.classifier.text_features import TextFeatures as TextFeatures
     from limbeck.data.dataset import Dataset as Dataset
     from limbeck.data.read import read as read
+    from limbeck.data.text_stream import open_stream as open_stream
     from limbeck.errors import LimbeckError as LimbeckError
     from limbeck.evaluation.evaluation import evaluate as evaluate
     from limbeck.evaluation.hard_cases import find_hard_cases as find_hard_cases
@@ -21,28 +22,41 @@ if TYPE_CHECKING:
     from limbeck.publishing.publication import publish as publish
     from limbeck.settings import FeatureSettings as FeatureSettings
     from limbeck.settings import ProbeSettings as ProbeSettings
+    from limbeck.training.distillation import Curriculum as Curriculum
+    from limbeck.training.distillation import distil as distil
+    from limbeck.training.distillation_settings import Distillation as Distillation
+    from limbeck.training.distillation_settings import DistillationSettings as DistillationSettings
     from limbeck.training.finetuning import finetune as finetune
     from limbeck.training.head_training import train_head as train_head
+    from limbeck.training.pretraining import pretrain as pretrain
+    from limbeck.training.pretraining_settings import PretrainingSettings as PretrainingSettings
     from limbeck.training.probe_training import ProbeTraining as ProbeTraining
     from limbeck.training.probe_training import train_probe as train_probe
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Curriculum": "limbeck.training.distillation",
     "Dataset": "limbeck.data.dataset",
+    "Distillation": "limbeck.training.distillation_settings",
+    "DistillationSettings": "limbeck.training.distillation_settings",
     "FeatureSettings": "limbeck.settings",
     "LimbeckError": "limbeck.errors",
+    "PretrainingSettings": "limbeck.training.pretraining_settings",
     "ProbeClassifier": "limbeck.classifier.probe_classifier",
     "ProbeSettings": "limbeck.settings",
     "ProbeTraining": "limbeck.training.probe_training",
     "TextClassifier": "limbeck.classifier.text_classifier",
     "TextFeatures": "limbeck.classifier.text_features",
+    "distil": "limbeck.training.distillation",
     "evaluate": "limbeck.evaluation.evaluation",
     "find_hard_cases": "limbeck.evaluation.hard_cases",
     "find_label_issues": "limbeck.evaluation.label_issues",
     "finetune": "limbeck.training.finetuning",
     "load": "limbeck.inference.predictor",
     "load_encoder": "limbeck.features.text_encoder",
+    "open_stream": "limbeck.data.text_stream",
+    "pretrain": "limbeck.training.pretraining",
     "publish": "limbeck.publishing.publication",
     "read": "limbeck.data.read",
     "train_head": "limbeck.training.head_training",
@@ -50,21 +64,28 @@ _HOMES = {
 }
 
 __all__ = [
+    "Curriculum",
     "Dataset",
+    "Distillation",
+    "DistillationSettings",
     "FeatureSettings",
     "LimbeckError",
+    "PretrainingSettings",
     "ProbeClassifier",
     "ProbeSettings",
     "ProbeTraining",
     "TextClassifier",
     "TextFeatures",
     "__version__",
+    "distil",
     "evaluate",
     "find_hard_cases",
     "find_label_issues",
     "finetune",
     "load",
     "load_encoder",
+    "open_stream",
+    "pretrain",
     "publish",
     "read",
     "train_head",
