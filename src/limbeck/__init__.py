@@ -17,16 +17,23 @@ if TYPE_CHECKING:
     from limbeck.evaluation.evaluation import evaluate as evaluate
     from limbeck.evaluation.hard_cases import find_hard_cases as find_hard_cases
     from limbeck.evaluation.label_issues import find_label_issues as find_label_issues
+    from limbeck.evaluation.prediction_files import read_predictions as read_predictions
     from limbeck.features.text_encoder import load_encoder as load_encoder
     from limbeck.inference.predictor import load as load
+    from limbeck.inference.scoring import score as score
+    from limbeck.model.presets import load_tokenizer as load_tokenizer
     from limbeck.publishing.publication import publish as publish
     from limbeck.settings import FeatureSettings as FeatureSettings
+    from limbeck.settings import FinetuneSettings as FinetuneSettings
+    from limbeck.settings import HeadSettings as HeadSettings
     from limbeck.settings import ProbeSettings as ProbeSettings
     from limbeck.training.distillation import Curriculum as Curriculum
     from limbeck.training.distillation import distil as distil
     from limbeck.training.distillation_settings import Distillation as Distillation
     from limbeck.training.distillation_settings import DistillationSettings as DistillationSettings
+    from limbeck.training.finetuning import Finetuning as Finetuning
     from limbeck.training.finetuning import finetune as finetune
+    from limbeck.training.head_training import HeadTraining as HeadTraining
     from limbeck.training.head_training import train_head as train_head
     from limbeck.training.pretraining import pretrain as pretrain
     from limbeck.training.pretraining_settings import PretrainingSettings as PretrainingSettings
@@ -41,6 +48,10 @@ _HOMES = {
     "Distillation": "limbeck.training.distillation_settings",
     "DistillationSettings": "limbeck.training.distillation_settings",
     "FeatureSettings": "limbeck.settings",
+    "FinetuneSettings": "limbeck.settings",
+    "Finetuning": "limbeck.training.finetuning",
+    "HeadSettings": "limbeck.settings",
+    "HeadTraining": "limbeck.training.head_training",
     "LimbeckError": "limbeck.errors",
     "PretrainingSettings": "limbeck.training.pretraining_settings",
     "ProbeClassifier": "limbeck.classifier.probe_classifier",
@@ -55,10 +66,13 @@ _HOMES = {
     "finetune": "limbeck.training.finetuning",
     "load": "limbeck.inference.predictor",
     "load_encoder": "limbeck.features.text_encoder",
+    "load_tokenizer": "limbeck.model.presets",
     "open_stream": "limbeck.data.text_stream",
     "pretrain": "limbeck.training.pretraining",
     "publish": "limbeck.publishing.publication",
     "read": "limbeck.data.read",
+    "read_predictions": "limbeck.evaluation.prediction_files",
+    "score": "limbeck.inference.scoring",
     "train_head": "limbeck.training.head_training",
     "train_probe": "limbeck.training.probe_training",
 }
@@ -69,6 +83,10 @@ __all__ = [
     "Distillation",
     "DistillationSettings",
     "FeatureSettings",
+    "FinetuneSettings",
+    "Finetuning",
+    "HeadSettings",
+    "HeadTraining",
     "LimbeckError",
     "PretrainingSettings",
     "ProbeClassifier",
@@ -84,10 +102,13 @@ __all__ = [
     "finetune",
     "load",
     "load_encoder",
+    "load_tokenizer",
     "open_stream",
     "pretrain",
     "publish",
     "read",
+    "read_predictions",
+    "score",
     "train_head",
     "train_probe",
 ]
