@@ -168,7 +168,8 @@ def _network_fault(error: BaseException, question: Question) -> Fault:
         return _proxy_fault(question)
     if isinstance(error, http.ConnectError | http.ConnectTimeout | http.UnsupportedProtocol):
         told = (
-            f"{question}: {endpoint()} cannot be reached ({_quote(error)}): check the network, HTTPS_PROXY and HF_ENDPOINT"
+            f"{question}: {endpoint()} cannot be reached ({_quote(error)}): check the network, HTTPS_PROXY and "
+            "HF_ENDPOINT"
         )
         return Fault(error=HubUnreachableError(told), cause="no connection")
     told = f"{question}: the connection to {endpoint()} broke off ({_quote(error)}): run it again; whole files are kept"
