@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from measure import RESULTS
+from readme_korean import in_korean
 
 COLUMNS = {"cls": 384, "mean": 384, "max": 384, "upper means": 4 * 384, "layers": 3 * 7 * 384}
 """Columns of each pooling of the embedded encoder."""
 
 OURS = "limbeck"
-READMES = (Path(__file__).parents[1] / "README.md",)
+READMES = tuple(Path(__file__).parents[1] / name for name in ("README.md", "README.ko.md"))
 
 
 def result(name: str) -> dict[str, Any]:
@@ -169,11 +170,11 @@ TABLES: dict[str, Callable[[], list[list[str]]]] = {
 }
 
 
-def filled(text: str) -> str:
+def filled(text: str, *, is_korean: bool = False) -> str:
     """Put each table between its marks."""
     for name, make in TABLES.items():
         if f"<!-- {name} -->" in text:
-            rows = make()
+            rows = [[in_korean(cell) if is_korean else cell for cell in row] for row in make()]
             lines = ["| " + " | ".join(row) + " |" for row in (rows[0], ["---"] * len(rows[0]), *rows[1:])]
             table = f"<!-- {name} -->\n" + "\n".join(lines) + f"\n<!-- /{name} -->"
             text = re.sub(rf"<!-- {name} -->.*?<!-- /{name} -->", lambda _, table=table: table, text, flags=re.DOTALL)
@@ -187,7 +188,7 @@ def main() -> None:
     check = parser.parse_args().check
     for path in READMES:
         text = path.read_text("utf-8")
-        new = filled(text)
+        new = filled(text, is_korean=".ko" in path.suffixes)
         if check and new != text:
             sys.exit(f"{path.name} is out of date: run python benchmarks/readme.py")
         path.write_text(new, "utf-8")

@@ -6,7 +6,7 @@
     python examples/imdb.py --encoder hub:distilbert/distilbert-base-uncased       the course's own encoder
 
 Ten epochs, Adam at 1e-3, 64 reviews a step, 400 tokens a review, as in the course. The encoder runs once, not ten
-times: it is frozen, so its features do not change. The epoch is chosen on a tenth of the training rows, where the course
+times: it is frozen, so its features do not change. The epoch is chosen on a tenth of the training rows; the course
 has no validation split. Runs and pictures go into --out. docs/course.md puts it all beside the course's figures.
 """
 
