@@ -20,7 +20,7 @@ COLUMNS = {"cls": 384, "mean": 384, "max": 384, "upper means": 4 * 384, "layers"
 """Columns of each pooling of the embedded encoder."""
 
 OURS = "limbeck"
-READMES = tuple(Path(__file__).parents[1] / name for name in ("README.md", "README.ko.md"))
+READMES = tuple(Path(__file__).parents[1] / name for name in ("README.md", "README.ko.md", "docs/course.md"))
 
 
 def result(name: str) -> dict[str, Any]:
@@ -115,6 +115,32 @@ def audit_peers() -> list[list[str]]:
     return rows
 
 
+NOT_RUN = "not run yet"
+
+
+def course_emotion() -> list[list[str]]:
+    """The course's figures on emotion beside ours; fine-tuning stands in the epoch tables of docs/course.md."""
+    runs = result("quality_emotion")["runs"]
+    baseline = f"{runs['cls, none']['baseline_accuracy']:.3f}"
+    rows = [["emotion, validation accuracy", "the course", "limbeck, validation", "limbeck, test"]]
+    rows.append(["always the largest class", baseline, baseline, ""])
+    steps = {
+        "[CLS] of the last layer, logistic regression": ("0.633", "cls, none"),
+        "the same with SMOTE": ("0.621", "cls, smote"),
+        "mean of the last layer": ("", "mean, none"),
+        "mean of the last layer, SMOTE": ("", "mean, smote"),
+        "every layer": ("", "layers, none"),
+        "every layer, SMOTE": ("", "layers, smote"),
+    }
+    for name, (theirs, key) in steps.items():
+        run = runs.get(key)
+        ours = [
+            measured(run[split]["accuracy"]) if run and split in run else NOT_RUN for split in ("validation", "test")
+        ]
+        rows.append([name, theirs, *ours])
+    return rows
+
+
 WORKLOADS = ("mini emotion", "mini imdb", "base emotion", "base imdb")
 
 
@@ -161,6 +187,7 @@ def _rate(entry: dict[str, Any] | None) -> str:
 TABLES: dict[str, Callable[[], list[list[str]]]] = {
     "probe-emotion": probe_emotion,
     "balance-emotion": balance_emotion,
+    "course-emotion": course_emotion,
     "probe-imdb": probe_imdb,
     "probe-sample": probe_sample,
     "encode-speed": encode_speed,

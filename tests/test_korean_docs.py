@@ -1,5 +1,6 @@
-"""The Korean pages say what the English ones say: the same commands, figures, names in code and links, in the same order
-of sections. Prose and comments are free.
+"""The Korean pages say what the English ones say: the same commands, figures, names in code and links.
+
+Prose and comments are free; sections stand in the same order.
 """
 
 import re
