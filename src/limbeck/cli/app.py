@@ -21,6 +21,7 @@ from limbeck.cli.labels import labels
 from limbeck.cli.predict import predict
 from limbeck.cli.pretrain import pretrain
 from limbeck.cli.publish import publish
+from limbeck.cli.report import report
 from limbeck.cli.split import split
 from limbeck.cli.sweep import sweep
 from limbeck.cli.threshold import threshold
@@ -62,6 +63,7 @@ for command in (
     distil,
     pretrain,
     evaluate,
+    report,
     compare,
     threshold,
     predict,

@@ -1,14 +1,15 @@
-"""Pages: one self-contained HTML file, light and dark, that asks for nothing and runs nothing.
+"""Pages: one self-contained HTML file, light and dark, that asks for nothing and needs no script.
 
 In: a template of this room and its values. Out: HTML text.
 Every value is escaped by the template engine; control and direction characters are shown by number, so that no text can
-hide or reorder what stands around it. A page has no script and forbids itself to load anything.
+hide or reorder what stands around it. A page forbids itself to load anything, and to run any script but one that it
+names by its hash.
 It does not know what a page is about.
 """
 
 import importlib.util
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +27,13 @@ _UNSEEN = re.compile(
 _REFERENCE = re.compile(r'(\bid="|href="#|url\(#)')
 
 
-def render(template: str, values: Mapping[str, Any]) -> str:
+def render(template: str, values: Mapping[str, Any], filters: Mapping[str, Callable[..., Any]] | None = None) -> str:
     """Fill a template.
+
+    Args:
+        template: its name.
+        values: that it names.
+        filters: of this page alone.
 
     Raises:
         MissingExtraError: jinja2 is not installed.
@@ -43,6 +49,7 @@ def render(template: str, values: Mapping[str, Any]) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(seen=seen, commands=commands, chart=inline_svg, percent=percent, number=number)
+    environment.filters.update(filters or {})
     environment.globals.update(colours=colours())
     return environment.get_template(template).render(values) + "\n"
 
@@ -88,28 +95,31 @@ def commands(text: str) -> "Markup":
     )
 
 
-def inline_svg(picture: Picture, key: str) -> "Markup":
+def inline_svg(picture: Picture, key: str, only: str = "") -> "Markup":
     """Return a chart as an `svg` element of this page that follows the page's theme.
 
     Colours of the light theme become the page's variables; ids get `key` before them, as a page has several charts.
+    A chart whose colours are steps between two (shares, densities) is drawn once a theme instead.
 
     Args:
-        picture: drawn in the light theme.
+        picture: drawn in the light theme, or in that of `only`.
         key: unique on the page.
+        only: "light" or "dark": it is shown in that theme alone, with its own colours.
     """
     from markupsafe import Markup, escape
 
     body = picture.svg[picture.svg.index("<svg") :]
     body = _REFERENCE.sub(lambda match: f"{match.group(1)}{key}-", body)
     body = re.sub(r"<metadata>.*?</metadata>|<title>.*?</title>", "", body, flags=re.DOTALL)
-    for name, colour in _chart_colours(LIGHT).items():
+    for name, colour in () if only else _chart_colours(LIGHT).items():
         body = re.sub(rf"{colour}\b", f"var(--{name})", body, flags=re.IGNORECASE)
     width_in = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', body)
     style = f"--natural: {float(width_in.group(1)) / 72:.2f}in" if width_in else ""
     label = escape(picture.description)
+    kind = f"on-{only}" if only in ("light", "dark") else ""
     # The description is the text alternative; what is inside the picture is for the eye.
     return Markup(  # noqa: S704  # drawn by matplotlib: text is outlines, and the two values put in are escaped
-        body.replace("<svg", f'<svg role="img" aria-label="{label}" class="chart" style="{style}" focusable="false"', 1)
+        body.replace("<svg", f'<svg role="img" aria-label="{label}" class="chart {kind}" style="{style}" focusable="false"', 1)
     )
 
 

@@ -50,15 +50,28 @@ def own_groupings(
 ) -> dict[str, Sequence[str]]:
     """Return the groupings that every data set has: label, tokens, truncation, repeats, script, negation."""
     rows = dataset.split(split)
+    return {**_by_answers(found), "text elsewhere": tell_repeats(dataset, split, progress), **_by_texts(rows.texts)}
+
+
+def answer_groupings(found: Predictions) -> dict[str, Sequence[str]]:
+    """Return the groupings that answers have without their data set: all but where else a text stands.
+
+    Rows without a label must not be among them. Where no texts were kept, script and negation are not told.
+    """
+    return {**_by_answers(found), **({} if found.texts is None else _by_texts(list(found.texts)))}
+
+
+def _by_answers(found: Predictions) -> dict[str, Sequence[str]]:
     names = np.array(found.label_names, dtype=object)
     return {
         "label": names[found.known_labels].tolist(),
         "tokens": quarters(found.tokens),
         "truncation": ["cut to the limit" if cut else "whole" for cut in found.truncated],
-        "text elsewhere": tell_repeats(dataset, split, progress),
-        "script": tell_scripts(rows.texts),
-        "negation": tell_negation(rows.texts),
     }
+
+
+def _by_texts(texts: list[str]) -> dict[str, Sequence[str]]:
+    return {"script": tell_scripts(texts), "negation": tell_negation(texts)}
 
 
 def column_groupings(dataset: Dataset, split: str, columns: Sequence[str]) -> dict[str, Sequence[str]]:

@@ -1,0 +1,125 @@
+"""`limbeck report`: everything that is known about a run as one page."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from limbeck.cli import options, screen
+
+if TYPE_CHECKING:
+    from limbeck.audit.audit import Audit
+    from limbeck.data.dataset import Dataset
+    from limbeck.evaluation.slices import Slices
+    from limbeck.progress import Progress
+    from limbeck.reporting.run_facts import RunFacts
+
+
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of `limbeck train`.", show_default=False)],
+    data: Annotated[
+        str | None,
+        typer.Argument(metavar="[DATA]", help="The run's data, if they have moved.", show_default=False),
+    ] = None,
+    lang: Annotated[str, typer.Option(help="Language of the page and of its charts: en or ko.")] = "en",
+    out: Annotated[Path | None, typer.Option(help="The page. [default: RUN/report.html]")] = None,
+    learning_curve: Annotated[
+        bool,
+        typer.Option(
+            "--learning-curve",
+            help="Fit the probe on 10, 20, 40 and 70 % of the training rows too: seconds to minutes. It is kept in "
+            "RUN/learning_curve.json, and later reports show it.",
+        ),
+    ] = False,
+    umap: Annotated[bool, typer.Option(help="Map the rows by UMAP too, where umap-learn is installed.")] = True,
+    device: options.DeviceName = None,
+    cache_dir: options.CacheFolder = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Write the report of RUN: one HTML file that loads nothing; and the model card from the same facts."""
+    from limbeck import progress, storage
+    from limbeck.features.cache import FeatureCache
+    from limbeck.reporting.page import need_jinja
+    from limbeck.reporting.plane import sample_rows
+    from limbeck.reporting.report import Evidence, make_report
+    from limbeck.reporting.report_charts import write_charts
+    from limbeck.reporting.report_words import words_in
+    from limbeck.reporting.run_facts import read_run
+    from limbeck.training.label_search import search_labels
+    from limbeck.training.model_card import rewrite_card
+    from limbeck.training.past_run import open_past_run
+    from limbeck.training.probe_training import OUT_OF_FOLD
+    from limbeck.training.row_features import encode_rows
+    from limbeck.training.run_folder import RunFolder
+    from limbeck.training.share_points import fit_shares
+
+    words, following, cache = words_in(lang), progress.for_stream(), FeatureCache(cache_dir)
+    need_jinja()
+    folder, found = RunFolder(run), read_run(run)
+    if learning_curve:
+        fit_shares(open_past_run(run), cache=cache, progress=following)
+        found = read_run(run)
+    search = None
+    if folder.predictions(OUT_OF_FOLD).is_file():
+        search = search_labels(open_past_run(run), cache=cache, progress=following)
+    rows_N = found.answers.labelled_rows[sample_rows(len(found.answers.labelled_rows))]
+    features_NF = None
+    if found.answers.texts is not None:
+        features_NF = encode_rows(
+            folder, found.answers.texts, rows_N, device=options.device_of(device), cache=cache, progress=following
+        )
+    dataset = _read_data(run, data, following)
+    evidence = Evidence(
+        slices=_slice(found, dataset, following),
+        issues=None if search is None else search.issues,
+        second_fit=search is not None and search.second_fit,
+        audit=None if dataset is None else _audit(dataset, following),
+        features_NF=features_NF,
+        rows_N=rows_N,
+    )
+    made = make_report(found, evidence, words, umap=umap, progress=following)
+    place = out or folder.report
+    storage.write_text(place, made.html)
+    write_charts(made.charts, folder.pictures)
+    card_changed = rewrite_card(folder.bundle, found.validation, made.limits)
+    if as_json:
+        facts = {"run": str(run), "report": str(place), "bytes": len(made.html.encode())}
+        limits = [{"kind": one.kind, "in_words": str(one)} for one in made.limits]
+        screen.show_json({**facts, "charts": sorted(made.charts), "card_changed": card_changed, "limits": limits})
+        return
+    screen.show_line(f"report      {place} ({len(made.html.encode()) / 2**20:.1f} MiB)")
+    screen.show_line(f"pictures    {folder.pictures}")
+    screen.show_line(f"model card  {folder.bundle / 'README.md'}{'' if card_changed else ' (as it was)'}")
+
+
+def _read_data(run: Path, data: str | None, following: "Progress") -> "Dataset | None":
+    """Read the run's data again; where they have moved and nobody says where to, the report does without them."""
+    from limbeck.errors import DataError, SettingsError, StorageError
+    from limbeck.training.past_run import open_past_run, read_data_of
+
+    try:
+        return read_data_of(open_past_run(run), data, following)
+    except (SettingsError, StorageError, DataError) as error:
+        if data is not None:
+            raise
+        following.say(f"the report does without the data: {error}")
+        return None
+
+
+def _slice(found: "RunFacts", dataset: "Dataset | None", following: "Progress") -> "Slices":
+    from limbeck.evaluation.slices import slice_rows
+    from limbeck.reporting.row_slices import answer_groupings, own_groupings
+
+    answers = found.answers
+    groupings = (
+        answer_groupings(answers)
+        if dataset is None
+        else own_groupings(dataset, "validation", answers, following)
+    )
+    return slice_rows(answers.predicted == answers.known_labels, answers.losses, groupings)
+
+
+def _audit(dataset: "Dataset", following: "Progress") -> "Audit":
+    from limbeck.audit.audit import audit
+
+    return audit(dataset, progress=following)

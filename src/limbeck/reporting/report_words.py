@@ -1,0 +1,70 @@
+"""The words of the report: sentences, headings and cells, by language; those of charts are in `words`.
+
+In: a language. Out: words by section and key. It does not know pages. Data (label names, texts, paths) is never
+translated, but what limbeck itself says of data is: names of slices, kinds of findings.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Literal, get_args
+
+from limbeck.errors import SettingsError
+from limbeck.evaluation.limits import SENTENCES
+from limbeck.reporting.words import ENGLISH, KOREAN, Words
+
+Language = Literal["en", "ko"]
+_FOLDER = "words_of"
+_QUARTER = re.compile(r"^(\d\w\w quarter)( \(.*\))$")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportWords:
+    """What a report says, in one language.
+
+    Attributes:
+        language: its code.
+        charts: the words of charts.
+        sections: by section and key; braces stand for values.
+    """
+
+    language: Language
+    charts: Words
+    sections: Mapping[str, Mapping[str, str]]
+
+    def __getitem__(self, section: str) -> Mapping[str, str]:
+        return self.sections[section]
+
+    def grouping(self, name: str) -> str | None:
+        """Say what rows are grouped by; None where it is a column of the data."""
+        return self.sections["groupings"].get(name)
+
+    def slice_name(self, grouping: str, name: str) -> str | None:
+        """Say what the rows of a slice have in common; None where its name is data."""
+        names = self.sections["slice_names"]
+        if grouping == "label" or self.grouping(grouping) is None:
+            return None
+        if quarter := _QUARTER.match(name):
+            return names[quarter.group(1)] + quarter.group(2)
+        first, _, second = name.partition(" and ")
+        if second and first in names and second in names:
+            return names["and"].format(first=names[first], second=names[second])
+        return names.get(name)
+
+
+def words_in(language: str) -> ReportWords:
+    """Return the words of a language.
+
+    Raises:
+        SettingsError: there are none of it.
+    """
+    if language not in get_args(Language):
+        raise SettingsError(f"--lang {language}: reports are written in {' and '.join(get_args(Language))}")
+    content = files("limbeck.reporting").joinpath(_FOLDER, f"report.{language}.toml").read_text("utf-8")
+    sections = tomllib.loads(content)
+    if language == "ko":
+        return ReportWords(language="ko", charts=KOREAN, sections=sections)
+    sections["limits"] |= SENTENCES
+    return ReportWords(language="en", charts=ENGLISH, sections=sections)
