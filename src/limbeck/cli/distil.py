@@ -192,7 +192,7 @@ def _show_comparison(metrics: "Mapping[str, Any]") -> None:
     speed = {"teacher": metrics["speed"]["slow_texts_per_s"], "student": metrics["speed"]["fast_texts_per_s"]}
     screen.show_table(
         f"Teacher and student, on the validation split; speed with {metrics['speed']['engine']}",
-        ["", "layers", "tokens", "parameters", "accuracy", "F1 weighted", "texts/s"],
+        ["", "layers", "vocabulary", "parameters", "accuracy", "F1 weighted", "texts/s"],
         [
             [
                 name,

@@ -268,7 +268,7 @@ def _sizes(
         f"student: {begins}, {student.config.dim} wide, {student.config.vocab_size:,} tokens: "
         f"{small.parameters / 1e6:.1f} M parameters, {small.embedding_parameters / 1e6:.1f} M of them word embeddings "
         f"({1 - small.parameters / large.parameters:.0%} fewer)",
-        f"by counting, its layers are {ratio:.2f} times as fast on texts of {tokens:.0f} tokens",
+        f"(heads left out); by counting, its layers are {ratio:.2f} times as fast on texts of {tokens:.0f} tokens",
     ]
 
 
