@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.hub.fake_hub import TOKEN, Fault, Handler, Hub
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
