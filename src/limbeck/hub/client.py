@@ -19,8 +19,8 @@ from limbeck.progress import SILENT, Progress
 
 Kind = Literal["model", "dataset"]
 
-OLDEST_CLIENT = 1
-"""The first major version of huggingface_hub whose answers are understood here."""
+OLDEST_CLIENT = 2
+"""The first major version of huggingface_hub that the tests are run with."""
 _TOKENS = re.compile(r"\b(hf|api_org)_[A-Za-z0-9]{8,}")
 _CREDENTIALS = re.compile(r"(://)[^/@\s]+@")
 _SIGNATURES = re.compile(r"(https?://[^\s?]+)\?[^\s'\"]+")

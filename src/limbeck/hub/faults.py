@@ -64,7 +64,7 @@ class Question:
 
 
 def transport() -> ModuleType:
-    """Return the HTTP library under the client: httpx for version 1, httpx2 for version 2."""
+    """Return the HTTP library under the client, which is not always the same one: httpx2 for version 2."""
     from huggingface_hub.errors import HfHubHTTPError
 
     return import_module(HfHubHTTPError.__bases__[0].__module__.partition(".")[0])
