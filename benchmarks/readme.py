@@ -171,7 +171,8 @@ def encode_drift() -> list[list[str]]:
         if "one_text" not in entry:
             continue
         drift = entry.get("drift")
-        moved = [f"{drift['worst_cosine']:.1e}", f"{drift['flips']:.2%}"] if drift else ["0", "0"]
+        flips = f"{drift['flips']:.2%}" if drift and "flips" in drift else "-"
+        moved = [f"{drift['worst_cosine']:.1e}", flips] if drift else ["0", "0"]
         both = (entry, found["base emotion"]["contestants"][name])
         times = [f"{one['one_text']['p50_ms']:.1f} / {one['one_text']['p99_ms']:.1f}" for one in both]
         rows.append([name, *moved, *times])
