@@ -1,0 +1,37 @@
+"""Every command line in the docs names a command that exists, and options that it has."""
+
+import re
+from pathlib import Path
+
+import pytest
+import typer
+
+from limbeck.cli.app import app
+
+ROOT = Path(__file__).parents[1]
+PAGES = [page for page in (*ROOT.glob("README*.md"), *(ROOT / "docs").glob("*.md")) if page.name != "log.md"]
+LINE = re.compile(r"(?:^|`|\$ )(limbeck [a-z][^`\n#]*)", re.MULTILINE)
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+UNIVERSAL = {"--help", "--version"}
+
+
+def options_of(command):
+    """The options of a command, or of all commands of a group."""
+    inside = getattr(command, "commands", {}).values()
+    own = {opt for one in command.params for opt in (*one.opts, *one.secondary_opts)}
+    return own.union(*(options_of(one) for one in inside))
+
+
+@pytest.mark.parametrize("page", sorted(PAGES), ids=lambda page: page.name)
+def test_commands_of_a_page_exist(page):
+    """A renamed option is found in every page that still says it the old way."""
+    known = typer.main.get_command(app).commands
+    unknown = []
+    for line in LINE.findall(page.read_text("utf-8")):
+        word = line.split()[1].rstrip(".,:;)")
+        if word not in known:
+            unknown.append(line)
+            continue
+        options = options_of(known[word]) | UNIVERSAL
+        unknown += [f"{line}: {option}" for option in OPTION.findall(line) if option not in options]
+    assert unknown == []
