@@ -124,6 +124,16 @@ def test_from_cleaning_to_predictions(walk, trained_on_reviews):
     assert (here / "RUN" / "pictures" / "confusion.png").stat().st_size > 10_000
 
 
+def test_the_report_speaks_korean(walk, trained_on_reviews):
+    """The page is in Korean, with the labels and texts as they are; its charts are whole."""
+    here = trained_on_reviews
+    walk("report", here / "RUN", "--lang", "ko", "--out", here / "report.html", "--cache-dir", here / "cache")
+    page = (here / "report.html").read_text("utf-8")
+    assert '<html lang="ko"' in page
+    assert all(label in page for label in LABELS)
+    assert "�" not in page
+
+
 def test_labels_are_reviewed_in_korean_excel(walk, trained_on_reviews):
     """The sheet opens with Hangul, and one that Korean Excel saved in its own encoding is applied."""
     here = trained_on_reviews
