@@ -141,6 +141,27 @@ def course_emotion() -> list[list[str]]:
     return rows
 
 
+def course_finetune() -> list[list[str]]:
+    """Fine-tuning on emotion, epoch by epoch, on the validation split."""
+    rows = [["fine-tuned", "epoch", "training loss", "validation loss", "accuracy", "weighted F1", "macro F1"]]
+    rows.append(["the course: distilbert-base, 2 epochs, 2e-5", "2", "", "", "0.926", "0.9259", ""])
+    if not (RESULTS / "quality_finetune.json").exists():
+        return [*rows, ["embedded encoder", NOT_RUN, "", "", "", "", ""]]
+    found = result("quality_finetune")
+    runs = {
+        "embedded encoder, the same settings": found["textbook"],
+        "embedded encoder, defaults, the first seed": found["defaults"]["seeds"][0],
+    }
+    scores = ("train_loss", "validation_loss", "accuracy", "f1_weighted", "f1_macro")
+    for name, run in runs.items():
+        rows += [[name, str(line["epoch"]), *(f"{line[score]:.4f}" for score in scores)] for line in run["epochs"]]
+    for split in ("validation", "test"):
+        spread = [found["defaults"][split][score] for score in scores[2:]]
+        cells = [f"{mean:.4f} ± {deviation:.4f}" for mean, deviation in spread]
+        rows.append([f"defaults, {len(found['defaults']['seeds'])} seeds, {split}", "best", "", "", *cells])
+    return rows
+
+
 WORKLOADS = ("mini emotion", "mini imdb", "base emotion", "base imdb")
 
 
@@ -189,6 +210,7 @@ TABLES: dict[str, Callable[[], list[list[str]]]] = {
     "probe-emotion": probe_emotion,
     "balance-emotion": balance_emotion,
     "course-emotion": course_emotion,
+    "course-finetune": course_finetune,
     "probe-imdb": probe_imdb,
     "probe-sample": probe_sample,
     "encode-speed": encode_speed,
