@@ -31,7 +31,9 @@ def report(
             "RUN/learning_curve.json, and later reports show it.",
         ),
     ] = False,
-    umap: Annotated[bool, typer.Option(help="Map the rows by UMAP too, where umap-learn is installed.")] = True,
+    umap: Annotated[
+        bool, typer.Option("--umap", help="Map the rows by UMAP too; needs umap-learn, and up to minutes.")
+    ] = False,
     device: options.DeviceName = None,
     cache_dir: options.CacheFolder = None,
     as_json: options.AsJson = False,
@@ -112,9 +114,7 @@ def _slice(found: "RunFacts", dataset: "Dataset | None", following: "Progress") 
 
     answers = found.answers
     groupings = (
-        answer_groupings(answers)
-        if dataset is None
-        else own_groupings(dataset, "validation", answers, following)
+        answer_groupings(answers) if dataset is None else own_groupings(dataset, "validation", answers, following)
     )
     return slice_rows(answers.predicted == answers.known_labels, answers.losses, groupings)
 

@@ -31,8 +31,8 @@ SENTENCES = {
     "confusion": "{true} is taken for {said} in {share} of its rows.",
     "calibration": "Its probabilities are off by more than chance explains: calibration error {ece}.",
     "cut": "{rows} validation texts were longer than {limit} tokens; their ends were not read.",
-    "noise": "About {share} of the training labels are probably wrong; scores nearer to perfect than that cannot be "
-    "believed.",
+    "noise": "About {share} of the training labels may be wrong (an estimate); scores nearer to perfect than that cannot "
+    "be believed.",
     "slice": "It is worse on some rows: {grouping}, {name}: accuracy {value} ({low}–{high}) on {rows} rows.",
     "unlike": "It answers any text, also one unlike its training texts (another language, another subject), and may "
     "be sure of itself there. Nothing measured here tells how good it is on such texts.",

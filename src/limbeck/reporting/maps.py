@@ -4,7 +4,7 @@ In: a `Plane`, true and predicted labels of all rows. Out: a `Picture`. It does 
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MOST_CLASSES = 12
 """Classes with a mark of their own, those with the most rows."""
-_MARKS = ("o", "^")
+_Shape = Literal["o", "s", "x"]
 _GRID = 22
 
 
@@ -104,28 +104,20 @@ def feature_map(mapped: Mapped, *, look: Look | None = None) -> Picture:
         points = mapped.plane.points_N2
         is_other = ~np.isin(mapped.labels_N, shown)
         if is_other.any():
-            by_label.scatter(*points[is_other].T, s=7, color=theme.line, linewidths=0, label=rest)
+            _mark(by_label, points[is_other], _Mark(name=rest, colour=theme.line, size_pt=2.6, alpha=1.0))
         for place, (label, name) in enumerate(zip(shown, names, strict=True)):
-            own = mapped.labels_N == label
-            by_label.scatter(
-                *points[own].T,
-                s=9,
-                color=theme.series[place % len(theme.series)],
-                marker=_MARKS[place // len(theme.series)],
-                linewidths=0,
-                alpha=0.75,
-                label=name,
-            )
-        by_error.scatter(*points[right_N].T, s=7, color=theme.series[0], linewidths=0, alpha=0.45, label=right)
-        by_error.scatter(
-            *points[~right_N].T, s=16, color=theme.series[1], marker="x", linewidths=0.9, alpha=0.9, label=wrong
-        )
+            shape: _Shape = "o" if place < len(theme.series) else "s"
+            colour = theme.series[place % len(theme.series)]
+            own = points[mapped.labels_N == label]
+            _mark(by_label, own, _Mark(name=name, colour=colour, size_pt=3.2, alpha=0.75, shape=shape))
+        _mark(by_error, points[right_N], _Mark(name=right, colour=theme.series[0], size_pt=2.8, alpha=0.45))
+        _mark(by_error, points[~right_N], _Mark(name=wrong, colour=theme.series[1], size_pt=0.9, alpha=0.9, shape="x"))
         for panel, name, columns in ((by_label, words.by_label, 3), (by_error, words.by_error, 2)):
             panel.set_title(name, fontsize=10, loc="left")
-            _frame(panel)
+            _frame(panel, points)
             panel.legend(
                 loc="upper center", bbox_to_anchor=(0.5, -0.02), ncols=columns, frameon=False, fontsize=8.5,
-                markerscale=2, handletextpad=0.3, columnspacing=1.0,
+                handletextpad=0.3, columnspacing=1.0,
             )  # fmt: skip
         figure.suptitle(title, fontsize=13, x=0.01, ha="left")
         figure.supxlabel(key, fontsize=8.5, color=theme.muted, x=0.01, ha="left")
@@ -168,8 +160,7 @@ def class_density(mapped: Mapped, *, look: Look | None = None) -> Picture:
         figure.set_size_inches(max(2.6 * columns, 6.4), 2.4 * lines + 1.0)
         panels = figure.subplots(lines, columns, squeeze=False).ravel()
         points = mapped.plane.points_N2
-        low, high = points.min(axis=0), points.max(axis=0)
-        low, high = low - 0.05 * (high - low), high + 0.05 * (high - low) + 1e-9
+        low, high = _reach(points)
         colours = LinearSegmentedColormap.from_list("limbeck", theme.right_ramp[1:])
         for panel, label, name in zip(panels, shown, names, strict=False):
             own = points[mapped.labels_N == label]
@@ -182,9 +173,7 @@ def class_density(mapped: Mapped, *, look: Look | None = None) -> Picture:
                 linewidths=0.0,
             )
             panel.set_title(name, fontsize=9.5, loc="left")
-            panel.set_xlim(low[0], high[0])
-            panel.set_ylim(low[1], high[1])
-            _frame(panel)
+            _frame(panel, points)
         for panel in panels[len(shown) :]:
             panel.set_axis_off()
         figure.suptitle(title, fontsize=13, x=0.01, ha="left")
@@ -205,6 +194,49 @@ def _key(mapped: Mapped, look: Look) -> str:
     return f"{words.pca_key.format(shares=shares)} {drawn}"
 
 
-def _frame(panel: "Axes") -> None:
+def _reach(points_N2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the lowest and the highest place of a panel, with room at the edge."""
+    low, high = points_N2.min(axis=0), points_N2.max(axis=0)
+    room = 0.05 * (high - low) + 1e-9
+    return low - room, high + room
+
+
+def _frame(panel: "Axes", points_N2: np.ndarray) -> None:
+    low, high = _reach(points_N2)
+    panel.set_xlim(low[0], high[0])
+    panel.set_ylim(low[1], high[1])
     panel.set_xticks([])
     panel.set_yticks([])
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Mark:
+    """How some rows are marked: dots, squares or crosses; `size_pt` is the width of the pen."""
+
+    name: str
+    colour: str
+    size_pt: float
+    alpha: float
+    shape: _Shape = "o"
+
+
+def _mark(panel: "Axes", points_N2: np.ndarray, mark: _Mark) -> None:
+    """Mark places with one path in all: thousands of elements of their own would make a page slow.
+
+    A dot is a stroke of no length with round ends, a square one with square ends.
+    """
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path
+
+    low, high = _reach(points_N2) if len(points_N2) else (np.zeros(2), np.ones(2))
+    arm = 0.009 * (high - low)
+    strokes = [(-arm, arm), (arm * [-1, 1], arm * [1, -1])] if mark.shape == "x" else [(0 * arm, 1e-3 * arm)]
+    ends = np.stack([points_N2 + offset for stroke in strokes for offset in stroke], axis=1).reshape(-1, 2)
+    path = Path(ends, np.tile([Path.MOVETO, Path.LINETO], len(ends) // 2))
+    path.should_simplify = False
+    cap = {"o": "round", "s": "projecting", "x": "butt"}[mark.shape]
+    pen = {"edgecolor": mark.colour, "linewidth": mark.size_pt, "alpha": mark.alpha}
+    panel.add_patch(PathPatch(path, fill=False, capstyle=cap, **pen))
+    panel.plot(
+        [], [], linestyle="", marker=mark.shape, color=mark.colour, alpha=mark.alpha, markersize=5, label=mark.name
+    )

@@ -119,7 +119,9 @@ def inline_svg(picture: Picture, key: str, only: str = "") -> "Markup":
     kind = f"on-{only}" if only in ("light", "dark") else ""
     # The description is the text alternative; what is inside the picture is for the eye.
     return Markup(  # noqa: S704  # drawn by matplotlib: text is outlines, and the two values put in are escaped
-        body.replace("<svg", f'<svg role="img" aria-label="{label}" class="chart {kind}" style="{style}" focusable="false"', 1)
+        body.replace(
+            "<svg", f'<svg role="img" aria-label="{label}" class="chart {kind}" style="{style}" focusable="false"', 1
+        )
     )
 
 

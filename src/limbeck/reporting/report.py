@@ -26,7 +26,7 @@ from limbeck.evaluation.slices import Slices
 from limbeck.progress import SILENT, Progress
 from limbeck.reporting.maps import Mapped
 from limbeck.reporting.page import render
-from limbeck.reporting.plane import FEWEST_ROWS, has_umap, neighbour_plane, principal_plane
+from limbeck.reporting.plane import FEWEST_ROWS, neighbour_plane, principal_plane
 from limbeck.reporting.report_cells import make_filters, say_reason, worst_slice
 from limbeck.reporting.report_charts import Charted, Drawn, class_counts, draw_charts
 from limbeck.reporting.report_words import ReportWords
@@ -85,7 +85,7 @@ class Report:
 
 
 def make_report(
-    run: RunFacts, evidence: Evidence, words: ReportWords, *, umap: bool = True, progress: Progress = SILENT
+    run: RunFacts, evidence: Evidence, words: ReportWords, *, umap: bool = False, progress: Progress = SILENT
 ) -> Report:
     """Write the report of a run.
 
@@ -93,11 +93,11 @@ def make_report(
         run: what it says of itself.
         evidence: what others found.
         words: the language.
-        umap: also map the rows by UMAP, where it is installed.
+        umap: also map the rows by UMAP, which takes longer than all else.
         progress: follows the drawing.
 
     Raises:
-        MissingExtraError: jinja2, matplotlib, or a font for Hangul, is absent.
+        MissingExtraError: jinja2, matplotlib, a font for Hangul, or umap-learn where it is asked for, is absent.
     """
     answers, known = run.answers, run.answers.labelled_rows
     risk = trace_risk(answers.probabilities[known], answers.known_labels)
@@ -112,6 +112,7 @@ def make_report(
     charts = draw_charts(run, charted, words.charts, progress)
     cases = find_hard_cases(answers)
     issues = evidence.issues
+    different = [one for one in evidence.slices.different if one[0] != "label"]  # classes have their own section
     limits = run.limits(slices=evidence.slices, noise_rate=evidence.noise_rate)
     values = {
         "language": words.language,
@@ -137,7 +138,8 @@ def make_report(
         "risk_places": places_of(risk),
         "half_risk": float(risk.risk[min(int(np.searchsorted(risk.coverage, 0.5)), len(risk.risk) - 1)]),
         "answered": answered,
-        "worst_slice": worst_slice(evidence.slices.different),
+        "different": different,
+        "worst_slice": worst_slice(different),
         "planes": planes,
         "places": {key: _places(mapped) for key, mapped in planes.items()},
         "rates": _rates(run.rate_curve),
@@ -178,7 +180,7 @@ def _planes(run: RunFacts, evidence: Evidence, *, umap: bool, progress: Progress
         return {}
     labels_N = run.answers.true_labels.to_numpy(zero_copy_only=False)[evidence.rows_N].astype(np.int64)
     said_N = run.answers.predicted[evidence.rows_N]
-    makers = {"pca": principal_plane} | ({"umap": neighbour_plane} if umap and has_umap() else {})
+    makers = {"pca": principal_plane} | ({"umap": neighbour_plane} if umap else {})
     planes = {}
     with progress.track("lay the rows flat", total=len(makers), unit="maps") as advance:
         for key, lay in makers.items():

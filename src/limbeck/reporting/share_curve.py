@@ -29,7 +29,10 @@ def share_curve(found: Mapping[int, Evaluation], *, look: Look | None = None) ->
     words, theme = look.words, look.theme
     if not found:
         raise DataError("there is no share of the rows to draw")
-    series = {words.accuracy: [one.accuracy for one in found.values()], words.f1_macro: [one.f1_macro for one in found.values()]}
+    series = {
+        words.accuracy: [one.accuracy for one in found.values()],
+        words.f1_macro: [one.f1_macro for one in found.values()],
+    }
     rows = list(found)
 
     def draw(figure: "Figure") -> None:

@@ -54,9 +54,7 @@ def reliability_diagram(calibration: Calibration, *, look: Look | None = None) -
         shares.set_ylabel(words.right_share)
         shares.set_ylim(-0.03, 1.03)
         shares.legend(frameon=False, fontsize=9, loc="upper left")
-        counts.bar(
-            (bins.low + bins.high) / 2, bins.counts, width=0.92 * (bins.high - bins.low), color=theme.series[0]
-        )
+        counts.bar((bins.low + bins.high) / 2, bins.counts, width=0.92 * (bins.high - bins.low), color=theme.series[0])
         counts.set_ylabel(words.row_count)
         counts.set_xlabel(words.highest_probability)
         counts.set_xlim(0, 1)

@@ -54,7 +54,8 @@ def encode_rows(
     if cached is None:
         return features.values_NF
     columns = columns_of(bundle.facts.blocks, blocks, engine.width)
-    return features.values_NF[np.ix_(rows_N, columns)]
+    taken_NF: np.ndarray = features.values_NF[np.ix_(rows_N, columns)]
+    return taken_NF
 
 
 def _cached_blocks(folder: RunFolder, bundle: Bundle, engine: Engine) -> tuple[Block, ...] | None:
