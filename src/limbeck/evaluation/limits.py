@@ -31,8 +31,8 @@ SENTENCES = {
     "confusion": "{true} is taken for {said} in {share} of its rows.",
     "calibration": "Its probabilities are off by more than chance explains: calibration error {ece}.",
     "cut": "{rows} validation texts were longer than {limit} tokens; their ends were not read.",
-    "noise": "About {share} of the training labels may be wrong (an estimate); scores nearer to perfect than that cannot "
-    "be believed.",
+    "noise": "About {share} of the training labels may be wrong (an estimate); scores nearer to perfect than that "
+    "cannot be believed.",
     "slice": "It is worse on some rows: {grouping}, {name}: accuracy {value} ({low}–{high}) on {rows} rows.",
     "unlike": "It answers any text, also one unlike its training texts (another language, another subject), and may "
     "be sure of itself there. Nothing measured here tells how good it is on such texts.",
@@ -120,16 +120,16 @@ def _class_limits(found: Evaluation) -> list[Limit]:
         )
     if rare := [one.name for one in found.per_class if one.support < FEWEST_ROWS]:
         limits.append(_limit("rare_classes", labels=", ".join(rare), fewest=str(FEWEST_ROWS)))
-    for worst in found.worst_confusions[:1]:
-        if worst.share.low >= LEAST_CONFUSION:
-            limits.append(
-                _limit(
-                    "confusion",
-                    true=worst.true_label,
-                    said=worst.predicted_label,
-                    share=f"{100 * worst.share.value:.0f} %",
-                )
-            )
+    limits.extend(
+        _limit(
+            "confusion",
+            true=worst.true_label,
+            said=worst.predicted_label,
+            share=f"{100 * worst.share.value:.0f} %",
+        )
+        for worst in found.worst_confusions[:1]
+        if worst.share.low >= LEAST_CONFUSION
+    )
     return limits
 
 

@@ -88,7 +88,7 @@ def _require_same(folder: RunFolder, curriculum: Curriculum, settings: Distillat
     rate = before["settings"]["distil"]["learning_rate"] if given is None else given
     resolved = replace(settings, distil=replace(settings.distil, learning_rate=rate))
     now = {name: asdict(stage) for name, stage in resolved.stages().items()}
-    digests = [storage.sha256_of(find_bundle(folder) / WEIGHTS_NAME) for folder in curriculum.teachers]
+    digests = [storage.sha256_of(find_bundle(Path(folder)) / WEIGHTS_NAME) for folder in curriculum.teachers]
     faults = FaultLog()
     faults.extend(differences(before["settings"], now, "settings"))
     faults.extend(differences([one["weights"] for one in before["encoder"]["teachers"]], digests, "teachers"))

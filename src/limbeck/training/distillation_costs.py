@@ -6,6 +6,7 @@ It does not know updates or optimizers, nor how many teachers there are.
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -48,7 +49,7 @@ class Lesson:
 
     rows: Rows
     labels_N: Int64
-    is_labelled_N: NDArray
+    is_labelled_N: NDArray[np.bool_]
     softened_NC: Tensor
     features_NF: Tensor | None
 

@@ -84,7 +84,7 @@ def soft_divergence(student_BC: Tensor, teacher_p_BC: Tensor, *, temperature: fl
 
     Source: Hinton et al. (2015), section 2 and equation 4.
     """
-    entropy_B = -torch.special.xlogy(teacher_p_BC, teacher_p_BC).sum(dim=-1)
+    entropy_B: Tensor = -torch.special.xlogy(teacher_p_BC, teacher_p_BC).sum(dim=-1)
     return soft_cross_entropy(student_BC, teacher_p_BC, temperature=temperature) - temperature**2 * entropy_B
 
 

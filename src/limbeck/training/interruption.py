@@ -1,8 +1,8 @@
 """Ctrl-C and SIGTERM while training: noticed at once, obeyed where nothing is lost.
 
 In: signals. Out: a `StopSignal` that long work asks. While it is patient the first signal asks for an orderly end; the
-second, and any other, is obeyed on the spot, which storage is made for. What comes within `SAME_S` is the same signal on
-two ways: torchrun passes on what its processes got from the terminal too. It does not know what is being stopped.
+second, and any other, is obeyed on the spot, which storage is made for. What comes within `SAME_S` is the same signal
+on two ways: torchrun passes on what its processes got from the terminal too. It does not know what is being stopped.
 """
 
 import signal
@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from types import FrameType
 
 from limbeck.errors import Interrupted, Terminated
-
 
 SAME_S = 0.5
 """Nobody presses Ctrl-C twice as fast, in seconds."""

@@ -162,7 +162,12 @@ def _write_part(
             texts.append(number)
     offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows], dtype=np.int64)])
     ids_T = np.fromiter((token_id for row in rows for token_id in row), np.int32, int(offsets[-1]))
-    for kind, values in {"ids": ids_T, "offsets": offsets.astype(np.int64), "texts": np.array(texts, np.int64)}.items():
+    stored: dict[str, np.ndarray] = {
+        "ids": ids_T,
+        "offsets": offsets.astype(np.int64),
+        "texts": np.array(texts, np.int64),
+    }
+    for kind, values in stored.items():
         with storage.staged_file(Path(f"{name}.{kind}.npy")) as staged, staged.open("wb") as file:
             try:
                 np.save(file, values, allow_pickle=False)
