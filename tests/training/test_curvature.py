@@ -32,7 +32,7 @@ def test_a_small_basis_holds_the_largest_directions():
     features_NF = make_rows()
     basis = find_basis(features_NF, seed=0, rank=3)
     torch.testing.assert_close(basis.direction_FR.T @ basis.direction_FR, torch.eye(3), atol=1e-5, rtol=0)
-    held = float(basis.coordinate_NR.square().sum())
+    held = float(basis.coordinate_MR.square().sum())
     best = float(torch.linalg.svdvals(features_NF)[:3].square().sum())
     assert best * 0.9 <= held <= best * 1.0001
     assert basis.rest * 7 * 200 == pytest.approx(float(features_NF.square().sum()) - held, rel=1e-3)

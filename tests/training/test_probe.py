@@ -319,8 +319,29 @@ def test_the_coarse_search_chooses_as_the_close_one(monkeypatch):
         np.testing.assert_allclose(quick.out_of_fold_NC, close.out_of_fold_NC, atol=1e-3)
 
 
-def test_a_fit_that_does_not_converge_is_an_error(monkeypatch):
-    """No head is returned from a fit that has not reached the bound."""
-    monkeypatch.setattr(probe, "MAX_ITERATIONS", 1)
+def test_a_fit_that_ends_far_from_its_minimum_is_an_error(monkeypatch):
+    """No head is returned from a fit whose bound says nothing."""
+    monkeypatch.setattr(probe, "MAX_ITERATIONS", 0)
+    monkeypatch.setattr(penalty_search, "MAX_ITERATIONS", 0)
     with pytest.raises(TrainingError, match=r"did not converge at C = 0\.3"):
         fit(*make_data(), penalties=(0.3,))
+
+
+def test_a_fit_that_rounding_ends_early_tells_its_bound(monkeypatch):
+    """A fit that is good but not within the strict bound is kept, and a note says how far it may be."""
+    monkeypatch.setattr(probe, "MAX_ITERATIONS", 1)
+    monkeypatch.setattr(probe, "ACCEPTED_GAP", 0.0)
+    fitted = fit(*make_data(), penalties=(0.3,))
+    assert 0 < fitted.gap <= 1e-3
+    assert any(f"may be {fitted.gap:.1e} of the objective" in note for note in fitted.notes)
+
+
+@pytest.mark.parametrize("kind", ["copies", "far"])
+def test_few_rows_that_are_easily_told_apart_converge(kind):
+    """A dozen rows and more columns than rows, at every default penalty: a fit, not an error."""
+    random = np.random.default_rng(0)
+    labels_N = np.arange(12) % 2
+    spread = {"copies": 1e-3, "far": 0.2}[kind]
+    features_NF = random.normal(size=(2, 384))[labels_N] + spread * random.normal(size=(12, 384))
+    for penalty in (ProbeSettings().penalties, (1.0,), (100.0,)):
+        assert fit(features_NF.astype(np.float32), labels_N, penalties=penalty).gap <= 1e-6

@@ -26,16 +26,18 @@ SEARCHED_ROWS = 4096
 class Basis:
     """The directions in which features vary most.
 
-    Shapes: F features, R directions, N rows.
+    Shapes: F features, R directions, M sampled rows.
 
     Attributes:
         direction_FR: orthonormal columns.
-        coordinate_NR: the rows in these directions.
+        coordinate_MR: the sampled rows in these directions.
+        every: one in so many rows is sampled, beginning with the first.
         rest: mean squared feature of a row in one of the other directions.
     """
 
     direction_FR: torch.Tensor
-    coordinate_NR: torch.Tensor
+    coordinate_MR: torch.Tensor
+    every: int
     rest: float
 
 
@@ -101,13 +103,15 @@ def find_basis(features_NF: torch.Tensor, *, seed: int, rank: int = RANK) -> Bas
         image_RM = (some_MF @ guess_FR.to(some_MF.dtype)).T.contiguous()
         guess_FR = (image_RM @ some_MF).T.float()
     direction_FR = torch.linalg.qr(guess_FR).Q
-    coordinate_NR = (features_NF @ direction_FR.to(features_NF.dtype)).float()
+    every = -(-rows // SAMPLED_ROWS)
+    coordinate_MR = (features_NF[::every].contiguous() @ direction_FR.to(features_NF.dtype)).float()
     # Standardised features have a mean square of 1, or of 0 where constant: what the directions lack is the rest.
     total = float(features_NF[:: max(1, rows // 1000)].float().square().sum(1).mean())
-    lacking = max(0.0, total - float(coordinate_NR.square().sum(1).mean()))
+    lacking = max(0.0, total - float(coordinate_MR.square().sum(1).mean()))
     return Basis(
         direction_FR=direction_FR.contiguous(),
-        coordinate_NR=coordinate_NR,
+        coordinate_MR=coordinate_MR,
+        every=every,
         rest=lacking / (features - rank) if rank < features else 0.0,
     )
 
@@ -123,13 +127,11 @@ def invert_curvature(
         shared_CC: the sum over the rows of w (diag(p) - p pᵀ).
         ridge: the penalty of each weight.
     """
-    every = -(-len(basis.coordinate_NR) // SAMPLED_ROWS)
-    sample_NR = basis.coordinate_NR[::every]
-    coordinate_NS = torch.cat([sample_NR, torch.ones(len(sample_NR), 1)], dim=1)
-    ridge_S = torch.full((coordinate_NS.shape[1],), ridge, dtype=torch.float64)
+    coordinate_MS = torch.cat([basis.coordinate_MR, torch.ones(len(basis.coordinate_MR), 1)], dim=1)
+    ridge_S = torch.full((coordinate_MS.shape[1],), ridge, dtype=torch.float64)
     inner = []
-    for spread_N in spread_CN[:, ::every] * every:
-        gram_SS = ((coordinate_NS * spread_N[:, None]).T @ coordinate_NS).double()
+    for spread_M in spread_CN[:, :: basis.every] * basis.every:
+        gram_SS = ((coordinate_MS * spread_M[:, None]).T @ coordinate_MS).double()
         # Nothing penalises the intercept: a class that no row is likely to have would leave its curvature at 0.
         ridge_S[-1] = 1e-6 * gram_SS.diagonal().max() + 1e-12
         inner.append(torch.cholesky_inverse(torch.linalg.cholesky(gram_SS + ridge_S.diag())).float())

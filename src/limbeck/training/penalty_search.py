@@ -3,8 +3,8 @@
 In: the trials of one set of columns, and penalties. Out: a score for each that was tried, and the fits of the best.
 It does not know other sets of columns.
 
-Each fit starts where the last ended, all folds and the fit on all rows side by side (`logistic.py`), in bfloat16 where
-the processor multiplies it. The fit on all rows has no part in the scores: it goes along to be near its end.
+Each fit starts where the last two point, all folds and the fit on all rows side by side (`logistic.py`), in bfloat16
+where the processor multiplies it. The fit on all rows has no part in the scores: it goes along to be near its end.
 Every penalty is fitted coarsely, and the contenders, whose log loss may yet turn out to be the lowest, more closely.
 """
 
@@ -18,8 +18,8 @@ from limbeck.errors import TrainingError
 from limbeck.runtime import cpu_features
 from limbeck.training.balance import Balanced
 from limbeck.training.curvature import Basis, Slopes, find_basis
-from limbeck.training.logistic import Solution, solve
-from limbeck.training.objective import State
+from limbeck.training.logistic import Goal, Solution, extrapolate, solve
+from limbeck.training.objective import Problems, State
 from limbeck.training.products import InMemory, Passes
 from limbeck.training.trials import Trials
 
@@ -35,6 +35,10 @@ closely. What was missing to the minimum moved it by less than 1 % (docs/log.md)
 SEARCH_GAP = 1e-3
 """How near the contenders' fits are taken. A looser one would choose by how early a fit was stopped; bfloat16 allows
 about 3e-4."""
+LOST_GAP = 0.2
+LOST_RISE = 0.05
+"""A fit that is as near to its minimum as that, and whose log loss is by this share above the lowest, goes no further:
+it comes from a stronger penalty's minimum, and the way has led upwards."""
 MAX_ITERATIONS = 500
 
 
@@ -104,34 +108,9 @@ def search_penalties(trials: Trials, penalties: list[float]) -> Searched:
         )
     features_NF = trials.standardised(_fast_type())
     fast = InMemory(features_NF, None if features_NF.dtype == torch.float32 else features_NF.T.contiguous())
-    basis = find_basis(features_NF, seed=trials.settings.seed)
     balanced = [trials.balance(held_out) for held_out in trials.fits]
-    passes = Passes(fast=fast, exact=fast)
-
-    def fit(penalty: float, start: Slopes | State, gap: float, before: int = 0) -> _Tried:
-        solution = solve(
-            passes,
-            trials.problems(balanced, penalty=penalty),
-            basis=basis,
-            start=start,
-            tolerance=gap,
-            max_iterations=MAX_ITERATIONS,
-        )
-        return _Tried(_score(trials, solution, penalty, before), solution)
-
-    tried: list[_Tried] = []
-    start: Slopes | State = trials.first_point(balanced)
-    for penalty in penalties:
-        tried.append(fit(penalty, start, COARSE_GAP))
-        start = tried[-1].solution.state
-        if _has_risen([one.score.log_loss for one in tried]):
-            break
-    close: set[int] = set()
-    while contenders := _contenders([one.score.log_loss for one in tried]) - close:
-        place = min(contenders)
-        score, solution = tried[place]
-        tried[place] = fit(score.penalty, solution.state, SEARCH_GAP, score.iterations)
-        close.add(place)
+    path = _Path(trials, balanced, Passes(fast=fast, exact=fast), find_basis(features_NF, seed=trials.settings.seed))
+    tried = path.walk(penalties)
     best = min(tried, key=lambda one: one.score.log_loss)
     scores = [one.score for one in tried]
     notes = sorted({note for part in balanced for note in part.notes})
@@ -145,12 +124,65 @@ def search_penalties(trials: Trials, penalties: list[float]) -> Searched:
         trials=trials,
         balanced=balanced,
         passes=Passes(fast=fast, exact=fast if features_NF.dtype == torch.float32 else trials.streamed()),
-        basis=basis,
+        basis=path.basis,
         scores=scores,
         best=best.score,
         solution=best.solution,
         notes=notes,
     )
+
+
+class _Path:
+    """The fits of one set of columns, from penalty to penalty."""
+
+    def __init__(self, trials: Trials, balanced: list[Balanced], passes: Passes, basis: Basis) -> None:
+        self.trials = trials
+        self.balanced = balanced
+        self.passes = passes
+        self.basis = basis
+
+    def walk(self, penalties: list[float]) -> list[_Tried]:
+        """Try penalties, in rising order, and fit the contenders closely."""
+        tried: list[_Tried] = []
+        for penalty in penalties:
+            tried.append(self._fit(penalty, tried))
+            if _has_risen([one.score.log_loss for one in tried]):
+                break
+        close: set[int] = set()
+        while contenders := _contenders([one.score.log_loss for one in tried]) - close:
+            place = min(contenders)
+            tried[place] = self._fit_closely(tried[place])
+            close.add(place)
+        return tried
+
+    def _start(self, penalty: float, tried: list[_Tried]) -> Slopes | State:
+        """Return where the fit of a penalty begins."""
+        first = self.trials.first_point(self.balanced)
+        if not tried:
+            return first
+        earlier = tried[-2].solution.state if len(tried) > 1 else first
+        return extrapolate(self.passes, self._problems(penalty), earlier, tried[-1].solution.state)
+
+    def _fit(self, penalty: float, tried: list[_Tried]) -> _Tried:
+        """Fit a penalty coarsely."""
+        lowest = min((one.score.log_loss for one in tried), default=np.inf)
+
+        def is_lost(logits_PCN: torch.Tensor, gap: float) -> bool:
+            return gap <= LOST_GAP and _log_loss(self.trials, logits_PCN) > lowest * (1 + LOST_RISE)
+
+        goal = Goal(gap=COARSE_GAP, steps=MAX_ITERATIONS, suffices=is_lost if tried else None)
+        return self._solve(penalty, self._start(penalty, tried), goal, 0)
+
+    def _fit_closely(self, one: _Tried) -> _Tried:
+        goal = Goal(gap=SEARCH_GAP, steps=MAX_ITERATIONS)
+        return self._solve(one.score.penalty, one.solution.state, goal, one.score.iterations)
+
+    def _solve(self, penalty: float, start: Slopes | State, goal: Goal, before: int) -> _Tried:
+        solution = solve(self.passes, self._problems(penalty), basis=self.basis, start=start, goal=goal)
+        return _Tried(_score(self.trials, solution, penalty, before), solution)
+
+    def _problems(self, penalty: float) -> Problems:
+        return self.trials.problems(self.balanced, penalty=penalty)
 
 
 def held_out_logits(trials: Trials, logits_PCN: torch.Tensor) -> torch.Tensor:

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import torch
 
-from limbeck.training.scaling import Columns, Float32, Scaling, standard_blocks
+from limbeck.training.scaling import Columns, Float32, Scaling, centred_blocks
 
 
 class Products(Protocol):
@@ -63,7 +63,7 @@ class Streamed:
 
     def logits(self, weight_KF: torch.Tensor) -> torch.Tensor:
         """Return what the weights make of each row, (K, N)."""
-        weight_FK = weight_KF.T.contiguous()
+        weight_FK = (weight_KF * self.scaling.factors()).T.contiguous()
         return torch.cat([block_BF @ weight_FK for block_BF in self._blocks()]).T.contiguous()
 
     def slopes(self, residual_KN: torch.Tensor) -> torch.Tensor:
@@ -73,10 +73,11 @@ class Streamed:
         for block_BF in self._blocks():
             slopes_KF.addmm_(residual_KN[:, start : start + len(block_BF)], block_BF)
             start += len(block_BF)
-        return slopes_KF
+        return slopes_KF.mul_(self.scaling.factors())
 
     def _blocks(self) -> Iterator[torch.Tensor]:
-        return standard_blocks(self.features_NF, self.scaling, columns=self.columns)
+        # The scale of a feature is left to its weight: one pass less over each block.
+        return centred_blocks(self.features_NF, self.scaling, columns=self.columns)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
