@@ -66,7 +66,7 @@ def draw_charts(run: RunFacts, charted: Charted, words: Words, progress: Progres
         "risk_coverage": lambda look: risk_coverage_curve(charted.risk, kept=charted.coverage, look=look),
     }
     stepped: dict[str, Draw] = {"confusion": lambda look: confusion_matrix(found.confusion_counts, names, look=look)}
-    if "epochs" in metrics:
+    if len(metrics.get("epochs", ())) > 1:  # one epoch makes no curve; the table tells it
         plain["learning_curves"] = lambda look: learning_curves(
             metrics["epochs"], best_epoch=metrics["best_epoch"], look=look
         )
