@@ -185,7 +185,7 @@ def encode_speed() -> list[list[str]]:
 
 def encode_drift() -> list[list[str]]:
     """How far each contestant is from float32, and how long one text takes it."""
-    rows = [["against float32, emotion's validation rows", "worst cosine distance", "labels that change",
+    rows = [["against float32, tweets of emotion", "worst cosine distance", "labels that change",
              "one text, p50 / p99 ms, MiniLM", "one text, p50 / p99 ms, base"]]  # fmt: skip
     found = result("encode")["workloads"]
     for name, entry in found["mini emotion"]["contestants"].items():

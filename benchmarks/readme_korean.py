@@ -37,7 +37,7 @@ PHRASES = {
     "base, reviews": "base, 리뷰",
     "GFLOP/s on real tokens": "실제 토큰의 GFLOP/s",
     "… of the bf16 product's peak in the same run": "… 같은 실행에서 bf16 곱셈 최고치에 대한 비율",
-    "against float32, emotion's validation rows": "float32와 비교, emotion의 검증 행",
+    "against float32, tweets of emotion": "float32와 비교, emotion의 트윗",
     "worst cosine distance": "가장 나쁜 코사인 거리",
     "labels that change": "바뀌는 레이블",
     "one text, p50 / p99 ms": "텍스트 하나, p50 / p99 ms",
