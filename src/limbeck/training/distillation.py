@@ -230,13 +230,6 @@ def _material(curriculum: Curriculum, settings: Distillation, teacher: Teacher, 
     return _Material(rows=rows, unlabelled=kept)
 
 
-def _new_student(
-    teacher: LoadedEncoder, data: _Material, settings: DistillationSettings, progress: Progress
-) -> LoadedEncoder:
-    pruned = prune_vocabulary(teacher.tokenizer, data.texts, progress) if settings.prune_vocabulary else None
-    return make_student(teacher, settings.shape, pruned=pruned, seed=settings.seed)
-
-
 def _record(
     data: _Material, settings: Distillation, student: LoadedEncoder, teachers: Sequence[Teacher], numerics: str
 ) -> dict[str, Any]:

@@ -2,12 +2,9 @@
 //
 // In and out: float rows, one a token, and their bf16 copy as rows tiles. This file does not know products or attention.
 #pragma once
-#include <cmath>
-#include "tiles.hpp"
+#include "moments.hpp"
 
 namespace limbeck {
-
-struct Norm { const float *scale, *shift; };
 
 enum Kind : int32_t { kFirst = 0, kMean = 1, kMax = 2 };
 
@@ -23,21 +20,8 @@ inline void normalise(float* sums, int first, int stop, int dim, Norm norm, floa
   const int per = dim / kBlock;
   for (int r = first; r < stop; ++r) {
     float* row = sums + (size_t)r * dim;
-    __m512 s0 = _mm512_setzero_ps(), s1 = s0;
-    for (int o = 0; o < dim; o += 32) {
-      s0 = _mm512_add_ps(s0, _mm512_load_ps(row + o));
-      s1 = _mm512_add_ps(s1, _mm512_load_ps(row + o + 16));
-    }
-    const __m512 mean = _mm512_set1_ps(_mm512_reduce_add_ps(_mm512_add_ps(s0, s1)) / dim);
-    s0 = s1 = _mm512_setzero_ps();
-    for (int o = 0; o < dim; o += 32) {
-      const __m512 x0 = _mm512_sub_ps(_mm512_load_ps(row + o), mean);
-      const __m512 x1 = _mm512_sub_ps(_mm512_load_ps(row + o + 16), mean);
-      s0 = _mm512_fmadd_ps(x0, x0, s0);
-      s1 = _mm512_fmadd_ps(x1, x1, s1);
-    }
-    const float variance = _mm512_reduce_add_ps(_mm512_add_ps(s0, s1)) / dim;
-    const __m512 inverse = _mm512_set1_ps(1.0f / std::sqrt(variance + epsilon));
+    const auto [mean, one_over] = moments(row, dim, epsilon);
+    const __m512 inverse = _mm512_set1_ps(one_over);
     bf16* at = tiles + (size_t)(r / 16) * per * kTile + (r % 16) * 32;
     for (int o = 0; o < dim; o += 32) {
       __m512 y0 = _mm512_mul_ps(_mm512_sub_ps(_mm512_load_ps(row + o), mean), inverse);

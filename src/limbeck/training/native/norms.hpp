@@ -5,13 +5,11 @@
 //
 // Source: Ba, Kiros, Hinton, "Layer Normalization" (2016), equation 4 and its derivative.
 #pragma once
-#include <cmath>
 #include "dropout.hpp"
 #include "layouts.hpp"
+#include "moments.hpp"
 
 namespace limbeck {
-
-struct Norm { const float *scale, *shift; };
 
 // row += what is kept of (branch + bias).
 inline void add_branch(float* row, const float* branch, const float* bias, int dim, const Dropout& dropout, int number) {
@@ -29,20 +27,7 @@ inline void add_branch(float* row, const float* branch, const float* bias, int d
 
 // Normalise a row in place; `unit` is its place in rows tiles, or null. Returns one over its standard deviation.
 inline float normalise(float* row, int dim, Norm norm, float epsilon, bf16* unit) {
-  __m512 s0 = _mm512_setzero_ps(), s1 = s0;
-  for (int o = 0; o < dim; o += 32) {
-    s0 = _mm512_add_ps(s0, _mm512_load_ps(row + o));
-    s1 = _mm512_add_ps(s1, _mm512_load_ps(row + o + 16));
-  }
-  const __m512 mean = _mm512_set1_ps(_mm512_reduce_add_ps(_mm512_add_ps(s0, s1)) / dim);
-  s0 = s1 = _mm512_setzero_ps();
-  for (int o = 0; o < dim; o += 32) {
-    const __m512 x0 = _mm512_sub_ps(_mm512_load_ps(row + o), mean);
-    const __m512 x1 = _mm512_sub_ps(_mm512_load_ps(row + o + 16), mean);
-    s0 = _mm512_fmadd_ps(x0, x0, s0);
-    s1 = _mm512_fmadd_ps(x1, x1, s1);
-  }
-  const float inverse = 1.0f / std::sqrt(_mm512_reduce_add_ps(_mm512_add_ps(s0, s1)) / dim + epsilon);
+  const auto [mean, inverse] = moments(row, dim, epsilon);
   const __m512 by = _mm512_set1_ps(inverse);
   for (int o = 0; o < dim; o += 32) {
     const __m512 u0 = _mm512_mul_ps(_mm512_sub_ps(_mm512_load_ps(row + o), mean), by);
