@@ -134,7 +134,7 @@ def measure(size: str, arguments: argparse.Namespace, parent: Path) -> dict[str,
             "highest": round(max(rates)),
             "epoch_s": round(epoch_tokens / statistics.median(rates), 1),
             "gflops": round(statistics.median(gflops[name])),
-            "share_of_peak": round(statistics.median(a / b for a, b in zip(gflops[name], peaks, strict=True)), 3),
+            "share_of_peak": round(statistics.median(gflops[name]) / max(peaks), 3),
             "ours_is_times": round(ratio, 2),
         }
         found["contestants"][name] = entry

@@ -67,6 +67,18 @@ def test_korean_csv_in_cp949(tmp_path: Path) -> None:
     assert dataset.labels.tolist() == [0, 1, 0]
 
 
+def test_a_cp949_header_read_as_utf8(tmp_path: Path) -> None:
+    """Told as what it is, with the encoding that fits; two such names are told apart, not called the same."""
+    path = tmp_path / "data.csv"
+    path.write_bytes("text,label,가,나\n좋아요,긍정,1,2\n".encode("cp949"))
+    with pytest.raises(DataError, match="header: column names") as caught:
+        read(path)
+    assert "cp949" in str(caught.value)
+    assert "twice" not in str(caught.value)
+    kept = read(path, on_bad_row="keep-replacement").table
+    assert [kept["\ufffd\ufffd (3)"].to_pylist(), kept["\ufffd\ufffd (4)"].to_pylist()] == [["1"], ["2"]]
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf_8_sig", "latin-1", "UTF8", "utf-32"])
 def test_other_encodings(tmp_path: Path, encoding: str) -> None:
     """A file in any text codec that Python has reads alike when it is named, byte-order mark or not."""

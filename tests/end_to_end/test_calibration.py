@@ -127,7 +127,8 @@ def test_slices_are_shown_and_told(limbeck, trained, weather, tmp_path):
     """The own groupings, and a column of the data; too small slices are counted."""
     ended = limbeck("evaluate", trained, weather, "--slices")
     assert ended.status == 0, ended.err
-    assert "not shown: 3 slices of 60 rows" in ended.out  # three labels of 20 rows
+    assert "By label, not shown: 3 slices of 60 rows" in ended.out  # three labels of 20 rows: no empty table
+    assert "By label (all rows" not in ended.out
     assert "slices that differ from the rest" in ended.out
     lines = [line.rsplit(";", 1) for line in (weather / "test.txt").read_text("utf-8").splitlines()]
     rows = "".join(f"{text},{label},{'shop' if row % 2 else 'web'}\n" for row, (text, label) in enumerate(lines))

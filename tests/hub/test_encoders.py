@@ -74,6 +74,15 @@ def test_weights_of_a_pull_request(hub, files, tiny_folder) -> None:
     assert load_encoder_folder("hub:me/old@refs/pr/1").fingerprint == load_encoder_folder(tiny_folder).fingerprint
 
 
+def test_a_transformer_in_a_folder_of_its_own(hub, files, tiny_folder) -> None:
+    """Some models of sentence-transformers keep it in 0_Transformer: only its files are fetched, and it opens."""
+    listed = [{"idx": 0, "name": "0", "path": "0_Transformer", "type": "sentence_transformers.models.Transformer"}]
+    inside = {f"0_Transformer/{name}": content for name, content in files.items()}
+    hub.add("model", "me/sentences", {**inside, "modules.json": json.dumps(listed).encode(), "1_Dense/w.bin": b"x"})
+    assert load_encoder_folder("hub:me/sentences").fingerprint == load_encoder_folder(tiny_folder).fingerprint
+    assert hub.asked("1_Dense") == []
+
+
 def test_a_bert_is_converted(hub, tmp_path, heard) -> None:
     """Any BERT with safetensors: the hidden states are those of transformers."""
     import torch

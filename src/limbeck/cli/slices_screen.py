@@ -23,6 +23,16 @@ def show_slices(found: "Slices") -> None:
 
 
 def _show_grouping(group: "Grouping", found: "Slices") -> None:
+    if group.slices:
+        _show_slices(group, found)
+    if group.left_out:
+        screen.show_line(
+            f"{'  ' if group.slices else f'By {group.name}, '}not shown: {group.left_out:,} slices of "
+            f"{group.left_out_rows:,} rows in all (fewer than {found.fewest_rows} rows each, or beyond the largest)"
+        )
+
+
+def _show_slices(group: "Grouping", found: "Slices") -> None:
     screen.show_table(
         f"By {group.name} (all rows: accuracy {found.accuracy.value:.3f})",
         ["slice", "rows", "accuracy", "95 % interval", "loss", "p"],
@@ -38,11 +48,6 @@ def _show_grouping(group: "Grouping", found: "Slices") -> None:
             for one in group.slices
         ],
     )
-    if group.left_out:
-        screen.show_line(
-            f"  not shown: {group.left_out:,} slices of {group.left_out_rows:,} rows in all (fewer than "
-            f"{found.fewest_rows} rows each, or beyond the largest)"
-        )
 
 
 def _marked(one: "Slice") -> str:

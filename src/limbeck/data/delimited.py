@@ -159,17 +159,24 @@ def _header(lines: Iterator[list[str]], source: SourceFile, encoding: str, bad: 
     if header is None:
         raise DataError(f"{source.name} is empty: a header line that names the columns, and rows, were expected")
     names = [name.strip() or f"unnamed_{place}" for place, name in enumerate(header, start=1)]
-    if broken := [name for name in names if replaced(name) != name]:
-        mended = [str(replaced(name)) for name in broken]
-        if bad.policy == "error":
-            bad.refuse(f"{source.name}, header: column names {mended} have bytes that are not {encoding}")
-        bad.mend("column names with undecodable bytes, kept with U+FFFD", [0], lambda _: f"{source.name}: {mended}")
-        names = [str(replaced(name)) for name in names]
-    if twice := [name for name, times in Counter(names).items() if times > 1]:
+    intact = Counter(name for name in names if replaced(name) == name)
+    if twice := [name for name, times in intact.items() if times > 1]:
         raise DataError(
             f"{source.name}, header: column {', '.join(map(repr, twice))} is named twice: rename one of them"
         )
-    return names
+    return names if len(names) == intact.total() else _mended(names, source, encoding, bad)
+
+
+def _mended(names: list[str], source: SourceFile, encoding: str, bad: BadRows) -> list[str]:
+    """Tell of names with undecodable bytes, which get U+FFFD, and their place too where they then look the same."""
+    mended = [str(replaced(name)) for name in names]
+    looks = Counter(mended)
+    mended = [name if looks[name] == 1 else f"{name} ({place})" for place, name in enumerate(mended, start=1)]
+    shown = [new for new, old in zip(mended, names, strict=True) if replaced(old) != old]
+    if bad.policy == "error":
+        bad.refuse(f"{source.name}, header: column names {shown} have bytes that are not {encoding}")
+    bad.mend("column names with undecodable bytes, kept with U+FFFD", [0], lambda _: f"{source.name}: {shown}")
+    return mended
 
 
 def _separator(file: TextIO, usual: str) -> str:

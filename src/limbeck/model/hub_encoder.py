@@ -5,18 +5,19 @@ It does not read weights. Only safetensors and JSON are ever fetched.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from limbeck.errors import TokenizerError, WeightsError
 from limbeck.hub.download import fetch
 from limbeck.hub.ids import parse_hub_id
 from limbeck.hub.repository import Repository, find_cached, find_repository
 from limbeck.model.config import parse_config
+from limbeck.model.sentence_folder import MODULES_NAME, SETTINGS_NAME, transformer_place
 from limbeck.model.weights import CONFIG_NAME, WEIGHTS_NAME, read_config
 from limbeck.progress import SILENT, Progress
 from limbeck.tokens import TOKENIZER_CONFIG_NAME, TOKENIZER_NAME
 
-_SMALL = (CONFIG_NAME, TOKENIZER_NAME, TOKENIZER_CONFIG_NAME, "modules.json", "sentence_bert_config.json")
+_SMALL = (CONFIG_NAME, TOKENIZER_NAME, TOKENIZER_CONFIG_NAME, SETTINGS_NAME)
 _WEIGHTS = (".safetensors", ".bin", ".h5", ".msgpack", ".onnx", ".ot", ".ckpt", ".safetensors.index.json")
 
 
@@ -55,18 +56,27 @@ def fetch_encoder(
     """
     place = parse_hub_id(hub_id, has_data=False)
     repository = find_repository(place, "model", progress) if network else find_cached(place, "model")
-    _require_files(repository, weights=weights)
-    small = [name for name in _SMALL if name in repository.files]
-    folder = fetch(repository, small, progress)
+    inside = _place_inside(repository, progress)
+    _require_files(repository, inside, weights=weights)
+    small = [name for name in (str(inside / name) for name in _SMALL) if name in repository.files]
+    folder = fetch(repository, small, progress) / inside
     parse_config(read_config(folder), where=f"{CONFIG_NAME} of {place}")
     if weights:
-        fetch(repository, [WEIGHTS_NAME], progress)
+        fetch(repository, [str(inside / WEIGHTS_NAME)], progress)
     return HubEncoder(folder=folder, name=str(repository.pinned))
 
 
-def _require_files(repository: Repository, *, weights: bool) -> None:
+def _place_inside(repository: Repository, progress: Progress) -> PurePosixPath:
+    """Return the folder of the encoder: "." but for some models of sentence-transformers."""
+    if MODULES_NAME not in repository.files:
+        return PurePosixPath()
+    return transformer_place(fetch(repository, [MODULES_NAME], progress))
+
+
+def _require_files(repository: Repository, inside: PurePosixPath, *, weights: bool) -> None:
     """Refuse a repository that lacks a file, and say what it has instead."""
-    place, there = repository.place, repository.files
+    place = repository.place
+    there = {name.name for name in map(PurePosixPath, repository.files) if name.parent == inside}
     if CONFIG_NAME not in there:
         raise WeightsError(
             f"{place} has no {CONFIG_NAME}, so it is no model that can be read: see {repository.question.page}"

@@ -20,11 +20,26 @@ def transformer_folder(folder: Path) -> Path:
     """Return the folder of the transformer that `modules.json` names first; without such a file, `folder` itself.
 
     Raises:
+        WeightsError: the file is damaged, names a place that is not inside the folder, or begins with something else.
+    """
+    inner = folder / transformer_place(folder)
+    if not inner.is_dir():
+        raise WeightsError(
+            f"{folder / MODULES_NAME} names the folder {inner.relative_to(folder).as_posix()!r}, which is not there: "
+            "copy the whole model again"
+        )
+    return inner
+
+
+def transformer_place(folder: Path) -> PurePosixPath:
+    """Return where inside `folder` the transformer should lie, be it there or not; "." without a `modules.json`.
+
+    Raises:
         WeightsError: the file is damaged, names a place outside the folder, or begins with something else.
     """
     path = folder / MODULES_NAME
     if not path.is_file():
-        return folder
+        return PurePosixPath()
     first = _first_module(path)
     kind, place = first["type"], PurePosixPath(first["path"])
     if kind.rpartition(".")[2] != "Transformer":
@@ -36,10 +51,7 @@ def transformer_folder(folder: Path) -> Path:
         raise WeightsError(
             f"{path} names the folder {first['path']!r}, which is not inside {folder}: get the model again"
         )
-    inner = folder / place
-    if not inner.is_dir():
-        raise WeightsError(f"{path} names the folder {first['path']!r}, which is not there: copy the whole model again")
-    return inner
+    return place
 
 
 def require_same_case(folder: Path, tokenizer: Tokenizer) -> None:

@@ -46,7 +46,7 @@ LIGHT = Theme(
     ink="#1b1b1f",
     muted="#5c5c66",
     line="#d5d5dc",
-    series=("#0072b2", "#c04f00", "#007a5a", "#a8467e", "#8a6d00", "#3b7fa8"),
+    series=("#0072b2", "#c04f00", "#007a5a", "#a8467e", "#8a6d00", "#4d4d57"),
     right_ramp=("#ffffff", "#c9def0", "#6ea6d2", "#1f6cad", "#0b3a66"),
     wrong_ramp=("#ffffff", "#fbdcc0", "#f0a160", "#c85f0a", "#7a3200"),
 )
@@ -56,7 +56,7 @@ DARK = Theme(
     ink="#f0f0f4",
     muted="#b4b4c0",
     line="#43434d",
-    series=("#56b4e9", "#e69f00", "#2fc39a", "#dd8fbb", "#e5d94a", "#8fb8d8"),
+    series=("#56b4e9", "#e69f00", "#2fc39a", "#dd8fbb", "#e5d94a", "#d0d0d8"),
     right_ramp=("#17171b", "#14395a", "#1f6cad", "#6ea6d2", "#d5e7f6"),
     wrong_ramp=("#17171b", "#552602", "#a84f06", "#ee9a55", "#fde6d2"),
 )

@@ -38,6 +38,7 @@ from limbeck.training.examples import TOKEN_STEP, Int64, Rows, filled_up
 from limbeck.training.journal import EpochLine
 from limbeck.training.judging import EVALUATION_TOKENS
 from limbeck.training.masking import MASKED_SHARE, Masked, MaskingVocabulary, mask_tokens
+from limbeck.training.native_step import NativeStep
 from limbeck.training.token_store import TokenStore
 
 CONTINUES = "##"
@@ -49,16 +50,35 @@ class LanguageModel(nn.Module):
     Args:
         encoder: makes hidden states.
         head: makes logits of them, with the encoder's word embeddings.
+        native: computes the encoder in torch's place; made with tied words.
         teacher_width: of the states to compare with, where these are wider or narrower; None otherwise.
     """
 
-    def __init__(self, encoder: Encoder, head: LanguageHead, teacher_width: int | None = None) -> None:
+    def __init__(
+        self,
+        encoder: Encoder,
+        head: LanguageHead,
+        *,
+        native: NativeStep | None = None,
+        teacher_width: int | None = None,
+    ) -> None:
         super().__init__()
         self.encoder = encoder
         self.head = head
+        self.native = native
         self.projection: nn.Module = nn.Identity()
         if teacher_width is not None and teacher_width != encoder.config.dim:
             self.projection = nn.Linear(encoder.config.dim, teacher_width, bias=False)
+
+    def hidden(self, batch: TokenBatch) -> Tensor:
+        """Return the last hidden state of each token, (T, D)."""
+        if self.native is not None:
+            return self.native.last_states(batch)
+        config = self.encoder.config
+        # The text of padding must not be longer than the encoder can read.
+        filled = filled_up(batch, min(TOKEN_STEP, config.max_position_embeddings), config.pad_token_id)
+        hidden_TD: Tensor = self.encoder(filled)
+        return hidden_TD[: len(batch.ids)]
 
     def logits(self, hidden_TD: Tensor, places_M: Tensor) -> Tensor:
         """Return logits_MV of the places to guess at."""
@@ -243,9 +263,9 @@ class Shown:
     """Rows as a model sees them.
 
     Attributes:
-        batch: with masked ids, filled up.
+        batch: with masked ids.
         masked: what is masked.
-        row_T: place in the batch of the row that each real token is of.
+        row_T: place in the batch of the row that each token is of.
     """
 
     batch: TokenBatch
@@ -258,7 +278,7 @@ class Guess:
     """What a model makes of rows.
 
     Attributes:
-        hidden_TD: its last hidden state, of real tokens.
+        hidden_TD: its last hidden state.
         logits_MV: its logits at the places that are masked, float32.
     """
 
@@ -270,19 +290,17 @@ def show(store: TokenStore, rows: Int64, reading: Reading, random: np.random.Gen
     """Pack rows of a store and mask them."""
     batch = store.take(rows)
     masked = mask_tokens(batch.ids, reading.vocabulary, random, share=reading.share, whole_words=reading.whole_words)
-    # The text of padding must not be longer than an encoder can read.
-    step = min(TOKEN_STEP, store.facts.max_tokens)
-    filled = filled_up(replace(batch, ids=masked.ids_T), step, int(reading.vocabulary.special_ids[0]))
-    return Shown(batch=filled, masked=masked, row_T=np.repeat(np.arange(len(rows)), batch.lengths))
+    row_T = np.repeat(np.arange(len(rows)), batch.lengths)
+    return Shown(batch=replace(batch, ids=masked.ids_T), masked=masked, row_T=row_T)
 
 
 def guess(model: LanguageModel, shown: Shown, reading: Reading) -> Guess:
     """Let a model guess."""
     device = model.encoder.embeddings.word_embeddings.weight.device
     with reading.arithmetic(device):
-        hidden_TD = model.encoder(shown.batch)
+        hidden_TD = model.hidden(shown.batch)
         logits_MV = model.logits(hidden_TD, torch.from_numpy(shown.masked.places_M).to(device))
-    return Guess(hidden_TD=hidden_TD[: len(shown.row_T)].float(), logits_MV=logits_MV.float())
+    return Guess(hidden_TD=hidden_TD.float(), logits_MV=logits_MV.float())
 
 
 def rows_of(store: TokenStore, rows: Int64) -> Rows:

@@ -46,16 +46,26 @@ def find_native_step(network: Network, *, use_bf16: bool) -> "NativeStep | NoKer
         network: encoder and head, on the device where they are trained.
         use_bf16: bfloat16 is wanted; the kernels know no other arithmetic.
     """
-    config = network.encoder.config
-    device = next(network.parameters()).device.type
+    if network.blocks != blocks_for("cls", None, network.encoder.config.n_layers):
+        return NoKernels(reason="the head sees more than [CLS] of the last layer")
+    return find_native_encoder(network.encoder, use_bf16=use_bf16)
+
+
+def find_native_encoder(encoder: Encoder, *, use_bf16: bool, has_tied_words: bool = False) -> "NativeStep | NoKernels":
+    """Return what computes an encoder natively, gradients too, or why torch has to.
+
+    Args:
+        encoder: on the device where it is trained.
+        use_bf16: bfloat16 is wanted; the kernels know no other arithmetic.
+        has_tied_words: as of `NativeStep`.
+    """
+    device = next(encoder.parameters()).device.type
     if not use_bf16 or device != "cpu":
         return NoKernels(reason=f"they compute in bfloat16 on the CPU; this is {_spoken(use_bf16)} on {device}")
-    if network.blocks != blocks_for("cls", None, config.n_layers):
-        return NoKernels(reason="the head sees more than [CLS] of the last layer")
-    if reason := native_engine.why_not(config):
+    if reason := native_engine.why_not(encoder.config):
         return NoKernels(reason=reason)
     kernels = find_step_kernels()
-    return kernels if isinstance(kernels, NoKernels) else NativeStep(network.encoder, kernels)
+    return kernels if isinstance(kernels, NoKernels) else NativeStep(encoder, kernels, has_tied_words=has_tied_words)
 
 
 class NativeStep:
@@ -72,13 +82,14 @@ class NativeStep:
     Args:
         encoder: its weights are float32, on the CPU.
         kernels: the library.
+        has_tied_words: a head computes with the word embeddings too, so torch adds to the same gradient.
     """
 
-    def __init__(self, encoder: Encoder, kernels: Kernels) -> None:
+    def __init__(self, encoder: Encoder, kernels: Kernels, *, has_tied_words: bool = False) -> None:
         if reason := native_engine.why_not(encoder.config):
             raise SettingsError(f"the native step cannot train this encoder: {reason}; train it with torch")
         self._touched: NDArray[np.int64] = np.zeros(0, np.int64)
-        self._has_company = False
+        self._has_company = has_tied_words
         self._encoder = encoder
         self._library = kernels.library
         self._weights = _ordered_weights(encoder)

@@ -28,7 +28,7 @@ from limbeck.model.student import count_costs, make_student, taken_layers
 from limbeck.progress import SILENT, Progress
 from limbeck.runtime import choose_device, library_versions
 from limbeck.settings import to_toml
-from limbeck.training.arithmetic import computes_in_bf16
+from limbeck.training.arithmetic import computes_in_bf16, native_language_step_of, numerics_of
 from limbeck.training.interruption import StopSignal, noticed_signals
 from limbeck.training.language_costs import (
     LanguageCosts,
@@ -41,6 +41,7 @@ from limbeck.training.language_costs import (
 )
 from limbeck.training.loop import Loop, LoopResult, Plan
 from limbeck.training.loop_run import Start, open_start
+from limbeck.training.native_step import NativeStep
 from limbeck.training.pretraining_settings import PretrainingSettings, check_pretraining
 from limbeck.training.record import claim_run
 from limbeck.training.run_folder import RunFolder
@@ -98,7 +99,10 @@ def pretrain(
         device = choose_device(settings.device)
         in_bf16 = computes_in_bf16(settings.precision, device)
         student = make_student(loaded, settings.shape, seed=settings.seed)
-        claim_run(folder, _record(stream, settings, loaded, in_bf16=in_bf16), progress)
+        student.encoder.to(device)
+        native = native_language_step_of(student.encoder, use_bf16=in_bf16)
+        numerics = numerics_of(native, device, use_bf16=in_bf16)
+        claim_run(folder, _record(stream, settings, loaded, numerics), progress)
         watch.lap("load")
         for line in _sizes(loaded, student, settings):
             progress.say(line)
@@ -116,7 +120,7 @@ def pretrain(
         if teacher is not None:
             teacher.eval().requires_grad_(False)
         watch.lap("teacher_head")
-        model = _model(student, teacher, settings).to(device)
+        model = _model(student, teacher, settings, native).to(device)
         triple = None
         if settings.objective == "triple" and teacher is not None:
             triple = Triple(teacher=teacher, weights=settings.weights, temperature=settings.temperature)
@@ -162,8 +166,10 @@ def _teacher(
     if settings.objective == "mlm" and (settings.start == "nothing" or settings.width is not None):
         return None
     head = load_language_head(find_encoder(settings.teacher).folder, loaded.config)
-    teacher = LanguageModel(copy.deepcopy(loaded.encoder), head or _new_head(loaded, settings))
-    teacher.to(choose_device(settings.device))
+    device = choose_device(settings.device)
+    encoder = copy.deepcopy(loaded.encoder).to(device)
+    native = native_language_step_of(encoder, use_bf16=computes_in_bf16(settings.precision, device))
+    teacher = LanguageModel(encoder, head or _new_head(loaded, settings), native=native).to(device)
     if head is None:
         train_head_first(teacher, material, settings, folder, stop=stop, progress=progress)
     return teacher
@@ -178,9 +184,7 @@ def _write_encoder(model: LanguageModel, loaded: LoadedEncoder, folder: RunFolde
         write_language_model(model.encoder, model.head, loaded.tokenizer, staged)
 
 
-def _record(
-    stream: TextStream, settings: PretrainingSettings, loaded: LoadedEncoder, *, in_bf16: bool
-) -> dict[str, Any]:
+def _record(stream: TextStream, settings: PretrainingSettings, loaded: LoadedEncoder, numerics: str) -> dict[str, Any]:
     return {
         "settings": {"pretrain": asdict(settings)},
         "data": {"source": ", ".join(map(str, stream.files)), "fingerprint": stream.fingerprint()},
@@ -188,7 +192,7 @@ def _record(
             "name": loaded.name,
             "weights": loaded.fingerprint,
             "tokenizer": loaded.tokenizer.fingerprint,
-            "numerics": f"torch {'bfloat16, weights float32' if in_bf16 else 'float32'}",
+            "numerics": numerics,
         },
         "versions": library_versions(),
     }
@@ -219,7 +223,9 @@ def _new_head(loaded: LoadedEncoder, settings: PretrainingSettings) -> LanguageH
     return LanguageHead(loaded.config)
 
 
-def _model(student: LoadedEncoder, teacher: LanguageModel | None, settings: PretrainingSettings) -> LanguageModel:
+def _model(
+    student: LoadedEncoder, teacher: LanguageModel | None, settings: PretrainingSettings, native: NativeStep | None
+) -> LanguageModel:
     """Give the student its teacher's head where it fits, else a newly drawn one."""
     fits = teacher is not None and settings.start == "teacher" and student.config.dim == teacher.encoder.config.dim
     head = copy.deepcopy(teacher.head) if fits and teacher is not None else _new_head(student, settings)
@@ -227,7 +233,7 @@ def _model(student: LoadedEncoder, teacher: LanguageModel | None, settings: Pret
     if settings.objective == "triple" and settings.cosine_weight and teacher is not None:
         width = teacher.encoder.config.dim
     torch.manual_seed(settings.seed)
-    model = LanguageModel(student.encoder, head, width)
+    model = LanguageModel(student.encoder, head, native=native, teacher_width=width)
     model.requires_grad_(True)
     model.encoder.embeddings.position_embeddings.weight.requires_grad_(not student.config.sinusoidal_pos_embds)
     return model

@@ -96,7 +96,8 @@ def train_head_first(
     device = next(teacher.head.parameters()).device
     if not kept.exists():
         progress.say(f"the teacher has no language head: one is trained first, {settings.head_steps:,} steps")
-        model = _HeadOnly(teacher.encoder.requires_grad_(False), teacher.head.requires_grad_(True))
+        encoder, head = teacher.encoder.requires_grad_(False), teacher.head.requires_grad_(True)
+        model = _HeadOnly(encoder, head, native=teacher.native)
         plan = Plan(
             settings=replace(settings, epochs=1),
             learning_rate=HEAD_RATE,
