@@ -3,10 +3,10 @@
 End to end from strings to mean-pooled vectors, two threads, rounds alternating over all contestants. Four workloads:
 the embedded MiniLM (6 layers of 384) and a DistilBERT-base of drawn weights (6 of 768), on emotion's tweets and on
 IMDb's reviews cut to 512 tokens. The arithmetic is counted on real tokens, so padding counts as nothing; the peak is
-the fastest bf16 matrix product of torch's in any round of the same run. Drift is against float32 on the same texts: worst
-and mean cosine distance (emotion: validation rows), and, with MiniLM, the share of emotion's validation rows whose
-label changes under a linear probe fitted on float32 vectors of training rows. One text: p50 and p99 of single calls.
-Writes benchmarks/results/encode.json, one line at the end.
+the fastest bf16 matrix product of torch's in any round of the same run. Drift is against float32 on the same texts:
+worst and mean cosine distance (emotion: validation rows), and, with MiniLM, the share of emotion's validation rows
+whose label changes under a linear probe fitted on float32 vectors of training rows. One text: p50 and p99 of single
+calls. Writes benchmarks/results/encode.json, one line at the end.
 
     python benchmarks/encode.py [--rounds N] [--seconds S] [--workloads W …] [--contestants C …] [--quick]
 """
