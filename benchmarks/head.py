@@ -21,6 +21,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,7 @@ def train(data: limbeck.Dataset, pooling: str, scratch: Path) -> dict[str, Any]:
         answers = head.probabilities(encoder.fit(part.texts).transform(part.texts))
         majority = int(np.bincount(part.labels).argmax())
         found = limbeck.evaluate(answers, part.labels, part.label_names, majority_label=majority)
-        scores[split] = {"accuracy": found.accuracy.to_dict(), "log_loss": found.log_loss.to_dict()}
+        scores[split] = {"accuracy": asdict(found.accuracy), "log_loss": asdict(found.log_loss)}
     return {
         "seconds": round(seconds, 1),
         "stages_s": run.metrics["seconds"],

@@ -15,6 +15,7 @@ from typing import Any
 
 from measure import RESULTS
 from readme_korean import in_korean
+from readme_training import course_head, train_imdb, train_speed
 
 COLUMNS = {"cls": 384, "mean": 384, "max": 384, "upper means": 4 * 384, "layers": 3 * 7 * 384}
 """Columns of each pooling of the embedded encoder."""
@@ -219,6 +220,9 @@ TABLES: dict[str, Callable[[], list[list[str]]]] = {
     "encode-drift": encode_drift,
     "audit-speed": audit_speed,
     "audit-peers": audit_peers,
+    "train-speed": train_speed,
+    "train-imdb": train_imdb,
+    "course-head": course_head,
 }
 
 

@@ -1,0 +1,68 @@
+"""The README's tables about training: speed beside peers, and IMDb with a frozen encoder and fine-tuned.
+
+In: benchmarks/results/*.json. Out: rows of cells. It does not know where they stand.
+"""
+
+import json
+from typing import Any
+
+from measure import RESULTS
+
+OURS = "limbeck"
+POOLINGS = {"cls": "[CLS] of the last layer", "mean": "mean of the last layer"}
+
+
+def _result(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
+    return found
+
+
+def train_speed() -> list[list[str]]:
+    """Seconds of an epoch of emotion, by contestant and size, and how many times that is of ours."""
+    sizes = _result("train")["sizes"]
+    rows = [["seconds an epoch of 16,000 tweets (ours is × times as fast)", "MiniLM 6 × 384", "base 6 × 768"]]
+    for name in sizes["mini"]["contestants"]:
+        entries = [sizes[size]["contestants"][name] for size in ("mini", "base")]
+        cells = [
+            f"{one['epoch_s']:,.0f}" + (f" ({one['ours_is_times']:.1f}×)" if name != OURS else "") for one in entries
+        ]
+        rows.append([name, *cells])
+    ours = [sizes[size]["contestants"][OURS] for size in ("mini", "base")]
+    rows.append(["limbeck, GFLOP/s on real tokens", *(f"{one['gflops']:,}" for one in ours)])
+    rows.append(["… of the bf16 product's peak in the same run", *(f"{one['share_of_peak']:.0%}" for one in ours)])
+    return rows
+
+
+def train_imdb() -> list[list[str]]:
+    """IMDb: heads on the frozen encoder, and fine-tuning; what they reach and what they cost."""
+    found, tuned = _result("head"), _result("imdb_finetune")
+    rows = [["embedded encoder, 25,000 reviews to learn from", "train accuracy", "test accuracy", "minutes in all"]]
+    for pooling, one in found["limbeck"].items():
+        scores = [_measured(one["scores"][split]["accuracy"]) for split in ("train", "test")]
+        rows.append([f"head on {POOLINGS[pooling]}, 10 epochs, 400 tokens", *scores, f"{one['seconds'] / 60:.1f}"])
+    peer = found["peers"]["the course's loop"]
+    rows.append(
+        ["the course's loop around the same encoder, extrapolated", "", "", f"{peer['extrapolated_s'] / 60:,.0f}"]
+    )
+    ends = tuned["test_accuracy_interval"]
+    test = f"{tuned['test']['accuracy']:.3f} ({ends['low']:.3f} – {ends['high']:.3f})"
+    epochs = len(tuned["epochs"])
+    spent = f"{sum(tuned['seconds'].values()) / 60:.1f}"
+    rows.append([f"all weights fine-tuned, {epochs} epoch{'s'[: epochs > 1]}, 256 tokens", "", test, spent])
+    return rows
+
+
+def course_head() -> list[list[str]]:
+    """The loss of the heads by epoch."""
+    found = _result("head")["limbeck"]
+    epochs = found["cls"]["epochs"]
+    rows = [["epoch", *(str(line["epoch"]) for line in epochs)]]
+    for pooling, one in found.items():
+        for key, name in (("train_loss", "training loss"), ("validation_loss", "validation loss")):
+            label = "[CLS]" if pooling == "cls" else pooling
+            rows.append([f"{label}, {name}", *(f"{line[key]:.3f}" for line in one["epochs"])])
+    return rows
+
+
+def _measured(found: dict[str, Any]) -> str:
+    return f"{found['value']:.3f} ({found['low']:.3f} – {found['high']:.3f})"
