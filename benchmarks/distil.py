@@ -1,6 +1,6 @@
 """How much of a teacher does a student keep, and how much faster is it? By the command line, as a user would find out.
 
-    python benchmarks/distil.py --runs FOLDER               emotion: 3, 2, 1 layers, pruned or not, 3 seeds; ablation
+    python benchmarks/distil.py --runs FOLDER               emotion: 3, 2, 1 layers, 3 seeds; ablation
     python benchmarks/distil.py --runs FOLDER --job imdb    IMDb, cut at 256 tokens
     python benchmarks/distil.py --runs FOLDER --quick       a few rows and one seed: does it run
 
@@ -24,6 +24,8 @@ from typing import Any
 from measure import SHARED_DATA, write_result
 
 LIMBECK = Path(sys.executable).with_name("limbeck")
+STUDENTS = ((3, True), (3, False), (2, True), (1, True))
+"""Of emotion: layers, and whether the vocabulary is pruned."""
 QUICK_ROWS = {"train": 600, "val": 200, "test": 200}
 
 
@@ -36,7 +38,7 @@ class Job:
         data: labelled rows.
         train: flags of the teacher's training.
         distil: flags of every student.
-        layers: of the students.
+        students: their layers, and whether their vocabulary is pruned.
         seeds: of each.
     """
 
@@ -44,7 +46,7 @@ class Job:
     data: Path
     train: tuple[str, ...]
     distil: tuple[str, ...]
-    layers: tuple[int, ...]
+    students: tuple[tuple[int, bool], ...]
     seeds: tuple[int, ...]
 
 
@@ -73,17 +75,16 @@ def measure(job: Job, runs: Path) -> dict[str, Any]:
     taught = run(["train", job.data, "--method", "finetune", *job.train], teacher)
     teacher_test = score_test(teacher, job.data)
     students = []
-    for layers in job.layers:
-        for pruned in (False, True):
-            found = []
-            for seed in job.seeds:
-                out = runs / f"layers-{layers}{'-pruned' if pruned else ''}-seed-{seed}"
-                flags = ["--layers", layers, "--seed", seed, *(["--prune-vocabulary"] if pruned else []), *job.distil]
-                metrics = run(["distil", teacher, job.data, *flags], out)
-                found.append({**summary(metrics), "test_accuracy": score_test(out, job.data)})
-            students.append({"layers": layers, "pruned": pruned, "seeds": found, **means(found, teacher_test)})
+    for layers, pruned in job.students:
+        found = []
+        for seed in job.seeds:
+            out = runs / f"layers-{layers}{'-pruned' if pruned else ''}-seed-{seed}"
+            flags = ["--layers", layers, "--seed", seed, *(["--prune-vocabulary"] if pruned else []), *job.distil]
+            metrics = run(["distil", teacher, job.data, *flags], out)
+            found.append({**summary(metrics), "test_accuracy": score_test(out, job.data)})
+        students.append({"layers": layers, "pruned": pruned, "seeds": found, **means(found, teacher_test)})
     out = runs / "ablation"
-    flags = ["--layers", job.layers[0], *job.distil, "--ablation"]
+    flags = ["--layers", job.students[0][0], *job.distil, "--ablation"]
     run(["distil", teacher, job.data, *flags], out, done=out / "ablation.json")
     return {
         "data": job.name,
@@ -141,14 +142,23 @@ def job_of(name: str, runs: Path, *, quick: bool) -> Job:
     """Say what a job is made of."""
     if quick:
         data = quick_data(runs / "data")
-        return Job(name="quick", data=data, train=("--epochs", "1"), distil=("--epochs", "1"), layers=(3,), seeds=(0,))
+        return Job(
+            name="quick",
+            data=data,
+            train=("--epochs", "1"),
+            distil=("--epochs", "1"),
+            students=((3, True),),
+            seeds=(0,),
+        )
     if name == "imdb":
         cut = ("--max-tokens", "256")
         train = ("--epochs", "2", *cut)
         data = SHARED_DATA / "imdb"
-        return Job(name=name, data=data, train=train, distil=("--epochs", "2", *cut), layers=(3,), seeds=(0, 1, 2))
+        return Job(
+            name=name, data=data, train=train, distil=("--epochs", "2", *cut), students=((3, True),), seeds=(0, 1, 2)
+        )
     data = SHARED_DATA / "emotion"
-    return Job(name=name, data=data, train=("--epochs", "3"), distil=(), layers=(3, 2, 1), seeds=(0, 1, 2))
+    return Job(name=name, data=data, train=("--epochs", "3"), distil=(), students=STUDENTS, seeds=(0, 1, 2))
 
 
 def main() -> None:
