@@ -53,7 +53,7 @@ def main() -> None:
         for split in ("train", "test")
     }
     texts = {split: table["text"].to_pylist() for split, table in rows.items()}
-    labels = {split: table["label"].to_numpy() for split, table in rows.items()}
+    labels = {split: (np.array(table["label"].to_pylist()) == "pos").astype(np.int64) for split, table in rows.items()}
     encoder = load_encoder("minilm", device="cpu")
     ours: dict[str, float] = {}
     train = timed(ours, "features_train_s", lambda: encoder.encode(texts["train"]))
