@@ -1,6 +1,6 @@
 """Does fine-tuning leak? IMDb at 512 tokens through the command line, resident memory beside the steps it has taken.
 
-Reviews of very different lengths, drawn over the whole set, 16 a step, one epoch, evaluation included: varied shapes
+Reviews of very different lengths, drawn over the whole set, 8 a step, one epoch, evaluation included: varied shapes
 are what makes allocators keep what they never use again. Memory is read from outside, four times a second. Asked: from
 the 200th step to the last within 5 %. Writes benchmarks/results/train_memory.json.
 
@@ -24,7 +24,7 @@ from measure import SHARED_DATA, write_result
 LIMBECK = Path(sys.executable).with_name("limbeck")
 FROM_STEP = 200
 VALIDATION_SHARE = 0.1
-BATCH_ROWS = 16
+BATCH_ROWS = 8
 
 
 def some_reviews(folder: Path, count: int) -> Path:
@@ -53,7 +53,7 @@ def steps_taken(journal: Path) -> int:
 def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--reviews", type=int, default=7000, help="a tenth of them to evaluate")
+    parser.add_argument("--reviews", type=int, default=4400, help="a tenth of them to evaluate")
     given = parser.parse_args()
     readings: list[tuple[int, float]] = []
     peak = 0.0
