@@ -2,6 +2,7 @@
 
     python benchmarks/kill.py --kills 50       kill -9 at 50 random moments of a small fine-tuning
     python benchmarks/kill.py --calls          kill -9 at every write, fsync and rename of a run with its checkpoints
+    … --native                                 in bfloat16, by the compiled kernels, where they can be
     … --what pretrain, --what distil           the same for a general distillation, or one of a fine-tuned teacher
 
 Each trial: a child process trains and is killed with SIGKILL; another is started on what it left, with `--resume` as a
@@ -36,7 +37,7 @@ from limbeck.model.bundle import load_bundle
 from limbeck.model.config import EncoderConfig
 from limbeck.model.encoder import Encoder
 from limbeck.model.presets import load_encoder_folder, write_encoder
-from limbeck.settings import FeatureSettings, FinetuneSettings
+from limbeck.settings import FeatureSettings, FinetuneSettings, Precision
 from limbeck.tokens import SPECIAL_TOKENS, Tokenizer
 from limbeck.training import checkpoint
 from limbeck.training.distillation import Curriculum, distil
@@ -60,6 +61,7 @@ class Counts:
     bit_equal: int
     steps: int
     save_interval_steps: int
+    numerics: str
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,11 @@ class World:
 
     place: Path
     settings: Finetuning
+
+    @property
+    def precision(self) -> Precision:
+        """Of every training here."""
+        return self.settings.finetune.precision
 
     def train(self, out: Path) -> None:
         finetune(read(self.place / "data"), out, self.settings, start="resume")
@@ -84,7 +91,7 @@ class PretrainWorld(World):
     def train(self, out: Path) -> None:
         settings = PretrainingSettings(
             teacher=str(self.place / "encoder"), layers=1, steps=6, epochs=2, head_steps=3, batch_rows=8, max_tokens=8,
-            precision="float32", device="cpu", checkpoint_every_s=self.settings.finetune.checkpoint_every_s,
+            precision=self.precision, device="cpu", checkpoint_every_s=self.settings.finetune.checkpoint_every_s,
         )  # fmt: skip
         pretrain(open_stream(self.place / "data" / "train.txt"), out, settings, start="resume")
 
@@ -103,7 +110,7 @@ class DistilWorld(World):
             finetune(read(self.place / "data"), teacher, self.settings)
         settings = Distillation(
             distil=DistillationSettings(
-                layers=1, epochs=2, batch_rows=8, prune_vocabulary=True, precision="float32", device="cpu",
+                layers=1, epochs=2, batch_rows=8, prune_vocabulary=True, precision=self.precision, device="cpu",
                 checkpoint_every_s=self.settings.finetune.checkpoint_every_s,
             )
         )  # fmt: skip
@@ -114,7 +121,7 @@ class DistilWorld(World):
 WORLDS = {"finetune": World, "pretrain": PretrainWorld, "distil": DistilWorld}
 
 
-def make_world(what: str, place: Path, *, every_step: bool) -> World:
+def make_world(what: str, place: Path, *, every_step: bool, native: bool) -> World:
     """Write an encoder and data; `every_step` saves after each, so that half of the time is spent saving."""
     words = {word: number for number, word in enumerate((*SPECIAL_TOKENS, *WORDS))}
     raw = RawTokenizer(models.WordPiece(words, unk_token="[UNK]"))  # noqa: S106
@@ -125,8 +132,9 @@ def make_world(what: str, place: Path, *, every_step: bool) -> World:
     raw.add_special_tokens(list(SPECIAL_TOKENS))
     torch.manual_seed(7)
     sizes = EncoderConfig(
-        vocab_size=len(words), dim=16, n_layers=2, n_heads=4, hidden_dim=32, max_position_embeddings=16
-    )
+        vocab_size=len(words), dim=64 if native else 16, n_layers=2, n_heads=2, hidden_dim=64,
+        max_position_embeddings=16,
+    )  # fmt: skip
     (place / "encoder").mkdir()
     tokenizer = Tokenizer(json.loads(raw.to_str()), max_tokens=16, where="the tokenizer of the kill test")
     write_encoder(Encoder(sizes), tokenizer, place / "encoder")
@@ -139,10 +147,11 @@ def make_world(what: str, place: Path, *, every_step: bool) -> World:
             said = [drawing.choice(WORDS[:3]), drawing.choice(WORDS[3:5] if label == "joy" else WORDS[5:7])]
             lines.append(f"{' '.join([*said, *drawing.choices(WORDS, k=drawing.randint(0, 5))])};{label}\n")
         (place / "data" / f"{split}.txt").write_text("".join(lines), "utf-8")
+    precision: Precision = "bfloat16" if native else "float32"
     settings = Finetuning(
         features=FeatureSettings(encoder=str(place / "encoder"), pooling="cls", device="cpu", precision="float32"),
         finetune=FinetuneSettings(
-            epochs=2, batch_rows=8, precision="float32", checkpoint_every_s=0.0 if every_step else 120.0
+            epochs=2, batch_rows=8, precision=precision, checkpoint_every_s=0.0 if every_step else 120.0
         ),
     )
     return WORLDS[what](place, settings)
@@ -192,18 +201,19 @@ def killing_at(number: int, work: Callable[[], None]) -> Callable[[], None]:
     return run
 
 
-def run_trials(what: str, mode: str, kills: int, seed: int) -> Counts:
+def run_trials(what: str, mode: str, kills: int, seed: int, *, native: bool) -> Counts:
     """Kill, resume and compare."""
     torch.set_num_threads(1)
     drawing = random.Random(seed)  # noqa: S311
     with tempfile.TemporaryDirectory() as folder:
-        world = make_world(what, Path(folder), every_step=mode == "moments")
+        world = make_world(what, Path(folder), every_step=mode == "moments", native=native)
         began_s = time.monotonic()
         if ended(in_child(lambda: world.train(world.place / "WHOLE"))):
             raise SystemExit("the undisturbed run failed")
         whole_s = time.monotonic() - began_s
         expected = world.weights(world.place / "WHOLE")
         steps = json.loads((world.place / "WHOLE" / "metrics.json").read_text("utf-8"))["steps"]
+        numerics = json.loads((world.place / "WHOLE" / "run.json").read_text("utf-8"))["encoder"]["numerics"]
         trials = killed = resumed = equal = 0
         while trials < kills:
             trials += 1
@@ -232,7 +242,7 @@ def run_trials(what: str, mode: str, kills: int, seed: int) -> Counts:
     interval = 1 if mode == "moments" else steps // 2
     return Counts(
         mode=mode, trials=trials, killed=killed, resumed=resumed, bit_equal=equal, steps=steps,
-        save_interval_steps=interval,
+        save_interval_steps=interval, numerics=numerics,
     )  # fmt: skip
 
 
@@ -243,11 +253,10 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=10_000, help="with --calls: stop after this many of them")
     parser.add_argument("--what", choices=list(WORLDS), default="finetune")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    parser.add_argument("--native", action="store_true", help="in bfloat16, by the compiled kernels where they can be")
     given = parser.parse_args()
-    if given.calls:
-        counts = run_trials(given.what, "calls", given.first, given.seed)
-    else:
-        counts = run_trials(given.what, "moments", given.kills, given.seed)
+    mode, kills = ("calls", given.first) if given.calls else ("moments", given.kills)
+    counts = run_trials(given.what, mode, kills, given.seed, native=given.native)
     print(json.dumps(asdict(counts)))
     if not counts.trials == counts.resumed == counts.bit_equal:
         raise SystemExit(1)

@@ -3,7 +3,9 @@
 Writes benchmarks/results/quality_*.json: accuracy and F1 with intervals, seconds a stage, peak memory of the process.
 IMDb has no validation split: its test split is scored once, and nothing is chosen on it.
 
-    python benchmarks/quality.py [emotion] [imdb] [sample]
+    python benchmarks/quality.py [emotion] [imdb] [sample] [--poolings cls mean …]
+
+--poolings measures emotion for these only, and keeps the others' earlier results.
 """
 
 import argparse
@@ -19,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measure import SHARED_DATA, write_result
+from measure import RESULTS, SHARED_DATA, write_result
 
 from limbeck import evaluate as evaluate_answers
 from limbeck import load_encoder, read
@@ -33,6 +35,7 @@ from limbeck.training.probe import fit_probe
 
 LIMBECK = Path(sys.executable).with_name("limbeck")
 BALANCES = ("none", "weights", "oversample", "smote")
+POOLINGS = ("cls", "mean", "max", "layers", "auto")
 TRIED = {"cls": ("none", "smote"), "mean": BALANCES, "layers": BALANCES}
 """Ways of balancing by pooling; the course has [CLS] with and without SMOTE."""
 HEADLINES = ("accuracy", "f1_weighted", "f1_macro", "log_loss")
@@ -75,11 +78,11 @@ def headline(found: dict[str, Any]) -> dict[str, Any]:
     return {"rows": found["rows"], **{name: [round(value, 4) for value in kept[name]] for name in HEADLINES}}
 
 
-def emotion(runs: Path) -> dict[str, Any]:
+def emotion(runs: Path, poolings: Sequence[str] = POOLINGS) -> dict[str, Any]:
     """Every pooling, and ways of balancing for three of them."""
     data = str(SHARED_DATA / "emotion")
     found = {}
-    for pooling in ("cls", "mean", "max", "layers", "auto"):
+    for pooling in poolings:
         for balance in TRIED.get(pooling, ("none",)):
             run = runs / f"emotion-{pooling}-{balance}"
             found[f"{pooling}, {balance}"] = train(data, run, ["--pooling", pooling, "--balance", balance])
@@ -144,10 +147,17 @@ def main() -> None:
     """Run the jobs that were named, or all; keep the results of the others."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("jobs", nargs="*", choices=[*JOBS, []], help="what to measure; everything when not given")
-    jobs = parser.parse_args().jobs or list(JOBS)
-    for name in jobs:
-        with tempfile.TemporaryDirectory() as runs:
-            path = write_result(f"quality_{name}", {"runs": JOBS[name](Path(runs))}, packages=("torch", "numpy"))
+    parser.add_argument("--poolings", nargs="+", choices=POOLINGS, help="emotion again, for these only")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as place:
+        runs = Path(place)
+        if given.poolings:
+            earlier = json.loads((RESULTS / "quality_emotion.json").read_text("utf-8"))["runs"]
+            found = {"emotion": {**earlier, **emotion(runs, given.poolings)}}
+        else:
+            found = {name: JOBS[name](runs) for name in given.jobs or list(JOBS)}
+    for name, measured in found.items():
+        path = write_result(f"quality_{name}", {"runs": measured}, packages=("torch", "numpy"))
         print(path.read_text("utf-8"))
 
 
