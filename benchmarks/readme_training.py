@@ -20,7 +20,7 @@ def _result(name: str) -> dict[str, Any]:
 def train_speed() -> list[list[str]]:
     """Seconds of an epoch of emotion, by contestant and size, and how many times that is of ours."""
     sizes = _result("train")["sizes"]
-    rows = [["seconds an epoch of 16,000 tweets (ours is × times as fast)", "MiniLM 6 × 384", "base 6 × 768"]]
+    rows = [["seconds an epoch of 16,000 tweets (ours is × times as fast)", "MiniLM, tweets", "base, tweets"]]
     for name in sizes["mini"]["contestants"]:
         entries = [sizes[size]["contestants"][name] for size in ("mini", "base")]
         cells = [
