@@ -68,6 +68,8 @@ PHRASES = {
     "head on [CLS] of the last layer, 10 epochs, 400 tokens": "마지막 층 [CLS] 위의 헤드, 10에포크, 400토큰",
     "head on mean of the last layer, 10 epochs, 400 tokens": "마지막 층 mean 위의 헤드, 10에포크, 400토큰",
     "the course's loop around the same encoder, extrapolated": "같은 인코더를 쓰는 강의의 루프, 외삽한 값",
+    "probe on mean of the last layer, 512 tokens": "마지막 층 mean 위의 프로브, 512토큰",
+    "sentence-transformers and scikit-learn, extrapolated": "sentence-transformers와 scikit-learn, 외삽한 값",
     "all weights fine-tuned, 1 epoch, 256 tokens": "모든 가중치 파인튜닝, 1에포크, 256토큰",
     "train accuracy": "학습 정확도",
     "minutes in all": "모두 합쳐, 분",

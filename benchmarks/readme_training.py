@@ -35,7 +35,7 @@ def train_speed() -> list[list[str]]:
 
 def train_imdb() -> list[list[str]]:
     """IMDb: heads on the frozen encoder, and fine-tuning; what they reach and what they cost."""
-    found, tuned = _result("head"), _result("imdb_finetune")
+    found, tuned, probe = _result("head"), _result("imdb_finetune"), _result("imdb_probe")
     rows = [["embedded encoder, 25,000 reviews to learn from", "train accuracy", "test accuracy", "minutes in all"]]
     for pooling, one in found["limbeck"].items():
         scores = [_measured(one["scores"][split]["accuracy"]) for split in ("train", "test")]
@@ -44,6 +44,9 @@ def train_imdb() -> list[list[str]]:
     rows.append(
         ["the course's loop around the same encoder, extrapolated", "", "", f"{peer['extrapolated_s'] / 60:,.0f}"]
     )
+    accuracy = f"{probe['ours']['accuracy']:.3f}"
+    rows.append(["probe on mean of the last layer, 512 tokens", "", accuracy, f"{probe['ours_s'] / 60:.1f}"])
+    rows.append(["sentence-transformers and scikit-learn, extrapolated", "", "", f"{probe['theirs_s'] / 60:.0f}"])
     ends = tuned["test_accuracy_interval"]
     test = f"{tuned['test']['accuracy']:.3f} ({ends['low']:.3f} – {ends['high']:.3f})"
     epochs = len(tuned["epochs"])
