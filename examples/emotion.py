@@ -11,6 +11,7 @@ Runs and pictures go into --out. docs/course.md puts it all beside the course's 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import shorten
 
 import numpy as np
 
@@ -110,7 +111,7 @@ def look_at_errors(data: limbeck.Dataset, run: Path) -> None:
     print("\n" + summary_table({name: one.evaluation for name, one in scored.items()}).text())
     cases = limbeck.find_hard_cases(scored["validation"].predictions)
     for name, rows in (("Highest", cases.highest(10)), ("Lowest", cases.lowest(10))):
-        lines = tuple((row.text or "", row.label, row.predicted, f"{row.loss:.3f}") for row in rows)
+        lines = tuple((shorten(row.text or "", 80), row.label, row.predicted, f"{row.loss:.3f}") for row in rows)
         print(f"\n{name} loss", Table(header=("text", "label", "predicted", "loss"), rows=lines).text(), sep="\n")
 
 
