@@ -59,7 +59,7 @@ def test_round_trip_keeps_every_bit(tmp_path, suffix):
     """Texts, ids, names, float32 probabilities and nulls come back the same, in the same order."""
     path = tmp_path / f"out{suffix}"
     write_predictions(path, made(), top_k=2)
-    again = read_predictions(path)
+    again = read_predictions(str(path))
     assert again.texts == TEXTS
     assert again.to_arrow().equals(made().to_arrow())
     assert [file.name for file in tmp_path.iterdir()] == [path.name]

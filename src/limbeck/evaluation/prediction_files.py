@@ -58,7 +58,7 @@ def write_predictions(path: Path, predictions: Predictions, *, top_k: int | None
         write(table, staged)
 
 
-def read_predictions(path: Path) -> Predictions:
+def read_predictions(path: str | Path) -> Predictions:
     """Read what `write_predictions` wrote.
 
     Raises:
@@ -66,6 +66,7 @@ def read_predictions(path: Path) -> Predictions:
         StorageError: the file is absent or unreadable.
         DataError: it does not hold predictions, or labels and probabilities in it do not agree.
     """
+    path = Path(path)
     check_suffix(path)
     _, read = _FORMATS[path.suffix]
     with storage.explained(path, doing="read"):
