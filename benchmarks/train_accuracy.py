@@ -32,7 +32,13 @@ def ours(data: limbeck.Dataset, folder: Path, scratch: Path, seed: int) -> tuple
     settings = Finetuning(
         features=FeatureSettings(encoder=str(folder), pooling="cls", device="cpu"),
         finetune=FinetuneSettings(
-            epochs=1, learning_rate=RATE, warmup_share=0.0, weight_decay=0.0, seed=seed, checkpoint_every_s=1e9
+            epochs=1,
+            learning_rate=RATE,
+            warmup_share=0.0,
+            weight_decay=0.0,
+            seed=seed,
+            checkpoint_every_s=1e9,
+            calibrate=False,
         ),
     )
     found = finetune(data, scratch / "ours", settings, start="overwrite").validation

@@ -112,8 +112,9 @@ def scored_trainer(
         model=model, args=arguments, train_dataset=train_rows, data_collator=DataCollatorWithPadding(tokenizer)
     )
     trainer.train()
-    logits_NC = torch.from_numpy(trainer.predict(validation_rows).predictions).float()
-    labels_N = torch.from_numpy(np.asarray(validation[1], np.int64))
+    # Grouping by length groups these rows too: the labels come back in the order of the answers, not of the rows.
+    found = trainer.predict(validation_rows)
+    logits_NC, labels_N = torch.from_numpy(found.predictions).float(), torch.from_numpy(found.label_ids).long()
     return {
         "accuracy": float((logits_NC.argmax(1) == labels_N).float().mean()),
         "log_loss": float(torch.nn.functional.cross_entropy(logits_NC, labels_N)),
