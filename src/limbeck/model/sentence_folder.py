@@ -23,7 +23,7 @@ def transformer_folder(folder: Path) -> Path:
         WeightsError: the file is damaged, names a place that is not inside the folder, or begins with something else.
     """
     inner = folder / transformer_place(folder)
-    if not inner.is_dir():
+    if inner != folder and not inner.is_dir():
         raise WeightsError(
             f"{folder / MODULES_NAME} names the folder {inner.relative_to(folder).as_posix()!r}, which is not there: "
             "copy the whole model again"
