@@ -54,19 +54,7 @@ def padded_trainer(
             encoded = tokenizer(list(texts), truncation=True, padding="max_length", max_length=_longest(tokenizer))
         else:
             encoded = tokenizer(list(texts), truncation=True, max_length=MAX_TOKENS)
-        arguments = TrainingArguments(
-            output_dir=str(scratch / "trainer"),
-            per_device_train_batch_size=BATCH_ROWS,
-            num_train_epochs=1,
-            learning_rate=RATE,
-            bf16=bf16,
-            use_cpu=True,
-            train_sampling_strategy="group_by_length" if grouped else "random",
-            save_strategy="no",
-            logging_strategy="no",
-            report_to=[],
-            disable_tqdm=True,
-        )
+        arguments = _arguments(scratch, bf16=bf16, grouped=grouped)
         trainer = Trainer(
             model=model,
             args=arguments,
@@ -76,6 +64,24 @@ def padded_trainer(
         return float(trainer.train().metrics["train_runtime"])
 
     return train
+
+
+def _arguments(scratch: Path, *, bf16: bool, grouped: bool, seed: int = 42) -> TrainingArguments:
+    """One epoch on the CPU, nothing saved or logged."""
+    return TrainingArguments(
+        output_dir=str(scratch / "trainer"),
+        per_device_train_batch_size=BATCH_ROWS,
+        num_train_epochs=1,
+        learning_rate=RATE,
+        seed=seed,
+        bf16=bf16,
+        use_cpu=True,
+        train_sampling_strategy="group_by_length" if grouped else "random",
+        save_strategy="no",
+        logging_strategy="no",
+        report_to=[],
+        disable_tqdm=True,
+    )
 
 
 def scored_trainer(
@@ -94,20 +100,7 @@ def scored_trainer(
         _Rows(dict(tokenizer(list(texts), truncation=True, max_length=MAX_TOKENS)), labels)
         for texts, labels in (train, validation)
     )
-    arguments = TrainingArguments(
-        output_dir=str(scratch / "trainer"),
-        per_device_train_batch_size=BATCH_ROWS,
-        num_train_epochs=1,
-        learning_rate=RATE,
-        seed=seed,
-        bf16=True,
-        use_cpu=True,
-        train_sampling_strategy="group_by_length",
-        save_strategy="no",
-        logging_strategy="no",
-        report_to=[],
-        disable_tqdm=True,
-    )
+    arguments = _arguments(scratch, bf16=True, grouped=True, seed=seed)
     trainer = Trainer(
         model=model, args=arguments, train_dataset=train_rows, data_collator=DataCollatorWithPadding(tokenizer)
     )
