@@ -55,6 +55,12 @@ def write_result(name: str, result: Mapping[str, Any], *, packages: Iterable[str
     return path
 
 
+def read_result(name: str) -> dict[str, Any]:
+    """Read benchmarks/results/NAME.json."""
+    found: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
+    return found
+
+
 def machine() -> dict[str, Any]:
     """Describe this machine: processor, cores, memory, system, Python."""
     facts = Path("/proc/cpuinfo")

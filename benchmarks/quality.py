@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measure import RESULTS, SHARED_DATA, write_result
+from measure import SHARED_DATA, read_result, write_result
 
 from limbeck import evaluate as evaluate_answers
 from limbeck import load_encoder, read
@@ -152,7 +152,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         runs = Path(place)
         if given.poolings:
-            earlier = json.loads((RESULTS / "quality_emotion.json").read_text("utf-8"))["runs"]
+            earlier = read_result("quality_emotion")["runs"]
             found = {"emotion": {**earlier, **emotion(runs, given.poolings)}}
         else:
             found = {name: JOBS[name](runs) for name in given.jobs or list(JOBS)}

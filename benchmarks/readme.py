@@ -6,14 +6,13 @@ A table stands between `<!-- NAME -->` and `<!-- /NAME -->`. With --check nothin
 """
 
 import argparse
-import json
 import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from measure import RESULTS
+from measure import RESULTS, read_result
 from readme_korean import in_korean
 from readme_training import course_head, train_imdb, train_speed
 
@@ -22,12 +21,6 @@ COLUMNS = {"cls": 384, "mean": 384, "max": 384, "upper means": 4 * 384, "layers"
 
 OURS = "limbeck"
 READMES = tuple(Path(__file__).parents[1] / name for name in ("README.md", "README.ko.md", "docs/course.md"))
-
-
-def result(name: str) -> dict[str, Any]:
-    """Read one result file."""
-    found: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
-    return found
 
 
 def measured(values: list[float]) -> str:
@@ -46,7 +39,7 @@ def probe_emotion() -> list[list[str]]:
         "layers": "mean, max and [CLS] of every layer",
         "auto": "chosen by cross-validation (`auto`)",
     }
-    runs = result("quality_emotion")["runs"]
+    runs = read_result("quality_emotion")["runs"]
     for pooling, name in names.items():
         run = runs[f"{pooling}, none"]
         seconds = f"{run['seconds']['fit']:.0f}"
@@ -59,7 +52,7 @@ def probe_emotion() -> list[list[str]]:
 def balance_emotion() -> list[list[str]]:
     """Each way of balancing on emotion."""
     rows = [["`--balance`", "accuracy, mean", "macro F1, mean", "accuracy, layers", "macro F1, layers"]]
-    runs = result("quality_emotion")["runs"]
+    runs = read_result("quality_emotion")["runs"]
     for balance in ("none", "weights", "oversample", "smote"):
         cells = [
             f"{runs[f'{pooling}, {balance}']['validation'][score][0]:.3f}"
@@ -72,7 +65,7 @@ def balance_emotion() -> list[list[str]]:
 
 def probe_imdb() -> list[list[str]]:
     """Each pooling on IMDb."""
-    runs = result("quality_imdb")["runs"]
+    runs = read_result("quality_imdb")["runs"]
     shared = f"encode all 50,000 once, s: {runs['encode_s']:,.0f}; peak memory, GiB: {runs['peak_memory_gib']:.1f}"
     rows = [[f"embedded encoder, 400 tokens ({shared})", "columns", "test accuracy", "fit, s"]]
     names = {"cls": "[CLS] of the last layer", "mean": "mean of the last layer", "layers": "every layer"}
@@ -86,7 +79,7 @@ def probe_imdb() -> list[list[str]]:
 def probe_sample() -> list[list[str]]:
     """The embedded tweets."""
     rows = [["embedded tweets", "test accuracy", "test macro F1", "always the largest class"]]
-    run = result("quality_sample")["runs"]["mean"]
+    run = read_result("quality_sample")["runs"]["mean"]
     scores = [measured(run["test"][score]) for score in ("accuracy", "f1_macro")]
     rows.append(["probe on the mean of the last layer", *scores, f"{run['baseline_accuracy']:.3f}"])
     return rows
@@ -95,7 +88,7 @@ def probe_sample() -> list[list[str]]:
 def audit_speed() -> list[list[str]]:
     """The whole audit of IMDb by size."""
     rows = [["texts", "tokens", "processor seconds", "wall seconds, lowest", "peak memory, MiB"]]
-    for size, run in result("audit")["whole_audit_imdb"].items():
+    for size, run in read_result("audit")["whole_audit_imdb"].items():
         figures = [
             f"{run['tokens']:,.0f}",
             f"{run['cpu_s']:.0f}",
@@ -108,7 +101,7 @@ def audit_speed() -> list[list[str]]:
 
 def audit_peers() -> list[list[str]]:
     """Near-duplicates beside the peers."""
-    found = result("audit")["near_duplicates"]
+    found = read_result("audit")["near_duplicates"]
     rows = [[f"near-duplicates of {found['rows']:,} reviews", "recall", "precision", "processor seconds, times ours"]]
     for name in ("limbeck", "datasketch MinHashLSH", "cleanlab Datalab near_duplicate"):
         run = found[name]
@@ -121,7 +114,7 @@ NOT_RUN = "not run yet"
 
 def course_emotion() -> list[list[str]]:
     """The course's figures on emotion beside ours; fine-tuning stands in the epoch tables of docs/course.md."""
-    runs = result("quality_emotion")["runs"]
+    runs = read_result("quality_emotion")["runs"]
     baseline = f"{runs['cls, none']['baseline_accuracy']:.3f}"
     rows = [["emotion, validation accuracy", "the course", "limbeck, validation", "limbeck, test"]]
     rows.append(["always the largest class", baseline, baseline, ""])
@@ -148,7 +141,7 @@ def course_finetune() -> list[list[str]]:
     rows.append(["the course: distilbert-base, 2 epochs, 2e-5", "2", "", "", "0.926", "0.9259", ""])
     if not (RESULTS / "quality_finetune.json").exists():
         return [*rows, ["embedded encoder", NOT_RUN, "", "", "", "", ""]]
-    found = result("quality_finetune")
+    found = read_result("quality_finetune")
     runs = {
         "embedded encoder, the same settings": found["textbook"],
         "embedded encoder, defaults, the first seed": found["defaults"]["seeds"][0],
@@ -169,7 +162,7 @@ WORKLOADS = ("mini emotion", "mini imdb", "base emotion", "base imdb")
 def encode_speed() -> list[list[str]]:
     """Every contestant of the encoder's benchmark on every workload: its texts a second, and how often ours is that."""
     rows = [["texts/s (ours is × times as fast)", "MiniLM, tweets", "MiniLM, reviews", "base, tweets", "base, reviews"]]
-    found = result("encode")["workloads"]
+    found = read_result("encode")["workloads"]
     for name in found["mini emotion"]["contestants"]:
         cells = []
         for workload in WORKLOADS:
@@ -188,7 +181,7 @@ def encode_drift() -> list[list[str]]:
     """How far each contestant is from float32, and how long one text takes it."""
     rows = [["against float32, tweets of emotion", "worst cosine distance", "labels that change",
              "one text, p50 / p99 ms, MiniLM", "one text, p50 / p99 ms, base"]]  # fmt: skip
-    found = result("encode")["workloads"]
+    found = read_result("encode")["workloads"]
     for name, entry in found["mini emotion"]["contestants"].items():
         if "one_text" not in entry:
             continue

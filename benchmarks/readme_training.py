@@ -3,23 +3,17 @@
 In: benchmarks/results/*.json. Out: rows of cells. It does not know where they stand.
 """
 
-import json
 from typing import Any
 
-from measure import RESULTS
+from measure import read_result
 
 OURS = "limbeck"
 POOLINGS = {"cls": "[CLS] of the last layer", "mean": "mean of the last layer"}
 
 
-def _result(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
-    return found
-
-
 def train_speed() -> list[list[str]]:
     """Seconds of an epoch of emotion, by contestant and size, and how many times that is of ours."""
-    sizes = _result("train")["sizes"]
+    sizes = read_result("train")["sizes"]
     rows = [["seconds an epoch of 16,000 tweets (ours is × times as fast)", "MiniLM, tweets", "base, tweets"]]
     for name in sizes["mini"]["contestants"]:
         entries = [sizes[size]["contestants"][name] for size in ("mini", "base")]
@@ -35,7 +29,7 @@ def train_speed() -> list[list[str]]:
 
 def train_imdb() -> list[list[str]]:
     """IMDb: heads on the frozen encoder, and fine-tuning; what they reach and what they cost."""
-    found, tuned, probe = _result("head"), _result("imdb_finetune"), _result("imdb_probe")
+    found, tuned, probe = read_result("head"), read_result("imdb_finetune"), read_result("imdb_probe")
     rows = [["embedded encoder, 25,000 reviews to learn from", "train accuracy", "test accuracy", "minutes in all"]]
     for pooling, one in found["limbeck"].items():
         scores = [_measured(one["scores"][split]["accuracy"]) for split in ("train", "test")]
@@ -57,7 +51,7 @@ def train_imdb() -> list[list[str]]:
 
 def course_head() -> list[list[str]]:
     """The loss of the heads by epoch."""
-    found = _result("head")["limbeck"]
+    found = read_result("head")["limbeck"]
     epochs = found["cls"]["epochs"]
     rows = [["epoch", *(str(line["epoch"]) for line in epochs)]]
     for pooling, one in found.items():

@@ -1,6 +1,6 @@
 """Tiny models, built in memory: what the tests of every room stand on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,6 +20,15 @@ from limbeck.model.weights import fingerprint_of
 from limbeck.tokens import SPECIAL_TOKENS, Tokenizer
 
 TINY_WORDS = ("i", "feel", "fine", "sad", "so", "very", "today", "it", "is", "rain", "##y", "sun", "##n", ".", "!")
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Tiny matrices are slower on several threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

@@ -5,20 +5,13 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from tests.browser.windows import NARROW, WIDE, ZOOMED, judged
 
 from limbeck.audit.audit import audit
 from limbeck.data.dataset import CORE_SCHEMA, Dataset
 from limbeck.reporting.audit_page import write_audit
 
 PAYLOAD = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
-NARROW, ZOOMED, WIDE = 320, 640, 1280
-"""A phone; a 1280 pixel window at 200 %; the same at 100 %."""
-
-OVERFLOW = """() => [...document.querySelectorAll('body *')]
-  .filter(e => !e.closest('svg') && !e.closest('.scroll') && !e.closest('.skip'))
-  .filter(e => { const r = e.getBoundingClientRect(); return r.width && r.right > innerWidth + 0.5; })
-  .map(e => e.tagName + ' ' + e.className)"""
-"""Elements that stick out of the window; charts and tables may scroll inside their own focusable regions."""
 
 
 @pytest.fixture(scope="module")
@@ -70,25 +63,9 @@ def _tokenizer() -> Any:
 @pytest.mark.parametrize("width", [NARROW, ZOOMED, WIDE])
 def test_page_in_a_browser(browser: Any, page_file: Path, scheme: str, width: int) -> None:
     """No console message, no request, no payload that ran, nothing that sticks out, no accessibility violation."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
-    page = context.new_page()
-    said: list[str] = []
-    asked: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(page_file.as_uri())
-    assert page.title().startswith("Audit of <img")
-    page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
-    assert page.evaluate(OVERFLOW) == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert asked == [page_file.as_uri()]
-    assert said == []
-    found = Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
-    context.close()
+    with judged(browser, page_file, width, scheme) as page:
+        assert page.title().startswith("Audit of <img")
+        page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
 
 
 def test_page_by_keyboard(browser: Any, page_file: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.browser.test_audit_page import NARROW, OVERFLOW, WIDE, ZOOMED
+from tests.browser.windows import NARROW, WIDE, ZOOMED, judged
 from tests.reporting.report_runs import report_of, write_run
 
 MOST_BYTES = 5_000_000
@@ -28,27 +28,11 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.mark.parametrize(("width", "scheme"), [(NARROW, "light"), (ZOOMED, "dark"), (WIDE, "light"), (WIDE, "dark")])
 def test_report_in_a_browser(browser: Any, files: dict[str, Path], language: str, width: int, scheme: str) -> None:
     """No console message, no request, no payload that ran, nothing that sticks out, no accessibility violation."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
-    page = context.new_page()
-    said: list[str] = []
-    asked: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(files[language].as_uri())
-    assert "owned" not in page.title()
-    assert page.locator("table.rows button").count()
-    page.evaluate("document.querySelectorAll('main > section > details, details.twin').forEach(one => one.open = true)")
-    assert page.evaluate(OVERFLOW) == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert asked == [files[language].as_uri()]
-    assert said == []
-    found = Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
-    assert "owned" not in page.title()
-    context.close()
+    unfold = "document.querySelectorAll('main > section > details, details.twin').forEach(one => one.open = true)"
+    with judged(browser, files[language], width, scheme) as page:
+        assert "owned" not in page.title()
+        assert page.locator("table.rows button").count()
+        page.evaluate(unfold)
 
 
 def test_a_large_report_is_small_and_soon_there(browser: Any, files: dict[str, Path]) -> None:

@@ -1,7 +1,6 @@
 """Texts about the weather that a tiny encoder can tell apart, and the encoder as a folder."""
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,12 +15,8 @@ WORDS = ("i", "feel", "so", "very", "today", "it", "is", ".")
 
 
 @pytest.fixture(autouse=True)
-def computed_on_one_thread() -> Iterator[None]:
-    """Tiny matrices are slower on several threads, and bits are those of one number of threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def computed_on_one_thread(one_thread: None) -> None:
+    """Every test of this folder: bits are those of one number of threads."""
 
 
 @pytest.fixture(scope="session")

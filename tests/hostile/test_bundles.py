@@ -185,5 +185,8 @@ def test_what_is_no_bundle_is_told_apart(bundle_folder: Path, tiny_folder: Path)
 
 def test_a_moved_bundle_is_still_a_bundle(bundle_folder: Path, tmp_path: Path) -> None:
     """Nothing in the folder depends on where it is."""
+    before = load_bundle(bundle_folder)
     shutil.move(bundle_folder, tmp_path / "elsewhere")
-    load_bundle(tmp_path / "elsewhere")
+    moved = load_bundle(tmp_path / "elsewhere")
+    assert moved.loaded.fingerprint == before.loaded.fingerprint
+    assert moved.facts == before.facts

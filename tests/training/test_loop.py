@@ -26,17 +26,10 @@ from limbeck.training.judging import LabelJudge
 from limbeck.training.loop import Loop, Plan
 from limbeck.training.run_folder import RunFolder
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 TEXTS = ["i feel fine", "so sad", "it is rain today", "sun", "i feel so very sad today .", "today it is fine !"] * 8
 LABELS = np.array([0, 1, 1, 0, 1, 0] * 8)
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Tiny matrices are slower on several threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 class Counted:

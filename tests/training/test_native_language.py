@@ -1,7 +1,5 @@
 """A language model over the native step: its words have two gradients, from below and from the head, and both count."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import torch
@@ -16,16 +14,9 @@ from limbeck.training.arithmetic import native_language_step_of
 from limbeck.training.language_costs import LanguageModel
 from limbeck.training.step_kernels import find_step_kernels
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 VOCABULARY = 50
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Tiny matrices are slower on several threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def make_batch(low: int, high: int) -> TokenBatch:

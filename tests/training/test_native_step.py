@@ -24,6 +24,8 @@ from limbeck.training.freezing import freeze
 from limbeck.training.native_step import NativeStep, find_native_step
 from limbeck.training.step_kernels import find_step_kernels
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SHAPES = {
     "narrow heads": {"dim": 96, "n_heads": 3, "hidden_dim": 160},
     "wide heads": {"dim": 128, "n_heads": 2, "hidden_dim": 96},
@@ -54,15 +56,6 @@ def kernels() -> Kernels:
     if isinstance(found, NoKernels):
         pytest.skip(f"no kernels here: {found.reason}")
     return found
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Tiny matrices are slower on several threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def make_encoder(*, dropout: float = 0.0, attention_dropout: float = 0.0, **sizes: object) -> Encoder:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from limbeck.errors import DataError
 from limbeck.evaluation.predictions import Predictions
 
-_TODO = "compare runs that were judged by the same rows"
+_HINT = "compare runs that were judged by the same rows"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ def on_the_rows_of(first: Predictions, second: Predictions, sides: Sides) -> Pre
             )
             if names
         ]
-        raise DataError(f"the classes differ: {'; '.join(only)}: {_TODO}, with the same labels")
+        raise DataError(f"the classes differ: {'; '.join(only)}: {_HINT}, with the same labels")
     second = _with_classes(second, first.label_names)
     second = _with_rows(first, second, sides)
     _require_same_labels(first, second, sides)
@@ -71,7 +71,7 @@ def _with_rows(first: Predictions, second: Predictions, sides: Sides) -> Predict
         example = next(iter(missing or sorted(added)), None)
         raise DataError(
             f"the rows differ: {sides.first} has {len(first):,} rows and {sides.second} {len(second):,}; "
-            f"{len(missing):,} are only in the first, {len(added):,} only in the second (such as {example!r}): {_TODO}"
+            f"{len(missing):,} are only in the first, {len(added):,} only in the second (such as {example!r}): {_HINT}"
         )
     order = np.array([places[row_id] for row_id in first.row_ids])
     texts = None if second.texts is None else tuple(second.texts[place] for place in order)
@@ -95,7 +95,7 @@ def _require_same_labels(first: Predictions, second: Predictions, sides: Sides) 
         names = (*first.label_names, "no label")
         raise DataError(
             f"{len(differing):,} rows have other labels (first: {first.row_ids[row]} is {names[one[row]]} in "
-            f"{sides.first} and {names[other[row]]} in {sides.second}): {_TODO}, with the same labels"
+            f"{sides.first} and {names[other[row]]} in {sides.second}): {_HINT}, with the same labels"
         )
 
 
@@ -107,12 +107,12 @@ def _require_same_texts(first: Predictions, second: Predictions, sides: Sides) -
         if differing:
             raise DataError(
                 f"{len(differing):,} rows have the same ids but other texts (first: {first.row_ids[differing[0]]}): "
-                f"the data of {sides.first} and {sides.second} differ; {_TODO}"
+                f"the data of {sides.first} and {sides.second} differ; {_HINT}"
             )
         return
     if sides.first_data is None or sides.first_data != sides.second_data:
         raise DataError(
             f"nothing shows that {sides.first} and {sides.second} were judged by the same rows: one keeps no texts, "
             f"and the fingerprints of their data are {sides.first_data or 'not known'} and "
-            f"{sides.second_data or 'not known'}; {_TODO}"
+            f"{sides.second_data or 'not known'}; {_HINT}"
         )

@@ -309,9 +309,9 @@ def rows_of(store: TokenStore, rows: Int64) -> Rows:
 
 
 def masking_vocabulary(tokenizer: Tokenizer) -> MaskingVocabulary:
-    """Say what masking has to know of a tokenizer; [PAD] is the first of the special ids."""
+    """Say what masking has to know of a tokenizer."""
     words = tokenizer.vocabulary()
-    special = [tokenizer.pad_id, *sorted(set(tokenizer.special_ids.values()) - {tokenizer.pad_id})]
+    special = sorted(set(tokenizer.special_ids.values()))
     continues_V = np.zeros(tokenizer.highest_id + 1, bool)
     continues_V[[token_id for token, token_id in words.items() if token.startswith(CONTINUES)]] = True
     drawable = [

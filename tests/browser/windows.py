@@ -1,0 +1,44 @@
+"""Windows of a browser that a page is judged in: what it says, asks for and sticks out of, and what axe finds."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+NARROW, ZOOMED, WIDE = 320, 640, 1280
+"""A phone; a 1280 pixel window at 200 %; the same at 100 %."""
+
+OVERFLOW = """() => [...document.querySelectorAll('body *')]
+  .filter(e => !e.closest('svg') && !e.closest('.scroll') && !e.closest('.skip'))
+  .filter(e => { const r = e.getBoundingClientRect(); return r.width && r.right > innerWidth + 0.5; })
+  .map(e => e.tagName + ' ' + e.className)"""
+"""Elements that stick out of the window; charts and tables may scroll inside their own focusable regions."""
+
+
+@contextmanager
+def judged(browser: Any, path: Path, width: int, scheme: str) -> Iterator[Any]:
+    """Open a page; when whoever asked has looked and unfolded it, judge it.
+
+    No console message, no request, no payload that ran, nothing that sticks out, no accessibility violation.
+    """
+    from axe_playwright_python.sync_playwright import Axe
+
+    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    page = context.new_page()
+    said: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(path.as_uri())
+    title = page.title()
+    assert title != "owned"
+    yield page
+    assert page.evaluate(OVERFLOW) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert asked == [path.as_uri()]
+    assert said == []
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    assert page.title() == title
+    context.close()
