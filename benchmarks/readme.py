@@ -1,4 +1,4 @@
-"""Write the README's tables from benchmarks/results, so that no figure is typed by hand.
+"""Write the tables of the README and of docs from benchmarks/results, so that no figure is typed by hand.
 
 A table stands between `<!-- NAME -->` and `<!-- /NAME -->`. With --check nothing is written; a difference is an error.
 
@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import readme_distil
+import readme_labels
 from measure import RESULTS, read_result
 from readme_korean import in_korean
 from readme_training import course_head, train_imdb, train_speed
@@ -20,7 +22,7 @@ COLUMNS = {"cls": 384, "mean": 384, "max": 384, "upper means": 4 * 384, "layers"
 """Columns of each pooling of the embedded encoder."""
 
 OURS = "limbeck"
-READMES = tuple(Path(__file__).parents[1] / name for name in ("README.md", "README.ko.md", "docs/course.md"))
+PAGES = ("README.md", "README.ko.md", "docs/course.md", "docs/distillation.md", "docs/labels.md")
 
 
 def measured(values: list[float]) -> str:
@@ -216,6 +218,13 @@ TABLES: dict[str, Callable[[], list[list[str]]]] = {
     "train-speed": train_speed,
     "train-imdb": train_imdb,
     "course-head": course_head,
+    "labels-emotion": readme_labels.emotion,
+    "labels-imdb": readme_labels.imdb,
+    "labels-cross-fit": readme_labels.cross_fitted,
+    "distil-students": readme_distil.students,
+    "distil-ablation": readme_distil.ablation,
+    "distil-general": readme_distil.general,
+    "distil-table-4": readme_distil.table_4,
 }
 
 
@@ -231,11 +240,12 @@ def filled(text: str, *, is_korean: bool = False) -> str:
 
 
 def main() -> None:
-    """Fill every README, or check that it is filled."""
+    """Fill every page, or check that it is filled."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="write nothing; fail when a table is out of date")
     check = parser.parse_args().check
-    for path in READMES:
+    for name in PAGES:
+        path = Path(__file__).parents[1] / name
         text = path.read_text("utf-8")
         new = filled(text, is_korean=".ko" in path.suffixes)
         if check and new != text:

@@ -25,13 +25,10 @@ from limbeck.model.encoder import Encoder
 from limbeck.model.language_head import LanguageHead
 from limbeck.progress import SILENT, Progress
 from limbeck.tokens import TokenBatch, Tokenizer
-from limbeck.training import objectives
 from limbeck.training.batching import pack_rows
 from limbeck.training.distillation_objectives import (
     TripleWeights,
     cosine_distance,
-    soft_divergence,
-    softened,
     triple_loss,
 )
 from limbeck.training.examples import TOKEN_STEP, Int64, Rows, filled_up
@@ -40,6 +37,7 @@ from limbeck.training.judging import EVALUATION_TOKENS
 from limbeck.training.masking import MASKED_SHARE, Masked, MaskingVocabulary, mask_tokens
 from limbeck.training.native_step import NativeStep
 from limbeck.training.token_store import TokenStore
+from limbeck.training.vocabulary_costs import vocabulary_costs
 
 CONTINUES = "##"
 
@@ -154,18 +152,18 @@ class LanguageCosts:
         device = own.logits_MV.device
         row_T = torch.from_numpy(shown.row_T).to(device)
         row_M = row_T[torch.from_numpy(shown.masked.places_M).to(device)]
-        masked_M = objectives.cross_entropy(own.logits_MV, torch.from_numpy(shown.masked.targets_M).to(device))
-        masked_B = _row_sums(masked_M, row_M, len(rows)) / self._masked_a_row
+        targets_M = torch.from_numpy(shown.masked.targets_M).to(device)
         if self._triple is None:
-            return masked_B
+            masked_M, _ = vocabulary_costs(own.logits_MV, targets_M)
+            return _row_sums(masked_M, row_M, len(rows)) / self._masked_a_row
         weights, temperature = self._triple.weights, self._triple.temperature
         with torch.no_grad():
             taught = guess(self._triple.teacher, shown, self._reading)
-            soft_MV = softened(taught.logits_MV, temperature)
-        soft_B = cosine_B = torch.zeros_like(masked_B)
-        if weights.soft:
-            soft_M = soft_divergence(own.logits_MV, soft_MV, temperature=temperature)
-            soft_B = _row_sums(soft_M, row_M, len(rows)) / self._masked_a_row
+        taught_MV = taught.logits_MV if weights.soft else None
+        masked_M, soft_M = vocabulary_costs(own.logits_MV, targets_M, taught_MV, temperature=temperature)
+        masked_B = _row_sums(masked_M, row_M, len(rows)) / self._masked_a_row
+        soft_B = _row_sums(soft_M, row_M, len(rows)) / self._masked_a_row
+        cosine_B = torch.zeros_like(masked_B)
         if weights.cosine:
             cosine_T = cosine_distance(self._model.projection(own.hidden_TD), taught.hidden_TD)
             cosine_B = _row_sums(cosine_T, row_T, len(rows)) / self._tokens_a_row
@@ -234,7 +232,8 @@ class LanguageJudge:
                 shown = show(self._store, self._rows[places], self._reading, random)
                 logits_MV = guess(self._model, shown, self._reading).logits_MV
                 targets_M = torch.from_numpy(shown.masked.targets_M).to(logits_MV.device)
-                loss_sum += float(objectives.cross_entropy(logits_MV, targets_M).double().sum())
+                masked_M, _ = vocabulary_costs(logits_MV, targets_M)
+                loss_sum += float(masked_M.double().sum())
                 right += int((logits_MV.argmax(dim=1) == targets_M).sum())
                 count += len(targets_M)
                 advance(int(tokens_N[places].sum()))
@@ -279,7 +278,7 @@ class Guess:
 
     Attributes:
         hidden_TD: its last hidden state.
-        logits_MV: its logits at the places that are masked, float32.
+        logits_MV: its logits at the places that are masked, in the precision of the reading.
     """
 
     hidden_TD: Tensor
@@ -300,7 +299,7 @@ def guess(model: LanguageModel, shown: Shown, reading: Reading) -> Guess:
     with reading.arithmetic(device):
         hidden_TD = model.hidden(shown.batch)
         logits_MV = model.logits(hidden_TD, torch.from_numpy(shown.masked.places_M).to(device))
-    return Guess(hidden_TD=hidden_TD.float(), logits_MV=logits_MV.float())
+    return Guess(hidden_TD=hidden_TD.float(), logits_MV=logits_MV)
 
 
 def rows_of(store: TokenStore, rows: Int64) -> Rows:
