@@ -8,6 +8,7 @@ from itertools import pairwise
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.ticker import AutoLocator
 
 from limbeck.errors import DataError
 from limbeck.reporting import charts, picture
@@ -216,3 +217,12 @@ def test_counts_that_do_not_fit_are_refused():
         charts.class_frequency({}, ["a", "b"])
     with pytest.raises(DataError, match="label names"):
         charts.confusion_matrix(np.eye(3), ["a", "b"])
+
+
+@pytest.mark.parametrize("highest", [0.05, 0.207, 0.35, 0.7, 1.0])
+def test_a_tick_of_shares_says_where_it_stands(highest):
+    """Wherever matplotlib puts ticks, 2.5 % included, the words are the place and not a rounded one."""
+    for place in AutoLocator().tick_values(0, highest):
+        said = charts.percent_tick(place)
+        assert said.endswith(" %")
+        assert float(said[:-2]) / 100 == pytest.approx(place, abs=1e-12)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from limbeck.audit.audit import Audit, Tokens
 from limbeck.audit.limits import Box
-from limbeck.reporting.charts import class_frequency, percent
+from limbeck.reporting.charts import class_frequency, percent, percent_tick
 from limbeck.reporting.labels import wrap
 from limbeck.reporting.picture import Caption, Look, Picture, paint
 
@@ -133,7 +133,7 @@ def limit_lines(tokens: Tokens, *, look: Look | None = None) -> Picture:
         )
         axes.set_xlabel("Most tokens of a text, [CLS] and [SEP] included")
         axes.set_ylim(-0.04, 1.08)
-        axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+        axes.yaxis.set_major_formatter(percent_tick)
         axes.grid(axis="y", linewidth=0.6)
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.tick_params(length=0)

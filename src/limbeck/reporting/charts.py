@@ -181,6 +181,16 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %" if share else "0 %"
 
 
+def percent_tick(share: float, _place: int = 0) -> str:
+    """Return a tick of an axis in words: "12.5 %" where it stands there, never a rounded place.
+
+    Example:
+        >>> percent_tick(0.125), percent_tick(0.3)
+        ('12.5 %', '30 %')
+    """
+    return f"{100 * share:.3g} %"
+
+
 def _draw_cells(axes: "Axes", shares: np.ndarray, support: np.ndarray, *, digits_pt: float, look: Look) -> None:
     """Fill the cells and write the share into each."""
     image = np.empty((*shares.shape, 3))

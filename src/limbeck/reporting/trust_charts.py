@@ -9,6 +9,7 @@ import numpy as np
 
 from limbeck.evaluation.abstaining import RiskCoverage
 from limbeck.evaluation.calibration import Calibration
+from limbeck.reporting.charts import percent_tick
 from limbeck.reporting.picture import Caption, Look, Picture, paint
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def risk_coverage_curve(curve: RiskCoverage, *, kept: float | None = None, look:
         panel.set_xlim(0, 1)
         panel.set_ylim(0, max(0.05, 1.15 * float(curve.risk[points].max())))
         for axis in (panel.xaxis, panel.yaxis):
-            axis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+            axis.set_major_formatter(percent_tick)
         panel.set_xlabel(words.answered_share)
         panel.set_ylabel(words.wrong_share)
         panel.spines[["top", "right"]].set_visible(False)
