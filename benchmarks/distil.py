@@ -172,7 +172,7 @@ def job_of(name: str, runs: Path) -> Job:
         train=("--epochs", "3"),
         distil=(),
         students=STUDENTS,
-        ablation=("--prune-vocabulary", "--epochs", "2"),
+        ablation=("--prune-vocabulary", "--epochs", "1"),
     )
 
 
