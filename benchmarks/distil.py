@@ -1,9 +1,10 @@
 """How much of a teacher does a student keep, and how much faster is it? By the command line, as a user would find out.
 
     python benchmarks/distil.py [--runs FOLDER]
-    python benchmarks/distil.py --jobs emotion    3 layers with 3 seeds, 2, 1; ablation
-    python benchmarks/distil.py --jobs imdb       cut at 256 tokens
-    python benchmarks/distil.py --quick           a few rows and one seed: does it run
+    python benchmarks/distil.py --jobs emotion     3 layers with 3 seeds, 2, 1
+    python benchmarks/distil.py --jobs imdb        cut at 256 tokens
+    python benchmarks/distil.py --jobs ablation    emotion once more, without each part of what is learnt from
+    python benchmarks/distil.py --quick            a few rows and one seed: does it run
 
 General distillation, before any task, is in distil_general.py.
 
@@ -30,7 +31,7 @@ from limbeck.inference.timing import measure_speedup
 
 LIMBECK = Path(sys.executable).with_name("limbeck")
 RUNS = Path(__file__).parent / "runs"
-JOBS = ("emotion", "imdb")
+JOBS = ("emotion", "imdb", "ablation")
 SEEDS = (0, 1, 2)
 STUDENTS = ((3, SEEDS), (2, SEEDS[:1]), (1, SEEDS[:1]))
 """Of emotion: layers and seeds."""
@@ -47,7 +48,6 @@ class Job:
         train: flags of the teacher's training.
         distil: flags of every student.
         students: their layers, and the seeds of each; their vocabulary is pruned.
-        ablation: flags of the ablation of the first student; none where there is no ablation.
     """
 
     name: str
@@ -55,7 +55,6 @@ class Job:
     train: tuple[str, ...]
     distil: tuple[str, ...]
     students: tuple[tuple[int, tuple[int, ...]], ...]
-    ablation: tuple[str, ...] | None = None
 
 
 def run(words: Sequence[object], out: Path, *, done: Path | None = None) -> dict[str, Any]:
@@ -77,10 +76,14 @@ def score_test(folder: Path, data: Path) -> float:
     return float(json.loads(kept.read_text("utf-8"))["test"]["accuracy"])
 
 
+def teach(job: Job, runs: Path) -> dict[str, Any]:
+    """Train the teacher; return its figures."""
+    return run(["train", job.data, "--method", "finetune", *job.train], runs / "teacher")
+
+
 def measure(job: Job, runs: Path) -> dict[str, Any]:
-    """Train the teacher, every student and the ablation, time them, and sum them up."""
-    teacher = runs / "teacher"
-    taught = run(["train", job.data, "--method", "finetune", *job.train], teacher)
+    """Train the teacher and every student, time them, and sum them up."""
+    teacher, taught = runs / "teacher", teach(job, runs)
     teacher_test = score_test(teacher, job.data)
     students = []
     for layers, seeds in job.students:
@@ -91,12 +94,6 @@ def measure(job: Job, runs: Path) -> dict[str, Any]:
             metrics = run(["distil", teacher, job.data, *flags], out)
             found.append({**summary(metrics), "test_accuracy": score_test(out, job.data)})
         students.append({"layers": layers, "seeds": found, **means(found, teacher_test), "run": out})
-    ablation = None
-    if job.ablation is not None:
-        out = runs / "ablation"
-        flags = ["--layers", job.students[0][0], *job.ablation, "--ablation"]
-        run(["distil", teacher, job.data, *flags], out, done=out / "ablation.json")
-        ablation = {"flags": flags, **json.loads((out / "ablation.json").read_text("utf-8"))}
     texts = limbeck.read(job.data).split("test").texts
     for student in students:
         slow, fast = limbeck.load(teacher), limbeck.load(student.pop("run"))
@@ -110,8 +107,14 @@ def measure(job: Job, runs: Path) -> dict[str, Any]:
         },
         "students": students,
         "flags": job.distil,
-        "ablation": ablation,
     }
+
+
+def ablate(data: Path, teacher: Path, out: Path) -> dict[str, Any]:
+    """Train a student of three layers without each part of what it learns from, and compare."""
+    flags = ["--layers", 3, "--prune-vocabulary", "--epochs", "1", "--ablation"]
+    run(["distil", teacher, data, *flags], out, done=out / "ablation.json")
+    return {"flags": flags, **json.loads((out / "ablation.json").read_text("utf-8"))}
 
 
 def summary(metrics: dict[str, Any]) -> dict[str, Any]:
@@ -159,7 +162,6 @@ def job_of(name: str, runs: Path) -> Job:
             train=("--epochs", "1"),
             distil=("--epochs", "1"),
             students=((3, SEEDS[:1]),),
-            ablation=("--epochs", "1"),
         )
     if name == "imdb":
         cut = ("--max-tokens", "256")
@@ -172,7 +174,6 @@ def job_of(name: str, runs: Path) -> Job:
         train=("--epochs", "3"),
         distil=(),
         students=STUDENTS,
-        ablation=("--prune-vocabulary", "--epochs", "1"),
     )
 
 
@@ -184,10 +185,16 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a few rows and one seed")
     given = parser.parse_args()
     for name in ["quick"] if given.quick else given.jobs:
-        runs = given.runs / name
+        runs = given.runs / ("emotion" if name == "ablation" else name)
         runs.mkdir(parents=True, exist_ok=True)
-        found = measure(job_of(name, runs), runs)
+        job = job_of(runs.name, runs)
+        if name == "ablation":
+            teach(job, runs)
+            found = ablate(job.data, runs / "teacher", runs / "ablation")
+        else:
+            found = measure(job, runs)
         if given.quick:
+            found["ablation"] = ablate(job.data, runs / "teacher", runs / "ablation")
             print(json.dumps(found, indent=2))
             return
         print(write_result(f"distil_{name}", found, packages=("torch", "numpy")).read_text("utf-8"))

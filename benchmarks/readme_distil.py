@@ -67,8 +67,8 @@ def _student(student: dict[str, Any]) -> list[str]:
 
 def ablation() -> list[list[str]]:
     """The student of emotion without each part of what it learns from."""
-    found = read_result("distil_emotion")["ablation"]
-    rows = [["validation accuracy, three seeds", "mean", "kept of the teacher's", "change, points", "p", ""]]
+    found = read_result("distil_ablation")
+    rows = [["emotion, validation accuracy, three seeds", "mean", "kept of the teacher's", "change, points", "p", ""]]
     for arm in found["arms"]:
         seeds = ", ".join(f"{accuracy:.4f}" for accuracy in arm["accuracies"])
         # An arm's gain is what the part that it lacks gives to the whole.
