@@ -181,7 +181,7 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %" if share else "0 %"
 
 
-def percent_tick(share: float, _place: int = 0) -> str:
+def percent_tick(share: float, _place: float = 0) -> str:
     """Return a tick of an axis in words: "12.5 %" where it stands there, never a rounded place.
 
     Example:
