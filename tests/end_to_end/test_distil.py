@@ -8,10 +8,12 @@ import pytest
 import torch
 
 from limbeck import load, read
+from limbeck.data.write import write
 from limbeck.errors import DataError, SettingsError
+from limbeck.evaluation.prediction_files import read_predictions
 from limbeck.features.cache import FeatureCache
 from limbeck.model.bundle import load_bundle
-from limbeck.settings import FeatureSettings, FinetuneSettings
+from limbeck.settings import FeatureSettings, FinetuneSettings, SplitSettings
 from limbeck.training import teachers as teachers_module
 from limbeck.training.distillation import Curriculum, distil
 from limbeck.training.distillation_settings import Distillation, DistillationSettings
@@ -262,3 +264,51 @@ def test_an_ablation_compares_and_goes_on(limbeck, taught, tmp_path):
     other = limbeck(*words, "--ablation", "--resume", "--temperature", "4")
     assert other.status == 2
     assert "temperature" in other.err
+
+
+@pytest.fixture(scope="module")
+def unsplit(taught, encoder_folder, on_one_thread):
+    """A folder with training rows alone, and a teacher that took its validation rows from them by a seed of its own."""
+    write(read(taught / "weather").split("train"), taught / "unsplit")
+    with on_one_thread():
+        settings = Finetuning(
+            features=FeatureSettings(encoder=str(encoder_folder), pooling="cls"),
+            split=SplitSettings(validation_share=0.2, seed=5),
+            finetune=FinetuneSettings(epochs=1, batch_rows=16, learning_rate=3e-3, precision="float32"),
+        )
+        finetune(read(taught / "unsplit"), taught / "teacher-unsplit", settings)
+    return taught / "unsplit"
+
+
+def validation_rows(run):
+    return read_predictions(run / "predictions" / "validation.parquet").row_ids
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_student_is_judged_by_rows_that_its_teacher_did_not_learn_from(limbeck, taught, unsplit, tmp_path, seed):
+    """Without a validation split the teacher's own is dealt again, whatever the seed of the student."""
+    out, teacher = tmp_path / "RUN", taught / "teacher-unsplit"
+    ended = limbeck("distil", teacher, unsplit, "--out", out, *QUICK, "--seed", seed, "--cache-dir", tmp_path)
+    assert ended.status == 0, ended.err
+    assert validation_rows(out) == validation_rows(teacher)
+    assert "flatter it" not in ended.err
+    assert json.loads((out / "metrics.json").read_text())["teacher"]["made_of_other_rows"] == []
+
+
+def test_a_teacher_of_other_rows_is_told(limbeck, taught, unsplit, tmp_path):
+    """Nobody knows then whether it learned from validation rows: it is said, and kept with the figures."""
+    out, teacher = tmp_path / "RUN", taught / "teacher-0"
+    ended = limbeck("distil", teacher, unsplit, "--out", out, *QUICK, "--cache-dir", tmp_path)
+    assert ended.status == 0, ended.err
+    assert "teacher-0 was made of other rows than these, or of another split" in " ".join(ended.err.split())
+    assert json.loads((out / "metrics.json").read_text())["teacher"]["made_of_other_rows"] == [str(teacher)]
+
+
+def test_an_ablation_of_an_unsplit_data_set_is_found_again(limbeck, taught, unsplit, tmp_path):
+    """A finished run goes on to its ablation though the split in its record is the teacher's and not the default."""
+    out, teacher = tmp_path / "RUN", taught / "teacher-unsplit"
+    words = ("distil", teacher, unsplit, "--out", out, *QUICK, "--cache-dir", tmp_path)
+    assert limbeck(*words).status == 0
+    ended = limbeck(*words, "--ablation", "--resume")
+    assert ended.status == 0, ended.err
+    assert (out / "ablation.json").exists()

@@ -139,7 +139,7 @@ def distil(
     reading = options.read_settings(text_column, label_column, label_names, encoding, on_bad_row, tables)
     settings = Distillation(
         read=reading,
-        split=options.stage(SplitSettings, "split", tables, options.given(seed=seed)),
+        split=options.stage(SplitSettings, "split", tables, {}),
         distil=options.stage(DistillationSettings, "distil", tables, flags),
     )
     start = own.start_of(overwrite=overwrite, resume=resume)

@@ -14,6 +14,7 @@ from limbeck.features.cache import FeatureCache
 from limbeck.inference.predictor import find_bundle
 from limbeck.model.weights import WEIGHTS_NAME
 from limbeck.progress import SILENT, Progress
+from limbeck.settings import SplitSettings
 from limbeck.training.ablation import SEEDS, Ablation, arms_of, run_ablation
 from limbeck.training.distillation import Curriculum, distil
 from limbeck.training.distillation_settings import Distillation, DistillationSettings
@@ -83,10 +84,11 @@ def _require_same(folder: RunFolder, curriculum: Curriculum, settings: Distillat
         SettingsError: gathers what differs.
     """
     before = storage.read_json(folder.record)
-    # The learning rate is decided by the student where none was given.
+    # The learning rate is decided by the student where none was given, the split by the teacher.
     given = settings.distil.learning_rate
     rate = before["settings"]["distil"]["learning_rate"] if given is None else given
-    resolved = replace(settings, distil=replace(settings.distil, learning_rate=rate))
+    split = SplitSettings(**before["settings"]["split"])
+    resolved = replace(settings, split=split, distil=replace(settings.distil, learning_rate=rate))
     now = {name: asdict(stage) for name, stage in resolved.stages().items()}
     digests = [storage.sha256_of(find_bundle(Path(folder)) / WEIGHTS_NAME) for folder in curriculum.teachers]
     faults = FaultLog()

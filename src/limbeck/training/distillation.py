@@ -50,6 +50,7 @@ from limbeck.training.record import claim_run, make_record
 from limbeck.training.rows import TrainingRows, training_rows
 from limbeck.training.stopwatch import Stopwatch
 from limbeck.training.teachers import Teacher, TeacherAnswers, ask_teachers, load_teachers
+from limbeck.training.teachers_rows import made_of_other_rows, split_of_teachers
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,7 +59,8 @@ class Curriculum:
 
     Attributes:
         teachers: run folders or bundles of fine-tuned models; several are an ensemble, its probabilities averaged.
-        dataset: labelled rows with a train split; validation rows are taken from it where there is no such split.
+        dataset: labelled rows with a train split; validation rows are taken from it where there is no such split,
+            as they were for the first teacher.
         unlabelled: further texts, for which the teacher's answer is all there is.
     """
 
@@ -121,7 +123,14 @@ def distil(
         loaded = load_teachers([Path(teacher) for teacher in curriculum.teachers], device=own.device)
         check_distillation(own, n_labels=len(loaded[0].bundle.facts.label_names))
         _require_comparable(loaded, own)
+        settings = replace(settings, split=split_of_teachers(loaded, settings.split))
         data = _material(curriculum, settings, loaded[0], progress)
+        strangers = made_of_other_rows(loaded, data.rows.dataset)
+        for name in strangers:
+            progress.say(
+                f"{name} was made of other rows than these, or of another split of them: if it learned from validation "
+                "rows, the figures flatter it and the student"
+            )
         limit = min(own.max_tokens or loaded[0].bundle.facts.max_tokens, loaded[0].bundle.facts.max_tokens)
         pruned = (
             prune_vocabulary(loaded[0].bundle.loaded.tokenizer, data.texts, progress) if own.prune_vocabulary else None
@@ -191,7 +200,7 @@ def distil(
             answers=compared.student,
             texts_cut={"train": int(train.truncated.sum()), "validation": int(validation.truncated.sum())},
             result=result,
-            more=partial(_figures, loaded, bundle, compared),
+            more=partial(_figures, loaded, bundle, compared, strangers),
         )
         return finish_run(trained, folder, watch)
 
@@ -332,12 +341,15 @@ def _compare(
     )
 
 
-def _figures(teachers: Sequence[Teacher], bundle: Bundle, compared: _Compared, scored: Evaluation) -> dict[str, Any]:
+def _figures(
+    teachers: Sequence[Teacher], bundle: Bundle, compared: _Compared, strangers: list[str], scored: Evaluation
+) -> dict[str, Any]:
     """Return what a distillation says beside what every training says."""
     config, teacher = bundle.loaded.config, teachers[0].bundle.loaded.config
     return {
         "teacher": {
             "folders": [str(teacher.folder) for teacher in teachers],
+            "made_of_other_rows": strangers,
             "parameters": sum(teacher.parameters for teacher in teachers),
             "layers": teacher.n_layers,
             "width": teacher.dim,
