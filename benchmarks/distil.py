@@ -9,10 +9,10 @@
 General distillation, before any task, is in distil_general.py.
 
 Every training is a run folder under FOLDER; what is finished there is not done again, what was interrupted goes on. The
-teacher is the embedded encoder, fine-tuned. Nothing is chosen on the test split: it is scored once a model, at the end (of IMDb
-not at all: its 2,500 validation rows are many).
-When all of them are there, teacher and students answer the test texts in turn, text in and probabilities out, for the
-speeds: keep the machine idle for that last minute. Writes benchmarks/results/distil_JOB.json.
+teacher is the embedded encoder, fine-tuned. Nothing is chosen on the test split: it is scored once a model, at the end;
+of IMDb not at all, whose 2,500 validation rows are many. When all of them are there, teacher and students answer the
+test texts in turn, text in and probabilities out, for the speeds: keep the machine idle for that last minute. Writes
+benchmarks/results/distil_JOB.json.
 """
 
 import argparse
