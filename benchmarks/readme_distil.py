@@ -81,7 +81,8 @@ def ablation() -> list[list[str]]:
 def general() -> list[list[str]]:
     """The students that learnt from raw text first, fine-tuned on each task."""
     found = read_result("distil_general")
-    rows = [["fine-tuned, test accuracy, three seeds", "perplexity before", *TASKS.values(), "against not distilled"]]
+    head = ["fine-tuned, test accuracy, three seeds", "perplexity of masked words"]
+    rows = [[*head, *TASKS.values(), f"against {PLAIN}"]]
     for name in (PLAIN, *found["pretraining"]):
         before = found["pretraining"].get(name)
         perplexity = f"{before['validation']['perplexity']:,.0f}" if before else ""
