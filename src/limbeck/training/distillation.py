@@ -125,12 +125,6 @@ def distil(
         _require_comparable(loaded, own)
         settings = replace(settings, split=split_of_teachers(loaded, settings.split))
         data = _material(curriculum, settings, loaded[0], progress)
-        strangers = made_of_other_rows(loaded, data.rows.dataset)
-        for name in strangers:
-            progress.say(
-                f"{name} was made of other rows than these, or of another split of them: if it learned from validation "
-                "rows, the figures flatter it and the student"
-            )
         limit = min(own.max_tokens or loaded[0].bundle.facts.max_tokens, loaded[0].bundle.facts.max_tokens)
         pruned = (
             prune_vocabulary(loaded[0].bundle.loaded.tokenizer, data.texts, progress) if own.prune_vocabulary else None
@@ -144,6 +138,12 @@ def distil(
         native = native_step_of(network, use_bf16=in_bf16)
         record = _record(data, settings, student, loaded, numerics_of(native, device, use_bf16=in_bf16))
         claim_run(folder, record, progress)
+        strangers = made_of_other_rows(loaded, record["data"]["fingerprint"])
+        for name in strangers:
+            progress.say(
+                f"{name} was made of other rows than these, or of another split of them: if it learned from validation "
+                "rows, the figures flatter it and the student"
+            )
         watch.lap("load")
         train, validation = (
             student.tokenizer.encode(texts, max_tokens=limit, progress=progress)

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from limbeck.data.dataset import Dataset
 from limbeck.settings import SplitSettings
 from limbeck.training.teachers import Teacher
 
@@ -25,9 +24,13 @@ def split_of_teachers(teachers: Sequence[Teacher], given: SplitSettings) -> Spli
     return given
 
 
-def made_of_other_rows(teachers: Sequence[Teacher], dataset: Dataset) -> list[str]:
-    """Return the folders of the teachers of which nobody knows whether they learned from the validation rows."""
-    fingerprint = dataset.fingerprint()
+def made_of_other_rows(teachers: Sequence[Teacher], fingerprint: str) -> list[str]:
+    """Return the folders of the teachers of which nobody knows whether they learned from the validation rows.
+
+    Args:
+        teachers: models to learn from.
+        fingerprint: of the rows and their splits, `Dataset.fingerprint`.
+    """
     return [str(one.folder) for one in teachers if _part(one, "data").get("fingerprint") != fingerprint]
 
 
