@@ -189,10 +189,12 @@ def numbers_of(take: str | None) -> tuple[int, ...] | None:
 def _show_comparison(metrics: "Mapping[str, Any]") -> None:
     """Show teacher and student side by side."""
     sides = {"teacher": metrics["teacher"], "student": metrics["student"]}
-    speed = {"teacher": metrics["speed"]["slow_texts_per_s"], "student": metrics["speed"]["fast_texts_per_s"]}
+    speed = metrics["speed"]
+    texts_per_s = {"teacher": speed["slow_texts_per_s"], "student": speed["fast_texts_per_s"]}
+    engines = {"teacher": " and ".join(sorted(set(speed["slow_engines"]))), "student": speed["fast_engine"]}
     screen.show_table(
-        f"Teacher and student, on the validation split; speed with {metrics['speed']['engine']}",
-        ["", "layers", "vocabulary", "parameters", "accuracy", "F1 weighted", "texts/s"],
+        "Teacher and student, on the validation split",
+        ["", "layers", "vocabulary", "parameters", "accuracy", "F1 weighted", "texts/s", "computed by"],
         [
             [
                 name,
@@ -201,7 +203,8 @@ def _show_comparison(metrics: "Mapping[str, Any]") -> None:
                 f"{side['parameters'] / 1e6:.1f} M",
                 f"{side['validation']['accuracy']:.4f}",
                 f"{side['validation']['f1_weighted']:.4f}",
-                f"{speed[name]:,.0f}",
+                f"{texts_per_s[name]:,.0f}",
+                engines[name],
             ]
             for name, side in sides.items()
         ],

@@ -1,43 +1,37 @@
 """Calibration: which engine is fastest on this machine and close enough to float32, measured once and kept.
 
-In: a loaded encoder. Out: a `Calibration`, from the user's cache when this machine, these versions and this encoder
-were measured before. It takes a few seconds the first time.
+In: a loaded encoder, and the classifier that stands on it if there is one. Out: a `Calibration`, from the user's cache
+when this machine and these versions were measured before: speeds for every encoder of the same sizes, certificates for
+the very weights. It takes a few seconds the first time.
 It does not know what the features are for.
 """
 
 import hashlib
 import json
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import numpy as np
 from platformdirs import user_cache_path
 
 from limbeck import storage
 from limbeck.errors import StorageError
 from limbeck.inference.certificate import Certificate, certify
 from limbeck.inference.engine import Engine
-from limbeck.inference.kernels import Kernels, find_kernels
+from limbeck.inference.kernels import Kernels, NoKernels, find_kernels
 from limbeck.inference.native_engine import NativeEngine, why_not
+from limbeck.inference.speeds import Speeds, measure_speeds
 from limbeck.inference.torch_engine import TorchEngine
-from limbeck.model.pooling import blocks_for
+from limbeck.model.bundle import Bundle
 from limbeck.model.presets import LoadedEncoder
 from limbeck.runtime import CpuFeatures, cpu_features
-from limbeck.tokens import Tokenized
 
-FORMAT = 1
-ROUNDS = 3
-"""Each candidate is measured this often, in turn with the others; its best round counts."""
+FORMAT = 2
+_Kept = TypeVar("_Kept")
 SAFE = "torch-float32"
 """The candidate that is always there and needs no certificate."""
-_LENGTHS = (24,) * 40 + (300, 300)
-_SHORT_TOKENS = 24
-_SHORT_CALLS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,9 +74,9 @@ class Calibration:
 
 @dataclass(frozen=True, kw_only=True)
 class _Key:
-    """What a calibration depends on."""
+    """What a measurement depends on: a model and a machine."""
 
-    fingerprint: str
+    model: str
     kernels: str
     cpu: CpuFeatures
     versions: Mapping[str, str] = field(
@@ -94,126 +88,96 @@ class _Key:
         return hashlib.sha256(content.encode()).hexdigest()[:20]
 
 
-def find_calibration(loaded: LoadedEncoder, *, cache_dir: Path | None = None, again: bool = False) -> Calibration:
-    """Return the calibration of an encoder on this machine, measured now if it was not before.
+def find_calibration(
+    loaded: LoadedEncoder, *, classifier: Bundle | None = None, cache_dir: Path | None = None, again: bool = False
+) -> Calibration:
+    """Return the calibration of a model on this machine, measured now if it was not before.
 
     Args:
         loaded: the encoder.
+        classifier: the model whose labels must stay as they are in float32; an encoder alone when not given.
         cache_dir: where calibrations and kernels are kept; the user's cache folder when not given.
         again: measure even if it was measured before.
 
     Raises:
         StorageError: the cache folder cannot be written.
     """
-    found = find_kernels(cache_dir)
-    kernels = found.digest if isinstance(found, Kernels) else found.reason
-    key = _Key(fingerprint=loaded.fingerprint, kernels=kernels, cpu=cpu_features())
-    path = (cache_dir or user_cache_path("limbeck")) / "calibrations" / f"{key.digest()}.json"
-    if path.is_file() and not again:
-        try:
-            return _parse(storage.read_json(path))
-        except (StorageError, KeyError, TypeError):
-            pass  # a damaged file is measured again and written over
-    calibration = calibrate(loaded, cache_dir=cache_dir)
-    storage.write_json(path, asdict(calibration))
-    return calibration
+    kernels, cpu = find_kernels(cache_dir), cpu_features()
+    folder = (cache_dir or user_cache_path("limbeck")) / "calibrations"
+
+    def file_of(model: str) -> Path:
+        made_of = kernels.digest if isinstance(kernels, Kernels) else kernels.reason
+        return folder / f"{_Key(model=model, kernels=made_of, cpu=cpu).digest()}.json"
+
+    speeds_file = file_of(json.dumps(loaded.config.to_hugging_face(), sort_keys=True))
+    certificates_file = file_of(f"{loaded.fingerprint} {classifier.head_fingerprint() if classifier else ''}")
+    speeds = None if again else _read(speeds_file, _parse_speeds)
+    certificates = None if again else _read(certificates_file, _parse_certificates)
+    if speeds is None or certificates is None or certificates.keys() | {SAFE} != speeds.tokens_per_s.keys():
+        engines = _open_engines(loaded, kernels, cpu)
+        if speeds is None:
+            speeds = measure_speeds(engines)
+            storage.write_json(speeds_file, asdict(speeds))
+        exact = engines.pop(SAFE)
+        certificates = certify(engines, exact, classifier) if engines else {}
+        storage.write_json(certificates_file, {name: asdict(one) for name, one in certificates.items()})
+    return _choose(loaded, speeds, certificates, kernels, cpu)
 
 
-def calibrate(loaded: LoadedEncoder, *, cache_dir: Path | None = None) -> Calibration:
-    """Measure every engine that this machine can run."""
-    found = find_kernels(cache_dir)
-    cpu = cpu_features()
-    exact = TorchEngine(loaded, device="cpu")
-    engines: dict[str, Engine] = {SAFE: exact}
+def _open_engines(loaded: LoadedEncoder, kernels: Kernels | NoKernels, cpu: CpuFeatures) -> dict[str, Engine]:
+    """Open every engine that this machine can run."""
+    engines: dict[str, Engine] = {SAFE: TorchEngine(loaded, device="cpu")}
     if cpu.bf16:
         engines["torch-bfloat16"] = TorchEngine(loaded, device="cpu", precision="bfloat16")
-    kernels = str(found.path) if isinstance(found, Kernels) else found.reason
-    if isinstance(found, Kernels):
-        if reason := why_not(loaded.config):
-            kernels = reason
-        else:
-            engines["native-bfloat16"] = NativeEngine(loaded, found)
-    seconds = _time_rounds(engines, _drawn(loaded, _LENGTHS))
-    one_text_ms = {name: _one_text_ms(engine) for name, engine in engines.items()}
-    one_text_threads = 1
-    native = engines.get("native-bfloat16")
-    if isinstance(native, NativeEngine) and native.threads > 1:
-        native.one_text_threads = native.threads
-        together_ms = _one_text_ms(native)
-        if together_ms < one_text_ms["native-bfloat16"]:
-            one_text_ms["native-bfloat16"], one_text_threads = together_ms, native.threads
+    if isinstance(kernels, Kernels) and not why_not(loaded.config):
+        engines["native-bfloat16"] = NativeEngine(loaded, kernels)
+    return engines
+
+
+def _choose(
+    loaded: LoadedEncoder,
+    speeds: Speeds,
+    certificates: Mapping[str, Certificate],
+    kernels: Kernels | NoKernels,
+    cpu: CpuFeatures,
+) -> Calibration:
     candidates = tuple(
         Candidate(
             name=name,
-            tokens_per_s=sum(_LENGTHS) / seconds[name],
-            one_text_ms=one_text_ms[name],
-            certificate=None if name == SAFE else certify(engine, exact),
+            tokens_per_s=tokens_per_s,
+            one_text_ms=speeds.one_text_ms[name],
+            certificate=None if name == SAFE else certificates[name],
         )
-        for name, engine in engines.items()
+        for name, tokens_per_s in speeds.tokens_per_s.items()
     )
     passed = [one for one in candidates if one.certificate is None or one.certificate.passed]
     return Calibration(
         chosen=max(passed, key=lambda one: one.tokens_per_s).name,
         candidates=candidates,
-        one_text_threads=one_text_threads,
-        kernels=kernels,
+        one_text_threads=speeds.one_text_threads,
+        kernels=kernels.reason if isinstance(kernels, NoKernels) else why_not(loaded.config) or str(kernels.path),
         cpu=cpu,
         encoder=loaded.name,
     )
 
 
-def _time_rounds(engines: Mapping[str, Engine], tokenized: Tokenized) -> dict[str, float]:
-    """Return each engine's best round, in seconds; rounds alternate, so that a busy moment hits all alike."""
-    best: dict[str, float] = {}
-    for round_number in range(ROUNDS + 1):
-        for name, engine in engines.items():
-            blocks = blocks_for("mean", None, engine.layers)
-            spent_s = _seconds(partial(engine.features, tokenized, blocks))
-            if round_number:  # the first round warms up
-                best[name] = min(best.get(name, spent_s), spent_s)
-    return best
+def _read(path: Path, parse: Callable[[Any], _Kept]) -> _Kept | None:
+    """Return what was kept; a damaged file is measured again and written over."""
+    if not path.is_file():
+        return None
+    try:
+        return parse(storage.read_json(path))
+    except (StorageError, KeyError, TypeError, AttributeError):
+        return None
 
 
-def _one_text_ms(engine: Engine) -> float:
-    blocks = blocks_for("cls", None, engine.layers)
-    tokenized = _drawn(engine.loaded, (_SHORT_TOKENS,))
-    spent = [_seconds(partial(engine.features, tokenized, blocks)) for _ in range(_SHORT_CALLS)]
-    return float(np.median(spent) * 1e3)
-
-
-def _seconds(call: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    call()
-    return time.perf_counter() - started
-
-
-def _drawn(loaded: LoadedEncoder, lengths: tuple[int, ...]) -> Tokenized:
-    """Return texts of drawn tokens: for speed alone, what they say does not matter."""
-    lengths_N = np.minimum(lengths, loaded.config.max_position_embeddings)
-    offsets = np.concatenate([[0], np.cumsum(lengths_N)]).astype(np.int64)
-    ids = np.random.default_rng(0).integers(0, loaded.config.vocab_size, int(offsets[-1]), dtype=np.int32)
-    return Tokenized(ids=ids, offsets=offsets, cut_tokens=np.zeros(len(lengths_N), dtype=np.int32))
-
-
-def _parse(values: Any) -> Calibration:
-    """Read what was kept.
-
-    Raises:
-        KeyError, TypeError: it is not what `asdict` wrote.
-    """
-    return Calibration(
-        chosen=values["chosen"],
-        candidates=tuple(
-            Candidate(
-                name=one["name"],
-                tokens_per_s=one["tokens_per_s"],
-                one_text_ms=one["one_text_ms"],
-                certificate=one["certificate"] and Certificate(**one["certificate"]),
-            )
-            for one in values["candidates"]
-        ),
+def _parse_speeds(values: Any) -> Speeds:
+    return Speeds(
+        tokens_per_s=dict(values["tokens_per_s"]),
+        one_text_ms=dict(values["one_text_ms"]),
         one_text_threads=values["one_text_threads"],
-        kernels=values["kernels"],
-        cpu=CpuFeatures(**values["cpu"]),
-        encoder=values["encoder"],
     )
+
+
+def _parse_certificates(values: Any) -> dict[str, Certificate]:
+    return {name: Certificate(**one) for name, one in values.items()}

@@ -1,16 +1,18 @@
-"""The certificate: how far an engine's answers are from float32, measured on the encoder at hand.
+"""The certificate: how far an engine's answers are from float32, measured on the model at hand.
 
-In: an engine and the float32 engine of the same encoder. Out: a `Certificate`. An engine that fails is not chosen.
-It does not know speed. Its texts are made here, so that it needs no data: sentences about six feelings, from 3 tokens
-to the longest that the encoder reads.
+In: engines and the float32 engine of the same encoder, and the classifier if there is one. Out: a `Certificate` each;
+an engine that fails is not chosen. It does not know speed. Its texts are made here, so that it needs no data: sentences
+about six feelings, from 3 tokens to the longest that the encoder reads.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 
 from limbeck.inference.engine import Engine
+from limbeck.model.bundle import Bundle
 from limbeck.model.pooling import blocks_for
 
 MOST_COSINE_DISTANCE = 1e-3
@@ -46,7 +48,8 @@ class Certificate:
         texts: how many were compared.
         worst_cosine_distance: of a mean-pooled vector of the last layer from its float32 value.
         mean_cosine_distance: the same, averaged.
-        flips: share of texts, 0 to 1, whose nearest class mean (of float32 vectors) changes.
+        flips: share of texts, 0 to 1, whose label changes: the classifier's own, or the nearest class mean (of float32
+            vectors) where there is only an encoder.
     """
 
     texts: int
@@ -60,30 +63,58 @@ class Certificate:
         return self.worst_cosine_distance <= MOST_COSINE_DISTANCE and self.flips <= MOST_FLIPS
 
 
-def certify(engine: Engine, exact: Engine) -> Certificate:
-    """Compare an engine with the float32 engine of the same encoder."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Seen:
+    """What an engine makes of the texts: mean-pooled vectors of the last layer, and what a classifier's head sees."""
+
+    vectors_ND: np.ndarray
+    features_NF: np.ndarray
+
+
+def certify(engines: Mapping[str, Engine], exact: Engine, classifier: Bundle | None = None) -> dict[str, Certificate]:
+    """Compare engines with the float32 engine of the same encoder.
+
+    An encoder that was trained for one question may hardly tell feelings apart; what counts of a classifier is whether
+    its own labels stay.
+
+    Args:
+        engines: to be compared, by name.
+        exact: computes in float32.
+        classifier: the model whose labels are compared; the nearest of six class means when not given.
+    """
     texts, labels_N = certificate_texts()
-    tokenizer = engine.loaded.tokenizer
-    tokenized = tokenizer.encode(texts)
+    means = blocks_for("mean", None, exact.layers)
+    seen_by_head = () if classifier is None else classifier.facts.blocks
     # Lengths that sentences do not reach: a few long ones of everything in a row.
-    long_texts = [" ".join(texts[start::7]) for start in range(4)]
-    long = tokenizer.encode(long_texts)
-    blocks = blocks_for("mean", None, engine.layers)
-    exact_ND, found_ND = exact.features(tokenized, blocks), engine.features(tokenized, blocks)
-    distances_N = np.concatenate(
-        [
-            cosine_distances(exact_ND, found_ND),
-            cosine_distances(exact.features(long, blocks), engine.features(long, blocks)),
-        ]
+    tokenized = exact.loaded.tokenizer.encode(texts + [" ".join(texts[start::7]) for start in range(4)])
+
+    def see(engine: Engine) -> _Seen:
+        both_NF = engine.features(tokenized, (*means, *seen_by_head))
+        return _Seen(vectors_ND=both_NF[:, : engine.width], features_NF=both_NF[:, engine.width :])
+
+    true = see(exact)
+    means_CD = np.stack(
+        [true.vectors_ND[: len(texts)][labels_N == feeling].mean(axis=0) for feeling in np.unique(labels_N)]
     )
-    means_CD = np.stack([exact_ND[labels_N == label].mean(axis=0) for label in range(len(_FEELINGS))])
-    flips = float((_nearest(exact_ND, means_CD) != _nearest(found_ND, means_CD)).mean())
-    return Certificate(
-        texts=len(distances_N),
-        worst_cosine_distance=_finite(distances_N.max()),
-        mean_cosine_distance=_finite(distances_N.mean()),
-        flips=flips,
-    )
+
+    def label(seen: _Seen) -> np.ndarray:
+        if classifier is None:
+            return _nearest(seen.vectors_ND, means_CD)
+        answered_N: np.ndarray = classifier.head.probabilities(seen.features_NF).argmax(axis=1)
+        return answered_N
+
+    true_labels_N = label(true)
+    certificates = {}
+    for name, engine in engines.items():
+        found = see(engine)
+        distances_N = cosine_distances(true.vectors_ND, found.vectors_ND)
+        certificates[name] = Certificate(
+            texts=len(distances_N),
+            worst_cosine_distance=_finite(distances_N.max()),
+            mean_cosine_distance=_finite(distances_N.mean()),
+            flips=float((true_labels_N != label(found)).mean()),
+        )
+    return certificates
 
 
 def certificate_texts() -> tuple[list[str], np.ndarray]:

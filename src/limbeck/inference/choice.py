@@ -1,6 +1,6 @@
 """Which engine computes: the fastest one that is close enough to float32 on the machine at hand.
 
-In: a loaded encoder, a device and a precision. Out: an `Engine`.
+In: a loaded encoder or a bundle, a device and a precision. Out: an `Engine`.
 It does not know how engines compute; `calibration` measures them, and nothing here guesses.
 """
 
@@ -12,6 +12,7 @@ from limbeck.inference.engine import Engine
 from limbeck.inference.kernels import Kernels, find_kernels
 from limbeck.inference.native_engine import NativeEngine, why_not
 from limbeck.inference.torch_engine import TorchEngine
+from limbeck.model.bundle import Bundle
 from limbeck.model.presets import LoadedEncoder
 from limbeck.runtime import choose_device
 from limbeck.settings import Device, Precision
@@ -20,9 +21,23 @@ SMALL_ENCODER_PARAMETERS = 1_000_000
 """Encoders below this are computed in float32 at once: measuring would cost more than it brings."""
 
 
+def open_bundle_engine(bundle: Bundle, *, device: Device = "auto", precision: Precision = "auto") -> Engine:
+    """Return the engine to compute a model's features with; see `open_engine`.
+
+    "auto" goes by the model's own labels where the encoder was trained with its head. A head on a frozen encoder
+    learned from features of the engine that the encoder alone is given, rounding and all, so it gets this one again.
+
+    Raises:
+        SettingsError, StorageError: as `open_engine` says.
+    """
+    classifier = None if bundle.is_frozen else bundle
+    return open_engine(bundle.loaded, classifier=classifier, device=device, precision=precision)
+
+
 def open_engine(
     loaded: LoadedEncoder,
     *,
+    classifier: Bundle | None = None,
     device: Device = "auto",
     precision: Precision = "auto",
     cache_dir: Path | None = None,
@@ -35,6 +50,8 @@ def open_engine(
 
     Args:
         loaded: the encoder.
+        classifier: the model that it belongs to, whose labels the certificate compares; an encoder alone when not
+            given.
         device: where to compute.
         precision: "float32" and "bfloat16" are obeyed without measuring.
         cache_dir: where calibrations and kernels are kept; the user's cache folder when not given.
@@ -56,7 +73,7 @@ def open_engine(
         if isinstance(kernels, Kernels) and not why_not(loaded.config):
             return NativeEngine(loaded, kernels)
         return TorchEngine(loaded, device="cpu", precision="bfloat16")
-    calibration = find_calibration(loaded, cache_dir=cache_dir)
+    calibration = find_calibration(loaded, classifier=classifier, cache_dir=cache_dir)
     if calibration.chosen == "native-bfloat16" and isinstance(kernels, Kernels):
         engine = NativeEngine(loaded, kernels)
         engine.one_text_threads = calibration.one_text_threads

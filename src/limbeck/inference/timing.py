@@ -28,7 +28,8 @@ class Speedup:
         fast_texts_per_s: of the fast side.
         texts: answered in a round.
         rounds: of each.
-        engine: what computed both.
+        slow_engines: what computed each model of the slow side.
+        fast_engine: what computed the fast side.
     """
 
     speedup: float
@@ -36,7 +37,8 @@ class Speedup:
     fast_texts_per_s: float
     texts: int
     rounds: int
-    engine: str
+    slow_engines: tuple[str, ...]
+    fast_engine: str
 
 
 def measure_speedup(
@@ -63,7 +65,8 @@ def measure_speedup(
         fast_texts_per_s=len(drawn) / fast_median_s,
         texts=len(drawn),
         rounds=rounds,
-        engine=fast.numerics,
+        slow_engines=tuple(predictor.numerics for predictor in slow),
+        fast_engine=fast.numerics,
     )
 
 

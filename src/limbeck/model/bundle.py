@@ -32,6 +32,7 @@ from limbeck.model.weights import (
     build_encoder,
     check_shapes,
     fingerprint_of,
+    fingerprint_of_tensors,
     read_config,
     read_tensors,
     require_model_folder,
@@ -76,6 +77,16 @@ class Bundle:
     def network(self) -> Network:
         """Return encoder, pooling and head as one module, sharing their weights."""
         return Network(encoder=self.loaded.encoder, blocks=self.facts.blocks, head=self.head)
+
+    @property
+    def is_frozen(self) -> bool:
+        """True when the encoder is as it was before training: the head learned from its features."""
+        encoder = self.facts.provenance.get("encoder")
+        return isinstance(encoder, Mapping) and encoder.get("weights") == self.loaded.fingerprint
+
+    def head_fingerprint(self) -> str:
+        """Return the SHA-256 (hexadecimal) of what the head sees and of its weights."""
+        return fingerprint_of_tensors(" ".join(map(str, self.facts.blocks)), self.head.state_dict())
 
 
 def save_bundle(bundle: Bundle, folder: Path, *, card: str) -> None:

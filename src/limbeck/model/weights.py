@@ -210,10 +210,15 @@ def fingerprint_of(encoder: Encoder) -> str:
 
     It is the same whatever layout or precision of file the weights came from, as long as the float32 values are.
     """
-    digest = hashlib.sha256(json.dumps(encoder.config.to_hugging_face(), sort_keys=True).encode())
-    for name, weight in sorted(encoder.state_dict().items()):
+    return fingerprint_of_tensors(json.dumps(encoder.config.to_hugging_face(), sort_keys=True), encoder.state_dict())
+
+
+def fingerprint_of_tensors(sizes: str, tensors: Mapping[str, Tensor]) -> str:
+    """Return the SHA-256 (hexadecimal) of a description of a module and its weights, in float32."""
+    digest = hashlib.sha256(sizes.encode())
+    for name, weight in sorted(tensors.items()):
         digest.update(name.encode() + b"\0")
-        digest.update(memoryview(weight.detach().to("cpu", torch.float32).contiguous().numpy()).cast("B"))
+        digest.update(weight.detach().to("cpu", torch.float32).contiguous().numpy().data.cast("B"))
     return digest.hexdigest()
 
 

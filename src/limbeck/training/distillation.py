@@ -33,7 +33,6 @@ from limbeck.model.student import count_costs, make_student, taken_layers
 from limbeck.model.weights import fingerprint_of
 from limbeck.progress import SILENT, Progress
 from limbeck.runtime import choose_device
-from limbeck.settings import Precision
 from limbeck.tokens import Tokenized
 from limbeck.tokens.pruning import prune_vocabulary
 from limbeck.training.arithmetic import computes_in_bf16, native_step_of, numerics_of
@@ -318,10 +317,9 @@ def _lesson(data: _Material, tokenized: Tokenized, answers: TeacherAnswers, sett
 def _compare(
     teachers: Sequence[Teacher], bundle: Bundle, validation: Dataset, settings: DistillationSettings, progress: Progress
 ) -> _Compared:
-    """Score teachers and student on the validation rows, and time both with the same engine."""
-    precision: Precision = "bfloat16" if "bfloat16" in teachers[0].engine.numerics else "float32"
-    slow = [Predictor(teacher.bundle, device=settings.device, precision=precision) for teacher in teachers]
-    fast = Predictor(bundle, device=settings.device, precision=precision)
+    """Score teachers and student on the validation rows, and time both as whoever loads them will have them."""
+    slow = [Predictor(teacher.bundle, device=settings.device) for teacher in teachers]
+    fast = Predictor(bundle, device=settings.device)
     progress.say("measuring the speed of both, in turn")
     answers = [predictor.predict_dataset(validation, progress=progress) for predictor in slow]
     averaged_NC = np.mean(

@@ -1,0 +1,87 @@
+"""Speeds: how fast engines are on this machine, measured in turn.
+
+In: engines of one encoder. Out: `Speeds`. It takes a few seconds.
+It does not know how near their answers are to float32, and what the texts say does not matter: their tokens are drawn.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from limbeck.inference.engine import Engine
+from limbeck.inference.native_engine import NativeEngine
+from limbeck.model.pooling import blocks_for
+from limbeck.model.presets import LoadedEncoder
+from limbeck.tokens import Tokenized
+
+ROUNDS = 3
+"""Each engine is measured this often, in turn with the others; its best round counts."""
+_LENGTHS = (24,) * 40 + (300, 300)
+_SHORT_TOKENS = 24
+_SHORT_CALLS = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Speeds:
+    """What was measured, by the engine's name.
+
+    Attributes:
+        tokens_per_s: on a mix of short and long texts.
+        one_text_ms: milliseconds for one text of 24 tokens, the median of some calls.
+        one_text_threads: threads that compute a single text fastest in the native engine.
+    """
+
+    tokens_per_s: Mapping[str, float]
+    one_text_ms: Mapping[str, float]
+    one_text_threads: int
+
+
+def measure_speeds(engines: Mapping[str, Engine]) -> Speeds:
+    """Let all compute the same tokens, in turn; a native engine is left with the threads that suited one text."""
+    tokens_per_s = _measure_rounds(engines)
+    one_text_ms = {name: _one_text_ms(engine) for name, engine in engines.items()}
+    one_text_threads = 1
+    for name, engine in engines.items():
+        if isinstance(engine, NativeEngine) and engine.threads > 1:
+            engine.one_text_threads = engine.threads
+            together_ms = _one_text_ms(engine)
+            if together_ms < one_text_ms[name]:
+                one_text_ms[name], one_text_threads = together_ms, engine.threads
+            engine.one_text_threads = one_text_threads
+    return Speeds(tokens_per_s=tokens_per_s, one_text_ms=one_text_ms, one_text_threads=one_text_threads)
+
+
+def _measure_rounds(engines: Mapping[str, Engine]) -> dict[str, float]:
+    """Return each engine's best round, in tokens/s; rounds alternate, so that a busy moment hits all alike."""
+    best: dict[str, float] = {}
+    for round_number in range(ROUNDS + 1):
+        for name, engine in engines.items():
+            blocks = blocks_for("mean", None, engine.layers)
+            tokenized = _drawn(engine.loaded, _LENGTHS)
+            spent_s = _seconds(partial(engine.features, tokenized, blocks))
+            if round_number:  # the first round warms up
+                best[name] = max(best.get(name, 0.0), len(tokenized.ids) / spent_s)
+    return best
+
+
+def _one_text_ms(engine: Engine) -> float:
+    blocks = blocks_for("cls", None, engine.layers)
+    tokenized = _drawn(engine.loaded, (_SHORT_TOKENS,))
+    spent = [_seconds(partial(engine.features, tokenized, blocks)) for _ in range(_SHORT_CALLS)]
+    return float(np.median(spent) * 1e3)
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started
+
+
+def _drawn(loaded: LoadedEncoder, lengths: tuple[int, ...]) -> Tokenized:
+    lengths_N = np.minimum(lengths, loaded.config.max_position_embeddings)
+    offsets = np.concatenate([[0], np.cumsum(lengths_N)]).astype(np.int64)
+    ids = np.random.default_rng(0).integers(0, loaded.config.vocab_size, int(offsets[-1]), dtype=np.int32)
+    return Tokenized(ids=ids, offsets=offsets, cut_tokens=np.zeros(len(lengths_N), dtype=np.int32))
