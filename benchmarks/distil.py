@@ -1,18 +1,17 @@
 """How much of a teacher does a student keep, and how much faster is it? By the command line, as a user would find out.
 
     python benchmarks/distil.py [--runs FOLDER]
-    python benchmarks/distil.py --jobs emotion     3 layers with 3 seeds, 2, 1
-    python benchmarks/distil.py --jobs imdb        cut at 256 tokens
+    python benchmarks/distil.py --jobs emotion     3, 2 and 1 layers, three seeds each
+    python benchmarks/distil.py --jobs imdb        3 layers, cut at 256 tokens; with and without rare words
     python benchmarks/distil.py --jobs ablation    emotion once more, without each part of what is learnt from
     python benchmarks/distil.py --quick            a few rows and one seed: does it run
 
 General distillation, before any task, is in distil_general.py.
 
 Every training is a run folder under FOLDER; what is finished there is not done again, what was interrupted goes on. The
-teacher is the embedded encoder, fine-tuned. Nothing is chosen on the test split: it is scored once a model, at the end;
-of IMDb not at all, whose 2,500 validation rows are many. When all of them are there, teacher and students answer the
-test texts in turn, text in and probabilities out, for the speeds: keep the machine idle for that last minute. Writes
-benchmarks/results/distil_JOB.json.
+teacher is the embedded encoder, fine-tuned. Nothing is chosen on the test split: it is scored once a model, at the end.
+When all of them are there, teacher and students answer the test texts in turn, text in and probabilities out, for the
+speeds: keep the machine idle for that last minute. Writes benchmarks/results/distil_JOB.json.
 """
 
 import argparse
@@ -34,9 +33,32 @@ LIMBECK = Path(sys.executable).with_name("limbeck")
 RUNS = Path(__file__).parent / "runs"
 JOBS = ("emotion", "imdb", "ablation")
 SEEDS = (0, 1, 2)
-STUDENTS = ((3, SEEDS), (2, SEEDS[:1]), (1, SEEDS[:1]))
-"""Of emotion: layers and seeds."""
 QUICK_ROWS = {"train": 600, "val": 200, "test": 200}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Student:
+    """A student with a pruned vocabulary.
+
+    Attributes:
+        layers: it has.
+        seeds: it is trained with.
+        min_uses: how often the training texts use each of its tokens.
+    """
+
+    layers: int
+    seeds: tuple[int, ...] = SEEDS
+    min_uses: int = 1
+
+    @property
+    def flags(self) -> list[str]:
+        """Of `limbeck distil`."""
+        rare = [] if self.min_uses == 1 else ["--min-token-uses", str(self.min_uses)]
+        return ["--layers", str(self.layers), "--prune-vocabulary", *rare]
+
+    def folder(self, seed: int) -> str:
+        """Name its run folder."""
+        return f"layers-{self.layers}-pruned{'' if self.min_uses == 1 else f'-{self.min_uses}'}-seed-{seed}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,16 +70,14 @@ class Job:
         data: labelled rows.
         train: flags of the teacher's training.
         distil: flags of every student.
-        students: their layers, and the seeds of each; their vocabulary is pruned.
-        asks_test: score every model on the test split too.
+        students: who learns.
     """
 
     name: str
     data: Path
     train: tuple[str, ...]
     distil: tuple[str, ...]
-    students: tuple[tuple[int, tuple[int, ...]], ...]
-    asks_test: bool = True
+    students: tuple[Student, ...]
 
 
 def run(words: Sequence[object], out: Path, *, done: Path | None = None) -> dict[str, Any]:
@@ -87,26 +107,32 @@ def teach(job: Job, runs: Path) -> dict[str, Any]:
 def measure(job: Job, runs: Path) -> dict[str, Any]:
     """Train the teacher and every student, time them, and sum them up."""
     teacher, taught = runs / "teacher", teach(job, runs)
-    teacher_test = score_test(teacher, job.data) if job.asks_test else None
+    teacher_test = score_test(teacher, job.data)
     students = []
-    for layers, seeds in job.students:
+    for student in job.students:
         found = []
-        for seed in seeds:
-            out = runs / f"layers-{layers}-pruned-seed-{seed}"
-            flags = ["--layers", layers, "--seed", seed, "--prune-vocabulary", *job.distil]
-            metrics = run(["distil", teacher, job.data, *flags], out)
-            test = {"test_accuracy": score_test(out, job.data)} if job.asks_test else {}
-            found.append({**summary(metrics), **test})
-        students.append({"layers": layers, "seeds": found, **means(found, teacher_test), "run": out})
+        for seed in student.seeds:
+            out = runs / student.folder(seed)
+            metrics = run(["distil", teacher, job.data, *student.flags, "--seed", seed, *job.distil], out)
+            found.append({**summary(metrics), "test_accuracy": score_test(out, job.data)})
+        students.append(
+            {
+                "layers": student.layers,
+                "min_uses": student.min_uses,
+                "seeds": found,
+                **means(found, teacher_test),
+                "run": out,
+            }
+        )
     texts = limbeck.read(job.data).split("test").texts
-    for student in students:
-        slow, fast = limbeck.load(teacher), limbeck.load(student.pop("run"))
-        student["speed"] = asdict(measure_speedup([slow], fast, texts))
+    for one in students:
+        slow, fast = limbeck.load(teacher), limbeck.load(one.pop("run"))
+        one["speed"] = asdict(measure_speedup([slow], fast, texts))
     return {
         "data": job.name,
         "teacher": {
             "validation_accuracy": taught["validation"]["accuracy"],
-            **({} if teacher_test is None else {"test_accuracy": teacher_test}),
+            "test_accuracy": teacher_test,
             "train_seconds": taught["train_seconds"],
         },
         "students": students,
@@ -134,18 +160,17 @@ def summary(metrics: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def means(found: list[dict[str, Any]], teacher_test: float | None) -> dict[str, Any]:
+def means(found: list[dict[str, Any]], teacher_test: float) -> dict[str, Any]:
     """Return means over the seeds, and the lowest beside."""
     kept = [one["accuracy_kept"] for one in found]
-    said = {
+    test = statistics.fmean(one["test_accuracy"] for one in found)
+    return {
         "accuracy_kept": round(statistics.fmean(kept), 4),
         "accuracy_kept_lowest": min(kept),
         "fewer_parameters": round(1 - found[0]["parameters"] / found[0]["teacher_parameters"], 4),
+        "test_accuracy": round(test, 4),
+        "test_accuracy_kept": round(test / teacher_test, 4),
     }
-    if teacher_test is not None:
-        test = statistics.fmean(one["test_accuracy"] for one in found)
-        said |= {"test_accuracy": round(test, 4), "test_accuracy_kept": round(test / teacher_test, 4)}
-    return said
 
 
 def quick_data(folder: Path) -> Path:
@@ -166,19 +191,20 @@ def job_of(name: str, runs: Path) -> Job:
             data=data,
             train=("--epochs", "1"),
             distil=("--epochs", "1"),
-            students=((3, SEEDS[:1]),),
+            students=(Student(layers=3, seeds=SEEDS[:1]),),
         )
     if name == "imdb":
         cut = ("--max-tokens", "256")
         once = ("--epochs", "1", *cut)
         data = SHARED_DATA / "imdb"
-        return Job(name=name, data=data, train=once, distil=once, students=((3, SEEDS),), asks_test=False)
+        students = (Student(layers=3), Student(layers=3, min_uses=10))
+        return Job(name=name, data=data, train=once, distil=once, students=students)
     return Job(
         name=name,
         data=SHARED_DATA / "emotion",
         train=("--epochs", "3"),
         distil=(),
-        students=STUDENTS,
+        students=tuple(Student(layers=layers) for layers in (3, 2, 1)),
     )
 
 

@@ -76,6 +76,33 @@ def test_other_texts_fall_back_to_smaller_pieces():
     assert tokens_of(pruned.tokenizer, "abq") == ["[CLS]", "[UNK]", "[SEP]"]
 
 
+def test_rare_tokens_go_when_that_is_asked_for():
+    """A token used fewer times than asked is spelt by what is left, and the share of such tokens is stated."""
+    before = wordpiece(["a", "##b", "##c", "ab", "abc"])
+    corpus = ["abc abc ab", "ab ab a"]
+    pruned = prune_vocabulary(before, corpus, min_uses=3)
+    assert "abc" not in pruned.tokenizer.vocabulary()
+    assert tokens_of(pruned.tokenizer, corpus[0]) == ["[CLS]", "ab", "##c", "ab", "##c", "ab", "[SEP]"]
+    assert pruned.respelt == pytest.approx(2 / 6)
+    assert prune_vocabulary(before, corpus).respelt == 0
+    assert prune_vocabulary(before, corpus, min_uses=2).tokenizer.vocabulary().keys() >= {"abc", "ab", "a"}
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.one_of(PIECES, PIECES.map(lambda piece: f"##{piece}")), max_size=14),
+    st.lists(st.lists(st.text(LETTERS, min_size=1, max_size=7), max_size=4).map(" ".join), max_size=4),
+    st.integers(1, 6),
+)
+def test_no_word_becomes_unknown_where_characters_are_tokens(words, corpus, min_uses):
+    """Whatever is left out as rare, what is left spells the very same words."""
+    before = wordpiece([*words, *LETTERS, *(f"##{letter}" for letter in LETTERS)])
+    pruned = prune_vocabulary(before, corpus, min_uses=min_uses)
+    for text in corpus:
+        found = tokens_of(pruned.tokenizer, text)[1:-1]
+        assert "".join(piece.removeprefix("##") for piece in found) == text.replace(" ", "")
+
+
 def test_special_tokens_that_moved_are_renumbered_everywhere():
     """[CLS] and [SEP] behind a gap: the template follows."""
     from tokenizers import Tokenizer as RawTokenizer

@@ -31,6 +31,13 @@ Prune = Annotated[
         help="Keep only tokens that the training texts use, and single characters; these texts stay what they are.",
     ),
 ]
+MinTokenUses = Annotated[
+    int | None,
+    typer.Option(
+        help="With --prune-vocabulary: how often the training texts must use a token for it to be kept. Above 1, rarer "
+        "words are spelt in smaller pieces. [default: 1]"
+    ),
+]
 TeacherWeight = Annotated[
     float | None, typer.Option(help="How much the teacher counts against the labels, 0 to 1. [default: 0.9]")
 ]
@@ -53,6 +60,7 @@ def distil(
     width: Annotated[int | None, typer.Option(help="Of its hidden states. [default: the teacher's]")] = None,
     begin: Start = None,
     prune_vocabulary: Prune = None,
+    min_token_uses: MinTokenUses = None,
     teacher_weight: TeacherWeight = None,
     temperature: Temperature = None,
     hidden_weight: HiddenWeight = None,
@@ -115,6 +123,7 @@ def distil(
         width=width,
         start=begin,
         prune_vocabulary=prune_vocabulary,
+        min_token_uses=min_token_uses,
         teacher_weight=teacher_weight,
         temperature=temperature,
         hidden_weight=hidden_weight,

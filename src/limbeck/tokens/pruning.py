@@ -6,6 +6,9 @@ On the texts of the corpus the result is the very same tokens. WordPiece takes, 
 the vocabulary that fits. Where it took a token before, that token is kept and everything longer that fits was not there
 then and is not there now: it takes the same again. That holds for the pieces that it took on the way to giving a
 word up as [UNK] too, so they are kept as well. Other texts may be spelt in smaller pieces: single characters are kept.
+
+Rare tokens can be left out too. The corpus is then not what it was: their words are spelt in smaller pieces. Where
+every character is a token of its own, as in BERT's vocabularies, no word becomes [UNK] by it.
 """
 
 import json
@@ -31,16 +34,20 @@ class PrunedVocabulary:
     Attributes:
         tokenizer: makes the new ids.
         kept_ids: the old id of each new one, rising, (V,).
+        respelt: share of the corpus's tokens, 0 to 1, that are gone and spelt in smaller pieces.
     """
 
     tokenizer: Tokenizer
     kept_ids: NDArray[np.int64]
+    respelt: float = 0.0
 
     def __len__(self) -> int:
         return len(self.kept_ids)
 
 
-def prune_vocabulary(tokenizer: Tokenizer, texts: Sequence[str], progress: Progress = SILENT) -> PrunedVocabulary:
+def prune_vocabulary(
+    tokenizer: Tokenizer, texts: Sequence[str], *, min_uses: int = 1, progress: Progress = SILENT
+) -> PrunedVocabulary:
     """Keep the tokens that texts use, the special ones and single characters.
 
     Ids stay in their order and lose their gaps. Texts are looked at whole, however long, so it holds for any limit.
@@ -48,6 +55,7 @@ def prune_vocabulary(tokenizer: Tokenizer, texts: Sequence[str], progress: Progr
     Args:
         tokenizer: a WordPiece tokenizer, as BERT and DistilBERT have.
         texts: whose tokens must stay what they are.
+        min_uses: how often texts must use a token for it to be kept; with 1 their tokens stay what they are.
         progress: is told of texts done.
 
     Raises:
@@ -64,7 +72,8 @@ def prune_vocabulary(tokenizer: Tokenizer, texts: Sequence[str], progress: Progr
     prefix: str = model["continuing_subword_prefix"]
     kept = {token["id"] for token in definition["added_tokens"]} | {tokenizer.special_ids["[UNK]"]}
     kept |= {token_id for token, token_id in vocabulary.items() if len(token.removeprefix(prefix)) == 1}
-    kept |= _used_ids(tokenizer, texts, vocabulary, prefix, progress)
+    uses_V = _count_uses(tokenizer, texts, vocabulary, prefix, progress)
+    kept |= set(np.flatnonzero(uses_V >= min_uses).tolist())
     kept_ids = np.array(sorted(kept), np.int64)
     new_ids = {int(old): new for new, old in enumerate(kept_ids)}
     model["vocab"] = {token: new_ids[token_id] for token, token_id in vocabulary.items() if token_id in new_ids}
@@ -72,24 +81,26 @@ def prune_vocabulary(tokenizer: Tokenizer, texts: Sequence[str], progress: Progr
         token["id"] = new_ids[token["id"]]
     definition["post_processor"] = _renumbered(definition["post_processor"], new_ids)
     pruned = Tokenizer(definition, max_tokens=tokenizer.max_tokens, where="the pruned tokenizer")
-    return PrunedVocabulary(tokenizer=pruned, kept_ids=kept_ids)
+    lost = int(uses_V.sum() - uses_V[kept_ids].sum())
+    return PrunedVocabulary(tokenizer=pruned, kept_ids=kept_ids, respelt=lost / max(int(uses_V.sum()), 1))
 
 
-def _used_ids(
+def _count_uses(
     tokenizer: Tokenizer, texts: Sequence[str], vocabulary: dict[str, int], prefix: str, progress: Progress
-) -> set[int]:
+) -> NDArray[np.int64]:
+    """Count how often texts use each token, those taken in vain among them, (V,)."""
     raw = RawTokenizer.from_str(tokenizer.content)
     unknown_id = tokenizer.special_ids["[UNK]"]
-    used: set[int] = set()
+    uses_V = np.zeros(tokenizer.highest_id + 1, np.int64)
     with progress.track("looking for the tokens that are used", total=len(texts), unit="texts") as advance:
         for start in range(0, len(texts), _CHUNK_TEXTS):
             chunk = list(texts[start : start + _CHUNK_TEXTS])
             for text, encoding in zip(chunk, raw.encode_batch_fast(chunk, add_special_tokens=False), strict=True):
-                used.update(encoding.ids)
+                np.add.at(uses_V, encoding.ids, 1)
                 if unknown_id in encoding.ids:
-                    used.update(_taken_in_vain(raw, text, vocabulary, prefix))
+                    np.add.at(uses_V, list(_taken_in_vain(raw, text, vocabulary, prefix)), 1)
             advance(len(chunk))
-    return used
+    return uses_V
 
 
 def _taken_in_vain(raw: RawTokenizer, text: str, vocabulary: dict[str, int], prefix: str) -> Iterator[int]:

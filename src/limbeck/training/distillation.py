@@ -125,10 +125,7 @@ def distil(
         settings = replace(settings, split=split_of_teachers(loaded, settings.split))
         data = _material(curriculum, settings, loaded[0], progress)
         limit = min(own.max_tokens or loaded[0].bundle.facts.max_tokens, loaded[0].bundle.facts.max_tokens)
-        pruned = (
-            prune_vocabulary(loaded[0].bundle.loaded.tokenizer, data.texts, progress) if own.prune_vocabulary else None
-        )
-        student = make_student(loaded[0].bundle.loaded, own.shape, pruned=pruned, seed=own.seed)
+        student = _student(loaded[0].bundle.loaded, data.texts, own, progress)
         rate = default_learning_rate(student.config.dim) if own.learning_rate is None else own.learning_rate
         settings = replace(settings, distil=replace(own, learning_rate=rate))
         device = choose_device(own.device)
@@ -248,6 +245,20 @@ def _record(
         "fingerprint": fingerprint_texts(data.unlabelled),
     }
     return record
+
+
+def _student(
+    teacher: LoadedEncoder, texts: Sequence[str], settings: DistillationSettings, progress: Progress
+) -> LoadedEncoder:
+    pruned = None
+    if settings.prune_vocabulary:
+        pruned = prune_vocabulary(teacher.tokenizer, texts, min_uses=settings.min_token_uses, progress=progress)
+        if pruned.respelt:
+            progress.say(
+                f"{pruned.respelt:.2%} of the training texts' tokens are used fewer than {settings.min_token_uses} "
+                "times: they are spelt in smaller pieces"
+            )
+    return make_student(teacher, settings.shape, pruned=pruned, seed=settings.seed)
 
 
 def _sizes(

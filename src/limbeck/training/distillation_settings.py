@@ -25,6 +25,8 @@ class DistillationSettings(FinetuneSettings):
         width: of its hidden states; the teacher's when not given.
         start: "teacher" to begin with the teacher's weights, "nothing" to draw all of them.
         prune_vocabulary: keep only tokens that the training texts use, and single characters.
+        min_token_uses: how often they must use a token for it to be kept; above 1, rarer words are spelt in smaller
+            pieces.
         teacher_weight: α, 0 to 1: how much the teacher counts against the labels.
         temperature: T, at which both are compared.
         hidden_weight: β; above 0 only for a teacher whose head sees [CLS].
@@ -38,6 +40,7 @@ class DistillationSettings(FinetuneSettings):
     width: int | None = None
     start: StudentStart = "teacher"
     prune_vocabulary: bool = False
+    min_token_uses: int = 1
     teacher_weight: float = 0.9
     temperature: float = 2.0
     hidden_weight: float = 0.0
@@ -77,6 +80,10 @@ def check_distillation(settings: DistillationSettings, *, n_labels: int) -> None
         faults.add(f"temperature = {settings.temperature} is not possible: give a finite value above 0")
     if not 0 <= settings.hidden_weight < float("inf"):
         faults.add(f"hidden_weight = {settings.hidden_weight} is not possible: give a value of 0 or more")
+    if settings.min_token_uses < 1:
+        faults.add(f"min_token_uses = {settings.min_token_uses} is not possible: give 1 or more")
+    if settings.min_token_uses > 1 and not settings.prune_vocabulary:
+        faults.add(f"min_token_uses = {settings.min_token_uses} says which tokens to keep: give --prune-vocabulary too")
     if settings.seeds != 1:
         faults.add(f"seeds = {settings.seeds}: a distillation has one; --ablation trains over several")
     if settings.loss != "cross-entropy" or settings.balance != "none":
