@@ -222,6 +222,7 @@ TABLES: dict[str, Callable[[], list[list[str]]]] = {
     "labels-imdb": readme_labels.imdb,
     "labels-cross-fit": readme_labels.cross_fitted,
     "distil-students": readme_distil.students,
+    "distil-ablation": readme_distil.ablation,
     "distil-general": readme_distil.general,
     "distil-table-4": readme_distil.table_4,
 }

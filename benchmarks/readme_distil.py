@@ -1,4 +1,4 @@
-"""The tables of docs/distillation.md: what students keep, the arms of the paper's Table 4.
+"""The tables of docs/distillation.md: what students keep, whether the teacher helped, the arms of the paper's Table 4.
 
 In: benchmarks/results/distil*.json. Out: rows of cells. It does not know where they stand.
 """
@@ -47,8 +47,9 @@ def students() -> list[list[str]]:
 
 
 def _shape(student: dict[str, Any]) -> str:
-    layers, seeds = student["layers"], len(student["seeds"])
-    return f"{layers} layer{'s'[: layers > 1]}, vocabulary pruned, {seeds} seed{'s'[: seeds > 1]}"
+    layers, seeds, uses = student["layers"], len(student["seeds"]), student["min_uses"]
+    kept = "words" if uses == 1 else f"words used {uses} times"
+    return f"{layers} layer{'s'[: layers > 1]}, {kept}, {seeds} seed{'s'[: seeds > 1]}"
 
 
 def _student(student: dict[str, Any]) -> list[str]:
@@ -63,6 +64,19 @@ def _student(student: dict[str, Any]) -> list[str]:
         f"{student['speed']['fast_texts_per_s']:,.0f}",
         f"{student['speed']['speedup']:.2f}",
     ]
+
+
+def ablation() -> list[list[str]]:
+    """The student of emotion without each part of what it learns from."""
+    found = read_result("distil_ablation")
+    rows = [["emotion, validation accuracy, three seeds", "mean", "kept of the teacher's", "change, points", "p", ""]]
+    for arm in found["arms"]:
+        seeds = ", ".join(f"{accuracy:.4f}" for accuracy in arm["accuracies"])
+        # An arm's gain is what the part that it lacks gives to the whole.
+        change = "" if arm["gain"] is None else f"{-100 * arm['gain']:+.2f}"
+        p = "" if arm["p"] is None else f"{arm['p']:.3f}"
+        rows.append([f"{arm['name']}: {seeds}", f"{arm['mean']:.4f}", f"{arm['kept']:.1%}", change, p, arm["verdict"]])
+    return rows
 
 
 def general() -> list[list[str]]:

@@ -1,9 +1,8 @@
 """Calibration: measured once, kept, and never in favour of an engine that failed its certificate."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +10,8 @@ import pytest
 from limbeck.inference import calibration, choice, speeds
 from limbeck.inference.calibration import SAFE, find_calibration
 from limbeck.inference.certificate import Certificate, certificate_texts, certify
-from limbeck.inference.choice import open_bundle_engine, open_engine
+from limbeck.inference.choice import open_engine
+from limbeck.inference.engine import Engine
 from limbeck.inference.kernels import NoKernels
 from limbeck.inference.speeds import Speeds
 from limbeck.inference.torch_engine import TorchEngine
@@ -159,24 +159,32 @@ def test_a_classifier_is_certified_by_its_own_labels(
 
 
 def test_a_trained_encoder_goes_by_its_head_and_a_frozen_one_by_itself(
-    make_bundle: Callable[[HeadKind], Bundle], monkeypatch: pytest.MonkeyPatch
+    make_bundle: Callable[[HeadKind], Bundle], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A probe gets the engine that its features were made with, whatever its own labels would say."""
+    use_cpu(monkeypatch, bf16=True)
+    let_bf16_be_faster(monkeypatch)
     asked: list[Bundle | None] = []
-    monkeypatch.setattr(choice, "SMALL_ENCODER_PARAMETERS", 0)
-    monkeypatch.setattr(
-        choice,
-        "find_calibration",
-        lambda loaded, *, classifier, cache_dir: asked.append(classifier) or SimpleNamespace(chosen=SAFE),
-    )
+    kept = Certificate(texts=9, worst_cosine_distance=0.0, mean_cosine_distance=0.0, flips=0.0)
+    lost = replace(kept, flips=0.5)
+
+    def certified(engines: Mapping[str, Engine], exact: Engine, judge: Bundle | None) -> dict[str, Certificate]:
+        asked.append(judge)
+        return dict.fromkeys(engines, kept if judge is None else lost)
+
+    monkeypatch.setattr(calibration, "certify", certified)
     trained = make_bundle("classification")
     frozen = replace(
         trained, facts=replace(trained.facts, provenance={"encoder": {"weights": trained.loaded.fingerprint}})
     )
     odd = replace(trained, facts=replace(trained.facts, provenance={"encoder": "unknown"}))
-    for bundle in (trained, frozen, odd):
-        open_bundle_engine(bundle, device="cpu")
-    assert asked == [trained, None, odd]
+    chosen = [
+        find_calibration(bundle.loaded, classifier=bundle, cache_dir=tmp_path).chosen
+        for bundle in (trained, frozen, odd)
+    ]
+    assert chosen == [SAFE, "torch-bfloat16", SAFE]
+    # The odd one has the encoder and head of the trained one: what was found of it is known.
+    assert asked == [trained, None]
 
 
 def test_certificate_texts_are_distinct_and_balanced() -> None:

@@ -1,14 +1,23 @@
 """`limbeck doctor`: what this machine can do, and which engine computes here."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from limbeck.cli import options, screen
+from limbeck.errors import SettingsError
 
 
 def doctor(
+    model: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Run folder or bundle, certified by its own labels; without it an encoder, by nearest class means.",
+            show_default=False,
+        ),
+    ] = None,
     encoder: options.Encoder = None,
     again: Annotated[bool, typer.Option("--again", help="Measure the engines anew.")] = False,
     as_json: options.AsJson = False,
@@ -16,12 +25,17 @@ def doctor(
     """Show the CPU, the compiled kernels, and each engine's speed and distance from float32."""
     from limbeck import progress
     from limbeck.inference.calibration import find_calibration
+    from limbeck.inference.predictor import open_bundle
     from limbeck.model.presets import load_encoder_folder
     from limbeck.runtime import library_versions
     from limbeck.settings import FeatureSettings
 
-    loaded = load_encoder_folder(encoder or FeatureSettings().encoder, progress=progress.for_stream())
-    found = find_calibration(loaded, again=again)
+    following = progress.for_stream()
+    if model is not None and encoder is not None:
+        raise SettingsError(f"{model} has an encoder of its own: give it or --encoder {encoder}, not both")
+    bundle = None if model is None else open_bundle(model, following)
+    loaded = bundle.loaded if bundle else load_encoder_folder(encoder or FeatureSettings().encoder, progress=following)
+    found = find_calibration(loaded, classifier=bundle, again=again)
     if as_json:
         screen.show_json({**asdict(found), "versions": library_versions()})
         return
@@ -29,7 +43,7 @@ def doctor(
     units = [name for name, has in (("bf16", cpu.bf16), ("AMX", cpu.amx), ("int8", cpu.int8)) if has]
     screen.show_line(f"CPU      {cpu.name}, {cpu.cores} cores, {cpu.capability}; units: {', '.join(units) or 'none'}")
     screen.show_line(f"kernels  {found.kernels}")
-    screen.show_line(f"encoder  {found.encoder}")
+    screen.show_line(f"{'encoder' if bundle is None else 'model  '}  {found.encoder}")
     screen.show_line()
     screen.show_line("engine               tokens/s   one text   worst drift   flipped labels")
     for one in found.candidates:
@@ -42,3 +56,5 @@ def doctor(
         )
     screen.show_line()
     screen.show_line("* is used with --precision auto; drift: cosine distance of mean-pooled vectors from float32.")
+    whose = "the nearest of six class means" if bundle is None or bundle.is_frozen else "the model's own answers"
+    screen.show_line(f"labels: {whose}, on sentences made for this.")

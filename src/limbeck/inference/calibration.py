@@ -93,15 +93,19 @@ def find_calibration(
 ) -> Calibration:
     """Return the calibration of a model on this machine, measured now if it was not before.
 
+    A classifier goes by its own labels where the encoder was trained with its head. A head on a frozen encoder learned
+    from features of the engine that the encoder alone is given, rounding and all, so it gets this one again.
+
     Args:
         loaded: the encoder.
-        classifier: the model whose labels must stay as they are in float32; an encoder alone when not given.
+        classifier: the model that it belongs to; the encoder is used for anything when not given.
         cache_dir: where calibrations and kernels are kept; the user's cache folder when not given.
         again: measure even if it was measured before.
 
     Raises:
         StorageError: the cache folder cannot be written.
     """
+    judge = None if classifier is None or classifier.is_frozen else classifier
     kernels, cpu = find_kernels(cache_dir), cpu_features()
     folder = (cache_dir or user_cache_path("limbeck")) / "calibrations"
 
@@ -110,7 +114,7 @@ def find_calibration(
         return folder / f"{_Key(model=model, kernels=made_of, cpu=cpu).digest()}.json"
 
     speeds_file = file_of(json.dumps(loaded.config.to_hugging_face(), sort_keys=True))
-    certificates_file = file_of(f"{loaded.fingerprint} {classifier.head_fingerprint() if classifier else ''}")
+    certificates_file = file_of(f"{loaded.fingerprint} {judge.head_fingerprint() if judge else ''}")
     speeds = None if again else _read(speeds_file, _parse_speeds)
     certificates = None if again else _read(certificates_file, _parse_certificates)
     if speeds is None or certificates is None or certificates.keys() | {SAFE} != speeds.tokens_per_s.keys():
@@ -119,7 +123,7 @@ def find_calibration(
             speeds = measure_speeds(engines)
             storage.write_json(speeds_file, asdict(speeds))
         exact = engines.pop(SAFE)
-        certificates = certify(engines, exact, classifier) if engines else {}
+        certificates = certify(engines, exact, judge) if engines else {}
         storage.write_json(certificates_file, {name: asdict(one) for name, one in certificates.items()})
     return _choose(loaded, speeds, certificates, kernels, cpu)
 

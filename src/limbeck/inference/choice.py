@@ -1,6 +1,6 @@
 """Which engine computes: the fastest one that is close enough to float32 on the machine at hand.
 
-In: a loaded encoder or a bundle, a device and a precision. Out: an `Engine`.
+In: a loaded encoder, the model that it belongs to, a device and a precision. Out: an `Engine`.
 It does not know how engines compute; `calibration` measures them, and nothing here guesses.
 """
 
@@ -21,19 +21,6 @@ SMALL_ENCODER_PARAMETERS = 1_000_000
 """Encoders below this are computed in float32 at once: measuring would cost more than it brings."""
 
 
-def open_bundle_engine(bundle: Bundle, *, device: Device = "auto", precision: Precision = "auto") -> Engine:
-    """Return the engine to compute a model's features with; see `open_engine`.
-
-    "auto" goes by the model's own labels where the encoder was trained with its head. A head on a frozen encoder
-    learned from features of the engine that the encoder alone is given, rounding and all, so it gets this one again.
-
-    Raises:
-        SettingsError, StorageError: as `open_engine` says.
-    """
-    classifier = None if bundle.is_frozen else bundle
-    return open_engine(bundle.loaded, classifier=classifier, device=device, precision=precision)
-
-
 def open_engine(
     loaded: LoadedEncoder,
     *,
@@ -50,8 +37,7 @@ def open_engine(
 
     Args:
         loaded: the encoder.
-        classifier: the model that it belongs to, whose labels the certificate compares; an encoder alone when not
-            given.
+        classifier: the model that it belongs to; the encoder is used for anything when not given.
         device: where to compute.
         precision: "float32" and "bfloat16" are obeyed without measuring.
         cache_dir: where calibrations and kernels are kept; the user's cache folder when not given.

@@ -17,7 +17,7 @@ from limbeck.errors import BundleError
 from limbeck.evaluation.abstaining import find_unsure
 from limbeck.evaluation.predictions import Predictions
 from limbeck.hub.ids import is_hub_id
-from limbeck.inference.choice import open_bundle_engine
+from limbeck.inference.choice import open_engine
 from limbeck.model.bundle import BUNDLE_NAME, FACTS_NAME, Bundle, load_bundle
 from limbeck.model.hub_bundle import fetch_model
 from limbeck.model.transformers_folder import is_transformers_folder, load_transformers_classifier
@@ -35,7 +35,7 @@ class Predictor:
 
     def __init__(self, bundle: Bundle, *, device: Device = "auto", precision: Precision = "auto") -> None:
         self.bundle = bundle
-        self._engine = open_bundle_engine(bundle, device=device, precision=precision)
+        self._engine = open_engine(bundle.loaded, classifier=bundle, device=device, precision=precision)
 
     @property
     def label_names(self) -> tuple[str, ...]:

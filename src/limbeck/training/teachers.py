@@ -17,7 +17,7 @@ from torch import Tensor
 from limbeck.errors import DataError
 from limbeck.features.cache import FeatureCache
 from limbeck.features.extraction import extract_features
-from limbeck.inference.choice import open_bundle_engine
+from limbeck.inference.choice import open_engine
 from limbeck.inference.engine import Engine
 from limbeck.inference.predictor import find_bundle
 from limbeck.model.bundle import Bundle, load_bundle
@@ -96,7 +96,7 @@ def load_teachers(folders: Sequence[Path], *, device: Device = "auto", precision
                 folder=folder,
                 digest=sha256_of(place / WEIGHTS_NAME),
                 bundle=bundle,
-                engine=open_bundle_engine(bundle, device=device, precision=precision),
+                engine=open_engine(bundle.loaded, classifier=bundle, device=device, precision=precision),
                 order_C=tuple(names.index(name) for name in first),
             )
         )
