@@ -26,7 +26,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Measure briefly, without kernels."""
     monkeypatch.setattr(speeds, "ROUNDS", 1)
     monkeypatch.setattr(speeds, "_SHORT_CALLS", 2)
-    monkeypatch.setattr(calibration, "find_kernels", lambda cache_dir: NoKernels(reason="none in this test"))
+    monkeypatch.setattr(calibration, "find_kernels", lambda *given: NoKernels(reason="none in this test"))
 
 
 def use_cpu(monkeypatch: pytest.MonkeyPatch, *, bf16: bool) -> None:

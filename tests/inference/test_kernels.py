@@ -10,9 +10,9 @@ from limbeck.inference.kernels import ENCODER, Kernels, NoKernels, build_library
 
 
 @pytest.fixture(autouse=True)
-def forget() -> None:
+def forget(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let each test look anew."""
-    find_kernels.cache_clear()
+    monkeypatch.setattr(kernels, "_KNOWN", {})
 
 
 def test_a_cpu_without_matrix_units_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -384,5 +384,5 @@ def test_where_torch_computes_it_says_why(kernels: Kernels, monkeypatch: pytest.
         NativeStep(odd, kernels)
     with pytest.raises(SettingsError, match="float32 weights on the CPU only"):
         NativeStep(copy.deepcopy(encoder).double(), kernels)
-    monkeypatch.setattr(native_step, "find_step_kernels", lambda: NoKernels(reason="this CPU lacks amx_tile"))
+    monkeypatch.setattr(native_step, "find_step_kernels", lambda progress: NoKernels(reason="this CPU lacks amx_tile"))
     assert find_native_step(network, use_bf16=True) == NoKernels(reason="this CPU lacks amx_tile")

@@ -35,7 +35,7 @@ def doctor(
         raise SettingsError(f"{model} has an encoder of its own: give it or --encoder {encoder}, not both")
     bundle = None if model is None else open_bundle(model, following)
     loaded = bundle.loaded if bundle else load_encoder_folder(encoder or FeatureSettings().encoder, progress=following)
-    found = find_calibration(loaded, classifier=bundle, again=again)
+    found = find_calibration(loaded, classifier=bundle, again=again, progress=following)
     if as_json:
         screen.show_json({**asdict(found), "versions": library_versions()})
         return

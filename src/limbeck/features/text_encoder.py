@@ -76,4 +76,4 @@ def load_encoder(
         HubError: the hub was asked for, and it or the network said no.
     """
     loaded = load_encoder_folder(name_or_folder, progress=progress)
-    return TextEncoder(open_engine(loaded, device=device, precision=precision))
+    return TextEncoder(open_engine(loaded, device=device, precision=precision, progress=progress))

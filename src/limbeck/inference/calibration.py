@@ -26,6 +26,7 @@ from limbeck.inference.speeds import Speeds, measure_speeds
 from limbeck.inference.torch_engine import TorchEngine
 from limbeck.model.bundle import Bundle
 from limbeck.model.presets import LoadedEncoder
+from limbeck.progress import SILENT, Progress
 from limbeck.runtime import CpuFeatures, cpu_features
 
 FORMAT = 2
@@ -89,7 +90,12 @@ class _Key:
 
 
 def find_calibration(
-    loaded: LoadedEncoder, *, classifier: Bundle | None = None, cache_dir: Path | None = None, again: bool = False
+    loaded: LoadedEncoder,
+    *,
+    classifier: Bundle | None = None,
+    cache_dir: Path | None = None,
+    again: bool = False,
+    progress: Progress = SILENT,
 ) -> Calibration:
     """Return the calibration of a model on this machine, measured now if it was not before.
 
@@ -101,12 +107,13 @@ def find_calibration(
         classifier: the model that it belongs to; the encoder is used for anything when not given.
         cache_dir: where calibrations and kernels are kept; the user's cache folder when not given.
         again: measure even if it was measured before.
+        progress: is told what is compiled and measured.
 
     Raises:
         StorageError: the cache folder cannot be written.
     """
     judge = None if classifier is None or classifier.is_frozen else classifier
-    kernels, cpu = find_kernels(cache_dir), cpu_features()
+    kernels, cpu = find_kernels(cache_dir, progress), cpu_features()
     folder = (cache_dir or user_cache_path("limbeck")) / "calibrations"
 
     def file_of(model: str) -> Path:
@@ -120,9 +127,12 @@ def find_calibration(
     if speeds is None or certificates is None or certificates.keys() | {SAFE} != speeds.tokens_per_s.keys():
         engines = _open_engines(loaded, kernels, cpu)
         if speeds is None:
+            progress.say("measuring which engine is fastest here: once for encoders of these sizes")
             speeds = measure_speeds(engines)
             storage.write_json(speeds_file, asdict(speeds))
         exact = engines.pop(SAFE)
+        if engines:
+            progress.say("comparing the engines' answers with float32: once for these weights")
         certificates = certify(engines, exact, judge) if engines else {}
         storage.write_json(certificates_file, {name: asdict(one) for name, one in certificates.items()})
     return _choose(loaded, speeds, certificates, kernels, cpu)

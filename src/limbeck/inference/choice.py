@@ -14,6 +14,7 @@ from limbeck.inference.native_engine import NativeEngine, why_not
 from limbeck.inference.torch_engine import TorchEngine
 from limbeck.model.bundle import Bundle
 from limbeck.model.presets import LoadedEncoder
+from limbeck.progress import SILENT, Progress
 from limbeck.runtime import choose_device
 from limbeck.settings import Device, Precision
 
@@ -28,6 +29,7 @@ def open_engine(
     device: Device = "auto",
     precision: Precision = "auto",
     cache_dir: Path | None = None,
+    progress: Progress = SILENT,
 ) -> Engine:
     """Return the engine to compute with.
 
@@ -41,6 +43,7 @@ def open_engine(
         device: where to compute.
         precision: "float32" and "bfloat16" are obeyed without measuring.
         cache_dir: where calibrations and kernels are kept; the user's cache folder when not given.
+        progress: is told what is compiled and measured.
 
     Raises:
         SettingsError: the device is not on this machine.
@@ -54,12 +57,12 @@ def open_engine(
         return TorchEngine(loaded, device=device)
     if not on_cpu:
         return TorchEngine(loaded, device=device, precision="bfloat16")
-    kernels = find_kernels(cache_dir)
+    kernels = find_kernels(cache_dir, progress)
     if precision == "bfloat16":
         if isinstance(kernels, Kernels) and not why_not(loaded.config):
             return NativeEngine(loaded, kernels)
         return TorchEngine(loaded, device="cpu", precision="bfloat16")
-    calibration = find_calibration(loaded, classifier=classifier, cache_dir=cache_dir)
+    calibration = find_calibration(loaded, classifier=classifier, cache_dir=cache_dir, progress=progress)
     if calibration.chosen == "native-bfloat16" and isinstance(kernels, Kernels):
         engine = NativeEngine(loaded, kernels)
         engine.one_text_threads = calibration.one_text_threads

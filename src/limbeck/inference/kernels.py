@@ -14,12 +14,12 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from platformdirs import user_cache_path
 
 from limbeck.errors import StorageError
+from limbeck.progress import SILENT, Progress
 from limbeck.runtime import cpu_flags
 from limbeck.storage import explained, staged_file
 
@@ -133,24 +133,36 @@ class NoKernels:
     reason: str
 
 
-@cache
-def find_kernels(cache_dir: Path | None = None) -> Kernels | NoKernels:
+_KNOWN: dict[tuple[Recipe, Path | None], Kernels | NoKernels] = {}
+"""What was found in this process; a machine does not change meanwhile."""
+
+
+def find_kernels(cache_dir: Path | None = None, progress: Progress = SILENT) -> Kernels | NoKernels:
     """Return the kernels, compiled on first use (some seconds, once), or why there are none.
 
     Args:
         cache_dir: where the library is kept; the user's cache folder when not given.
+        progress: is told when something is compiled.
     """
-    found = find_library(ENCODER, cache_dir)
+    found = find_library(ENCODER, cache_dir, progress)
     return found if isinstance(found, NoKernels) else _described(found)
 
 
-def find_library(recipe: Recipe, cache_dir: Path | None = None) -> Kernels | NoKernels:
+def find_library(recipe: Recipe, cache_dir: Path | None = None, progress: Progress = SILENT) -> Kernels | NoKernels:
     """Return a library, compiled on first use, or why there is none; its functions are not described yet.
 
     Args:
         recipe: what to build.
         cache_dir: where libraries are kept; the user's cache folder when not given.
+        progress: is told when something is compiled.
     """
+    key = (recipe, cache_dir)
+    if key not in _KNOWN:
+        _KNOWN[key] = _look(recipe, cache_dir, progress)
+    return _KNOWN[key]
+
+
+def _look(recipe: Recipe, cache_dir: Path | None, progress: Progress) -> Kernels | NoKernels:
     if sys.platform != "linux" or platform.machine() != "x86_64":
         return NoKernels(reason=f"they are for Linux on x86-64; this is {sys.platform} on {platform.machine()}")
     if missing := sorted(recipe.cpu_flags - cpu_flags()):
@@ -159,18 +171,19 @@ def find_library(recipe: Recipe, cache_dir: Path | None = None) -> Kernels | NoK
     if compiler is None:
         return NoKernels(reason=f"no C++ compiler was found (looked for {', '.join(COMPILERS)})")
     try:
-        return build_library(recipe, compiler, (cache_dir or user_cache_path("limbeck")) / "kernels")
+        return build_library(recipe, compiler, (cache_dir or user_cache_path("limbeck")) / "kernels", progress)
     except (StorageError, OSError, subprocess.SubprocessError) as error:
         return NoKernels(reason=f"building them failed: {_short(error)}")
 
 
-def build_library(recipe: Recipe, compiler: str, folder: Path) -> Kernels:
+def build_library(recipe: Recipe, compiler: str, folder: Path, progress: Progress = SILENT) -> Kernels:
     """Compile the sources unless the same ones were compiled before, and load the library.
 
     Args:
         recipe: what to build.
         compiler: path of a C++ compiler.
         folder: where libraries are kept, one a digest.
+        progress: is told when something is compiled.
 
     Raises:
         StorageError: the folder cannot be written.
@@ -185,6 +198,7 @@ def build_library(recipe: Recipe, compiler: str, folder: Path) -> Kernels:
                 digest.update(source.name.encode() + source.read_bytes())
     path = folder / f"{recipe.main.stem}-{digest.hexdigest()[:20]}.so"
     if not path.is_file():
+        progress.say(f"compiling {recipe.main.name} for this CPU: once, some seconds")
         # Compilers want a file of their own; what they leave is copied in whole, so a kill leaves nothing half written.
         with tempfile.TemporaryDirectory() as built:
             target = Path(built) / "library.so"

@@ -33,9 +33,13 @@ class Predictor:
         ['joy']
     """
 
-    def __init__(self, bundle: Bundle, *, device: Device = "auto", precision: Precision = "auto") -> None:
+    def __init__(
+        self, bundle: Bundle, *, device: Device = "auto", precision: Precision = "auto", progress: Progress = SILENT
+    ) -> None:
         self.bundle = bundle
-        self._engine = open_engine(bundle.loaded, classifier=bundle, device=device, precision=precision)
+        self._engine = open_engine(
+            bundle.loaded, classifier=bundle, device=device, precision=precision, progress=progress
+        )
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -119,7 +123,7 @@ def load(
         ModelError: weights or tokenizer are unusable.
         HubError: the hub was asked for, and it or the network said no.
     """
-    return Predictor(open_bundle(Path(folder), progress), device=device, precision=precision)
+    return Predictor(open_bundle(Path(folder), progress), device=device, precision=precision, progress=progress)
 
 
 def open_bundle(folder: Path, progress: Progress = SILENT) -> Bundle:

@@ -8,6 +8,7 @@ import torch
 from limbeck.inference.kernels import NoKernels
 from limbeck.model.encoder import Encoder
 from limbeck.model.network import Network
+from limbeck.progress import SILENT, Progress
 from limbeck.runtime import cpu_features
 from limbeck.settings import Precision
 from limbeck.training.native_step import NUMERICS, NativeStep, find_native_encoder, find_native_step
@@ -20,15 +21,15 @@ def computes_in_bf16(precision: Precision, device: torch.device) -> bool:
     return precision == "bfloat16"
 
 
-def native_step_of(network: Network, *, use_bf16: bool) -> NativeStep | None:
+def native_step_of(network: Network, *, use_bf16: bool, progress: Progress = SILENT) -> NativeStep | None:
     """Return what trains a network natively; None where torch has to."""
-    found = find_native_step(network, use_bf16=use_bf16)
+    found = find_native_step(network, use_bf16=use_bf16, progress=progress)
     return None if isinstance(found, NoKernels) else found
 
 
-def native_language_step_of(encoder: Encoder, *, use_bf16: bool) -> NativeStep | None:
+def native_language_step_of(encoder: Encoder, *, use_bf16: bool, progress: Progress = SILENT) -> NativeStep | None:
     """Return what trains an encoder under a language head natively; None where torch has to."""
-    found = find_native_encoder(encoder, use_bf16=use_bf16, has_tied_words=True)
+    found = find_native_encoder(encoder, use_bf16=use_bf16, has_tied_words=True, progress=progress)
     return None if isinstance(found, NoKernels) else found
 
 

@@ -119,7 +119,7 @@ def distil(
     watch = Stopwatch()
     with noticed_signals() as stop, open_start(out, start) as folder:
         own = settings.distil
-        loaded = load_teachers([Path(teacher) for teacher in curriculum.teachers], device=own.device)
+        loaded = load_teachers([Path(teacher) for teacher in curriculum.teachers], device=own.device, progress=progress)
         check_distillation(own, n_labels=len(loaded[0].bundle.facts.label_names))
         _require_comparable(loaded, own)
         settings = replace(settings, split=split_of_teachers(loaded, settings.split))
@@ -131,7 +131,7 @@ def distil(
         device = choose_device(own.device)
         in_bf16 = computes_in_bf16(own.precision, device)
         network = _student_network(student, loaded[0], settings.distil).to(device)
-        native = native_step_of(network, use_bf16=in_bf16)
+        native = native_step_of(network, use_bf16=in_bf16, progress=progress)
         record = _record(data, settings, student, loaded, numerics_of(native, device, use_bf16=in_bf16))
         claim_run(folder, record, progress)
         strangers = made_of_other_rows(loaded, record["data"]["fingerprint"])
@@ -329,8 +329,8 @@ def _compare(
     teachers: Sequence[Teacher], bundle: Bundle, validation: Dataset, settings: DistillationSettings, progress: Progress
 ) -> _Compared:
     """Score teachers and student on the validation rows, and time both as whoever loads them will have them."""
-    slow = [Predictor(teacher.bundle, device=settings.device) for teacher in teachers]
-    fast = Predictor(bundle, device=settings.device)
+    slow = [Predictor(teacher.bundle, device=settings.device, progress=progress) for teacher in teachers]
+    fast = Predictor(bundle, device=settings.device, progress=progress)
     progress.say("measuring the speed of both, in turn")
     answers = [predictor.predict_dataset(validation, progress=progress) for predictor in slow]
     averaged_NC = np.mean(

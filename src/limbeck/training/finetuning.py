@@ -118,7 +118,8 @@ class FinetuneMethod:
         loaded = load_encoder_folder(features.encoder, progress=progress)
         rate = self.loop.learning_rate
         rate = default_learning_rate(loaded.config.dim) if rate is None else rate
-        return FinetuneWork(replace(self.settings, finetune=replace(self.loop, learning_rate=rate)), loaded, n_labels)
+        settings = replace(self.settings, finetune=replace(self.loop, learning_rate=rate))
+        return FinetuneWork(settings, loaded, n_labels, progress)
 
 
 class FinetuneWork:
@@ -128,9 +129,10 @@ class FinetuneWork:
         settings: of every stage, the learning rate resolved.
         loaded: the encoder.
         n_labels: number of classes.
+        progress: is told when something is compiled.
     """
 
-    def __init__(self, settings: Finetuning, loaded: LoadedEncoder, n_labels: int) -> None:
+    def __init__(self, settings: Finetuning, loaded: LoadedEncoder, n_labels: int, progress: Progress = SILENT) -> None:
         device = choose_device(settings.features.device)
         self.loaded = loaded
         self.stages = settings.stages()
@@ -139,7 +141,7 @@ class FinetuneWork:
         self._use_bf16 = computes_in_bf16(settings.finetune.precision, device)
         self._max_tokens = loaded.tokenizer.checked_limit(settings.features.max_tokens)
         self._network = _new_network(loaded, settings.finetune, n_labels).to(device)
-        self._native = native_step_of(self._network, use_bf16=self._use_bf16)
+        self._native = native_step_of(self._network, use_bf16=self._use_bf16, progress=progress)
         self.numerics = numerics_of(self._native, device, use_bf16=self._use_bf16)
 
     def prepare(self, rows: TrainingRows, watch: Stopwatch, progress: Progress) -> Prepared:
@@ -182,7 +184,7 @@ class FinetuneWork:
             head=head,
             facts=make_facts(head, network.blocks, rows, record, self._max_tokens),
         )
-        predictor = Predictor(bundle, device=features.device, precision=features.precision)
+        predictor = Predictor(bundle, device=features.device, precision=features.precision, progress=progress)
         return Outcome(bundle=bundle, answers=predictor.predict_dataset(rows.validation, progress=progress))
 
 

@@ -113,6 +113,7 @@ class HeadMethod:
             load_encoder_folder(features.encoder, progress=progress),
             device=features.device,
             precision=features.precision,
+            progress=progress,
         )
         rate = HeadSettings().learning_rate if self.loop.learning_rate is None else self.loop.learning_rate
         return HeadWork(self.with_loop({"learning_rate": rate}), engine, n_labels)

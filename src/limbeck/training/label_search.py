@@ -83,7 +83,9 @@ def _second_answers(
     progress: Progress,
 ) -> np.ndarray:
     bundle = load_bundle(run.folder.bundle)
-    engine = open_engine(bundle.loaded, device=training.features.device, precision=training.features.precision)
+    engine = open_engine(
+        bundle.loaded, device=training.features.device, precision=training.features.precision, progress=progress
+    )
     candidates = candidates_for(training.features, engine.layers)
     features = extract_features(
         found.texts or (),

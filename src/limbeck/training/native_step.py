@@ -22,6 +22,7 @@ from limbeck.inference.kernels import Kernels, NoKernels
 from limbeck.model.encoder import LAYER_NORM_EPSILON, Encoder, Layer
 from limbeck.model.network import Network
 from limbeck.model.pooling import blocks_for
+from limbeck.progress import SILENT, Progress
 from limbeck.tokens import TokenBatch
 from limbeck.training.step_kernels import (
     EMBEDDING_TENSORS,
@@ -39,32 +40,36 @@ DROPOUT_STEPS = 2**16
 _MOST_SEED = 2**63 - 1
 
 
-def find_native_step(network: Network, *, use_bf16: bool) -> "NativeStep | NoKernels":
+def find_native_step(network: Network, *, use_bf16: bool, progress: Progress = SILENT) -> "NativeStep | NoKernels":
     """Return what trains a network natively, or why torch has to.
 
     Args:
         network: encoder and head, on the device where they are trained.
         use_bf16: bfloat16 is wanted; the kernels know no other arithmetic.
+        progress: is told when something is compiled.
     """
     if network.blocks != blocks_for("cls", None, network.encoder.config.n_layers):
         return NoKernels(reason="the head sees more than [CLS] of the last layer")
-    return find_native_encoder(network.encoder, use_bf16=use_bf16)
+    return find_native_encoder(network.encoder, use_bf16=use_bf16, progress=progress)
 
 
-def find_native_encoder(encoder: Encoder, *, use_bf16: bool, has_tied_words: bool = False) -> "NativeStep | NoKernels":
+def find_native_encoder(
+    encoder: Encoder, *, use_bf16: bool, has_tied_words: bool = False, progress: Progress = SILENT
+) -> "NativeStep | NoKernels":
     """Return what computes an encoder natively, gradients too, or why torch has to.
 
     Args:
         encoder: on the device where it is trained.
         use_bf16: bfloat16 is wanted; the kernels know no other arithmetic.
         has_tied_words: as of `NativeStep`.
+        progress: is told when something is compiled.
     """
     device = next(encoder.parameters()).device.type
     if not use_bf16 or device != "cpu":
         return NoKernels(reason=f"they compute in bfloat16 on the CPU; this is {_spoken(use_bf16)} on {device}")
     if reason := native_engine.why_not(encoder.config):
         return NoKernels(reason=reason)
-    kernels = find_step_kernels()
+    kernels = find_step_kernels(progress=progress)
     return kernels if isinstance(kernels, NoKernels) else NativeStep(encoder, kernels, has_tied_words=has_tied_words)
 
 

@@ -100,7 +100,7 @@ def pretrain(
         in_bf16 = computes_in_bf16(settings.precision, device)
         student = make_student(loaded, settings.shape, seed=settings.seed)
         student.encoder.to(device)
-        native = native_language_step_of(student.encoder, use_bf16=in_bf16)
+        native = native_language_step_of(student.encoder, use_bf16=in_bf16, progress=progress)
         numerics = numerics_of(native, device, use_bf16=in_bf16)
         claim_run(folder, _record(stream, settings, loaded, numerics), progress)
         watch.lap("load")

@@ -128,6 +128,7 @@ def train_probe(
             load_encoder_folder(settings.features.encoder, progress=progress),
             device=settings.features.device,
             precision=settings.features.precision,
+            progress=progress,
         )
         candidates = candidates_for(settings.features, engine.layers)
         watch.lap("load")

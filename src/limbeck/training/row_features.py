@@ -43,7 +43,7 @@ def encode_rows(
         BundleError: the run has no model, or a damaged one.
     """
     bundle = load_bundle(folder.bundle)
-    engine = open_engine(bundle.loaded, classifier=bundle, device=device)
+    engine = open_engine(bundle.loaded, classifier=bundle, device=device, progress=progress)
     cached = _cached_blocks(folder, bundle, engine)
     # A probe's features of the whole split were kept when it was trained; of any other text none are.
     taken = list(texts) if cached is not None else [texts[row] for row in rows_N]

@@ -5,7 +5,6 @@ It does not know torch.
 """
 
 import ctypes
-from functools import cache
 from pathlib import Path
 
 from limbeck.inference.kernels import (
@@ -18,6 +17,7 @@ from limbeck.inference.kernels import (
     check_library,
     find_library,
 )
+from limbeck.progress import SILENT, Progress
 
 ABI = 1
 """Version of the functions and structures below; the library must say the same."""
@@ -70,14 +70,14 @@ class GradientFields(ctypes.Structure):
     _fields_ = (("tensors", ctypes.c_void_p), ("add", ctypes.c_int32))
 
 
-@cache
-def find_step_kernels(cache_dir: Path | None = None) -> Kernels | NoKernels:
+def find_step_kernels(cache_dir: Path | None = None, progress: Progress = SILENT) -> Kernels | NoKernels:
     """Return the library, compiled on first use (some seconds, once), or why there is none.
 
     Args:
         cache_dir: where the library is kept; the user's cache folder when not given.
+        progress: is told when something is compiled.
     """
-    found = find_library(STEP, cache_dir)
+    found = find_library(STEP, cache_dir, progress)
     if isinstance(found, NoKernels):
         return found
     library = found.library

@@ -73,7 +73,9 @@ class TeacherAnswers:
     features_NF: np.ndarray
 
 
-def load_teachers(folders: Sequence[Path], *, device: Device = "auto", precision: Precision = "auto") -> list[Teacher]:
+def load_teachers(
+    folders: Sequence[Path], *, device: Device = "auto", precision: Precision = "auto", progress: Progress = SILENT
+) -> list[Teacher]:
     """Load the models to learn from; all must know the same classes.
 
     Raises:
@@ -96,7 +98,9 @@ def load_teachers(folders: Sequence[Path], *, device: Device = "auto", precision
                 folder=folder,
                 digest=sha256_of(place / WEIGHTS_NAME),
                 bundle=bundle,
-                engine=open_engine(bundle.loaded, classifier=bundle, device=device, precision=precision),
+                engine=open_engine(
+                    bundle.loaded, classifier=bundle, device=device, precision=precision, progress=progress
+                ),
                 order_C=tuple(names.index(name) for name in first),
             )
         )
