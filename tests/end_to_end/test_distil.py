@@ -81,9 +81,23 @@ def test_a_student_is_left_behind_and_compared(limbeck, taught, tmp_path):
     assert metrics["student"]["validation"] == metrics["validation"]
     assert metrics["teacher"]["validation"]["accuracy"] > 0.5
     assert metrics["speedup"] > 0
+    assert metrics["speed"]["slow_engines"] == ["torch float32 cpu"]
+    assert metrics["speed"]["fast_engine"] == "torch float32 cpu"
     network = load_bundle(out / "bundle").network()
     assert sum(weight.numel() for weight in network.parameters()) == metrics["student"]["parameters"]
     assert load(out).predict(["i feel so fine"]).predicted_names[0] in ("joy", "sadness", "슬픔")
+
+
+def test_rare_words_are_left_out_and_that_is_said(limbeck, taught, tmp_path):
+    """Fewer tokens than with every used one, the share of the text that they were, and a bundle that answers."""
+    words = ("distil", taught / "teacher-0", taught / "weather", *QUICK, "--cache-dir", tmp_path, "--prune-vocabulary")
+    assert limbeck(*words, "--out", tmp_path / "all").status == 0
+    ended = limbeck(*words, "--min-token-uses", "1000", "--out", tmp_path / "few")
+    assert ended.status == 0, ended.err
+    assert "spelt in smaller pieces" in ended.err
+    every, few = (json.loads((tmp_path / name / "metrics.json").read_text())["student"] for name in ("all", "few"))
+    assert few["vocabulary"] < every["vocabulary"]
+    assert load(tmp_path / "few").predict(["i feel so fine"]).predicted_names[0] in ("joy", "sadness", "슬픔")
 
 
 def test_a_student_opens_in_transformers(limbeck, taught, tmp_path):
@@ -206,6 +220,8 @@ def test_a_finished_run_is_not_written_over(limbeck, taught, tmp_path):
         (("--start", "middle"), "teacher, nothing"),
         (("--width", "5"), "multiple of 4"),
         (("--ensemble", "nowhere"), "nowhere does not exist"),
+        (("--prune-vocabulary", "--min-token-uses", "0"), "give 1 or more"),
+        (("--min-token-uses", "2"), "give --prune-vocabulary too"),
         (("--ablation", "--teacher-weight", "0"), "have none"),
     ],
 )

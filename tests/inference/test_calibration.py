@@ -96,7 +96,13 @@ def test_it_is_kept_until_the_machine_or_the_weights_differ(
     assert [one.name for one in find_calibration(tiny_loaded, cache_dir=tmp_path).candidates] == [SAFE]
     assert done == ["speeds", "certificates", "certificates", "speeds"]
     use_cpu(monkeypatch, bf16=True)
-    for damage in ('{"tokens_per_s": 3}', "{}", "[1]", "{"):
+    for damage in (
+        '{"tokens_per_s": 3}',
+        '{"tokens_per_s": {}, "one_text_ms": {}, "one_text_threads": 1}',
+        "{}",
+        "[1]",
+        "{",
+    ):
         for file in (tmp_path / "calibrations").iterdir():
             file.write_text(damage)
         done.clear()

@@ -126,7 +126,7 @@ def find_calibration(
     certificates = None if again else _read(certificates_file, _parse_certificates)
     if speeds is None or certificates is None or certificates.keys() | {SAFE} != speeds.tokens_per_s.keys():
         engines = _open_engines(loaded, kernels, cpu)
-        if speeds is None:
+        if speeds is None or speeds.tokens_per_s.keys() != engines.keys():
             progress.say("measuring which engine is fastest here: once for encoders of these sizes")
             speeds = measure_speeds(engines)
             storage.write_json(speeds_file, asdict(speeds))
