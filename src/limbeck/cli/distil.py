@@ -221,7 +221,8 @@ def _show_comparison(metrics: "Mapping[str, Any]") -> None:
     fewer = 1 - metrics["student"]["parameters"] / metrics["teacher"]["parameters"]
     screen.show_line(
         f"The student keeps {metrics['accuracy_kept']:.1%} of the teacher's accuracy with {fewer:.0%} fewer "
-        f"parameters, and is {metrics['speedup']:.2f} times as fast, text in and probabilities out"
+        f"parameters, and is {metrics['speedup']:.2f} times as fast, text in and probabilities out "
+        f"({speed['rounds']} rounds: {speed['lowest']:.2f} to {speed['highest']:.2f})"
     )
 
 
