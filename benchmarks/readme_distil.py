@@ -48,7 +48,7 @@ def students() -> list[list[str]]:
 
 def _shape(student: dict[str, Any]) -> str:
     layers, seeds, uses = student["layers"], len(student["seeds"]), student["min_uses"]
-    kept = "words" if uses == 1 else f"words used {uses} times"
+    kept = "its texts' words" if uses == 1 else f"words used {uses} times or more"
     return f"{layers} layer{'s'[: layers > 1]}, {kept}, {seeds} seed{'s'[: seeds > 1]}"
 
 

@@ -79,6 +79,19 @@ PHRASES = {
     "precision": "정밀도",
     "texts": "텍스트",
     "tokens": "토큰",
+    "parameters": "파라미터",
+    "kept, mean (lowest)": "교사 정확도 대비, 평균 (최저)",
+    "kept, test": "교사 정확도 대비, 테스트",
+    "texts/s, text in, probabilities out": "텍스트/초, 텍스트에서 확률까지",
+    "times as fast": "속도, 배",
+    "the teacher, 6 layers": "교사, 6개 층",
+    "3 layers": "3개 층",
+    "2 layers": "2개 층",
+    "1 layer": "1개 층",
+    "its texts' words": "그 텍스트의 단어만",
+    "words used 10 times or more": "10번 이상 쓰인 단어만",
+    "3 seeds": "시드 3개",
+    "fewer": "적음",
 }
 """Longer phrases are put in first, so that a phrase may hold another."""
 _IN_ORDER = sorted(PHRASES, key=len, reverse=True)
