@@ -45,6 +45,27 @@ def test_thresholds_are_written_into_a_finished_bundle(bundle_folder: Path) -> N
     assert load_bundle(bundle_folder).facts == before.facts
 
 
+def test_the_card_says_which_rows_are_answered(make_bundle: Callable[[HeadKind], Bundle], tmp_path: Path) -> None:
+    """The one line of the card follows the thresholds; every other line, and a card without such a line, stays."""
+    card = "# Card\n\n- Answers: every row\n- Texts\n"
+    save_bundle(make_bundle("linear"), tmp_path / "one", card=card)
+    chosen = {"precision": 0.9, "confidence": 0.95, "rows": 200}
+    for values, chosen_for, says in (
+        ((0.75, 0.75, 0.75), chosen, "above 0.75 (a precision of 0.9 is promised, confidence 0.95; chosen on 200 rows"),
+        ((0.5, 0.25, 1.0), {"coverage": 0.8, "rows": 9}, "its class's threshold (limbeck.json has them) (0.8 of the"),
+        ((0.0, 0.0, 0.0), None, "above 0; others are “unsure”"),
+    ):
+        set_thresholds(tmp_path / "one", values, chosen=chosen_for)
+        said = (tmp_path / "one" / "README.md").read_text("utf-8")
+        assert says in said
+        assert [line for line in said.split("\n") if "Answers" not in line] == ["# Card", "", "- Texts", ""]
+    set_thresholds(tmp_path / "one", None, chosen=None)
+    assert (tmp_path / "one" / "README.md").read_text("utf-8") == card
+    save_bundle(make_bundle("linear"), tmp_path / "other", card="# Mine\n")
+    set_thresholds(tmp_path / "other", (0.5, 0.5, 0.5), chosen=None)
+    assert (tmp_path / "other" / "README.md").read_text("utf-8") == "# Mine\n"
+
+
 def test_thresholds_that_do_not_fit_are_refused(bundle_folder: Path) -> None:
     """Too few, or no probabilities: an error, and the bundle stays as it was."""
     before = (bundle_folder / "limbeck.json").read_bytes()

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from limbeck.errors import BundleError, StorageError
+from limbeck.model.answers_line import with_answers
 from limbeck.model.config import EncoderConfig, parse_config
 from limbeck.model.facts import BundleFacts, parse_facts
 from limbeck.model.heads import ClassificationHead, Head, LinearHead
@@ -40,6 +41,7 @@ from limbeck.model.weights import (
 )
 from limbeck.storage import (
     check_manifest,
+    explained,
     json_bytes,
     read_json,
     replace_listed,
@@ -171,7 +173,9 @@ def load_bundle(folder: Path) -> Bundle:
 
 
 def set_thresholds(folder: Path, thresholds: tuple[float, ...] | None, *, chosen: Mapping[str, Any] | None) -> None:
-    """Write the thresholds of a bundle into it; after a kill at any moment it is whole, with the old or the new ones.
+    """Write the thresholds of a bundle into it, and then into the line of its card that says so.
+
+    After a kill at any moment the bundle is whole, with the old or the new ones.
 
     Args:
         folder: of the bundle.
@@ -190,6 +194,9 @@ def set_thresholds(folder: Path, thresholds: tuple[float, ...] | None, *, chosen
     changed = replace(facts, thresholds=thresholds, provenance=provenance)
     parse_facts(_as_json(changed), where="the changed facts")
     replace_listed(folder, FACTS_NAME, json_bytes(changed.to_json()))
+    with explained(folder / CARD_NAME, doing="read"):
+        card = (folder / CARD_NAME).read_text("utf-8")
+    replace_listed(folder, CARD_NAME, with_answers(card, changed).encode())
 
 
 def _as_json(facts: BundleFacts) -> Any:

@@ -12,6 +12,7 @@ from limbeck import storage
 from limbeck.evaluation.evaluation import Evaluation
 from limbeck.evaluation.limits import Limit
 from limbeck.evaluation.measured import Measured
+from limbeck.model.answers_line import answers_line
 from limbeck.model.bundle import CARD_NAME, FACTS_NAME
 from limbeck.model.facts import BundleFacts, parse_facts
 
@@ -48,6 +49,7 @@ def card_text(facts: BundleFacts, validation: Evaluation, limits: Sequence[Limit
         f"- Trained on: {_cell(data['source'])} ({_row_counts(data['rows'])})",
         f"- Data fingerprint (SHA-256 of texts, labels, row ids and splits): {data['fingerprint']}",
         f"- Probabilities: {_calibration_line(facts, validation)}",
+        answers_line(facts),
         "",
         f"## On the validation split ({validation.rows:,} rows)",
         "",
