@@ -13,11 +13,11 @@ MOST_MS = 2000
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The English page of 25,000 hostile rows, and the Korean one of a small run with epochs and seeds."""
+    """The English page of 25,000 hostile rows, and the Korean one of a small distillation."""
     folder = tmp_path_factory.mktemp("report")
     pages = {
         "en": report_of(write_run(folder / "large", 25_000)).html,
-        "ko": report_of(write_run(folder / "small", 300, method="finetune"), "ko").html,
+        "ko": report_of(write_run(folder / "small", 300, method="distil"), "ko").html,
     }
     for language, html in pages.items():
         (folder / f"{language}.html").write_text(html, "utf-8")

@@ -18,6 +18,7 @@ from limbeck.training import teachers as teachers_module
 from limbeck.training.distillation import Curriculum, distil
 from limbeck.training.distillation_settings import Distillation, DistillationSettings
 from limbeck.training.finetuning import Finetuning, finetune
+from limbeck.training.past_data import open_past_data, read_data_of
 from limbeck.training.teachers import ask_teachers, load_teachers
 
 QUICK = ("--layers", "1", "--epochs", "2", "--batch-size", "32", "--precision", "float32")
@@ -318,6 +319,22 @@ def test_a_teacher_of_other_rows_is_told(limbeck, taught, unsplit, tmp_path):
     assert ended.status == 0, ended.err
     assert "teacher-0 was made of other rows than these, or of another split" in " ".join(ended.err.split())
     assert json.loads((out / "metrics.json").read_text())["teacher"]["made_of_other_rows"] == [str(teacher)]
+
+
+def test_a_report_finds_the_data_of_a_student_again(limbeck, taught, unsplit, tmp_path):
+    """Whatever order their classes are read in, and though the split is the teacher's: the same rows and labels."""
+    out, teacher = tmp_path / "RUN", taught / "teacher-unsplit"
+    assert limbeck("distil", teacher, unsplit, "--out", out, *QUICK, "--cache-dir", tmp_path).status == 0
+    again = read_data_of(open_past_data(out))
+    answered = read_predictions(out / "predictions" / "validation.parquet")
+    assert list(again.split("validation").texts) == list(answered.texts)
+    assert again.split("validation").labels.tolist() == answered.known_labels.tolist()
+    ended = limbeck("report", out, "--cache-dir", tmp_path)
+    assert ended.status == 0, ended.err
+    assert "does without the data" not in ended.err
+    html = (out / "report.html").read_text("utf-8")
+    assert "Teacher and student" in html
+    assert f"limbeck labels {teacher} --out review.csv --cross-fit 5" in html
 
 
 def test_an_ablation_of_an_unsplit_data_set_is_found_again(limbeck, taught, unsplit, tmp_path):

@@ -1,12 +1,14 @@
 """The report: hostile data stay data, both languages are whole, every chart has its table."""
 
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from tests.reporting.report_runs import evidence_of, report_of, write_run
 
+from limbeck import storage
 from limbeck.errors import SettingsError
 from limbeck.evaluation.limits import SENTENCES
 from limbeck.reporting.report import PARTS, Report, make_report
@@ -57,6 +59,41 @@ def english(run_folder: Path) -> Report:
     return report_of(run_folder)
 
 
+@pytest.fixture(scope="module")
+def student_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A distillation of hostile data, with an ablation."""
+    return write_run(tmp_path_factory.mktemp("student") / "r", rows=100, method="distil")
+
+
+def test_a_student_stands_beside_its_teacher(student_folder: Path) -> None:
+    """Sizes, figures and speeds of both, the range of single rounds, doubts about the teacher, and the ablation."""
+    html = report_of(student_folder).html
+    for says in (
+        "keeps 98.5 % of its teacher's accuracy with 50 % fewer parameters, and is 2.25 times as fast",
+        "22,600,000", "11,300,000", "between 1.50 and 2.50", "made of other rows", "Without the teacher", "−1.25",
+        "0.031", "the part helps",
+    ):  # fmt: skip
+        assert says in html.replace("&#39;", "'"), says
+    seen = Seen()
+    seen.feed(html)
+    assert "img" not in [tag for tag, _ in seen.tags]
+
+
+def test_a_student_of_an_older_limbeck_is_shown_with_what_it_has(student_folder: Path, tmp_path: Path) -> None:
+    """No range of rounds and no engines in its figures: the page does without."""
+    older = tmp_path / "older"
+    shutil.copytree(student_folder, older)
+    metrics = storage.read_json(older / "metrics.json")
+    for name in ("lowest", "highest", "slow_engines", "fast_engine"):
+        del metrics["speed"][name]
+    (older / "metrics.json").unlink()
+    storage.write_json(older / "metrics.json", metrics)
+    html = report_of(older).html
+    assert "is 2.25 times as fast" in html
+    assert "of a single round" not in html
+    assert "Computed by" not in html
+
+
 def test_payloads_stay_text(english: Report) -> None:
     """One script, ours, by its hash; no handler, no element of the data's making."""
     seen = Seen()
@@ -90,8 +127,10 @@ def test_both_languages_have_the_same_words() -> None:
     assert SENTENCES.keys() <= korean["limits"].keys()
 
 
-def test_no_english_is_left_on_the_korean_page(run_folder: Path) -> None:
+@pytest.mark.parametrize("run", ["run_folder", "student_folder"])
+def test_no_english_is_left_on_the_korean_page(run: str, request: pytest.FixtureRequest) -> None:
     """Outside of data and commands, no Latin word but those of the field."""
+    run_folder = request.getfixturevalue(run)
     page = report_of(run_folder, "ko")
     seen = Seen()
     seen.feed(page.html)

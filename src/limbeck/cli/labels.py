@@ -67,7 +67,8 @@ def find(
     from limbeck.features.cache import FeatureCache
     from limbeck.training.cross_fit import cross_fit as answer_by_folds
     from limbeck.training.label_search import search_labels
-    from limbeck.training.past_run import open_past_run, read_data_of
+    from limbeck.training.past_data import read_data_of
+    from limbeck.training.past_run import open_past_run
 
     if rows is not None and rows < 1:
         raise SettingsError(f"--rows {rows}: give a number of 1 or more")
@@ -78,7 +79,9 @@ def find(
     if cross_fit is not None and past.method == "probe":
         raise SettingsError(f"{run} is a probe, which has out-of-fold predictions already: leave --cross-fit out")
     if cross_fit is not None:
-        answer_by_folds(past, read_data_of(past, data, following), folds=cross_fit, cache=cache, progress=following)
+        answer_by_folds(
+            past, read_data_of(past.data, data, following), folds=cross_fit, cache=cache, progress=following
+        )
     found = search_labels(past, cache=cache, progress=following)
     count = rows or min(len(found.issues), max(SHEET_ROWS, found.issues.probably_wrong))
     if out is not None:
@@ -88,7 +91,7 @@ def find(
         screen.show_json({**facts, "note": found.note, **found.issues.to_dict(count)})
         return
     labels_screen.show_search(found)
-    labels_screen.show_sheet_place(out, count=count, source=past.source)
+    labels_screen.show_sheet_place(out, count=count, source=past.data.source)
 
 
 @labels.command()

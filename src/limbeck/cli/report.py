@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 def report(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of `limbeck train`.", show_default=False)],
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="Run folder of `limbeck train` or `distil`.", show_default=False)
+    ],
     data: Annotated[
         str | None,
         typer.Argument(metavar="[DATA]", help="The run's data, if they have moved.", show_default=False),
@@ -97,10 +99,10 @@ def report(
 def _read_data(run: Path, data: str | None, following: "Progress") -> "Dataset | None":
     """Read the run's data again; where they have moved and nobody says where to, the report does without them."""
     from limbeck.errors import DataError, SettingsError, StorageError
-    from limbeck.training.past_run import open_past_run, read_data_of
+    from limbeck.training.past_data import open_past_data, read_data_of
 
     try:
-        return read_data_of(open_past_run(run), data, following)
+        return read_data_of(open_past_data(run), data, following)
     except (SettingsError, StorageError, DataError) as error:
         if data is not None:
             raise

@@ -250,7 +250,9 @@ def _settings(stages: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _commands(run: RunFacts) -> dict[str, str]:
     """Return what to type next."""
-    sheet = ["limbeck", "labels", run.name, "--out", "review.csv"]
+    # A student's training is not done again fold by fold; its teacher's is, on the same rows.
+    searched = run.name if run.teacher is None else str(run.metrics["teacher"]["folders"][0])
+    sheet = ["limbeck", "labels", searched, "--out", "review.csv"]
     commands = {
         "labels": sheet,
         "cross_fit": [*sheet, "--cross-fit", "5"],

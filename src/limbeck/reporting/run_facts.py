@@ -30,6 +30,8 @@ class RunFacts:
         model: what the bundle's limbeck.json holds.
         validation: figures on the validation rows.
         out_of_fold: figures on the training rows, each answered by a model that did not see it; None without them.
+        teacher: figures of what a student was distilled from, on the same rows; None of other runs.
+        ablation: what leaving parts of a distillation out came to; None where nobody tried.
         answers: to the validation rows.
         shares: figures by training rows (`training.share_points`); empty where nobody fitted them.
         rate_curve: what the learning-rate finder saw; None without it.
@@ -41,6 +43,8 @@ class RunFacts:
     model: dict[str, Any]
     validation: Evaluation
     out_of_fold: Evaluation | None
+    teacher: Evaluation | None
+    ablation: dict[str, Any] | None
     answers: Predictions
     shares: dict[int, Evaluation]
     rate_curve: dict[str, Any] | None
@@ -99,6 +103,8 @@ def read_run(path: Path) -> RunFacts:
         model=storage.read_json(folder.bundle / MODEL_FACTS),
         validation=validation,
         out_of_fold=Evaluation.from_dict(metrics["out_of_fold"]) if "out_of_fold" in metrics else None,
+        teacher=Evaluation.from_dict(metrics["teacher"]["validation"]) if "teacher" in metrics else None,
+        ablation=storage.read_json(folder.ablation_table) if folder.ablation_table.is_file() else None,
         answers=answers,
         shares={int(rows): Evaluation.from_dict(found) for rows, found in shares.items()},
         rate_curve=storage.read_json(folder.rate_curve) if folder.rate_curve.is_file() else None,

@@ -38,7 +38,7 @@ def cross_fit(
 
     Args:
         run: a finished run.
-        dataset: its data, with the splits that it used (`past_run.read_data_of`).
+        dataset: its data, with the splits that it used (`past_data.read_data_of`).
         folds: 2 or more; each model learns from all but 1 / folds of the training rows.
         cache: of features, for a head.
         progress: is told of each fold.
