@@ -23,7 +23,7 @@ def students() -> list[list[str]]:
             "test accuracy",
             "kept, test",
             "texts/s, text in, probabilities out",
-            "times as fast",
+            "times as fast (single rounds)",
         ]
     ]
     for job, name in JOBS.items():
@@ -62,7 +62,7 @@ def _student(student: dict[str, Any]) -> list[str]:
         _share(student.get("test_accuracy")),
         f"{student['test_accuracy_kept']:.1%}" if "test_accuracy_kept" in student else "",
         f"{student['speed']['fast_texts_per_s']:,.0f}",
-        f"{student['speed']['speedup']:.2f}",
+        f"{student['speed']['speedup']:.2f} ({student['speed']['lowest']:.2f} – {student['speed']['highest']:.2f})",
     ]
 
 

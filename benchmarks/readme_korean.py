@@ -83,7 +83,7 @@ PHRASES = {
     "kept, mean (lowest)": "교사 정확도 대비, 평균 (최저)",
     "kept, test": "교사 정확도 대비, 테스트",
     "texts/s, text in, probabilities out": "텍스트/초, 텍스트에서 확률까지",
-    "times as fast": "속도, 배",
+    "times as fast (single rounds)": "속도, 배 (라운드별)",
     "the teacher, 6 layers": "교사, 6개 층",
     "3 layers": "3개 층",
     "2 layers": "2개 층",
