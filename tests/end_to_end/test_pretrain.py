@@ -69,6 +69,16 @@ def test_a_pretraining_leaves_an_encoder(limbeck, encoder_folder, stream_file, t
     assert load_encoder_folder(out / "encoder").config.n_layers == 1
 
 
+def test_what_needs_a_classifier_refuses_a_pretraining(limbeck, encoder_folder, stream_file, tmp_path):
+    """A report and a search for wrong labels say that there is none, in one line."""
+    pretrain(open_stream(stream_file), tmp_path / "RUN", settings_of(encoder_folder, steps=3))
+    for words in (("report", tmp_path / "RUN"), ("labels", tmp_path / "RUN", "--cross-fit", "2")):
+        ended = limbeck(*words)
+        assert ended.status == 2, ended.err
+        assert "'pretrain'" in ended.err
+        assert "Traceback" not in ended.err
+
+
 def test_it_opens_in_transformers(encoder_folder, stream_file, tmp_path):
     """As DistilBertForMaskedLM, with the same guesses."""
     from transformers import AutoModelForMaskedLM

@@ -48,14 +48,15 @@ def open_past_data(path: Path) -> PastData:
     if not folder.metrics.is_file() or not folder.record.is_file():
         raise SettingsError(f"{path} is no finished run: give the folder of a finished `limbeck train --out`")
     metrics, record = storage.read_json(folder.metrics), storage.read_json(folder.record)
-    if "validation" not in metrics:
+    labels = metrics.get("validation", {}).get("labels")
+    if labels is None:
         raise SettingsError(f"{path} was made by {metrics.get('method')!r}, which learns from texts without labels")
     tables, where = read_toml(folder.settings), str(folder.settings)
     return PastData(
         path=path,
         source=record["data"]["source"],
         fingerprint=record["data"]["fingerprint"],
-        label_names=tuple(metrics["validation"]["labels"]),
+        label_names=tuple(labels),
         read=build(ReadSettings, tables.get("read", {}), where=where),
         split=build(SplitSettings, tables.get("split", {}), where=where),
     )
