@@ -1,15 +1,15 @@
 """Calibration: measured once, kept, and never in favour of an engine that failed its certificate."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from limbeck.inference import calibration, choice, speeds
+from limbeck.inference import calibration, certificate, choice, speeds
 from limbeck.inference.calibration import SAFE, find_calibration
-from limbeck.inference.certificate import Certificate, certificate_texts, certify
+from limbeck.inference.certificate import Certificate, Sentences, certificate_texts, certify, more_texts
 from limbeck.inference.choice import open_engine
 from limbeck.inference.engine import Engine
 from limbeck.inference.kernels import NoKernels
@@ -147,21 +147,55 @@ def test_a_classifier_is_certified_by_its_own_labels(
     bundle = make_bundle("linear")
     n_features, by = bundle.head.n_features, 1e-4
     exact = TorchEngine(tiny_loaded, device="cpu")
-    texts, _ = certificate_texts()
-    long = [" ".join(texts[start::7]) for start in range(4)]
-    sums_N = exact.features(tiny_loaded.tokenizer.encode(texts + long), bundle.facts.blocks).sum(axis=1)
-    middle = float(np.median(sums_N))
+
+    def sums(texts: Sequence[str]) -> np.ndarray:
+        long = [" ".join(texts[start::7]) for start in range(4)]
+        found_NF = exact.features(tiny_loaded.tokenizer.encode([*texts, *long]), bundle.facts.blocks)
+        return found_NF.sum(axis=1)
+
+    few_N, more_N = sums(certificate_texts().texts), sums(more_texts().texts)
+    middle = float(np.median(few_N))
 
     def flips(border: float) -> float:
         head = LinearHead(np.stack([np.ones(n_features), np.zeros(n_features)]), np.array([0.0, border]))
         return certify({"off": leaning(tiny_loaded, by)}, exact, replace(bundle, head=head))["off"].flips
 
     assert flips(middle + 100) == 0.0
-    # just above the median's texts: those within reach below the border change sides
+    # Just above the median's texts: those within reach below the border change sides. So many, that more are asked.
     border = middle + n_features * by / 2
-    expected = float(((sums_N <= border) & (sums_N + n_features * by > border)).mean())
-    assert expected > 0.005
-    assert flips(border) == pytest.approx(expected)
+    of_few, of_more = (float(((n <= border) & (n + n_features * by > border)).mean()) for n in (few_N, more_N))
+    assert of_few > 0.005
+    assert flips(border) == pytest.approx(of_more)
+
+
+def test_too_many_flips_are_counted_again_in_more_texts(
+    tiny_loaded: LoadedEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two of 292 may be chance: the engine is asked again, and only where its vectors are near enough at all."""
+    asked: list[tuple[list[str], int]] = []
+    flips = {"fine": [0.0], "chance": [0.0068, 0.002], "lost": [0.0068, 0.006], "far": [0.0068]}
+
+    def compared(
+        engines: Mapping[str, Engine], exact: Engine, classifier: Bundle | None, sentences: Sentences
+    ) -> dict[str, Certificate]:
+        asked.append((list(engines), len(sentences.texts)))
+        return {
+            name: Certificate(
+                texts=len(sentences.texts),
+                worst_cosine_distance=0.1 if name == "far" else 0.0,
+                mean_cosine_distance=0.0,
+                flips=flips[name].pop(0),
+            )
+            for name in engines
+        }
+
+    monkeypatch.setattr(certificate, "_compare", compared)
+    engine = TorchEngine(tiny_loaded, device="cpu")
+    found = certify(dict.fromkeys(flips, engine), engine)
+    assert {name: one.passed for name, one in found.items()} == {
+        "fine": True, "chance": True, "lost": False, "far": False,
+    }  # fmt: skip
+    assert asked == [(list(flips), 288), (["chance", "lost"], 1152)]
 
 
 def test_a_trained_encoder_goes_by_its_head_and_a_frozen_one_by_itself(
@@ -195,9 +229,10 @@ def test_a_trained_encoder_goes_by_its_head_and_a_frozen_one_by_itself(
 
 def test_certificate_texts_are_distinct_and_balanced() -> None:
     """Six feelings, equally often."""
-    texts, labels = certificate_texts()
-    assert len(set(texts)) == len(texts) == len(labels)
-    assert set(np.bincount(labels)) == {len(texts) // 6}
+    for found in (certificate_texts(), more_texts()):
+        assert len(set(found.texts)) == len(found.texts) == len(found.feelings_N)
+        assert set(np.bincount(found.feelings_N)) == {len(found.texts) // 6}
+    assert len(more_texts().texts) == 4 * len(certificate_texts().texts)
 
 
 def test_small_encoders_and_wishes_are_not_measured(
