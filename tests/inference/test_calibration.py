@@ -9,7 +9,8 @@ import pytest
 
 from limbeck.inference import calibration, certificate, choice, speeds
 from limbeck.inference.calibration import SAFE, find_calibration
-from limbeck.inference.certificate import Certificate, Sentences, certificate_texts, certify, more_texts
+from limbeck.inference.certificate import Certificate, certify
+from limbeck.inference.certificate_texts import Sentences, certificate_texts, more_texts
 from limbeck.inference.choice import open_engine
 from limbeck.inference.engine import Engine
 from limbeck.inference.kernels import NoKernels

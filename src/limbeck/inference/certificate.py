@@ -1,16 +1,15 @@
 """The certificate: how far an engine's answers are from float32, measured on the model at hand.
 
 In: engines and the float32 engine of the same encoder, and the classifier if there is one. Out: a `Certificate` each;
-an engine that fails is not chosen. It does not know speed. Its texts are made here, so that it needs no data: sentences
-about six feelings, from 3 tokens to the longest that the encoder reads.
+an engine that fails is not chosen. It does not know speed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 
+from limbeck.inference.certificate_texts import Sentences, certificate_texts, more_texts
 from limbeck.inference.engine import Engine
 from limbeck.model.bundle import Bundle
 from limbeck.model.pooling import blocks_for
@@ -19,25 +18,6 @@ MOST_COSINE_DISTANCE = 1e-3
 """Largest cosine distance of a mean-pooled vector from its float32 value."""
 MOST_FLIPS = 0.005
 """Largest share of texts whose label changes."""
-
-_FEELINGS = {
-    "joy": ("happy", "delighted", "cheerful", "glad", "thrilled", "content"),
-    "sadness": ("sad", "miserable", "gloomy", "lonely", "heartbroken", "hopeless"),
-    "anger": ("angry", "furious", "annoyed", "bitter", "irritated", "outraged"),
-    "fear": ("afraid", "scared", "anxious", "nervous", "terrified", "worried"),
-    "love": ("loved", "caring", "tender", "devoted", "fond", "passionate"),
-    "surprise": ("surprised", "amazed", "astonished", "stunned", "curious", "shocked"),
-}
-_SENTENCES = (
-    "i feel {} today",
-    "i am feeling rather {} about the whole thing and i do not know why",
-    "she said that she had been {} ever since the letter came",
-    "we left early because everyone was {} , even the children , and the rain would not stop",
-    "{} !",
-    "it is hard to write this down but i have been {} for weeks now and my friends keep asking what is going on",
-    "he looked {} when they told him what the doctors had found on monday morning",
-    "feeling {} again , same as last year around this time",
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,19 +46,6 @@ class Certificate:
     def passed(self) -> bool:
         """Whether both limits are kept."""
         return self.is_near and self.flips <= MOST_FLIPS
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Sentences:
-    """What is compared on.
-
-    Attributes:
-        texts: N of them.
-        feelings_N: the number of the feeling in each, (N,).
-    """
-
-    texts: Sequence[str]
-    feelings_N: np.ndarray
 
 
 def certify(engines: Mapping[str, Engine], exact: Engine, classifier: Bundle | None = None) -> dict[str, Certificate]:
@@ -135,29 +102,6 @@ def _compare(
             flips=float((true_labels_N != label(found_NF)).mean()),
         )
     return certificates
-
-
-def certificate_texts() -> Sentences:
-    """Return a sentence for each word and frame."""
-    texts: list[str] = []
-    feelings: list[int] = []
-    for feeling, words in enumerate(_FEELINGS.values()):
-        for word, sentence in product(words, _SENTENCES):
-            texts.append(sentence.format(word))
-            feelings.append(feeling)
-    return Sentences(texts=texts, feelings_N=np.array(feelings))
-
-
-def more_texts() -> Sentences:
-    """Return these and three times as many: each with others of its feeling behind it."""
-    few = certificate_texts()
-    a_feeling = len(few.texts) // len(_FEELINGS)
-    texts = list(few.texts)
-    for step in (5, 13, 29):
-        for place, text in enumerate(few.texts):
-            begin = place - place % a_feeling
-            texts.append(f"{text} , {few.texts[begin + (place - begin + step) % a_feeling]}")
-    return Sentences(texts=texts, feelings_N=np.tile(few.feelings_N, 4))
 
 
 def cosine_distances(left_ND: np.ndarray, right_ND: np.ndarray) -> np.ndarray:
