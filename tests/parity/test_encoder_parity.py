@@ -43,6 +43,7 @@ def differences(theirs: torch.nn.Module, ours: Encoder, batch: TokenBatch) -> li
     return [(hidden[mask.bool()] - own).abs().max().item() for hidden, own in zip(expected, found, strict=True)]
 
 
+# The norm of two numbers that are nearly equal magnifies rounding without limit; of eight it hardly happens.
 sizes = st.fixed_dictionaries(
     {
         "n_heads": st.integers(1, 4),
@@ -53,7 +54,7 @@ sizes = st.fixed_dictionaries(
         "positions": st.integers(40, 70),
         "seed": st.integers(0, 2**31),
     }
-)
+).filter(lambda size: size["n_heads"] * size["head_width"] >= 8)
 ragged = st.lists(st.integers(1, 40), min_size=1, max_size=9)
 
 
