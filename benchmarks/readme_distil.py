@@ -29,7 +29,7 @@ def students() -> list[list[str]]:
     for job, name in JOBS.items():
         found = read_result(f"distil_{job}")
         teacher, first = found["teacher"], found["students"][0]
-        accuracies = [_share(teacher.get(f"{split}_accuracy")) for split in ("validation", "test")]
+        accuracies = [f"{teacher[f'{split}_accuracy']:.4f}" for split in ("validation", "test")]
         rows.append(
             [
                 f"{name}: the teacher, 6 layers",
@@ -59,8 +59,8 @@ def _student(student: dict[str, Any]) -> list[str]:
         f"{_millions(seeds[0]['parameters'])} ({student['fewer_parameters']:.0%} fewer)",
         f"{mean:.4f}",
         f"{student['accuracy_kept']:.1%} ({student['accuracy_kept_lowest']:.1%})",
-        _share(student.get("test_accuracy")),
-        f"{student['test_accuracy_kept']:.1%}" if "test_accuracy_kept" in student else "",
+        f"{student['test_accuracy']:.4f}",
+        f"{student['test_accuracy_kept']:.1%}",
         f"{student['speed']['fast_texts_per_s']:,.0f}",
         f"{student['speed']['speedup']:.2f} ({student['speed']['lowest']:.2f} – {student['speed']['highest']:.2f})",
     ]
@@ -117,10 +117,6 @@ def _against(tasks: dict[str, Any], name: str, other: str) -> str:
         if "verdict" in against:
             said.append(f"{words} {100 * against['gain']:+.2f} points, p = {against['p']:.3f}, {against['verdict']}")
     return "; ".join(said)
-
-
-def _share(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
 
 
 def _millions(parameters: int) -> str:

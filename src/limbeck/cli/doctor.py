@@ -24,7 +24,7 @@ def doctor(
 ) -> None:
     """Show the CPU, the compiled kernels, and each engine's speed and distance from float32."""
     from limbeck import progress
-    from limbeck.inference.calibration import find_calibration
+    from limbeck.inference.calibration import find_calibration, judge_of
     from limbeck.inference.predictor import open_bundle
     from limbeck.model.presets import load_encoder_folder
     from limbeck.runtime import library_versions
@@ -56,5 +56,5 @@ def doctor(
         )
     screen.show_line()
     screen.show_line("* is used with --precision auto; drift: cosine distance of mean-pooled vectors from float32.")
-    whose = "the nearest of six class means" if bundle is None or bundle.is_frozen else "the model's own answers"
+    whose = "the nearest of six class means" if judge_of(bundle) is None else "the model's own answers"
     screen.show_line(f"labels: {whose}, on sentences made for this.")

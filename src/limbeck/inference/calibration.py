@@ -30,9 +30,9 @@ from limbeck.progress import SILENT, Progress
 from limbeck.runtime import CpuFeatures, cpu_features
 
 FORMAT = 2
-_Kept = TypeVar("_Kept")
 SAFE = "torch-float32"
 """The candidate that is always there and needs no certificate."""
+_Kept = TypeVar("_Kept")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,9 +99,6 @@ def find_calibration(
 ) -> Calibration:
     """Return the calibration of a model on this machine, measured now if it was not before.
 
-    A classifier goes by its own labels where the encoder was trained with its head. A head on a frozen encoder learned
-    from features of the engine that the encoder alone is given, rounding and all, so it gets this one again.
-
     Args:
         loaded: the encoder.
         classifier: the model that it belongs to; the encoder is used for anything when not given.
@@ -112,7 +109,7 @@ def find_calibration(
     Raises:
         StorageError: the cache folder cannot be written.
     """
-    judge = None if classifier is None or classifier.is_frozen else classifier
+    judge = judge_of(classifier)
     kernels, cpu = find_kernels(cache_dir, progress), cpu_features()
     folder = (cache_dir or user_cache_path("limbeck")) / "calibrations"
 
@@ -136,6 +133,15 @@ def find_calibration(
         certificates = certify(engines, exact, judge) if engines else {}
         storage.write_json(certificates_file, {name: asdict(one) for name, one in certificates.items()})
     return _choose(loaded, speeds, certificates, kernels, cpu)
+
+
+def judge_of(classifier: Bundle | None) -> Bundle | None:
+    """Return the model whose own labels a certificate compares; None where the encoder is judged alone.
+
+    A classifier goes by its own labels where the encoder was trained with its head. A head on a frozen encoder learned
+    from features of the engine that the encoder alone is given, rounding and all, so it gets this one again.
+    """
+    return None if classifier is None or classifier.is_frozen else classifier
 
 
 def _open_engines(loaded: LoadedEncoder, kernels: Kernels | NoKernels, cpu: CpuFeatures) -> dict[str, Engine]:

@@ -1,6 +1,6 @@
 """What engines are compared on: sentences about six feelings, made here, so that a certificate needs no data.
 
-In: nothing. Out: texts of 3 to some 60 tokens, and the feeling in each. It does not know engines.
+In: nothing. Out: texts of 4 to some 60 tokens, and the feeling in each. It does not know engines.
 """
 
 from collections.abc import Sequence

@@ -18,7 +18,8 @@ from limbeck.evaluation.abstaining import find_unsure
 from limbeck.evaluation.predictions import Predictions
 from limbeck.hub.ids import is_hub_id
 from limbeck.inference.choice import open_engine
-from limbeck.model.bundle import BUNDLE_NAME, FACTS_NAME, Bundle, load_bundle
+from limbeck.model.bundle import BUNDLE_NAME, Bundle, load_bundle
+from limbeck.model.facts import FACTS_NAME
 from limbeck.model.hub_bundle import fetch_model
 from limbeck.model.transformers_folder import is_transformers_folder, load_transformers_classifier
 from limbeck.progress import SILENT, Progress

@@ -57,10 +57,10 @@ def measure_speeds(engines: Mapping[str, Engine]) -> Speeds:
 def _measure_rounds(engines: Mapping[str, Engine]) -> dict[str, float]:
     """Return each engine's best round, in tokens/s; rounds alternate, so that a busy moment hits all alike."""
     best: dict[str, float] = {}
+    one = next(iter(engines.values()))
+    tokenized, blocks = _drawn(one.loaded, _LENGTHS), blocks_for("mean", None, one.layers)
     for round_number in range(ROUNDS + 1):
         for name, engine in engines.items():
-            blocks = blocks_for("mean", None, engine.layers)
-            tokenized = _drawn(engine.loaded, _LENGTHS)
             spent_s = _seconds(partial(engine.features, tokenized, blocks))
             if round_number:  # the first round warms up
                 best[name] = max(best.get(name, 0.0), len(tokenized.ids) / spent_s)

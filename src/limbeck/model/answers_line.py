@@ -5,7 +5,7 @@ In: a bundle's facts, and a card. Out: the line, and the card with it. It does n
 
 from collections.abc import Mapping
 
-from limbeck.model.facts import BundleFacts
+from limbeck.model.facts import FACTS_NAME, BundleFacts
 
 _BEGINS = "- Answers: "
 
@@ -15,7 +15,7 @@ def answers_line(facts: BundleFacts) -> str:
     if facts.thresholds is None:
         return f"{_BEGINS}every row"
     values = set(facts.thresholds)
-    above = f"{values.pop():.4g}" if len(values) == 1 else "its class's threshold (limbeck.json has them)"
+    above = f"{values.pop():.4g}" if len(values) == 1 else f"its class's threshold ({FACTS_NAME} has them)"
     return f"{_BEGINS}a row whose highest probability is above {above}{_promise(facts)}; others are “unsure”"
 
 

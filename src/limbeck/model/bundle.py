@@ -22,7 +22,7 @@ from torch import Tensor
 from limbeck.errors import BundleError, StorageError
 from limbeck.model.answers_line import with_answers
 from limbeck.model.config import EncoderConfig, parse_config
-from limbeck.model.facts import BundleFacts, parse_facts
+from limbeck.model.facts import FACTS_NAME, BundleFacts, parse_facts
 from limbeck.model.heads import ClassificationHead, Head, LinearHead
 from limbeck.model.network import Network
 from limbeck.model.pooling import Block
@@ -54,7 +54,6 @@ from limbeck.tokens import TOKENIZER_CONFIG_NAME, TOKENIZER_NAME, Tokenizer
 
 BUNDLE_NAME = "bundle"
 """The bundle's folder inside a run folder."""
-FACTS_NAME = "limbeck.json"
 CARD_NAME = "README.md"
 _HOSTED = (CARD_NAME, ".gitattributes", ".git", ".cache")
 """What the hub, git and the hub's client put into a published bundle, whose manifest does not list its card."""
@@ -175,7 +174,7 @@ def load_bundle(folder: Path) -> Bundle:
 def set_thresholds(folder: Path, thresholds: tuple[float, ...] | None, *, chosen: Mapping[str, Any] | None) -> None:
     """Write the thresholds of a bundle into it, and then into the line of its card that says so.
 
-    After a kill at any moment the bundle is whole, with the old or the new ones.
+    After a kill at any moment the bundle is whole, with the old or the new ones; the card is changed last.
 
     Args:
         folder: of the bundle.

@@ -12,6 +12,7 @@ from limbeck.model.heads import HeadKind
 from limbeck.model.pooling import LAYER_POOLINGS, Block
 from limbeck.tokens import FEWEST_TOKENS
 
+FACTS_NAME = "limbeck.json"
 FORMAT_VERSION = 1
 """Of the bundle; one more whenever an older limbeck could misread it."""
 FEWEST_LABELS = 2

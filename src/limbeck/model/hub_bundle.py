@@ -13,11 +13,10 @@ from limbeck.errors import BundleError, StorageError
 from limbeck.hub.download import fetch
 from limbeck.hub.ids import parse_hub_id
 from limbeck.hub.repository import Repository, find_repository
+from limbeck.model.facts import FACTS_NAME
 from limbeck.model.hub_encoder import fetch_encoder
 from limbeck.progress import SILENT, Progress
 from limbeck.storage import MANIFEST_NAME, read_json, staged_folder
-
-_FACTS_NAME = "limbeck.json"
 
 
 def fetch_model(hub_id: str, progress: Progress = SILENT) -> Path:
@@ -31,7 +30,7 @@ def fetch_model(hub_id: str, progress: Progress = SILENT) -> Path:
     """
     place = parse_hub_id(hub_id, has_data=False)
     repository = find_repository(place, "model", progress)
-    if _FACTS_NAME in repository.files:
+    if FACTS_NAME in repository.files:
         return _fetch_bundle(repository, progress)
     return fetch_encoder(str(repository.pinned), network=not repository.is_cached, progress=progress).folder
 

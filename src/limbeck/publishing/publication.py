@@ -15,8 +15,8 @@ from limbeck.hub.client import page_of, require_client
 from limbeck.hub.faults import Question
 from limbeck.hub.ids import HUB_PREFIX, HubId, is_hub_id, parse_hub_id
 from limbeck.inference.predictor import find_bundle
-from limbeck.model.bundle import BUNDLE_NAME, CARD_NAME, FACTS_NAME, load_bundle
-from limbeck.model.facts import BundleFacts
+from limbeck.model.bundle import BUNDLE_NAME, CARD_NAME, load_bundle
+from limbeck.model.facts import FACTS_NAME, BundleFacts
 from limbeck.progress import SILENT, Progress
 from limbeck.publishing.card import hub_card
 from limbeck.publishing.discretion import public_record, public_text

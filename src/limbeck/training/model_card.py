@@ -13,8 +13,8 @@ from limbeck.evaluation.evaluation import Evaluation
 from limbeck.evaluation.limits import Limit
 from limbeck.evaluation.measured import Measured
 from limbeck.model.answers_line import answers_line
-from limbeck.model.bundle import CARD_NAME, FACTS_NAME
-from limbeck.model.facts import BundleFacts, parse_facts
+from limbeck.model.bundle import CARD_NAME
+from limbeck.model.facts import FACTS_NAME, BundleFacts, parse_facts
 
 
 def card_text(facts: BundleFacts, validation: Evaluation, limits: Sequence[Limit]) -> str:
