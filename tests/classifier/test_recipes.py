@@ -45,11 +45,10 @@ def reviews(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def offline(minilm: LoadedEncoder, minilm_cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def offline(minilm: LoadedEncoder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The embedded encoder, converted once, in float32 at once; caches of this test run."""
     import datasets.config
 
-    monkeypatch.setattr("limbeck.model.presets.default_cache_dir", lambda: minilm_cache)
     monkeypatch.setattr(choice, "SMALL_ENCODER_PARAMETERS", 10**9)
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "hf"))
     disable_progress_bars()
