@@ -9,15 +9,9 @@ from collections.abc import Iterator
 from limbeck.audit.finding import SHORT, Evidence, Finding, Severity
 from limbeck.audit.limits import Limit
 from limbeck.audit.rows import excerpt, percent
-from limbeck.audit.tokenizer_fit import TokenizerFit
+from limbeck.audit.tokenizer_fit import UNKNOWN_SHARE, TokenizerFit, grade_misfit
 
 MULTILINGUAL = "distilbert-base-multilingual-cased"
-UNKNOWN_SHARE = 0.01
-"""From this share of [UNK] on, the vocabulary does not fit."""
-_POOR_UNKNOWN_SHARE = 0.05
-_POOR_TOKENS_PER_WORD = 4.0
-MANY_TOKENS_PER_WORD = 2.5
-"""From this many tokens a word on, words fall into letters; English has about 1.2 with its own vocabulary."""
 
 _TEXT_FINDINGS: dict[str, tuple[Severity, str, str]] = {
     "empty": ("high", "Texts are empty", "Run `limbeck clean DATA --drop empty`."),
@@ -88,14 +82,13 @@ def about_texts(evidence: Evidence) -> Iterator[Finding]:
 def about_tokens(evidence: Evidence) -> Iterator[Finding]:
     """Tell of a vocabulary that does not fit, and of texts that are cut."""
     chosen = evidence.tokenizer_fit[0] if evidence.tokenizer_fit else None
-    if chosen and (chosen.unknown_share >= UNKNOWN_SHARE or chosen.tokens_per_word >= MANY_TOKENS_PER_WORD):
+    misfit = grade_misfit(chosen.unknown_share, chosen.tokens_per_word) if chosen else None
+    if chosen and misfit:
         main = next(iter(evidence.scripts.main), "no script")
         share = next(iter(evidence.scripts.letters.values()), 0.0)
         yield Finding(
             kind="tokens.misfit",
-            severity="high"
-            if chosen.unknown_share >= _POOR_UNKNOWN_SHARE or chosen.tokens_per_word >= _POOR_TOKENS_PER_WORD
-            else "medium",
+            severity=misfit,
             title=f"The vocabulary of {chosen.name} does not fit these texts ({main}, {percent(share)} of the letters)",
             count=chosen.texts_with_unknown,
             unit="texts with [UNK]",

@@ -1,10 +1,12 @@
 """Tokenizer fit: how well each tokenizer's vocabulary knows the language of the texts.
 
-In: token counts by tokenizer, words, letters by script. Out: `TokenizerFit` rows and `Scripts`, plain values for JSON.
+In: token counts by tokenizer, words, letters by script. Out: `TokenizerFit` rows and `Scripts`, plain values for JSON;
+`judge_vocabulary` says of any texts whose tokens were counted whether the vocabulary fits them.
 It does not know where tokenizers come from.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -14,6 +16,80 @@ from limbeck.tokens import Tokenizer
 
 _OWN_SHARE = 0.02
 """A script counts for a text when it has at least this share of the text's letters."""
+
+UNKNOWN_SHARE = 0.01
+"""From this share of [UNK] on, the vocabulary does not fit."""
+_POOR_UNKNOWN_SHARE = 0.05
+MANY_TOKENS_PER_WORD = 2.5
+"""From this many tokens per word on, words fall into letters; English has about 1.2 with its own vocabulary."""
+_POOR_TOKENS_PER_WORD = 4.0
+MOSTLY = 0.5
+"""A text is mostly unknown from this share of [UNK] among its tokens on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VocabularyFit:
+    """Whether a vocabulary fits some texts; [CLS] and [SEP] are not counted.
+
+    Attributes:
+        texts: how many were looked at.
+        unknown_share: tokens that are [UNK] over all tokens.
+        tokens_per_word: tokens over words; None where words were not counted.
+        texts_with_unknown: texts with at least one [UNK].
+        texts_mostly_unknown: texts of whose tokens at least half are [UNK].
+        texts_without_token: texts that leave no token: the model sees nothing of them.
+        misfit: "high" or "medium" where the vocabulary does not fit the texts as a whole, as the audit's finding
+            grades it; None where it does.
+    """
+
+    texts: int
+    unknown_share: float
+    tokens_per_word: float | None
+    texts_with_unknown: int
+    texts_mostly_unknown: int
+    texts_without_token: int
+    misfit: Literal["high", "medium"] | None
+
+
+def judge_vocabulary(tokens_N: np.ndarray, unknown_N: np.ndarray, *, words: int | None = None) -> VocabularyFit:
+    """Tell whether a vocabulary fits texts, from the counts of their tokens alone.
+
+    Args:
+        tokens_N: int (N,), tokens of each text, [CLS] and [SEP] included, as `TokenCounts` and `Predictions` have it.
+        unknown_N: int (N,), how many of them are [UNK].
+        words: words of all texts, where they were counted.
+
+    Example:
+        >>> fit = judge_vocabulary(np.array([10, 4, 2]), np.array([0, 2, 0]))
+        >>> fit.misfit, fit.texts_mostly_unknown, fit.texts_without_token
+        ('high', 1, 1)
+    """
+    own_N = tokens_N.astype(np.int64) - WRAPPING_TOKENS
+    tokens, unknown = int(own_N.sum()), int(unknown_N.sum())
+    unknown_share = unknown / max(1, tokens)
+    tokens_per_word = None if words is None else tokens / max(1, words)
+    return VocabularyFit(
+        texts=len(own_N),
+        unknown_share=unknown_share,
+        tokens_per_word=tokens_per_word,
+        texts_with_unknown=int((unknown_N > 0).sum()),
+        texts_mostly_unknown=int(((unknown_N > 0) & (unknown_N >= MOSTLY * own_N)).sum()),
+        texts_without_token=int((own_N <= 0).sum()),
+        misfit=grade_misfit(unknown_share, tokens_per_word),
+    )
+
+
+def grade_misfit(unknown_share: float, tokens_per_word: float | None) -> Literal["high", "medium"] | None:
+    """Grade how badly a vocabulary fits; None where it fits.
+
+    Example:
+        >>> grade_misfit(0.0, 1.2), grade_misfit(0.02, 1.2), grade_misfit(0.0, 4.5)
+        (None, 'medium', 'high')
+    """
+    per_word = tokens_per_word or 0.0
+    if unknown_share >= _POOR_UNKNOWN_SHARE or per_word >= _POOR_TOKENS_PER_WORD:
+        return "high"
+    return "medium" if unknown_share >= UNKNOWN_SHARE or per_word >= MANY_TOKENS_PER_WORD else None
 
 
 @dataclass(frozen=True, kw_only=True)
