@@ -36,6 +36,7 @@ def test_size_dirt_and_splits() -> None:
     assert len(repeated) == 276
     assert sum(len(set(found)) > 1 for found in repeated) == 46
     assert dataset.row_ids[0] == "sample:1"
+    assert dataset.source == "sample"
     assert dataset.table.column_names[4:] == ["confidence"]
 
 

