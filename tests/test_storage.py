@@ -161,3 +161,167 @@ def test_a_second_process_is_refused_and_a_killed_one_lets_go(tmp_path):
         with storage.lock(tmp_path):
             held = True
     assert held
+
+
+@pytest.mark.parametrize("code", ["ENOLCK", "EOPNOTSUPP", "ENOSYS", "EINVAL"])
+def test_a_file_system_without_locks_is_said(tmp_path, monkeypatch, code):
+    """A lock that the file system cannot give is no traceback, no claim that somebody holds it, and leaves nothing."""
+    import fcntl
+
+    def refuse(*_):
+        raise OSError(getattr(errno, code), "no locks here")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(StorageError, match=r"has no locks .* choose a folder on another file system") as caught:
+        _hold(tmp_path / "run")
+    assert not isinstance(caught.value, LockedError)
+
+
+def test_a_system_without_fcntl_reads_and_says_what_it_is_made_for(tmp_path, monkeypatch):
+    """Where Python has no fcntl (Windows), limbeck reads and writes a file; what needs a lock is one sentence."""
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    storage.write_text(tmp_path / "a.txt", "written")
+    assert (tmp_path / "a.txt").read_text() == "written"
+    with pytest.raises(StorageError, match="runs on Linux and macOS; on Windows run it in WSL"):
+        _hold(tmp_path / "run")
+    script = "import sys; sys.modules['fcntl'] = None; import limbeck, limbeck.storage; limbeck.read"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("code", ["EINVAL", "ENOTSUP"])
+def test_a_folder_that_cannot_be_synced_is_written_all_the_same(tmp_path, monkeypatch, code):
+    """Some network file systems refuse fsync of a folder: the file is whole there, and that is enough."""
+    real = storage.os.fsync
+
+    def fsync(handle):
+        if storage.os.path.isdir(f"/dev/fd/{handle}"):
+            raise OSError(getattr(errno, code), "no fsync of folders")
+        real(handle)
+
+    monkeypatch.setattr(storage.os, "fsync", fsync)
+    storage.write_text(tmp_path / "a.txt", "written")
+    assert (tmp_path / "a.txt").read_text() == "written"
+
+
+def test_a_failed_sync_of_a_file_is_a_failed_write(tmp_path, monkeypatch):
+    """What did not reach the disk is never renamed over what is there."""
+    storage.write_text(tmp_path / "a.txt", "old")
+
+    def fsync(_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(storage.os, "fsync", fsync)
+    with pytest.raises(StorageError, match="disk or the network failed"):
+        storage.write_text(tmp_path / "a.txt", "new")
+    assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
+    assert (tmp_path / "a.txt").read_text() == "old"
+
+
+def test_a_limit_on_the_size_of_a_file_is_named(tmp_path):
+    """EFBIG tells of ulimit -f, and nothing half written stays."""
+    script = (
+        "import resource, sys; from pathlib import Path; from limbeck import storage\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))\n"
+        "storage.write_bytes(Path(sys.argv[1]), bytes(4096))\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script, tmp_path / "new" / "a.bin"], check=False, capture_output=True)
+    assert b"StorageError" in ended.stderr
+    assert b"ulimit -f" in ended.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("place", ["link", "link/x", "link/x/y"])
+@pytest.mark.parametrize("write", ["file", "folder"])
+def test_a_link_to_nothing_is_named(tmp_path, place, write):
+    """A broken link on the way to an output is named as what it is, wherever on the way it stands."""
+    (tmp_path / "link").symlink_to(tmp_path / "gone" / "disk")
+    if place == "link":
+        (tmp_path / "gone").write_text("a file where the target's folder should be")
+    with pytest.raises(StorageError, match=r"is a link to .*gone/disk, which does not exist"):
+        _write(write, tmp_path / place)
+    assert (tmp_path / "link").is_symlink()
+
+
+def test_a_link_stays_a_link(tmp_path):
+    """Writing to a link writes what it leads to: an output that somebody linked elsewhere stays there."""
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "out.csv").symlink_to(tmp_path / "disk" / "out.csv")
+    storage.write_text(tmp_path / "out.csv", "written")
+    assert (tmp_path / "out.csv").is_symlink()
+    assert (tmp_path / "disk" / "out.csv").read_text() == "written"
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o027, 0o002])
+def test_files_have_the_rights_that_the_umask_grants(tmp_path, umask):
+    """A library that writes with mode 0600 (safetensors does) shuts no colleague out: the umask decides."""
+    before = storage.os.umask(umask)
+    try:
+        with storage.staged_file(tmp_path / "one") as staged:
+            _write_privately(staged)
+        with storage.staged_folder(tmp_path / "folder") as staged:
+            (staged / "sub").mkdir()
+            _write_privately(staged / "sub" / "two")
+    finally:
+        storage.os.umask(before)
+    modes = [(tmp_path / name).stat().st_mode & 0o777 for name in ("one", "folder/sub/two", "folder", "folder/sub")]
+    assert modes == [0o666 & ~umask, 0o666 & ~umask, 0o777 & ~umask, 0o777 & ~umask]
+
+
+@pytest.mark.parametrize("write", ["file", "folder"])
+def test_a_failed_write_leaves_no_folder_behind(tmp_path, monkeypatch, write):
+    """Folders made on the way to an output that cannot be written are removed again; those that were there stay."""
+    (tmp_path / "mine").mkdir()
+
+    def fsync(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(storage.os, "fsync", fsync)
+    with pytest.raises(StorageError, match="the disk is full"):
+        _write(write, tmp_path / "mine" / "new" / "newer" / "out")
+    assert list((tmp_path / "mine").iterdir()) == []
+
+
+def test_a_lock_in_vain_leaves_no_folder_behind(tmp_path):
+    """A command that fails before it wrote anything leaves no empty run folder; one that wrote leaves its work."""
+    with pytest.raises(RuntimeError), storage.lock(tmp_path / "a" / "run"):
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(RuntimeError), storage.lock(tmp_path / "b"):
+        (tmp_path / "b" / "work").write_text("hours of it")
+        raise RuntimeError
+    assert (tmp_path / "b" / "work").read_text() == "hours of it"
+
+
+def test_a_lock_is_never_held_on_a_file_that_is_gone(tmp_path, monkeypatch):
+    """Whoever locked a file that its last holder removed takes the new one: no two processes hold a folder."""
+    real = storage._flock
+    taken = []
+
+    def slowly(handle, folder):
+        real(handle, folder)
+        if not taken:
+            (folder / storage.LOCK_NAME).unlink()
+        taken.append(handle)
+
+    monkeypatch.setattr(storage, "_flock", slowly)
+    with storage.lock(tmp_path):
+        assert len(taken) == 2
+        assert (tmp_path / storage.LOCK_NAME).exists()
+
+
+def _write(kind, path):
+    if kind == "file":
+        storage.write_text(path, "a")
+        return
+    with storage.staged_folder(path) as staged:
+        (staged / "one").write_text("1")
+
+
+def _hold(folder):
+    with storage.lock(folder):
+        pass
+
+
+def _write_privately(path):
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)

@@ -5,15 +5,14 @@ It does not know what the bytes mean.
 """
 
 import errno
-import fcntl
 import hashlib
 import json
 import os
 import shutil
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from uuid import uuid4
 
 from limbeck.errors import BundleError, LockedError, StorageError
@@ -22,6 +21,31 @@ MANIFEST_NAME = "manifest.json"
 STAGED_PREFIX = ".staged-"
 LOCK_NAME = ".lock"
 _HASH_BLOCK_BYTES = 1 << 20
+
+_ADVICE = {
+    errno.ENOSPC: "the disk is full: free some space and run the command again",
+    errno.EDQUOT: "your disk quota is used up: free some space and run the command again",
+    errno.EFBIG: "the file is larger than allowed here: raise the limit on a file's size (ulimit -f unlimited), or "
+    "choose a folder on another file system",
+    errno.EACCES: "permission denied: choose another folder or change its rights",
+    errno.EPERM: "permission denied: choose another folder or change its rights",
+    errno.EROFS: "the file system is read-only: choose another folder",
+    errno.ENOENT: "no such file or folder: check the path",
+    errno.EEXIST: "a file stands where a folder was expected",
+    errno.EISDIR: "this is a folder; a file was expected",
+    errno.ENOTDIR: "a file stands where a folder was expected",
+    errno.ENAMETOOLONG: "the name is too long for this file system: choose a shorter one",
+    errno.ELOOP: "its links lead round in a circle: choose another path",
+    errno.EMFILE: "this process has too many files open: raise the limit (ulimit -n 4096)",
+    errno.ENFILE: "this machine has too many files open: end other programs",
+    errno.EIO: "the disk or the network failed (input/output error): check it, then run the command again",
+    errno.ESTALE: "the network file system lost the file: check the connection, then run the command again",
+}
+"""What to do about what the system says."""
+_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
+"""What file systems without locks say: some network folders, FUSE, 9p."""
+_NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF, errno.ENOSYS)
+"""What file systems say that make the names in a folder durable by themselves, or not at all."""
 
 
 @contextmanager
@@ -35,17 +59,9 @@ def explained(path: Path, *, doing: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        advice = {
-            errno.ENOSPC: "the disk is full: free some space and run the command again",
-            errno.EDQUOT: "your disk quota is used up: free some space and run the command again",
-            errno.EACCES: "permission denied: choose another folder or change its rights",
-            errno.EPERM: "permission denied: choose another folder or change its rights",
-            errno.EROFS: "the file system is read-only: choose another folder",
-            errno.ENOENT: "no such file or folder: check the path",
-            errno.EEXIST: "a file stands where a folder was expected",
-            errno.EISDIR: "this is a folder; a file was expected",
-            errno.ENOTDIR: "a file stands where a folder was expected",
-        }.get(error.errno or 0, error.strerror or str(error))
+        advice = _ADVICE.get(error.errno or 0, error.strerror or str(error))
+        if lost := _broken_link(path):
+            advice = f"{lost} is a link to {lost.readlink()}, which does not exist: make that, or remove the link"
         raise StorageError(f"cannot {doing} {path}: {advice}") from error
 
 
@@ -53,19 +69,22 @@ def explained(path: Path, *, doing: str) -> Iterator[None]:
 def staged_file(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; on success make it durable and rename it over `path`.
 
-    After a kill at any moment `path` holds either its old bytes or all of the new ones.
+    After a kill at any moment `path` holds either its old bytes or all of the new ones. A link stays a link: what it
+    leads to is written. Folders that were made for a file that could not be written are removed again.
 
     Raises:
         StorageError: the disk is full, or the folder cannot be written.
     """
-    with explained(path, doing="write"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        staged = path.parent / f"{STAGED_PREFIX}{uuid4().hex}-{path.name}"
+    with explained(path, doing="write"), _parents_of(_real(path)) as target:
+        staged = target.parent / f"{STAGED_PREFIX}{uuid4().hex}-{target.name}"
         try:
+            staged.touch()
+            rights = staged.stat().st_mode & 0o777
             yield staged
+            _share(staged, rights)
             _fsync(staged)
-            staged.replace(path)
-            _fsync(path.parent)
+            staged.replace(target)
+            _fsync(target.parent)
         finally:
             staged.unlink(missing_ok=True)
 
@@ -77,19 +96,20 @@ def staged_folder(path: Path) -> Iterator[Path]:
     Raises:
         StorageError: `path` exists and is not an empty folder, or writing failed.
     """
-    with explained(path, doing="write"):
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+    with explained(path, doing="write"), _parents_of(_real(path)) as target:
+        if target.exists() and (not target.is_dir() or any(target.iterdir())):
             raise StorageError(f"cannot write {path}: it exists already; choose another folder or remove it first")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        staged = path.parent / f"{STAGED_PREFIX}{uuid4().hex}-{path.name}"
+        staged = target.parent / f"{STAGED_PREFIX}{uuid4().hex}-{target.name}"
         staged.mkdir()
+        rights = staged.stat().st_mode & 0o777
         try:
             yield staged
             for file in sorted(staged.rglob("*")):
+                _share(file, rights if file.is_dir() else rights & 0o666)
                 _fsync(file)
             _fsync(staged)
-            staged.replace(path)
-            _fsync(path.parent)
+            staged.replace(target)
+            _fsync(target.parent)
         finally:
             shutil.rmtree(staged, ignore_errors=True)
 
@@ -201,20 +221,105 @@ def check_manifest(folder: Path, *, may_be_added: Collection[str] = ()) -> None:
 def lock(folder: Path) -> Iterator[None]:
     """Hold a folder for this process; the kernel lets go of it even after kill -9.
 
+    A folder that is made for this and in which nothing was written is removed again.
+
     Raises:
         LockedError: another process holds it.
+        StorageError: the folder cannot be written, or this system or its file system has no locks.
     """
+    made = _missing(folder)
     with explained(folder, doing="write"):
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = (folder / LOCK_NAME).open("w")
+        handle = _held(folder)
     with handle:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise LockedError(
-                f"{folder} is in use by another limbeck process: wait for it to end, or choose another folder"
-            ) from error
-        yield
+            yield
+        except BaseException:
+            if made and [file.name for file in folder.iterdir()] == [LOCK_NAME]:
+                (folder / LOCK_NAME).unlink()
+                _remove_empty(made)
+            raise
+
+
+def _held(folder: Path) -> IO[str]:
+    """Open the lock file of a folder and lock it; again where its last holder removed it meanwhile."""
+    path = folder / LOCK_NAME
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = path.open("w")
+        try:
+            _flock(handle, folder)
+            if path.exists() and os.path.samestat(path.stat(), os.fstat(handle.fileno())):
+                return handle
+        except BaseException:
+            handle.close()
+            raise
+        handle.close()
+
+
+def _flock(handle: IO[str], folder: Path) -> None:
+    try:
+        import fcntl
+    except ImportError as error:
+        raise StorageError(
+            f"cannot write {folder}: this system has no locks that limbeck knows. limbeck runs on Linux and macOS; on "
+            "Windows run it in WSL (wsl --install)"
+        ) from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise LockedError(
+            f"{folder} is in use by another limbeck process: wait for it to end, or choose another folder"
+        ) from error
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        raise StorageError(
+            f"cannot write {folder}: its file system has no locks ({error.strerror}), so two processes could spoil "
+            "each other's work there: choose a folder on another file system, such as a local disk"
+        ) from error
+
+
+@contextmanager
+def _parents_of(path: Path) -> Iterator[Path]:
+    """Make the folders above a path; when what follows fails, remove those of them that stayed empty."""
+    made = _missing(path.parent)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield path
+    except BaseException:
+        _remove_empty(made)
+        raise
+
+
+def _missing(folder: Path) -> list[Path]:
+    """Return the folders that are not there yet, the innermost first."""
+    return [one for one in (folder, *folder.parents) if not one.exists()]
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    with suppress(OSError):
+        for folder in folders:
+            folder.rmdir()
+
+
+def _real(path: Path) -> Path:
+    """Return what a path leads to; a link to nothing is no place to write: a disk may be missing there."""
+    real = Path(os.path.realpath(path))
+    lost = _broken_link(path)
+    if lost is not None and not (lost == path and real.parent.is_dir()):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(lost))
+    return real
+
+
+def _broken_link(path: Path) -> Path | None:
+    """Return the link to nothing on the way to a path."""
+    return next((one for one in (path, *path.parents) if one.is_symlink() and not one.exists()), None)
+
+
+def _share(path: Path, rights: int) -> None:
+    """Give a file the rights that the umask grants, whatever the library that wrote it thought of them."""
+    with suppress(OSError):  # file systems without rights, such as FAT, refuse the call
+        path.chmod(rights)
 
 
 def _names(folder: Path) -> list[str]:
@@ -229,5 +334,8 @@ def _fsync(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
+    except OSError as error:
+        if not (path.is_dir() and error.errno in _NO_FOLDER_SYNC):
+            raise
     finally:
         os.close(handle)
