@@ -27,6 +27,23 @@ SHORT = 90
 """Characters of a text that an example shows."""
 
 
+def counted(count: int, unit: str) -> str:
+    """Say a count as a person would.
+
+    Args:
+        count: how many.
+        unit: what is counted, in the plural; words after the first stay as they are.
+
+    Example:
+        >>> counted(1, "rows"), counted(1, "classes"), counted(1234, "texts with [UNK]")
+        ('1 row', '1 class', '1,234 texts with [UNK]')
+    """
+    noun, space, rest = unit.partition(" ")
+    if count == 1:
+        noun = noun.removesuffix("es") if noun.endswith("sses") else noun.removesuffix("s")
+    return f"{count:,} {noun}{space}{rest}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Finding:
     """One thing that was found.
@@ -54,10 +71,7 @@ class Finding:
     @property
     def counted(self) -> str:
         """The count in words: "1 row", "1,234 rows"."""
-        noun, space, rest = self.unit.partition(" ")
-        if self.count == 1:
-            noun = noun.removesuffix("es") if noun == "classes" else noun.removesuffix("s")
-        return f"{self.count:,} {noun}{space}{rest}"
+        return counted(self.count, self.unit)
 
 
 @dataclass(frozen=True, kw_only=True)

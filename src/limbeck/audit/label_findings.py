@@ -6,20 +6,25 @@ It does not know texts.
 
 from collections.abc import Iterator
 
-from limbeck.audit.finding import Finding, Severity
+from limbeck.audit.finding import Finding, Severity, counted
+from limbeck.audit.lookalikes import MOST_LOOKALIKES
 from limbeck.audit.profile import TOO_FEW_TO_LEARN, TOO_FEW_TO_SPLIT, Shape
 from limbeck.audit.rows import excerpt
+from limbeck.data.names import shown, told_apart
 
 UNBALANCED = 3.0
 """From this imbalance ratio on, accuracy hides the small classes."""
 VERY_UNBALANCED = 20.0
+_SHOWN_PAIRS = 5
+"""Pairs of names that a finding shows; the page lists all that were found."""
 
 
 def about_labels(shape: Shape) -> Iterator[Finding]:
     """Tell what is odd about the labels."""
+    labelled = shape.rows - shape.unlabelled_rows
 
     def finding(kind: str, severity: Severity, title: str, names: tuple[str, ...], advice: str) -> Finding:
-        touched = sum(shape.classes[name].rows for name in names if name in shape.classes)
+        touched = sum(shape.classes[name].rows for name in names)
         return Finding(
             kind=kind,
             severity=severity,
@@ -28,23 +33,56 @@ def about_labels(shape: Shape) -> Iterator[Finding]:
             unit="classes",
             share=touched / max(1, shape.rows),
             example=", ".join(
-                f"{excerpt(name, 40)} ({shape.classes[name].rows:,} rows)" if name in shape.classes else name
-                for name in names[:5]
+                f"{shown(excerpt(name, 40))} ({counted(shape.classes[name].rows, 'rows')})" for name in names[:5]
             ),
             advice=advice,
         )
 
-    if shape.lookalike_labels:
-        pair = shape.lookalike_labels[0]
+    if shape.like_ids:
         yield Finding(
-            kind="labels.lookalike",
+            kind="labels.like_ids",
             severity="high",
-            title="Label names look like one and the same",
-            count=len(shape.lookalike_labels),
-            unit="pairs",
-            share=sum(shape.classes[pair.other].rows for pair in shape.lookalike_labels) / max(1, shape.rows),
-            example=f"{pair.one!r} and {pair.other!r}: {pair.why}",
-            advice="Give them one name in the data, or the model must tell apart what is the same.",
+            title="Nearly every row has a label of its own: is the label column an id, or the text itself?",
+            count=sum(1 for one in shape.classes.values() if one.rows),
+            unit="classes",
+            share=labelled / max(1, shape.rows),
+            example=", ".join(excerpt(name, 40) for name in list(shape.classes)[:5]),
+            advice="Name the column that holds the classes: --label-column NAME.",
+        )
+    if shape.lookalike_labels:
+        yield _about_lookalikes(shape)
+    if shape.like_missing:
+        yield finding(
+            "labels.like_missing",
+            "medium",
+            "Class names that look like a missing label",
+            shape.like_missing,
+            "If these rows have no label, empty the cell at the source: as it stands a model learns it as a class.",
+        )
+    lacking = sum(split.rows - split.labelled for split in shape.splits.values() if split.labelled)
+    if lacking:
+        where = ", ".join(
+            f"{name} {split.rows - split.labelled:,}"
+            for name, split in shape.splits.items()
+            if split.rows > split.labelled and split.labelled
+        )
+        yield Finding(
+            kind="labels.unlabelled",
+            severity="medium",
+            title="Rows without a label stand among labelled ones",
+            count=lacking,
+            unit="rows",
+            share=lacking / max(1, shape.rows),
+            example=where,
+            advice="`limbeck train` refuses them: label them, or leave them out with --on-bad-row skip.",
+        )
+    if shape.unused:
+        yield finding(
+            "labels.unused",
+            "medium",
+            "Classes without any row",
+            shape.unused,
+            "`limbeck train` cannot learn them. In pandas, `column.cat.remove_unused_categories()` takes them out.",
         )
     if shape.missing_in_training:
         yield finding(
@@ -96,3 +134,34 @@ def about_labels(shape: Shape) -> Iterator[Finding]:
             example=", ".join(shape.sorted_by_label),
             advice="The first rows are all of one class: shuffle before taking a part (limbeck train shuffles).",
         )
+
+
+def _about_lookalikes(shape: Shape) -> Finding:
+    """Tell of names that may be one: high where that is sure, medium where it may be a slip or meant."""
+    pairs = shape.lookalike_labels
+    sure = sum(pair.is_sure for pair in pairs)
+    names = {name for pair in pairs for name in (pair.one, pair.other)}
+    listed = []
+    for pair in pairs[:_SHOWN_PAIRS]:
+        one, other = told_apart(*_cut_alike(pair.one, pair.other))
+        listed.append(f"{one} and {other}: {pair.why}")
+    more = f"; and {len(pairs) - _SHOWN_PAIRS:,} more" if len(pairs) > _SHOWN_PAIRS else ""
+    bound = f" (the first {MOST_LOOKALIKES:,} pairs)" if len(pairs) == MOST_LOOKALIKES else ""
+    return Finding(
+        kind="labels.lookalike",
+        severity="high" if sure else "medium",
+        title=f"Label names {'look like one and the same' if sure else 'are nearly the same'}{bound}",
+        count=len(pairs),
+        unit="pairs",
+        share=sum(shape.classes[name].rows for name in names) / max(1, shape.rows),
+        example="; ".join(listed) + more,
+        advice="Give them one name in the data, or the model must tell apart what is the same.",
+    )
+
+
+def _cut_alike(one: str, other: str, characters: int = 40) -> tuple[str, str]:
+    """Cut two long names to a part in which they differ."""
+    start = next((place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))
+    start = max(0, start - characters // 2) if max(len(one), len(other)) > characters else 0
+    cut, cut_other = (("…" if start else "") + excerpt(name[start:], characters) for name in (one, other))
+    return cut, cut_other

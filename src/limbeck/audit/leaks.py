@@ -109,13 +109,8 @@ def _free_scores(columns: Columns, group: np.ndarray, training: int | None) -> d
     """Score a memory of the training split on each other split that has labels."""
     if training is None or not columns.label_names:
         return {}
-    classes = len(columns.label_names)
     learnt = (columns.split == training) & (columns.label >= 0)
-    # Only groups that occur in training matter: a small table instead of N x C counts.
-    known = np.unique(group[learnt])
-    votes = np.zeros((len(known), classes), dtype=np.int64)
-    np.add.at(votes, (np.searchsorted(known, group[learnt]), columns.label[learnt]), 1)
-    answer = votes.argmax(axis=1) if len(known) else np.zeros(0, dtype=np.int64)
+    known, answer = _most_frequent(group[learnt], columns.label[learnt])
     scores = {}
     for place, name in enumerate(columns.split_names):
         asked = np.flatnonzero((columns.split == place) & (columns.label >= 0))
@@ -125,3 +120,14 @@ def _free_scores(columns: Columns, group: np.ndarray, training: int | None) -> d
         right = int((answer[np.searchsorted(known, group[seen])] == columns.label[seen]).sum())
         scores[name] = FreeScore(rows=len(asked), seen=len(seen), right=right, accuracy=right / len(asked))
     return scores
+
+
+def _most_frequent(group: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the groups that occur, rising, and the most frequent label of each; of equally frequent ones the first.
+
+    Only pairs that occur are counted: a table of groups by classes would not fit where both are many.
+    """
+    pairs, counts = np.unique(np.stack([group, label], axis=1), axis=0, return_counts=True)
+    order = np.lexsort((pairs[:, 1], -counts, pairs[:, 0]))
+    known, place = np.unique(pairs[order, 0], return_index=True)
+    return known, pairs[order, 1][place]

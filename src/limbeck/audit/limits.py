@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from limbeck.audit.grouping import members
 from limbeck.audit.rows import percent
 
 CANDIDATE_LIMITS = (64, 128, 256, 400, 512)
@@ -112,9 +113,7 @@ def box_of(values: np.ndarray) -> Box:
 
 def boxes_by_class(values: np.ndarray, label: np.ndarray, label_names: tuple[str, ...]) -> dict[str, Box]:
     """Return a box for each class that has rows, in the order of the label map."""
-    return {
-        name: box_of(values[label == place]) for place, name in enumerate(label_names) if bool((label == place).any())
-    }
+    return {name: box_of(values[rows]) for name, rows in _rows_by_class(label, label_names).items()}
 
 
 def limit_table(
@@ -134,7 +133,7 @@ def limit_table(
         limits: candidates.
         shape: sizes of the encoder whose cost is asked.
     """
-    classes = {name: label == place for place, name in enumerate(label_names) if bool((label == place).any())}
+    classes = _rows_by_class(label, label_names)
     reference = _cost(tokens, REFERENCE_LIMIT, shape)
     return tuple(
         Limit(
@@ -183,6 +182,12 @@ def recommend(table: tuple[Limit, ...], longest: int, model_limit: int) -> Recom
         cost = less.compute / most.compute
         reason += f"; {less.limit} would cost {percent(cost)} of its compute and lose {percent(less.tokens_lost)}"
     return Recommendation(limit=most.limit, reason=reason)
+
+
+def _rows_by_class(label: np.ndarray, label_names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Return the places of the rows of each class that has any; one pass, however many classes there are."""
+    rows = members(label, np.arange(len(label_names)))
+    return {name: places for name, places in zip(label_names, rows, strict=True) if len(places)}
 
 
 def _lost(tokens: np.ndarray, limit: int) -> float:

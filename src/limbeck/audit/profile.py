@@ -5,12 +5,13 @@ It does not know texts.
 """
 
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 
 from limbeck.audit.leaks import training_split
+from limbeck.audit.lookalikes import Lookalike, lookalikes
 from limbeck.audit.rows import Columns
+from limbeck.data.names import name_key
 
 TOO_FEW_TO_SPLIT = 3
 """A class needs a row in each of train, validation and test."""
@@ -18,7 +19,14 @@ TOO_FEW_TO_LEARN = 10
 """With fewer training rows than this, a class's score is luck."""
 SORTED_SHARE = 0.1
 """A split counts as sorted by label when its runs of one label are fewer than this share of those in shuffled rows."""
-_SHORTEST_TYPO = 6
+FEWEST_ROWS_FOR_IDS = 20
+"""With fewer labelled rows than this, nobody can tell labels from ids by their number."""
+ROWS_PER_ID = 2.0
+"""With fewer labelled rows than this per class, labels are rather ids."""
+_MISSING = frozenset(
+    ("", "nan", "none", "na", "n/a", "n.a.", "null", "nil", "nat", "<na>", "#n/a", "\\n", "-", "--", "?")
+)
+"""What programs and people write where there is no label, as `name_key` has it ("\\N" is MySQL's)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,15 +47,6 @@ class SplitCount:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lookalike:
-    """Two label names that may be meant as one, and why."""
-
-    one: str
-    other: str
-    why: str
-
-
-@dataclass(frozen=True, kw_only=True)
 class Shape:
     """What the rows and labels look like.
 
@@ -57,7 +56,10 @@ class Shape:
         classes: rows of each class, in the order of the label map.
         unlabelled_rows: rows without a label.
         imbalance_ratio: rows of the largest class over rows of the smallest that has any; None with no class.
-        too_rare_to_split: classes with fewer than `TOO_FEW_TO_SPLIT` rows.
+        unused: classes without any row.
+        like_missing: classes whose name stands for "no label" elsewhere: nan, None, N/A, an empty name.
+        like_ids: whether there are nearly as many classes as labelled rows.
+        too_rare_to_split: classes with fewer than `TOO_FEW_TO_SPLIT` rows, but some.
         too_rare_to_learn: classes with fewer than `TOO_FEW_TO_LEARN` rows to learn from.
         missing_in_training: classes that other splits have and the training split has not.
         lookalike_labels: names that may be meant as one.
@@ -69,6 +71,9 @@ class Shape:
     classes: dict[str, ClassCount]
     unlabelled_rows: int
     imbalance_ratio: float | None
+    unused: tuple[str, ...]
+    like_missing: tuple[str, ...]
+    like_ids: bool
     too_rare_to_split: tuple[str, ...]
     too_rare_to_learn: tuple[str, ...]
     missing_in_training: tuple[str, ...]
@@ -102,7 +107,12 @@ def describe_shape(columns: Columns) -> Shape:
         },
         unlabelled_rows=int((~labelled).sum()),
         imbalance_ratio=float(present.max() / present.min()) if len(present) else None,
-        too_rare_to_split=tuple(names[place] for place in np.flatnonzero(counts_C < TOO_FEW_TO_SPLIT)),
+        unused=tuple(names[place] for place in np.flatnonzero(counts_C == 0)),
+        like_missing=looks_missing(names),
+        like_ids=bool(counts_C.sum() >= FEWEST_ROWS_FOR_IDS and counts_C.sum() < ROWS_PER_ID * len(present)),
+        too_rare_to_split=tuple(
+            names[place] for place in np.flatnonzero((counts_C < TOO_FEW_TO_SPLIT) & (counts_C > 0))
+        ),
         too_rare_to_learn=tuple(
             names[place] for place in np.flatnonzero((learnt_C < TOO_FEW_TO_LEARN) & (learnt_C > 0))
         ),
@@ -112,21 +122,6 @@ def describe_shape(columns: Columns) -> Shape:
             name for place, name in enumerate(splits) if is_sorted(columns.label[(columns.split == place) & labelled])
         ),
     )
-
-
-def lookalikes(names: tuple[str, ...]) -> tuple[Lookalike, ...]:
-    """Return the pairs of label names that may be meant as one.
-
-    Example:
-        >>> [pair.why for pair in lookalikes(("Joy", "joy ", "fear"))]
-        ['they differ in case, white space or punctuation only']
-    """
-    pairs = []
-    for one, other in combinations(names, 2):
-        why = _likeness(one, other)
-        if why:
-            pairs.append(Lookalike(one=one, other=other, why=why))
-    return tuple(pairs)
 
 
 def is_sorted(label: np.ndarray) -> bool:
@@ -141,36 +136,13 @@ def is_sorted(label: np.ndarray) -> bool:
     return len(label) >= 20 and expected_runs >= 10 and runs < SORTED_SHARE * expected_runs
 
 
-def _likeness(one: str, other: str) -> str:
-    plain, plain_other = _plain(one), _plain(other)
-    if plain == plain_other:
-        return "they differ in case, white space or punctuation only"
-    if plain.rstrip("s") == plain_other.rstrip("s") or plain + "es" == plain_other or plain_other + "es" == plain:
-        return "singular and plural"
-    if min(len(plain), len(plain_other)) >= _SHORTEST_TYPO and _one_edit(plain, plain_other):
-        return "they differ by one letter"
-    return ""
+def looks_missing(names: tuple[str, ...]) -> tuple[str, ...]:
+    r"""Return the names that programs and people write where there is no label.
 
-
-def _plain(name: str) -> str:
-    """Return a name's letters and digits, without case; a name of signs alone stays as it is."""
-    return "".join(sign for sign in name.casefold() if sign.isalnum()) or name.strip()
-
-
-def _one_edit(one: str, other: str) -> bool:
-    """Tell whether one letter was changed, added, dropped or swapped with the next.
-
-    A difference in digits ("level 1", "level 2") or in the first letter ("typical", "atypical") is meant.
+    Example:
+        >>> looks_missing(("joy", "NaN", "\\N", "none of these"))
+        ('NaN', '\\N')
     """
-    if len(one) > len(other):
-        one, other = other, one
-    if len(other) - len(one) > 1 or one[0] != other[0]:
-        return False
-    start = next((place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))
-    changed = one[start : start + 1] + other[start : start + 1]
-    if any(sign.isdigit() for sign in changed):
-        return False
-    rest, rest_other = one[start:], other[start:]
-    if len(one) < len(other):
-        return rest == rest_other[1:]
-    return rest[1:] == rest_other[1:] or (rest[:2] == rest_other[1::-1] and rest[2:] == rest_other[2:])
+    signs = {name_key(name) for name in names}
+    meant = {"-", "--"} if signs & {"+", "++"} else set()
+    return tuple(name for name in names if name_key(name) in _MISSING - meant)
