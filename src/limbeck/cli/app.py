@@ -17,6 +17,7 @@ from limbeck.cli.distil import distil
 from limbeck.cli.doctor import doctor
 from limbeck.cli.evaluate import evaluate
 from limbeck.cli.features import features
+from limbeck.cli.help_screen import SETTINGS, HelpfulCommand, HelpfulGroup
 from limbeck.cli.labels import labels
 from limbeck.cli.predict import predict
 from limbeck.cli.pretrain import pretrain
@@ -30,11 +31,13 @@ from limbeck.cli.train import train
 
 app = typer.Typer(
     name="limbeck",
+    cls=HelpfulGroup,
     help="Distil text into labels, with DistilBERT, on this machine.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,
+    context_settings=SETTINGS,
 )
 
 
@@ -72,6 +75,6 @@ for command in (
     features,
     doctor,
 ):
-    app.command()(command)
+    app.command(cls=HelpfulCommand)(command)
 app.add_typer(labels, name="labels")
 app.add_typer(cache, name="cache")

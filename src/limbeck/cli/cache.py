@@ -5,11 +5,14 @@ import time
 import typer
 
 from limbeck.cli import options, screen
+from limbeck.cli.help_screen import HelpfulCommand, HelpfulGroup
 
-cache = typer.Typer(help="List or clear the cached features.", no_args_is_help=True)
+cache = typer.Typer(
+    cls=HelpfulGroup, help="List or clear the cached features.", no_args_is_help=True, rich_markup_mode=None
+)
 
 
-@cache.command("list")
+@cache.command("list", cls=HelpfulCommand)
 def show(cache_dir: options.CacheFolder = None, as_json: options.AsJson = False) -> None:
     """List the cached features, most recently used first."""
     from limbeck.features.cache import FeatureCache
@@ -43,7 +46,7 @@ def show(cache_dir: options.CacheFolder = None, as_json: options.AsJson = False)
     screen.show_line(f"{len(rows):,} entries, {total_bytes / 2**20:,.1f} of at most {kept.max_bytes / 2**20:,.0f} MiB")
 
 
-@cache.command("clear")
+@cache.command("clear", cls=HelpfulCommand)
 def clear(cache_dir: options.CacheFolder = None) -> None:
     """Remove all cached features; they are computed again when they are needed."""
     from limbeck.features.cache import FeatureCache

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from limbeck.cli import labels_screen, options, screen
+from limbeck.cli.help_screen import HelpfulCommand, HelpfulGroup
 
 if TYPE_CHECKING:
     from typer._click.core import Context
@@ -16,7 +16,7 @@ SHEET_ROWS = 100
 """Rows of a sheet at least, while there are so many."""
 
 
-class _RunOrCommand(TyperGroup):
+class _RunOrCommand(HelpfulGroup):
     """Takes `limbeck labels RUN …` for `limbeck labels find RUN …`."""
 
     def parse_args(self, ctx: "Context", args: list[str]) -> list[str]:
@@ -29,12 +29,13 @@ class _RunOrCommand(TyperGroup):
 labels = typer.Typer(
     cls=_RunOrCommand,
     no_args_is_help=True,
+    rich_markup_mode=None,
     help="Find labels that are probably wrong: limbeck labels RUN --out review.csv. "
     "Then put decisions into the data: limbeck labels apply review.csv DATA --out FOLDER.",
 )
 
 
-@labels.command(FIND)
+@labels.command(FIND, cls=HelpfulCommand)
 def find(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of `limbeck train`.", show_default=False)],
     data: Annotated[
@@ -94,7 +95,7 @@ def find(
     labels_screen.show_sheet_place(out, count=count, source=past.data.source)
 
 
-@labels.command()
+@labels.command(cls=HelpfulCommand)
 def apply(
     sheet: Annotated[Path, typer.Argument(metavar="SHEET", help="The reviewed sheet (CSV).", show_default=False)],
     data: options.Data,

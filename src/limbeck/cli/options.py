@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from limbeck.cli import help_screen
 from limbeck.settings import Device, FeatureSettings, ReadSettings, SettingsT, build, check_keys, read_toml
 
 Data = Annotated[
@@ -22,49 +23,76 @@ Data = Annotated[
     ),
 ]
 TextColumn = Annotated[
-    str | None, typer.Option(help="Name of the text column; found by its usual names when not given.")
+    str | None,
+    typer.Option(
+        help="Name of the text column; found by its usual names when not given.", rich_help_panel=help_screen.DATA
+    ),
 ]
 LabelColumn = Annotated[
-    str | None, typer.Option(help="Name of the label column; found by its usual names when not given.")
+    str | None,
+    typer.Option(
+        help="Name of the label column; found by its usual names when not given.", rich_help_panel=help_screen.DATA
+    ),
 ]
 LabelNames = Annotated[
-    str | None, typer.Option(help="Class names, separated by commas, in the order of their integers.")
+    str | None,
+    typer.Option(
+        help="Class names, separated by commas, in the order of their integers.", rich_help_panel=help_screen.DATA
+    ),
 ]
 Encoding = Annotated[
     str | None,
-    typer.Option(help="Encoding of text files: utf-8, cp949, euc-kr, utf-16, latin-1, … [default: utf-8]"),
+    typer.Option(
+        help="Encoding of text files: utf-8, cp949, euc-kr, utf-16, latin-1, … [default: utf-8]",
+        rich_help_panel=help_screen.DATA,
+    ),
 ]
 OnBadRow = Annotated[
     str | None,
     typer.Option(
         help="Rows at fault: 'error' lists them and stops, 'keep-replacement' keeps undecodable bytes as U+FFFD, "
-        "'skip' leaves the rows out. What was done is counted and recorded. [default: error]"
+        "'skip' leaves the rows out. What was done is counted and recorded. [default: error]",
+        rich_help_panel=help_screen.DATA,
     ),
 ]
 Encoder = Annotated[
     str | None,
     typer.Option(
         help="A preset (minilm, distilbert-base-uncased, …), an encoder of the hub (hub:OWNER/NAME@REVISION) or a "
-        "folder. [default: minilm]"
+        "folder. [default: minilm]",
+        rich_help_panel=help_screen.FEATURES,
     ),
 ]
 Pooling = Annotated[
     str | None,
     typer.Option(
         help="'cls', 'mean' or 'max' of one layer, 'layers' for all three of every layer side by side, "
-        "or 'auto' to choose by cross-validation. [default: mean]"
+        "or 'auto' to choose by cross-validation. [default: mean]",
+        rich_help_panel=help_screen.FEATURES,
     ),
 ]
 Layer = Annotated[
-    int | None, typer.Option(help="Hidden state to pool: 0 embeddings, 1 first layer, … [default: the last]")
+    int | None,
+    typer.Option(
+        help="Hidden state to pool: 0 embeddings, 1 first layer, … [default: the last]",
+        rich_help_panel=help_screen.FEATURES,
+    ),
 ]
 MaxTokens = Annotated[
     int | None,
-    typer.Option(help="Cut longer texts to this many tokens, [CLS] and [SEP] included. [default: the model's maximum]"),
+    typer.Option(
+        help="Cut longer texts to this many tokens, [CLS] and [SEP] included. [default: the model's maximum]",
+        rich_help_panel=help_screen.FEATURES,
+    ),
 ]
-Folds = Annotated[int | None, typer.Option(help="Cross-validation folds. [default: 5]")]
+Folds = Annotated[
+    int | None, typer.Option(help="Cross-validation folds. [default: 5]", rich_help_panel=help_screen.TRAINING)
+]
 Seed = Annotated[int | None, typer.Option(help="Seed of every random choice. [default: 0]")]
-DeviceName = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or mps. [default: auto]")]
+DeviceName = Annotated[
+    str | None,
+    typer.Option("--device", help="auto, cpu, cuda or mps. [default: auto]", rich_help_panel=help_screen.MACHINE),
+]
 Config = Annotated[
     Path | None,
     typer.Option(
@@ -73,7 +101,12 @@ Config = Annotated[
     ),
 ]
 CacheFolder = Annotated[
-    Path | None, typer.Option("--cache-dir", help="Where features are cached. [default: the user's cache folder]")
+    Path | None,
+    typer.Option(
+        "--cache-dir",
+        help="Where features are cached. [default: the user's cache folder]",
+        rich_help_panel=help_screen.MACHINE,
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for a program to read.")]
 

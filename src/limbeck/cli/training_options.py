@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 
-from limbeck.cli import options
+from limbeck.cli import help_screen, options
 from limbeck.errors import SettingsError
 from limbeck.settings import ReadSettings, SplitSettings
 
@@ -31,10 +31,16 @@ Balance = Annotated[
     str | None,
     typer.Option(
         help="How unequal class sizes are met, in training rows only. probe: none, weights, oversample or smote; "
-        "head and finetune: none, weights or focal. [default: none]"
+        "head and finetune: none, weights or focal. [default: none]",
+        rich_help_panel=help_screen.TRAINING,
     ),
 ]
-Epochs = Annotated[int | None, typer.Option(help="Times every training row is seen. [default: head 10, finetune 3]")]
+Epochs = Annotated[
+    int | None,
+    typer.Option(
+        help="Times every training row is seen. [default: head 10, finetune 3]", rich_help_panel=help_screen.TRAINING
+    ),
+]
 LearningRate = Annotated[
     str | None,
     typer.Option(
@@ -42,89 +48,153 @@ LearningRate = Annotated[
         "--lr",
         help="Highest learning rate, or 'auto' to look for it in a short training first. [default: head 1e-3; finetune "
         "by the encoder's width, 2e-4 at 384, 5e-5 at 768]",
+        rich_help_panel=help_screen.TRAINING,
     ),
 ]
-BatchSize = Annotated[int | None, typer.Option(help="Rows an optimizer step. [default: 64]")]
+BatchSize = Annotated[
+    int | None, typer.Option(help="Rows an optimizer step. [default: 64]", rich_help_panel=help_screen.TRAINING)
+]
 Schedule = Annotated[
     str | None,
     typer.Option(
-        help="Learning rate after the warm-up: linear, cosine or constant. [default: head constant, finetune linear]"
+        help="Learning rate after the warm-up: linear, cosine or constant. [default: head constant, finetune linear]",
+        rich_help_panel=help_screen.TRAINING,
     ),
 ]
 WarmupShare = Annotated[
-    float | None, typer.Option(help="Share of all steps in which it rises. [default: head 0, finetune 0.1]")
+    float | None,
+    typer.Option(
+        help="Share of all steps in which it rises. [default: head 0, finetune 0.1]",
+        rich_help_panel=help_screen.TRAINING,
+    ),
 ]
-WeightDecay = Annotated[float | None, typer.Option(help="Of AdamW. [default: head 0, finetune 0.01]")]
-ClipNorm = Annotated[float | None, typer.Option(help="Longest gradient; inf for any. [default: 1]")]
+WeightDecay = Annotated[
+    float | None, typer.Option(help="Of AdamW. [default: head 0, finetune 0.01]", rich_help_panel=help_screen.TRAINING)
+]
+ClipNorm = Annotated[
+    float | None, typer.Option(help="Longest gradient; inf for any. [default: 1]", rich_help_panel=help_screen.TRAINING)
+]
 Loss = Annotated[
     str | None,
-    typer.Option(help="cross-entropy, or for two classes binary: one logit. [default: cross-entropy]"),
+    typer.Option(
+        help="cross-entropy, or for two classes binary: one logit. [default: cross-entropy]",
+        rich_help_panel=help_screen.TRAINING,
+    ),
 ]
 LabelSmoothing = Annotated[
-    float | None, typer.Option(help="Share of a label that is spread over all classes. [default: 0]")
+    float | None,
+    typer.Option(
+        help="Share of a label that is spread over all classes. [default: 0]", rich_help_panel=help_screen.TRAINING
+    ),
 ]
 BestBy = Annotated[
     str | None,
     typer.Option(
         help="Validation figure that decides which epoch is kept: accuracy, f1_weighted, f1_macro or loss. "
-        "[default: accuracy]"
+        "[default: accuracy]",
+        rich_help_panel=help_screen.TRAINING,
     ),
 ]
 Patience = Annotated[
-    int | None, typer.Option(help="End after this many epochs without a better figure. [default: all epochs are run]")
+    int | None,
+    typer.Option(
+        help="End after this many epochs without a better figure. [default: all epochs are run]",
+        rich_help_panel=help_screen.TRAINING,
+    ),
 ]
 HeadKind = Annotated[
     str | None,
-    typer.Option("--head", help="With --method head: linear or mlp (two layers, on [CLS]). [default: linear]"),
+    typer.Option(
+        "--head",
+        help="With --method head: linear or mlp (two layers, on [CLS]). [default: linear]",
+        rich_help_panel=help_screen.TRAINING,
+    ),
 ]
 TopLayers = Annotated[
-    int | None, typer.Option(help="Fine-tune this many of the uppermost layers only. [default: everything]")
+    int | None,
+    typer.Option(
+        help="Fine-tune this many of the uppermost layers only. [default: everything]",
+        rich_help_panel=help_screen.TRAINING,
+    ),
 ]
 LayerDecay = Annotated[
     float | None,
-    typer.Option(help="Factor by which the learning rate falls from each layer to the one below. [default: 1]"),
+    typer.Option(
+        help="Factor by which the learning rate falls from each layer to the one below. [default: 1]",
+        rich_help_panel=help_screen.TRAINING,
+    ),
 ]
 Unfreeze = Annotated[
     str | None,
     typer.Option(
         help="Fine-tune 'all' layers from the first step, or 'gradual': the head first, then one more layer an epoch. "
-        "[default: all]"
+        "[default: all]",
+        rich_help_panel=help_screen.TRAINING,
     ),
 ]
 FreezeWords = Annotated[
-    bool | None, typer.Option("--freeze-words", help="Leave the word embeddings as they are while fine-tuning.")
+    bool | None,
+    typer.Option(
+        "--freeze-words",
+        help="Leave the word embeddings as they are while fine-tuning.",
+        rich_help_panel=help_screen.TRAINING,
+    ),
 ]
 Dropout = Annotated[
-    float | None, typer.Option(help="Rate of every dropout inside the encoder. [default: the encoder's own]")
+    float | None,
+    typer.Option(
+        help="Rate of every dropout inside the encoder. [default: the encoder's own]",
+        rich_help_panel=help_screen.TRAINING,
+    ),
 ]
 TokenBudget = Annotated[
-    int | None, typer.Option(help="Tokens computed at a time while fine-tuning; bounds the memory. [default: 4096]")
+    int | None,
+    typer.Option(
+        help="Tokens computed at a time while fine-tuning; bounds the memory. [default: 4096]",
+        rich_help_panel=help_screen.MACHINE,
+    ),
 ]
 Precision = Annotated[
     str | None,
-    typer.Option(help="Arithmetic: float32, bfloat16, or auto, what this machine is fastest with. [default: auto]"),
+    typer.Option(
+        help="Arithmetic: float32, bfloat16, or auto, what this machine is fastest with. [default: auto]",
+        rich_help_panel=help_screen.MACHINE,
+    ),
 ]
 CheckpointEvery = Annotated[
     float | None,
-    typer.Option("--checkpoint-every-s", help="Seconds between two checkpoints; 0: after every step. [default: 120]"),
+    typer.Option(
+        "--checkpoint-every-s",
+        help="Seconds between two checkpoints; 0: after every step. [default: 120]",
+        rich_help_panel=help_screen.MACHINE,
+    ),
 ]
-KeepCheckpoints = Annotated[int | None, typer.Option(help="Checkpoints that are kept. [default: 2]")]
+KeepCheckpoints = Annotated[
+    int | None, typer.Option(help="Checkpoints that are kept. [default: 2]", rich_help_panel=help_screen.MACHINE)
+]
 Calibrate = Annotated[
     bool | None,
     typer.Option(
         "--calibrate/--no-calibrate",
         help="Fit a temperature on rows that the model did not learn from, so that a probability can be taken at its "
         "word; no label changes. [default: calibrate]",
+        rich_help_panel=help_screen.TRAINING,
     ),
 ]
 TensorBoard = Annotated[
-    bool | None, typer.Option("--tensorboard", help="Write events for TensorBoard into OUT/events, epoch by epoch.")
+    bool | None,
+    typer.Option(
+        "--tensorboard",
+        help="Write events for TensorBoard into OUT/events, epoch by epoch.",
+        rich_help_panel=help_screen.MACHINE,
+    ),
 ]
 Seeds = Annotated[
     int | None,
     typer.Option(
         help="Train this many models, each with the next seed; tell mean and spread, keep the best. Not for probe, "
-        "which has no chance in it. [default: 1]"
+        "which has no chance in it. [default: 1]",
+        rich_help_panel=help_screen.TRAINING,
     ),
 ]
 Resume = Annotated[
