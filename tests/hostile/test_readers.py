@@ -199,7 +199,7 @@ CASES = [
     Case(
         "json columns unequal",
         written("data.json", '{"text": ["a", "b"], "label": ["x"]}'),
-        ("not equally long", "text 2, label 1"),
+        ("not equally long", "'text' 2, 'label' 1"),
     ),
     Case("json array of texts", written("data.json", '["a", "b"]'), ("row 1", "is a text", "an object such as")),
     # Labels.

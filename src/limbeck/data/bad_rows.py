@@ -85,6 +85,10 @@ class BadRows:
         if rows:
             self._count(kind, len(rows), message(rows[0]))
 
+    def note(self, what: str, count: int, example: str) -> None:
+        """Keep how something was understood, for the dataset's notes; the same of several files is one note."""
+        self._count(what, count, example)
+
     def hint(self, text: str) -> None:
         """Keep one piece of advice for the end of the message; the same advice is given once."""
         self._hints[text] = None

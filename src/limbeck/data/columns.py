@@ -145,3 +145,8 @@ def _missing(role: str, given: str | None, names: Sequence[str], file: str) -> s
         f"{file} has no {role} column: {there}. Give --{role}-column"
         f"{f' {nearest!r}, the nearest' if nearest else ''}, or name it {role!r} in the first line"
     )
+
+
+def has_text_column(names: Sequence[str], settings: ReadSettings) -> bool:
+    """Tell whether one of these names is the text column's."""
+    return (settings.text_column or _first_usual(TEXT_NAMES, names)) in names

@@ -4,13 +4,15 @@ In: a file, decoded as the settings say. Out: a `RawTable`. JSONL is read in chu
 It does not know which column is the text.
 """
 
-import json
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, TextIO
 
 from limbeck.data.bad_rows import BadRows
 from limbeck.data.decoding import open_text, position_of
+from limbeck.data.json_shapes import rows_of
+from limbeck.data.json_values import doubled_key, explain, is_python_notation, parse_json
+from limbeck.data.names import shown
 from limbeck.data.objects import ObjectRows, kind_of
 from limbeck.data.raw import RawTable, SourceFile
 from limbeck.errors import DataError
@@ -18,14 +20,18 @@ from limbeck.progress import Advance
 from limbeck.settings import ReadSettings
 
 CHUNK_ROWS = 20_000
+BYTE_ORDER_MARK = "\ufeff"
 
 
 def read_json_lines(source: SourceFile, settings: ReadSettings, bad: BadRows, advance: Advance) -> RawTable:
-    """Read a JSONL file: one object a line. Blank lines hold no row.
+    """Read a JSONL file: one object per line; blank lines and byte-order marks hold no row.
 
     Raises:
-        DataError: the file holds nothing.
+        DataError: the file holds nothing, or something that is not one object a line.
     """
+    if _is_one_value(source, settings):
+        bad.note("files named as JSON lines that hold one JSON value, read as .json", 1, source.name)
+        return read_json(source, settings, bad, advance)
     rows_of_file = ObjectRows(source, settings, bad)
     with open_text(source.path, settings.encoding) as file:
         for numbers, objects in _object_chunks(file, source, bad, rows_of_file, advance):
@@ -36,33 +42,30 @@ def read_json_lines(source: SourceFile, settings: ReadSettings, bad: BadRows, ad
 
 
 def read_json(source: SourceFile, settings: ReadSettings, bad: BadRows, advance: Advance) -> RawTable:
-    """Read a JSON file: an array of objects, or an object of columns (lists, or pandas' objects of row → value).
+    """Read a JSON file: an array of objects, or another shape in which pandas writes tables (see `json_shapes`).
 
     Raises:
         DataError: the file is not JSON, or holds something else.
     """
-    with open_text(source.path, settings.encoding) as file:
-        content = file.read()
+    content = _content(source, settings)
     advance(source.path.stat().st_size)
     if not content.strip():
         raise DataError(f"{source.name} is empty: a JSON array of objects was expected")
     try:
-        value = json.loads(content)
+        value = parse_json(content)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{source.name} is not valid JSON: {error}{_lines_hint(content)}") from error
+        detail = _encodable(explain(error, content))
+        raise DataError(f"{source.name} is not valid JSON: {detail}{_lines_hint(content)}") from error
+    rows = rows_of(value, source.name, settings, bad)
     rows_of_file = ObjectRows(source, settings, bad)
-    rows = _rows_of_columns(value, source) if isinstance(value, dict) else value
-    if not isinstance(rows, list):
-        raise DataError(
-            f"{source.name} holds {kind_of(rows)}: an array of objects, or an object of columns, was expected"
-        )
     for start in range(0, len(rows), CHUNK_ROWS):
-        chunk = rows[start : start + CHUNK_ROWS]
-        numbers = range(start + 1, start + len(chunk) + 1)
-        good = [place for place, row in enumerate(chunk) if isinstance(row, dict)]
-        wrong = [place for place, row in enumerate(chunk) if not isinstance(row, dict)]
-        _report_kind(source, bad, [numbers[place] for place in wrong], [chunk[place] for place in wrong])
-        rows_of_file.add([chunk[place] for place in good], [numbers[place] for place in good])
+        objects: list[dict[str, Any]] = []
+        numbers: list[int] = []
+        for number, row in enumerate(rows[start : start + CHUNK_ROWS], start + 1):
+            if _is_row(row, number, source, bad):
+                objects.append(row)
+                numbers.append(number)
+        rows_of_file.add(objects, numbers)
     rows_of_file.rows_seen = len(rows)
     return rows_of_file.finish()
 
@@ -76,61 +79,91 @@ def _object_chunks(
         numbers: list[int] = []
         objects: list[dict[str, Any]] = []
         for line in lines:
-            if not line.strip():
+            written = line.lstrip(BYTE_ORDER_MARK)
+            if not written.strip():
                 continue
             rows_of_file.rows_seen += 1
             number = rows_of_file.rows_seen
             try:
-                value = json.loads(line)
+                value = parse_json(written)
             except (ValueError, RecursionError) as error:
-                _report_syntax(source, bad, number, f"{error}: {line.strip()[:60]!r}")
+                _report_syntax(source, bad, number, f"{explain(error, written)}: {written.strip()[:60]!r}")
                 continue
-            if isinstance(value, dict):
+            if _is_row(value, number, source, bad):
                 numbers.append(number)
                 objects.append(value)
-            else:
-                _report_kind(source, bad, [number], [value])
         here = position_of(file)
         advance(here - position)
         position = here
         yield numbers, objects
 
 
-def _report_syntax(source: SourceFile, bad: BadRows, number: int, detail: str) -> None:
-    shown = detail.encode("utf-8", "replace").decode("utf-8")
-    bad.reject(
-        "lines that are not valid JSON", [number], lambda row: f"{source.name}, row {row:,}: not valid JSON: {shown}"
-    )
-
-
-def _report_kind(source: SourceFile, bad: BadRows, numbers: list[int], values: list[Any]) -> None:
-    kinds = dict(zip(numbers, map(kind_of, values), strict=True))
-    bad.reject(
-        "rows that are not a JSON object",
-        numbers,
-        lambda row: f'{source.name}, row {row:,}: is {kinds[row]} where an object such as {{"text": …}} was expected',
-    )
-
-
-def _rows_of_columns(columns: dict[str, Any], source: SourceFile) -> list[dict[str, Any]]:
-    """Turn an object of columns into rows.
+def _is_one_value(source: SourceFile, settings: ReadSettings) -> bool:
+    """Tell from the first line whether a file of lines holds one JSON array, or one object over several lines.
 
     Raises:
-        DataError: a value is no column, or the columns are not of one length.
+        DataError: its lines are Python notation, texts of JSON, or parts of an array that cannot be read.
     """
-    sizes = {name: len(column) for name, column in columns.items() if isinstance(column, list | dict)}
-    if len(sizes) < len(columns):
-        odd = next(name for name in columns if name not in sizes)
+    with open_text(source.path, settings.encoding) as file:
+        written = (line.strip().lstrip(BYTE_ORDER_MARK) for line in file)
+        first, second = islice(chain(filter(None, written), ("", "")), 2)
+    name = source.name
+    if is_python_notation(first):
         raise DataError(
-            f"{source.name}: key {odd!r} holds {kind_of(columns[odd])}; in an object of columns each holds a list. "
-            "An array of objects is read too; for one object a line name the file .jsonl"
+            f"{name} is Python notation (single quotes), not JSON: write each row with json.dumps: {first[:60]!r}"
         )
-    if len(set(sizes.values())) > 1:
+    try:
+        value = parse_json(first)
+    except (ValueError, RecursionError):
+        value = None
+        starts = first.startswith("[") or (first.startswith("{") and not second.startswith("{"))
+    else:
+        starts = isinstance(value, list) and not second
+    if isinstance(value, str) and value.lstrip().startswith("{"):
         raise DataError(
-            f"{source.name}: the columns are not equally long: {', '.join(f'{k} {v:,}' for k, v in sizes.items())}"
+            f"{name} holds a text that holds JSON in each line, written as JSON twice: write each object once"
         )
-    lists = [list(column.values()) if isinstance(column, dict) else column for column in columns.values()]
-    return [dict(zip(columns, row, strict=True)) for row in zip(*lists, strict=True)]
+    if not starts:
+        return False
+    content = _content(source, settings)
+    try:
+        return isinstance(parse_json(content), list | dict)
+    except (ValueError, RecursionError) as error:
+        if first.startswith("["):
+            detail = _encodable(explain(error, content))
+            raise DataError(f"{name} starts as a JSON array, but it is not valid JSON: {detail}") from error
+    if first == "{":
+        raise DataError(f"{name} holds objects of several lines: write each on one line (jq -c . FILE)")
+    return False
+
+
+def _content(source: SourceFile, settings: ReadSettings) -> str:
+    with open_text(source.path, settings.encoding) as file:
+        return file.read()
+
+
+def _is_row(value: Any, number: int, source: SourceFile, bad: BadRows) -> bool:
+    """Tell whether a value is an object in which no key stands twice; if not, it goes to `bad`."""
+    where = f"{source.name}, row {number:,}"
+    if not isinstance(value, dict):
+        message = f'{where}: is {kind_of(value)} where an object such as {{"text": …}} was expected'
+        bad.reject("rows that are not a JSON object", [number], lambda _: message)
+        return False
+    if (key := doubled_key(value)) is not None:
+        told = f"{where}: the key {shown(key[:60])} stands twice in one object: keep one of its values"
+        bad.reject("rows in which a key stands twice", [number], lambda _: _encodable(told))
+        return False
+    return True
+
+
+def _report_syntax(source: SourceFile, bad: BadRows, number: int, detail: str) -> None:
+    message = f"{source.name}, row {number:,}: not valid JSON: {_encodable(detail)}"
+    bad.reject("lines that are not valid JSON", [number], lambda _: message)
+
+
+def _encodable(detail: str) -> str:
+    """Return words for a message: without halves of surrogate pairs."""
+    return detail.encode("utf-8", "replace").decode("utf-8")
 
 
 def _lines_hint(content: str) -> str:

@@ -8,6 +8,7 @@ import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from itertools import chain
+from math import isfinite
 from typing import Any
 
 import pyarrow as pa
@@ -82,16 +83,29 @@ class ObjectRows:
         return pa.chunked_array(chain.from_iterable(part.chunks for part in texts), pa.large_string())
 
     def _as_strings(self, name: str, values: Sequence[Any], numbers: Sequence[int]) -> list[str | None]:
-        """Keep strings as they are and write anything else as JSON, remembering where."""
-        strings: list[str | None] = []
-        for value, number in zip(values, numbers, strict=True):
-            if value is None or isinstance(value, str):
-                strings.append(value)
-            else:
-                written = json.dumps(value, ensure_ascii=False, default=str)
-                self._odd.setdefault(name, {})[number] = f"{kind_of(value)} ({written[:40]})"
-                strings.append(written)
+        strings, odd = as_strings(values, numbers)
+        if odd:
+            self._odd.setdefault(name, {}).update(odd)
         return strings
+
+
+def as_strings(values: Sequence[Any], numbers: Sequence[int]) -> tuple[list[str | None], dict[int, str]]:
+    """Keep strings as they are and write anything else as JSON; return them, and row number → what is no string.
+
+    NaN and infinities, which are how libraries write a missing value into JSON, are missing here too.
+    """
+    strings: list[str | None] = []
+    odd: dict[int, str] = {}
+    for value, number in zip(values, numbers, strict=True):
+        if value is None or isinstance(value, str):
+            strings.append(value)
+        elif isinstance(value, float) and not isfinite(value):
+            strings.append(None)
+        else:
+            written = json.dumps(value, ensure_ascii=False, default=str)
+            odd[number] = f"{kind_of(value)} ({written[:40]})"
+            strings.append(written)
+    return strings, odd
 
 
 def _typed(values: Sequence[Any]) -> pa.Array | None:

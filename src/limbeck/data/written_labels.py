@@ -123,6 +123,9 @@ def _read_names(part: Part, column: str, bad: BadRows) -> Part:
 def _read_floats(part: Part, column: str, bad: BadRows) -> Part:
     """Make floats integers, and refuse fractions; pandas makes floats of integers as soon as one is missing."""
     values = np.asarray(part.label.fill_null(np.nan))
+    if np.isinf(values).any():
+        part = replace(part, label=pa.array(np.where(np.isinf(values), np.nan, values), from_pandas=True))
+        values = np.asarray(part.label.fill_null(np.nan))
     fault = RowFault(
         "rows whose label is a fraction",
         ~np.isnan(values) & ((values != np.floor(values)) | (np.abs(values) > _EXACT_FLOAT)),
