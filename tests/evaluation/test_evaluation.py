@@ -32,8 +32,64 @@ def test_scores_lie_inside_their_intervals(evaluation):
     scores += [score for one in evaluation.per_class for score in (one.precision, one.recall, one.f1)]
     for score in scores:
         assert score.low < score.value < score.high
-    assert (evaluation.confusion_low <= evaluation.confusion_shares).all()
-    assert (evaluation.confusion_shares <= evaluation.confusion_high).all()
+    assert all(one.share.low < one.share.value < one.share.high for one in evaluation.worst_confusions)
+
+
+@pytest.mark.parametrize("rows", [1, 4, 12, 31, 200])
+@pytest.mark.parametrize("is_right", [True, False])
+def test_no_interval_of_a_share_is_without_width(rows, is_right):
+    """Of answers that are all right, or all wrong, every score keeps room on its one open side, or is not known."""
+    labels = np.arange(rows) % 2
+    found = evaluate(np.eye(2)[labels if is_right else 1 - labels], labels, ("no", "yes"), majority_label=0)
+    share = float(is_right)
+    for score in (found.accuracy, found.f1_weighted, found.f1_macro):
+        assert score.value == share
+        assert score.high - score.low > 0.5 / rows
+        assert (score.high if is_right else score.low) == share
+    for one in found.per_class:
+        for score in (one.precision, one.recall, one.f1):
+            assert not score.is_known or score.high > score.low
+    assert not found.log_loss.is_known  # equal losses, or a single one, tell nothing of others
+
+
+def test_twelve_of_twelve_by_hand():
+    """Wilson's low end of n of n is n / (n + 1.96²): 0.758 of 12, 0.610 of 6; and it says so."""
+    labels = np.arange(12) % 2
+    found = evaluate(np.eye(2)[labels], labels, ("no", "yes"), majority_label=0)
+    assert str(found.accuracy) == "1.0000 (0.7575–1.0000)"
+    assert found.accuracy.low == pytest.approx(12 / (12 + 1.959964**2))
+    assert found.per_class[0].recall.low == pytest.approx(6 / (6 + 1.959964**2))
+
+
+def test_what_nothing_is_known_of_is_null_and_says_so():
+    """A class without rows has no interval: null in JSON, "not known" in words, and the same when read back."""
+    found = evaluate(np.eye(3)[[0, 1]], np.array([0, 1]), NAMES, majority_label=0)
+    assert str(found.per_class[2].f1) == "0.0000 (not known)"
+    facts = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    assert facts["per_class"]["love"]["intervals"]["recall"] == {"low": None, "high": None}
+    assert Evaluation.from_dict(facts).to_dict() == found.to_dict()
+
+
+@pytest.mark.parametrize("classes", [3, 50, 51, 300])
+def test_the_matrix_in_json_grows_with_the_rows_not_with_the_classes_squared(classes):
+    """Of many classes only the cells in which rows fell are written; read back, the matrix is the same."""
+    generator = np.random.default_rng(0)
+    labels, said = generator.integers(classes, size=(2, 400))
+    names = [f"class {label}" for label in range(classes)]
+    found = evaluate(np.eye(classes)[said], labels, names, majority_label=0, resamples=20)
+    facts = found.to_dict()
+    assert len(json.dumps(facts["confusion"])) < 45_000
+    again = Evaluation.from_dict(json.loads(json.dumps(facts, allow_nan=False)))
+    np.testing.assert_array_equal(again.confusion_counts, found.confusion_counts)
+    assert again.worst_confusions == found.worst_confusions
+
+
+def test_figures_of_an_older_limbeck_can_be_read(evaluation):
+    """Then the matrices were written whole, whatever the number of classes, with bounds by the bootstrap."""
+    facts = evaluation.to_dict()
+    shares = facts["confusion"]["shares"]
+    facts["confusion"] |= {"shares_low": shares, "shares_high": shares}
+    assert Evaluation.from_dict(facts).worst_confusions == evaluation.worst_confusions
 
 
 def test_flat_names_are_plain_numbers(evaluation):
@@ -78,7 +134,7 @@ def test_baseline_is_the_majority_of_training_not_of_the_rows():
     assert found.baseline.log_loss == pytest.approx(-(0.25 * np.log(0.25) + 0.75 * np.log(0.75)))
 
 
-def test_confusions_are_named_worst_first():
+def test_confusions_are_named_most_rows_first():
     """Nine of a hundred is said in words; a single row of three, which may be chance, comes after it."""
     labels = np.repeat([0, 1, 2], [97, 100, 3])
     predicted = labels.copy()

@@ -20,11 +20,10 @@ def rows():
 def row_bootstrap(labels, predicted, losses, resamples):
     """The textbook bootstrap, row by row: the reference."""
     generator = np.random.default_rng(11)
-    found = {"accuracy": [], "f1_weighted": [], "f1_macro": [], "log_loss": []}
+    found = {"f1_weighted": [], "f1_macro": [], "log_loss": []}
     for _ in range(resamples):
         drawn = generator.integers(0, len(labels), len(labels))
         tally = metrics.tally_of(metrics.confusion_counts(labels[drawn], predicted[drawn], 4))
-        found["accuracy"].append(metrics.accuracy(tally))
         found["f1_weighted"].append(metrics.f1_weighted(tally))
         found["f1_macro"].append(metrics.f1_macro(tally))
         found["log_loss"].append(losses[drawn].mean())
@@ -65,36 +64,24 @@ def test_losses_drawn_inside_a_cell_are_uniform_over_its_rows():
     assert means.std() == pytest.approx(28.866 / 10, rel=0.05)
 
 
-def test_accuracy_interval_is_the_binomial_one():
-    """Accuracy of one resample is a binomial share: the interval ends at its exact quantiles."""
-    labels = np.zeros(100, int)
-    predicted = np.repeat([0, 1], [50, 50])
-    found = intervals.bootstrap(intervals.cells_of(labels, predicted, np.zeros(100), 2), seed=0, resamples=20_000)
-    # Binomial(100, 0.5): the distribution function is 0.018 at 39, 0.028 at 40, 0.972 at 59, 0.982 at 60
-    assert found.accuracy.low == pytest.approx(0.40, abs=1e-9)
-    assert found.accuracy.high == pytest.approx(0.60, abs=1e-9)
-
-
-def test_intervals_cover_the_truth_as_often_as_they_say():
-    """Over 400 samples from a classifier of known accuracy and loss, about 95 % of the intervals hold the truth."""
+def test_intervals_of_the_loss_cover_the_truth_as_often_as_they_say():
+    """Over 400 samples from a classifier of known loss, about 95 % of the intervals hold the truth."""
     generator = np.random.default_rng(8)
-    covered = {"accuracy": 0, "log_loss": 0}
+    covered = 0
     for sample in range(400):
         labels = generator.integers(0, 2, 300)
         predicted = np.where(generator.random(300) < 0.8, labels, 1 - labels)
         losses = generator.exponential(1.0, 300)
         found = intervals.bootstrap(intervals.cells_of(labels, predicted, losses, 2), seed=sample, resamples=300)
-        covered["accuracy"] += bool(found.accuracy.low <= 0.8 <= found.accuracy.high)
-        covered["log_loss"] += bool(found.log_loss.low <= 1.0 <= found.log_loss.high)
-    for name, times in covered.items():
-        assert 0.91 <= times / 400 <= 0.98, name
+        covered += bool(found.log_loss.low <= 1.0 <= found.log_loss.high)
+    assert 0.91 <= covered / 400 <= 0.98
 
 
 def test_same_seed_same_interval_other_seed_another(rows):
     """The seed alone decides."""
     cells = intervals.cells_of(*rows, 4)
     one, again, other = (intervals.bootstrap(cells, seed=seed, resamples=200) for seed in (1, 1, 2))
-    for name in ("accuracy", "log_loss", "f1", "confusion_shares"):
+    for name in ("f1_weighted", "f1_macro", "log_loss"):
         np.testing.assert_array_equal(getattr(one, name).low, getattr(again, name).low)
         np.testing.assert_array_equal(getattr(one, name).high, getattr(again, name).high)
     assert one.log_loss.low != other.log_loss.low
@@ -106,17 +93,8 @@ def test_blocks_change_nothing(rows, monkeypatch):
     at_once = intervals.bootstrap(cells, seed=0, resamples=100)
     monkeypatch.setattr(intervals, "_BLOCK_CELLS", 7)
     in_blocks = intervals.bootstrap(cells, seed=0, resamples=100)
-    np.testing.assert_array_equal(at_once.confusion_shares.low, in_blocks.confusion_shares.low)
-    np.testing.assert_array_equal(at_once.f1.high, in_blocks.f1.high)
+    assert at_once.f1_macro.high == in_blocks.f1_macro.high
     assert at_once.log_loss.low == in_blocks.log_loss.low
-
-
-def test_one_row_has_intervals_of_no_width():
-    """A single row can only be drawn again."""
-    found = intervals.bootstrap(intervals.cells_of(np.array([1]), np.array([1]), np.array([0.3]), 3), seed=0)
-    assert (found.accuracy.low, found.accuracy.high) == (1, 1)
-    assert found.log_loss.low == pytest.approx(0.3)
-    assert found.confusion_shares.high.sum() == 1
 
 
 def test_no_resamples_is_refused():

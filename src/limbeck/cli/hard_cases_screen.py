@@ -16,7 +16,7 @@ def show_hard_cases(cases: "HardCases", confusions: "Sequence[NamedConfusion]", 
     """Show the worst confusions with a row of each, and the rows of the highest and of the lowest loss."""
     if confusions:
         screen.show_table(
-            "Taken for another, worst first (share of the class's rows)",
+            "Taken for another, most rows first (share of the class's rows)",
             ["confusion", "for example"],
             [[str(one), _text(one.examples[0])] for one in confusions[:SHOWN_CONFUSIONS]],
         )

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 SHOWN_CHARS = 200
 """Of a text in a table."""
+SHOWN_CLASSES = 40
+"""In the table of classes: those with the most rows."""
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 _LINE_SIGNS = {9: "\\u0009", 10: "\\u000a"}
 
@@ -95,6 +97,8 @@ def show_evaluation(found: "Evaluation", *, title: str) -> None:
         ],
     )
     show_line(say_calibration(found.calibration))
+    most = {one.name for one in sorted(found.per_class, key=lambda one: -one.support)[:SHOWN_CLASSES]}
+    classes = [one for one in found.per_class if one.name in most]
     show_table(
         "By class",
         ["class", "rows", "precision", "recall", "F1", "95 % interval of F1"],
@@ -105,13 +109,15 @@ def show_evaluation(found: "Evaluation", *, title: str) -> None:
                 f"{one.precision.value:.3f}",
                 f"{one.recall.value:.3f}",
                 f"{one.f1.value:.3f}",
-                f"{one.f1.low:.3f} – {one.f1.high:.3f}",
+                one.f1.between(3, " – "),
             ]
-            for one in found.per_class
+            for one in classes
         ],
     )
+    if rest := len(found.per_class) - len(classes):
+        show_line(f"… and {rest:,} classes of fewer rows: they are in metrics.json, and --json shows them")
     confusions = ", ".join(map(str, found.worst_confusions[:5]))
-    show_line(f"taken for another (share of the class's rows): {confusions or 'none'}")
+    show_line(f"taken for another, most rows first (share of the class's rows): {confusions or 'none'}")
 
 
 def say_calibration(found: "Calibration") -> str:
@@ -195,7 +201,7 @@ def shortened(text: str) -> str:
 
 
 def _measured_row(name: str, found: "Measured", baseline: float) -> list[str]:
-    return [name, f"{found.value:.4f}", f"{found.low:.4f} – {found.high:.4f}", f"{baseline:.4f}"]
+    return [name, f"{found.value:.4f}", found.between(4, " – "), f"{baseline:.4f}"]
 
 
 def show_next(run: "Path", data: str, how: "Mapping[str, str | None] | None") -> None:

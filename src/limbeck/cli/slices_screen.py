@@ -15,10 +15,13 @@ def show_slices(found: "Slices") -> None:
     if found.uniform:
         same = ", ".join(f"{name}: {value}" for name, value in found.uniform)
         screen.show_line(f"the same for every row: {same}")
+    if not found.tests:
+        screen.show_line(f"no slice was tested: none has {found.fewest_rows} rows and others beside it")
+        return
     different = [f"{screen.shortened(one.name)} ({name}) {one.accuracy.value:.3f}" for name, one in found.different]
     screen.show_line(
         "slices that differ from the rest by more than chance (Fisher's exact test, corrected for "
-        f"{found.tests} tests): {', '.join(different) or 'none'}"
+        f"{found.tests} test{'' if found.tests == 1 else 's'}): {', '.join(different) or 'none'}"
     )
 
 

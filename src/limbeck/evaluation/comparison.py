@@ -242,5 +242,5 @@ def with_difference(value: np.ndarray, drawn_R: np.ndarray) -> tuple[Measured, .
     return tuple(with_interval(one, intervals.Interval(low=low, high=high)) for one, low, high in ends)
 
 
-def _told(found: Measured) -> dict[str, float]:
+def _told(found: Measured) -> dict[str, float | None]:
     return {"value": found.value, **found.ends}

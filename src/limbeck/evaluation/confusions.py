@@ -48,7 +48,7 @@ class NamedConfusion:
 
 
 def name_confusions(evaluation: Evaluation, cases: HardCases, *, examples: int = 3) -> tuple[NamedConfusion, ...]:
-    """Name the worst confusions, worst first (see `Evaluation.worst_confusions`), with rows of each.
+    """Name the worst confusions, the most rows first (see `Evaluation.worst_confusions`), with rows of each.
 
     Raises:
         DataError: evaluation and cases are of different rows.

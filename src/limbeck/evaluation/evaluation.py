@@ -16,9 +16,13 @@ from limbeck.errors import DataError
 from limbeck.evaluation import intervals, metrics
 from limbeck.evaluation.calibration import Calibration, measure_calibration
 from limbeck.evaluation.measured import Measured, joined, measured, with_interval
+from limbeck.evaluation.proportions import f1_ends, share_of, wilson
 
+MOST_IN_MATRIX = 50
+"""Classes up to which JSON has the confusion matrix whole; of more, only the cells in which rows fell."""
 WORST_CONFUSIONS = 10
 """How many confusions are named in words."""
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +54,7 @@ class Confusion:
         true_label: the class the rows are of.
         predicted_label: the class they were given.
         count: rows.
-        share: of the rows of the true class.
+        share: of the rows of the true class, with a Wilson interval.
     """
 
     true_label: str
@@ -96,10 +100,8 @@ class Evaluation:
         calibration: how far the probabilities can be taken at their word.
         per_class: the scores of each class, in the order of `label_names`; a class without rows has support 0.
         confusion_counts: rows by true label (row) and predicted label (column), int64 (C, C).
-        confusion_low: low end of the interval of each confusion share, (C, C).
-        confusion_high: high end of the same.
         baseline: the majority class, scored on the same rows.
-        resamples: bootstrap resamples behind the intervals.
+        resamples: bootstrap resamples behind the intervals of the mean F1s and of log loss; all others are Wilson's.
         seed: of the bootstrap.
     """
 
@@ -112,8 +114,6 @@ class Evaluation:
     calibration: Calibration
     per_class: tuple[ClassScores, ...]
     confusion_counts: np.ndarray
-    confusion_low: np.ndarray
-    confusion_high: np.ndarray
     baseline: Baseline
     resamples: int
     seed: int
@@ -124,24 +124,30 @@ class Evaluation:
         return metrics.confusion_shares(self.confusion_counts)
 
     @property
-    def worst_confusions(self) -> tuple[Confusion, ...]:
-        """The worst confusions, at most `WORST_CONFUSIONS`, worst first.
+    def confusion_cells(self) -> list[tuple[int, int, int]]:
+        """The cells in which rows fell: true label, predicted label, rows; in the order of the matrix."""
+        places = np.argwhere(self.confusion_counts)
+        counts = self.confusion_counts[places[:, 0], places[:, 1]]
+        return [(int(true), int(said), int(count)) for (true, said), count in zip(places, counts, strict=True)]
 
-        Ranked by the low end of the share's interval, then by share, then by count, so that one row of three (0.33,
-        but maybe chance) does not outrank ninety of a thousand.
+    @property
+    def worst_confusions(self) -> tuple[Confusion, ...]:
+        """The worst confusions, at most `WORST_CONFUSIONS`: those of the most rows first; of equals, by share.
+
+        So one row of three (0.33, but maybe chance) does not outrank ninety of a thousand.
         """
-        shares = self.confusion_shares
+        support_C = self.confusion_counts.sum(axis=1)
         found = [
             Confusion(
                 true_label=self.label_names[true],
                 predicted_label=self.label_names[said],
-                count=int(self.confusion_counts[true, said]),
-                share=measured(shares[true, said], self.confusion_low[true, said], self.confusion_high[true, said]),
+                count=count,
+                share=_share(count, int(support_C[true])),
             )
-            for true, said in np.argwhere(self.confusion_counts)
+            for true, said, count in self.confusion_cells
             if true != said
         ]
-        found.sort(key=lambda confusion: (-confusion.share.low, -confusion.share.value, -confusion.count))
+        found.sort(key=lambda confusion: (-confusion.count, -confusion.share.value))
         return tuple(found[:WORST_CONFUSIONS])
 
     def to_dict(self) -> dict[str, Any]:
@@ -151,8 +157,9 @@ class Evaluation:
         `intervals`: `level`, `method`, `resamples`, `seed`, and `low` and `high` under the name of each score (that of
         `ece` is reflected, see `calibration`);
         `per_class`, by name: `support`, `predicted`, `precision`, `recall`, `f1`, and `intervals` of the last three;
-        `confusion`, rows true and columns predicted, in the order of `labels`: `counts`, `shares` of the true label,
-        `shares_low`, `shares_high`, and `worst`, the worst cells by name;
+        `confusion`: `counts` and `shares` of the true label, rows true and columns predicted, in the order of `labels`;
+        of more than 50 classes instead `cells`, those in which rows fell (`true`, `predicted`: places in `labels`;
+        `counts`); and `worst`, the worst cells by name;
         `baseline`: `label` and the four scores;
         `calibration`: see `Calibration.to_dict`.
         """
@@ -164,7 +171,7 @@ class Evaluation:
             **{name: one.value for name, one in summary.items()},
             "intervals": {
                 "level": intervals.LEVEL,
-                "method": "bootstrap percentile",
+                "method": "Wilson; of the mean F1s and log loss, bootstrap percentile",
                 "resamples": self.resamples,
                 "seed": self.seed,
                 **{name: one.ends for name, one in summary.items()},
@@ -185,10 +192,7 @@ class Evaluation:
                 for one in self.per_class
             },
             "confusion": {
-                "counts": self.confusion_counts.tolist(),
-                "shares": self.confusion_shares.tolist(),
-                "shares_low": self.confusion_low.tolist(),
-                "shares_high": self.confusion_high.tolist(),
+                **self._matrix(),
                 "worst": [
                     {
                         "true_label": one.true_label,
@@ -210,6 +214,12 @@ class Evaluation:
             "calibration": self.calibration.to_dict(),
         }
 
+    def _matrix(self) -> dict[str, Any]:
+        if len(self.label_names) <= MOST_IN_MATRIX:
+            return {"counts": self.confusion_counts.tolist(), "shares": self.confusion_shares.tolist()}
+        true, predicted, counts = (list(column) for column in zip(*self.confusion_cells, strict=True))
+        return {"cells": {"true": true, "predicted": predicted, "counts": counts}}
+
     @classmethod
     def from_dict(cls, facts: Mapping[str, Any]) -> "Evaluation":
         """Make an evaluation of what `to_dict` returned.
@@ -227,9 +237,7 @@ class Evaluation:
                 log_loss=joined(facts, "log_loss"),
                 calibration=Calibration.from_dict(facts["calibration"]),
                 per_class=tuple(_class_scores(name, facts["per_class"][name]) for name in facts["labels"]),
-                confusion_counts=_frozen(np.array(facts["confusion"]["counts"], dtype=np.int64)),
-                confusion_low=_frozen(np.array(facts["confusion"]["shares_low"], dtype=np.float64)),
-                confusion_high=_frozen(np.array(facts["confusion"]["shares_high"], dtype=np.float64)),
+                confusion_counts=_frozen(_counts(facts["confusion"], len(facts["labels"]))),
                 baseline=Baseline(
                     label=facts["baseline"]["label"],
                     accuracy=float(facts["baseline"]["accuracy"]),
@@ -244,7 +252,7 @@ class Evaluation:
             raise DataError(
                 f"the evaluation has no key {error}: was it written by another version? Evaluate again"
             ) from error
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, IndexError) as error:
             raise DataError(f"the evaluation has a value of the wrong kind ({error}): evaluate again") from error
 
 
@@ -284,19 +292,20 @@ def evaluate(
     counts_CC = metrics.confusion_counts(labels_N, predicted_N, len(names))
     tally = metrics.tally_of(counts_CC)
     cells = intervals.cells_of(labels_N, predicted_N, losses_N, len(names))
-    found = intervals.bootstrap(cells, seed=seed, resamples=resamples)
+    drawn = intervals.bootstrap(cells, seed=seed, resamples=resamples)
+    per_class = _per_class(names, tally)
+    right = share_of(int(tally.hits.sum()), len(labels_N))
+    weighted, macro = metrics.f1_weighted(tally), metrics.f1_macro(tally)
     return Evaluation(
         rows=len(labels_N),
         label_names=names,
-        accuracy=with_interval(metrics.accuracy(tally), found.accuracy),
-        f1_weighted=with_interval(metrics.f1_weighted(tally), found.f1_weighted),
-        f1_macro=with_interval(metrics.f1_macro(tally), found.f1_macro),
-        log_loss=with_interval(losses_N.mean(), found.log_loss),
+        accuracy=measured(right.value, right.low, right.high),
+        f1_weighted=_mean_f1(weighted, drawn.f1_weighted, per_class, weights_C=tally.support),
+        f1_macro=_mean_f1(macro, drawn.f1_macro, per_class, weights_C=np.ones(len(names))),
+        log_loss=_mean_loss(losses_N.mean(), drawn.log_loss),
         calibration=measure_calibration(probabilities_NC, labels_N, seed=seed, resamples=resamples),
-        per_class=_per_class(names, tally, found),
+        per_class=per_class,
         confusion_counts=_frozen(counts_CC),
-        confusion_low=_frozen(found.confusion_shares.low),
-        confusion_high=_frozen(found.confusion_shares.high),
         baseline=_baseline(labels_N, names, majority_label),
         resamples=resamples,
         seed=seed,
@@ -326,7 +335,10 @@ def _baseline(labels_N: np.ndarray, names: tuple[str, ...], majority_label: int)
     )
 
 
-def _per_class(names: tuple[str, ...], tally: metrics.Tally, found: intervals.Intervals) -> tuple[ClassScores, ...]:
+def _per_class(names: tuple[str, ...], tally: metrics.Tally) -> tuple[ClassScores, ...]:
+    precision = wilson(tally.hits, tally.predicted)
+    recall = wilson(tally.hits, tally.support)
+    f1 = f1_ends(tally.hits, tally.support, tally.predicted)
     precision_C, recall_C, f1_C = (
         metrics.precision_by_class(tally),
         metrics.recall_by_class(tally),
@@ -337,12 +349,53 @@ def _per_class(names: tuple[str, ...], tally: metrics.Tally, found: intervals.In
             name=name,
             support=int(tally.support[label]),
             predicted=int(tally.predicted[label]),
-            precision=measured(precision_C[label], found.precision.low[label], found.precision.high[label]),
-            recall=measured(recall_C[label], found.recall.low[label], found.recall.high[label]),
-            f1=measured(f1_C[label], found.f1.low[label], found.f1.high[label]),
+            precision=measured(precision_C[label], precision.low[label], precision.high[label]),
+            recall=measured(recall_C[label], recall.low[label], recall.high[label]),
+            f1=measured(f1_C[label], f1.low[label], f1.high[label]),
         )
         for label, name in enumerate(names)
     )
+
+
+def _mean_f1(
+    value: np.ndarray, drawn: intervals.Interval, per_class: tuple[ClassScores, ...], *, weights_C: np.ndarray
+) -> Measured:
+    """Put a mean F1 and its interval together.
+
+    Where every resample scores the same, as where no answer is wrong, the bootstrap knows nothing. The mean of the
+    classes' own ends stands in for it: it is wider than 95 %, since the classes do not all err to one side at once.
+    """
+    if _has_width(drawn):
+        return with_interval(value, drawn)
+    known = [(one.f1, weight) for one, weight in zip(per_class, weights_C, strict=True) if one.f1.is_known]
+    whole = sum(weight for _, weight in known)
+    low, high = (sum(getattr(f1, end) * weight for f1, weight in known) / whole for end in ("low", "high"))
+    return measured(value, low, high)
+
+
+def _mean_loss(value: np.floating, drawn: intervals.Interval) -> Measured:
+    """Put a mean loss and its interval together; of equal losses, or a single one, nothing is known."""
+    return with_interval(value, drawn) if _has_width(drawn) else measured(value, np.nan, np.nan)
+
+
+def _has_width(drawn: intervals.Interval) -> bool:
+    """Tell whether resamples differ by more than rounding."""
+    return bool(drawn.high - drawn.low > _ROUNDING)
+
+
+def _share(count: int, rows: int) -> Measured:
+    found = share_of(count, rows)
+    return measured(found.value, found.low, found.high)
+
+
+def _counts(facts: Mapping[str, Any], classes: int) -> np.ndarray:
+    """Make the confusion matrix of what JSON has of it: whole, or the cells in which rows fell."""
+    if "cells" not in facts:
+        return np.array(facts["counts"], dtype=np.int64)
+    cells = facts["cells"]
+    counts_CC = np.zeros((classes, classes), dtype=np.int64)
+    counts_CC[cells["true"], cells["predicted"]] = cells["counts"]
+    return counts_CC
 
 
 def _class_scores(name: str, facts: Mapping[str, Any]) -> ClassScores:

@@ -1,7 +1,8 @@
-"""How sure the scores are: 95 % bootstrap percentile intervals, all from the same resamples.
+"""How sure means of scores are: 95 % bootstrap percentile intervals, all from the same resamples.
 
-In: true labels, predicted labels, losses, all (N,). Out: the low and high end of every score.
-It does not know where the rows came from; it takes them as independent draws from one population.
+In: true labels, predicted labels, losses, all (N,). Out: the low and high end of log loss and of the mean F1s.
+It does not know where the rows came from; it takes them as independent draws from one population. Accuracy, precision,
+recall and the F1 of one class are shares of counts and have exact intervals of their own: see `proportions`.
 
 A bootstrap resample draws N of the N rows with replacement. Which cell of the confusion matrix a drawn row falls in is
 an independent draw with probability n_k / N, so the resampled cell counts are by definition multinomial with N trials
@@ -9,9 +10,10 @@ and these probabilities: drawing them directly gives exactly the distribution th
 depends on the cells and not on N. Log loss is no function of the cells. Given that a cell was drawn m times, its m rows
 are uniform over the rows of the cell; drawing those completes the very same resample.
 
-Limits to know. The bootstrap sees only what occurred: a score of exactly 0 or 1 has an interval of width zero. A class
-that a resample misses scores 0 there, by the rule of `metrics`, which widens the intervals of rare classes; and
-where most classes have only two or three rows, resampled macro F1 is biased and its interval may lie beside the score.
+Limits to know. The bootstrap sees only what occurred: where no answer, or every answer, is right, all resamples score
+the same, and an interval of no width comes out. It is not shown: see `evaluation`. A class that a resample misses
+scores 0 there, by the rule of `metrics`, which widens the intervals of rare classes; and where most classes have only
+two or three rows, resampled macro F1 is biased and its interval may lie beside the score.
 
 Source: Efron & Tibshirani, An Introduction to the Bootstrap (1993), chapter 13 (the percentile interval).
 """
@@ -41,16 +43,11 @@ class Interval:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Intervals:
-    """The interval of every score. Shapes: () for a score of all rows, (C,) by class, (C, C) for confusion shares."""
+    """The interval of every score that is a mean of others, or of losses."""
 
-    accuracy: Interval
     f1_weighted: Interval
     f1_macro: Interval
     log_loss: Interval
-    precision: Interval
-    recall: Interval
-    f1: Interval
-    confusion_shares: Interval
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -73,7 +70,7 @@ class Cells:
 
 
 def bootstrap(cells: Cells, *, seed: int, resamples: int = RESAMPLES) -> Intervals:
-    """Return the interval of every score; the same seed gives the same intervals.
+    """Return the interval of each mean score; the same seed gives the same intervals.
 
     Raises:
         SettingsError: fewer than one resample was asked for.
@@ -85,14 +82,9 @@ def bootstrap(cells: Cells, *, seed: int, resamples: int = RESAMPLES) -> Interva
     tally = tally_cells(cells.labels_K, cells.predicted_K, counts_RK, cells.class_count)
     losses_R = draw_mean_losses(cells, counts_RK, generator)
     return Intervals(
-        accuracy=percentile_interval(metrics.accuracy(tally)),
         f1_weighted=percentile_interval(metrics.f1_weighted(tally)),
         f1_macro=percentile_interval(metrics.f1_macro(tally)),
         log_loss=percentile_interval(losses_R),
-        precision=percentile_interval(metrics.precision_by_class(tally)),
-        recall=percentile_interval(metrics.recall_by_class(tally)),
-        f1=percentile_interval(metrics.f1_by_class(tally)),
-        confusion_shares=_share_interval(cells, counts_RK, tally.support),
     )
 
 
@@ -151,15 +143,3 @@ def tally_cells(
         if label == said:
             hits[:, label] += counts_RK[:, cell]
     return metrics.Tally(hits=hits, support=support, predicted=predicted)
-
-
-def _share_interval(cells: Cells, counts_RK: np.ndarray, support_RC: np.ndarray) -> Interval:
-    """Return the interval of each cell's share of its true label, (C, C), a block of cells at a time."""
-    low_CC = np.zeros((cells.class_count, cells.class_count))
-    high_CC = np.zeros((cells.class_count, cells.class_count))
-    block = max(1, _BLOCK_CELLS // len(counts_RK))
-    for start in range(0, len(cells.counts_K), block):
-        labels, said = cells.labels_K[start : start + block], cells.predicted_K[start : start + block]
-        interval = percentile_interval(counts_RK[:, start : start + block] / np.maximum(support_RC[:, labels], 1))
-        low_CC[labels, said], high_CC[labels, said] = interval.low, interval.high
-    return Interval(low=low_CC, high=high_CC)

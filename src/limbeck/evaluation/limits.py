@@ -127,8 +127,8 @@ def _class_limits(found: Evaluation) -> list[Limit]:
             said=worst.predicted_label,
             share=f"{100 * worst.share.value:.0f} %",
         )
-        for worst in found.worst_confusions[:1]
-        if worst.share.low >= LEAST_CONFUSION
+        for worst in sorted(found.worst_confusions, key=lambda one: -one.share.low)[:1]
+        if worst.share.low >= LEAST_CONFUSION and worst.count > 1
     )
     return limits
 

@@ -1,5 +1,6 @@
 """A score and how sure it is. In: three numbers. Out: one value. It does not know what was scored."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,19 +10,28 @@ from limbeck.evaluation.intervals import Interval
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """A score and its 95 % bootstrap interval."""
+    """A score and its 95 % interval; both ends are NaN where nothing is known of it."""
 
     value: float
     low: float
     high: float
 
     def __str__(self) -> str:
-        return f"{self.value:.4f} ({self.low:.4f}–{self.high:.4f})"
+        return f"{self.value:.4f} ({self.between(4)})"
 
     @property
-    def ends(self) -> dict[str, float]:
-        """Low and high end, for JSON."""
-        return {"low": self.low, "high": self.high}
+    def is_known(self) -> bool:
+        """Whether there is an interval: of a score of no row there is none."""
+        return not math.isnan(self.low)
+
+    def between(self, digits: int, sign: str = "–") -> str:
+        """Say both ends with so many digits: "0.758–1.000"; or that they are not known."""
+        return f"{self.low:.{digits}f}{sign}{self.high:.{digits}f}" if self.is_known else "not known"
+
+    @property
+    def ends(self) -> dict[str, float | None]:
+        """Low and high end, for JSON: null where they are not known."""
+        return {"low": self.low, "high": self.high} if self.is_known else {"low": None, "high": None}
 
 
 def measured(value: Any, low: Any, high: Any) -> Measured:
@@ -36,4 +46,6 @@ def with_interval(value: Any, interval: Interval) -> Measured:
 
 def joined(facts: Mapping[str, Any], name: str) -> Measured:
     """Find a score and, under `intervals`, its ends in what JSON said."""
-    return measured(facts[name], facts["intervals"][name]["low"], facts["intervals"][name]["high"])
+    ends = facts["intervals"][name]
+    low, high = (math.nan if ends[end] is None else ends[end] for end in ("low", "high"))
+    return measured(facts[name], low, high)

@@ -75,6 +75,29 @@ def wilson(count: ArrayLike, rows: ArrayLike) -> Interval:
     )
 
 
+def f1_ends(hits: ArrayLike, support: ArrayLike, predicted: ArrayLike) -> Interval:
+    """Return the 95 % interval of a class's F1, any shape; NaN where the class is neither true nor predicted.
+
+    Of the rows that are of the class, or were given it, a share J is both, and F1 = 2 J / (1 + J): it rises with J.
+    J is a share of counted rows, so the ends of its Wilson interval, put into that formula, are those of F1.
+
+    Args:
+        hits: rows of the class that were given it.
+        support: rows of the class.
+        predicted: rows that were given it.
+
+    Source: Hand, Christen & Kirielle, F*: An Interpretable Transformation of the F-measure (2021), for F1 and J.
+
+    Example:
+        >>> ends = f1_ends(6, 6, 6)
+        >>> print(f"{ends.low:.3f} {ends.high:.3f}")
+        0.758 1.000
+    """
+    k = np.asarray(hits, dtype=np.float64)
+    ends = wilson(k, np.asarray(support) + np.asarray(predicted) - k)
+    return Interval(low=2 * ends.low / (1 + ends.low), high=2 * ends.high / (1 + ends.high))
+
+
 def least_share(count: ArrayLike, rows: ArrayLike, *, confidence: ArrayLike = LEVEL) -> np.ndarray:
     """Return the one-sided Clopper-Pearson lower bound of shares: exact, never too bold; 0 where nothing was counted.
 

@@ -100,7 +100,7 @@ def confusion_table(evaluation: Evaluation) -> Table:
 
 
 def worst_confusion_table(evaluation: Evaluation) -> Table:
-    """Return the worst confusions in words, worst first."""
+    """Return the worst confusions in words, the most rows first."""
     return Table(
         header=("confusion", "rows", "share of the true label (95 %)"),
         rows=tuple(
@@ -112,4 +112,4 @@ def worst_confusion_table(evaluation: Evaluation) -> Table:
 
 def measured(score: Measured) -> str:
     """Return a score with its interval: "0.804 (0.786–0.821)"."""
-    return f"{score.value:.3f} ({score.low:.3f}–{score.high:.3f})"
+    return f"{score.value:.3f} ({score.between(3)})"

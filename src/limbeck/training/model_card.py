@@ -33,7 +33,8 @@ def card_text(facts: BundleFacts, validation: Evaluation, limits: Sequence[Limit
         for one in validation.per_class
     ]
     confusions = [
-        f"- {_cell(one.true_label)} → {_cell(one.predicted_label)}: {one.share.value:.2f} of the rows"
+        f"- {_cell(one.true_label)} → {_cell(one.predicted_label)}: {one.count:,} rows, {one.share.value:.2f} of all "
+        f"that are {_cell(one.true_label)}"
         for one in validation.worst_confusions[:5]
     ]
     lines = [
@@ -125,7 +126,7 @@ def _baseline_values(found: Evaluation) -> tuple[float, ...]:
 
 
 def _measure_line(name: str, found: Measured, baseline: float) -> str:
-    return f"| {name} | {found.value:.4f} | {found.low:.4f} – {found.high:.4f} | {baseline:.4f} |"
+    return f"| {name} | {found.value:.4f} | {found.between(4, ' – ')} | {baseline:.4f} |"
 
 
 def _cell(text: str) -> str:
