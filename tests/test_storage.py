@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from limbeck import storage
-from limbeck.errors import BundleError, LockedError, StorageError
+from limbeck.errors import BundleError, LockedError, SettingsError, StorageError
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):
@@ -325,3 +325,37 @@ def _hold(folder):
 def _write_privately(path):
     path.unlink(missing_ok=True)
     path.touch(mode=0o600)
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(tmp_path):
+    """An unknown suffix, a folder for a file, what is read itself, and a file for a folder: each has its own words."""
+    (tmp_path / "data.csv").write_text("text,label\n")
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine").write_text("precious")
+    for name, said in {
+        "out.xlsx": "end its name with .csv, or give a folder",
+        "folder.csv": "this is a folder",
+        "data.csv": "is what is read",
+        "full": "exists already",
+        "data.csv/out.csv": "a file stands where a folder was expected",
+        "data.csv/out": "a file stands where a folder was expected",
+    }.items():
+        with pytest.raises((SettingsError, StorageError), match=said):
+            storage.check_place(tmp_path / name, (".csv", ""), source=tmp_path / "data.csv")
+    assert storage.check_place(tmp_path / "new" / "OUT.CSV", (".csv", "")) == ".csv"
+    assert storage.check_place(tmp_path / "new" / "out", (".csv", "")) == ""
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["data.csv", "folder.csv", "full"]
+
+
+def test_a_folder_may_have_any_name(tmp_path):
+    """What is always a folder has no suffix to be judged by."""
+    storage.check_folder(tmp_path / "run.v2")
+    (tmp_path / "run.v2").mkdir()
+    storage.check_folder(tmp_path / "run.v2")
+    (tmp_path / "run.v2" / "mine").write_text("precious")
+    with pytest.raises(StorageError, match="exists already"):
+        storage.check_folder(tmp_path / "run.v2")
+    storage.check_folder(tmp_path / "run.v2", new=False)
+    with pytest.raises(StorageError, match="exists already"):
+        storage.check_folder(tmp_path / "run.v2" / "mine", new=False)

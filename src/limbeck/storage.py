@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 from uuid import uuid4
 
-from limbeck.errors import BundleError, LockedError, StorageError
+from limbeck.errors import BundleError, LockedError, SettingsError, StorageError
 
 MANIFEST_NAME = "manifest.json"
 STAGED_PREFIX = ".staged-"
@@ -65,6 +65,67 @@ def explained(path: Path, *, doing: str) -> Iterator[None]:
         raise StorageError(f"cannot {doing} {path}: {advice}") from error
 
 
+def check_place(path: Path, suffixes: Collection[str], *, source: str | Path | None = None) -> str:
+    """Refuse a place where a result could not be written in the end; called before any work is done for it.
+
+    Args:
+        path: a file, which is replaced when it is there already; or a folder, which is not.
+        suffixes: that the result can have, lower case, with the dot; "" for a folder.
+        source: what the work reads; the result must not take its place.
+
+    Returns:
+        The suffix of `path`, in lower case.
+
+    Raises:
+        SettingsError: the suffix is none of these, or `path` is `source`.
+        StorageError: a folder is there and not empty, or nothing can be written there.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in suffixes:
+        files = ", ".join(known for known in suffixes if known)
+        ways = [f"end its name with {files}"] * bool(files) + ["give a folder (no suffix)"] * ("" in suffixes)
+        raise SettingsError(f"cannot tell the format of {path.name}: {', or '.join(ways)}")
+    if not suffix:
+        check_folder(path)
+        return suffix
+    with explained(path, doing="write"):
+        if source is not None and path.exists() and Path(source).exists() and path.samefile(source):
+            raise SettingsError(f"{path} is what is read: give another place, so that it stays as it is")
+        if path.is_dir():
+            raise StorageError(f"cannot write {path}: this is a folder; a file was expected")
+        _try_to_write(path)
+    return suffix
+
+
+def check_folder(path: Path, *, new: bool = True) -> None:
+    """Refuse a folder that could not be written in the end; called before any work is done for it.
+
+    Args:
+        path: the folder.
+        new: it must not be there yet, or be empty.
+
+    Raises:
+        StorageError: it is there already and not empty, a file stands there, or nothing can be written there.
+    """
+    with explained(path, doing="write"):
+        if new or not path.is_dir():
+            _check_free(path)
+        _try_to_write(path / "any")
+
+
+def _try_to_write(path: Path) -> None:
+    """Write beside a path, or above it where its folders are yet to be made: so rights and full disks are asked for."""
+    above = next(folder for folder in _real(path).parents if folder.exists())
+    probe = above / f"{STAGED_PREFIX}{uuid4().hex}"
+    probe.touch()
+    probe.unlink()
+
+
+def _check_free(folder: Path) -> None:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise StorageError(f"cannot write {folder}: it exists already; choose another folder or remove it first")
+
+
 @contextmanager
 def staged_file(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; on success make it durable and rename it over `path`.
@@ -97,8 +158,7 @@ def staged_folder(path: Path) -> Iterator[Path]:
         StorageError: `path` exists and is not an empty folder, or writing failed.
     """
     with explained(path, doing="write"), _parents_of(_real(path)) as target:
-        if target.exists() and (not target.is_dir() or any(target.iterdir())):
-            raise StorageError(f"cannot write {path}: it exists already; choose another folder or remove it first")
+        _check_free(path)
         staged = target.parent / f"{STAGED_PREFIX}{uuid4().hex}-{target.name}"
         staged.mkdir()
         rights = staged.stat().st_mode & 0o777

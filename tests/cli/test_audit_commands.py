@@ -7,7 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from limbeck.cli.app import app
-from limbeck.errors import DataError, SettingsError
+from limbeck.data.read import read
+from limbeck.errors import DataError, SettingsError, StorageError
 
 ROWS = [
     ("train", "the same text in two places", "joy"),
@@ -104,3 +105,36 @@ def test_a_terminal_is_not_commanded(tiny_folder: Path, tmp_path: Path) -> None:
     assert "\x1b[2J" not in shown
     assert "\x07" not in shown
     assert "\x1b[31m" not in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "out", "said"),
+    [
+        (["split"], "x.xlsx", "end its name with"),
+        (["split"], "full", "exists already"),
+        (["split"], "data.csv", "is what is read"),
+        (["split"], "data.csv/x.csv", "a file stands where a folder"),
+        (["clean", "--drop", "empty"], "full", "exists already"),
+        (["audit"], "data.csv", "exists already"),
+        (["features"], "x.csv", "end its name with"),
+    ],
+)
+def test_no_work_for_a_place_that_cannot_be_written(
+    data: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], out: str, said: str
+) -> None:
+    """The result's place is looked at before any row is read."""
+    (data.parent / "full").mkdir()
+    (data.parent / "full" / "mine").write_text("precious")
+    monkeypatch.setattr("limbeck.data.read.read_with", lambda *_: pytest.fail("rows were read"))
+    with pytest.raises((SettingsError, StorageError), match=said):
+        run(*words, str(data), "--out", str(data.parent / out))
+    assert data.read_text().startswith("split,text,label")
+
+
+def test_suffixes_are_compared_without_case(data: Path) -> None:
+    """X.CSV is written and read as x.csv is."""
+    out = data.parent / "NEW.JSONL"
+    rows = data.parent / "rows.CSV"
+    rows.write_text("text,label\n" + "".join(f"text number {n} {'ab'[n % 2] * n},{'ab'[n % 2]}\n" for n in range(40)))
+    run("split", str(rows), "--out", str(out))
+    assert len(read(out)) == 40

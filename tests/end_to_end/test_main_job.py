@@ -264,3 +264,24 @@ def test_a_run_is_whole_without_matplotlib(limbeck, encoder_folder, weather, tmp
     assert ended.status == 0
     assert 'pip install "limbeck[charts]"' in ended.err
     assert "Next: limbeck evaluate" in ended.out
+
+
+@pytest.mark.parametrize("out", ["scores.xlsx", "taken.csv", "rows.csv"])
+@pytest.mark.parametrize("command", ["evaluate", "predict"])
+def test_no_row_is_scored_for_a_file_that_cannot_be_written(limbeck, trained, tmp_path, command, out, monkeypatch):
+    """An unknown suffix, a folder, and the rows themselves are refused before a model is loaded."""
+    (tmp_path / "rows.csv").write_text("text,label\ni feel so fine,joy\n", "utf-8")
+    (tmp_path / "taken.csv").mkdir()
+    monkeypatch.setattr("limbeck.inference.predictor.load", lambda *_, **__: pytest.fail("the model was loaded"))
+    rows = ["--input", tmp_path / "rows.csv", "--output"] if command == "predict" else [tmp_path / "rows.csv", "--out"]
+    ended = limbeck(command, trained, *rows, tmp_path / out)
+    assert ended.status in (2, 6), ended.err
+    assert (tmp_path / "rows.csv").read_text("utf-8").startswith("text,label")
+
+
+def test_predictions_in_upper_case(limbeck, trained, tmp_path):
+    """OUT.CSV is a CSV file."""
+    out = tmp_path / "OUT.CSV"
+    (tmp_path / "rows.txt").write_text("i feel so fine\n", "utf-8")
+    assert limbeck("predict", trained, "--input", tmp_path / "rows.txt", "--output", out).status == 0
+    assert read_predictions(out).texts == ("i feel so fine",)

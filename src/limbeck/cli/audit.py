@@ -51,11 +51,13 @@ def audit(
     from limbeck.errors import DataError
     from limbeck.reporting.audit_page import write_audit
     from limbeck.settings import AuditSettings, build
+    from limbeck.storage import check_folder
 
     reading = options.read_settings(
         text_column, label_column, label_names, encoding, on_bad_row or "mend", labels="optional"
     )
     settings = build(AuditSettings, options.given(near_threshold=near_threshold), where="audit")
+    check_folder(out, new=False)
     following = progress.for_stream()
     found = find_tokenizers(encoder or [], following)
     dataset = read_with(data, reading, following)

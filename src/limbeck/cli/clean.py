@@ -48,6 +48,7 @@ def clean(
     from limbeck.audit.clean_folder import counts_of, write_cleaning
     from limbeck.data.read import read_with
     from limbeck.settings import CleanSettings, build
+    from limbeck.storage import check_folder
 
     reading = options.read_settings(
         text_column, label_column, label_names, encoding, on_bad_row or "mend", labels="optional"
@@ -58,6 +59,7 @@ def clean(
         near_threshold=near_threshold,
     )
     settings = build(CleanSettings, flags, where="clean")
+    check_folder(out)
     following = progress.for_stream()
     cleaning = clean_dataset(read_with(data, reading, following), settings, following)
     write_cleaning(cleaning, settings, out)

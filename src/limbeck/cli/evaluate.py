@@ -40,11 +40,14 @@ def evaluate(
     from limbeck.data.read import read_with
     from limbeck.evaluation.confusions import name_confusions
     from limbeck.evaluation.hard_cases import find_hard_cases
-    from limbeck.evaluation.prediction_files import write_predictions
+    from limbeck.evaluation.prediction_files import SUFFIXES, write_predictions
     from limbeck.inference.predictor import load
     from limbeck.inference.scoring import score
     from limbeck.reporting.row_slices import column_groupings, own_groupings, slice_answers
+    from limbeck.storage import check_place
 
+    if out is not None:
+        check_place(out, SUFFIXES, source=data)
     following = progress.for_stream()
     predictor = load(run, device=options.device_of(device), progress=following)
     reading = options.read_settings(text_column, label_column, label_names, encoding, on_bad_row)

@@ -32,12 +32,13 @@ def features(
     from limbeck.data.read import read_with
     from limbeck.features.cache import FeatureCache
     from limbeck.features.extraction import extract_features
-    from limbeck.features.files import check_suffix, write_features
+    from limbeck.features.files import SUFFIXES, write_features
     from limbeck.features.text_encoder import load_encoder
     from limbeck.model.pooling import blocks_for
     from limbeck.settings import FeatureSettings
+    from limbeck.storage import check_place
 
-    check_suffix(out)
+    check_place(out, SUFFIXES, source=data)
     flags = options.given(encoder=encoder, pooling=pooling, layer=layer, max_tokens=max_tokens, device=device)
     settings = options.stage(FeatureSettings, "features", {}, flags)
     reading = options.read_settings(text_column, label_column, label_names, encoding, on_bad_row, labels="optional")

@@ -37,9 +37,10 @@ def predict(
     from limbeck import progress
     from limbeck.data.read import read_with
     from limbeck.errors import DataError, SettingsError
-    from limbeck.evaluation.prediction_files import check_suffix, write_predictions
+    from limbeck.evaluation.prediction_files import SUFFIXES, write_predictions
     from limbeck.inference.predictor import load
     from limbeck.settings import ReadSettings, build
+    from limbeck.storage import check_place
 
     if bool(texts) == (source is not None):
         raise SettingsError("give either texts, or --input FILE")
@@ -48,7 +49,7 @@ def predict(
     if source is not None and out is None and not as_json:
         raise SettingsError("--input needs --output FILE (.parquet, .jsonl or .csv), or --json")
     if out is not None:
-        check_suffix(out)
+        check_place(out, SUFFIXES, source=source)
     following = progress.for_stream()
     predictor = load(run, device=options.device_of(device), progress=following)
     if source is None:

@@ -35,13 +35,15 @@ def split(
     from limbeck import progress
     from limbeck.audit.resplit import resplit
     from limbeck.data.read import read_with
-    from limbeck.data.write import write
+    from limbeck.data.write import SUFFIXES, write
     from limbeck.settings import AuditSettings, SplitSettings, build
+    from limbeck.storage import check_place
 
     reading = options.read_settings(text_column, label_column, label_names, encoding, on_bad_row, labels="optional")
     flags = options.given(validation_share=validation_share, test_share=test_share, seed=seed)
     settings = build(SplitSettings, flags, where="split")
     threshold = build(AuditSettings, options.given(near_threshold=near_threshold), where="split").near_threshold
+    check_place(out, SUFFIXES, source=data)
     following = progress.for_stream()
     result = resplit(read_with(data, reading, following), settings, near_threshold=threshold, progress=following)
     write(result.dataset, out)

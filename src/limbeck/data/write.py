@@ -2,6 +2,10 @@
 
 In: a `Dataset` and a path. Out: Parquet, Arrow, CSV, TSV or JSONL by suffix, or a folder with one Parquet file a split.
 It does not know how files are read.
+
+Files of data are for programs: every text stands there as it is, "=1+1" too, so that reading gives it back. A
+spreadsheet would take such a text for a formula. What people open in one (predictions, review sheets) is made safe
+where it is written (`evaluation.spreadsheet`).
 """
 
 import json
@@ -17,10 +21,12 @@ import pyarrow.parquet
 from limbeck.data.columnar import METADATA_KEY
 from limbeck.data.dataset import SPLIT_ORDER, Dataset
 from limbeck.errors import DataError
-from limbeck.storage import staged_file, staged_folder
+from limbeck.storage import check_place, staged_file, staged_folder
 
 CHUNK_ROWS = 10_000
 _SEPARATORS = {".csv": ",", ".tsv": "\t"}
+SUFFIXES = (".parquet", ".arrow", ".feather", ".csv", ".tsv", ".jsonl", "")
+"""Of what is written; the empty one is a folder."""
 
 
 def write(dataset: Dataset, path: str | Path) -> None:
@@ -36,19 +42,15 @@ def write(dataset: Dataset, path: str | Path) -> None:
             be there yet, with one Parquet file a split, in the usual order of splits.
 
     Raises:
-        DataError: the suffix is not written, or a split's name tells no split as a file name.
+        SettingsError: the suffix is none of these.
+        DataError: a split's name tells no split as a file name.
         StorageError: the disk is full, or the place cannot be written.
     """
     target = Path(path)
-    suffix = target.suffix.lower()
+    suffix = check_place(target, SUFFIXES)
     if not suffix:
         _write_folder(dataset, target)
         return
-    if suffix not in (".parquet", ".arrow", ".feather", ".jsonl", *_SEPARATORS):
-        raise DataError(
-            f"cannot write {target}: {suffix!r} is not written; "
-            "written are .parquet, .arrow, .feather, .csv, .tsv, .jsonl, and a folder (no suffix)"
-        )
     with staged_file(target) as staged:
         if suffix == ".parquet":
             pyarrow.parquet.write_table(_with_metadata(dataset), staged, compression="zstd")

@@ -24,6 +24,8 @@ from limbeck.errors import DataError, SettingsError
 from limbeck.evaluation import spreadsheet
 from limbeck.evaluation.predictions import PROBABILITY_PREFIX, Predictions
 
+SUFFIXES = (".parquet", ".jsonl", ".csv")
+"""Of files of predictions; see `storage.check_place`."""
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _BLOCK_ROWS = 10_000
 _TYPES = {
@@ -51,8 +53,7 @@ def write_predictions(path: Path, predictions: Predictions, *, top_k: int | None
         SettingsError: another suffix, or `top_k` out of range.
         StorageError: the file could not be written; what stood there before still stands.
     """
-    check_suffix(path)
-    write, _ = _FORMATS[path.suffix]
+    write, _ = _FORMATS[storage.check_place(path, SUFFIXES)]
     table = predictions.to_arrow(top_k=top_k)
     with storage.staged_file(path) as staged:
         write(table, staged)
@@ -67,8 +68,9 @@ def read_predictions(path: str | Path) -> Predictions:
         DataError: it does not hold predictions, or labels and probabilities in it do not agree.
     """
     path = Path(path)
-    check_suffix(path)
-    _, read = _FORMATS[path.suffix]
+    if path.suffix.lower() not in SUFFIXES:
+        raise SettingsError(f"cannot tell the format of {path.name}: its name ends with none of {', '.join(SUFFIXES)}")
+    _, read = _FORMATS[path.suffix.lower()]
     with storage.explained(path, doing="read"):
         try:
             table = read(path)
@@ -93,16 +95,6 @@ def read_predictions(path: str | Path) -> Predictions:
                 "was the file edited? Predict again"
             )
     return predictions
-
-
-def check_suffix(path: Path) -> None:
-    """Refuse a path whose suffix is no format of predictions, before any work is done for it.
-
-    Raises:
-        SettingsError: names the suffixes that are.
-    """
-    if path.suffix not in _FORMATS:
-        raise SettingsError(f"cannot tell the format of {path.name}: end its name with {', '.join(_FORMATS)}")
 
 
 def _check_columns(path: Path, table: pa.Table) -> None:

@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 
 from limbeck import storage
 from limbeck.data.dataset import Dataset
-from limbeck.errors import SettingsError
 from limbeck.features.extraction import Features
 
 SUFFIXES = (".npy", ".parquet")
@@ -25,23 +24,13 @@ def write_features(features: Features, dataset: Dataset, path: Path) -> None:
         SettingsError: the suffix is another one.
         StorageError: the file cannot be written.
     """
-    check_suffix(path)
+    suffix = storage.check_place(path, SUFFIXES)
     with storage.staged_file(path) as staged:
-        if path.suffix == ".npy":
+        if suffix == ".npy":
             with staged.open("wb") as file:
                 np.save(file, features.values_NF, allow_pickle=False)
         else:
             pq.write_table(_table(features, dataset), staged)
-
-
-def check_suffix(path: Path) -> None:
-    """Refuse a path whose suffix is no format of features, before any work is done for it.
-
-    Raises:
-        SettingsError: names the suffixes that are.
-    """
-    if path.suffix not in SUFFIXES:
-        raise SettingsError(f"cannot tell the format of {path.name}: end its name with {' or '.join(SUFFIXES)}")
 
 
 def _table(features: Features, dataset: Dataset) -> pa.Table:
