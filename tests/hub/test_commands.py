@@ -126,6 +126,7 @@ def test_train_evaluate_publish_and_predict_over_the_hub(
     went = process("publish", "RUN", "kim/weather", "--private", HF_TOKEN=token, HF_HUB_VERBOSITY="debug")
     assert went.status == 0, went.err
     assert token not in went.out + went.err
+    assert went.out.splitlines()[-1] == "Next: limbeck predict hub:kim/weather 'your text'"
     assert hub.repos["model", "kim/weather"].private
 
     monkeypatch.setenv("HF_TOKEN", token)

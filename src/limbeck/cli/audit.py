@@ -1,11 +1,14 @@
 """`limbeck audit`: tell the truth about the data before anything is trained."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from limbeck.cli import options, screen
+
+if TYPE_CHECKING:
+    from limbeck.audit.audit import Audit
 
 
 def audit(
@@ -70,8 +73,25 @@ def audit(
         for line in found.absent:
             screen.show_line(line)
         screen.show_line(f"Written: {', '.join(map(str, files))}")
+        how = options.reading_flags(text_column, label_column, label_names, encoding, on_bad_row)
+        _show_next(result, data, how, is_labelled=dataset.is_labelled)
     if strict and result.has_leaks_or_conflicts:
         raise DataError(
             f"--strict: {result.leaks.exact.texts:,} texts leak between splits and {result.conflicts.exact.texts:,} "
             "have different labels: clean the data (limbeck clean) or make new splits (limbeck split)"
         )
+
+
+def _show_next(found: "Audit", data: str, how: dict[str, str | None], *, is_labelled: bool) -> None:
+    """Say how to take out what helps nobody, else how to make splits, else how to train."""
+    kinds = {
+        "empty": bool("empty" in found.faults and found.faults["empty"].rows),
+        "leaks": bool(found.leaks.exact.texts),
+    }
+    if any(kinds.values()):
+        drop = ",".join(kind for kind, is_there in kinds.items() if is_there)
+        screen.show_next("clean", data, "--drop", drop, "--out", screen.free_place("cleaned"), how=how)
+    elif len(found.shape.splits) == 1:
+        screen.show_next("split", data, "--out", screen.free_place("splits"), how=how)
+    elif is_labelled:
+        screen.show_next("train", data, "--out", screen.free_place("RUN"), how=how)

@@ -75,3 +75,7 @@ def clean(
     for note in cleaning.dataset.notes:
         screen.show_line(f"Note: {note.what}: {note.rows:,} (first: {note.example})")
     screen.show_line(f"Written: {out / 'data'}; every removed row: {out / 'removed.jsonl'}")
+    if len(cleaning.dataset.split_names) == 1:
+        screen.show_next("split", out / "data", "--out", screen.free_place("splits"))
+    elif cleaning.dataset.is_labelled:
+        screen.show_next("train", out / "data", "--out", screen.free_place("RUN"))

@@ -49,4 +49,6 @@ def demo(
         f"“{found.baseline.label}” would be right on {found.baseline.accuracy:.1%}."
     )
     screen.show_run_places(run.folder, pictures)
-    screen.show_line(f'Next: limbeck predict {out} "your text"   ·   limbeck train YOUR_DATA --out RUN')
+    screen.show_next("predict", out, "your text")
+    screen.show_next("report", out)
+    screen.show_next("train", "YOUR_DATA", "--out", screen.free_place("RUN"))

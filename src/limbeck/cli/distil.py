@@ -180,9 +180,8 @@ def distil(
     screen.show_evaluation(run.validation, title=f"The student on the validation split of {data}")
     _show_comparison(run.metrics)
     screen.show_run_places(run.folder, pictures)
-    columns = options.given(text_column=text_column, label_column=label_column, label_names=label_names)
-    how = columns | options.given(encoding=encoding, on_bad_row=on_bad_row)
-    screen.show_next(out, data, how if "test" in run.dataset.split_names else None)
+    how = options.reading_flags(text_column, label_column, label_names, encoding, on_bad_row)
+    screen.show_scoring_next(out, data, how, splits=run.dataset.split_names)
 
 
 def numbers_of(take: str | None) -> tuple[int, ...] | None:

@@ -84,3 +84,5 @@ def evaluate(
     screen.show_line(screen.say_cut(scored.predictions))
     if out is not None:
         screen.show_line(f"predictions: {out}")
+    if (run / "metrics.json").is_file():
+        screen.show_next("report", run)

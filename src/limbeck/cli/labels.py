@@ -92,7 +92,14 @@ def find(
         screen.show_json({**facts, "note": found.note, **found.issues.to_dict(count)})
         return
     labels_screen.show_search(found)
-    labels_screen.show_sheet_place(out, count=count, source=past.data.source)
+    if out is None:
+        screen.show_next("labels", run, "--out", screen.free_place("review.csv"))
+        return
+    labels_screen.show_sheet_place(out, count=count)
+    place = screen.free_place("corrected")
+    screen.show_next(
+        "labels", "apply", out, data or past.data.source, "--out", place, how=options.flags_that_read(past.data.read)
+    )
 
 
 @labels.command(cls=HelpfulCommand)
@@ -155,4 +162,4 @@ def apply(
     if rescored is not None:
         labels_screen.show_rescored(rescored)
     else:
-        screen.show_line(f"Next: limbeck train {out / DATA_NAME} --out RUN")
+        screen.show_next("train", out / DATA_NAME, "--out", screen.free_place("RUN"))

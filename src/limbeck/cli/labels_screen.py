@@ -53,14 +53,10 @@ def show_search(found: "LabelSearch") -> None:
     )
 
 
-def show_sheet_place(sheet: "Path | None", *, count: int, source: str) -> None:
-    """Say what to do next."""
-    if sheet is None:
-        screen.show_line("Next: add --out review.csv for a sheet to review in a spreadsheet")
-        return
+def show_sheet_place(sheet: "Path", *, count: int) -> None:
+    """Say what to do with the sheet."""
     screen.show_line(f"{sheet}: {count:,} rows, worst first; write the right label into new_label, or ok to take the")
     screen.show_line("suggested one; leave the cell empty to keep the label; save as CSV")
-    screen.show_line(f"Next: limbeck labels apply {sheet} {source} --out corrected")
 
 
 def show_corrections(corrections: "Corrections", out: "Path") -> None:

@@ -165,6 +165,35 @@ def read_settings(
     return stage(ReadSettings, "read", config or {}, flags)
 
 
+def reading_flags(
+    text_column: str | None = None,
+    label_column: str | None = None,
+    label_names: str | None = None,
+    encoding: str | None = None,
+    on_bad_row: str | None = None,
+) -> dict[str, str | None]:
+    """Gather the reading flags by name, to be said again in a command that reads the same data."""
+    return {
+        "text_column": text_column,
+        "label_column": label_column,
+        "label_names": label_names,
+        "encoding": encoding,
+        "on_bad_row": on_bad_row,
+    }
+
+
+def flags_that_read(settings: ReadSettings) -> dict[str, str | None]:
+    """Return the reading flags that make these settings: those of a past run."""
+    usual = ReadSettings()
+    return reading_flags(
+        settings.text_column,
+        settings.label_column,
+        ",".join(settings.label_names) if settings.label_names else None,
+        settings.encoding if settings.encoding != usual.encoding else None,
+        settings.on_bad_row if settings.on_bad_row != usual.on_bad_row else None,
+    )
+
+
 def device_of(device: str | None) -> Device:
     """Check `--device`; the default when it is not given."""
     return build(FeatureSettings, given(device=device), where="flags").device

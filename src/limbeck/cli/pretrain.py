@@ -122,7 +122,8 @@ def pretrain(
     screen.show_line(f"Results are in {run.folder.path}")
     screen.show_line(f"  figures      {run.folder.metrics}")
     screen.show_line(f"  encoder      {run.folder.encoder}")
-    screen.show_line(f"Next: limbeck train DATA --method finetune --encoder {run.folder.encoder} --out OTHER_RUN")
+    made = ("--encoder", run.folder.encoder, "--out", screen.free_place("RUN"))
+    screen.show_next("train", "YOUR_DATA", "--method", "finetune", *made)
 
 
 def _show(metrics: "Mapping[str, Any]") -> None:

@@ -55,4 +55,4 @@ def publish(
         )
     else:
         screen.show_line(f"commit {commit}")
-        screen.show_line(f"Use it: limbeck predict hub:{outgoing.place.repo} 'your text'")
+        screen.show_next("predict", f"hub:{outgoing.place.repo}", "your text")

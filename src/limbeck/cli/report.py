@@ -94,6 +94,10 @@ def report(
     screen.show_line(f"report      {place} ({len(made.html.encode()) / 2**20:.1f} MiB)")
     screen.show_line(f"pictures    {folder.pictures}")
     screen.show_line(f"model card  {folder.bundle / 'README.md'}{'' if card_changed else ' (as it was)'}")
+    if search is not None:
+        screen.show_next("labels", run, "--out", screen.free_place("review.csv"))
+    else:
+        screen.show_next("predict", run, "your text")
 
 
 def _read_data(run: Path, data: str | None, following: "Progress") -> "Dataset | None":

@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -12,7 +13,6 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
 
     from limbeck.data.dataset import ReadNote
     from limbeck.evaluation.abstaining import Answered
@@ -204,13 +204,30 @@ def _measured_row(name: str, found: "Measured", baseline: float) -> list[str]:
     return [name, f"{found.value:.4f}", found.between(4, " – "), f"{baseline:.4f}"]
 
 
-def show_next(run: "Path", data: str, how: "Mapping[str, str | None] | None") -> None:
-    """Say what to do with a run: score it on the test split, or label texts when `how` to read one is not given."""
-    if how is None:
-        show_line(f"Next: {shlex.join(['limbeck', 'predict', str(run), 'your text'])}")
-        return
-    flags = [word for name, value in how.items() if value for word in (f"--{name.replace('_', '-')}", value)]
-    show_line(f"Next: {shlex.join(['limbeck', 'evaluate', str(run), data, '--split', 'test', *flags])}")
+def show_next(*words: "str | Path", how: "Mapping[str, str | None] | None" = None) -> None:
+    """Say what to type next: a line that can be copied as it is.
+
+    Args:
+        words: of the command, after `limbeck`; a text or a data set that only the user has is YOUR_DATA.
+        how: options that were given to read the data, by name, so that they are read in the same way again.
+    """
+    flags = [word for name, value in (how or {}).items() if value for word in (f"--{name.replace('_', '-')}", value)]
+    show_line(f"Next: {shlex.join(['limbeck', *map(str, words), *flags])}")
+
+
+def show_scoring_next(run: "Path", data: str, how: "Mapping[str, str | None]", *, splits: "Sequence[str]") -> None:
+    """Say how to score a run that has just been trained on the test split, or how to use it where there is none."""
+    if "test" in splits:
+        show_next("evaluate", run, data, "--split", "test", how=how)
+    else:
+        show_next("predict", run, "your text")
+
+
+def free_place(name: str) -> str:
+    """Return the name of a file or folder that is not there yet: this one, or with a number."""
+    path = Path(name)
+    places = (path.with_name(f"{path.stem}{number or ''}{path.suffix}") for number in (0, *range(2, 1000)))
+    return str(next((place for place in places if not place.exists()), path))
 
 
 def show_run_places(folder: "RunFolder", pictures: "list[Path]") -> None:

@@ -60,3 +60,5 @@ def split(
         f"{result.groups:,} groups of equal or nearly equal texts were kept together; none is in two splits."
     )
     screen.show_line(f"Written: {out}")
+    if result.dataset.is_labelled:
+        screen.show_next("train", out, "--out", screen.free_place("RUN"))

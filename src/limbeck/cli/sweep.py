@@ -85,10 +85,12 @@ def sweep(
     if as_json:
         screen.show_json(found.to_dict())
         return
-    _show(found, data, out)
+    how = options.reading_flags(text_column, label_column, label_names, encoding, on_bad_row)
+    _show(found, out)
+    screen.show_next("train", data, "--config", out / "best.toml", "--out", screen.free_place("RUN"), how=how)
 
 
-def _show(found: "Sweep", data: str, out: Path) -> None:
+def _show(found: "Sweep", out: Path) -> None:
     sign = -1 if found.by == "loss" else 1
     ordered = sorted(found.trials, key=lambda trial: (trial.ended_early, -sign * trial.figure))
     names = list(ordered[0].values)
@@ -106,7 +108,6 @@ def _show(found: "Sweep", data: str, out: Path) -> None:
     screen.show_table(title, ["trial", found.by, "epochs", "seconds", *names], rows)
     screen.show_line("The best of many on the same rows flatters itself a little; a test split tells more.")
     screen.show_line(f"All trials are in {out / 'sweep.csv'} and {out / 'sweep.json'}; settings in {out / 'best.toml'}")
-    screen.show_line(f"Next: limbeck train {data} --config {out / 'best.toml'} --out RUN")
 
 
 def _cell(value: object) -> str:

@@ -55,3 +55,4 @@ def threshold(
         screen.show_json({"run": str(run), "thresholds": chosen.to_dict()})
         return
     screen.show_thresholds(chosen, run=run)
+    screen.show_next("predict", run, "your text")

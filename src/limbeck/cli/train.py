@@ -133,9 +133,8 @@ def train(
         show_seeds(run.metrics)
     screen.show_evaluation(run.validation, title=f"{chosen.capitalize()} on the validation split of {data}")
     screen.show_run_places(run.folder, pictures)
-    columns = options.given(text_column=text_column, label_column=label_column, label_names=label_names)
-    how = columns | options.given(encoding=encoding, on_bad_row=on_bad_row)
-    screen.show_next(out, data, how if "test" in run.dataset.split_names else None)
+    how = options.reading_flags(text_column, label_column, label_names, encoding, on_bad_row)
+    screen.show_scoring_next(out, data, how, splits=run.dataset.split_names)
 
 
 def _train_with(
