@@ -54,10 +54,10 @@ def test_tables_come_out_when_asked(features: TextFeatures, weather: Weather) ->
 def test_texts_are_encoded_once(features: TextFeatures, weather: Weather, tmp_path: Path) -> None:
     """What was computed is in the cache; without one nothing is kept."""
     found = features.fit_transform(weather[0])
-    (entry,) = FeatureCache(tmp_path / "features").listings()
-    assert entry.complete
+    before = FeatureCache(tmp_path / "features").listings()
     np.testing.assert_array_equal(clone(features).fit(weather[0]).transform(weather[0]), found)
-    assert len(FeatureCache(tmp_path / "features").listings()) == 1
+    after = FeatureCache(tmp_path / "features").listings()
+    assert [(entry.texts, entry.size_bytes) for entry in after] == [(60, before[0].size_bytes)]
     bare = clone(features).set_params(cache=False, cache_dir=tmp_path / "none")
     np.testing.assert_array_equal(bare.fit_transform(weather[0]), found)
     assert not (tmp_path / "none").exists()

@@ -185,9 +185,8 @@ def test_the_cache_is_listed_and_cleared(limbeck, weather, encoder_folder, tmp_p
         assert limbeck(*extract, "--split", split, "--out", tmp_path / f"{split}.npy").status == 0
     assert "0 texts encoded now" in limbeck(*extract, "--split", "test", "--out", tmp_path / "again.npy").out
     listed = json.loads(limbeck("cache", "list", "--cache-dir", tmp_path / "cache", "--json").out)
-    assert len(listed["entries"]) == 2
-    assert all(entry["complete"] for entry in listed["entries"])
-    assert "removed 2 entries" in limbeck("cache", "clear", "--cache-dir", tmp_path / "cache").out
+    assert [entry["texts"] > 0 for entry in listed["entries"]] == [True]
+    assert "removed 1 entry" in limbeck("cache", "clear", "--cache-dir", tmp_path / "cache").out
     assert json.loads(limbeck("cache", "list", "--cache-dir", tmp_path / "cache", "--json").out)["entries"] == []
 
 

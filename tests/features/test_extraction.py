@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from limbeck.errors import StorageError
+from limbeck.features import entry as entries
 from limbeck.features import extraction
 from limbeck.features.cache import FeatureCache
 from limbeck.features.extraction import extract_features
@@ -19,8 +21,10 @@ def engine(tiny_loaded):
 
 @pytest.fixture
 def small_parts(monkeypatch):
-    """Parts of about 40 tokens, so that 30 texts make several."""
-    monkeypatch.setattr(extraction, "PART_TOKENS", 40)
+    """Runs of about 10 tokens, each kept at once, so that a few texts make several parts."""
+    monkeypatch.setattr(extraction, "RUN_TOKENS", 10)
+    monkeypatch.setattr(extraction, "usable_cores", lambda: 1)
+    monkeypatch.setattr(extraction, "KEEP_EVERY_S", 0.0)
 
 
 def test_features_stand_in_the_order_of_the_texts(engine, small_parts):
@@ -31,8 +35,10 @@ def test_features_stand_in_the_order_of_the_texts(engine, small_parts):
     np.testing.assert_allclose(found.values_NF, alone, atol=1e-5)
 
 
-def test_an_interrupted_extraction_goes_on(engine, small_parts, tmp_path, monkeypatch):
-    """Ctrl-C in the third part: the first two are kept, and the result is that of an unbroken run, bit for bit."""
+@pytest.mark.parametrize("keep_every_s", [0.0, 1e9], ids=["kept at once", "kept when it ends"])
+def test_an_interrupted_extraction_goes_on(engine, small_parts, tmp_path, monkeypatch, keep_every_s):
+    """Ctrl-C in the third run: the first two are kept, and the result is that of an unbroken run, bit for bit."""
+    monkeypatch.setattr(extraction, "KEEP_EVERY_S", keep_every_s)
     blocks = blocks_for("layers", None, 2)
     unbroken = extract_features(TEXTS, engine, blocks)
     cache = FeatureCache(tmp_path)
@@ -48,20 +54,127 @@ def test_an_interrupted_extraction_goes_on(engine, small_parts, tmp_path, monkey
         patched.setattr(engine, "features", interrupted)
         with pytest.raises(KeyboardInterrupt):
             extract_features(TEXTS, engine, blocks, cache=cache)
-    assert [entry.complete for entry in cache.listings()] == [False]
+    assert [listing.texts for listing in cache.listings()] == [sum(calls)]
     resumed = extract_features(TEXTS, engine, blocks, cache=cache)
-    assert resumed.computed == len(TEXTS) - sum(calls)
+    assert resumed.computed == len(TEXTS) - 5 * sum(calls)
     assert resumed.values_NF.tobytes() == unbroken.values_NF.tobytes()
 
 
 def test_what_is_cached_is_not_computed_again(engine, tmp_path):
-    """The second extraction encodes nothing and gives the same bits; a changed text is encoded."""
+    """The second extraction encodes nothing and gives the same bits; of other lists only what is new is encoded."""
     cache, blocks = FeatureCache(tmp_path), blocks_for("cls", 1, 2)
     first = extract_features(TEXTS, engine, blocks, cache=cache)
     second = extract_features(TEXTS, engine, blocks, cache=cache)
     assert (first.computed, second.computed) == (len(TEXTS), 0)
     assert first.values_NF.tobytes() == second.values_NF.tobytes()
-    assert extract_features([*TEXTS[:-1], "fine"], engine, blocks, cache=cache).computed == len(TEXTS)
+    few = extract_features(TEXTS[5:2:-1], engine, blocks, cache=cache)
+    assert few.computed == 0
+    np.testing.assert_array_equal(few.values_NF, first.values_NF[5:2:-1])
+    more = extract_features(["fine", *TEXTS, "fine"], engine, blocks, cache=cache)
+    assert more.computed == 2
+    np.testing.assert_array_equal(more.values_NF[1:-1], first.values_NF)
+
+
+def test_a_mean_is_taken_from_all_layers(engine, tmp_path):
+    """A pooling that an earlier extraction made among others is not computed again."""
+    cache = FeatureCache(tmp_path)
+    everything = extract_features(TEXTS, engine, blocks_for("layers", None, 2), cache=cache)
+    mean = extract_features(TEXTS, engine, blocks_for("mean", None, 2), cache=cache)
+    assert mean.computed == 0
+    place = everything.blocks.index(mean.blocks[0])
+    np.testing.assert_array_equal(mean.values_NF, everything.values_NF[:, place * 16 : place * 16 + 16])
+
+
+def test_a_shorter_limit_computes_only_what_it_cuts(engine, tmp_path):
+    """Features are those of the tokens: a text that the limit does not reach is the same text under any limit."""
+    cache, blocks = FeatureCache(tmp_path), blocks_for("mean", None, 2)
+    extract_features(TEXTS, engine, blocks, cache=cache)
+    cut = extract_features(TEXTS, engine, blocks, max_tokens=6, cache=cache)
+    assert cut.computed == int((cut.cut_tokens_N > 0).sum())
+    assert 0 < cut.computed < len(TEXTS)
+
+
+def test_equal_texts_are_computed_once(engine, monkeypatch):
+    """A text that stands in thirty rows is encoded once, and each of its rows gets the vector."""
+    rows, compute = [], engine.features
+
+    def counted(part, *arguments, **options):
+        rows.append(len(part))
+        return compute(part, *arguments, **options)
+
+    monkeypatch.setattr(engine, "features", counted)
+    found = extract_features(TEXTS, engine, blocks_for("mean", None, 2))
+    assert sum(rows) == len(set(TEXTS))
+    np.testing.assert_array_equal(found.values_NF, np.tile(found.values_NF[: len(set(TEXTS))], (5, 1)))
+
+
+class Said:
+    """Notes what a step says."""
+
+    def __init__(self):
+        self.lines = []
+
+    def track(self, label, *, total, unit):
+        return extraction.SILENT.track(label, total=total, unit=unit)
+
+    def say(self, line):
+        self.lines.append(line)
+
+
+@pytest.mark.parametrize("fails", [1, 10**6], ids=["once", "always"])
+def test_what_cannot_be_kept_is_said_once(engine, small_parts, tmp_path, monkeypatch, fails):
+    """A full disk or a folder that cannot be written costs the cache, never the run; it is said in one line."""
+    honest, calls = entries.write_part, []
+
+    def failing(folder, *arguments):
+        calls.append(folder)
+        if len(calls) <= fails:
+            folder.mkdir(parents=True, exist_ok=True)
+            raise StorageError("cannot write it: the disk is full")
+        return honest(folder, *arguments)
+
+    monkeypatch.setattr(entries, "write_part", failing)
+    said, blocks = Said(), blocks_for("mean", None, 2)
+    found = extract_features(TEXTS, engine, blocks, cache=FeatureCache(tmp_path), progress=said)
+    np.testing.assert_array_equal(found.values_NF, extract_features(TEXTS, engine, blocks).values_NF)
+    assert said.lines == [
+        "features are not kept, and are computed again the next time: cannot write it: the disk is full"
+    ]
+    assert len(calls) == 1
+
+
+def test_a_cache_that_is_a_file_is_no_cache(engine, tmp_path):
+    """A path in the way is said, and the features are computed."""
+    (tmp_path / "features").write_text("here")
+    said = Said()
+    found = extract_features(
+        TEXTS, engine, blocks_for("mean", None, 2), cache=FeatureCache(tmp_path / "features"), progress=said
+    )
+    assert found.computed == len(TEXTS)
+    assert len(said.lines) == 1
+
+
+def test_a_cache_that_can_only_be_read_is_read(engine, tmp_path, monkeypatch):
+    """A shared cache without the right to write gives what it has; not even the time of use is noted."""
+    cache, blocks = FeatureCache(tmp_path), blocks_for("mean", None, 2)
+    extract_features(TEXTS, engine, blocks, cache=cache)
+
+    def refused(*_arguments, **_options):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("os.utime", refused)
+    monkeypatch.setattr(entries.storage, "write_bytes", refused)
+    said = Said()
+    assert extract_features(TEXTS, engine, blocks, cache=cache, progress=said).computed == 0
+    assert said.lines == []
+
+
+def test_another_build_is_another_entry(engine, tmp_path, monkeypatch):
+    """Features of kernels or a torch that have changed are never served."""
+    cache, blocks = FeatureCache(tmp_path), blocks_for("mean", None, 2)
+    extract_features(TEXTS, engine, blocks, cache=cache)
+    monkeypatch.setattr(type(engine), "build", "torch 99")
+    assert extract_features(TEXTS, engine, blocks, cache=cache).computed == len(TEXTS)
 
 
 def test_other_weights_are_another_entry(engine, tiny_loaded, tmp_path):

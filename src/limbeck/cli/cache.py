@@ -26,7 +26,7 @@ def show(cache_dir: options.CacheFolder = None, as_json: options.AsJson = False)
                 "name": entry.name,
                 "what": entry.what,
                 "bytes": entry.size_bytes,
-                "complete": entry.complete,
+                "texts": entry.texts,
                 "last_used": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(entry.last_used_s)),
             }
             for entry in listings
@@ -36,14 +36,14 @@ def show(cache_dir: options.CacheFolder = None, as_json: options.AsJson = False)
     rows = [
         [
             entry.what,
-            "yes" if entry.complete else "no",
+            f"{entry.texts:,}",
             f"{entry.size_bytes / 2**20:,.1f}",
             time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.last_used_s)),
         ]
         for entry in listings
     ]
-    screen.show_table(f"Cached features in {kept.folder}", ["what", "complete", "MiB", "last used"], rows)
-    screen.show_line(f"{len(rows):,} entries, {total_bytes / 2**20:,.1f} of at most {kept.max_bytes / 2**20:,.0f} MiB")
+    screen.show_table(f"Cached features in {kept.folder}", ["what", "texts", "MiB", "last used"], rows)
+    screen.show_line(f"{_counted(len(rows))}, {total_bytes / 2**20:,.1f} of at most {kept.max_bytes / 2**20:,.0f} MiB")
 
 
 @cache.command("clear", cls=HelpfulCommand)
@@ -53,4 +53,8 @@ def clear(cache_dir: options.CacheFolder = None) -> None:
 
     removed = FeatureCache(cache_dir).clear()
     freed_mib = sum(entry.size_bytes for entry in removed) / 2**20
-    screen.show_line(f"removed {len(removed):,} entries, {freed_mib:,.1f} MiB")
+    screen.show_line(f"removed {_counted(len(removed))}, {freed_mib:,.1f} MiB")
+
+
+def _counted(entries: int) -> str:
+    return f"{entries:,} {'entry' if entries == 1 else 'entries'}"

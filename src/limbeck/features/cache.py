@@ -1,58 +1,51 @@
-"""The feature cache: arrays on disk under a key of everything that they depend on.
+"""The feature cache: pooled blocks on disk, each text's under the key of its own tokens.
 
-In: a key and parts of an array. Out: the same parts, or nothing when they are absent or damaged.
-It does not know how features are computed. There is no way to be stale: another weight, token, text, pooling, layer,
-limit or precision is another key. Parts are written whole, so an interrupted extraction goes on where it stopped.
+In: what computes, and keys of texts. Out: an `Entry` to take from and to keep in; the room that all of them take.
+It does not know how features are computed. There is no way to be stale: other weights, another arithmetic or other
+kernels are another entry, other tokens another key, another pooling or layer another block.
 """
 
 import hashlib
-import io
 import json
-import os
 import re
 import shutil
-import time
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import platformdirs
 
 from limbeck import storage
 from limbeck.errors import StorageError
+from limbeck.features.entry import FACTS_NAME, Entry
+from limbeck.features.parts import is_part
 
-FORMAT = 1
-"""Version of the layout on disk and of the way rows are divided into parts; part of every key."""
+FORMAT = 2
+"""Version of the layout on disk; part of every entry's name."""
 
 DEFAULT_MAX_BYTES = 10 * 2**30
-"""Size at which the least recently used entries make room: 10 GiB."""
+"""Size at which the least recently used parts make room: 10 GiB."""
 
-_FACTS_NAME = "facts.json"
-_DIGEST_LETTERS = 16
 _ENTRY_NAME = re.compile("[0-9a-f]{64}")
+_REMOVED_PREFIX = ".removed-"
 
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureKey:
-    """Everything that a feature array depends on.
+    """Everything beside its tokens that a text's features depend on.
 
     Attributes:
         weights: SHA-256 of the encoder's weights.
-        tokenizer: SHA-256 of the tokenizer.
-        texts: SHA-256 of the texts, in order.
-        blocks: names of the pooled blocks, in order ("mean@6").
-        max_tokens: limit in tokens a text.
-        numerics: engine and precision ("torch float32").
+        numerics: engine and precision ("torch float32 cpu").
+        build: which version of the engine: of torch, or of the compiled kernels.
     """
 
     weights: str
-    tokenizer: str
-    texts: str
-    blocks: tuple[str, ...]
-    max_tokens: int
     numerics: str
+    build: str
 
     def digest(self) -> str:
         """Return the SHA-256 of the key, in hexadecimal: the name of the entry's folder."""
@@ -67,56 +60,16 @@ class Listing:
     Attributes:
         name: the key's digest.
         what: what the entry holds, in words.
+        texts: how many different ones.
         size_bytes: bytes on disk.
         last_used_s: seconds since the epoch.
-        complete: whether every part is there.
     """
 
     name: str
     what: str
+    texts: int
     size_bytes: int
     last_used_s: float
-    complete: bool
-
-
-class Entry:
-    """The parts of one array."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def read_part(self, number: int) -> np.ndarray | None:
-        """Return a part, or None when it is absent or its bytes are not those that were written."""
-        found = sorted(self.folder.glob(f"part-{number:05d}-*.npy"))
-        if not found:
-            return None
-        try:
-            with storage.explained(found[0], doing="read"):
-                content = found[0].read_bytes()
-        except StorageError:
-            # Another process made room or cleared the cache meanwhile, or the disk cannot give it back: compute it.
-            return None
-        if hashlib.sha256(content).hexdigest()[:_DIGEST_LETTERS] != found[0].stem.rsplit("-", 1)[1]:
-            return None
-        return np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
-
-    def write_part(self, number: int, values: np.ndarray) -> None:
-        """Write a part, whole and durable; a damaged one of the same number is removed."""
-        buffer = io.BytesIO()
-        np.save(buffer, values, allow_pickle=False)
-        content = buffer.getvalue()
-        for damaged in self.folder.glob(f"part-{number:05d}-*.npy"):
-            damaged.unlink(missing_ok=True)
-        digest = hashlib.sha256(content).hexdigest()[:_DIGEST_LETTERS]
-        storage.write_bytes(self.folder / f"part-{number:05d}-{digest}.npy", content)
-
-    def describe(self, *, what: str, parts: int) -> None:
-        """Note what the entry holds and of how many parts it consists; marks it as used now."""
-        facts = self.folder / _FACTS_NAME
-        if facts.is_file():
-            os.utime(facts)
-        else:
-            storage.write_json(facts, {"what": what, "parts": parts})
 
 
 class FeatureCache:
@@ -126,58 +79,64 @@ class FeatureCache:
         self.folder = folder or platformdirs.user_cache_path("limbeck") / "features"
         self.max_bytes = max_bytes
 
-    def entry(self, key: FeatureKey) -> Entry:
-        """Return the place of a key, whether it holds anything yet or not."""
-        return Entry(self.folder / key.digest())
+    def entry(self, key: FeatureKey, *, what: str) -> Entry:
+        """Return the place of a key, whether it holds anything yet or not; `what` says in words what it holds."""
+        return Entry(self.folder / key.digest(), what)
 
     def listings(self) -> list[Listing]:
         """Return the entries, most recently used first."""
-        if not self.folder.is_dir():
-            return []
         found = (_listing(folder) for folder in self._folders())
         return sorted((entry for entry in found if entry), key=lambda entry: -entry.last_used_s)
 
-    def trim(self, *, keep: Entry) -> list[Listing]:
-        """Remove the least recently used entries until the rest fits the limit; never the one in use.
+    def trim(self, *, in_use: Collection[Path] = ()) -> int:
+        """Remove the parts that were not used for longest until the rest fits the limit; never one in use.
 
         Returns:
-            What was removed.
+            Bytes that were removed.
+
+        Raises:
+            StorageError: a part cannot be removed.
         """
-        entries = self.listings()
-        total_bytes = sum(entry.size_bytes for entry in entries)
-        removed = []
-        for entry in reversed(entries):
-            if total_bytes <= self.max_bytes:
+        parts = sorted(part for folder in self._folders() for part in _sized_parts(folder))
+        total_bytes = sum(size for _, size, _ in parts)
+        removed_bytes = 0
+        for _, size_bytes, file in parts:
+            if total_bytes - removed_bytes <= self.max_bytes:
                 break
-            if keep.folder.name != entry.name:
-                self._remove(entry)
-                removed.append(entry)
-                total_bytes -= entry.size_bytes
-        return removed
+            if file not in in_use:
+                with storage.explained(file, doing="remove"):
+                    file.unlink(missing_ok=True)
+                removed_bytes += size_bytes
+        for folder in self._folders() if removed_bytes else ():
+            if not _sized_parts(folder):
+                _remove(folder)
+        return removed_bytes
 
     def clear(self) -> list[Listing]:
-        """Remove every entry.
+        """Remove every entry. A process that is writing into one begins it anew.
 
         Returns:
             What was removed.
+
+        Raises:
+            StorageError: an entry cannot be removed.
         """
         entries = self.listings()
         for entry in entries:
-            self._remove(entry)
+            _remove(self.folder / entry.name)
+        if self.folder.is_dir():
+            for left in self.folder.glob(f"{_REMOVED_PREFIX}*"):
+                shutil.rmtree(left, ignore_errors=True)
         return entries
 
     def _folders(self) -> list[Path]:
         """List the entries' folders; what else lies in the folder is not the cache's, and never removed."""
+        if not self.folder.is_dir():
+            return []
         with storage.explained(self.folder, doing="read"):
             return [
                 folder for folder in self.folder.iterdir() if _ENTRY_NAME.fullmatch(folder.name) and folder.is_dir()
             ]
-
-    def _remove(self, entry: Listing) -> None:
-        folder = self.folder / entry.name
-        # Another process may be removing it at the same time.
-        with storage.explained(folder, doing="remove"), suppress(FileNotFoundError):
-            shutil.rmtree(folder)
 
 
 def fingerprint_texts(texts: Iterable[str]) -> str:
@@ -189,30 +148,62 @@ def fingerprint_texts(texts: Iterable[str]) -> str:
     return digest.hexdigest()
 
 
-def _listing(folder: Path) -> Listing | None:
-    """Describe an entry's folder, or None when another process removes it meanwhile.
+def keys_of(ids: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Return a key of each text's tokens, uint64 (N, 2): the same tokens, the same key.
 
-    One that was interrupted before its first fact counts as incomplete.
+    Args:
+        ids: tokens of all texts, end to end.
+        offsets: (N+1,) where each begins and ends.
     """
+    content = memoryview(np.ascontiguousarray(ids, "<i4").tobytes())
+    bounds = (4 * np.asarray(offsets, np.int64)).tolist()
+    digests = (hashlib.blake2b(content[begin:end], digest_size=16).digest() for begin, end in pairwise(bounds))
+    return np.frombuffer(b"".join(digests), np.uint64).reshape(-1, 2)
+
+
+def _remove(folder: Path) -> None:
+    """Take an entry away in one step, then delete it: whoever writes into it finds no folder, not half of one."""
+    aside = folder.with_name(f"{_REMOVED_PREFIX}{uuid4().hex}")
     try:
-        return _described(folder)
+        folder.rename(aside)
+    except FileNotFoundError:
+        return  # another process removed it at the same time
+    except OSError as error:
+        raise StorageError(f"cannot remove {folder}: {error.strerror or error}") from error
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _sized_parts(folder: Path) -> list[tuple[float, int, Path]]:
+    """List the parts of an entry with the time of their last use and their size, those of older layouts too."""
+    found = []
+    try:
+        for file in folder.iterdir():
+            if is_part(file.name) or file.suffix == ".npy":
+                facts = file.stat()
+                found.append((facts.st_mtime, facts.st_size, file))
+    except OSError:
+        pass  # another process is removing it
+    return found
+
+
+def _listing(folder: Path) -> Listing | None:
+    """Describe an entry's folder, or None when another process removes it meanwhile."""
+    try:
+        what = str(storage.read_json(folder / FACTS_NAME)["what"])
+    except (StorageError, KeyError, TypeError):
+        what = "features"
+    sized = _sized_parts(folder)
+    heads = Entry(folder, what).parts()
+    if sized and not heads:
+        what += ", by an older limbeck"
+    keys = [part.keys_N2 for part in heads]
+    try:
+        return Listing(
+            name=folder.name,
+            what=what,
+            texts=len(np.unique(np.concatenate(keys), axis=0)) if keys else 0,
+            size_bytes=sum(size for _, size, _ in sized),
+            last_used_s=max([used_s for used_s, _, _ in sized], default=folder.stat().st_mtime),
+        )
     except FileNotFoundError:
         return None
-
-
-def _described(folder: Path) -> Listing:
-    files = [file for file in folder.iterdir() if file.is_file()]
-    parts = sum(file.name.startswith("part-") for file in files)
-    facts_file = folder / _FACTS_NAME
-    try:
-        facts = storage.read_json(facts_file)
-        what, expected, used_s = str(facts["what"]), int(facts["parts"]), facts_file.stat().st_mtime
-    except (StorageError, KeyError, TypeError, ValueError):
-        what, expected, used_s = "an interrupted extraction", parts + 1, min([time.time(), folder.stat().st_mtime])
-    return Listing(
-        name=folder.name,
-        what=what,
-        size_bytes=sum(file.stat().st_size for file in files),
-        last_used_s=used_s,
-        complete=parts == expected,
-    )

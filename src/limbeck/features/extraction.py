@@ -1,23 +1,30 @@
 """Texts become a feature array: a frozen encoder's pooled hidden states, computed once and kept.
 
-In: texts, a loaded encoder, the blocks to pool. Out: `Features`. Work is cut into parts of similar texts; each finished
-part is in the cache, so an interrupted extraction goes on where it stopped.
+In: texts, a loaded encoder, the blocks to pool. Out: `Features`. Each text is looked up in the cache by its own tokens;
+only those that are not there are encoded, equal ones once, and kept every few seconds. So an interrupted extraction
+goes on where it stopped, and ten new rows cost ten rows.
 It does not know labels, nor what the features are for.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from limbeck.features.cache import FeatureCache, FeatureKey, fingerprint_texts
+from limbeck.errors import StorageError
+from limbeck.features.cache import FeatureCache, FeatureKey, keys_of
+from limbeck.features.entry import PART_BYTES, Entry
 from limbeck.inference.engine import Engine
 from limbeck.model.pooling import Block
 from limbeck.progress import SILENT, Progress, Within
+from limbeck.runtime import usable_cores
 from limbeck.tokens import Tokenized
 
-PART_TOKENS = 65_536
-"""Tokens a part: a few seconds of work on a CPU, so that little is lost by an interruption."""
+RUN_TOKENS = 8_192
+"""Tokens per core that the engine is given at a time: a few seconds of work; an interruption loses no more."""
+KEEP_EVERY_S = 10.0
+"""Seconds after which what was computed is written into the cache; sooner when it is as large as a part."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -63,61 +70,127 @@ def extract_features(
     tokenizer = engine.loaded.tokenizer
     limit = tokenizer.max_tokens if max_tokens is None else max_tokens
     tokenized = tokenizer.encode(texts, max_tokens=limit, progress=progress)
-    parts = _parts(tokenized)
-    entry = None
-    if cache is not None:
-        key = FeatureKey(
-            weights=engine.loaded.fingerprint,
-            tokenizer=tokenizer.fingerprint,
-            texts=fingerprint_texts(texts),
-            blocks=tuple(map(str, blocks)),
-            max_tokens=limit,
-            numerics=engine.numerics,
-        )
-        entry = cache.entry(key)
-        entry.describe(what=_description(engine, blocks, len(texts)), parts=len(parts))
-
+    keys_U2, first_U, texts_N = np.unique(
+        keys_of(tokenized.ids, tokenized.offsets), axis=0, return_index=True, return_inverse=True
+    )
+    names = tuple(map(str, blocks))
     values_NF = np.empty((len(texts), len(blocks) * engine.width), np.float32)
-    computed = 0
-    with progress.track("encoding", total=int(tokenized.offsets[-1]), unit="tokens") as advance:
-        for number, rows in enumerate(parts):
-            part = _subset(tokenized, rows)
-            values = None if entry is None else entry.read_part(number)
-            if values is None:
-                values = engine.features(part, blocks, progress=Within(advance))
-                computed += len(rows)
-                if entry is not None:
-                    entry.write_part(number, values)
-            else:
-                advance(int(part.offsets[-1]))
-            values_NF[rows] = values
-    if cache is not None and entry is not None:
-        for removed in cache.trim(keep=entry):
-            progress.say(f"feature cache: removed {removed.what} ({removed.size_bytes / 2**20:,.0f} MiB) to make room")
+    kept = _Kept(cache, engine, progress)
+    with progress.track("encoding", total=int(tokenized.lengths[first_U].sum()), unit="tokens") as advance:
+        found_U = kept.take(keys_U2, names, values_NF, first_U)
+        advance(int(tokenized.lengths[first_U[found_U]].sum()))
+        pending = _Pending(kept, names)
+        try:
+            for numbers in _runs(tokenized, first_U, np.flatnonzero(~found_U)):
+                rows = first_U[numbers]
+                values = engine.features(_subset(tokenized, rows), blocks, progress=Within(advance))
+                values_NF[rows] = values
+                pending.add(keys_U2[numbers], values)
+        finally:
+            pending.write()
+    kept.close()
+    texts_N = texts_N.reshape(-1)
+    again_N = first_U[texts_N] != np.arange(len(texts))
+    values_NF[again_N] = values_NF[first_U[texts_N[again_N]]]
     return Features(
         values_NF=values_NF,
         blocks=tuple(blocks),
         lengths_N=tokenized.lengths,
         cut_tokens_N=tokenized.cut_tokens,
-        computed=computed,
+        computed=int((~found_U)[texts_N].sum()),
     )
 
 
-def _parts(tokenized: Tokenized) -> list[np.ndarray]:
-    """Cut the rows, longest texts first, into runs of about `PART_TOKENS` tokens; the same texts, the same parts."""
-    order = np.argsort(-tokenized.lengths, kind="stable")
-    ends = np.cumsum(tokenized.lengths[order])
-    if not len(order):
-        return []
-    cuts = np.searchsorted(ends, np.arange(PART_TOKENS, ends[-1], PART_TOKENS), side="left") + 1
-    return [rows for rows in np.split(order, np.unique(cuts)) if len(rows)]
+class _Kept:
+    """The cache's side of an extraction. What cannot be kept is said once; it never ends the work."""
+
+    def __init__(self, cache: FeatureCache | None, engine: Engine, progress: Progress) -> None:
+        self._cache, self._progress = cache, progress
+        self._entry: Entry | None = None
+        if cache is not None:
+            key = FeatureKey(weights=engine.loaded.fingerprint, numerics=engine.numerics, build=engine.build)
+            self._entry = cache.entry(key, what=f"{engine.loaded.name}, {engine.numerics}")
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything can be kept."""
+        return self._entry is not None
+
+    def take(self, keys_U2: np.ndarray, names: Sequence[str], into_NF: np.ndarray, rows_U: np.ndarray) -> np.ndarray:
+        """Copy what is kept into the array; return which texts were found."""
+        if self._entry is None:
+            return np.zeros(len(keys_U2), bool)
+        return self._entry.take(keys_U2, names, into_NF, rows_U)
+
+    def keep(self, keys_N2: np.ndarray, names: Sequence[str], values_NF: np.ndarray) -> None:
+        """Write a part."""
+        if self._entry is None:
+            return
+        try:
+            self._entry.keep(keys_N2, names, values_NF)
+        except StorageError as error:
+            self._progress.say(f"features are not kept, and are computed again the next time: {error}")
+            self._entry = None
+
+    def close(self) -> None:
+        """Put small parts together, and make room."""
+        if self._cache is None or self._entry is None:
+            return
+        try:
+            self._entry.tidy()
+            if removed_bytes := self._cache.trim(in_use=self._entry.in_use):
+                self._progress.say(
+                    f"feature cache: removed {removed_bytes / 2**20:,.0f} MiB that were not used for longest, to stay "
+                    f"below {self._cache.max_bytes / 2**20:,.0f} MiB"
+                )
+        except StorageError as error:
+            self._progress.say(f"feature cache: cannot make room: {error}")
+
+
+class _Pending:
+    """What was computed since the last part was written."""
+
+    def __init__(self, kept: _Kept, names: Sequence[str]) -> None:
+        self._kept, self._names = kept, names
+        self._keys: list[np.ndarray] = []
+        self._values: list[np.ndarray] = []
+        self._since_s = time.monotonic()
+
+    def add(self, keys_N2: np.ndarray, values_NF: np.ndarray) -> None:
+        """Take over a run; write a part when it is time."""
+        if not self._kept.is_open:
+            return
+        self._keys.append(keys_N2)
+        self._values.append(values_NF)
+        is_large = sum(values.nbytes for values in self._values) >= PART_BYTES
+        if is_large or time.monotonic() - self._since_s >= KEEP_EVERY_S:
+            self.write()
+
+    def write(self) -> None:
+        """Write what there is."""
+        keys, values = self._keys, self._values
+        self._keys, self._values = [], []
+        if keys:
+            self._kept.keep(np.concatenate(keys), self._names, np.concatenate(values))
+        self._since_s = time.monotonic()
+
+
+def _runs(tokenized: Tokenized, first_U: np.ndarray, missing: np.ndarray) -> list[np.ndarray]:
+    """Cut the missing ones of the different texts, longest first, into runs that the engine is given at a time.
+
+    A run begins where the one before it ended, so an extraction that goes on computes the same runs.
+    """
+    # Of equal length in the order of the texts: numbers of different texts are in the order of their keys.
+    order = missing[np.lexsort((first_U[missing], -tokenized.lengths[first_U[missing]]))]
+    ends = np.cumsum(tokenized.lengths[first_U[order]])
+    runs, start, used, budget = [], 0, 0, RUN_TOKENS * usable_cores()
+    while start < len(order):
+        stop = max(start + 1, int(np.searchsorted(ends, used + budget, side="right")))
+        runs.append(order[start:stop])
+        start, used = stop, int(ends[stop - 1])
+    return runs
 
 
 def _subset(tokenized: Tokenized, rows: np.ndarray) -> Tokenized:
     batch = tokenized.take(rows)
     return Tokenized(ids=batch.ids, offsets=batch.offsets.astype(np.int64), cut_tokens=tokenized.cut_tokens[rows])
-
-
-def _description(engine: Engine, blocks: Sequence[Block], texts: int) -> str:
-    pooled = str(blocks[0]) if len(blocks) == 1 else f"{len(blocks)} blocks"
-    return f"{engine.loaded.name}, {pooled}, {texts:,} texts, {engine.numerics}"

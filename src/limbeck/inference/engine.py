@@ -21,7 +21,12 @@ class Engine(Protocol):
 
     @property
     def numerics(self) -> str:
-        """What decides the bits of a result beside weights and texts; part of every cache key."""
+        """Engine, precision and device, in words, as records of runs have them."""
+        ...
+
+    @property
+    def build(self) -> str:
+        """Which version of the engine this is; with `numerics` it decides the bits of a result."""
         ...
 
     @property

@@ -72,6 +72,7 @@ class NativeEngine:
         self.threads = threads or usable_cores()
         self._one_text_threads = 1
         self._library = kernels.library
+        self._build = kernels.digest
         self._packed = PackedEncoder(loaded, kernels)
         self._free: queue.SimpleQueue[Workplace] = queue.SimpleQueue()
 
@@ -88,8 +89,13 @@ class NativeEngine:
 
     @property
     def numerics(self) -> str:
-        """What decides the bits of a result beside weights and texts; part of every cache key."""
+        """Engine, precision and device, in words, as records of runs have them."""
         return "native bfloat16 cpu"
+
+    @property
+    def build(self) -> str:
+        """Which version of the engine this is; with `numerics` it decides the bits of a result."""
+        return self._build
 
     @property
     def width(self) -> int:

@@ -49,8 +49,13 @@ class TorchEngine:
 
     @property
     def numerics(self) -> str:
-        """What decides the bits of a result beside weights and texts; part of every cache key."""
+        """Engine, precision and device, in words, as records of runs have them."""
         return f"torch {self.precision} {self.device.type}"
+
+    @property
+    def build(self) -> str:
+        """Which version of the engine this is; with `numerics` it decides the bits of a result."""
+        return f"torch {torch.__version__}"
 
     @property
     def width(self) -> int:
