@@ -20,6 +20,11 @@ from limbeck.errors import BundleError, LockedError, SettingsError, StorageError
 MANIFEST_NAME = "manifest.json"
 STAGED_PREFIX = ".staged-"
 LOCK_NAME = ".lock"
+GIT_LFS_ADVICE = (
+    "a Git LFS pointer, not the file itself: run git lfs install and git lfs pull in its folder, or download the file"
+)
+"""What to say about such a file, after its name and "is"."""
+_GIT_LFS_HEAD = b"version https://git-lfs.github.com/spec/"
 _HASH_BLOCK_BYTES = 1 << 20
 
 _ADVICE = {
@@ -62,7 +67,7 @@ def explained(path: Path, *, doing: str) -> Iterator[None]:
         advice = _ADVICE.get(error.errno or 0, error.strerror or str(error))
         if lost := _broken_link(path):
             advice = f"{lost} is a link to {lost.readlink()}, which does not exist: make that, or remove the link"
-        raise StorageError(f"cannot {doing} {path}: {advice}") from error
+        raise StorageError(f"cannot {doing} {_final(path)}: {advice}") from error
 
 
 def check_place(path: Path, suffixes: Collection[str], *, source: str | Path | None = None) -> str:
@@ -203,10 +208,22 @@ def read_json(path: Path) -> Any:
     """
     with explained(path, doing="read"):
         content = path.read_bytes()
+    if content.startswith(_GIT_LFS_HEAD):
+        raise StorageError(f"cannot read {path}: it is {GIT_LFS_ADVICE}")
     try:
         return json.loads(content)
     except (ValueError, RecursionError) as error:
         raise StorageError(f"cannot read {path}: it is not valid JSON ({error})") from error
+
+
+def is_git_lfs_pointer(path: Path) -> bool:
+    """Tell whether a file is the few lines that Git keeps in the place of a large one.
+
+    Raises:
+        StorageError: the file is absent or cannot be read.
+    """
+    with explained(path, doing="read"), path.open("rb") as file:
+        return file.read(len(_GIT_LFS_HEAD)) == _GIT_LFS_HEAD
 
 
 def sha256_of(path: Path) -> str:
@@ -349,6 +366,12 @@ def _parents_of(path: Path) -> Iterator[Path]:
     except BaseException:
         _remove_empty(made)
         raise
+
+
+def _final(path: Path) -> Path:
+    """Return the path that a staged one will be renamed to, for messages."""
+    staged = len(STAGED_PREFIX) + 33  # the prefix, a UUID in hexadecimal and a hyphen
+    return Path(*(part[staged:] if part.startswith(STAGED_PREFIX) else part for part in path.parts))
 
 
 def _missing(folder: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 # ruff: noqa: E501  # one case a line reads as a table
 
+import contextlib
 import json
 import struct
 from collections.abc import Callable
@@ -10,6 +11,8 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from limbeck.errors import ModelError, TokenizerError, WeightsError
@@ -108,6 +111,17 @@ def bert_without_token_types(folder: Path) -> None:
     (folder / "config.json").write_text(json.dumps(bert))
 
 
+LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"
+
+
+def shards(index: object) -> Damage:
+    def damage(folder: Path) -> None:
+        (folder / "model.safetensors").unlink()
+        (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+
+    return damage
+
+
 CASES: dict[str, tuple[Damage, str]] = {
     # Formats that are never opened
     "pickled .bin only": (instead_of_weights("pytorch_model.bin"), r"has pytorch_model\.bin but no model\.safetensors: reading a pickled file can run code"),
@@ -115,7 +129,13 @@ CASES: dict[str, tuple[Damage, str]] = {
     "pickled .pkl only": (instead_of_weights("model.pkl"), r"model\.pkl .* can run code"),
     "checkpoint .ckpt only": (instead_of_weights("epoch3.ckpt"), r"epoch3\.ckpt .* can run code"),
     "Keras .h5 only": (instead_of_weights("tf_model.h5"), r"has tf_model\.h5 but no model\.safetensors: only safetensors is read"),
-    "several shards": (instead_of_weights("model.safetensors.index.json"), "keeps its weights in several files"),
+    "a list of shards that is none": (instead_of_weights("model.safetensors.index.json"), "it is not valid JSON"),
+    "a list of shards without names": (shards({"weight_map": []}), "does not say which file holds which tensor"),
+    "a shard that is missing": (shards({"weight_map": {"a": "model-00001.safetensors"}}), r"lacks model-00001\.safetensors, which"),
+    "a shard outside the folder": (shards({"weight_map": {"a": "../model.safetensors"}}), "which is not inside"),
+    "an adapter alone": (instead_of_weights("adapter_model.safetensors"), r"it is an adapter .*merge_and_unload\(\)"),
+    "weights that Git LFS kept": (content(lambda whole: LFS_POINTER), r"model\.safetensors is a Git LFS pointer.*git lfs pull"),
+    "a tokenizer that Git LFS kept": (content(lambda whole: LFS_POINTER, "tokenizer.json"), r"tokenizer\.json: it is a Git LFS pointer.*git lfs pull"),
     "no weights at all": (remove("model.safetensors"), r"has no model\.safetensors: give a folder with"),
     "a folder in place of the weights": (directory_for_weights, r"has no model\.safetensors"),
     # A pickle under the right name
@@ -174,6 +194,9 @@ CASES: dict[str, tuple[Damage, str]] = {
     "a template without its ids": (tokenizer(lambda held: held["post_processor"].update(special_tokens={})), r"its template names '\[CLS\]' without giving its id"),
     "an unknown token that is unknown": (tokenizer(lambda held: held["model"].update(unk_token="x")), "Missing .* from the vocabulary"),  # noqa: S106
     "a tokenizer larger than the encoder": (tokenizer(lambda held: held["model"]["vocab"].update(snow=20)), "has ids up to 20 but the encoder has embeddings for 20 tokens only"),
+    "a capital rule that is no rule": (content(lambda whole: b'{"do_lower_case": "no"}', "tokenizer_config.json"), "do_lower_case = 'no' is neither true nor false"),
+    "a side that is none": (content(lambda whole: b'{"truncation_side": "top"}', "tokenizer_config.json"), "truncation_side = 'top' is neither 'right' nor 'left'"),
+    "two names of one size": (config(hidden_size=24), "hidden_size = 24 and dim = 16 are two names of one size"),
     "a maximum length that is text": (content(lambda whole: b'{"model_max_length": "long"}', "tokenizer_config.json"), "model_max_length = 'long' is not a number of at least 3"),
 }  # fmt: skip
 
@@ -186,6 +209,30 @@ def test_a_hostile_folder_is_refused_by_name(tiny_folder: Path, case: str) -> No
     with pytest.raises(ModelError, match=message) as caught:
         load_encoder_folder(tiny_folder)
     assert str(tiny_folder) in str(caught.value)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json", "tokenizer.json"])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@given(data=st.data())
+def test_any_json_opens_or_is_refused(tiny_folder: Path, name: str, data: st.DataObject) -> None:
+    """Whatever stands under any key of a model's JSON files, the folder opens or one of our errors names what is wrong."""
+    path = tiny_folder / name
+    whole = path.read_bytes()
+    values = json.loads(whole)
+    key = data.draw(st.sampled_from(sorted({*values, "id2label", "do_lower_case", "truncation_side", "auto_map"})))
+    try:
+        path.write_text(json.dumps({**values, key: data.draw(JSON)}))
+        with contextlib.suppress(ModelError):
+            load_encoder_folder(tiny_folder)
+    finally:
+        path.write_bytes(whole)
 
 
 def test_faults_are_gathered(tiny_folder: Path) -> None:

@@ -2,13 +2,16 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import (
     AutoModelForSequenceClassification,
+    AutoTokenizer,
     BertConfig,
     BertForSequenceClassification,
     DataCollatorWithPadding,
@@ -166,6 +169,142 @@ def test_names_that_are_not_given_are_those_of_transformers(folder: Path) -> Non
     """Without id2label the classes are LABEL_0, LABEL_1, …, as the pipeline says."""
     edit_config(folder, id2label=None, label2id=None)
     assert limbeck.load(folder).label_names == ("LABEL_0", "LABEL_1", "LABEL_2")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"architectures": None},
+        {"dim": None, "hidden_size": 16, "n_heads": None, "num_attention_heads": 4},
+        {"n_layers": None, "num_hidden_layers": 2},
+        {"id2label": {"0": 7, "1": 2.5, "2": "슬픔"}},
+    ],
+    ids=["no architectures", "aliases", "one alias", "names that are numbers"],
+)  # fmt: skip
+def test_a_config_in_other_words_opens(folder: Path, values: dict[str, object]) -> None:
+    """What transformers opens of a config.json that others wrote opens here, with the same probabilities."""
+    before = limbeck.load(folder).predict(TEXTS).probabilities
+    edit_config(folder, **values)
+    predictor = limbeck.load(folder)
+    assert (predictor.predict(TEXTS).probabilities == before).all()
+    assert all(isinstance(name, str) for name in predictor.label_names)
+
+
+def test_no_architectures_and_no_classifier_is_an_encoder(folder: Path) -> None:
+    """Without architectures the weights tell: no classifier among them is said, with the line to write."""
+    edit_config(folder, architectures=None)
+    rewrite(folder, lambda name: name if name.startswith("distilbert.") else None)
+    with pytest.raises(BundleError, match=r'opened with load_encoder; or write "architectures": \["DistilBertFor'):
+        limbeck.load(folder)
+
+
+def rewrite(folder: Path, rename: Callable[[str], str | None]) -> None:
+    """Save the weights under other names; None leaves a tensor out."""
+    path = folder / "model.safetensors"
+    tensors = load_file(path)
+    save_file({new: tensor for name, tensor in tensors.items() if (new := rename(name))}, path)
+
+
+def modern_to_old(name: str) -> str:
+    norm = "norm" in name.lower()
+    return name.replace(".weight", ".gamma").replace(".bias", ".beta") if norm else name
+
+
+@pytest.mark.parametrize(
+    "rename",
+    [
+        lambda name: f"module.{name}",
+        lambda name: f"_orig_mod.{name}",
+        lambda name: f"_orig_mod.module.{name}",
+        lambda name: f"model.{name}",
+        modern_to_old,
+    ],
+    ids=["DataParallel", "torch.compile", "both", "Lightning", "gamma and beta"],
+)
+def test_names_that_wrappers_gave_are_understood(folder: Path, rename: Callable[[str], str]) -> None:
+    """Weights saved out of a wrapper, or under the first BERT's names, are the same weights, to the bit."""
+    before = limbeck.load(folder).predict(TEXTS).probabilities
+    rewrite(folder, rename)
+    assert (limbeck.load(folder).predict(TEXTS).probabilities == before).all()
+
+
+def test_an_adapter_among_the_weights_is_named(folder: Path) -> None:
+    """A LoRA that was never merged is no list of missing weights: the way to merge it is shown."""
+    rewrite(folder, lambda name: f"base_model.model.{name}")
+    with pytest.raises(WeightsError, match=r"it is an adapter .*merge_and_unload\(\)"):
+        limbeck.load(folder)
+
+
+def test_weights_in_several_files_open(folder: Path) -> None:
+    """What save_pretrained spread over several files is one model, to the bit."""
+    before = limbeck.load(folder).predict(TEXTS).probabilities
+    model = AutoModelForSequenceClassification.from_pretrained(folder)
+    (folder / "model.safetensors").unlink()
+    model.save_pretrained(folder, max_shard_size="6KB")
+    assert len(list(folder.glob("model-*.safetensors"))) > 1
+    assert (limbeck.load(folder).predict(TEXTS).probabilities == before).all()
+
+
+CASED = ["So very SAD", "so very sad", "Café ! RAINY", "rain 日本 sunny", "I FEEL fine"]
+CLASSES = ["DistilBertTokenizer", "BertTokenizerFast", "PreTrainedTokenizerFast", None]
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+@pytest.mark.parametrize("written", [True, False])
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {},
+        {"do_lower_case": True},
+        {"do_lower_case": False},
+        {"strip_accents": False},
+        {"tokenize_chinese_chars": False},
+    ],
+)
+def test_letters_are_those_that_transformers_sees(
+    folder: Path, kind: str | None, written: bool, stated: dict[str, object]
+) -> None:
+    """Where tokenizer.json and tokenizer_config.json disagree on letters, the ids are those of AutoTokenizer."""
+    definition = json.loads((folder / "tokenizer.json").read_text("utf-8"))
+    definition["normalizer"]["lowercase"] = written
+    (folder / "tokenizer.json").write_text(json.dumps(definition), "utf-8")
+    said = {"model_max_length": 24, **({} if kind is None else {"tokenizer_class": kind}), **stated}
+    (folder / "tokenizer_config.json").write_text(json.dumps(said), "utf-8")
+    theirs = AutoTokenizer.from_pretrained(folder)(CASED)["input_ids"]
+    ours = Tokenizer.from_folder(folder).encode(CASED)
+    assert [one.tolist() for one in np.split(ours.ids, ours.offsets[1:-1])] == theirs
+
+
+def test_capitals_that_nobody_speaks_of_are_asked_for(folder: Path) -> None:
+    """A tokenizer.json alone that keeps capitals, which transformers would not, is refused with the line to write."""
+    definition = json.loads((folder / "tokenizer.json").read_text("utf-8"))
+    definition["normalizer"]["lowercase"] = False
+    (folder / "tokenizer.json").write_text(json.dumps(definition), "utf-8")
+    (folder / "tokenizer_config.json").unlink()
+    with pytest.raises(TokenizerError, match=r'tokenizer\.json keeps capitals.*write \{"do_lower_case": false\}'):
+        limbeck.load(folder)
+
+
+@pytest.mark.parametrize("place", ["tokenizer_config.json", "tokenizer.json"])
+def test_texts_are_cut_on_the_side_that_the_folder_names(folder: Path, tmp_path: Path, place: str) -> None:
+    """Cut on the left as on the right, answers are the pipeline's; a bundle made of it cuts there too."""
+    if place == "tokenizer.json":
+        definition = json.loads((folder / place).read_text("utf-8"))
+        definition["truncation"] = {"direction": "Left", "max_length": 24, "strategy": "LongestFirst", "stride": 0}
+        (folder / place).write_text(json.dumps(definition), "utf-8")
+    said = json.loads((folder / "tokenizer_config.json").read_text("utf-8"))
+    said.pop("truncation_side", None)
+    said |= {"truncation_side": "left"} if place == "tokenizer_config.json" else {}
+    (folder / "tokenizer_config.json").write_text(json.dumps(said), "utf-8")
+    predictor = limbeck.load(folder)
+    texts = [*TEXTS, "so very sad " * 20 + "i feel fine !"]
+    found = predictor.predict(texts).probabilities
+    answers = pipeline("text-classification", model=str(folder), device="cpu")(texts, top_k=None, truncation=True)
+    theirs = [[{item["label"]: item["score"] for item in one}[name] for name in NAMES] for one in answers]
+    np.testing.assert_allclose(found, theirs, atol=1e-5)
+    assert predictor.bundle.loaded.tokenizer.encode([texts[-1]]).ids[-3:].tolist() == [7, 19, 3]
+    save_bundle(predictor.bundle, tmp_path / "ours", card="# A model\n")
+    assert (limbeck.load(tmp_path / "ours").predict(texts).probabilities == found).all()
 
 
 def test_a_bert_classifier_is_refused_and_its_encoder_opens(tiny_tokenizer: Tokenizer, tmp_path: Path) -> None:

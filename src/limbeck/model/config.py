@@ -30,6 +30,8 @@ _BERT_KEYS = {
     "attention_dropout": "attention_probs_dropout_prob",
 }
 """Our name → BERT's."""
+_ALIASES = {"hidden_size": "dim", "num_hidden_layers": "n_layers", "num_attention_heads": "n_heads"}
+"""Other names that `transformers` takes for DistilBERT's own (its `attribute_map`)."""
 _OPTIONAL = ("activation", "dropout", "attention_dropout")
 
 
@@ -94,6 +96,8 @@ def parse_config(values: Any, *, where: str) -> EncoderConfig:
         faults.add(f"model_type = {layout!r} cannot be read; known: {', '.join(LAYOUTS)}")
     else:
         _note_unsupported(values, faults)
+    if layout == "distilbert":
+        values = _by_own_names(values, faults)
     names = _BERT_KEYS if layout == "bert" else {name: name for name in _BERT_KEYS}
     given = _checked(values, names, faults)
     faults.raise_as(
@@ -102,6 +106,15 @@ def parse_config(values: Any, *, where: str) -> EncoderConfig:
         todo="use a DistilBERT or BERT encoder as Hugging Face's transformers saves it",
     )
     return EncoderConfig(**given)
+
+
+def _by_own_names(values: Mapping[str, Any], faults: FaultLog) -> dict[str, Any]:
+    """Return a DistilBERT's values with its own names in the place of aliases; note where two names disagree."""
+    named = dict(values)
+    for alias, name in _ALIASES.items():
+        if alias in named and named.setdefault(name, named[alias]) != named[alias]:
+            faults.add(f"{alias} = {named[alias]!r} and {name} = {named[name]!r} are two names of one size")
+    return named
 
 
 def _note_unsupported(values: Mapping[str, Any], faults: FaultLog) -> None:

@@ -31,7 +31,7 @@ _LAYER_NAMES = {
     "output.dense": "ffn.lin2",
     "output.LayerNorm": "output_layer_norm",
 }
-_OLD_ENDINGS = {".gamma": ".weight", ".beta": ".bias"}
+OLD_ENDINGS = {".gamma": ".weight", ".beta": ".bias"}
 """The names that the first TensorFlow BERT gave a norm's parameters."""
 
 
@@ -63,9 +63,6 @@ def convert_bert(tensors: Mapping[str, Tensor], *, where: str) -> dict[str, Tens
 
 
 def _renamed(name: str) -> str:
-    for old, new in _OLD_ENDINGS.items():
-        if name.endswith(old):
-            name = name.removesuffix(old) + new
     if not name.startswith("encoder.layer."):
         return name
     number, _, rest = name.removeprefix("encoder.layer.").partition(".")

@@ -27,7 +27,7 @@ from limbeck.model.weights import (
     check_shapes,
     fingerprint_of,
     read_config,
-    read_tensors,
+    read_weights,
     require_model_folder,
 )
 from limbeck.tokens import Tokenizer
@@ -57,7 +57,8 @@ def load_transformers_classifier(folder: Path) -> Bundle:
     _require_classifier(values, where=where)
     require_model_folder(folder)
     config = parse_config(values, where=where)
-    tensors = read_tensors(folder / WEIGHTS_NAME, unread=_is_buffer)
+    tensors = read_weights(folder, unread=_is_buffer)
+    _require_head(values, tensors, where=where)
     label_names = _label_names(values, tensors, where=where)
     encoder = build_encoder(config, _encoder_tensors(tensors), where=str(folder / WEIGHTS_NAME))
     tokenizer = Tokenizer.from_folder(folder, positions=config.max_position_embeddings)
@@ -89,8 +90,10 @@ def _require_classifier(values: Any, *, where: str) -> None:
     faults = FaultLog()
     given = values if isinstance(values, Mapping) else {}
     architectures = given.get("architectures")
-    if architectures != [ARCHITECTURE]:
+    if architectures not in (None, [], [ARCHITECTURE]):
         faults.add(f"architectures = {architectures!r}; [{ARCHITECTURE!r}] was expected")
+    if not architectures and given.get("model_type") != "distilbert":
+        faults.add(f"model_type = {given.get('model_type')!r}; 'distilbert' was expected")
     problem = given.get("problem_type")
     if problem not in (None, "single_label_classification"):
         faults.add(f"problem_type = {problem!r}; one label a text, 'single_label_classification', was expected")
@@ -100,6 +103,16 @@ def _require_classifier(values: Any, *, where: str) -> None:
         todo="give a model that limbeck trained, or a DistilBERT classifier that transformers saved; an encoder alone "
         "is opened with load_encoder",
     )
+
+
+def _require_head(values: Mapping[str, Any], tensors: Mapping[str, Tensor], *, where: str) -> None:
+    """Refuse a model that does not say what it is, and whose weights are not a classifier's either."""
+    if not values.get("architectures") and not {"pre_classifier.weight", "classifier.weight"} <= tensors.keys():
+        raise BundleError(
+            f"{where} names no architectures, and {WEIGHTS_NAME} beside it has no classifier: it is an encoder alone, "
+            f'which is opened with load_encoder; or write "architectures": ["{ARCHITECTURE}"] into {where} and save '
+            "the weights of the whole model"
+        )
 
 
 def _label_names(values: Mapping[str, Any], tensors: Mapping[str, Tensor], *, where: str) -> tuple[str, ...]:
@@ -114,7 +127,12 @@ def _label_names(values: Mapping[str, Any], tensors: Mapping[str, Tensor], *, wh
             f"{where}: id2label = {stated!r} does not name the {n_labels} logits of {WEIGHTS_NAME} from 0 on: correct "
             "it, or save the model again"
         )
-    return tuple(stated[str(label)] for label in range(len(stated)))
+    return tuple(_as_name(stated[str(label)]) for label in range(len(stated)))
+
+
+def _as_name(name: Any) -> Any:
+    """Return a class name; numbers, which `transformers` passes on as they are, become their digits."""
+    return str(name) if isinstance(name, int | float) and not isinstance(name, bool) else name
 
 
 def _encoder_tensors(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

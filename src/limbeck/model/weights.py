@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,20 +20,33 @@ from torch import Tensor
 
 from limbeck.errors import FaultLog, StorageError, WeightsError
 from limbeck.model.config import EncoderConfig, parse_config
-from limbeck.model.conversion import ENCODER_BUFFERS, HEADS, convert_bert
+from limbeck.model.conversion import ENCODER_BUFFERS, HEADS, OLD_ENDINGS, convert_bert
 from limbeck.model.encoder import Encoder, sinusoidal_positions
-from limbeck.storage import explained, read_json
+from limbeck.storage import GIT_LFS_ADVICE, explained, is_git_lfs_pointer, read_json
 
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
+SHARDS_NAME = "model.safetensors.index.json"
+"""Which file holds which tensor, where the weights of one model are spread over several files."""
 PREFIXES = ("distilbert.", "bert.")
 """What models with a head put before the encoder's names."""
 POSITIONS = "embeddings.position_embeddings.weight"
 FLOATS = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 """Types that become float32 without loss, as safetensors names them."""
 
+_WRAPPERS = ("module.", "_orig_mod.", "model.")
+"""What DataParallel, torch.compile and Lightning put before every name."""
+_ADAPTER_NAMES = ("adapter_config.json", "adapter_model.safetensors")
+_ADAPTER = re.compile(r"\.lora_|\.base_layer\.|^base_model\.")
+"""In the names of tensors that PEFT wrote: an adapter, merged into nothing."""
 _PICKLED = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz")
 _FOREIGN = (".h5", ".msgpack", ".onnx", ".gguf", ".ot", ".tflite")
+
+
+_MERGE = (
+    "it is an adapter (PEFT, LoRA) that needs its base model: merge both where you trained it, "
+    "model.merge_and_unload().save_pretrained(folder)"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +75,7 @@ def load_weights(folder: Path) -> LoadedWeights:
     values = read_config(folder)
     config = parse_config(values, where=str(folder / CONFIG_NAME))
     path = folder / WEIGHTS_NAME
-    tensors = {_bare(name): tensor for name, tensor in read_tensors(path, unread=_is_buffer).items()}
+    tensors = {_bare(name): tensor for name, tensor in read_weights(folder, unread=_is_buffer).items()}
     left_out = sorted(name for name in tensors if name.startswith(HEADS))
     kept = {name: tensor for name, tensor in tensors.items() if not name.startswith(HEADS)}
     if values["model_type"] == "bert":
@@ -91,7 +104,7 @@ def require_model_folder(folder: Path) -> None:
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "does not exist"
         raise WeightsError(f"{folder} {what}: give a folder with {CONFIG_NAME} and {WEIGHTS_NAME}")
-    if (folder / WEIGHTS_NAME).is_file():
+    if (folder / WEIGHTS_NAME).is_file() or (folder / SHARDS_NAME).is_file():
         return
     names = sorted(file.name for file in folder.iterdir())
     convert = (
@@ -107,15 +120,58 @@ def require_model_folder(folder: Path) -> None:
         raise WeightsError(
             f"{folder} has {', '.join(foreign)} but no {WEIGHTS_NAME}: only safetensors is read; {convert}"
         )
-    if any(name.endswith(".safetensors.index.json") for name in names):
-        raise WeightsError(
-            f"{folder} keeps its weights in several files: one {WEIGHTS_NAME} was expected; save it again with "
-            'save_pretrained(folder, max_shard_size="100GB")'
-        )
+    if found := [name for name in names if name in _ADAPTER_NAMES]:
+        raise WeightsError(f"{folder} has {', '.join(found)} but no {WEIGHTS_NAME}: {_MERGE}")
     raise WeightsError(f"{folder} has no {WEIGHTS_NAME}: give a folder with {CONFIG_NAME} and {WEIGHTS_NAME}")
 
 
-def read_tensors(path: Path, *, unread: Any = None) -> dict[str, Tensor]:
+def read_weights(folder: Path, *, unread: Callable[[str], bool]) -> dict[str, Tensor]:
+    """Read every tensor of a model folder that somebody else saved, as float32, be it one file or several.
+
+    What DataParallel or torch.compile put before every name is taken off; gamma and beta are a norm's weight and bias.
+
+    Args:
+        folder: with `model.safetensors`, or with `model.safetensors.index.json` and the files that it names.
+        unread: tells by name which tensors to leave in the file.
+
+    Raises:
+        WeightsError: a file is absent, damaged, or a Git LFS pointer; the weights are an adapter's; or a tensor cannot
+            be used (see `read_tensors`).
+    """
+    tensors: dict[str, Tensor] = {}
+    for path in _weight_files(folder):
+        read = read_tensors(path, unread=lambda name: unread(_unwrapped(name)))
+        if twice := sorted(read.keys() & tensors.keys()):
+            raise WeightsError(f"{path} has {twice[0]} once more: copy or download the model again")
+        tensors |= read
+    if adapted := next((name for name in sorted(tensors) if _ADAPTER.search(name)), None):
+        raise WeightsError(f"{folder} has a tensor {adapted}: {_MERGE}")
+    if tensors and all(_unwrapped(name) != name for name in tensors):
+        tensors = {_unwrapped(name): tensor for name, tensor in tensors.items()}
+    return {_modern(name): tensor for name, tensor in tensors.items()}
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    """Return the files that hold a folder's weights, each once."""
+    index = folder / SHARDS_NAME
+    if (folder / WEIGHTS_NAME).is_file():
+        return [folder / WEIGHTS_NAME]
+    try:
+        values = read_json(index)
+    except StorageError as error:
+        raise WeightsError(str(error)) from error
+    names = values.get("weight_map") if isinstance(values, dict) else None
+    if not isinstance(names, dict) or not names or not all(isinstance(name, str) for name in names.values()):
+        raise WeightsError(f"{index} does not say which file holds which tensor: copy or download the model again")
+    for name in sorted(set(names.values())):
+        if Path(name).name != name or name in (".", ".."):
+            raise WeightsError(f"{index} names the file {name!r}, which is not inside {folder}: get the model again")
+        if not (folder / name).is_file():
+            raise WeightsError(f"{folder} lacks {name}, which {SHARDS_NAME} names: copy or download the model again")
+    return [folder / name for name in sorted(set(names.values()))]
+
+
+def read_tensors(path: Path, *, unread: Callable[[str], bool] | None = None) -> dict[str, Tensor]:
     """Read every tensor of a safetensors file, as float32.
 
     Args:
@@ -126,6 +182,8 @@ def read_tensors(path: Path, *, unread: Any = None) -> dict[str, Tensor]:
         WeightsError: the file is truncated, its header lies about it, or (gathered) a tensor is of a type that does
             not become float32 without loss, or holds NaN or infinity.
     """
+    if is_git_lfs_pointer(path):
+        raise WeightsError(f"{path} is {GIT_LFS_ADVICE}")
     faults = FaultLog()
     tensors: dict[str, Tensor] = {}
     try:
@@ -225,6 +283,22 @@ def fingerprint_of_tensors(sizes: str, tensors: Mapping[str, Tensor]) -> str:
 def _count_not_finite(tensor: Tensor) -> int:
     """Count NaN and infinities; a finite sum shows in one fast pass that there are none."""
     return 0 if tensor.sum().isfinite() else int(tensor.numel() - tensor.isfinite().sum())
+
+
+def _unwrapped(name: str) -> str:
+    """Take off what wrappers of a model put before its names."""
+    for wrapper in _WRAPPERS:
+        if name.startswith(wrapper):
+            return _unwrapped(name.removeprefix(wrapper))
+    return name
+
+
+def _modern(name: str) -> str:
+    """Return a tensor's name with the endings that a norm's parameters have today."""
+    for old, new in OLD_ENDINGS.items():
+        if name.endswith(old):
+            return name.removesuffix(old) + new
+    return name
 
 
 def _bare(name: str) -> str:

@@ -80,7 +80,12 @@ def prune_vocabulary(
     for token in definition["added_tokens"]:
         token["id"] = new_ids[token["id"]]
     definition["post_processor"] = _renumbered(definition["post_processor"], new_ids)
-    pruned = Tokenizer(definition, max_tokens=tokenizer.max_tokens, where="the pruned tokenizer")
+    pruned = Tokenizer(
+        definition,
+        max_tokens=tokenizer.max_tokens,
+        where="the pruned tokenizer",
+        truncation_side=tokenizer.truncation_side,
+    )
     lost = int(uses_V.sum() - uses_V[kept_ids].sum())
     return PrunedVocabulary(tokenizer=pruned, kept_ids=kept_ids, respelt=lost / max(int(uses_V.sum()), 1))
 

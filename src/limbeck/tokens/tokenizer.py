@@ -19,19 +19,23 @@ from limbeck.errors import DataError, FaultLog, SettingsError, StorageError, Tok
 from limbeck.progress import SILENT, Progress
 from limbeck.storage import read_json
 from limbeck.tokens.batch import Tokenized
+from limbeck.tokens.stated import (
+    FEWEST_TOKENS,
+    TOKENIZER_CONFIG_NAME,
+    TOKENIZER_NAME,
+    Stated,
+    TruncationSide,
+    as_transformers_builds,
+    read_stated,
+    side_of,
+)
 
-TOKENIZER_NAME = "tokenizer.json"
-TOKENIZER_CONFIG_NAME = "tokenizer_config.json"
 MODEL_MAX_TOKENS = 512
 """Tokens that BERT and DistilBERT can read at a time, [CLS] and [SEP] included."""
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 INPUT_NAMES = ("input_ids", "attention_mask")
-FEWEST_TOKENS = 3
-"""The smallest useful `max_tokens`: [CLS], one token, [SEP]."""
 _CHUNK_TEXTS = 4096
 _CHUNK_CHARACTERS = 2_000_000
-_UNLIMITED = 10**9
-"""Hugging Face writes 1e30 for "no limit"; anything this large means the same."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,16 +54,22 @@ class Tokenizer:
         max_tokens: the most tokens of one text that the model can read.
         highest_id: the largest id that a text can give; a vocabulary may have gaps.
         special_ids: id of each special token by name.
-        fingerprint: SHA-256 (hexadecimal) of `tokenizer.json` without its padding and truncation sections.
+        truncation_side: a text that is too long loses its last tokens ("right") or its first ("left").
+        fingerprint: SHA-256 (hexadecimal) of what decides the ids: `tokenizer.json` without its padding and truncation
+            sections, and the side where texts are cut if it is the left.
     """
 
     input_names = INPUT_NAMES
 
-    def __init__(self, definition: dict[str, Any], *, max_tokens: int, where: str) -> None:
+    def __init__(
+        self, definition: dict[str, Any], *, max_tokens: int, where: str, truncation_side: TruncationSide = "right"
+    ) -> None:
         definition = {**definition, "truncation": None, "padding": None}
         self.content = json.dumps(definition, ensure_ascii=False, separators=(",", ":"))
-        self.fingerprint = hashlib.sha256(self.content.encode("utf-8", "surrogatepass")).hexdigest()
+        decides = self.content + ("" if truncation_side == "right" else f"\ntruncation_side={truncation_side}")
+        self.fingerprint = hashlib.sha256(decides.encode("utf-8", "surrogatepass")).hexdigest()
         self.max_tokens = max_tokens
+        self.truncation_side = truncation_side
         _refuse_dangling_names(definition.get("post_processor"), where=where)
         try:
             self._raw = RawTokenizer.from_str(self.content)
@@ -85,7 +95,7 @@ class Tokenizer:
 
     @classmethod
     def from_file(cls, path: Path, *, max_tokens: int = MODEL_MAX_TOKENS) -> "Tokenizer":
-        """Read a `tokenizer.json`.
+        """Read a `tokenizer.json` alone, as it is.
 
         Args:
             path: the file.
@@ -94,17 +104,16 @@ class Tokenizer:
         Raises:
             TokenizerError: the file is absent, damaged, or not a tokenizer of the BERT family.
         """
-        try:
-            definition = read_json(path)
-        except StorageError as error:
-            raise TokenizerError(f"{error}; a tokenizer is needed beside the weights") from error
-        if not isinstance(definition, dict):
-            raise TokenizerError(f"{path} is not a usable tokenizer: an object of JSON was expected")
-        return cls(definition, max_tokens=max_tokens, where=str(path))
+        definition = _read_definition(path)
+        alone = Stated(path=path.with_name(TOKENIZER_CONFIG_NAME), exists=False)
+        return cls(definition, max_tokens=max_tokens, where=str(path), truncation_side=side_of(definition, alone))
 
     @classmethod
     def from_folder(cls, folder: Path, *, positions: int | None = None) -> "Tokenizer":
-        """Read the `tokenizer.json` of a model folder, and `model_max_length` of the file beside it.
+        """Read the `tokenizer.json` of a model folder, and what `tokenizer_config.json` beside it says.
+
+        Ids are those of `transformers.AutoTokenizer`: where the two files disagree on lower case, accents or Chinese
+        characters, or on the side where texts are cut, the second counts (see `limbeck.tokens.stated`).
 
         Args:
             folder: the model's folder.
@@ -121,14 +130,20 @@ class Tokenizer:
                 f"{folder} has no {TOKENIZER_NAME}{had}: save it there with "
                 "transformers.AutoTokenizer.from_pretrained(folder).save_pretrained(folder)"
             )
-        stated = _stated_maximum(folder / TOKENIZER_CONFIG_NAME)
-        known = [limit for limit in (stated, positions) if limit is not None]
+        stated = read_stated(folder)
+        known = [limit for limit in (stated.max_tokens, positions) if limit is not None]
         if not known:
             raise TokenizerError(
-                f"{folder / TOKENIZER_CONFIG_NAME} states no model_max_length and the number of positions is not "
+                f"{stated.path} states no model_max_length and the number of positions is not "
                 'known: write "model_max_length": 512 into it'
             )
-        return cls.from_file(path, max_tokens=min(known))
+        definition = _read_definition(path)
+        return cls(
+            as_transformers_builds(definition, stated),
+            max_tokens=min(known),
+            where=str(path),
+            truncation_side=side_of(definition, stated),
+        )
 
     @property
     def pad_id(self) -> int:
@@ -148,8 +163,8 @@ class Tokenizer:
     def encode(self, texts: Sequence[str], *, max_tokens: int | None = None, progress: Progress = SILENT) -> Tokenized:
         """Turn texts into ids, each as [CLS] … [SEP].
 
-        A text longer than `max_tokens` loses tokens before its [SEP]; how many is told in `cut_tokens`. Texts go
-        through in chunks, so that memory is bounded by the ids.
+        A text longer than `max_tokens` loses tokens before its [SEP], or after its [CLS] where `truncation_side` is
+        "left"; how many is told in `cut_tokens`. Texts go through in chunks, so that memory is bounded by the ids.
 
         Args:
             texts: N strings.
@@ -172,7 +187,7 @@ class Tokenizer:
                     ids = encoding.ids
                     if len(ids) > limit:
                         cut_tokens[place] = len(ids) - limit
-                        ids = [*ids[: limit - 1], self.sep_id]
+                        ids = self._cut(ids, limit)
                     lengths[place] = len(ids)
                     id_lists.append(ids)
                 chunks.append(np.fromiter(chain.from_iterable(id_lists), dtype=np.int32))
@@ -205,7 +220,7 @@ class Tokenizer:
             "model_max_length": max_tokens or self.max_tokens,
             "model_input_names": list(self.input_names),
             "padding_side": "right",
-            "truncation_side": "right",
+            "truncation_side": self.truncation_side,
             "clean_up_tokenization_spaces": False,
             **names,
         }
@@ -225,6 +240,11 @@ class Tokenizer:
             )
         return max_tokens
 
+    def _cut(self, ids: list[int], limit: int) -> list[int]:
+        if self.truncation_side == "left":
+            return [self.cls_id, *ids[1 - limit :]]
+        return [*ids[: limit - 1], self.sep_id]
+
     def _encode_chunk(self, texts: Sequence[str], start: int, chunk: list[str]) -> list[Any]:
         try:
             encodings: list[Any] = self._raw.encode_batch_fast(chunk)
@@ -234,6 +254,16 @@ class Tokenizer:
                 f"texts {start} to {start + len(chunk) - 1} could not be tokenized: {error}; give a list of strings"
             ) from error
         return encodings
+
+
+def _read_definition(path: Path) -> dict[str, Any]:
+    try:
+        definition = read_json(path)
+    except StorageError as error:
+        raise TokenizerError(f"{error}; a tokenizer is needed beside the weights") from error
+    if not isinstance(definition, dict):
+        raise TokenizerError(f"{path} is not a usable tokenizer: an object of JSON was expected")
+    return definition
 
 
 def _chunks(texts: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
@@ -287,22 +317,3 @@ def _refuse_dangling_names(processor: Any, *, where: str) -> None:
 def _items(value: Any) -> list[Any]:
     """Return the items of a list or the keys of an object of JSON; nothing for anything else."""
     return list(value) if isinstance(value, list | dict) else []
-
-
-def _stated_maximum(path: Path) -> int | None:
-    """Read `model_max_length`; None where the file is absent or says "no limit"."""
-    if not path.exists():
-        return None
-    try:
-        config = read_json(path)
-    except StorageError as error:
-        raise TokenizerError(str(error)) from error
-    stated = config.get("model_max_length") if isinstance(config, dict) else None
-    if stated is None:
-        return None
-    if isinstance(stated, bool) or not isinstance(stated, int | float) or not stated >= FEWEST_TOKENS:
-        raise TokenizerError(
-            f"{path}: model_max_length = {stated!r} is not a number of at least {FEWEST_TOKENS} tokens: correct it, "
-            "or take the key out to use the encoder's number of positions"
-        )
-    return None if stated >= _UNLIMITED else int(stated)
