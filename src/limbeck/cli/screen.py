@@ -1,7 +1,6 @@
 """How commands write to the screen: results on standard output, everything said meanwhile on standard error."""
 
 import json
-import re
 import shlex
 import sys
 from pathlib import Path
@@ -10,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from limbeck.data.unseen import show_unseen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -29,7 +30,6 @@ SHOWN_CHARS = 200
 """Of a text in a table."""
 SHOWN_CLASSES = 40
 """In the table of classes: those with the most rows."""
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 _LINE_SIGNS = {9: "\\u0009", 10: "\\u000a"}
 
 
@@ -62,7 +62,7 @@ def show_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
 
 def printable(text: str) -> str:
     """Show by number what would command the terminal or reorder its line; line ends and tabs stay."""
-    return _UNSEEN.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
+    return show_unseen(text, lambda sign: f"\\u{ord(sign):04x}" if sign <= "\uffff" else f"\\U{ord(sign):08x}")
 
 
 def one_line(text: str) -> str:

@@ -14,6 +14,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from limbeck.audit.rows import percent
+from limbeck.data.unseen import show_unseen
 from limbeck.errors import MissingExtraError
 from limbeck.reporting.picture import Picture
 from limbeck.reporting.themes import DARK, LIGHT, Theme
@@ -21,9 +22,6 @@ from limbeck.reporting.themes import DARK, LIGHT, Theme
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-_UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
-)
 _REFERENCE = re.compile(r'(\bid="|href="#|url\(#)')
 
 
@@ -75,14 +73,12 @@ def seen(text: str | None) -> "Markup":
 
     if text is None:
         return Markup('<span class="none">(none)</span>')
-    parts = []
-    start = 0
-    for match in _UNSEEN.finditer(text):
-        parts.append(escape(text[start : match.start()]))
-        parts.append(Markup('<span class="code">{}</span>').format(f"U+{ord(match.group()):04X}"))
-        start = match.end()
-    parts.append(escape(text[start:]))
-    return Markup("").join(parts)
+    # Escaping first: what it puts in holds nothing unseen, and what stands for a sign is of this room's making.
+    return Markup(show_unseen(str(escape(text)), _by_number))  # noqa: S704  # escaped one call before
+
+
+def _by_number(sign: str) -> str:
+    return f'<span class="code">U+{ord(sign):04X}</span>'
 
 
 def commands(text: str) -> "Markup":
