@@ -14,6 +14,13 @@ BROKEN = [
     (KOREAN, "cp949", "latin-1"),
     ("naïve don’t", "utf-8", "mac_roman"),
     ("Привет, мир", "utf-8", "latin-1"),
+    ("It’s not what we don’t want", "cp1252", "cp949"),
+    ("It’s not what we don’t want", "cp1252", "gb18030"),
+    ("It’s not what we don’t want", "cp1252", "shift_jis"),
+    ("für später gut gemeint", "cp1252", "gb18030"),
+    ("naïve people here", "latin-1", "big5"),
+    ("zły produkt łatwo pęka", "cp1250", "gb18030"),
+    ("zły produkt łatwo pęka", "cp1250", "shift_jis"),
 ]
 SOUND = [
     "plain ASCII text",
@@ -28,6 +35,10 @@ SOUND = [
     "“quoted” ‘single’ … — – • · €5 £3 ½ ° ± × ÷ ™ ®",
     "½½½ ····· °°° »»» ««« ¶¶¶",
     "👩‍👩‍👧 😀 ❤️",
+    "LG전자와 pc방, sns에서 app은 iPhone을 본다",
+    "my favourite word is 뷁 and kimchi김치 is great",
+    "用app時要小心 facebook間",
+    "he says 時間 means time, and the 国 sign a country",
 ]
 
 
@@ -60,6 +71,13 @@ def test_sound_text_is_not_mojibake(text: str) -> None:
         ("control_characters", "next\u0085line here"),
         ("invisible_characters", "zero\u200bwidth text"),
         ("invisible_characters", "turned \u202e round"),
+        ("invisible_characters", "한국어\u3164 필러"),
+        ("invisible_characters", "left over \ufe0f sign"),
+        ("invisible_characters", "joined\u200dwords here"),
+        ("white_space_only", "\u3164"),
+        ("white_space_only", "\u2800\u2800 \u00ad"),
+        ("white_space_only", "\u200d\ufe0f"),
+        ("special_tokens", "what does [MASK] do"),
         ("decomposed_hangul", unicodedata.normalize("NFD", KOREAN)),
         ("html", "one<br />two three"),
         ("html", "fish &amp; chips please"),
@@ -70,10 +88,19 @@ def test_sound_text_is_not_mojibake(text: str) -> None:
 )
 def test_each_fault_is_found_where_it_is_and_nowhere_else(make_dataset, kind: str, text: str) -> None:
     """One planted row beside sound ones."""
-    sound = ["a sound text", "2 < 3 and 5 > 4, AT&T; a@b.org", KOREAN + " 네", "emoji 👩‍👩‍👧 joined"]
+    sound = ["a sound [text]", "2 < 3 and 5 > 4, AT&T; a@b.org", KOREAN + " 네", "emoji 👩‍👩‍👧 ❤️ joined"]
     found = audit(make_dataset([*sound, text], ["joy"] * 5)).faults[kind]
     assert found.rows == 1
     assert found.examples[0].row_id == "r4"
+
+
+def test_texts_without_a_token_are_counted(make_dataset, tiny_tokenizer) -> None:
+    """What the tokenizer drops altogether is as empty as an empty text, and empty texts are not counted twice."""
+    texts = ["", " ", "\u0600", "\U000f0000 \ue000", "a b"]
+    found = audit(make_dataset(texts), tokenizers={"tiny": tiny_tokenizer})
+    assert [row.text for row in found.faults["no_token"].examples] == texts[2:4]
+    assert "faults.no_token" in {finding.kind for finding in found.findings}
+    assert audit(make_dataset(texts)).faults["no_token"].rows == 0
 
 
 def test_kinds_do_not_overlap_by_accident(make_dataset) -> None:

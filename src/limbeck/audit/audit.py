@@ -166,7 +166,7 @@ def audit(
         duplicates=find_duplicates(columns, exact, near),
         conflicts=find_conflicts(columns, exact, near),
         leaks=find_leaks(columns, exact, near),
-        faults=describe_faults(columns, fault_masks(columns, per_text)),
+        faults=describe_faults(columns, fault_masks(columns, per_text, counts[fits[0].name].tokens if fits else None)),
         scripts=describe_scripts(script_counts(columns.text)),
         tokenizer_fit=fits,
         limits=tokens.limits if tokens else (),

@@ -11,16 +11,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from limbeck.audit.lengths import WRAPPING_TOKENS
 from limbeck.audit.mojibake import REPLACEMENT, find_mojibake, mojibake_mask
 from limbeck.audit.rows import Columns, Row
+from limbeck.data.unseen import CONTROL, INVISIBLE, find_stray
+from limbeck.tokens import SPECIAL_TOKENS
 
 EXAMPLES = 5
 
 # Patterns are read by Arrow (RE2) over all texts, and by Python to show the place in an example.
 _CONTROL = "[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f\u0080-\u009f]"
 """Control characters beside tab, line feed and carriage return."""
-_INVISIBLE = "[\u00ad\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]"
-"""Zero-width and direction characters; the joiner of emoji (U+200D) has a use and is not among them."""
+_INVISIBLE_RE2 = f"[{INVISIBLE}]"
+"""Only a first look: the joiners inside emoji and Persian words are no fault, and RE2 cannot look at neighbours."""
+_NOTHING_SEEN = f"^[{INVISIBLE}{CONTROL}\\s\u0085\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+$"
 _HTML = (
     r"(?i)</?(?:a|abbr|article|b|blockquote|body|br|button|center|code|div|em|font|footer|form|h[1-6]|head|header|hr|"
     r"html|i|iframe|img|input|label|li|link|main|meta|nav|ol|option|p|pre|s|script|section|select|small|span|strong|"
@@ -32,14 +36,15 @@ _UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar
 _URL = r"(?i)\bhttps?://\S|\bwww\.\w"
 _HANDLE = r"(?:^|[^\w@./])@\w"
 _CONJOINING_JAMO = "[\u1100-\u11ff\ua960-\ua97f\ud7b0-\ud7ff]"
+_SPECIAL = "|".join(map(re.escape, SPECIAL_TOKENS))
 _PATTERNS = {
     "replacement_character": REPLACEMENT,
     "control_characters": _CONTROL,
-    "invisible_characters": _INVISIBLE,
     "decomposed_hangul": _CONJOINING_JAMO,
     "html": _HTML,
     "urls": _URL,
     "handles": _HANDLE,
+    "special_tokens": _SPECIAL,
 }
 
 
@@ -60,25 +65,30 @@ class Fault:
     examples: tuple[Row, ...]
 
 
-def fault_masks(columns: Columns, words: np.ndarray) -> dict[str, np.ndarray]:
+def fault_masks(columns: Columns, words: np.ndarray, tokens: np.ndarray | None = None) -> dict[str, np.ndarray]:
     """Find the rows with each kind of fault.
 
     Args:
         columns: N rows.
         words: int64 (N,), words of each text.
+        tokens: int64 (N,), tokens of each text, [CLS] and [SEP] included; without them no row lacks a token.
 
     Returns:
         Kind → bool (N,). The kinds and their order are always the same.
     """
     texts = columns.text
-    length = pc.binary_length(texts).to_numpy(zero_copy_only=False)
+    empty = pc.binary_length(texts).to_numpy(zero_copy_only=False) == 0
+    unseen = ~empty & ((words == 0) | _matches(texts, _NOTHING_SEEN))
+    tokenless = np.zeros(len(texts), dtype=bool) if tokens is None else tokens <= WRAPPING_TOKENS
     return {
-        "empty": length == 0,
-        "white_space_only": (length > 0) & (words == 0),
-        "one_token": (words == 1) & ~_matches(texts, _UNSPACED),
+        "empty": empty,
+        "white_space_only": unseen,
+        "no_token": tokenless & ~empty & ~unseen,
+        "one_token": (words == 1) & ~unseen & ~_matches(texts, _UNSPACED),
         "equal_to_label": _equal_to_label(columns),
         "mojibake": mojibake_mask(texts),
         **{kind: _matches(texts, pattern) for kind, pattern in _PATTERNS.items()},
+        "invisible_characters": _stray(texts),
     }
 
 
@@ -100,7 +110,15 @@ def describe_faults(columns: Columns, masks: dict[str, np.ndarray]) -> dict[str,
 
 
 def _matches(texts: pa.LargeStringArray, pattern: str) -> np.ndarray:
-    found: np.ndarray = pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False)
+    found: np.ndarray = pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False, writable=True)
+    return found
+
+
+def _stray(texts: pa.LargeStringArray) -> np.ndarray:
+    """Tell which texts hold an invisible character that has no use where it stands, bool (N,)."""
+    found = _matches(texts, _INVISIBLE_RE2)
+    for place in np.flatnonzero(found).tolist():
+        found[place] = find_stray(texts[place].as_py()) is not None
     return found
 
 
@@ -109,6 +127,8 @@ def _place_of(kind: str, text: str) -> int:
     if kind == "mojibake":
         piece = find_mojibake(text)
         return text.find(piece.broken) if piece else 0
+    if kind == "invisible_characters":
+        return find_stray(text) or 0
     found = re.search(_PATTERNS[kind], text) if kind in _PATTERNS else None
     return found.start() if found else 0
 

@@ -30,9 +30,20 @@ _RUN_AS_1252 = re.compile(f"[{_HIGH_1252}À-ÿ]{{4,}}")
 _UTF8_AS_MAC = re.compile("‚Ä[ìîôòúù¶¢]|√[©®†°±≥≠§∂¥∫Ø°≤π∂ºª®≈°¢£ßâêëíìîïñóòôúùûüÄÅÇÉÑÖÜ¶•´¨ÆØ∞]|¬[†£©Æ∞]")
 _EUC_KR_AS_LATIN = re.compile("(?:[\u00b0-\u00c8][\u00a1-\u00fe]){2,}")
 _UTF8_AS_CP949 = re.compile("[\u4e00-\u9fff\uac00-\ud7a3\u3130-\u318f]{3,}")
+_EASTERN_SIGNS = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\uff61-\uff9f"
+_EAST_IN_LATIN = re.compile(
+    f"(?<=[A-Za-z])[{_EASTERN_SIGNS}](?![{_EASTERN_SIGNS}])|(?<![{_EASTERN_SIGNS}])[{_EASTERN_SIGNS}](?=[a-z])"
+)
+"""One Hangul syllable, Han character or half-width Kana alone beside a Latin letter, as part of its word."""
+_EASTERN_SIGN = re.compile(f"[{_EASTERN_SIGNS}]")
+_ASCII_LETTER = re.compile("[A-Za-z]")
+_LATIN_TO_EASTERN = 3
+"""Latin letters that stand in a text for each eastern sign, at least, if the sign may be mojibake."""
+_EASTERN = ("cp949", "gb18030", "shift_jis", "big5")
+_WESTERN = re.compile("[’A-Za-z\u00c0-\u024f][a-z]?")
 _LATIN_LETTER = re.compile("[\u00c0-\u00ff]")
 _HANGUL = re.compile("[\uac00-\ud7a3]+")
-_SUSPECT = "[\u0080-\u00c8Ä-ßâïðá-ì√¬‚\ufffd\u4e00-\u9fff\uac00-\ud7a3]"
+_SUSPECT = "[\u0080-\u00c8Ä-ßâïðá-ì√¬‚\ufffd\u3400-\u9fff\uac00-\ud7a3\uff61-\uff9f]"
 """A cheap look first: texts without any of these cannot hold mojibake."""
 
 
@@ -58,6 +69,8 @@ def find_mojibake(text: str) -> Piece | None:
     if REPLACEMENT in text:
         return Piece(broken=REPLACEMENT, meant="")
     for pattern, undo in _MISTAKES:
+        if pattern is _EAST_IN_LATIN and not _is_latin(text):
+            continue
         for match in pattern.finditer(text):
             meant = undo(match.group())
             if meant:
@@ -107,6 +120,27 @@ def _undo_cp949(piece: str) -> str:
     return meant if _HANGUL.fullmatch(meant) else ""
 
 
+def _is_latin(text: str) -> bool:
+    """Tell whether eastern signs are so few that they may be broken Latin letters."""
+    return _LATIN_TO_EASTERN * len(_EASTERN_SIGN.findall(text)) < len(_ASCII_LETTER.findall(text))
+
+
+def _undo_eastern(sign: str) -> str:
+    """Read a sign of an eastern encoding back as Windows-1252 or -1250: apostrophe or accent, then a letter.
+
+    The frequent signs of those encodings have no Latin letter for a second byte, so that they hardly ever count.
+    """
+    for eastern in _EASTERN:
+        try:
+            content = sign.encode(eastern)
+        except UnicodeEncodeError:
+            continue
+        for western in ("cp1252", "cp1250"):
+            if _WESTERN.fullmatch(meant := _decoded(content, western)):
+                return meant
+    return ""
+
+
 def _decoded(content: bytes, encoding: str) -> str:
     try:
         return content.decode(encoding)
@@ -121,4 +155,5 @@ _MISTAKES: tuple[tuple[re.Pattern[str], Callable[[str], str]], ...] = (
     (_RUN_AS_1252, _undo_1252),
     (_EUC_KR_AS_LATIN, _undo_latin_korean),
     (_UTF8_AS_CP949, _undo_cp949),
+    (_EAST_IN_LATIN, _undo_eastern),
 )

@@ -6,7 +6,7 @@ It does not know other rows of the same text.
 
 from collections.abc import Iterator
 
-from limbeck.audit.finding import SHORT, Evidence, Finding, Severity
+from limbeck.audit.finding import SHORT, Evidence, Finding, Severity, counted
 from limbeck.audit.limits import Limit
 from limbeck.audit.rows import excerpt, percent
 from limbeck.audit.tokenizer_fit import UNKNOWN_SHARE, TokenizerFit, grade_misfit
@@ -15,7 +15,16 @@ MULTILINGUAL = "distilbert-base-multilingual-cased"
 
 _TEXT_FINDINGS: dict[str, tuple[Severity, str, str]] = {
     "empty": ("high", "Texts are empty", "Run `limbeck clean DATA --drop empty`."),
-    "white_space_only": ("high", "Texts are nothing but white space", "Run `limbeck clean DATA --drop empty`."),
+    "white_space_only": (
+        "high",
+        "Texts are nothing but white space or characters that cannot be seen",
+        "Run `limbeck clean DATA --drop empty`.",
+    ),
+    "no_token": (
+        "high",
+        "Texts leave no token: the tokenizer drops all of their characters",
+        "To the model they are empty, and all alike: take them out.",
+    ),
     "equal_to_label": (
         "high",
         "Texts are nothing but their own label",
@@ -24,7 +33,7 @@ _TEXT_FINDINGS: dict[str, tuple[Severity, str, str]] = {
     "mojibake": (
         "medium",
         "Mojibake: characters broken by a wrong encoding",
-        "Read the source again with its true encoding (--encoding cp949, latin-1, …); what is lost in it stays lost: "
+        "Read the source again with its true encoding (--encoding cp1252, cp949, …); what is lost in it stays lost: "
         "`limbeck clean DATA --drop mojibake` removes the rows.",
     ),
     "control_characters": (
@@ -44,7 +53,7 @@ _TEXT_FINDINGS: dict[str, tuple[Severity, str, str]] = {
     ),
     "invisible_characters": (
         "low",
-        "Zero-width or direction characters stand in texts",
+        "Characters that cannot be seen stand in texts (zero-width, direction, fillers)",
         "Two texts that look equal may differ by them: take them out.",
     ),
     "one_token": ("low", "Texts are a single word", "Check that they say enough for a label."),
@@ -57,6 +66,11 @@ _TEXT_FINDINGS: dict[str, tuple[Severity, str, str]] = {
         "low",
         "Texts hold @handles",
         "A model can learn who is spoken to instead of what is said; think of replacing them by one word.",
+    ),
+    "special_tokens": (
+        "low",
+        "Texts hold the tokenizer's own tokens, such as [SEP] or [MASK]",
+        "A tokenizer reads them as its own signs, not as letters; write them in another way if that is not meant.",
     ),
 }
 
@@ -95,7 +109,7 @@ def about_tokens(evidence: Evidence) -> Iterator[Finding]:
             share=chosen.texts_with_unknown / max(1, evidence.shape.rows),
             example=f"{chosen.tokens_per_word:.2f} tokens a word, "
             f"{percent(chosen.unknown_share)} of the tokens are [UNK]",
-            advice=_other_vocabulary(evidence.tokenizer_fit, main),
+            advice=_mend_first(evidence) + _other_vocabulary(evidence.tokenizer_fit, main),
         )
     if evidence.recommended and evidence.limits:
         row = next(row for row in evidence.limits if row.limit == evidence.recommended.limit)
@@ -110,6 +124,14 @@ def about_tokens(evidence: Evidence) -> Iterator[Finding]:
                 example=_worst_class(row),
                 advice=f"Take {row.limit}: {evidence.recommended.reason}.",
             )
+
+
+def _mend_first(evidence: Evidence) -> str:
+    """Say that broken characters, not the language, may be what the vocabulary lacks."""
+    broken = evidence.faults["mojibake"].rows
+    if 2 * broken < evidence.tokenizer_fit[0].texts_with_unknown or not broken:
+        return ""
+    return f"{counted(broken, 'rows')} hold mojibake: read the data with their true encoding first, then look again. "
 
 
 def _other_vocabulary(fits: tuple[TokenizerFit, ...], script: str) -> str:
@@ -128,8 +150,9 @@ def _other_vocabulary(fits: tuple[TokenizerFit, ...], script: str) -> str:
         )
     if MULTILINGUAL in (fit.name for fit in fits):
         return f"None of the tokenizers here fits better; look for a model made for {script}."
+    korean = ", Korean among them" if script == "Hangul" else ""
     return (
-        f"Take {MULTILINGUAL} instead (its vocabulary covers 104 languages with Korean): it is not on this machine, so "
+        f"Take {MULTILINGUAL} instead (its vocabulary covers 104 languages{korean}): it is not on this machine, so "
         "it could not be measured; get its folder and give --encoder FOLDER beside this one to see its numbers."
     )
 

@@ -19,17 +19,19 @@ CHARTS_FOLDER = "charts"
 
 FAULT_NAMES = {
     "empty": "Empty",
-    "white_space_only": "White space only",
+    "white_space_only": "Nothing that can be seen",
+    "no_token": "No token is left of it",
     "one_token": "A single word",
     "equal_to_label": "Nothing but its label",
     "mojibake": "Mojibake (broken characters)",
     "replacement_character": "… of these, undecodable bytes (U+FFFD)",
     "control_characters": "Control characters",
-    "invisible_characters": "Zero-width or direction characters",
     "decomposed_hangul": "Decomposed Hangul (NFD)",
     "html": "HTML left in",
     "urls": "Web addresses",
     "handles": "@handles",
+    "special_tokens": "Special tokens such as [SEP]",
+    "invisible_characters": "Characters that cannot be seen",
 }
 
 
