@@ -1,7 +1,13 @@
 """What long steps say."""
 
+import io
+import re
+
+import pytest
+from rich.console import Console
+
 from limbeck import progress
-from limbeck.progress import SILENT, Lines
+from limbeck.progress import SILENT, Bars, Lines, Named
 
 
 def clock_of(monkeypatch, moments):
@@ -35,3 +41,44 @@ def test_silence_is_silent(capfd):
         advance(3)
     SILENT.say("anything")
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("label", "total", "unit"),
+    [
+        ("epoch 1 of 2", 1000, "rows"),
+        ("epoch 10 of 10", 160_000, "rows"),
+        ("stretch 10 of 10", 12_345_678, "tokens"),
+        ("encoding validation rows", 1_234_567, "tokens"),
+    ],
+)
+@pytest.mark.parametrize("width", [80, 100, 200])
+def test_the_time_left_is_seen_on_a_narrow_screen(monkeypatch, label, total, unit, width):
+    """Of a long line the rate and the note are cut, never the label, the counts or the time left."""
+    monkeypatch.setattr(progress, "QUIET_S", 0.0)
+    screen = io.StringIO()
+    bars = Bars(Console(file=screen, width=width, force_terminal=True, legacy_windows=False))
+    with bars.track(label, total=total, unit=unit) as advance:
+        for _ in range(3):
+            advance(total // 4, note="loss 1.7711, 12 min left in all")
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue())
+    last = [line for line in re.split(r"[\r\n]+", plain) if "%" in line][-1]
+    assert label in last
+    assert f"{total // 4 * 3:,}/{total:,} {unit}" in last
+    assert re.search(r"\d:\d\d:\d\d|-:--:--", last)
+    assert "loss 1.7711" in last or width < 200
+
+
+def test_steps_of_one_label_are_told_apart():
+    """Two encodings that follow each other say of what they are."""
+    said: list[str] = []
+
+    class Labels(progress.Silent):
+        def track(self, label, *, total, unit):
+            said.append(label)
+            return super().track(label, total=total, unit=unit)
+
+    for what in ("train rows", "validation rows"):
+        with Named(Labels(), what).track("encoding", total=1, unit="texts") as advance:
+            advance(1)
+    assert said == ["encoding train rows", "encoding validation rows"]

@@ -13,6 +13,7 @@
     ├── HubError             the network or the hub said no
     │   └── HubUnreachableError  … nobody answered: no network, a proxy, a hub that is down
     ├── TrainingError        training cannot go on (loss is not finite, a class is missing)
+    ├── NoMemoryError        the memory of the machine is not enough
     └── Interrupted          somebody asked the work to end (Ctrl-C); what was done is saved
         └── Terminated       … with SIGTERM
 
@@ -80,6 +81,10 @@ class TrainingError(LimbeckError):
     """Training cannot go on."""
 
 
+class NoMemoryError(LimbeckError):
+    """The memory of the machine is not enough."""
+
+
 class Interrupted(LimbeckError):  # noqa: N818  # it is no error: it is what was asked for
     """Long work ended early because somebody pressed Ctrl-C; what was done is saved."""
 
@@ -111,6 +116,7 @@ STATUSES: dict[type[LimbeckError], Status] = {
     LockedError: Status(exit_status=7, http_status=HTTPStatus.LOCKED),
     HubError: Status(exit_status=8, http_status=HTTPStatus.BAD_GATEWAY),
     TrainingError: Status(exit_status=9, http_status=HTTPStatus.INTERNAL_SERVER_ERROR),
+    NoMemoryError: Status(exit_status=10, http_status=HTTPStatus.INSUFFICIENT_STORAGE),
     Interrupted: Status(exit_status=INTERRUPTED_EXIT_STATUS, http_status=HTTPStatus.SERVICE_UNAVAILABLE),
     Terminated: Status(exit_status=TERMINATED_EXIT_STATUS, http_status=HTTPStatus.SERVICE_UNAVAILABLE),
     LimbeckError: Status(exit_status=1, http_status=HTTPStatus.INTERNAL_SERVER_ERROR),

@@ -8,7 +8,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import ProgressColumn
 
 QUIET_S = 2.0
 """A step shorter than this, in seconds, shows nothing."""
@@ -64,6 +68,29 @@ class Within:
         """Drop the line: the outer step speaks."""
 
 
+class Named:
+    """Says of what the steps are: several of them have the same label.
+
+    Args:
+        inner: follows them.
+        what: is added to each label: "train rows".
+    """
+
+    def __init__(self, inner: Progress, what: str) -> None:
+        self._inner = inner
+        self._what = what
+
+    @contextmanager
+    def track(self, label: str, *, total: int, unit: str) -> Iterator[Advance]:
+        """Follow a step under its longer label."""
+        with self._inner.track(f"{label} {self._what}", total=total, unit=unit) as advance:
+            yield advance
+
+    def say(self, line: str) -> None:
+        """Hand the line on."""
+        self._inner.say(line)
+
+
 class Lines:
     """Plain lines for a log: one every `LINE_EVERY_S` seconds with rate and time left."""
 
@@ -103,10 +130,10 @@ class Lines:
 class Bars:
     """A moving bar with rate and time left, for a terminal."""
 
-    def __init__(self) -> None:
+    def __init__(self, console: "Console | None" = None) -> None:
         from rich.console import Console
 
-        self._console = Console(stderr=True, highlight=False)
+        self._console = console or Console(stderr=True, highlight=False)
 
     @contextmanager
     def track(self, label: str, *, total: int, unit: str) -> Iterator[Advance]:
@@ -120,9 +147,8 @@ class Bars:
             BarColumn(),
             TaskProgressColumn(),
             TextColumn("{task.completed:,.0f}/{task.total:,.0f} {task.fields[unit]}"),
-            TextColumn("{task.fields[rate]}"),
-            TextColumn("{task.fields[note]}"),
             TimeRemainingColumn(),
+            _details_column(),
             console=self._console,
         )
         task = bar.add_task(label, total=total, unit=unit, rate="", note="")
@@ -147,6 +173,19 @@ class Bars:
     def say(self, line: str) -> None:
         """Print the line above the bars."""
         self._console.print(line, markup=False)
+
+
+def _details_column() -> "ProgressColumn":
+    """Return the column of rate and note, which is the last, and the first to be cut where the screen is narrow."""
+    from rich.progress import ProgressColumn, Task
+    from rich.text import Text
+
+    class Details(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            said = "  ".join(filter(None, (task.fields["rate"], task.fields["note"])))
+            return Text(said, no_wrap=True, overflow="ellipsis")
+
+    return Details()
 
 
 SILENT = Silent()

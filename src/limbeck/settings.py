@@ -1,6 +1,7 @@
 """Frozen, keyword-only settings for every stage; TOML in and out.
 
-In: defaults < a TOML file < flags. Out: one frozen value a stage, checked.
+In: defaults < a TOML file < flags. Out: one frozen value a stage, checked. None means off or not given; where it is not
+the default it is written and given as "off".
 It does not know what a stage does with them. An unknown key is an error that names the nearest known one.
 """
 
@@ -8,6 +9,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from difflib import get_close_matches
+from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -23,6 +25,9 @@ Precision = Literal["auto", "float32", "bfloat16"]
 Schedule = Literal["linear", "cosine", "constant"]
 BestBy = Literal["accuracy", "f1_weighted", "f1_macro", "loss"]
 LearningRate = float | Literal["auto"]
+
+OFF = "off"
+"""What None is called in files and on the command line, where it is not the default."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,13 +122,14 @@ class LoopSettings:
         schedule: what the learning rate does after the warm-up: falls to 0 on a line or a cosine, or stays.
         warmup_share: share of all steps, 0 to 1, in which it rises.
         weight_decay: of AdamW, on all weights but biases and norms.
-        clip_norm: longest gradient; inf for any.
+        clip_norm: longest gradient; of any length when off.
         loss: "cross-entropy", or for two classes "binary", one logit with binary cross-entropy.
         label_smoothing: share of a label, 0 to 1, that is spread over all classes.
         balance: "weights" gives every class the same say, "focal" hard rows a larger one.
         best_by: figure on the validation rows that decides which epoch is kept.
         patience: epochs in a row without a better figure after which training ends; it never ends early when not given.
-        checkpoint_every_s: seconds between two checkpoints; 0 for one after every step.
+        checkpoint_every_s: seconds between two checkpoints, the first of which come sooner; 0 for one after every
+            step, off for one an epoch.
         keep_checkpoints: how many are kept.
         tensorboard: write events for TensorBoard beside the journal.
         calibrate: fit a temperature on the validation rows and fold it into the weights.
@@ -138,13 +144,13 @@ class LoopSettings:
     schedule: Schedule = "linear"
     warmup_share: float = 0.1
     weight_decay: float = 0.01
-    clip_norm: float = 1.0
+    clip_norm: float | None = 1.0
     loss: Literal["cross-entropy", "binary"] = "cross-entropy"
     label_smoothing: float = 0.0
     balance: Literal["none", "weights", "focal"] = "none"
     best_by: BestBy = "accuracy"
     patience: int | None = None
-    checkpoint_every_s: float = 120.0
+    checkpoint_every_s: float | None = 120.0
     keep_checkpoints: int = 2
     tensorboard: bool = False
     calibrate: bool = True
@@ -161,7 +167,6 @@ class HeadSettings(LoopSettings):
     """
 
     epochs: int = 10
-    learning_rate: LearningRate | None = 1e-3
     schedule: Schedule = "constant"
     warmup_share: float = 0.0
     weight_decay: float = 0.0
@@ -245,13 +250,22 @@ def build(kind: type[SettingsT], *layers: Mapping[str, Any], where: str = "setti
         faults.extend(_unknown(layer, known, where))
         for key, value in layer.items():
             if key in known and value is not None:
-                fitted = tuple(value) if isinstance(value, list) else value
+                fitted = _read(value, known[key])
                 if _fits(fitted, known[key]):
                     values[key] = fitted
                 else:
                     faults.add(f"{where}: {key} = {value!r} is not {_spoken(known[key])}")
     faults.raise_as(SettingsError, what="the settings are wrong", todo="correct them and run the command again")
     return kind(**values)
+
+
+def to_plain(settings: Any) -> dict[str, Any]:
+    """Return settings as values for JSON, from which `build` makes the same settings."""
+    usual = {field.name: field.default for field in fields(settings)}
+    return {
+        key: OFF if value is None and usual[key] is not None else list(value) if isinstance(value, tuple) else value
+        for key, value in asdict(settings).items()
+    }
 
 
 def check_keys(given: Iterable[str], known: Iterable[str], *, where: str) -> None:
@@ -292,11 +306,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 def to_toml(stages: Mapping[str, Any]) -> str:
     """Write settings, one table a stage; a key that is not set is left out, so that reading gives the same value."""
     tables = {
-        stage: {
-            key: list(value) if isinstance(value, tuple) else value
-            for key, value in asdict(settings).items()
-            if value is not None
-        }
+        stage: {key: value for key, value in to_plain(settings).items() if value is not None}
         for stage, settings in stages.items()
     }
     return tomli_w.dumps(tables)
@@ -311,8 +321,15 @@ def _unknown(given: Iterable[str], known: Iterable[str], where: str) -> Iterator
             yield f"{where}: unknown key {key!r}; {hint}"
 
 
+def _read(value: Any, hint: Any) -> Any:
+    """Give a value from a file or a flag the form that settings have: lists are tuples, "off" is None."""
+    if value == OFF and _fits(None, hint) and not _fits(OFF, hint):
+        return None
+    return tuple(value) if isinstance(value, list) else value
+
+
 def _fits(value: Any, hint: Any) -> bool:
-    """Tell whether a value is of the annotated type; an int serves as a float, a bool never as a number."""
+    """Tell whether a value is of the annotated type; an int serves as a float, a bool or an infinity never."""
     if get_origin(hint) is Literal:
         return value in get_args(hint)
     if get_origin(hint) is tuple:
@@ -322,7 +339,7 @@ def _fits(value: Any, hint: Any) -> bool:
     if isinstance(value, bool):
         return hint is bool
     if hint is float:
-        return isinstance(value, int | float)
+        return isinstance(value, int | float) and isfinite(value)
     return isinstance(value, hint)
 
 
@@ -334,7 +351,8 @@ def _spoken(hint: Any) -> str:
         return f"a list of {_spoken(get_args(hint)[0])} values"
     options = [option for option in get_args(hint) if option is not type(None)]
     if options:
-        return " or ".join(map(_spoken, options))
+        can_be_off = _fits(None, hint) and not _fits(OFF, hint)
+        return " or ".join([*map(_spoken, options), *([OFF] if can_be_off else [])])
     return {"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false"}.get(
         getattr(hint, "__name__", ""), str(hint)
     )

@@ -1,11 +1,14 @@
 """Students: which layers, which columns, which tokens, and what that costs."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
 
 from limbeck.errors import SettingsError
 from limbeck.model.config import EncoderConfig
+from limbeck.model.narrowing import narrow_encoder
 from limbeck.model.student import StudentShape, count_costs, make_student, spread_layers
 from limbeck.tokens.pruning import prune_vocabulary
 
@@ -32,6 +35,13 @@ def test_layers_are_spread_as_distilbert_has_them():
             assert len(set(chosen)) == student
             assert list(chosen) == sorted(chosen)
             assert (chosen[0], chosen[-1]) == (0, teacher - 1)
+
+
+def test_a_teacher_on_another_device_is_narrowed_there(tiny_loaded):
+    """No tensor is made on the CPU beside those of the teacher: "meta" stands for any other device."""
+    elsewhere = copy.deepcopy(tiny_loaded.encoder).to("meta")
+    narrow = narrow_encoder(elsewhere, 8)
+    assert {weight.device.type for weight in narrow.parameters()} == {"meta"}
 
 
 def test_a_student_computes_what_its_layers_did(tiny_loaded):

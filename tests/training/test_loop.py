@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from limbeck import storage
 from limbeck.errors import Interrupted, StorageError, Terminated, TrainingError
 from limbeck.model.heads import ClassificationHead, LinearHead
 from limbeck.model.network import Network
@@ -23,7 +24,7 @@ from limbeck.training.examples import FeatureExamples, Labelled, TextExamples
 from limbeck.training.interruption import SAME_S, StopSignal
 from limbeck.training.journal import read_epochs
 from limbeck.training.judging import LabelJudge
-from limbeck.training.loop import Loop, Plan
+from limbeck.training.loop import Loop, Plan, SaveTimes
 from limbeck.training.run_folder import RunFolder
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -101,7 +102,7 @@ def test_a_plain_torch_loop_gives_the_same_head(tmp_path):
     features_NF = random.normal(size=(40, 5)).astype(np.float32)
     labels_N = random.integers(0, 3, 40)
     facts = Labelled(labels_N=labels_N, tokens_N=np.ones(40, np.int64), row_ids=[str(n) for n in range(40)])
-    settings = HeadSettings(epochs=2, batch_rows=8, clip_norm=float("inf"), best_by="loss")
+    settings = HeadSettings(epochs=2, batch_rows=8, clip_norm=None, best_by="loss")
     head = LinearHead.zeros(3, 5)
     loop = Loop(
         head,
@@ -271,6 +272,81 @@ def test_the_best_epoch_is_restored(tiny_loaded, tmp_path):
     result = loop.run(StopSignal())
     assert result.best_epoch == 2
     assert_same_bits(seen[1], bits(loop))
+
+
+@pytest.mark.parametrize(
+    ("figures", "losses", "best"),
+    [
+        ([0.5, 0.5, 0.5], [0.9, 0.5, 0.7], 2),
+        ([0.5, 0.5, 0.5], [0.9, 0.8, 0.7], 3),
+        ([0.5, 0.6, 0.5], [0.9, 0.8, 0.1], 2),
+        ([0.5, 0.6, 0.6], [0.1, 0.8, 0.8], 2),
+    ],
+)
+def test_of_equal_figures_the_lower_loss_is_kept(tiny_loaded, tmp_path, figures, losses, best):
+    """With few validation rows the accuracy stands still while the loss falls: the best of those epochs is kept."""
+    loop = make_loop(tiny_loaded, tmp_path, epochs=3, best_by="accuracy")
+    seen, told = [], iter(figures)
+    tell(loop, losses, seen)
+    honest = loop.judge.score
+    loop.judge.score = lambda *given: replace(honest(*given), accuracy=next(told))
+    assert loop.run(StopSignal()).best_epoch == best
+    assert_same_bits(seen[best - 1], bits(loop))
+
+
+def test_a_lower_loss_at_an_equal_figure_is_no_worse_epoch(tiny_loaded, tmp_path):
+    """Patience counts epochs that are better in nothing."""
+    loop = make_loop(tiny_loaded, tmp_path, epochs=9, best_by="accuracy", patience=2)
+    tell(loop, [0.9, 0.8, 0.7, 0.7, 0.8, 0.1], [])
+    honest = loop.judge.score
+    loop.judge.score = lambda *given: replace(honest(*given), accuracy=0.5)
+    assert len(loop.run(StopSignal()).epochs) == 5
+
+
+def test_the_first_checkpoints_come_soon(monkeypatch):
+    """So that a kill loses little; then ever more seldom, up to what was asked for; none where that is off."""
+    now = [0.0]
+    monkeypatch.setattr("limbeck.training.loop.time.monotonic", lambda: now[0])
+
+    def moments(every_s):
+        now[0] = 0.0
+        times, found = SaveTimes(every_s), []
+        for second in range(600):
+            now[0] = float(second)
+            if times.is_due():
+                times.note()
+                found.append(second)
+        return found
+
+    assert moments(120.0) == [20, 60, 140, 260, 380, 500]
+    assert moments(5.0)[:3] == [5, 10, 15]
+    assert moments(0.0)[:3] == [0, 1, 2]
+    assert moments(None) == []
+
+
+def test_a_signal_is_answered_at_once():
+    """One word while the work comes to its orderly end, for the first signal only, and none when it is over."""
+    stop, said = StopSignal(), []
+    with stop.patient(said.append):
+        stop.note(signal.SIGINT)
+        stop.note(signal.SIGINT)
+    assert len(said) == 1
+    assert "checkpoint" in said[0]
+
+
+def test_a_checkpoint_of_an_older_version_is_gone_on_with(tiny_loaded, tmp_path):
+    """One without the loss of the best epoch."""
+    loop = make_loop(tiny_loaded, tmp_path)
+    stop = StopSignal()
+    watch(loop, 9, lambda logits: stop.note(signal.SIGINT) or logits)
+    with pytest.raises(Interrupted):
+        loop.run(stop)
+    newest = max(loop.folder.checkpoints.glob("step-*"))
+    state = storage.read_json(newest / "state.json")
+    assert state.pop("best_loss") is not None
+    storage.write_json(newest / "state.json", state)
+    storage.write_manifest(newest)
+    assert make_loop(tiny_loaded, tmp_path).run(StopSignal()).resumed_at == state["step"]
 
 
 def test_patience_ends_a_run_early(tiny_loaded, tmp_path):

@@ -44,8 +44,8 @@ def pretrain(
     ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Rows an optimizer step. [default: 32]")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Highest learning rate. [default: 5e-4]")] = None,
-    schedule: own.Schedule = None,
-    warmup_share: own.WarmupShare = None,
+    schedule: own.LoopSchedule = None,
+    warmup_share: own.LoopWarmupShare = None,
     max_tokens: Annotated[
         int | None, typer.Option(help="Tokens of a row; a longer text becomes several rows. [default: 256]")
     ] = None,
@@ -59,7 +59,7 @@ def pretrain(
         int | None,
         typer.Option(help="Steps that train the teacher's language head first, where it has none. [default: 300]"),
     ] = None,
-    token_budget: own.TokenBudget = None,
+    token_budget: own.LoopTokenBudget = None,
     precision: own.Precision = None,
     checkpoint_every_s: own.CheckpointEvery = None,
     keep_checkpoints: own.KeepCheckpoints = None,
@@ -106,7 +106,7 @@ def pretrain(
         head_steps=head_steps,
         token_budget=token_budget,
         precision=precision,
-        checkpoint_every_s=checkpoint_every_s,
+        checkpoint_every_s=own.number_or_off(checkpoint_every_s, "--checkpoint-every-s"),
         keep_checkpoints=keep_checkpoints,
         seed=seed,
         device=device,

@@ -24,7 +24,7 @@ def sweep(
         float | None, typer.Option(help="Minutes for all trials; the last ends with its epoch. [default: 30]")
     ] = None,
     trials: Annotated[int | None, typer.Option(help="End after so many trials. [default: as the time allows]")] = None,
-    by: own.BestBy = None,
+    by: own.SweepBy = None,
     space: Annotated[
         Path | None,
         typer.Option(

@@ -12,7 +12,7 @@ import typer
 
 from limbeck.cli import help_screen, options
 from limbeck.errors import SettingsError
-from limbeck.settings import ReadSettings, SplitSettings
+from limbeck.settings import OFF, ReadSettings, SplitSettings
 
 if TYPE_CHECKING:
     from limbeck.training.loop_run import Start
@@ -72,7 +72,37 @@ WeightDecay = Annotated[
     float | None, typer.Option(help="Of AdamW. [default: head 0, finetune 0.01]", rich_help_panel=help_screen.TRAINING)
 ]
 ClipNorm = Annotated[
-    float | None, typer.Option(help="Longest gradient; inf for any. [default: 1]", rich_help_panel=help_screen.TRAINING)
+    str | None,
+    typer.Option(help="Longest gradient, or 'off' for any length. [default: 1]", rich_help_panel=help_screen.TRAINING),
+]
+# Of distil and pretrain, which have one method each.
+LoopSchedule = Annotated[
+    str | None,
+    typer.Option(
+        "--schedule",
+        help="Learning rate after the warm-up: linear, cosine or constant. [default: linear]",
+        rich_help_panel=help_screen.TRAINING,
+    ),
+]
+LoopWarmupShare = Annotated[
+    float | None,
+    typer.Option(
+        "--warmup-share",
+        help="Share of all steps in which it rises. [default: 0.1]",
+        rich_help_panel=help_screen.TRAINING,
+    ),
+]
+LoopWeightDecay = Annotated[
+    float | None,
+    typer.Option("--weight-decay", help="Of AdamW. [default: 0.01]", rich_help_panel=help_screen.TRAINING),
+]
+LoopTokenBudget = Annotated[
+    int | None,
+    typer.Option(
+        "--token-budget",
+        help="Tokens computed at a time; bounds the memory. [default: 4096]",
+        rich_help_panel=help_screen.MACHINE,
+    ),
 ]
 Loss = Annotated[
     str | None,
@@ -92,6 +122,15 @@ BestBy = Annotated[
     typer.Option(
         help="Validation figure that decides which epoch is kept: accuracy, f1_weighted, f1_macro or loss. "
         "[default: accuracy]",
+        rich_help_panel=help_screen.TRAINING,
+    ),
+]
+SweepBy = Annotated[
+    str | None,
+    typer.Option(
+        "--by",
+        help="Validation figure that decides which trial is the best, and within a trial which epoch: accuracy, "
+        "f1_weighted, f1_macro or loss. [default: accuracy]",
         rich_help_panel=help_screen.TRAINING,
     ),
 ]
@@ -162,10 +201,11 @@ Precision = Annotated[
     ),
 ]
 CheckpointEvery = Annotated[
-    float | None,
+    str | None,
     typer.Option(
         "--checkpoint-every-s",
-        help="Seconds between two checkpoints; 0: after every step. [default: 120]",
+        help="Seconds between two checkpoints, the first of which come sooner; 0: after every step; 'off': at the end "
+        "of an epoch only. [default: 120]",
         rich_help_panel=help_screen.MACHINE,
     ),
 ]
@@ -252,6 +292,20 @@ def rate_of(said: str | None) -> float | str | None:
         return float(said)
     except ValueError as error:
         raise SettingsError(f"--learning-rate {said!r} is not possible: give a number such as 2e-4, or auto") from error
+
+
+def number_or_off(said: str | None, option: str) -> float | str | None:
+    """Read an option that is a number or "off".
+
+    Raises:
+        SettingsError: it is neither.
+    """
+    if said is None or said == OFF:
+        return said
+    try:
+        return float(said)
+    except ValueError as error:
+        raise SettingsError(f"{option} {said!r} is not possible: give a number, or off") from error
 
 
 def start_of(*, overwrite: bool, resume: bool) -> "Start":

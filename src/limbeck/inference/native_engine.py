@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from limbeck.errors import SettingsError
+from limbeck.errors import NoMemoryError, SettingsError
 from limbeck.inference.kernels import FeatureArrays, Kernels, LayerArrays, ModelArrays, NormArrays, TextArrays
 from limbeck.inference.packing import Chunks, fill_chunks
 from limbeck.model.config import EncoderConfig
@@ -268,7 +268,9 @@ class Workplace:
     def __init__(self, library: ctypes.CDLL, packed: PackedEncoder, tokens: int, threads: int) -> None:
         address = library.limbeck_workplace(packed.address, tokens, threads)
         if not address:
-            raise MemoryError(f"no memory for a chunk of {tokens:,} tokens")
+            raise NoMemoryError(
+                f"no memory for a chunk of {tokens:,} tokens: close other programs, or use precision float32"
+            )
         self.address: int = address
         weakref.finalize(self, library.limbeck_leave, address)
 

@@ -34,7 +34,7 @@ def narrow_encoder(encoder: Encoder, width: int) -> Encoder:
         at = f"transformer.layer.{number}."
         out_DD = state[f"{at}attention.out_lin.weight"]
         heads = _largest(out_DD.view(config.dim, config.n_heads, head_width).norm(dim=(0, 2)), n_heads)
-        inner = (heads[:, None] * head_width + torch.arange(head_width)).flatten()
+        inner = (heads[:, None] * head_width + torch.arange(head_width, device=heads.device)).flatten()
         norm_F = state[f"{at}ffn.lin1.weight"].norm(dim=1) * state[f"{at}ffn.lin2.weight"].norm(dim=0)
         neurons = _largest(norm_F, hidden_dim)
         # What each map reads and what it writes.

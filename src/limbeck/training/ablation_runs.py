@@ -4,7 +4,7 @@ In: what `distil` takes, and a number of seeds. Out: an `AblatedRun`. It does no
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from limbeck.features.cache import FeatureCache
 from limbeck.inference.predictor import find_bundle
 from limbeck.model.weights import WEIGHTS_NAME
 from limbeck.progress import SILENT, Progress
-from limbeck.settings import SplitSettings
+from limbeck.settings import SplitSettings, to_plain
 from limbeck.training.ablation import SEEDS, Ablation, arms_of, run_ablation
 from limbeck.training.distillation import Curriculum, distil
 from limbeck.training.distillation_settings import Distillation, DistillationSettings
@@ -89,7 +89,7 @@ def _require_same(folder: RunFolder, curriculum: Curriculum, settings: Distillat
     rate = before["settings"]["distil"]["learning_rate"] if given is None else given
     split = SplitSettings(**before["settings"]["split"])
     resolved = replace(settings, split=split, distil=replace(settings.distil, learning_rate=rate))
-    now = {name: asdict(stage) for name, stage in resolved.stages().items()}
+    now = {name: to_plain(stage) for name, stage in resolved.stages().items()}
     digests = [storage.sha256_of(find_bundle(Path(folder)) / WEIGHTS_NAME) for folder in curriculum.teachers]
     faults = FaultLog()
     faults.extend(differences(before["settings"], now, "settings"))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from limbeck.errors import TrainingError
+from limbeck.errors import SettingsError, TrainingError
 from limbeck.settings import Balance
 
 Int64 = NDArray[np.int64]
@@ -90,7 +90,7 @@ def balance_rows(
         return Balanced(weight_M=_repeats(labels, seed=seed))
     if balance == "smote":
         if find_neighbours is None:
-            raise TypeError("balance 'smote' needs find_neighbours")
+            raise SettingsError("balance = 'smote' needs a way to find neighbours: give find_neighbours")
         names = label_names or [f"class {label}" for label in range(int(labels.max()) + 1)]
         return _mix(labels, names, seed=seed, find_neighbours=find_neighbours)
     return Balanced(weight_M=np.ones(len(labels), dtype=np.float32))

@@ -42,6 +42,7 @@ class Position:
         rows: rows seen in this epoch.
         best_epoch: the best so far; None before the first evaluation.
         best_figure: its figure.
+        best_loss: its validation loss, which decides between equal figures; None in checkpoints of older versions.
         worse_epochs: epochs in a row since then.
         journal_bytes: length of the journal at this moment; what is after it is to be forgotten.
         train_s: seconds of updates so far.
@@ -55,6 +56,7 @@ class Position:
     rows: int = 0
     best_epoch: int | None = None
     best_figure: float | None = None
+    best_loss: float | None = None
     worse_epochs: int = 0
     journal_bytes: int = 0
     train_s: float = 0.0
@@ -197,7 +199,8 @@ def _best_epoch(path: Path) -> int | None:
 
 def _position(path: Path) -> Position:
     values: Any = storage.read_json(path / _STATE)
-    if not isinstance(values, dict) or values.keys() != {field.name for field in fields(Position)}:
+    names = {field.name for field in fields(Position)}
+    if not isinstance(values, dict) or not names - {"best_loss"} <= values.keys() <= names:
         raise StorageError(f"{path / _STATE} is of another version of limbeck: go on with that, or give --overwrite")
     return Position(**values)
 

@@ -124,7 +124,7 @@ def distil(
         _require_comparable(loaded, own)
         settings = replace(settings, split=split_of_teachers(loaded, settings.split))
         data = _material(curriculum, settings, loaded[0], progress)
-        limit = min(own.max_tokens or loaded[0].bundle.facts.max_tokens, loaded[0].bundle.facts.max_tokens)
+        limit = min(loaded[0].bundle.loaded.tokenizer.checked_limit(own.max_tokens), loaded[0].bundle.facts.max_tokens)
         student = _student(loaded[0].bundle.loaded, data.texts, own, progress)
         rate = default_learning_rate(student.config.dim) if own.learning_rate is None else own.learning_rate
         settings = replace(settings, distil=replace(own, learning_rate=rate))

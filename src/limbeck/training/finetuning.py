@@ -20,7 +20,7 @@ from limbeck.model.network import Network
 from limbeck.model.pooling import blocks_for
 from limbeck.model.presets import LoadedEncoder, load_encoder_folder
 from limbeck.model.weights import fingerprint_of
-from limbeck.progress import SILENT, Progress
+from limbeck.progress import SILENT, Named, Progress
 from limbeck.runtime import choose_device
 from limbeck.settings import FeatureSettings, FinetuneSettings, ReadSettings, SplitSettings
 from limbeck.training.arithmetic import computes_in_bf16, native_step_of, numerics_of
@@ -148,8 +148,10 @@ class FinetuneWork:
         """Tokenize."""
         settings = self._settings.finetune
         train, validation = (
-            self.loaded.tokenizer.encode(part.texts, max_tokens=self._max_tokens, progress=progress)
-            for part in (rows.train, rows.validation)
+            self.loaded.tokenizer.encode(
+                part.texts, max_tokens=self._max_tokens, progress=Named(progress, f"{name} rows")
+            )
+            for name, part in (("train", rows.train), ("validation", rows.validation))
         )
         watch.lap("tokenize")
         to_learn, to_judge = (

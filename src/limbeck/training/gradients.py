@@ -57,7 +57,7 @@ class Gradients:
         costs: what rows cost.
         named: the weights that are trained.
         seed: of what is drawn on the way.
-        clip_norm: longest gradient; inf for any.
+        clip_norm: longest gradient; None for any length.
         team: the processes that compute it.
     """
 
@@ -67,7 +67,7 @@ class Gradients:
         named: Mapping[str, nn.Parameter],
         *,
         seed: int,
-        clip_norm: float,
+        clip_norm: float | None,
         team: Team = ALONE,
     ) -> None:
         self.costs = costs

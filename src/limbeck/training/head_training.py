@@ -27,7 +27,7 @@ from limbeck.model.config import EncoderConfig
 from limbeck.model.heads import Head, LinearHead
 from limbeck.model.pooling import Block, blocks_for
 from limbeck.model.presets import load_encoder_folder
-from limbeck.progress import SILENT, Progress
+from limbeck.progress import SILENT, Named, Progress
 from limbeck.settings import FeatureSettings, HeadSettings, ReadSettings, SplitSettings
 from limbeck.training.examples import FeatureExamples
 from limbeck.training.loop import Plan, fixed_rate
@@ -37,6 +37,9 @@ from limbeck.training.loop_training import Outcome, Prepared
 from limbeck.training.rows import TrainingRows
 from limbeck.training.seeds import train_by_loop
 from limbeck.training.stopwatch import Stopwatch
+
+HEAD_RATE = 1e-3
+"""The learning rate that suits a head on features, whatever their width."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +118,7 @@ class HeadMethod:
             precision=features.precision,
             progress=progress,
         )
-        rate = HeadSettings().learning_rate if self.loop.learning_rate is None else self.loop.learning_rate
+        rate = HEAD_RATE if self.loop.learning_rate is None else self.loop.learning_rate
         return HeadWork(self.with_loop({"learning_rate": rate}), engine, n_labels)
 
 
@@ -152,9 +155,9 @@ class HeadWork:
                 self._blocks,
                 max_tokens=self._max_tokens,
                 cache=self._method.cache,
-                progress=progress,
+                progress=Named(progress, f"{name} rows"),
             )
-            for part in (rows.train, rows.validation)
+            for name, part in (("train", rows.train), ("validation", rows.validation))
         )
         watch.lap("encode")
         self._validation = validation

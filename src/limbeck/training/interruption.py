@@ -8,7 +8,7 @@ on two ways: torchrun passes on what its processes got from the terminal too. It
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -25,6 +25,7 @@ class StopSignal:
         self._number: int | None = None
         self._noted_s = 0.0
         self._is_patient = False
+        self._tell: Callable[[str], object] = lambda _: None
 
     @property
     def is_set(self) -> bool:
@@ -32,9 +33,13 @@ class StopSignal:
         return self._number is not None
 
     @contextmanager
-    def patient(self) -> Iterator[None]:
-        """Only remember signals meanwhile: the work within looks for itself, and ends where nothing is lost."""
-        self._is_patient = True
+    def patient(self, tell: Callable[[str], object] = lambda _: None) -> Iterator[None]:
+        """Only remember signals meanwhile: the work within looks for itself, and ends where nothing is lost.
+
+        Args:
+            tell: is told at once that the signal was noticed, as the end may take a while.
+        """
+        self._is_patient, self._tell = True, tell
         try:
             yield
         finally:
@@ -53,6 +58,9 @@ class StopSignal:
         self._noted_s = time.monotonic()
         if is_second or not self._is_patient:
             raise self.error("interrupted; nothing is half written. Run the same command with --resume to go on")
+        self._tell(
+            "stopping: a checkpoint is saved first; once more ends at once, and loses what was done since the last"
+        )
 
     def error(self, message: str) -> Interrupted:
         """Return the error to end with: its exit status is the signal's."""

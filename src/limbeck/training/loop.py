@@ -39,6 +39,8 @@ from limbeck.training.unfreezing import Thaw
 
 RELEASE_EVERY = 50
 """Updates after which memory that nobody uses is given back to the system."""
+FIRST_CHECKPOINT_S = 20.0
+"""Seconds until the first checkpoint within an epoch; each further one comes after twice as long, up to the setting."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +121,7 @@ class Loop:
         self.named = {name: weight for name, weight in module.named_parameters() if weight.requires_grad}
         self.optimizer = self._new_optimizer()
         self.checkpoints = SharedCheckpoints(Checkpoints(folder.checkpoints, keep=settings.keep_checkpoints), team)
+        self.save_times = SaveTimes(settings.checkpoint_every_s)
         self.per_epoch = updates_per_epoch(plan.stretch_rows or len(train.facts), settings.batch_rows)
         self.total_steps = self.per_epoch * settings.epochs
         device = next(iter(self.named.values())).device
@@ -153,7 +156,7 @@ class Loop:
         at, resumed_at = self._start(progress)
         thaw = self._thaw() if self.plan.unfreeze == "gradual" else None
         stepper = _Stepper(self, gradients, rate, thaw)
-        with stop.patient(), open_journal(self.folder.journal, at.journal_bytes, self.team) as journal:
+        with stop.patient(progress.say), open_journal(self.folder.journal, at.journal_bytes, self.team) as journal:
             # Saved at once, so that a run can go on from its first moment.
             self._save(at, journal)
             events = self._events()
@@ -202,7 +205,6 @@ class Loop:
             epoch=at.epoch,
             stretch_rows=self.plan.stretch_rows,
         )
-        saved_s = time.monotonic()
         self.module.train()
         label = f"epoch {at.epoch + 1} of {settings.epochs}"
         unit, total = "rows", sum(update.size for update in updates[at.update :])
@@ -217,10 +219,11 @@ class Loop:
                     self.team.wait()
                     raise stop.error(self._how_to_go_on(at))
                 at = following
-                if at.update < len(updates) and time.monotonic() - saved_s >= settings.checkpoint_every_s:
+                if at.update < len(updates) and self.save_times.is_due():
                     self._save(at, journal)
-                    saved_s = time.monotonic()
+                    self.save_times.note()
         self._save(at, journal)
+        self.save_times.note(grows=False)
         return at
 
     def _judge_epoch(
@@ -240,7 +243,7 @@ class Loop:
         journal.write("epoch", epoch_values(line))
         progress.say(epoch_line(line))
         figure = self.judge.figure(line)
-        is_better = at.best_figure is None or figure > at.best_figure
+        is_better = _is_better(figure, line.validation_loss, at)
         if is_better:
             self.checkpoints.save_best(at.epoch, self.named)
         if after_epoch:
@@ -255,6 +258,7 @@ class Loop:
             epoch_s=0.0,
             best_epoch=at.epoch if is_better else at.best_epoch,
             best_figure=figure if is_better else at.best_figure,
+            best_loss=line.validation_loss if is_better else at.best_loss,
             worse_epochs=0 if is_better else at.worse_epochs + 1,
         )
 
@@ -317,6 +321,41 @@ class Loop:
         )
 
 
+class SaveTimes:
+    """When to save within an epoch: soon at first, so that a kill loses little, then ever more seldom.
+
+    Args:
+        every_s: seconds between two checkpoints in the end; None for none within an epoch.
+    """
+
+    def __init__(self, every_s: float | None) -> None:
+        self._every_s = every_s
+        self._next_s = FIRST_CHECKPOINT_S
+        self._saved_s = time.monotonic()
+
+    def is_due(self) -> bool:
+        """Tell whether it is time for a checkpoint."""
+        if self._every_s is None:
+            return False
+        return time.monotonic() - self._saved_s >= min(self._next_s, self._every_s)
+
+    def note(self, *, grows: bool = True) -> None:
+        """Note that one was saved; the time until the next grows, unless it was saved for another reason."""
+        self._saved_s = time.monotonic()
+        if grows:
+            self._next_s *= 2
+
+
+def _is_better(figure: float, loss: float, at: Position) -> bool:
+    """Tell whether an epoch is better than the best so far: by its figure, and where that is equal by its loss.
+
+    With few validation rows equal figures are the rule, while the loss still tells the epochs apart.
+    """
+    if at.best_figure is None or figure != at.best_figure:
+        return at.best_figure is None or figure > at.best_figure
+    return at.best_loss is not None and loss < at.best_loss
+
+
 def fixed_rate(settings: LoopSettings) -> float | None:
     """Return the learning rate that the settings give; None where it is to be looked for."""
     return None if settings.learning_rate == "auto" else settings.learning_rate
@@ -362,7 +401,7 @@ class _Stepper:
             release_free_memory()
         following = self._after(update, at, slope, time.perf_counter() - began_s)
         self._note(update, at, slope, rate, journal)
-        note = f"loss {following.loss_sum / following.rows:.4f}, learning rate {rate:.2g}"
+        note = f"loss {following.loss_sum / following.rows:.4f}"
         if self._counts_tokens:
             left_s = (self._total_steps - following.step) * following.train_s / following.step
             note += f", {left_s / 60:.0f} min left in all"

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from limbeck.errors import SettingsError, TrainingError
+from limbeck.errors import NoMemoryError, SettingsError, TrainingError
 from limbeck.inference import native_engine
 from limbeck.inference.kernels import Kernels, NoKernels
 from limbeck.model.encoder import LAYER_NORM_EPSILON, Encoder, Layer
@@ -109,7 +109,9 @@ class NativeStep:
         )
         address = self._library.limbeck_step_new(sizes)
         if not address:
-            raise MemoryError("no memory for the packed weights")
+            raise NoMemoryError(
+                "no memory for the packed weights: close other programs, or train with precision float32"
+            )
         self._address: int = address
         weakref.finalize(self, self._library.limbeck_step_free, address)
         self._gradients: dict[nn.Parameter, Tensor] = {}
@@ -188,7 +190,7 @@ class NativeStep:
         )
         self._ticket += 1
         if self._library.limbeck_step_forward(self._address, fields, threads, out.data_ptr()):
-            raise MemoryError(f"no memory for a batch of {len(ids_T):,} tokens: lower the token budget")
+            raise NoMemoryError(f"no memory for a batch of {len(ids_T):,} tokens: lower the token budget")
         return out
 
     def run_backward(self, ticket: int, out_back: Tensor, ids_T: NDArray[np.integer]) -> None:

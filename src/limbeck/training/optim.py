@@ -104,15 +104,17 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
         group["lr"] = rate * group["scale"]
 
 
-def clip_gradients(weights: Iterable[nn.Parameter], most: float) -> float:
+def clip_gradients(weights: Iterable[nn.Parameter], most: float | None) -> float:
     """Shorten the gradient, all weights together, to the norm `most` where it is longer; return its norm before.
+
+    With `most` None its norm is measured alone.
 
     Source: Pascanu, Mikolov, Bengio, "On the difficulty of training recurrent neural networks" (2013), algorithm 1.
 
     Raises:
         TrainingError: the norm is NaN or infinite.
     """
-    norm = float(nn.utils.clip_grad_norm_(list(weights), most, foreach=True))
+    norm = float(nn.utils.clip_grad_norm_(list(weights), math.inf if most is None else most))
     if not math.isfinite(norm):
         raise TrainingError(f"the gradient's norm is {norm}: lower the learning rate, or train in float32")
     return norm

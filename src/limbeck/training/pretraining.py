@@ -27,7 +27,7 @@ from limbeck.model.presets import LoadedEncoder, find_encoder, load_encoder_fold
 from limbeck.model.student import count_costs, make_student, taken_layers
 from limbeck.progress import SILENT, Progress
 from limbeck.runtime import choose_device, library_versions
-from limbeck.settings import to_toml
+from limbeck.settings import to_plain, to_toml
 from limbeck.training.arithmetic import computes_in_bf16, native_language_step_of, numerics_of
 from limbeck.training.interruption import StopSignal, noticed_signals
 from limbeck.training.language_costs import (
@@ -129,7 +129,9 @@ def pretrain(
         sides = {"before": _judged(judge, stop, progress)}
         if teacher is not None:
             sides["teacher"] = _judged(judge_of(teacher, material, seed=settings.seed), stop, progress)
-        steps = settings.steps or -(-len(material.train) // settings.batch_rows)
+        steps = settings.steps
+        if steps is None:
+            steps = -(-len(material.train) // settings.batch_rows)
         if settings.budget_minutes is not None:
             steps = steps_within(settings.budget_minutes, model, costs, folder, settings, progress=progress)
         watch.lap("before")
@@ -186,7 +188,7 @@ def _write_encoder(model: LanguageModel, loaded: LoadedEncoder, folder: RunFolde
 
 def _record(stream: TextStream, settings: PretrainingSettings, loaded: LoadedEncoder, numerics: str) -> dict[str, Any]:
     return {
-        "settings": {"pretrain": asdict(settings)},
+        "settings": {"pretrain": to_plain(settings)},
         "data": {"source": ", ".join(map(str, stream.files)), "fingerprint": stream.fingerprint()},
         "encoder": {
             "name": loaded.name,
@@ -244,7 +246,7 @@ def _plan(settings: PretrainingSettings, steps: int, student: LoadedEncoder) -> 
     stretches = min(settings.epochs, steps)
     return Plan(
         settings=replace(settings, epochs=stretches),
-        learning_rate=float(settings.learning_rate or 0),
+        learning_rate=settings.learning_rate,
         n_labels=0,
         token_budget=settings.token_budget,
         n_layers=student.config.n_layers,

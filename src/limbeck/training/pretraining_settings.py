@@ -8,7 +8,7 @@ from typing import Literal
 
 from limbeck.errors import FaultLog, SettingsError
 from limbeck.model.student import StudentShape, StudentStart
-from limbeck.settings import Device, LearningRate, LoopSettings, Precision
+from limbeck.settings import Device, LoopSettings, Precision
 from limbeck.training.distillation_objectives import TripleWeights
 from limbeck.training.setting_checks import check_training
 
@@ -55,7 +55,7 @@ class PretrainingSettings(LoopSettings):
     steps: int | None = None
     budget_minutes: float | None = None
     batch_rows: int = 32
-    learning_rate: LearningRate | None = 5e-4
+    learning_rate: float = 5e-4
     max_tokens: int = 256
     masked_share: float = 0.15
     whole_words: bool = False

@@ -26,7 +26,7 @@ from limbeck.model.bundle import Bundle, save_bundle
 from limbeck.model.facts import BundleFacts
 from limbeck.model.heads import LinearHead
 from limbeck.model.presets import load_encoder_folder
-from limbeck.progress import SILENT, Progress
+from limbeck.progress import SILENT, Named, Progress
 from limbeck.settings import FeatureSettings, ProbeSettings, ReadSettings, SplitSettings, to_toml
 from limbeck.training.calibrated import calibrate_by, left_alone
 from limbeck.training.candidates import Candidates, all_blocks, candidates_for, columns_of
@@ -134,8 +134,8 @@ def train_probe(
         watch.lap("load")
         kept = cache or FeatureCache()
         train, validation = (
-            _encode(part, engine, candidates, settings.features, kept, progress)
-            for part in (rows.train, rows.validation)
+            _encode(part, engine, candidates, settings.features, kept, Named(progress, f"{name} rows"))
+            for name, part in (("train", rows.train), ("validation", rows.validation))
         )
         watch.lap("encode")
         columns = {name: columns_of(blocks, train.features.blocks, engine.width) for name, blocks in candidates.items()}

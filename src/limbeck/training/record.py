@@ -14,6 +14,7 @@ from limbeck.errors import FaultLog, SettingsError
 from limbeck.model.presets import LoadedEncoder
 from limbeck.progress import SILENT, Progress
 from limbeck.runtime import library_versions
+from limbeck.settings import to_plain
 from limbeck.training.run_folder import RunFolder
 
 _FREE = ("checkpoint_every_s", "keep_checkpoints", "tensorboard")
@@ -23,7 +24,7 @@ _FREE = ("checkpoint_every_s", "keep_checkpoints", "tensorboard")
 def make_record(dataset: Dataset, stages: Mapping[str, Any], loaded: LoadedEncoder, numerics: str) -> dict[str, Any]:
     """Say how a run is made: settings and seeds, data and its fingerprint, encoder, arithmetic, versions."""
     return {
-        "settings": {name: asdict(stage) for name, stage in stages.items()},
+        "settings": {name: to_plain(stage) for name, stage in stages.items()},
         "data": {
             "source": dataset.source,
             "fingerprint": dataset.fingerprint(),

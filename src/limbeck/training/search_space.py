@@ -52,7 +52,7 @@ def space_of(method: str, settings: Any, rate: float | None) -> tuple[Knob, ...]
             Knob(stage="features", name="pooling", choices=("cls", "mean", "max", "layers")),
             Knob(stage="probe", name="balance", choices=("none", "weights", "oversample")),
         )
-    own = rate or 1e-3
+    own = 1e-3 if rate is None else rate
     if method == "head":
         return (
             Knob(stage="head", name="learning_rate", low=own / 10, high=own * 10, log=True),

@@ -11,7 +11,6 @@ Where validation rows are taken from the training rows, the split is the same fo
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from limbeck.errors import SettingsError
 from limbeck.evaluation.evaluation import Evaluation
 from limbeck.progress import SILENT, Progress
 from limbeck.runtime import library_versions
-from limbeck.settings import to_toml
+from limbeck.settings import to_plain, to_toml
 from limbeck.training.interruption import noticed_signals
 from limbeck.training.journal import AfterEpoch, EpochScores
 from limbeck.training.loop_run import LoopRun, Start, opened
@@ -119,17 +118,20 @@ def spread(scored: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
 def _record(dataset: Dataset, method: Method) -> dict[str, Any]:
     """Say what all seeds share; each seed's own record says the rest."""
     return {
-        "settings": {name: asdict(stage) for name, stage in method.stages().items()},
+        "settings": {name: to_plain(stage) for name, stage in method.stages().items()},
         "data": {"source": dataset.source, "fingerprint": dataset.fingerprint(), "rows": dataset.split_sizes()},
         "versions": library_versions(),
     }
 
 
 def _best(found: Mapping[int, Mapping[str, Any]], by: str) -> int:
-    """Return the seed with the best figure on the validation rows, the first of equals."""
-    if by == "loss":
-        return min(found, key=lambda number: float(found[number]["validation"]["log_loss"]))
-    return max(found, key=lambda number: float(found[number]["validation"][by]))
+    """Return the seed with the best figure on the validation rows; of equal figures the one of the lowest loss."""
+
+    def goodness(number: int) -> tuple[float, float]:
+        figures, loss = found[number]["validation"], -float(found[number]["validation"]["log_loss"])
+        return loss if by == "loss" else float(figures[by]), loss
+
+    return max(found, key=goodness)
 
 
 def _line(number: int, metrics: Mapping[str, Any], run: RunFolder, folder: RunFolder) -> dict[str, Any]:

@@ -3,6 +3,10 @@
 In: settings. Out: nothing, or every fault at once. It does not know data.
 """
 
+from dataclasses import fields
+from math import isfinite
+from typing import Any
+
 from limbeck.errors import FaultLog, SettingsError
 from limbeck.settings import FinetuneSettings, LoopSettings
 
@@ -19,19 +23,23 @@ def check_training(settings: LoopSettings, *, n_labels: int | None = None) -> No
     Raises:
         SettingsError: gathers every fault.
     """
-    faults, rate = FaultLog(), settings.learning_rate
+    faults, rate, every_s = FaultLog(), settings.learning_rate, settings.checkpoint_every_s
     rules: list[tuple[str, bool, str]] = [
         ("epochs", settings.epochs >= 1, "at least 1"),
         ("batch_rows", settings.batch_rows >= 1, "at least 1"),
         ("warmup_share", 0 <= settings.warmup_share <= 1, "from 0 to 1"),
-        ("weight_decay", 0 <= settings.weight_decay < float("inf"), "0 or more"),
-        ("clip_norm", settings.clip_norm > 0, "above 0; inf for no limit"),
+        ("weight_decay", settings.weight_decay >= 0, "0 or more"),
+        ("clip_norm", settings.clip_norm is None or settings.clip_norm > 0, "above 0, or off (None)"),
         ("label_smoothing", 0 <= settings.label_smoothing < 1, "from 0 to below 1"),
         ("patience", settings.patience is None or settings.patience >= 1, "at least 1 epoch"),
-        ("checkpoint_every_s", settings.checkpoint_every_s >= 0, "0 seconds or more"),
+        ("checkpoint_every_s", every_s is None or every_s >= 0, "of 0 seconds or more, or off (None)"),
         ("keep_checkpoints", settings.keep_checkpoints >= 1, "at least 1"),
         ("seed", 0 <= settings.seed <= HIGHEST_SEED, f"from 0 to {HIGHEST_SEED}"),
-        ("seeds", 1 <= settings.seeds <= HIGHEST_SEED - settings.seed, "at least 1"),
+        (
+            "seeds",
+            1 <= settings.seeds <= HIGHEST_SEED + 1 - settings.seed,
+            f"from 1 to {HIGHEST_SEED + 1 - settings.seed}",
+        ),
         ("learning_rate", rate is None or rate == "auto" or 0 < rate < 1, "between 0 and 1, or auto"),
     ]
     if isinstance(settings, FinetuneSettings):
@@ -40,13 +48,21 @@ def check_training(settings: LoopSettings, *, n_labels: int | None = None) -> No
             ("layer_decay", 0 < settings.layer_decay <= 1, "above 0, at most 1"),
             ("dropout", settings.dropout is None or 0 <= settings.dropout < 1, "from 0 to below 1"),
         ]
+    endless = _endless(settings)
+    faults.extend(f"{name} = {value} is not possible: give a finite number" for name, value in endless.items())
     faults.extend(
         f"{name} = {getattr(settings, name)} is not possible: give a value {wanted}"
         for name, holds, wanted in rules
-        if not holds
+        if not holds and name not in endless
     )
     if settings.loss == "binary" and n_labels not in (2, None):
         faults.add(f"loss = 'binary' is for two classes, and there are {n_labels}: use cross-entropy")
     if settings.balance == "focal" and (settings.loss == "binary" or settings.label_smoothing):
         faults.add("balance = 'focal' is a loss of its own: it goes with neither binary loss nor label smoothing")
     faults.raise_as(SettingsError, what="the settings of training are wrong", todo="correct them and run it again")
+
+
+def _endless(settings: Any) -> dict[str, float]:
+    """Return the settings that are infinite or no number: nothing can be computed with them, or written of them."""
+    values = {field.name: getattr(settings, field.name) for field in fields(settings)}
+    return {name: value for name, value in values.items() if isinstance(value, float) and not isfinite(value)}

@@ -13,6 +13,7 @@ from typing import Any
 from limbeck import storage
 from limbeck.data.dataset import Dataset
 from limbeck.errors import FaultLog, SettingsError
+from limbeck.settings import to_plain
 from limbeck.training.record import differences
 from limbeck.training.search_space import Knob
 
@@ -48,7 +49,7 @@ class SweepFolder:
             SettingsError: gathers what differs.
         """
         record = {
-            "settings": {name: asdict(stage) for name, stage in base.stages().items()},
+            "settings": {name: to_plain(stage) for name, stage in base.stages().items()},
             "search": {knob.name: asdict(knob) for knob in knobs},
             "sweep": {key: value for key, value in asdict(settings).items() if key not in _FREE},
             "data": {"fingerprint": dataset.fingerprint()},

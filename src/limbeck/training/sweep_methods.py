@@ -15,7 +15,7 @@ from limbeck.features.cache import FeatureCache
 from limbeck.model.presets import load_encoder_folder
 from limbeck.progress import SILENT, Progress
 from limbeck.training.finetuning import FinetuneMethod, Finetuning
-from limbeck.training.head_training import HeadMethod, HeadTraining
+from limbeck.training.head_training import HEAD_RATE, HeadMethod, HeadTraining
 from limbeck.training.journal import AfterEpoch, EpochLine, EpochScores, read_epochs
 from limbeck.training.optim import default_learning_rate
 from limbeck.training.parallel import is_one_of_many
@@ -112,7 +112,7 @@ def _usual_rate(base: Settings, progress: Progress) -> float | None:
     if isinstance(said, float):
         return said
     if isinstance(base, HeadTraining):
-        return 1e-3
+        return HEAD_RATE
     return default_learning_rate(load_encoder_folder(base.features.encoder, progress=progress).config.dim)
 
 
