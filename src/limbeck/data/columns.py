@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from limbeck.data.names import name_key, shown
 from limbeck.errors import DataError
 from limbeck.settings import ReadSettings
 
@@ -56,6 +57,15 @@ LABEL_NAMES = (
 LABEL_NAME = "label_name"
 """Beside `label` this column says what its integers mean, as `Dataset.to_pandas` writes them."""
 
+_TEXT_KEYS = frozenset(map(name_key, TEXT_NAMES))
+_LABEL_KEYS = frozenset(map(name_key, LABEL_NAMES))
+_USUAL_KEYS = _TEXT_KEYS | _LABEL_KEYS | {LABEL_NAME, "split", "row_id", "id"}
+_SHOWN_CHARS = 40
+_SHOWN_NAMES = 20
+_NAME_WORDS = 4
+"""A name of more words than this is no name."""
+_ROWS_TO_PREDICT = "; rows without labels are for limbeck predict"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Columns:
@@ -79,7 +89,7 @@ class Columns:
 
 
 def find_columns(names: Sequence[str], settings: ReadSettings, *, file: str, split: str) -> Columns:
-    """Find the columns of one file.
+    """Find the columns of one file; names are compared by `names.name_key`.
 
     Args:
         names: the file's column names.
@@ -90,10 +100,10 @@ def find_columns(names: Sequence[str], settings: ReadSettings, *, file: str, spl
     Raises:
         DataError: the text column, or a label column that is needed, is not there; lists the columns and the nearest.
     """
-    text = settings.text_column or _first_usual(TEXT_NAMES, names)
-    if text is None or text not in names:
+    text = _find(settings.text_column, TEXT_NAMES, names, file)
+    if text is None:
         raise DataError(_missing("text", settings.text_column, names, file))
-    label, label_index = _find_label([name for name in names if name != text], settings, file, split)
+    label, label_index = _find_label(names, text, settings, file, split)
     reserved = {"row_id", "split", "text", "label", LABEL_NAME}
     taken = {text, label, label_index, "split", "row_id"}
     kept: dict[str, str] = {}
@@ -113,14 +123,79 @@ def find_columns(names: Sequence[str], settings: ReadSettings, *, file: str, spl
     )
 
 
-def _find_label(names: Sequence[str], settings: ReadSettings, file: str, split: str) -> tuple[str | None, str | None]:
+def has_text_column(names: Sequence[str], settings: ReadSettings) -> bool:
+    """Tell whether one of these names is the text column's."""
+    given = settings.text_column
+    keys = set(map(name_key, names))
+    return (given in names or name_key(given) in keys) if given else not keys.isdisjoint(_TEXT_KEYS)
+
+
+def has_usual_name(names: Sequence[str]) -> bool:
+    """Tell whether one of these names is a usual one of any column, as in a first line that names columns."""
+    return not {name_key(name) for name in names}.isdisjoint(_USUAL_KEYS)
+
+
+def say_choice(columns: Columns, names: Sequence[str], settings: ReadSettings) -> str | None:
+    """Say which columns were taken by their usual names, where there was a choice or the names are not the plain ones.
+
+    Returns:
+        None where both were given by hand, or are `text` and `label` and nothing else could be.
+    """
+    usual_keys = _TEXT_KEYS if settings.labels == "ignored" else _TEXT_KEYS | _LABEL_KEYS
+    usual = [name for name in names if name_key(name) in usual_keys and name != columns.label_index]
+    taken = [columns.text] if columns.label is None else [columns.text, columns.label]
+    plain = columns.text == "text" and columns.label in (None, "label", LABEL_NAME)
+    by_hand = settings.text_column is not None and (settings.label_column is not None or columns.label is None)
+    if by_hand or (plain and set(usual) <= set(taken)):
+        return None
+    told = f"text is column {excerpt(columns.text)}"
+    if columns.label is not None:
+        told += f", label is column {excerpt(columns.label)}"
+    return told + (f"; other columns: {listed(list(columns.others))}" if columns.others else "")
+
+
+def excerpt(name: str) -> str:
+    """Show a name or a cell in quotes, shortened."""
+    return shown(name if len(name) <= _SHOWN_CHARS else f"{name[: _SHOWN_CHARS - 1]}…")
+
+
+def looks_like_row(names: Sequence[str]) -> bool:
+    """Tell whether what stands as a header looks like a row: long or empty-handed cells, sentences, numbers.
+
+    Example:
+        >>> looks_like_row(["ham", "Ok, see you later then"]), looks_like_row(["id", "review_text"])
+        (True, False)
+    """
+    if has_usual_name(names):
+        return False
+    return any(len(name) > _SHOWN_CHARS or len(name.split()) > _NAME_WORDS or _is_number(name) for name in names) or (
+        len({name_key(name) for name in names}) < len(names)
+    )
+
+
+def say_no_header(names: Sequence[str], separator: str) -> str:
+    """Say that the first line of a table looks like a row, and what to write above it."""
+    width = len(names)
+    header = ["label", "text"] if width == 2 else ["label", *(["…"] if width > 2 else []), "text"]
+    mark = "<TAB>" if separator == "\t" else separator
+    return (
+        f"the first line looks like a row ({listed(names)}), not like the names of columns: "
+        f"write a line such as {mark.join(header)} above it, a name for each of its {width:,} cells "
+        "(or, if it does name them, give --text-column and --label-column)"
+    )
+
+
+def _find_label(
+    names: Sequence[str], text: str, settings: ReadSettings, file: str, split: str
+) -> tuple[str | None, str | None]:
     """Return the label column, and the column of integers that it names."""
     if settings.labels == "ignored":
         return None, None
-    if settings.label_column is None and "label" in names and LABEL_NAME in names:
+    rest = [name for name in names if name != text]
+    if settings.label_column is None and "label" in rest and LABEL_NAME in rest:
         return LABEL_NAME, "label"
-    label = settings.label_column or _first_usual((*LABEL_NAMES, LABEL_NAME), names)
-    if label in names:
+    label = _find(settings.label_column, (*LABEL_NAMES, LABEL_NAME), rest, file)
+    if label is not None:
         return label, None
     needed = settings.labels == "required" or settings.label_column is not None
     if needed and split != "unsupervised":
@@ -128,25 +203,49 @@ def _find_label(names: Sequence[str], settings: ReadSettings, file: str, split: 
     return None, None
 
 
-def _first_usual(usual: Sequence[str], names: Sequence[str]) -> str | None:
-    """Return the column that bears the first of the usual names, upper or lower case."""
-    by_key = {name.strip().lower(): name for name in reversed(names)}
-    return next((by_key[key] for key in usual if key in by_key), None)
+def _find(given: str | None, usual: Sequence[str], names: Sequence[str], file: str) -> str | None:
+    """Return the column of the given name, or the one that bears the first of the usual names.
+
+    Raises:
+        DataError: two columns have the given name, but for what the eye cannot see.
+    """
+    if given in names:
+        return given
+    by_key: dict[str, list[str]] = {}
+    for name in names:
+        by_key.setdefault(name_key(name), []).append(name)
+    if given is None:
+        return next((by_key[name_key(key)][0] for key in usual if name_key(key) in by_key), None)
+    same = by_key.get(name_key(given), [])
+    if len(same) > 1:
+        raise DataError(f"{file} has several columns {given!r}, which differ in what is hard to see: {listed(same)}")
+    return same[0] if same else None
 
 
 def _missing(role: str, given: str | None, names: Sequence[str], file: str) -> str:
-    there = f"its columns are {', '.join(map(repr, names)) or 'none'}"
+    what = f"{file} has no column {excerpt(given)}" if given is not None else f"{file} has no {role} column"
+    there = f"{what}: its columns are {listed(names) or 'none'}"
     if given is not None:
         near = get_close_matches(given, names, n=1, cutoff=0.5)
-        return f"{file} has no column {given!r}: {there}" + (f"; did you mean {near[0]!r}?" if near else "")
+        return there + (f"; did you mean {excerpt(near[0])}?" if near else "")
     usual = LABEL_NAMES if role == "label" else TEXT_NAMES
     nearest = next((name for word in usual for name in get_close_matches(word, names, n=1, cutoff=0.7)), None)
     return (
-        f"{file} has no {role} column: {there}. Give --{role}-column"
-        f"{f' {nearest!r}, the nearest' if nearest else ''}, or name it {role!r} in the first line"
+        f"{there}. Give --{role}-column"
+        f"{f' {excerpt(nearest)}, the nearest' if nearest else ''}, or name it {role!r} in the first line"
+        f"{_ROWS_TO_PREDICT if role == 'label' else ''}"
     )
 
 
-def has_text_column(names: Sequence[str], settings: ReadSettings) -> bool:
-    """Tell whether one of these names is the text column's."""
-    return (settings.text_column or _first_usual(TEXT_NAMES, names)) in names
+def listed(names: Sequence[str]) -> str:
+    """List names, long ones shortened and many counted."""
+    rest = len(names) - _SHOWN_NAMES
+    return ", ".join(map(excerpt, names[:_SHOWN_NAMES])) + (f" and {rest:,} more" if rest > 0 else "")
+
+
+def _is_number(name: str) -> bool:
+    try:
+        float(name)
+    except ValueError:
+        return False
+    return True

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from limbeck.data.bad_rows import BadRows
+from limbeck.data.label_spelling import one_spelling
 from limbeck.data.rows import Part, RowFault, is_true, reject_rows
 from limbeck.data.written_labels import WrittenLabels, is_integer, read_labels
 from limbeck.errors import DataError, SettingsError
@@ -53,7 +54,7 @@ def map_labels(parts: Sequence[Part], settings: ReadSettings, bad: BadRows) -> L
             written.append(read_labels(part, bad))
         except DataError as error:
             bad.refuse(str(error))
-    written = _numbers_as_integers(written, given)
+    written = _numbers_as_integers(one_spelling(written, given, bad), given)
     names = given if given is not None else _find_names(written, bad)
     positional = given is not None or any(labels.declared for labels in written)
     indexed = [_index(labels, names, positional, settings, bad) for labels in written]

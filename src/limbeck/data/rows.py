@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from limbeck.data.bad_rows import BadRows, place_of
-from limbeck.data.columns import Columns, find_columns
+from limbeck.data.columns import Columns, find_columns, listed, say_choice
 from limbeck.data.folders import SPLIT_WORDS
 from limbeck.data.raw import RawTable
 from limbeck.errors import DataError
@@ -88,9 +88,13 @@ def check_rows(raw: RawTable, settings: ReadSettings, bad: BadRows) -> Part:
         DataError: a column that is needed is missing or holds no text, or there are no rows.
     """
     if raw.rows_seen == 0:
-        header = f", only a header ({', '.join(raw.table.column_names)})" if raw.table.column_names else ""
+        names = raw.table.column_names
+        header = f", only a header ({listed(names)})" if names else ""
         raise DataError(f"{raw.name} has no rows{header}: at least one row was expected")
-    found = find_columns(raw.table.column_names, settings, file=raw.name, split=raw.split)
+    names = raw.table.column_names
+    found = find_columns(names, settings, file=raw.name, split=raw.split)
+    if (choice := say_choice(found, names, settings)) is not None:
+        bad.note(choice, 1, raw.name)
     part = Part(
         raw=replace(raw, table=raw.table.schema.empty_table(), numbers=raw.numbers.slice(0, 0)),
         columns=found,

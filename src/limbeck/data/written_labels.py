@@ -83,7 +83,7 @@ def read_labels(part: Part, bad: BadRows) -> WrittenLabels:
         label = label.dictionary_decode()
     kind = label.type
     if pa.types.is_null(kind) or is_text(kind):
-        part = _read_names(replace(part, label=label.cast(pa.large_string())), column, bad)
+        part = _read_names(replace(part, label=label.cast(pa.large_string())), column, bad, trims=not declared)
     elif pa.types.is_boolean(kind):
         part, declared = replace(part, label=label.cast(pa.int64())), declared or {0: "false", 1: "true"}
     elif pa.types.is_floating(kind):
@@ -111,13 +111,20 @@ def _reject_odd(part: Part, column: str, bad: BadRows) -> Part:
     return reject_rows(part, [fault], column=column, bad=bad)
 
 
-def _read_names(part: Part, column: str, bad: BadRows) -> Part:
-    """Make blank names null, and refuse those with a NUL character."""
+def _read_names(part: Part, column: str, bad: BadRows, *, trims: bool) -> Part:
+    """Make blank names null, take white space off their ends, and refuse those with a NUL character."""
     nul = is_true(pc.match_substring(part.label, "\0"))
     fault = RowFault("rows with a NUL character", nul, lambda _: "holds a NUL character: a label name was expected")
     part = reject_rows(part, [fault], column=column, bad=bad)
-    blank = pc.or_(pc.equal(pc.binary_length(part.label), 0), pc.utf8_is_space(part.label))
-    return replace(part, label=pc.if_else(pc.fill_null(blank, False), None, part.label))
+    trimmed = pc.utf8_trim(pc.utf8_trim_whitespace(part.label), " \t\r\n\ufeff")
+    names = pc.if_else(pc.fill_null(pc.equal(trimmed, ""), False), None, trimmed if trims else part.label)
+    changed = np.flatnonzero(is_true(pc.not_equal(names, part.label))).tolist()
+    bad.mend(
+        "labels with white space at an end, read without it",
+        changed,
+        lambda row: f"{part.place(row, column)}: {part.label[row].as_py()!r}",
+    )
+    return replace(part, label=names)
 
 
 def _read_floats(part: Part, column: str, bad: BadRows) -> Part:
