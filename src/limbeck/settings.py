@@ -218,12 +218,13 @@ class CleanSettings:
 
     Attributes:
         drop: kinds of rows to remove: see `limbeck.audit.clean.KINDS`.
-        on_conflict: of equal texts with different labels, keep the first row, or drop them all.
+        on_conflict: of equal texts with different labels, drop all, or keep those with the first row's label or with
+            the most frequent one (all go where no label is the most frequent).
         near_threshold: as in `AuditSettings`.
     """
 
     drop: tuple[str, ...] = ()
-    on_conflict: Literal["keep-first", "drop"] = "drop"
+    on_conflict: Literal["drop", "keep-first", "keep-majority"] = "drop"
     near_threshold: float = 0.7
 
 

@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from limbeck.audit.clean import KINDS, clean
 from limbeck.audit.clean_folder import write_cleaning
 from limbeck.audit.near import find_near_duplicates
 from limbeck.audit.resplit import resplit
+from limbeck.audit.staying import leaking
 from limbeck.data.dataset import CORE_SCHEMA, Dataset
 from limbeck.data.read import read_with
 from limbeck.errors import DataError, SettingsError, StorageError
@@ -20,6 +22,7 @@ POOL = (
     "the film was good and i liked it", "The film was good, and I liked it!", "the film was good and we liked it",
     "nothing here", "", "  ", "joy", "broken â€™ text", "<br> markup here", "a completely other sentence stands here",
 )  # fmt: skip
+POLICIES = ("drop", "keep-first", "keep-majority")
 ROWS = st.lists(
     st.tuples(
         st.sampled_from(POOL),
@@ -46,7 +49,7 @@ def dataset_of(rows: list[tuple[str, str | None, str]]) -> Dataset:
 
 
 @settings(deadline=None)
-@given(ROWS, st.sets(st.sampled_from(KINDS), min_size=1), st.sampled_from(["drop", "keep-first"]))
+@given(ROWS, st.sets(st.sampled_from(KINDS), min_size=1), st.sampled_from(POLICIES))
 def test_every_row_is_kept_or_logged(rows, kinds: set[str], policy: str) -> None:
     """Rows in are rows out and rows in the log, each once; kept rows are unchanged; every reason was asked for."""
     dataset = dataset_of(rows)
@@ -74,7 +77,7 @@ def test_a_dataset_is_never_emptied() -> None:
 
 
 @settings(deadline=None)
-@given(ROWS, st.sampled_from(["drop", "keep-first"]))
+@given(ROWS, st.sampled_from(POLICIES))
 def test_what_was_dropped_is_not_found_again(rows, policy: str) -> None:
     """After dropping everything, an audit finds no leak, conflict, exact duplicate or dropped fault."""
     try:
@@ -112,6 +115,61 @@ def test_conflict_policies() -> None:
     assert dropped.removed["because_of"].to_pylist() == ["r1", "r0", "r1"]
     first = clean(dataset_of(rows), CleanSettings(drop=("conflicts",), on_conflict="keep-first"))
     assert first.dataset.row_ids == ["r0", "r2", "r3"]
+
+
+def test_the_majority_stays_and_a_tie_goes() -> None:
+    """232 against 71 is settled by number, not by which row comes first; one against one by nobody."""
+    rows = [*[("t", "sad", "train")] * 2, *[("t", "joy", "test")] * 3, ("u", "joy", "train"), ("u", "sad", "train")]
+    cleaning = clean(dataset_of(rows), CleanSettings(drop=("conflicts",), on_conflict="keep-majority"))
+    assert cleaning.dataset.row_ids == ["r2", "r3", "r4"]
+    assert cleaning.removed["because_of"].to_pylist() == ["r2", "r2", "r6", "r5"]
+    assert cleaning.removed["reason"].to_pylist()[2:] == ["conflicts, no label is the most frequent"] * 2
+    assert cleaning.counts == {"conflicts": 4}
+
+
+CHAIN = tuple(" ".join(f"word{place}" for place in range(start, start + 24)) for start in range(0, 12, 2))
+"""Each text is like the next one, and the ends are not alike at all."""
+
+
+@pytest.mark.parametrize(
+    "splits", [("train",) * 5 + ("test",), ("test",) + ("train",) * 5, ("train", "validation", "train") * 2]
+)
+@pytest.mark.parametrize("kind", ["near-leaks", "near-duplicates"])
+def test_no_row_goes_through_a_chain(splits: tuple[str, ...], kind: str) -> None:
+    """A row goes because of a row that stays and is itself like it; no chain counts."""
+    dataset = dataset_of([(text, "joy", split) for text, split in zip(CHAIN, splits, strict=True)])
+    cleaning = clean(dataset, CleanSettings(drop=(kind,)))
+    before = dict(zip(dataset.row_ids, dataset.texts, strict=True))
+    kept = set(cleaning.dataset.row_ids)
+    for row in cleaning.removed.to_pylist():
+        assert row["because_of"] in kept
+        assert jaccard(row["text"], before[row["because_of"]]) >= 0.7
+    if kind == "near-leaks":
+        assert audit(cleaning.dataset).leaks.near.groups == 0
+    assert 0 < len(cleaning.removed) < 5
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.tuples(st.integers(0, 9), st.sampled_from(["train", "validation", "test"])), max_size=15), st.data())
+def test_after_leaks_went_no_text_like_it_is_in_another_split(rows: list[tuple[int, str]], data: st.DataObject) -> None:
+    """Whatever is like what: no pair across splits is left, and each row that went has such a partner that stays."""
+    pairs = data.draw(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=12))
+    text = np.array([number for number, _ in rows], dtype=np.int64)
+    split = np.array([("test", "validation", "train").index(name) for _, name in rows], dtype=np.int64)
+    because = leaking(text, split, split, np.array(pairs, dtype=np.int64).reshape(-1, 2))
+    like = {(one, other) for pair in pairs for one, other in (pair, pair[::-1])} | {(one, one) for one in range(10)}
+    kept = np.flatnonzero(because < 0)
+    assert not [1 for a in kept for b in kept if split[a] != split[b] and (text[a], text[b]) in like]
+    for row in np.flatnonzero(because >= 0):
+        assert because[row] in kept
+        assert split[because[row]] < split[row]
+        assert (text[row], text[because[row]]) in like
+
+
+def jaccard(one: str, other: str) -> float:
+    """The similarity that the audit means, for ASCII letters and digits."""
+    runs = [{text[place : place + 5] for place in range(len(text) - 4)} for text in (one, other)]
+    return len(runs[0] & runs[1]) / len(runs[0] | runs[1])
 
 
 def test_duplicates_with_other_labels_say_so() -> None:

@@ -4,7 +4,7 @@ In: a Dataset and `CleanSettings`. Out: a `Cleaning`: the rows that stay and a l
 It does not know files.
 
 Kinds are worked through in the order of `KINDS`, each on the rows that are left, so that every removed row has one
-reason, and a row never goes because of a twin that is gone as well.
+reason. A row goes because of a row that stays and that is equal to it, or nearly so; no chain of others counts.
 """
 
 from collections.abc import Callable
@@ -17,8 +17,9 @@ from limbeck.audit.audit import check_threshold
 from limbeck.audit.faults import fault_masks
 from limbeck.audit.grouping import distinct_within, group_equal
 from limbeck.audit.lengths import split_words
-from limbeck.audit.near import find_near_duplicates
+from limbeck.audit.near import all_pairs, find_near_duplicates
 from limbeck.audit.rows import Columns, columns_of
+from limbeck.audit.staying import leaking, repeating
 from limbeck.data.dataset import Dataset, ReadNote
 from limbeck.errors import DataError, FaultLog, SettingsError
 from limbeck.progress import SILENT, Progress
@@ -54,6 +55,9 @@ REMOVED_SCHEMA = pa.schema(
 """The log: one row for each removed row. `because_of` is the row that stays instead, or that it contradicts."""
 
 
+_NO_PAIRS = np.zeros((0, 2), dtype=np.int64)
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Cleaning:
     """What cleaning did.
@@ -71,11 +75,11 @@ class Cleaning:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Work:
-    """What the steps share: the columns, whether each row is still there, why it went, and because of which row."""
+    """What the steps share: columns, pairs of nearly equal texts, which rows are there, why the others went."""
 
     columns: Columns
     exact: np.ndarray
-    near: np.ndarray
+    pairs: np.ndarray
     present: np.ndarray
     reason: np.ndarray
     because: np.ndarray
@@ -90,13 +94,14 @@ class _Work:
 def clean(dataset: Dataset, settings: CleanSettings, progress: Progress = SILENT) -> Cleaning:
     """Remove rows.
 
-    - "conflicts": of equal texts with different labels, all go, or with `on_conflict="keep-first"` those whose label
-      is not that of the first row.
+    - "conflicts": of equal texts with different labels, all go; with `on_conflict="keep-first"` only those whose label
+      is not that of the first row; with "keep-majority" only those whose label is not the most frequent one, and all
+      where no label is more frequent than every other.
     - "leaks" and "near-leaks": of equal (nearly equal) texts in several splits, the rows of one split stay: test
       before validation before any other, labelled before unlabelled.
     - "exact-duplicates" and "near-duplicates": of equal (nearly equal) texts inside one split with one label, the first
-      row stays; an unlabelled row goes if there is a labelled one. Rows whose labels differ are conflicts: with
-      "exact-duplicates" they go as `on_conflict` says; nearly equal texts with different labels stay.
+      row stays; of equal texts an unlabelled row goes if there is a labelled one. Rows whose labels differ are
+      conflicts: with "exact-duplicates" they go as `on_conflict` says; nearly equal texts with different labels stay.
     - the others: rows with that fault go.
 
     Raises:
@@ -106,15 +111,14 @@ def clean(dataset: Dataset, settings: CleanSettings, progress: Progress = SILENT
     _check(settings)
     columns = columns_of(dataset)
     rows = len(columns)
-    near = (
-        find_near_duplicates(columns.text, threshold=settings.near_threshold, progress=progress).group
-        if any(kind in NEAR_KINDS for kind in settings.drop)
-        else np.arange(rows)
-    )
+    pairs = _NO_PAIRS
+    if any(kind in NEAR_KINDS for kind in settings.drop):
+        near = find_near_duplicates(columns.text, threshold=settings.near_threshold, progress=progress)
+        pairs = all_pairs(columns.text, near, progress)
     work = _Work(
         columns=columns,
         exact=group_equal(columns.text),
-        near=near,
+        pairs=pairs,
         present=np.ones(rows, dtype=bool),
         reason=np.full(rows, "", dtype=object),
         because=np.full(rows, -1, dtype=np.int64),
@@ -144,58 +148,82 @@ def _check(settings: CleanSettings) -> None:
 def _drop_conflicts(work: _Work, settings: CleanSettings) -> None:
     labelled = np.where(work.present, work.columns.label, -1)
     rows = np.flatnonzero((distinct_within(work.exact, labelled) > 1) & (labelled >= 0))
-    first = _first_by_group(work.exact[rows], rows)
-    if settings.on_conflict == "keep-first":
-        wrong = labelled[rows] != labelled[first]
-        work.drop(rows[wrong], "conflicts", first[wrong])
+    _settle(work, rows, work.exact[rows], settings.on_conflict, "conflicts")
+
+
+def _settle(work: _Work, rows: np.ndarray, group: np.ndarray, on_conflict: str, reason: str) -> None:
+    """Take out rows of groups whose labels differ: all, or all but those with the label that is kept.
+
+    Args:
+        work: is changed.
+        rows: int64 (R,), labelled rows; each group has two labels at least.
+        group: int64 (R,), of each of them.
+        on_conflict: as in `CleanSettings`.
+        reason: why they go.
+    """
+    label = work.columns.label[rows]
+    stays = _majority_row(group, label, rows) if on_conflict == "keep-majority" else _first_by_group(group, rows)
+    undecided = stays < 0
+    if undecided.any():
+        tied = f"{reason}, no label is the most frequent"
+        work.drop(rows[undecided], tied, _another(group[undecided], label[undecided], rows[undecided]))
+    if on_conflict == "drop":
+        work.drop(rows, reason, _another(group, label, rows))
         return
-    work.drop(rows, "conflicts", _another(work.exact[rows], labelled[rows], rows))
+    wrong = ~undecided & (label != work.columns.label[stays])
+    work.drop(rows[wrong], reason, stays[wrong])
 
 
-def _drop_leaks(work: _Work, group: np.ndarray, reason: str) -> None:
+def _majority_row(group: np.ndarray, label: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return for each of `rows` the first row of its group with the most frequent label; below zero for a tie."""
+    pairs, counts = np.unique(np.stack([group, label], axis=1), axis=0, return_counts=True)
+    order = np.lexsort((-counts, pairs[:, 0]))
+    known, start = np.unique(pairs[order, 0], return_index=True)
+    most, second = order[start], order[start + 1]
+    place = np.searchsorted(known, group)
+    agreeing = label == pairs[most, 1][place]
+    first = np.zeros(len(known), dtype=np.int64)
+    first[place[agreeing][::-1]] = rows[agreeing][::-1]
+    return np.where((counts[most] == counts[second])[place], -1, first[place])
+
+
+def _drop_leaks(work: _Work, pairs: np.ndarray, reason: str) -> None:
     columns = work.columns
-    split = np.where(work.present, columns.split, -1)
-    rows = np.flatnonzero((distinct_within(group, split) > 1) & work.present)
+    rows = np.flatnonzero(work.present)
     rank = np.array([_rank(name, place) for place, name in enumerate(columns.split_names)])
-    # A split of unlabelled rows comes after all others.
+    # Rows without a label come after all others, so that they never push a labelled one out.
     order = rank[columns.split[rows]] + np.where(columns.label[rows] < 0, len(rank) + len(STAYING_SPLITS), 0)
-    stays = _first_by_group(group[rows], rows, order)
-    leaving = columns.split[rows] != columns.split[stays]
-    work.drop(rows[leaving], reason, stays[leaving])
+    stays = leaking(work.exact[rows], columns.split[rows], order, pairs)
+    leaving = stays >= 0
+    work.drop(rows[leaving], reason, rows[stays[leaving]])
 
 
 def _drop_exact_duplicates(work: _Work, settings: CleanSettings) -> None:
     columns = work.columns
     inside = work.exact * len(columns.split_names) + columns.split
-    rows = np.flatnonzero(work.present)
-    labelled = np.where(work.present, columns.label, -1)
     _, compact = np.unique(inside, return_inverse=True)
-    disagreeing = (distinct_within(compact, labelled) > 1) & work.present
-    if settings.on_conflict == "drop":
-        some = np.flatnonzero(disagreeing & (labelled >= 0))
-        work.drop(some, "exact-duplicates, labels differ", _another(compact[some], labelled[some], some))
-        rows = np.flatnonzero(work.present)
+    labelled = np.where(work.present, columns.label, -1)
+    some = np.flatnonzero((distinct_within(compact, labelled) > 1) & (labelled >= 0))
+    _settle(work, some, compact[some], settings.on_conflict, "exact-duplicates, labels differ")
+    rows = np.flatnonzero(work.present)
     stays = _first_by_group(compact[rows], rows, (columns.label[rows] < 0).astype(np.int64))
     leaving = rows != stays
-    differs = leaving & (columns.label[rows] >= 0) & (columns.label[rows] != columns.label[stays])
     work.drop(rows[leaving], "exact-duplicates", stays[leaving])
-    work.reason[rows[differs]] = "exact-duplicates, labels differ"
 
 
 def _drop_near_duplicates(work: _Work) -> None:
     columns = work.columns
-    labels = len(columns.label_names) + 1
-    inside = (work.near * len(columns.split_names) + columns.split) * labels + columns.label + 1
     rows = np.flatnonzero(work.present)
-    stays = _first_by_group(inside[rows], rows)
-    leaving = rows != stays
-    work.drop(rows[leaving], "near-duplicates", stays[leaving])
+    kind = columns.split[rows] * (len(columns.label_names) + 1) + columns.label[rows] + 1
+    stays = repeating(work.exact[rows], kind, work.pairs)
+    leaving = stays >= 0
+    work.drop(rows[leaving], "near-duplicates", rows[stays[leaving]])
 
 
 _STEPS: dict[str, Callable[[_Work, CleanSettings], None]] = {
     "conflicts": _drop_conflicts,
-    "leaks": lambda work, _: _drop_leaks(work, work.exact, "leaks"),
-    "near-leaks": lambda work, _: _drop_leaks(work, work.near, "near-leaks"),
+    "leaks": lambda work, _: _drop_leaks(work, _NO_PAIRS, "leaks"),
+    "near-leaks": lambda work, _: _drop_leaks(work, work.pairs, "near-leaks"),
     "exact-duplicates": _drop_exact_duplicates,
     "near-duplicates": lambda work, _: _drop_near_duplicates(work),
 }

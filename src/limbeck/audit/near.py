@@ -26,6 +26,8 @@ from limbeck.progress import SILENT, Progress
 SHINGLE_CHARACTERS = 5
 DEFAULT_THRESHOLD = 0.7
 
+MOST_COMPARED = 200
+"""Different texts of a group up to which every pair is compared: 19,900 pairs."""
 _SIGMAS = 3.0
 """A pair is checked when its estimate lies at most this many standard deviations below the threshold."""
 _CHECK_SHINGLES = 1 << 21
@@ -89,6 +91,35 @@ def find_near_duplicates(
         threshold=threshold,
         checked=len(likely),
     )
+
+
+def all_pairs(texts: pa.Array | pa.ChunkedArray, near: NearDuplicates, progress: Progress = SILENT) -> np.ndarray:
+    """Return the pairs of texts that reach the threshold, those included that the search did not propose.
+
+    Inside a group the search proposes what links it together, not each pair. Here every pair of a group is looked at,
+    as long as the group has at most `MOST_COMPARED` different texts; of a larger one the pairs found are returned.
+
+    Args:
+        texts: the N texts that `near` was made of.
+        near: their groups.
+        progress: follows the checking.
+
+    Returns:
+        int64 (P, 2), first rows of the two texts, the smaller first.
+    """
+    array = one_array(texts)
+    coded = array.dictionary_encode()
+    code = coded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    rows = _first_rows(code, len(coded.dictionary))
+    _, group, sizes = np.unique(near.group[rows], return_inverse=True, return_counts=True)
+    compared = rows[(sizes[group] > 2) & (sizes[group] <= MOST_COMPARED)]
+    order = compared[np.argsort(near.group[compared], kind="stable")]
+    parts = np.split(order, np.flatnonzero(np.diff(near.group[order])) + 1)
+    pairs = np.concatenate([near.pairs, *(part[np.stack(np.triu_indices(len(part), 1), axis=1)] for part in parts)])
+    pairs = np.unique(np.sort(pairs, axis=1), axis=0)
+    some, place = np.unique(pairs, return_inverse=True)
+    alike = _similarities(array.take(pa.array(some)), place.reshape(pairs.shape), progress) >= near.threshold
+    return pairs[alike]
 
 
 def _first_rows(code: np.ndarray, codes: int) -> np.ndarray:

@@ -23,7 +23,15 @@ def clean(
         bool,
         typer.Option(
             "--keep-first/--drop-conflicts",
-            help="Of equal texts with different labels, keep the first row's label, or drop all of them.",
+            help="Of equal texts with different labels, keep the rows with the first row's label, or drop all of them.",
+        ),
+    ] = False,
+    keep_majority: Annotated[
+        bool,
+        typer.Option(
+            "--keep-majority",
+            help="Of equal texts with different labels, keep the rows with the most frequent label; where "
+            "two labels are equally frequent, drop all of them.",
         ),
     ] = False,
     near_threshold: Annotated[
@@ -47,15 +55,18 @@ def clean(
     from limbeck.audit.clean import clean as clean_dataset
     from limbeck.audit.clean_folder import counts_of, write_cleaning
     from limbeck.data.read import read_with
+    from limbeck.errors import SettingsError
     from limbeck.settings import CleanSettings, build
     from limbeck.storage import check_folder
 
+    if keep_first and keep_majority:
+        raise SettingsError("--keep-first and --keep-majority contradict each other: give one of them")
     reading = options.read_settings(
         text_column, label_column, label_names, encoding, on_bad_row or "mend", labels="optional"
     )
     flags = options.given(
         drop=tuple(kind.strip() for kind in drop.split(",") if kind.strip()),
-        on_conflict="keep-first" if keep_first else "drop",
+        on_conflict="keep-majority" if keep_majority else "keep-first" if keep_first else "drop",
         near_threshold=near_threshold,
     )
     settings = build(CleanSettings, flags, where="clean")
