@@ -11,12 +11,12 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from limbeck.data.folders import SPLIT_WORDS, split_of
+from limbeck.data.saved_folders import NO_DATA
 from limbeck.errors import DataError
 
 SUFFIXES = (".parquet", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".arrow", ".txt")
 """Files that are read, the preferred ones first where a repository has the same rows in several formats."""
 DEFAULT = "default"
-_NO_DATA = ("dataset_infos.json", "dataset_dict.json", "state.json", "dataset_info.json", "requirements.txt")
 _CONVERTED = re.compile(r"(?P<config>[^/]+)/(?P<split>[^/]+)/\d{4}\.parquet")
 _PARTIAL = "partial-"
 
@@ -55,7 +55,7 @@ def find_data_files(
         DataError: there is no such configuration, or there are several and none was asked for.
     """
     readable = sorted(
-        name for name in names if name.endswith(SUFFIXES) and not name.startswith(".") and not name.endswith(_NO_DATA)
+        name for name in names if name.endswith(SUFFIXES) and not name.startswith(".") and not name.endswith(NO_DATA)
     )
     if not readable:
         return None

@@ -26,12 +26,14 @@ class SourceFile:
         name: what messages call it.
         split: the split that its name, or its folder's, tells.
         label_names: column → index → name, where something beside the file says what its label integers mean.
+        cells: column → what stands in each of its rows, where folders called `column=value` say so.
     """
 
     path: Path
     name: str
     split: str
     label_names: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+    cells: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

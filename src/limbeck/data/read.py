@@ -17,13 +17,14 @@ from limbeck.data.bad_rows import BadRows
 from limbeck.data.columnar import raw_table
 from limbeck.data.dataset import CORE_SCHEMA, Dataset, ReadNote
 from limbeck.data.decoding import check_encoding, suggest_encoding
-from limbeck.data.folders import LabelFolders, Plan, plan_folder, split_of
+from limbeck.data.folders import Joined, LabelFolders, Plan, plan_file, plan_folder
 from limbeck.data.formats import COLUMNAR, SUFFIXES, check_readable, check_signature, reader_of
 from limbeck.data.label_folders import read_label_folders
 from limbeck.data.labels import LabelMap, map_labels
 from limbeck.data.raw import RawTable, SourceFile
 from limbeck.data.rows import Part, check_rows
 from limbeck.data.sample import SAMPLE, read_sample
+from limbeck.data.several_files import check_doubled, check_row_ids, readings_of, without_strangers
 from limbeck.errors import DataError
 from limbeck.hub.ids import is_hub_id
 from limbeck.progress import SILENT, Advance, Progress
@@ -91,7 +92,9 @@ def read_with(source: str | Path, settings: ReadSettings | None = None, progress
         return read_hub(str(source), settings, progress)
     path = Path(source)
     check_readable(path)
-    plan = plan_folder(path, SUFFIXES) if path.is_dir() else _plan_file(path)
+    if not path.is_dir():
+        reader_of(path)
+    plan = plan_folder(path, SUFFIXES) if path.is_dir() else plan_file(path)
     return read_plan(plan, settings, source=str(source), progress=progress)
 
 
@@ -113,11 +116,13 @@ def read_plan(plan: Plan, settings: ReadSettings, *, source: str, progress: Prog
     for item in plan.sources:
         if bad.faults.count and isinstance(item, SourceFile):
             _hint_encoding(item, settings, bad)
-    notes: tuple[ReadNote, ...] = ()
+    raws, beside = without_strangers(raws, plan.joined, settings)
+    notes = (*plan.notes, *beside)
     if plan.unread:
         shown = ", ".join(plan.unread[:5])
-        notes = (ReadNote(what="files and folders beside the data, not read", rows=len(plan.unread), example=shown),)
-    return _assemble(raws, settings, bad, source, notes)
+        what = "files and folders beside the data, not read"
+        notes = (*notes, ReadNote(what=what, rows=len(plan.unread), example=shown))
+    return _assemble(raws, settings, bad, source, notes, plan.joined)
 
 
 def from_arrow(table: pa.Table, settings: ReadSettings | None = None) -> Dataset:
@@ -132,18 +137,25 @@ def from_arrow(table: pa.Table, settings: ReadSettings | None = None) -> Dataset
     return _assemble([raw], settings, bad, "the table", ())
 
 
-def _plan_file(path: Path) -> Plan:
-    reader_of(path)
-    return Plan(sources=(SourceFile(path=path, name=str(path), split=split_of(path.stem) or "train"),))
-
-
 def _read_one(item: SourceFile | LabelFolders, settings: ReadSettings, bad: BadRows, advance: Advance) -> RawTable:
     if isinstance(item, LabelFolders):
         return read_label_folders(item, settings, bad, advance)
     reader = reader_of(item.path)
     check_signature(item.path)
+    if item.cells:
+        # The labels may stand in the folders' names: the lines of a text file are texts then.
+        raw = reader(item, replace(settings, labels="ignored"), bad, advance)
+        table = raw.table
+        for name, cell in item.cells.items():
+            if name not in table.column_names:
+                table = table.append_column(name, pa.array([cell], pa.large_string()).take(_zeros(table.num_rows)))
+        return replace(raw, table=table)
     raw = reader(item, settings, bad, advance)
     return replace(raw, label_names={**item.label_names, **raw.label_names}) if item.label_names else raw
+
+
+def _zeros(rows: int) -> pa.Array:
+    return pa.array(np.zeros(rows, np.int32))
 
 
 def _size_bytes(item: SourceFile | LabelFolders) -> int:
@@ -159,21 +171,31 @@ def _hint_encoding(item: SourceFile, settings: ReadSettings, bad: BadRows) -> No
 
 
 def _assemble(
-    raws: list[RawTable], settings: ReadSettings, bad: BadRows, source: str, notes: tuple[ReadNote, ...]
+    raws: list[RawTable],
+    settings: ReadSettings,
+    bad: BadRows,
+    source: str,
+    notes: tuple[ReadNote, ...],
+    joined: tuple[Joined, ...] = (),
 ) -> Dataset:
     """Check every file's rows, give them one label map and row ids, and lay them end to end."""
     earlier = tuple(dict.fromkeys(note for raw in raws for note in raw.notes))
+    readings, bare = readings_of(raws, settings, bad)
+    notes = (*notes, *bare)
+    raws.clear()
     parts: list[Part] = []
-    while raws:
+    while readings:
         try:
             # What was read is let go file by file, so that no table is held twice.
-            parts.append(check_rows(raws.pop(0), settings, bad))
+            parts.append(check_rows(*readings.pop(0), bad))
         except DataError as error:
             bad.refuse(str(error))
+    notes = (*notes, *check_doubled(parts, joined, bad))
     found = map_labels(parts, settings, bad)
     tables = _tables(found)
     if tables and any(part.row_id is not None for part in parts):
-        _check_row_ids(tables, bad)
+        tables, changed = check_row_ids(tables, bad)
+        notes = (*notes, *changed)
     bad.raise_gathered(source)
     if not sum(table.num_rows for table in tables):
         raise DataError(f"{source} has no rows left: every one was at fault ({bad.notes()[0].example})")
@@ -212,14 +234,6 @@ def _row_ids(part: Part, offsets: dict[str, int]) -> pa.Array:
     return pc.binary_join_element_wise(
         part.split.cast(pa.large_string()), pa.array(numbers).cast(pa.large_string()), pa.scalar(":", pa.large_string())
     )
-
-
-def _check_row_ids(tables: list[pa.Table], bad: BadRows) -> None:
-    """Refuse row ids that stand on more than one row."""
-    counts = pc.value_counts(pa.chunked_array([chunk for table in tables for chunk in table["row_id"].chunks]))
-    twice = counts.filter(pc.greater(counts.field("counts"), 1)).to_pylist()
-    for item in twice[:1000]:
-        bad.refuse(f"row_id {item['values']!r} stands on {item['counts']:,} rows: each row needs its own")
 
 
 def _join(tables: list[pa.Table]) -> pa.Table:

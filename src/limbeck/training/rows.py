@@ -49,8 +49,9 @@ def training_rows(dataset: Dataset, settings: SplitSettings, progress: Progress 
     """
     if "train" not in dataset.split_names:
         raise DataError(
-            f"{dataset.source} has no train split (it has {', '.join(dataset.split_names)}): "
-            "name the file or the folder of the training rows train"
+            f"{dataset.source} has no train split (it has {', '.join(dataset.split_names)}; words such as test and dev "
+            "in the name of a file or folder tell its split): give the training rows such a name with train in it, or "
+            "one without such a word"
         )
     dataset = ensure_validation(dataset, settings)
     for note in dataset.notes:
