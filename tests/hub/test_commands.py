@@ -117,8 +117,15 @@ def test_train_evaluate_publish_and_predict_over_the_hub(
 
     shown = limbeck("publish", "RUN", "kim/weather", "--dry-run")
     assert shown.status == 0, shown.err
-    for said in ("model.safetensors", "pipeline_tag: text-classification", "- me/weather", "Nothing was uploaded"):
+    for said in (
+        "model.safetensors",
+        "library_name: limbeck",
+        "opens in limbeck only",
+        "- me/weather",
+        "Nothing was uploaded",
+    ):
         assert said in shown.out
+    assert "pipeline_tag" not in shown.out, "the hub would offer code for transformers, which opens no linear head"
     assert ("model", "kim/weather") not in hub.repos
     refused = limbeck("publish", "RUN", "kim/weather")
     assert (refused.status, refused.out) == (8, "")

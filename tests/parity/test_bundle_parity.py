@@ -17,7 +17,8 @@ from transformers import (
 )
 
 from limbeck.model.bundle import Bundle, load_bundle, save_bundle
-from limbeck.model.heads import HeadKind
+from limbeck.model.heads import HeadKind, LinearHead
+from limbeck.model.pooling import blocks_for
 from limbeck.model.presets import LoadedEncoder
 from limbeck.model.weights import load_weights
 
@@ -70,6 +71,22 @@ def test_a_linear_bundle_opens_as_an_encoder(make_bundle: MakeBundle, tmp_path: 
     with torch.inference_mode():
         found = theirs(input_ids=torch.from_numpy(batch.padded(0).input_ids)).last_hidden_state[0]
         torch.testing.assert_close(found, bundle.loaded.encoder(batch), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("pooling", ["cls", "layers"])
+def test_a_linear_bundle_is_no_classifier_there(make_bundle: MakeBundle, tmp_path: Path, pooling: str) -> None:
+    """The pipeline refuses a probe's folder as a classifier; it never answers with a head that it drew."""
+    bundle = make_bundle("linear")
+    if pooling == "cls":
+        blocks = blocks_for("cls", None, 2)
+        head = LinearHead(torch.randn(3, 16), torch.randn(3))
+        bundle = replace(bundle, head=head.eval(), facts=replace(bundle.facts, blocks=blocks))
+    save_bundle(bundle, tmp_path / "model", card="")
+    with pytest.raises((RuntimeError, ValueError, OSError)):
+        pipeline("text-classification", model=str(tmp_path / "model"), device="cpu")
+    with pytest.raises(RuntimeError, match="mismatch"):
+        AutoModelForSequenceClassification.from_pretrained(tmp_path / "model")
+    assert (load_bundle(tmp_path / "model").head.weight == bundle.head.weight).all()
 
 
 def test_a_folder_that_transformers_saved_is_read(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@
     manifest.json          SHA-256 and size of each of the others
 
 In: a `Bundle` and a card, or a folder. Out: a folder that is whole, or a `Bundle`.
-It does not know how a model is trained. A fine-tuned bundle opens in `transformers` as it is.
+It does not know how a model is trained. A fine-tuned bundle opens in `transformers` as it is; one with a linear head
+opens there as an encoder, and as a classifier not at all.
 """
 
 from collections.abc import Mapping
@@ -59,6 +60,9 @@ _HOSTED = (CARD_NAME, ".gitattributes", ".git", ".cache")
 """What the hub, git and the hub's client put into a published bundle, whose manifest does not list its card."""
 _ENCODER_PREFIX = "distilbert."
 _LINEAR_PREFIX = "head."
+_NO_CLASSIFIER = "pre_classifier.weight"
+"""A tensor of a shape that fits nothing, beside a linear head. `transformers` opens such a folder as the encoder that
+it holds; as a classifier it would draw a random head and answer: with this name it says that sizes do not match."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -114,6 +118,8 @@ def save_bundle(bundle: Bundle, folder: Path, *, card: str) -> None:
         name: weight.detach().to("cpu", torch.float32).contiguous()
         for name, weight in bundle.network().hugging_face_state().items()
     }
+    if facts.head == "linear":
+        weights[_NO_CLASSIFIER] = torch.zeros(1)
     with staged_folder(folder) as staged:
         write_json(staged / CONFIG_NAME, _hugging_face_config(config, facts))
         write_tensors(weights, staged / WEIGHTS_NAME)
@@ -209,9 +215,10 @@ def _as_json(facts: BundleFacts) -> Any:
 
 
 def _hugging_face_config(config: EncoderConfig, facts: BundleFacts) -> dict[str, Any]:
-    is_whole = facts.head == "classification"
+    # Without architectures, pipelines of `transformers` try the classifier and nothing else.
+    named = {"architectures": ["DistilBertForSequenceClassification"]} if facts.head == "classification" else {}
     return {
-        "architectures": ["DistilBertForSequenceClassification" if is_whole else "DistilBertModel"],
+        **named,
         **config.to_hugging_face(),
         "problem_type": "single_label_classification",
         "id2label": {str(label): name for label, name in enumerate(facts.label_names)},
@@ -252,6 +259,7 @@ def _build_head(facts: BundleFacts, config: EncoderConfig, tensors: dict[str, Te
         head = ClassificationHead(dim=config.dim, n_labels=n_labels, dropout=config.seq_classif_dropout)
     else:
         prefix = _LINEAR_PREFIX
+        tensors = {name: tensor for name, tensor in tensors.items() if name != _NO_CLASSIFIER}
         head = LinearHead.zeros(n_labels, config.dim * len(facts.blocks))
     expected = {f"{prefix}{name}": tuple(weight.shape) for name, weight in head.state_dict().items()}
     check_shapes(expected, tensors, where=where)

@@ -55,7 +55,8 @@ def hub_card(
     metadata = ModelCardData(
         model_name=place.repo.rpartition("/")[2],
         license=license_id,
-        pipeline_tag=TASK,
+        # With the tag the hub offers code that opens the model in transformers, which a linear head does not.
+        pipeline_tag=TASK if is_whole else None,
         library_name="transformers" if is_whole else "limbeck",
         tags=["limbeck", "distilbert", TASK],
         base_model=encoder.repo if encoder else None,

@@ -16,6 +16,11 @@ from limbeck.model.answers_line import answers_line
 from limbeck.model.bundle import CARD_NAME
 from limbeck.model.facts import FACTS_NAME, BundleFacts, parse_facts
 
+_LIMBECK_ONLY = (
+    "It opens in limbeck only: `transformers` has no such head. There the folder opens as the encoder alone.",
+    "",
+)
+
 
 def card_text(facts: BundleFacts, validation: Evaluation, limits: Sequence[Limit]) -> str:
     """Return the model card."""
@@ -80,6 +85,7 @@ def card_text(facts: BundleFacts, validation: Evaluation, limits: Sequence[Limit
         'print(limbeck.load("this folder").predict(["your text"]).predicted_names)',
         "```",
         "",
+        *(_LIMBECK_ONLY if facts.head == "linear" else ()),
         "The figures hold for texts like those it was trained on. Look at its errors on your own texts before relying",
         "on it.",
     ]
