@@ -3,12 +3,16 @@
 import csv
 import json
 import shutil
+from dataclasses import replace
 
+import numpy as np
 import pytest
+from tests.evaluation.test_label_issues import no_votes
 
 from limbeck import read
-from limbeck.evaluation.prediction_files import read_predictions
+from limbeck.evaluation.prediction_files import read_predictions, write_predictions
 from limbeck.evaluation.review_sheet import COLUMNS
+from limbeck.training import label_search, second_fit
 
 
 def rows_of(sheet):
@@ -52,10 +56,50 @@ def test_the_screen_says_what_to_do_next(limbeck, trained, tmp_path):
     """How many, which mix-ups, the worst rows, the next command; the group takes a run without naming find."""
     ended = limbeck("labels", "find", trained, "--out", tmp_path / "r.csv", "--cache-dir", tmp_path / "cache")
     assert ended.status == 0, ended.err
-    assert "estimated share of wrong labels" in ended.out
+    assert "of 240 labels look wrong to the model (" in ended.out
+    assert "95 % interval" in ended.out
+    assert "at most about" in ended.out
     assert "Mixed up most" in ended.out
     assert "limbeck labels apply" in ended.out
     assert len(rows_of(tmp_path / "r.csv")) == 100
+
+
+def test_what_a_second_fit_answered_is_kept_in_the_run(limbeck, trained, tmp_path, monkeypatch):
+    """`labels` twice and a report fit once and say the same; other out-of-fold answers, or a damaged file, fit anew."""
+    fits, own = [], second_fit.refit_out_of_fold
+    monkeypatch.setattr(second_fit, "refit_out_of_fold", lambda *args, **kept: fits.append(1) or own(*args, **kept))
+    words = ("labels", trained, "--json", "--cache-dir", tmp_path / "cache")
+    first, again = (json.loads(limbeck(*words).out) for _ in range(2))
+    assert first == again
+    assert limbeck("report", trained, "--cache-dir", tmp_path / "cache").status == 0
+    assert len(fits) == 1
+    kept = trained / "second_fit.safetensors"
+    whole = kept.read_bytes()
+    kept.write_bytes(whole[: len(whole) // 2])
+    assert json.loads(limbeck(*words).out) == first
+    place = trained / "predictions" / "out_of_fold.parquet"
+    found = read_predictions(place)
+    write_predictions(place, replace(found, probabilities=found.probabilities[:, [1, 2, 0]]))
+    assert limbeck(*words).status == 0
+    assert len(fits) == 3
+
+
+def test_without_a_doubtful_label_there_is_no_sheet(limbeck, trained, tmp_path, monkeypatch):
+    """It says that no label looks wrong, and writes no hundred rows to review; asked for rows, it writes them."""
+    place = trained / "predictions" / "out_of_fold.parquet"
+    found = read_predictions(place)
+    sure = np.eye(3, dtype=np.float32)[found.known_labels] * 0.97 + 0.01
+    write_predictions(place, replace(found, probabilities=sure))
+    monkeypatch.setattr(second_fit, "refit_out_of_fold", lambda *_, **__: sure)
+    monkeypatch.setattr(label_search, "count_votes", lambda *_, **__: no_votes(len(found), 3))
+    sheet = tmp_path / "r.csv"
+    ended = limbeck("labels", trained, "--out", sheet, "--cache-dir", tmp_path / "cache")
+    assert ended.status == 0, ended.err
+    assert "No label of the 240 rows looks wrong" in ended.out
+    assert "No sheet is written" in ended.out
+    assert not sheet.exists()
+    assert limbeck("labels", trained, "--out", sheet, "--rows", "5", "--cache-dir", tmp_path / "cache").status == 0
+    assert len(rows_of(sheet)) == 5
 
 
 def test_apply_makes_the_corrected_data(limbeck, sheet, weather, tmp_path):

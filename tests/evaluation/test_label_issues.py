@@ -152,3 +152,16 @@ def test_wrong_input_is_refused():
         find_label_issues(found, votes=no_votes(3, 3))
     with pytest.raises(DataError, match="second answers have shape"):
         find_label_issues(found, second_NC=np.full((3, 3), 1 / 3))
+
+
+@pytest.mark.parametrize(("sharpness", "is_weak"), [(1.0, True), (6.0, False)])
+def test_a_weak_model_estimates_no_share_of_wrong_labels(sharpness, is_weak):
+    """Its own mistakes outnumber the wrong labels, so there is no estimate; what looks wrong has an interval."""
+    generator = np.random.default_rng(0)
+    labels = generator.integers(3, size=900)
+    logits = generator.normal(size=(900, 3)) + sharpness * np.eye(3)[labels]
+    found = find_label_issues(made(np.exp(logits) / np.exp(logits).sum(1, keepdims=True), labels))
+    assert (found.most_wrong is None) is is_weak
+    assert found.doubtful.count == found.probably_wrong
+    assert found.doubtful.low <= found.doubtful.value < found.doubtful.high
+    assert json.loads(json.dumps(found.to_dict(3), allow_nan=False))["doubtful"]["rows"] == 900

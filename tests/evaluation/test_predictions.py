@@ -55,6 +55,13 @@ def test_unsure_rows_keep_their_label():
         made(unsure=np.array([True]))
 
 
+def test_an_unsure_row_has_no_answer():
+    """`answers` is None where the model is unsure, else the name; `predicted_names` is never None."""
+    unsure = made(unsure=np.array([False, True, False]))
+    assert unsure.answers == ["joy", None, "love"]
+    assert unsure.predicted_names == made().answers == ["joy", "sadness", "love"]
+
+
 def test_unknown_labels_have_no_loss():
     """A row without a label has null for label and loss; the others have minus the logarithm."""
     table = made().to_arrow()

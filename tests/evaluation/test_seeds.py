@@ -25,8 +25,8 @@ def test_spread_by_hand():
 
 def test_the_spread_of_seeds_widens_the_interval():
     """Two groups of the same mean: those whose seeds lie apart have the wider interval."""
-    even = compare_seeds(runs([0.8] * 4), runs([0.8] * 4, seed=1), resamples=300)
-    apart = compare_seeds(runs([0.6, 0.7, 0.9, 1.0]), runs([0.6, 0.7, 0.9, 1.0], seed=1), resamples=300)
+    even = compare_seeds(runs([0.8] * 4), runs([0.8] * 4, seed=1), resamples=300).accuracy
+    apart = compare_seeds(runs([0.6, 0.7, 0.9, 1.0]), runs([0.6, 0.7, 0.9, 1.0], seed=1), resamples=300).accuracy
     assert apart.high - apart.low > 1.5 * (even.high - even.low)
     assert apart.low < 0 < apart.high
 
@@ -35,14 +35,15 @@ def test_a_real_difference_is_found():
     """A group that is right much more often is better with certainty; the value is the difference of the means."""
     first, second = runs([0.6, 0.62, 0.61]), runs([0.8, 0.82, 0.79], seed=1)
     found = compare_seeds(first, second, resamples=300)
-    assert found.value == pytest.approx(second.mean() - first.mean())
-    assert found.low > 0
+    assert found.accuracy.value == pytest.approx(second.mean() - first.mean())
+    assert found.accuracy.low > 0
+    assert found.p_value < 0.05
 
 
 def test_one_seed_each_is_the_paired_bootstrap():
     """With one run each only rows are drawn: the deviation of a mean of differences."""
     first, second = runs([0.7]), runs([0.75], seed=1)
-    found = compare_seeds(first, second, resamples=3000)
+    found = compare_seeds(first, second, resamples=3000).accuracy
     expected = (second[0].astype(int) - first[0]).std() / np.sqrt(500)
     assert (found.high - found.low) / (2 * 1.96) == pytest.approx(expected, rel=0.08)
 

@@ -78,6 +78,30 @@ def test_p_values_are_corrected_for_the_number_of_runs(tmp_path):
     assert among == pytest.approx(min(1, 3 * alone))
 
 
+def test_seeds_are_corrected_for_the_number_of_runs_too(tmp_path):
+    """A difference that is shown alone is not shown among four like it: the same runs, the same interval."""
+    many = run(tmp_path / "A", answered())
+    for number in range(3):
+        run(many / "seeds" / str(number), answered(wrong=0.3 + 0.01 * number))
+    paths = [many] + [run(tmp_path / f"B{number}", answered(wrong=0.284)) for number in range(4)]
+    alone, among = compare_runs(paths[:2]).pairs[0], compare_runs(paths).pairs[0]
+    assert among.accuracy == alone.accuracy
+    assert (alone.verdict, among.verdict) == ("better", "no difference shown")
+    assert among.p_value == pytest.approx(min(1, 4 * alone.p_value))
+
+
+def test_each_score_has_a_verdict_of_its_own(tmp_path):
+    """The same answers, said with better probabilities: no other accuracy is shown, but a better log loss is."""
+    one = answered()
+    right = one.predicted == one.known_labels
+    surer = np.where(np.arange(3) == one.predicted[:, None], np.where(right, 0.96, 0.5)[:, None], 0)
+    surer += (1 - surer.sum(axis=1, keepdims=True)) / 2 * (surer == 0)
+    found = compare_runs([run(tmp_path / "A", one), run(tmp_path / "B", replace(one, probabilities=surer))]).pairs[0]
+    assert found.verdict == "no difference shown"
+    assert found.f1_macro_verdict == "no difference shown"
+    assert found.log_loss_verdict == "better"
+
+
 def test_rows_and_classes_are_matched_by_name(tmp_path):
     """Another order of rows and of classes is the same comparison: nothing changed between a run and its shuffle."""
     one = answered()
@@ -106,7 +130,7 @@ def test_several_seeds_stand_for_a_run(tmp_path):
     found = compare_runs([many, run(tmp_path / "B", answered(wrong=0.05))])
     assert len(found.scores[0].accuracy.values) == 3
     assert found.scores[0].accuracy.deviation is not None
-    assert found.pairs[0].p_value is None
+    assert found.pairs[0].p_value < 0.05
     assert found.pairs[0].verdict == "better"
     assert "single seed" in found.pairs[0].notes[0]
 

@@ -30,7 +30,10 @@ def compare(
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
     as_json: options.AsJson = False,
 ) -> None:
-    """Say whether one run is better than another on the same rows, or only luckier; and which rows changed."""
+    """Say whether one run is better than another on the same rows, or only luckier; and which rows changed.
+
+    A mended row was wrong in the first run and is right in the other; a broken one the other way round.
+    """
     from limbeck.reporting.run_comparison import compare_runs
 
     found = compare_runs(runs, split=split, seed=seed)
@@ -63,20 +66,27 @@ def _show_scores(found: "RunComparison") -> None:
 
 def _show_pair(found: "RunComparison", pair: "RunPair") -> None:
     screen.show_line()
-    verdict = "no difference shown" if pair.verdict == "no difference shown" else f"{pair.verdict} than {pair.first}"
-    screen.show_line(f"{pair.second}: {verdict} (accuracy {_signed(pair.accuracy)})")
+    verdicts = {"accuracy": pair.verdict, "F1 macro": pair.f1_macro_verdict, "log loss": pair.log_loss_verdict}
+    told = "; ".join(f"{name}: {verdict}" for name, verdict in verdicts.items() if verdict is not None)
+    screen.show_line(f"{pair.second} beside {pair.first}: {told}")
     for note in pair.notes:
         screen.show_line(f"  {note}")
+    corrected = f", corrected for {len(found.pairs)} comparisons (Holm)" if len(found.pairs) > 1 else ""
+    screen.show_line(f"  accuracy {_signed(pair.accuracy)}")
+    if pair.details is None:
+        screen.show_line(f"  over rows and seeds, by the bootstrap: p = {pair.p_value:.2g}{corrected}")
+    else:
+        test = pair.details.mcnemar
+        screen.show_line(
+            f"  {test.mended:,} rows mended, {test.broken:,} broken; McNemar's exact test: p = {pair.p_value:.2g}"
+            f"{corrected}"
+        )
+    if corrected and pair.verdict == "no difference shown" and not pair.accuracy.low <= 0 <= pair.accuracy.high:
+        screen.show_line("  the interval is of this pair alone: among so many comparisons, chance goes that far")
     if pair.details is None:
         return
-    corrected = f", corrected for {len(found.pairs)} comparisons" if len(found.pairs) > 1 else ""
-    test = pair.details.mcnemar
-    screen.show_line(
-        f"  {test.mended:,} rows mended, {test.broken:,} broken; McNemar's exact test: p = {pair.p_value:.2g}"
-        f"{corrected}"
-    )
     screen.show_table(
-        "Differences (95 % paired intervals)",
+        f"Differences: {pair.second} minus {pair.first} (95 % paired intervals)",
         ["", "difference", "95 % interval", "mended", "broken"],
         [
             ["F1 macro", *_cells(pair.details.f1_macro), "", ""],
@@ -98,7 +108,7 @@ def _show_rows(found: "RunComparison", place: int, details: "Comparison", *, sho
             rows = known[positions[:shown]]
             screen.show_table(
                 f"{what} rows: {len(rows):,} of {len(positions):,}",
-                ["text" if first.texts is not None else "row", "label", "first", "second"],
+                ["text" if first.texts is not None else "row", "label", found.runs[0].name, found.runs[place].name],
                 [
                     [
                         screen.shortened(first.texts[row]) if first.texts is not None else first.row_ids[row],

@@ -49,7 +49,10 @@ def find(
     ] = None,
     rows: Annotated[
         int | None,
-        typer.Option(help=f"Rows of the sheet. [default: those estimated to be wrong, {SHEET_ROWS} at least]"),
+        typer.Option(
+            help=f"Rows of the sheet. [default: those whose label looks wrong, {SHEET_ROWS} at least; none where none "
+            "looks wrong]"
+        ),
     ] = None,
     cross_fit: Annotated[
         int | None,
@@ -84,14 +87,22 @@ def find(
             past, read_data_of(past.data, data, following), folds=cross_fit, cache=cache, progress=following
         )
     found = search_labels(past, cache=cache, progress=following)
-    count = rows or min(len(found.issues), max(SHEET_ROWS, found.issues.probably_wrong))
-    if out is not None:
+    wrong = found.issues.probably_wrong
+    count = rows or (min(len(found.issues), max(SHEET_ROWS, wrong)) if wrong else 0)
+    if out is not None and count:
         write_sheet(out, found.issues, count=count)
     if as_json:
-        facts = {"run": str(run), "sheet": None if out is None else str(out), "second_fit": found.second_fit}
+        facts = {
+            "run": str(run),
+            "sheet": str(out) if out is not None and count else None,
+            "second_fit": found.second_fit,
+        }
         screen.show_json({**facts, "note": found.note, **found.issues.to_dict(count)})
         return
     labels_screen.show_search(found)
+    if not count:
+        labels_screen.show_no_sheet()
+        return
     if out is None:
         screen.show_next("labels", run, "--out", screen.free_place("review.csv"))
         return

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from limbeck.audit.corrections import Corrections
+    from limbeck.evaluation.proportions import Share
     from limbeck.training.label_search import LabelSearch
     from limbeck.training.rescoring import Rescored
 
@@ -19,25 +20,41 @@ def show_search(found: "LabelSearch") -> None:
     """Show how many labels are probably wrong, which are mixed up, and the worst rows."""
     issues = found.issues
     names = issues.predictions.label_names
-    screen.show_line(
-        f"{issues.probably_wrong:,} of {len(issues):,} rows are more probably of another class than of the one "
-        "they are labelled"
-    )
-    screen.show_line(
-        f"estimated share of wrong labels: {issues.noise.rate:.3f} by the surest rows of each class, "
-        f"{issues.learning.noise_rate:.3f} by confident learning (too high where the model is weak)"
-    )
-    if issues.disagreeing:
-        screen.show_line(f"{issues.disagreeing:,} rows have an equal or nearly equal text with another label")
+    doubtful = issues.doubtful
+    if not doubtful.count:
+        screen.show_line(
+            f"No label of the {len(issues):,} rows looks wrong: each row's own label is its most probable one"
+        )
+    else:
+        screen.show_line(
+            f"{doubtful.count:,} of {len(issues):,} labels look wrong to the model ({_shares(doubtful)}): another "
+            "class is more probable. Read them before you change one"
+        )
+        if issues.most_wrong is None:
+            screen.show_line(
+                f"it agrees with only {issues.right_out_of_fold.value:.0%} of the labels, so many of these are "
+                "mistakes of its own: how many labels are wrong is not estimated"
+            )
+        else:
+            screen.show_line(
+                f"of all labels at most about {issues.most_wrong:.1%} are wrong, by the model's surest rows"
+            )
+    if issues.disagreeing_share is not None and issues.disagreeing_share.count:
+        share = issues.disagreeing_share
+        screen.show_line(
+            f"{share.count:,} rows ({_shares(share)}) have an equal or nearly equal text with another label"
+        )
     if found.note:
         screen.show_line(f"Note: {found.note}")
     mixups = issues.learning.mixups(names)[:SHOWN_MIXUPS]
-    if mixups:
+    if mixups and doubtful.count:
         screen.show_table(
             "Mixed up most (confident learning)",
             ["labelled", "probably", "rows", "share of the label"],
             [[one.given, one.true, f"{one.rows:,}", f"{one.share:.3f}"] for one in mixups],
         )
+    if not doubtful.count:
+        return
     screen.show_table(
         f"The {min(SHOWN_ISSUES, len(issues))} rows whose label is least probably right",
         ["text, and why", "label", "suggested", "quality"],
@@ -51,6 +68,15 @@ def show_search(found: "LabelSearch") -> None:
             for issue in issues.worst(SHOWN_ISSUES)
         ],
     )
+
+
+def _shares(found: "Share") -> str:
+    return f"{found.value:.1%}, 95 % interval {found.low:.1%} to {found.high:.1%}"
+
+
+def show_no_sheet() -> None:
+    """Say why there is nothing to review, and how to read rows all the same."""
+    screen.show_line("No sheet is written. To read the least sure rows all the same, add --rows 50 --out review.csv")
 
 
 def show_sheet_place(sheet: "Path", *, count: int) -> None:

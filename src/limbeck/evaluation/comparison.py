@@ -75,6 +75,7 @@ class Comparison:
         f1_macro: the same.
         log_loss: the same, in nats; below 0 the second is better.
         mcnemar: the test of the accuracies.
+        f1_macro_p, log_loss_p: chance of a difference as far from 0 if there were none, by the bootstrap (`drawn_p`).
         mended: positions of the rows that only the second got right, int64.
         broken: positions of the rows that only the first got right.
         moved: positions of the rows that both got wrong, in different ways.
@@ -87,6 +88,8 @@ class Comparison:
     accuracy: Measured
     f1_macro: Measured
     log_loss: Measured
+    f1_macro_p: float
+    log_loss_p: float
     mcnemar: McNemar
     mended: np.ndarray
     broken: np.ndarray
@@ -100,6 +103,8 @@ class Comparison:
         return {
             "rows": self.rows,
             **{name: _told(getattr(self, name)) for name in ("accuracy", "f1_macro", "log_loss")},
+            "f1_macro_p": self.f1_macro_p,
+            "log_loss_p": self.log_loss_p,
             "mcnemar": {"mended": self.mcnemar.mended, "broken": self.mcnemar.broken, "p_value": self.mcnemar.p_value},
             "mended": self.mended.tolist(),
             "broken": self.broken.tolist(),
@@ -173,17 +178,17 @@ def compare_answers(
         with_difference(score(tally_2) - score(tally_1), score(drawn_2) - score(drawn_1))
         for score in (metrics.recall_by_class, metrics.f1_by_class)
     )
+    drawn_f1_R = metrics.f1_macro(drawn_2) - metrics.f1_macro(drawn_1)
+    drawn_loss_R = intervals.draw_mean_losses(cells, counts_RK, generator)
     return Comparison(
         rows=len(labels_N),
         accuracy=with_difference(
             metrics.accuracy(tally_2) - metrics.accuracy(tally_1), metrics.accuracy(drawn_2) - metrics.accuracy(drawn_1)
         )[0],
-        f1_macro=with_difference(
-            metrics.f1_macro(tally_2) - metrics.f1_macro(tally_1), metrics.f1_macro(drawn_2) - metrics.f1_macro(drawn_1)
-        )[0],
-        log_loss=with_difference(
-            (losses_2N - losses_1N).mean(), intervals.draw_mean_losses(cells, counts_RK, generator)
-        )[0],
+        f1_macro=with_difference(metrics.f1_macro(tally_2) - metrics.f1_macro(tally_1), drawn_f1_R)[0],
+        log_loss=with_difference((losses_2N - losses_1N).mean(), drawn_loss_R)[0],
+        f1_macro_p=drawn_p(drawn_f1_R),
+        log_loss_p=drawn_p(drawn_loss_R),
         mcnemar=mcnemar(len(mended), len(broken)),
         mended=mended,
         broken=broken,
@@ -233,6 +238,17 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     corrected = np.empty_like(given)
     corrected[order] = raised
     return tuple(corrected.tolist())
+
+
+def drawn_p(drawn_R: np.ndarray) -> float:
+    """Return the two-sided p-value of a difference whose resamples are (R,): below 0.05 where the interval is off 0.
+
+    The share of resamples on the rarer side of 0, twice; never below 2 / (R + 1), which is all that R draws can show.
+
+    Source: Davison & Hinkley, Bootstrap Methods and their Application (1997), section 4.2, for adding one to both.
+    """
+    rarer = min(int((drawn_R <= 0).sum()), int((drawn_R >= 0).sum()))
+    return min(1.0, 2 * (rarer + 1) / (len(drawn_R) + 1))
 
 
 def with_difference(value: np.ndarray, drawn_R: np.ndarray) -> tuple[Measured, ...]:

@@ -23,6 +23,11 @@ from limbeck.evaluation.confident_learning import ConfidentLearning, learn_confi
 from limbeck.evaluation.label_noise import LabelNoise, estimate_noise, weigh_labels
 from limbeck.evaluation.label_votes import LabelVotes, weigh_votes
 from limbeck.evaluation.predictions import Predictions
+from limbeck.evaluation.proportions import Share, share_of
+
+LEAST_RIGHT = 0.8
+"""Share of labels that a model must agree with, out of fold, before its doubts are taken for an estimate of wrong ones:
+the mistakes of a weaker one outnumber them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +88,22 @@ class LabelIssues:
         labels_N = self.predictions.known_labels
         return int((self.posterior_NC.argmax(axis=1) != labels_N).sum())
 
+    @property
+    def doubtful(self) -> Share:
+        """The same as a share of the rows, with its interval: of labels that look wrong to the model, not that are."""
+        return share_of(self.probably_wrong, len(self))
+
+    @property
+    def right_out_of_fold(self) -> Share:
+        """How often the model that judges the labels agrees with them, each row by a fit that did not see it."""
+        found = self.predictions
+        return share_of(int((found.predicted == found.known_labels).sum()), len(self))
+
+    @property
+    def most_wrong(self) -> float | None:
+        """What share of the labels may be wrong at most (`noise.rate`); None where the model is too weak to tell."""
+        return self.noise.rate if self.right_out_of_fold.low >= LEAST_RIGHT else None
+
     def worst(self, count: int) -> tuple[LabelIssue, ...]:
         """Return the rows of the least quality, least first."""
         return tuple(self.issue(int(row)) for row in self.order_N[:count])
@@ -119,6 +140,8 @@ class LabelIssues:
             "rows": len(self),
             "labels": list(names),
             "probably_wrong": self.probably_wrong,
+            "doubtful": self.doubtful.to_dict(),
+            "most_wrong": self.most_wrong,
             "noise_rate": {"anchors": self.noise.rate, "confident_learning": self.learning.noise_rate},
             "confident_learning": self.learning.to_dict(names),
             "mixups": [
@@ -134,11 +157,20 @@ class LabelIssues:
         """Rows with an equal or nearly equal text that is labelled otherwise; None where they were not looked for."""
         return None if self.votes is None else int(self.votes.disagree(self.predictions.known_labels).sum())
 
+    @property
+    def disagreeing_share(self) -> Share | None:
+        """The same as a share of the rows, with its interval."""
+        return None if self.disagreeing is None else share_of(self.disagreeing, len(self))
+
 
 def find_label_issues(
     predictions: Predictions, *, votes: LabelVotes | None = None, second_NC: np.ndarray | None = None
 ) -> LabelIssues:
-    """Rank rows by how probably their label is wrong.
+    """Rank rows by how probably their label is wrong, from predictions alone.
+
+    The command `limbeck labels` knows more, and ranks better: of a probe it answers the rows a second time, learning
+    little from suspect labels, and it looks for equal and nearly equal texts. From Python the same is
+    `limbeck.training.label_search.search_labels(open_past_run("RUN"))`; what it adds are `votes` and `second_NC` here.
 
     Args:
         predictions: out of fold, every row labelled.

@@ -42,7 +42,7 @@ class Predictions:
         truncated: whether the text was cut to the model's limit, bool (N,).
         texts: the N texts, when they are to be kept beside the answers.
         unsure: whether the row is below the model's threshold, bool (N,); None when the model has no thresholds. The
-            most probable label of an unsure row stays in `predicted`.
+            most probable label of an unsure row stays in `predicted` and `predicted_names`; `answers` has None there.
     """
 
     row_ids: tuple[str, ...]
@@ -81,8 +81,18 @@ class Predictions:
 
     @property
     def predicted_names(self) -> list[str]:
-        """The most probable label of each row, by name."""
+        """The most probable label of each row, by name; of a row below the model's threshold too: see `answers`."""
         return [self.label_names[label] for label in self.predicted]
+
+    @property
+    def answers(self) -> list[str | None]:
+        """What the model answers: the most probable label by name, None where it is unsure.
+
+        Without thresholds (`limbeck threshold`) that is `predicted_names`.
+        """
+        if self.unsure is None:
+            return list(self.predicted_names)
+        return [None if unsure else name for name, unsure in zip(self.predicted_names, self.unsure, strict=True)]
 
     @property
     def labelled_rows(self) -> np.ndarray:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from limbeck.errors import DataError
-from limbeck.evaluation.comparison import with_difference
+from limbeck.evaluation.comparison import drawn_p, with_difference
 from limbeck.evaluation.intervals import RESAMPLES
 from limbeck.evaluation.measured import Measured
 
@@ -41,6 +41,19 @@ class Spread:
         return {"mean": self.mean, "deviation": self.deviation, "values": list(self.values)}
 
 
+@dataclass(frozen=True, kw_only=True)
+class SeedDifference:
+    """The difference of two groups of runs.
+
+    Attributes:
+        accuracy: the second group's mean minus the first's, with its interval over rows and seeds.
+        p_value: of that difference, two-sided, from the same resamples (`comparison.drawn_p`).
+    """
+
+    accuracy: Measured
+    p_value: float
+
+
 def spread_of(values: Sequence[float]) -> Spread:
     """Return mean and sample standard deviation of the seeds.
 
@@ -59,8 +72,8 @@ def spread_of(values: Sequence[float]) -> Spread:
 
 def compare_seeds(
     first_SN: np.ndarray, second_SN: np.ndarray, *, seed: int = 0, resamples: int = RESAMPLES
-) -> Measured:
-    """Return the difference of two groups' mean accuracies, the second's minus the first's, with a 95 % interval.
+) -> SeedDifference:
+    """Return the difference of two groups' mean accuracies, the second's minus the first's, and how sure it is.
 
     Each resample draws rows, the same for every run, and runs of each group, so that the interval holds both the luck
     of the rows and that of the seeds. With two or three seeds the spread of the seeds is known badly and the interval
@@ -88,7 +101,7 @@ def compare_seeds(
         second = _draw_runs(accuracy[:, len(first_SN) :], generator)
         drawn_R[start:stop] = second - first
     value = np.asarray(second_SN.mean() - first_SN.mean())
-    return with_difference(value, drawn_R)[0]
+    return SeedDifference(accuracy=with_difference(value, drawn_R)[0], p_value=drawn_p(drawn_R))
 
 
 def _draw_runs(accuracy_RS: np.ndarray, generator: np.random.Generator) -> np.ndarray:

@@ -71,8 +71,10 @@ class RunPair:
     Attributes:
         first, second: names.
         accuracy: the second's minus the first's, with a paired interval; over the seeds too where there are several.
-        p_value: of McNemar's test, corrected for the number of pairs (Holm); None where a run has several seeds.
+        p_value: of the accuracies, corrected for the number of pairs (Holm): by McNemar's test, or where a run has
+            several seeds by the bootstrap over rows and seeds.
         verdict: whether the second is shown to be better or worse in accuracy.
+        f1_macro_verdict, log_loss_verdict: the same, corrected alike; None where a run has several seeds.
         details: everything else; None where a run has several seeds.
         notes: what must be known when reading this, in words.
     """
@@ -80,8 +82,10 @@ class RunPair:
     first: str
     second: str
     accuracy: Measured
-    p_value: float | None
+    p_value: float
     verdict: Verdict
+    f1_macro_verdict: Verdict | None
+    log_loss_verdict: Verdict | None
     details: Comparison | None
     notes: tuple[str, ...]
 
@@ -97,6 +101,8 @@ class RunPair:
             "accuracy": {"value": self.accuracy.value, **self.accuracy.ends},
             "p_value": self.p_value,
             "verdict": self.verdict,
+            "f1_macro_verdict": self.f1_macro_verdict,
+            "log_loss_verdict": self.log_loss_verdict,
             "notes": list(self.notes),
             "details": details,
         }
@@ -227,17 +233,20 @@ def _pair(first: RunAnswers, second: RunAnswers, seed: int) -> RunPair:
     if len(first.answers) == len(second.answers) == 1:
         one, other = first.answers[0], second.answers[0]
         details = compare_answers(_labelled(one), _labelled(other), one.known_labels, one.label_names, seed=seed)
-        accuracy = details.accuracy
+        accuracy, p_value = details.accuracy, details.mcnemar.p_value
     else:
-        accuracy = compare_seeds(_right(first), _right(second), seed=seed)
+        seeds = compare_seeds(_right(first), _right(second), seed=seed)
+        accuracy, p_value = seeds.accuracy, seeds.p_value
         if min(len(first.answers), len(second.answers)) == 1:
             notes.append("one of them has a single seed, whose luck the interval does not hold")
     return RunPair(
         first=first.name,
         second=second.name,
         accuracy=accuracy,
-        p_value=None if details is None else details.mcnemar.p_value,
+        p_value=p_value,
         verdict=_NO_DIFFERENCE,
+        f1_macro_verdict=None,
+        log_loss_verdict=None,
         details=details,
         notes=tuple(notes),
     )
@@ -249,13 +258,24 @@ def _right(run: RunAnswers) -> np.ndarray:
 
 
 def _corrected(pairs: Sequence[RunPair]) -> tuple[RunPair, ...]:
-    """Say of each pair whether a difference is shown: by the corrected p-value, or by the interval over the seeds."""
-    tested = [pair.p_value for pair in pairs if pair.p_value is not None]
-    corrected = iter(holm(tested))
-    found = []
-    for pair in pairs:
-        p_value = None if pair.p_value is None else next(corrected)
-        is_shown = p_value < LEAST_P if p_value is not None else not pair.accuracy.low <= 0 <= pair.accuracy.high
-        verdict: Verdict = ("better" if pair.accuracy.value > 0 else "worse") if is_shown else _NO_DIFFERENCE
-        found.append(replace(pair, p_value=p_value, verdict=verdict))
+    """Say of each pair whether a difference is shown, each score by its p-values corrected for all pairs (Holm)."""
+    found = [
+        replace(pair, p_value=p_value, verdict=_verdict(p_value, is_better=pair.accuracy.value > 0))
+        for pair, p_value in zip(pairs, holm([pair.p_value for pair in pairs]), strict=True)
+    ]
+    detailed = [(place, pair.details) for place, pair in enumerate(found) if pair.details is not None]
+    f1_ps = holm([details.f1_macro_p for _, details in detailed])
+    loss_ps = holm([details.log_loss_p for _, details in detailed])
+    for (place, details), f1_p, loss_p in zip(detailed, f1_ps, loss_ps, strict=True):
+        found[place] = replace(
+            found[place],
+            f1_macro_verdict=_verdict(f1_p, is_better=details.f1_macro.value > 0),
+            log_loss_verdict=_verdict(loss_p, is_better=details.log_loss.value < 0),
+        )
     return tuple(found)
+
+
+def _verdict(p_value: float, *, is_better: bool) -> Verdict:
+    if p_value >= LEAST_P:
+        return _NO_DIFFERENCE
+    return "better" if is_better else "worse"

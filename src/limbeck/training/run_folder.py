@@ -13,6 +13,7 @@
     ├── seeds/            0, 1, …: a whole run folder for each seed (`--seeds`)
     ├── ablation/         further runs to compare with, their table in ablation.json (`distil --ablation`)
     ├── cross_fit/        answers to every training row by models that did not see it (`labels --cross-fit`)
+    ├── second_fit.safetensors  what `labels` and reports answered the training rows with, kept for the next one
     ├── texts/            token ids of a stream of texts; budget.json, teacher_head/, encoder/ beside it (pretrain)
     ├── report.html       the report of it all, and learning_curve.json (`limbeck report`)
     └── bundle/           the model
@@ -50,6 +51,7 @@ _MADE_HERE = (
     "encoder",
     "report.html",
     "learning_curve.json",
+    "second_fit.safetensors",
 )
 _GONE_ON_WITH = (
     "run.json",
@@ -85,6 +87,11 @@ class RunFolder:
     def metrics(self) -> Path:
         """The figures; present only when the run finished."""
         return self.path / "metrics.json"
+
+    @property
+    def second_fit(self) -> Path:
+        """Answers to the training rows by fits that learned little from suspect labels (`training.second_fit`)."""
+        return self.path / "second_fit.safetensors"
 
     @property
     def journal(self) -> Path:
