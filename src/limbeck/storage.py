@@ -9,8 +9,9 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 from uuid import uuid4
@@ -315,6 +316,27 @@ def lock(folder: Path) -> Iterator[None]:
                 (folder / LOCK_NAME).unlink()
                 _remove_empty(made)
             raise
+
+
+@contextmanager
+def patient_lock(folder: Path, *, patience_s: float) -> Iterator[None]:
+    """Hold a folder; wait for another process that holds it, as long as `patience_s`.
+
+    Raises:
+        LockedError: another process holds it still.
+        StorageError: as `lock` says.
+    """
+    started = time.monotonic()
+    with ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(lock(folder))
+                break
+            except LockedError:
+                if time.monotonic() - started > patience_s:
+                    raise
+                time.sleep(0.05)
+        yield
 
 
 def _held(folder: Path) -> IO[str]:

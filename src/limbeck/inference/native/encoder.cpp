@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <new>
-#include <thread>
 #include <vector>
 #include "attention.hpp"
 #include "linear.hpp"
@@ -20,7 +19,7 @@
 
 namespace limbeck {
 
-constexpr int kAbi = 1;
+constexpr int kAbi = 2;
 constexpr int kSlice = 24;  // k tiles (768 columns) that a product takes at a time
 constexpr int kMostDim = 8192;
 
@@ -292,7 +291,12 @@ void* limbeck_workplace(const Model* m, int32_t max_tokens, int32_t threads) {
   Workplace* w = new (std::nothrow) Workplace{};
   if (!w) return nullptr;
   w->arena.capacity = padded(max_tokens);
-  w->desks.resize(threads);
+  try {
+    w->desks.resize((size_t)threads);
+  } catch (...) {
+    delete w;
+    return nullptr;
+  }
   const size_t bytes = (cut(*w, *m, nullptr) + kHuge - 1) / kHuge * kHuge;
   char* base = (char*)std::aligned_alloc(kHuge, bytes);
   if (!base) {
@@ -312,18 +316,14 @@ void limbeck_leave(void* workplace) {
   delete w;
 }
 
-// Encode one chunk with a team of `threads`, the calling thread among them.
-void limbeck_encode(const Model* m, void* workplace, int32_t threads, const Texts* texts, const Features* features) {
+// Encode one chunk with a team of `threads`, the calling thread among them; an `Answer`.
+int limbeck_encode(const Model* m, void* workplace, int32_t threads, const Texts* texts, const Features* features) {
   Workplace& w = *(Workplace*)workplace;
   Meeting meeting;
-  auto work = [&](int rank) {
+  return with_team(threads, [&](int rank) {
     configure_tiles();
     Pass(*m, w.arena, w.desks[rank], {rank, threads, &meeting}).run(*texts, *features);
     release_tiles();
-  };
-  std::vector<std::thread> others;
-  for (int rank = 1; rank < threads; ++rank) others.emplace_back(work, rank);
-  work(0);
-  for (std::thread& other : others) other.join();
+  });
 }
 }

@@ -3,10 +3,16 @@
 #include <immintrin.h>
 #include <sched.h>
 #include <atomic>
+#include <new>
+#include <thread>
+#include <vector>
 
 namespace limbeck {
 
 constexpr int kPatience = 4000;  // spins before a waiting thread offers its core to others
+
+// What a function of a library answers; no exception ever leaves one.
+enum Answer { kDone = 0, kNoMemory = 1, kNoThreads = 2 };
 
 struct Share { int first, stop; };
 
@@ -38,5 +44,30 @@ struct Team {
     }
   }
 };
+
+// Let `size` members work, the calling thread among them; `work` takes a rank and throws nothing. Nobody begins before
+// all are there, so that where the system gives no more threads nothing was done.
+template <class Work>
+int with_team(int size, Work work) {
+  std::atomic<int> sign{0};  // 1: begin, -1: go home
+  auto be_member = [&](int rank) noexcept {
+    while (!sign.load(std::memory_order_acquire)) sched_yield();
+    if (sign.load(std::memory_order_acquire) > 0) work(rank);
+  };
+  std::vector<std::thread> others;
+  int answer = kDone;
+  try {
+    others.reserve((size_t)(size - 1));
+    for (int rank = 1; rank < size; ++rank) others.emplace_back(be_member, rank);
+  } catch (const std::bad_alloc&) {
+    answer = kNoMemory;
+  } catch (...) {
+    answer = kNoThreads;
+  }
+  sign.store(answer == kDone ? 1 : -1, std::memory_order_release);
+  if (answer == kDone) work(0);
+  for (std::thread& other : others) other.join();
+  return answer;
+}
 
 }  // namespace limbeck

@@ -30,7 +30,7 @@ class Backward : Pass {
         else come_down(l + 1, blocks, true);
         feed_back(l, blocks, task);
       });
-      pieces.clear();
+      n_pieces = 0;
       list_feed(l);
       if (l + 1 < m.n_layers) list_projections(l + 1);
       const int heads = (int)runs(l).size() * m.n_heads;
@@ -47,7 +47,7 @@ class Backward : Pass {
       come_down(lowest, blocks, to_embeddings);
       if (to_embeddings) embed_back(blocks, task);
     });
-    pieces.clear();
+    n_pieces = 0;
     list_projections(lowest);
     const int groups = to_embeddings ? (m.dim + kColumnsAtOnce - 1) / kColumnsAtOnce : 0;
     crew.each(count_pieces() + groups + 1, [&](int task) {
@@ -69,7 +69,8 @@ class Backward : Pass {
 
   const float* out_back;
   const Gradients gradients;
-  std::vector<Piece> pieces;
+  Piece pieces[kTensors / 2];  // of a layer's weights, each with its bias
+  int n_pieces = 0;
 
   float* gradient(int layer, Tensor which) const { return gradients.tensors[kEmbeddingTensors + layer * kTensors + which]; }
   bool wants(int layer) const {
@@ -191,7 +192,7 @@ class Backward : Pass {
 
   void list(int l, Tensor which, const bf16* crossed, const bf16* pairs, int token_blocks, int out_blocks, int in_blocks) {
     float* bias = gradient(l, (Tensor)(which + 1));
-    if (gradient(l, which) || bias) pieces.push_back({crossed, pairs, token_blocks, out_blocks, in_blocks, gradient(l, which), bias});
+    if (gradient(l, which) || bias) pieces[n_pieces++] = {crossed, pairs, token_blocks, out_blocks, in_blocks, gradient(l, which), bias};
   }
   void list_feed(int l) {
     const Shared& h = s.shared;
@@ -210,11 +211,11 @@ class Backward : Pass {
   }
   int count_pieces() const {
     int count = 0;
-    for (const Piece& piece : pieces) count += piece.tasks();
+    for (int i = 0; i < n_pieces; ++i) count += pieces[i].tasks();
     return count;
   }
   void outer(int task) const {
-    const Piece* piece = pieces.data();
+    const Piece* piece = pieces;
     while (task >= piece->tasks()) task -= (piece++)->tasks();
     const int out = task / piece->ins() * kOuterOuts, in = task % piece->ins() * kOuterIns, all = piece->token_blocks;
     const int outs = std::min(piece->out_blocks - out, kOuterOuts), stop = std::min(in + kOuterIns, piece->in_blocks);

@@ -7,27 +7,22 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <new>
-#include <thread>
 #include "backward.hpp"
 
 namespace limbeck {
 
-constexpr int kAbi = 1;
+constexpr int kAbi = 2;
 
-// Let `threads` members work, the calling thread among them.
+// Let `threads` members work, the calling thread among them; an `Answer`.
 template <class Work>
-static void with_crew(int threads, Work work) {
+static int with_crew(int threads, Work work) {
   Board board;
-  auto be_member = [&](int rank) {
+  return with_team(threads, [&](int rank) {
     configure_tiles();
     Member member{{rank, threads, &board.meeting}, &board};
     work(member, rank);
     release_tiles();
-  };
-  std::vector<std::thread> others;
-  for (int rank = 1; rank < threads; ++rank) others.emplace_back(be_member, rank);
-  be_member(0);
-  for (std::thread& other : others) other.join();
+  });
 }
 
 static void pack_layer_band(const Step& s, const float* const* tensors, int layer, int band) {
@@ -63,7 +58,10 @@ void* limbeck_step_new(const Sizes* sizes) {
   Step* step = new (std::nothrow) Step{};
   if (!step) return nullptr;
   step->m = *sizes;
-  if (step->make_packed()) return step;
+  try {
+    if (step->make_packed()) return step;
+  } catch (...) {
+  }
   delete step;
   return nullptr;
 }
@@ -73,26 +71,29 @@ void limbeck_step_free(void* step) { delete (Step*)step; }
 // Bytes that a step holds now.
 size_t limbeck_step_bytes(const void* step) { return ((const Step*)step)->packed_room.bytes + ((const Step*)step)->room.bytes; }
 
-// Take over the weights as they are now.
-void limbeck_step_pack(void* step, const float* const* tensors, int32_t threads) {
+// Take over the weights as they are now; an `Answer`.
+int limbeck_step_pack(void* step, const float* const* tensors, int32_t threads) {
   Step& s = *(Step*)step;
   const int bands = 5 * s.m.per() + s.m.inner();
-  with_crew(threads, [&](Member& crew, int) {
+  return with_crew(threads, [&](Member& crew, int) {
     crew.each(s.m.n_layers * bands, [&](int task) { pack_layer_band(s, tensors, task / bands, task % bands); });
   });
 }
 
-// Hidden states of the last layer into `out`: (texts, dim) or (tokens, dim). 0, or 1 when there is not enough memory.
+// Hidden states of the last layer into `out`: (texts, dim) or (tokens, dim); an `Answer`.
 int limbeck_step_forward(void* step, const Batch* batch, int32_t threads, float* out) {
   Step& s = *(Step*)step;
-  if (!s.lay_out(*batch, threads)) return 1;
-  with_crew(threads, [&](Member& crew, int rank) { Forward(s, batch->tensors, crew, s.desks[rank], out).run(); });
-  return 0;
+  try {
+    if (!s.lay_out(*batch, threads)) return kNoMemory;
+  } catch (...) {
+    return kNoMemory;
+  }
+  return with_crew(threads, [&](Member& crew, int rank) { Forward(s, batch->tensors, crew, s.desks[rank], out).run(); });
 }
 
-// Back through the batch that was forward last, kept, with as many threads.
-void limbeck_step_backward(void* step, const float* const* tensors, const float* out_back, const Gradients* gradients) {
+// Back through the batch that was forward last, kept, with as many threads; an `Answer`.
+int limbeck_step_backward(void* step, const float* const* tensors, const float* out_back, const Gradients* gradients) {
   Step& s = *(Step*)step;
-  with_crew(s.threads, [&](Member& crew, int rank) { Backward(s, tensors, crew, s.desks[rank], out_back, *gradients).run(); });
+  return with_crew(s.threads, [&](Member& crew, int rank) { Backward(s, tensors, crew, s.desks[rank], out_back, *gradients).run(); });
 }
 }
