@@ -8,6 +8,8 @@ from typing import Protocol
 
 import numpy as np
 
+from limbeck.errors import SettingsError
+from limbeck.model.config import EncoderConfig
 from limbeck.model.pooling import Block
 from limbeck.model.presets import LoadedEncoder
 from limbeck.progress import SILENT, Progress
@@ -49,3 +51,29 @@ class Engine(Protocol):
     ) -> np.ndarray:
         """Return the features of every text, (N, F) float32, in the order of the texts."""
         ...
+
+
+def require_fit(tokenized: Tokenized, blocks: Sequence[Block], config: EncoderConfig) -> None:
+    """Refuse what an encoder cannot compute, before an engine reads past an array.
+
+    Raises:
+        SettingsError: a text is empty or too long, an id is not in the vocabulary, or a layer does not exist.
+    """
+    lengths_N, positions = tokenized.lengths, config.max_position_embeddings
+    if lengths_N.min(initial=1) < 1:
+        raise SettingsError(
+            f"text {int((lengths_N < 1).argmax())} has no token: each needs at least its special tokens"
+        )
+    if (longest := int(lengths_N.max(initial=0))) > positions:
+        raise SettingsError(
+            f"a text of {longest} tokens does not fit the encoder's {positions} positions: tokenize with "
+            f"max_tokens={positions} or less"
+        )
+    for block in blocks:
+        if not 0 <= block.layer <= config.n_layers:
+            raise SettingsError(
+                f"layer {block.layer} does not exist: this encoder has hidden states 0 to {config.n_layers}"
+            )
+    ids = tokenized.ids
+    if len(ids) and not 0 <= ids.min() <= ids.max() < config.vocab_size:
+        raise SettingsError("a token id is not in the encoder's vocabulary: use the tokenizer that belongs to it")

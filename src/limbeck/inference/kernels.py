@@ -13,17 +13,18 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from limbeck.errors import StorageError
+from limbeck.errors import NoMemoryError, StorageError
 from limbeck.progress import SILENT, Progress
 from limbeck.runtime import cpu_flags
-from limbeck.storage import explained, staged_file
+from limbeck.storage import patient_lock, write_bytes
 
-ABI = 1
+ABI = 2
 """Version of the functions and structures below; the library must say the same."""
 SOURCES = Path(__file__).parent / "native"
 COMPILERS = ("c++", "g++", "clang++")
@@ -37,6 +38,8 @@ CPU_FLAGS = frozenset(
 )
 """What the CPU must have, as Linux names it."""
 COMPILE_TIMEOUT_S = 120
+NO_MEMORY, NO_THREADS = 1, 2
+"""What a function of the library answers when it did nothing; 0 when it did its work."""
 _SHOWN_CHARACTERS = 400
 
 
@@ -114,7 +117,7 @@ class Kernels:
     Attributes:
         library: its functions.
         path: where it is kept.
-        digest: what it was built from: sources, flags, compiler.
+        digest: what it was built from: sources and flags.
     """
 
     library: ctypes.CDLL
@@ -167,46 +170,105 @@ def _look(recipe: Recipe, cache_dir: Path | None, progress: Progress) -> Kernels
         return NoKernels(reason=f"they are for Linux on x86-64; this is {sys.platform} on {platform.machine()}")
     if missing := sorted(recipe.cpu_flags - cpu_flags()):
         return NoKernels(reason=f"this CPU lacks {', '.join(missing)}")
-    compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
-    if compiler is None:
-        return NoKernels(reason=f"no C++ compiler was found (looked for {', '.join(COMPILERS)})")
     try:
-        return build_library(recipe, compiler, (cache_dir or user_cache_path("limbeck")) / "kernels", progress)
+        return build_library(recipe, (cache_dir or user_cache_path("limbeck")) / "kernels", progress)
     except (StorageError, OSError, subprocess.SubprocessError) as error:
         return NoKernels(reason=f"building them failed: {_short(error)}")
 
 
-def build_library(recipe: Recipe, compiler: str, folder: Path, progress: Progress = SILENT) -> Kernels:
-    """Compile the sources unless the same ones were compiled before, and load the library.
+def build_library(recipe: Recipe, folder: Path, progress: Progress = SILENT) -> Kernels | NoKernels:
+    """Load the library that these sources and flags gave before, or compile it; or say that no compiler is there.
+
+    Of several processes that need it at once one compiles and the others wait. A library that is damaged, or that
+    this system cannot load, is compiled anew.
 
     Args:
         recipe: what to build.
-        compiler: path of a C++ compiler.
         folder: where libraries are kept, one a digest.
         progress: is told when something is compiled.
 
     Raises:
         StorageError: the folder cannot be written.
-        OSError: the library cannot be loaded.
+        OSError: the library that was just compiled cannot be loaded.
         SubprocessError: the compiler refused the sources or took too long.
     """
-    version = _run([compiler, "--version"])
-    digest = hashlib.sha256(version + " ".join(recipe.flags).encode())
+    digest = _digest_of(recipe)
+    found = _opened(recipe, folder, digest)
+    if found is not None:
+        return found
+    compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
+    if compiler is None:
+        return NoKernels(reason=f"no C++ compiler was found (looked for {', '.join(COMPILERS)})")
+    with ExitStack() as stack:
+        # Where there are no locks, or another process takes too long, two compile beside each other: files are whole.
+        with suppress(StorageError):
+            stack.enter_context(patient_lock(folder, patience_s=COMPILE_TIMEOUT_S))
+        found = _opened(recipe, folder, digest)
+        if found is not None:
+            return found
+        progress.say(f"compiling {recipe.main.name} for this CPU: once, some seconds")
+        content = _compile(recipe, compiler)
+        path = folder / f"{_stem(recipe, digest)}{_content_digest(content)}.so"
+        write_bytes(path, content)
+    return Kernels(library=ctypes.CDLL(str(path)), path=path, digest=digest)
+
+
+def _digest_of(recipe: Recipe) -> str:
+    """Return the SHA-256 (hexadecimal) of what a library is built from. Compilers agree on what it computes."""
+    digest = hashlib.sha256(" ".join(recipe.flags).encode())
     for place in (recipe.main.parent, *recipe.headers):
         for source in sorted(place.iterdir()):
             if source.suffix in (".cpp", ".hpp"):
                 digest.update(source.name.encode() + source.read_bytes())
-    path = folder / f"{recipe.main.stem}-{digest.hexdigest()[:20]}.so"
-    if not path.is_file():
-        progress.say(f"compiling {recipe.main.name} for this CPU: once, some seconds")
-        # Compilers want a file of their own; what they leave is copied in whole, so a kill leaves nothing half written.
-        with tempfile.TemporaryDirectory() as built:
-            target = Path(built) / "library.so"
-            beside = [word for place in recipe.headers for word in ("-I", str(place))]
-            _run([compiler, *recipe.flags, *beside, str(recipe.main), "-o", str(target)])
-            with explained(target, doing="read"), staged_file(path) as staged:
-                staged.write_bytes(target.read_bytes())
-    return Kernels(library=ctypes.CDLL(str(path)), path=path, digest=digest.hexdigest())
+    return digest.hexdigest()
+
+
+def _stem(recipe: Recipe, digest: str) -> str:
+    return f"{recipe.main.stem}-{digest[:20]}-"
+
+
+def _content_digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:20]
+
+
+def _opened(recipe: Recipe, folder: Path, digest: str) -> Kernels | None:
+    """Load a library that was compiled before; None when there is none that is whole and that this system can load."""
+    for path in sorted(folder.glob(f"{_stem(recipe, digest)}*.so")):
+        try:
+            # One that was cut short would end this process, not only fail.
+            if path.stem.endswith(f"-{_content_digest(path.read_bytes())}"):
+                return Kernels(library=ctypes.CDLL(str(path)), path=path, digest=digest)
+        except OSError:
+            continue
+    return None
+
+
+def _compile(recipe: Recipe, compiler: str) -> bytes:
+    # Compilers want a file of their own; what they leave is written whole elsewhere, so no kill leaves half of it.
+    with tempfile.TemporaryDirectory() as built:
+        target = Path(built) / "library.so"
+        beside = [word for place in recipe.headers for word in ("-I", str(place))]
+        _run([compiler, *recipe.flags, *beside, str(recipe.main), "-o", str(target)])
+        return target.read_bytes()
+
+
+def require_done(answer: int, *, doing: str) -> None:
+    """Refuse what a function of the library could not do.
+
+    Args:
+        answer: of the function.
+        doing: what for, with its number of tokens.
+
+    Raises:
+        NoMemoryError: memory ran out, or the system gives this process no more threads.
+    """
+    if answer == NO_THREADS:
+        raise NoMemoryError(
+            f"the system gives this process no more threads for {doing}: raise the limit on processes (ulimit -u, or a "
+            "container's pids limit), or compute with fewer threads"
+        )
+    if answer:
+        raise NoMemoryError(f"no memory for {doing}: free some memory or lower the token budget")
 
 
 def check_library(found: Kernels, *, version: int, expected: int, opened: int) -> Kernels | NoKernels:
@@ -235,7 +297,7 @@ def _described(found: Kernels) -> Kernels | NoKernels:
     library.limbeck_leave.argtypes = (ctypes.c_void_p,)
     library.limbeck_pack.restype = None
     library.limbeck_pack.argtypes = (ctypes.c_void_p, ctypes.c_int32, ctypes.c_int32, ctypes.c_void_p)
-    library.limbeck_encode.restype = None
+    library.limbeck_encode.restype = ctypes.c_int
     library.limbeck_encode.argtypes = (
         ctypes.c_void_p,
         ctypes.c_void_p,

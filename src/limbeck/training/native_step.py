@@ -15,10 +15,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from limbeck.errors import NoMemoryError, SettingsError, TrainingError
 from limbeck.inference import native_engine
-from limbeck.inference.kernels import Kernels, NoKernels
+from limbeck.inference.kernels import Kernels, NoKernels, require_done
 from limbeck.model.encoder import LAYER_NORM_EPSILON, Encoder, Layer
 from limbeck.model.network import Network
 from limbeck.model.pooling import blocks_for
@@ -76,8 +77,8 @@ def find_native_encoder(
 class NativeStep:
     """Computes an encoder's last hidden state, and its gradients, with the compiled kernels.
 
-    The weights stay torch's own; their bfloat16 copies are made anew after each backward pass, which an optimizer's
-    step follows, and when torch says that they have changed (torch's fused optimizers change them without its saying
+    The weights stay torch's own; their bfloat16 copies are made anew after each backward pass, after each step of any
+    optimizer of torch, and when torch says that they have changed (its fused optimizers change them without its saying
     so; who writes through `.data` calls `forget`). A forward pass keeps what its backward pass needs in memory that the
     next forward pass uses again, so each backward pass must come before the next forward pass.
 
@@ -117,6 +118,7 @@ class NativeStep:
         self._gradients: dict[nn.Parameter, Tensor] = {}
         self._packed_versions: tuple[int, ...] | None = None
         self._ticket = 0
+        _forget_after_steps(self)
 
     @property
     def held_bytes(self) -> int:
@@ -189,8 +191,8 @@ class NativeStep:
             keep=keep,
         )
         self._ticket += 1
-        if self._library.limbeck_step_forward(self._address, fields, threads, out.data_ptr()):
-            raise NoMemoryError(f"no memory for a batch of {len(ids_T):,} tokens: lower the token budget")
+        answer = self._library.limbeck_step_forward(self._address, fields, threads, out.data_ptr())
+        require_done(answer, doing=f"a batch of {len(ids_T):,} tokens")
         return out
 
     def run_backward(self, ticket: int, out_back: Tensor, ids_T: NDArray[np.integer]) -> None:
@@ -218,7 +220,10 @@ class NativeStep:
         pointers = (ctypes.c_void_p * len(wanted))(*(None if one is None else one.data_ptr() for one in wanted))
         out_back = out_back.to(torch.float32).contiguous()
         fields = GradientFields(tensors=ctypes.addressof(pointers), add=add)
-        self._library.limbeck_step_backward(self._address, _addresses(self._weights), out_back.data_ptr(), fields)
+        answer = self._library.limbeck_step_backward(
+            self._address, _addresses(self._weights), out_back.data_ptr(), fields
+        )
+        require_done(answer, doing=f"the gradients of {len(ids_T):,} tokens")
         for weight, gradient in zip(self._weights, wanted, strict=True):
             if gradient is not None:
                 weight.grad = gradient
@@ -257,7 +262,7 @@ class NativeStep:
     def _pack(self, tensors: "ctypes.Array[ctypes.c_void_p]", threads: int) -> None:
         versions = tuple(number for weight in self._weights for number in (weight.data_ptr(), weight._version))
         if versions != self._packed_versions:
-            self._library.limbeck_step_pack(self._address, tensors, threads)
+            require_done(self._library.limbeck_step_pack(self._address, tensors, threads), doing="the weights")
             self._packed_versions = versions
 
     def _thresholds(self) -> NDArray[np.uint32]:
@@ -284,6 +289,17 @@ class _Differentiable(torch.autograd.Function):
     def backward(ctx: Any, *out_back: Tensor) -> tuple[None, None, None, None]:
         ctx.step.run_backward(ctx.ticket, out_back[0], ctx.ids_T)
         return None, None, None, None
+
+
+def _forget_after_steps(step: NativeStep) -> None:
+    """Let a step pack anew after each step of an optimizer: a rank without a text in it has no backward pass before."""
+    held = weakref.ref(step)
+
+    def forget(*_arguments: object) -> None:
+        if (alive := held()) is not None:
+            alive.forget()
+
+    weakref.finalize(step, register_optimizer_step_post_hook(forget).remove)
 
 
 def _ordered_weights(encoder: Encoder) -> list[nn.Parameter]:

@@ -19,7 +19,7 @@ from limbeck.inference.kernels import (
 )
 from limbeck.progress import SILENT, Progress
 
-ABI = 1
+ABI = 2
 """Version of the functions and structures below; the library must say the same."""
 STEP = Recipe(
     main=Path(__file__).parent / "native" / "step.cpp",
@@ -87,7 +87,7 @@ def find_step_kernels(cache_dir: Path | None = None, progress: Progress = SILENT
     library.limbeck_step_free.argtypes = (ctypes.c_void_p,)
     library.limbeck_step_bytes.restype = ctypes.c_size_t
     library.limbeck_step_bytes.argtypes = (ctypes.c_void_p,)
-    library.limbeck_step_pack.restype = None
+    library.limbeck_step_pack.restype = ctypes.c_int
     library.limbeck_step_pack.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int32)
     library.limbeck_step_forward.restype = ctypes.c_int
     library.limbeck_step_forward.argtypes = (
@@ -96,7 +96,7 @@ def find_step_kernels(cache_dir: Path | None = None, progress: Progress = SILENT
         ctypes.c_int32,
         ctypes.c_void_p,
     )
-    library.limbeck_step_backward.restype = None
+    library.limbeck_step_backward.restype = ctypes.c_int
     library.limbeck_step_backward.argtypes = (
         ctypes.c_void_p,
         ctypes.c_void_p,
