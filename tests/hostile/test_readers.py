@@ -108,7 +108,9 @@ CASES = [
     ),
     Case("text column of numbers", parquet(pa.table({"text": [1, 2], "label": ["a", "b"]})), ("holds int64", "texts")),
     Case(
-        "labels are lists", parquet(pa.table({"text": ["a"], "label": [["x", "y"]]})), ("holds list", "one label a row")
+        "labels are lists",
+        parquet(pa.table({"text": ["a"], "label": [["x", "y"]]})),
+        ("holds 2 labels", "one label per row"),
     ),
     # Rows.
     Case(
@@ -177,7 +179,7 @@ CASES = [
     Case(
         "label is a list",
         written("data.jsonl", '{"text": "a", "label": ["x", "y"]}\n'),
-        ("holds list", "one label a row"),
+        ("holds 2 labels", "one label per row"),
     ),
     Case(
         "key missing in one row",

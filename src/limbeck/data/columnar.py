@@ -5,7 +5,7 @@ It does not know which column is the text.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import pyarrow.parquet
 from limbeck.data.bad_rows import BadRows
 from limbeck.data.columns import LABEL_NAME
 from limbeck.data.dataset import ReadNote
-from limbeck.data.decoding import CellStrings, decode_marked
+from limbeck.data.plain import plain_table
 from limbeck.data.raw import RawTable, SourceFile
 from limbeck.errors import DataError
 from limbeck.progress import Advance
@@ -61,6 +61,8 @@ def read_arrow(source: SourceFile, _: ReadSettings, bad: BadRows, advance: Advan
 def raw_table(table: pa.Table, *, name: str, split: str, bad: BadRows) -> RawTable:
     """Wrap an Arrow table, with the label names that its metadata give, after a look at whether its strings are UTF-8.
 
+    Metadata of another shape than limbeck and Hugging Face's datasets write name nothing.
+
     Raises:
         DataError: a column is named twice.
         ArrowInvalid: a column is damaged.
@@ -70,12 +72,10 @@ def raw_table(table: pa.Table, *, name: str, split: str, bad: BadRows) -> RawTab
         raise DataError(f"{name}: column {', '.join(map(repr, twice))} is named twice: rename one of them")
     numbers = pa.array(np.arange(1, table.num_rows + 1), pa.int64())
     rows_seen = table.num_rows
-    for column in names:
-        if _holds_bad_utf8(table[column]):
-            table, numbers = _mend_utf8(table, numbers, column, name, bad)
     metadata = table.schema.metadata or {}
     own = _json_of(metadata.get(METADATA_KEY))
-    own_names = dict(enumerate(own.get("label_names", ())))
+    own_names = dict(enumerate(_names_of(own)))
+    table, numbers = plain_table(table, numbers, name, bad)
     return RawTable(
         name=name,
         split=split,
@@ -86,53 +86,47 @@ def raw_table(table: pa.Table, *, name: str, split: str, bad: BadRows) -> RawTab
             **_class_labels(_json_of(metadata.get(HUGGINGFACE_KEY))),
             **dict.fromkeys(("label", LABEL_NAME) if own_names else (), own_names),
         },
-        notes=tuple(ReadNote(**note) for note in own.get("notes", ())),
+        notes=_notes_of(own),
     )
-
-
-def _holds_bad_utf8(column: pa.ChunkedArray) -> bool:
-    """Tell whether strings are not UTF-8: Arrow and Parquet promise it, and nothing has checked the promise.
-
-    Raises:
-        ArrowInvalid: the column is damaged in another way.
-    """
-    try:
-        column.validate(full=True)
-    except pa.ArrowInvalid:
-        if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-            raise
-        _as_binary(column).validate(full=True)
-        return True
-    return False
-
-
-def _as_binary(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    return column.cast(pa.large_binary() if pa.types.is_large_string(column.type) else pa.binary())
-
-
-def _mend_utf8(table: pa.Table, numbers: pa.Array, column: str, name: str, bad: BadRows) -> tuple[pa.Table, pa.Array]:
-    """Decode one column anew, and leave out rows where the policy says so."""
-    cells = [None if cell is None else decode_marked(cell) for cell in _as_binary(table[column]).to_pylist()]
-    arrays, dropped = CellStrings(name, "utf-8", bad).convert({column: cells}, numbers.to_pylist())
-    table = table.set_column(table.column_names.index(column), column, arrays[column])
-    keep = pa.array(np.isin(np.arange(len(numbers)), sorted(dropped), invert=True))
-    return table.filter(keep), numbers.filter(keep)
 
 
 def _class_labels(huggingface: Mapping[str, Any]) -> dict[str, dict[int, str]]:
     """Return the names of each `ClassLabel` column that Hugging Face's datasets library wrote down."""
-    features = huggingface.get("info", {}).get("features", {})
-    return {
-        column: dict(enumerate(feature["names"]))
-        for column, feature in features.items()
-        if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" and feature.get("names")
-    }
+    found: dict[str, dict[int, str]] = {}
+    for column, feature in _mapping(_mapping(huggingface.get("info")).get("features")).items():
+        if _mapping(feature).get("_type") == "ClassLabel" and (names := _names_of(feature, "names")):
+            found[column] = dict(enumerate(names))
+    return found
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _names_of(value: Mapping[str, Any], key: str = "label_names") -> Sequence[str]:
+    """Return the names that metadata hold, or none where they are not what limbeck and datasets write."""
+    names = value.get(key)
+    if not isinstance(names, list) or not all(isinstance(name, str) and name.strip() for name in names):
+        return ()
+    return names if len(set(names)) == len(names) else ()
+
+
+def _notes_of(value: Mapping[str, Any]) -> tuple[ReadNote, ...]:
+    notes = value.get("notes")
+    return tuple(
+        ReadNote(what=note["what"], rows=note["rows"], example=note["example"])
+        for note in (notes if isinstance(notes, list) else ())
+        if isinstance(note, Mapping)
+        and isinstance(note.get("what"), str)
+        and isinstance(note.get("example"), str)
+        and type(note.get("rows")) is int
+    )
 
 
 def _json_of(content: bytes | None) -> dict[str, Any]:
     try:
         value = json.loads(content or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 

@@ -183,7 +183,7 @@ class Dataset:
         return frame
 
     @classmethod
-    def from_arrow(cls, table: pa.Table, settings: Any = None) -> "Dataset":
+    def from_arrow(cls, table: Any, settings: Any = None) -> "Dataset":
         """Make a dataset of an Arrow table: see `limbeck.data.read.from_arrow`."""
         from limbeck.data.read import from_arrow
 
@@ -191,10 +191,10 @@ class Dataset:
 
     @classmethod
     def from_pandas(cls, frame: "pd.DataFrame", settings: Any = None) -> "Dataset":
-        """Make a dataset of a DataFrame: see `limbeck.data.read.from_arrow`."""
-        from limbeck.data.read import from_arrow
+        """Make a dataset of a DataFrame: see `limbeck.data.read.from_pandas`."""
+        from limbeck.data.read import from_pandas
 
-        return from_arrow(pa.Table.from_pandas(frame, preserve_index=False), settings)
+        return from_pandas(frame, settings)
 
     def _split_list(self) -> list[str]:
         return _list(self.table["split"].cast(pa.string()))

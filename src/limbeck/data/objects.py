@@ -47,11 +47,11 @@ class ObjectRows:
             names = dict.fromkeys(chain.from_iterable(objects))
         for name in names:
             values = [row.get(name) for row in objects]
-            typed = _typed(values)
-            if typed is None:
+            array = typed(values)
+            if array is None:
                 strings[name] = self._as_strings(name, values, numbers)
             else:
-                arrays[name] = typed
+                arrays[name] = array
         converted, dropped = self._cells.convert(strings, numbers)
         converted.pop(_KEYS, None)
         self._rows.add({name: converted.get(name, arrays.get(name)) for name in names}, numbers, dropped)
@@ -108,7 +108,7 @@ def as_strings(values: Sequence[Any], numbers: Sequence[int]) -> tuple[list[str 
     return strings, odd
 
 
-def _typed(values: Sequence[Any]) -> pa.Array | None:
+def typed(values: Sequence[Any]) -> pa.Array | None:
     """Return an Arrow array of numbers, truth values, lists or nulls; None when it takes strings to hold the values."""
     kinds = {type(value) for value in values} - {type(None)}
     if not kinds:

@@ -4,7 +4,9 @@ In: a source and `ReadSettings`. Out: a `Dataset` with one label map and stable 
 wrong with the rows. It knows which module reads which source, and none of the formats.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,16 +21,26 @@ from limbeck.data.dataset import CORE_SCHEMA, Dataset, ReadNote
 from limbeck.data.decoding import check_encoding, suggest_encoding
 from limbeck.data.folders import Joined, LabelFolders, Plan, plan_file, plan_folder
 from limbeck.data.formats import COLUMNAR, SUFFIXES, check_readable, check_signature, reader_of
+from limbeck.data.frames import table_of_frame
 from limbeck.data.label_folders import read_label_folders
 from limbeck.data.labels import LabelMap, map_labels
 from limbeck.data.raw import RawTable, SourceFile
 from limbeck.data.rows import Part, check_rows
 from limbeck.data.sample import SAMPLE, read_sample
 from limbeck.data.several_files import check_doubled, check_row_ids, readings_of, without_strangers
-from limbeck.errors import DataError
+from limbeck.errors import DataError, SettingsError
 from limbeck.hub.ids import is_hub_id
 from limbeck.progress import SILENT, Advance, Progress
 from limbeck.settings import OnBadRow, ReadSettings, build
+
+_TABLE = "the table"
+_ADVICE = (
+    ": a DataFrame is read by limbeck.Dataset.from_pandas, an Arrow table or a polars frame by "
+    "limbeck.Dataset.from_arrow, a file or folder by limbeck.read"
+)
+_NAMED = "(on-bad-row|text-column|label-column|label-names|encoding)"
+_VALUED_OPTION = re.compile(rf"--{_NAMED} (skip\b|[a-z]+[\d-][\w-]*)")
+_OPTION = re.compile(rf"--{_NAMED}")
 
 
 def read(
@@ -67,7 +79,8 @@ def read(
         "encoding": encoding,
         "on_bad_row": on_bad_row,
     }
-    return read_with(path, build(ReadSettings, given, where="read"))
+    with said_in_python():
+        return read_with(path, build(ReadSettings, given, where="read"))
 
 
 def read_with(source: str | Path, settings: ReadSettings | None = None, progress: Progress = SILENT) -> Dataset:
@@ -82,6 +95,8 @@ def read_with(source: str | Path, settings: ReadSettings | None = None, progress
         StorageError: the source is not there or cannot be opened.
         HubError: the hub was asked for, and it or the network said no.
     """
+    if not isinstance(source, str | Path):
+        raise SettingsError(f"read takes a path, not {type(source).__name__}{_ADVICE}")
     settings = settings or ReadSettings()
     check_encoding(settings.encoding)
     if str(source) == SAMPLE:
@@ -125,16 +140,59 @@ def read_plan(plan: Plan, settings: ReadSettings, *, source: str, progress: Prog
     return _assemble(raws, settings, bad, source, notes, plan.joined)
 
 
-def from_arrow(table: pa.Table, settings: ReadSettings | None = None) -> Dataset:
+def from_arrow(table: Any, settings: ReadSettings | None = None) -> Dataset:
     """Make a dataset of an Arrow table; its columns are found as those of a file are.
+
+    Args:
+        table: a table, a record batch, or a frame that can be read as Arrow (`__arrow_c_stream__`, as polars').
+        settings: as for a file.
 
     Raises:
         DataError: a column is missing, or rows are at fault.
+        SettingsError: it is no table.
     """
+    if not isinstance(table, pa.Table):
+        if not (isinstance(table, pa.RecordBatch) or hasattr(table, "__arrow_c_stream__")):
+            raise SettingsError(f"from_arrow takes an Arrow table, not {type(table).__name__}{_ADVICE}")
+        table = pa.table(table)
+    return _from_table(table, {}, settings)
+
+
+def from_pandas(frame: Any, settings: ReadSettings | None = None) -> Dataset:
+    """Make a dataset of a DataFrame; its columns are found as those of a file are, its index is left out.
+
+    Raises:
+        DataError: a column is missing, or rows are at fault.
+        SettingsError: it is no DataFrame.
+    """
+    if not (hasattr(frame, "iloc") and hasattr(frame, "columns")):
+        raise SettingsError(f"from_pandas takes a DataFrame, not {type(frame).__name__}{_ADVICE}")
+    table, odd = table_of_frame(frame)
+    return _from_table(table, odd, settings)
+
+
+def _from_table(table: pa.Table, odd: Mapping[str, Mapping[int, str]], settings: ReadSettings | None) -> Dataset:
     settings = settings or ReadSettings()
     bad = BadRows(settings.on_bad_row)
-    raw = raw_table(table, name="the table", split="train", bad=bad)
-    return _assemble([raw], settings, bad, "the table", ())
+    with said_in_python():
+        try:
+            raw = raw_table(table, name=_TABLE, split="train", bad=bad)
+            return _assemble([replace(raw, odd=odd)], settings, bad, _TABLE, ())
+        except (pa.ArrowException, UnicodeError) as error:
+            raise DataError(f"{_TABLE} is damaged, or holds what Arrow cannot convert: {error}") from error
+
+
+@contextmanager
+def said_in_python() -> Iterator[None]:
+    """Name settings as Python does, `on_bad_row="skip"`, where advice names the options of the command line."""
+    try:
+        yield
+    except (DataError, SettingsError) as error:
+        said = _VALUED_OPTION.sub(lambda found: f'{found[1].replace("-", "_")}="{found[2]}"', str(error))
+        said = _OPTION.sub(lambda found: found[1].replace("-", "_"), said)
+        if said == str(error):
+            raise
+        raise type(error)(said) from error.__cause__
 
 
 def _read_one(item: SourceFile | LabelFolders, settings: ReadSettings, bad: BadRows, advance: Advance) -> RawTable:

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from limbeck.data.bad_rows import BadRows, place_of
 from limbeck.data.columns import Columns, find_columns, listed, say_choice
 from limbeck.data.folders import SPLIT_WORDS
+from limbeck.data.plain import as_strings_only, is_bytes, is_text, mend_utf8
 from limbeck.data.raw import RawTable
 from limbeck.errors import DataError
 from limbeck.settings import ReadSettings
@@ -95,6 +96,7 @@ def check_rows(raw: RawTable, settings: ReadSettings, bad: BadRows) -> Part:
     found = find_columns(names, settings, file=raw.name, split=raw.split)
     if (choice := say_choice(found, names, settings)) is not None:
         bad.note(choice, 1, raw.name)
+    raw = _with_decoded_bytes(raw, found, bad)
     part = Part(
         raw=replace(raw, table=raw.table.schema.empty_table(), numbers=raw.numbers.slice(0, 0)),
         columns=found,
@@ -103,7 +105,7 @@ def check_rows(raw: RawTable, settings: ReadSettings, bad: BadRows) -> Part:
         split=_splits(raw, found.split),
         label=pa.nulls(raw.table.num_rows) if found.label is None else _flat(raw.table[found.label]),
         label_index=None if found.label_index is None else _flat(raw.table[found.label_index]),
-        row_id=None if found.row_id is None else _flat(raw.table[found.row_id].cast(pa.large_string())),
+        row_id=_row_ids(raw, found.row_id),
         others=raw.table.select(list(found.others)).rename_columns(list(found.others.values())),
     )
     faults = _text_faults(part)
@@ -169,6 +171,29 @@ def _text_faults(part: Part) -> list[RowFault]:
     ]
 
 
+def _with_decoded_bytes(raw: RawTable, found: Columns, bad: BadRows) -> RawTable:
+    """Read columns of bytes as UTF-8 where texts or names are expected: Impala, old Spark and Hive write such files."""
+    for name in filter(None, (found.text, found.label, found.split, found.row_id)):
+        column = raw.table[name]
+        kind = column.type
+        if pa.types.is_dictionary(kind) and is_bytes(kind.value_type):
+            column = _flat(column)
+            try:
+                names = column.dictionary.cast(pa.large_string())
+                column = pa.DictionaryArray.from_arrays(column.indices, names)
+            except pa.ArrowInvalid:
+                column = column.dictionary_decode()
+            place = raw.table.column_names.index(name)
+            raw = replace(raw, table=raw.table.set_column(place, name, column))
+        elif not is_bytes(kind):
+            continue
+        bad.note("columns of bytes, read as UTF-8", 1, f"{raw.name}, column {name!r}")
+        if is_bytes(column.type):
+            table, numbers = mend_utf8(raw.table, raw.numbers, name, raw.name, bad)
+            raw = replace(raw, table=table, numbers=numbers)
+    return raw
+
+
 def _strings(raw: RawTable, name: str) -> pa.Array:
     """Return the text column as strings.
 
@@ -184,7 +209,7 @@ def _strings(raw: RawTable, name: str) -> pa.Array:
     if not is_text(kind):
         raise DataError(
             f"{raw.name}: column {name!r} holds {kind}, where texts were expected; "
-            "give the text column by name (--text-column)"
+            "if another column holds the texts, name it (--text-column)"
         )
     return column.cast(pa.large_string())
 
@@ -193,22 +218,21 @@ def _splits(raw: RawTable, name: str | None) -> pa.Array:
     """Return the split of each row: the file's own, or its column's with the usual words made one."""
     if name is None:
         return pa.array([raw.split], pa.string()).take(pa.array(np.zeros(raw.table.num_rows, np.int32)))
-    column = _flat(raw.table[name].cast(pa.string()))
+    column = as_strings_only(_flat(raw.table[name]), where=f"{raw.name}: column {name!r}")
     encoded = column.dictionary_encode()
     words = [word.strip() for word in encoded.dictionary.to_pylist()]
     usual = pa.array([SPLIT_WORDS.get(word.lower(), word) for word in words], pa.string())
     return pc.fill_null(usual.take(encoded.indices), "")
 
 
+def _row_ids(raw: RawTable, name: str | None) -> pa.Array | None:
+    return None if name is None else as_strings_only(_flat(raw.table[name]), where=f"{raw.name}: column {name!r}")
+
+
 def _flat(column: pa.ChunkedArray) -> pa.Array:
     """Return one array; dictionaries of several chunks become one."""
     is_dictionary = pa.types.is_dictionary(column.type)
     return column.unify_dictionaries().combine_chunks() if is_dictionary else column.combine_chunks()
-
-
-def is_text(kind: pa.DataType) -> bool:
-    """Tell whether an Arrow type holds strings."""
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
 def is_true(mask: pa.Array) -> np.ndarray:

@@ -14,13 +14,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from limbeck.data.bad_rows import BadRows
-from limbeck.data.rows import Part, RowFault, is_text, is_true, reject_rows
+from limbeck.data.plain import is_text
+from limbeck.data.rows import Part, RowFault, is_true, reject_rows
+from limbeck.data.single_labels import labels_in, unwrap_labels, unwrap_names
 from limbeck.errors import DataError
 
 MOST_CLASSES = 100_000
 """More places than this in a list of names are no list of names."""
 _INTEGER = re.compile(r"-?(0|[1-9]\d{0,17})(\.0+)?")
 _EXACT_FLOAT = 2**53
+_LARGEST = 2**63 - 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +77,7 @@ def read_labels(part: Part, bad: BadRows) -> WrittenLabels:
     column = part.columns.label
     if column is None:
         return WrittenLabels(part=replace(part, label=pa.nulls(len(part), pa.large_string())), declared={})
-    part = _reject_odd(part, column, bad)
+    part = unwrap_labels(_reject_odd(part, column, bad), column, bad)
     declared = dict(part.raw.label_names.get(column, {}))
     label = part.label
     if pa.types.is_dictionary(label.type):
@@ -83,24 +86,30 @@ def read_labels(part: Part, bad: BadRows) -> WrittenLabels:
         label = label.dictionary_decode()
     kind = label.type
     if pa.types.is_null(kind) or is_text(kind):
-        part = _read_names(replace(part, label=label.cast(pa.large_string())), column, bad, trims=not declared)
+        part = unwrap_names(replace(part, label=label.cast(pa.large_string())), column, bad)
+        label = part.label.cast(pa.large_string())
+        part = _read_names(replace(part, label=label), column, bad, trims=not declared)
     elif pa.types.is_boolean(kind):
         part, declared = replace(part, label=label.cast(pa.int64())), declared or {0: "false", 1: "true"}
-    elif pa.types.is_floating(kind):
+    elif pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         part = _read_floats(replace(part, label=label.cast(pa.float64())), column, bad)
-    elif pa.types.is_integer(kind) and kind != pa.uint64():
-        part = replace(part, label=label.cast(pa.int64()))
+    elif pa.types.is_integer(kind):
+        part = _read_integers(replace(part, label=label), column, bad)
     else:
         raise DataError(
-            f"{part.raw.name}: column {column!r} holds {kind}, where label names or integers were expected; "
-            "one label a row is read: give the label column by name (--label-column)"
+            f"{part.raw.name}: column {column!r} holds {kind}, where one label name or integer per row was expected; "
+            "if another column holds the labels, name it (--label-column)"
         )
     return WrittenLabels(part=part, declared=declared) if part.label_index is None else _join_index(part, declared, bad)
 
 
 def _reject_odd(part: Part, column: str, bad: BadRows) -> Part:
-    """Refuse cells that are no text among names."""
+    """Refuse cells that are no text among names, unless they wrap one."""
     odd = part.odd_cells(column)
+    if odd:
+        numbers, names = part.numbers.to_pylist(), part.label.to_pylist()
+        wrapped = {number for number, name in zip(numbers, names, strict=True) if labels_in(name) is not None}
+        odd = {number: what for number, what in odd.items() if number not in wrapped}
     if not odd:
         return part
     fault = RowFault(
@@ -143,6 +152,23 @@ def _read_floats(part: Part, column: str, bad: BadRows) -> Part:
     missing = np.isnan(values) | (np.abs(values) > _EXACT_FLOAT)
     integers = pa.array(np.where(missing, 0, values).astype(np.int64), pa.int64(), mask=missing)
     return replace(part, label=integers)
+
+
+def _read_integers(part: Part, column: str, bad: BadRows) -> Part:
+    """Make integers of any width int64, and refuse those that are too large for it."""
+    labels = part.label
+    too_large = (
+        is_true(pc.greater(labels, pa.scalar(_LARGEST, pa.uint64())))
+        if labels.type == pa.uint64()
+        else np.zeros(len(part), bool)
+    )
+    fault = RowFault(
+        "rows whose label is too large",
+        too_large,
+        lambda row: f"is {labels[row].as_py()}, where a name or an integer up to {_LARGEST} was expected",
+    )
+    part = reject_rows(part, [fault], column=column, bad=bad)
+    return replace(part, label=part.label.cast(pa.int64(), safe=False))
 
 
 def _join_index(part: Part, declared: Mapping[int, str], bad: BadRows) -> WrittenLabels:
