@@ -1,11 +1,12 @@
 """Splits: stratified, seeded, and no text on two sides."""
 
 from collections import Counter
+from itertools import product
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from limbeck.data.dataset import Dataset
@@ -133,3 +134,74 @@ def test_validation_needs_a_share() -> None:
     dataset = of([f"t{n}" for n in range(10)], ["a", "b"] * 5)
     with pytest.raises(SettingsError):
         ensure_validation(dataset, SplitSettings(validation_share=0.0))
+
+
+def missed(parts: Dataset, shares: dict[str, float]) -> float:
+    """Return by how much the classes miss their shares, each class counting the same."""
+    found, names = counts(parts), parts.label_name_list()
+    total = Counter(names)
+    return sum(
+        abs(found[part, name] - wanted) / total[name]
+        for name in total
+        for part, wanted in wanted_of(total[name], shares).items()
+    )
+
+
+def wanted_of(rows: int, shares: dict[str, float]) -> dict[str, int]:
+    wanted = {part: max(1, round(share * rows)) for part, share in shares.items() if part != "train"}
+    return {"train": max(1, rows - sum(wanted.values())), **wanted}
+
+
+def least_missed(groups: list[dict[str, int]], shares: dict[str, float]) -> float:
+    """Return the least that any way of placing the groups misses, found by trying all."""
+    total = Counter(name for group in groups for name in Counter(group).elements())
+    wanted = {name: wanted_of(total[name], shares) for name in total}
+    best = float("inf")
+    for places in product(shares, repeat=len(groups)):
+        got: Counter[tuple[str, str]] = Counter()
+        for part, group in zip(places, groups, strict=True):
+            for name, rows in group.items():
+                got[part, name] += rows
+        if all(got[part, name] for part in shares for name in total):
+            off = sum(abs(got[part, name] - wanted[name][part]) / total[name] for part in shares for name in total)
+            best = min(best, off)
+    return best
+
+
+SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        ([300, 300, *[1] * 400], (800, 100, 100)),
+        ([10, 10, 1, 1], (20, 1, 1)),
+        ([40, 40, 10, 10], (80, 10, 10)),
+        ([5, 5, 5, 5], (10, 5, 5)),
+        ([97, 1, 1, 1], (97, 1, 2)),
+    ],
+)
+def test_large_groups_take_no_more_than_their_share(sizes: list[int], expected: tuple[int, int, int]) -> None:
+    """Copies of one text overfill no split where another can hold them."""
+    texts = [f"text {group}" for group, size in enumerate(sizes) for _ in range(size)]
+    assert tuple(split(of(texts, ["a"] * len(texts))).split_sizes().values()) == expected
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)).filter(any), min_size=4, max_size=8),
+    st.booleans(),
+    st.integers(0, 2),
+)
+def test_no_way_of_placing_groups_is_nearer_to_the_shares(sizes: list[tuple[int, int]], pure: bool, seed: int) -> None:
+    """Groups of one class or of two come as near to 80/10/10 of each class as the best of all placings."""
+    groups = [{"a": one, "b": 0 if pure else two} for one, two in sizes] + [{"b": two} for _, two in sizes if pure]
+    groups = [{name: rows for name, rows in group.items() if rows} for group in groups]
+    groups = [group for group in groups if group][:8]
+    best = least_missed(groups, SHARES)
+    assume(best < float("inf"))
+    texts = [f"text {n}" for n, group in enumerate(groups) for rows in group.values() for _ in range(rows)]
+    labels = [name for group in groups for name, rows in group.items() for _ in range(rows)]
+    parts = split(of(texts, labels), SplitSettings(seed=seed))
+    largest = max(rows / labels.count(name) for group in groups for name, rows in group.items())
+    assert missed(parts, SHARES) <= best + largest + 1e-9

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from limbeck.data.dataset import Dataset, ReadNote
+from limbeck.data.exchange import Exchange, Shapes
 from limbeck.data.normal_form import group_equal_texts
 from limbeck.errors import DataError, FaultLog, SettingsError
 from limbeck.settings import SplitSettings, check_seed
@@ -22,7 +23,7 @@ UNLABELLED_SPLIT = "unsupervised"
 def split(dataset: Dataset, settings: SplitSettings | None = None, groups: np.ndarray | None = None) -> Dataset:
     """Give every labelled row a new split: train, validation or test.
 
-    Each class has the same shares in each split, as nearly as whole texts allow. Rows whose texts are equal in normal
+    Each class has the same shares in each split, as nearly as whole groups allow. Rows whose texts are equal in normal
     form stay together; so do rows that share a group. Rows without a label become (or stay) unsupervised, unless no
     row has one, in which case all are split alike. The same seed and rows give the same splits.
 
@@ -49,10 +50,17 @@ def split(dataset: Dataset, settings: SplitSettings | None = None, groups: np.nd
     return dataset.with_splits(names.tolist())
 
 
-def ensure_validation(dataset: Dataset, settings: SplitSettings | None = None) -> Dataset:
+def ensure_validation(
+    dataset: Dataset, settings: SplitSettings | None = None, groups: np.ndarray | None = None
+) -> Dataset:
     """Carve a validation split from train when there is a train split and no validation split, and note it.
 
     Shares are of the train rows; other splits are left alone.
+
+    Args:
+        dataset: rows.
+        settings: share and seed.
+        groups: int, one for each train row; those that share one must not part, such as near-duplicates.
 
     Raises:
         SettingsError: the validation share is not between 0 and 1, or the seed is not possible.
@@ -67,11 +75,12 @@ def ensure_validation(dataset: Dataset, settings: SplitSettings | None = None) -
         raise SettingsError("validation_share is 0, but there is no validation split: give a share above 0")
     split_names = np.array(dataset.table["split"].cast(pa.string()).to_pylist(), dtype=object)
     rows = np.flatnonzero(split_names == "train")
-    split_names[rows] = _assign(dataset.select(rows), shares, settings.seed, None)
+    split_names[rows] = _assign(dataset.select(rows), shares, settings.seed, groups)
+    kept = "equal texts" if groups is None else "equal and nearly equal texts"
     note = ReadNote(
         what="rows taken from train for validation, as the data have no validation split",
         rows=int((split_names[rows] == "validation").sum()),
-        example=f"share {settings.validation_share}, seed {settings.seed}, stratified, equal texts kept together",
+        example=f"share {settings.validation_share}, seed {settings.seed}, stratified, {kept} kept together",
     )
     return replace(dataset.with_splits(split_names.tolist()), notes=(*dataset.notes, note))
 
@@ -114,7 +123,7 @@ def _assign(dataset: Dataset, shares: dict[str, float], seed: int, groups: np.nd
     rows = _Rows(
         stratum=np.where(label < 0, len(dataset.label_names), label),
         names=names,
-        group=group if groups is None else _linked(group, np.asarray(groups)),
+        group=group if groups is None else link_groups(group, np.asarray(groups)),
     )
     wanted = _wanted(rows, list(shares.values()), list(shares))
     rng = np.random.default_rng(seed)
@@ -124,22 +133,33 @@ def _assign(dataset: Dataset, shares: dict[str, float], seed: int, groups: np.nd
     for stratum in range(len(names)):
         alone = np.flatnonzero((place < 0) & (rows.stratum == stratum))
         rng.shuffle(alone)
-        # Validation and test are filled to what they still want; train takes the rest.
-        start = 0
-        for part in range(wanted.shape[0] - 1, 0, -1):
-            end = min(start + max(0, int(left[part, stratum])), len(alone))
-            place[alone[start:end]] = part
-            start = end
-        place[alone[start:]] = 0
+        present = np.bincount(place[(place >= 0) & (rows.stratum == stratum)], minlength=len(left)) > 0
+        ends = np.cumsum(_fill(left[:, stratum], present, len(alone))[::-1])
+        for part, members in enumerate(reversed(np.split(alone, ends[:-1]))):
+            place[members] = part
     _check_every_class(rows, place, list(shares))
     assigned: np.ndarray = np.array(list(shares), dtype=object)[place]
     return assigned
 
 
+def _fill(left: np.ndarray, present: np.ndarray, alone: int) -> np.ndarray:
+    """Share the single rows of a class out: to the P splits in which it is missing, then to what is still wanted."""
+    taken = np.zeros(len(left), dtype=np.int64)
+    for part in np.flatnonzero(~present)[:alone]:
+        taken[part] = 1
+    for part in range(len(left) - 1, 0, -1):
+        taken[part] += np.clip(int(left[part]) - taken[part], 0, alone - taken.sum())
+    taken[0] += alone - taken.sum()
+    return taken
+
+
 def _place_shared(
     rows: _Rows, wanted: np.ndarray, left: np.ndarray, place: np.ndarray, rng: np.random.Generator
 ) -> None:
-    """Place the groups of several rows, largest first, each where most is still wanted for what was to come.
+    """Place the groups of several rows, then exchange some, so that each class comes as near to its shares as it can.
+
+    Each goes where the shares are missed by least after it; where that is the same, to the split that lacks most. The
+    rows of a class that are in no group fill what is left, so only what groups overshoot is ever missed.
 
     Args:
         rows: strata and groups.
@@ -153,13 +173,17 @@ def _place_shared(
     members = [order[start:end] for start, end in pairwise(edges) if end - start > 1]
     rng.shuffle(members)
     members.sort(key=len, reverse=True)
-    for group in members:
-        counts = np.bincount(rows.stratum[group], minlength=len(rows.names))
-        present = counts > 0
-        want = ((left[:, present] / np.maximum(wanted[:, present], 1)) * counts[present]).sum(axis=1)
-        part = int(np.argmax(want))
+    shapes = Shapes(rows.stratum, len(rows.names))
+    kinds = [shapes.kind_of(group) for group in members]
+    exchange = Exchange(shapes, wanted, left)
+    parts = [exchange.place(kind) for kind in kinds]
+    moves = exchange.improve()
+    for kind, part, other in moves:
+        # The groups of one kind are alike: the last of them that lies in the split moves.
+        last = next(at for at in range(len(kinds) - 1, -1, -1) if kinds[at] == kind and parts[at] == part)
+        parts[last] = other
+    for group, part in zip(members, parts, strict=True):
         place[group] = part
-        left[part] -= counts
 
 
 def _wanted(rows: _Rows, shares: list[float], parts: list[str]) -> np.ndarray:
@@ -200,7 +224,7 @@ def _check_every_class(rows: _Rows, place: np.ndarray, parts: list[str]) -> None
     )
 
 
-def _linked(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def link_groups(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Join two groupings, int (N,) each: rows that share a group in either share one, 0 to G-1, in the result."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
