@@ -7,7 +7,15 @@ import tomllib
 
 import pytest
 
-from limbeck.errors import SettingsError
+from limbeck.errors import (
+    DataError,
+    Interrupted,
+    ModelError,
+    NoMemoryError,
+    SettingsError,
+    StorageError,
+    TrainingError,
+)
 from limbeck.settings import FeatureSettings, FinetuneSettings, HeadSettings
 from limbeck.training.finetuning import Finetuning
 from limbeck.training.head_training import HeadTraining
@@ -40,6 +48,19 @@ class Trainings:
             lines.append(dict(epoch=epoch, train_loss=1.0, validation_loss=1 - top, seconds=1.0, **figures))
             after_epoch(EpochScores(**lines[-1]))
         return {"epochs": lines, "best_epoch": 3}
+
+
+def limits(error, beyond):
+    """Trials that fail above a rate."""
+
+    class Limited(Trainings):
+        def train(self, settings, out, after_epoch, progress):
+            if settings.finetune.learning_rate > beyond:
+                self.settings.append(settings.finetune)
+                raise error
+            return super().train(settings, out, after_epoch, progress)
+
+    return Limited()
 
 
 def plan_of(trainings, **changes):
@@ -75,7 +96,7 @@ def test_what_is_left(tmp_path):
     told = json.loads((tmp_path / "S" / "sweep.json").read_text("utf-8"))
     assert told["best"]["number"] == found.best.number
     lines = (tmp_path / "S" / "sweep.csv").read_text("utf-8").splitlines()
-    assert lines[0] == "trial,accuracy,ended_early,epochs,seconds,learning_rate,batch_rows"
+    assert lines[0] == "trial,accuracy,ended_early,failed,epochs,seconds,learning_rate,batch_rows"
     assert len(lines) == 7
     best = tomllib.loads((tmp_path / "S" / "best.toml").read_text("utf-8"))
     assert best["finetune"]["learning_rate"] == found.best.values["learning_rate"]
@@ -127,6 +148,77 @@ def test_a_killed_sweep_goes_on(tmp_path):
     assert len({trial.folder for trial in found.trials}) == 6
     taken_up = next(trial for trial in found.trials if trial.folder == "trials/0003")
     assert repr(taken_up.values["learning_rate"]) == (place / "trials" / "0003" / "half").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    "error", [TrainingError("the loss is not finite"), SettingsError("cannot be"), NoMemoryError("too large")]
+)
+def test_a_trial_that_fails_does_not_end_the_sweep(tmp_path, error):
+    """It is told with its reason, counted, and not repeated when the sweep goes on; the best is of the others."""
+    place, trainings = tmp_path / "S", limits(error, 3e-4)
+    found = search(place, trainings, most_trials=12)
+    assert found.trials[0].failed == str(error)
+    assert found.trials[0].figure is None
+    assert found.best.values["learning_rate"] <= 3e-4
+    lines = (place / "sweep.csv").read_text("utf-8").splitlines()
+    assert len(lines) == 13
+    assert lines[1].startswith("0,,False,True,")
+    told = json.loads((place / "sweep.json").read_text("utf-8"))
+    assert told["trials"][0]["failed"] == str(error)
+    done = len(trainings.settings)
+    assert len(search(place, trainings, most_trials=14, resume=True).trials) == 14
+    assert len(trainings.settings) == done + 2
+    assert not any(trainings.settings[-1] == one for one in trainings.settings[:-1])
+
+
+def test_a_space_in_which_everything_fails_is_said(tmp_path):
+    """After the first trials, with the reason of each: what they share is wrong."""
+    trainings = limits(TrainingError("the loss is not finite"), 0)
+    with pytest.raises(SettingsError, match="all trials failed") as caught:
+        search(tmp_path / "S", trainings, most_trials=50)
+    assert str(caught.value).count("the loss is not finite") == len(trainings.settings) == FIRST_TRIALS
+
+
+@pytest.mark.parametrize("error", [DataError("a row"), StorageError("full"), ModelError("none"), Interrupted("asked")])
+def test_what_no_other_settings_could_mend_ends_the_sweep(tmp_path, error):
+    """A fault of the data, the disk or the encoder is that of every trial."""
+    trainings = limits(error, 0)
+    with pytest.raises(type(error), match=str(error)):
+        search(tmp_path / "S", trainings, most_trials=9)
+    assert len(trainings.settings) == 1
+
+
+@pytest.mark.parametrize(
+    "knobs",
+    [
+        (
+            Knob(stage="finetune", name="batch_rows", choices=(16, 32)),
+            Knob(stage="finetune", name="epochs", low=1, high=3),
+        ),
+        (Knob(stage="finetune", name="unfreeze", choices=("all", "gradual")),),
+        (Knob(stage="finetune", name="top_layers", low=0, high=6),),
+    ],
+)
+@pytest.mark.parametrize("failing", [False, True])
+def test_equal_settings_are_not_tried_twice(tmp_path, knobs, failing):
+    """A space that can be counted is gone through once, and the sweep ends when all of it was tried."""
+    trainings = Trainings()
+    honest = trainings.train
+
+    def train(settings, out, after_epoch, progress):
+        if failing and len(trainings.settings) % 2:
+            trainings.settings.append(settings.finetune)
+            raise TrainingError("every second fails")
+        return honest(settings, out, after_epoch, progress)
+
+    base = Finetuning(finetune=FinetuneSettings(learning_rate=2e-4, epochs=1, top_layers=0))
+    plan = Plan(base=base, knobs=knobs, first=first_values(base, knobs, {}), train=train)
+    found = run_sweep(Fingerprinted(), tmp_path / "S", plan, SweepSettings(most_trials=100))
+    seen = [tuple(trial.values.values()) for trial in found.trials]
+    every = 1
+    for knob in knobs:
+        every *= len(knob.choices) or knob.high - knob.low + 1
+    assert len(seen) == len(set(seen)) == every == len(trainings.settings)
 
 
 def test_the_loss_is_brought_down(tmp_path):

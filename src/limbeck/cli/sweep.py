@@ -91,13 +91,12 @@ def sweep(
 
 
 def _show(found: "Sweep", out: Path) -> None:
-    sign = -1 if found.by == "loss" else 1
-    ordered = sorted(found.trials, key=lambda trial: (trial.ended_early, -sign * trial.figure))
+    ordered = found.ordered
     names = list(ordered[0].values)
     rows = [
         [
             f"{trial.number}{' (as given)' if trial.number == 0 else ''}",
-            f"{trial.figure:.4f}",
+            "" if trial.figure is None else f"{trial.figure:.4f}",
             "" if trial.epochs is None else f"{trial.epochs}{' (ended)' if trial.ended_early else ''}",
             f"{trial.seconds:,.0f}",
             *(_cell(asdict(trial)["values"][name]) for name in names),
@@ -106,6 +105,10 @@ def _show(found: "Sweep", out: Path) -> None:
     ]
     title = f"{len(found.trials)} trials, the best {len(rows)} by {found.by} on the validation split"
     screen.show_table(title, ["trial", found.by, "epochs", "seconds", *names], rows)
+    for trial in found.failed[:SHOWN_TRIALS]:
+        screen.show_line(f"Trial {trial.number} failed: {trial.failed}")
+    if more := found.failed[SHOWN_TRIALS:]:
+        screen.show_line(f"… and {len(more)} more, in {out / 'sweep.json'}")
     screen.show_line("The best of many on the same rows flatters itself a little; a test split tells more.")
     screen.show_line(f"All trials are in {out / 'sweep.csv'} and {out / 'sweep.json'}; settings in {out / 'best.toml'}")
 

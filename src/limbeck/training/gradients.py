@@ -9,13 +9,14 @@ so that nothing of it need be saved, and it matters not which process computes w
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from limbeck.errors import TrainingError
+from limbeck.errors import NoMemoryError, TrainingError
 from limbeck.training.batching import Int64, Update
 from limbeck.training.costs import Costs
 from limbeck.training.examples import spoken_rows
@@ -82,6 +83,7 @@ class Gradients:
 
         Raises:
             TrainingError: a loss or the gradient is not finite; names the rows.
+            NoMemoryError: the device has too little.
         """
         loss_sum, fault, was_stopped = 0.0, None, False
         for number, rows in self._team.share(update.parts, self._facts.tokens_N):
@@ -89,12 +91,13 @@ class Gradients:
                 was_stopped = True
                 break
             seed_drawing(drawing_seed(self._seed, where.step, number), self._weights[0].device)
-            loss_B = self.costs.losses(rows)
-            part_sum = float(loss_B.detach().cpu().double().sum())
-            if not math.isfinite(part_sum):
-                fault = self._not_finite(loss_B, rows, where)
-                break
-            torch.autograd.backward(loss_B.sum() / update.size)
+            with _enough_memory(where):
+                loss_B = self.costs.losses(rows)
+                part_sum = float(loss_B.detach().cpu().double().sum())
+                if not math.isfinite(part_sum):
+                    fault = self._not_finite(loss_B, rows, where)
+                    break
+                torch.autograd.backward(loss_B.sum() / update.size)
             loss_sum += part_sum
         loss_sum, stopped, faults = self._team.sum(loss_sum, float(was_stopped), float(fault is not None))
         if fault:
@@ -116,6 +119,18 @@ class Gradients:
             f"the loss is not finite in {where.said}, {spoken_rows(self._facts, bad)}: look at these rows, lower the "
             "learning rate, or train in float32; the last checkpoint is whole"
         )
+
+
+@contextmanager
+def _enough_memory(where: Where) -> Iterator[None]:
+    """Say what to do when the memory of a device is not enough."""
+    try:
+        yield
+    except torch.cuda.OutOfMemoryError as error:
+        raise NoMemoryError(
+            f"the memory of the device is not enough in {where.said}: lower the token budget; the last checkpoint is "
+            f"whole ({str(error).splitlines()[0]})"
+        ) from error
 
 
 def seed_drawing(seed: int, device: torch.device) -> None:

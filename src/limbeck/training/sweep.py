@@ -9,22 +9,25 @@
 
 In: a `Dataset`, settings, a search space. Out: a `Sweep`. It does not know what is trained. The first trial is that of
 the settings as given, so the best is never worse than those. A trial that is worse than the median of the others at the
-same epoch is ended. A sweep that was killed goes on: its unfinished trial from its checkpoint, and with what is left of
-the budget.
+same epoch is ended. A trial that fails is counted with the reason, and the sweep goes on; settings that were tried are
+not tried again. A sweep that was killed goes on: its unfinished trial from its checkpoint, and with what is left of the
+budget.
 
 Source: Akiba et al., "Optuna: A Next-generation Hyperparameter Optimization Framework" (2019); Bergstra et al.,
 "Algorithms for Hyper-Parameter Optimization" (2011), section 4, for how settings are chosen.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import product
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from limbeck.data.dataset import Dataset
-from limbeck.errors import MissingExtraError, SettingsError
+from limbeck.errors import FaultLog, MissingExtraError, NoMemoryError, SettingsError, TrainingError
 from limbeck.progress import SILENT, Progress
 from limbeck.settings import BestBy, to_toml
 from limbeck.training.journal import AfterEpoch, EpochLine
@@ -36,7 +39,11 @@ if TYPE_CHECKING:
     import optuna
 
 FIRST_TRIALS = 4
-"""Run to their end before any is compared with their median."""
+"""Run to their end before any is compared with their median; so many that fail, and none that does not, end a sweep."""
+MOST_SETTINGS = 10_000
+"""A space that can be counted is gone through to its end when it has no more combinations than this."""
+MOST_ASKED = 100
+"""How often further settings are asked for while only such come as were tried."""
 
 Train = Callable[[Any, Path, AfterEpoch | None, Progress], dict[str, Any]]
 """Trains with settings into a run folder, going on with what is there; returns what its `metrics.json` holds."""
@@ -105,9 +112,10 @@ def run_sweep(
         folder.claim(plan.base, plan.knobs, settings, dataset)
         search = _Search(folder, plan, settings, progress)
         search.adopt()
-        while search.seconds_left() > 0 and not search.is_full():
-            search.try_next()
+        while search.seconds_left() > 0 and not search.is_full() and search.try_next():
+            search.require_hope()
         sweep = Sweep(by=settings.by, budget_minutes=settings.budget_minutes, trials=search.facts())
+        search.require_hope(at_least=1)
         if sweep.best is None:
             raise SettingsError("no trial came to the end of an epoch: give a larger --budget-minutes, with --resume")
         best = with_values(plan.base, plan.knobs, sweep.best.values)
@@ -140,8 +148,8 @@ class _Search:
         """Return what is left of the budget."""
         from optuna.trial import TrialState
 
-        ended = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.WAITING)
-        used = sum(self._seconds_of(trial) for trial in self._study.get_trials(deepcopy=False, states=ended))
+        waiting = self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+        used = sum(self._seconds_of(trial) for trial in [*self._ended(), *waiting])
         return self._settings.budget_minutes * 60 - used
 
     def is_full(self) -> bool:
@@ -149,18 +157,37 @@ class _Search:
         most = self._settings.most_trials
         return most is not None and len(self.facts()) >= most
 
-    def try_next(self) -> None:
-        """Train with the next settings, and tell Optuna what came out."""
+    def require_hope(self, *, at_least: int = FIRST_TRIALS) -> None:
+        """Refuse to go on when the first trials all failed: what they share is wrong.
+
+        Raises:
+            SettingsError: says why each failed.
+        """
+        facts = self.facts()
+        if len(facts) < at_least or not all(trial.failed for trial in facts):
+            return
+        faults = FaultLog()
+        faults.extend(f"trial {trial.number} ({_said(trial.values)}): {trial.failed}" for trial in facts)
+        faults.raise_as(
+            SettingsError,
+            what="all trials failed",
+            todo="correct the settings or the search space, and begin again with another --out",
+        )
+
+    def try_next(self) -> bool:
+        """Train with the next settings, and tell Optuna what came out; False when all settings were tried."""
         from optuna.trial import TrialState
 
         left_s, began_s = self.seconds_left(), time.monotonic()
-        trial = self._study.ask()
+        trial = self._ask()
+        if trial is None:
+            self._progress.say("all settings of the search space were tried")
+            return False
         before_s = float(trial.user_attrs.get("seconds", 0.0))
         place = trial.user_attrs.get("folder", _place(trial.number))
         trial.set_user_attr("folder", place)
         values = {knob.name: _suggested(trial, knob) for knob in self._plan.knobs}
-        said = ", ".join(f"{name} {_spoken(value)}" for name, value in values.items())
-        self._progress.say(f"trial {trial.number}, {left_s / 60:.1f} minutes left: {said}")
+        self._progress.say(f"trial {trial.number}, {left_s / 60:.1f} minutes left: {_said(values)}")
         seen: list[float] = []
 
         def after_epoch(line: EpochLine) -> None:
@@ -183,28 +210,62 @@ class _Search:
             state, figure = TrialState.PRUNED, self._best_of(seen)
             why = "the time is up" if isinstance(ended, _OutOfTime) else "worse than the median of the others"
             self._progress.say(f"trial {trial.number} ended after {len(seen)} epochs: {why}")
+        except (TrainingError, SettingsError, NoMemoryError) as error:
+            # What is wrong with these settings need not be wrong with others; a fault of the data would be.
+            trial.set_user_attr("seconds", before_s + time.monotonic() - began_s)
+            trial.set_user_attr("failed", str(error))
+            self._study.tell(trial, state=TrialState.FAIL)
+            self._progress.say(f"trial {trial.number} failed: {error}")
+            self._folder.keep_only(self._best_place())
+            return True
         trial.set_user_attr("figure", figure)
         trial.set_user_attr("seconds", before_s + time.monotonic() - began_s)
         self._study.tell(trial, figure if state == TrialState.COMPLETE else None, state=state)
         self._progress.say(f"trial {trial.number}: {self._settings.by} {figure:.4f}")
         self._folder.keep_only(self._best_place())
+        return True
+
+    def _ask(self) -> "optuna.Trial | None":
+        """Return the next trial, of settings that were not tried; None when there are none."""
+        from optuna.trial import TrialState
+
+        tried = [dict(trial.params) for trial in self._ended()]
+        possible = _all_values(self._plan.knobs)
+        left = [values for values in possible if values not in tried]
+        for _ in range(MOST_ASKED if left or not possible else 0):
+            trial = self._study.ask()
+            if {knob.name: _suggested(trial, knob) for knob in self._plan.knobs} not in tried:
+                return trial
+            self._study.tell(trial, state=TrialState.FAIL)
+            # The sampler likes to come back to what was good; the next is drawn from what is left.
+            if left:
+                self._study.enqueue_trial(left[trial.number * 7919 % len(left)])
+        return None
+
+    def _ended(self) -> "list[optuna.trial.FrozenTrial]":
+        """Return the trials that came to an end; one that was given a new number, or was not begun, is none."""
+        from optuna.trial import TrialState
+
+        states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+        found = self._study.get_trials(deepcopy=False, states=states)
+        return [trial for trial in found if trial.state != TrialState.FAIL or "failed" in trial.user_attrs]
 
     def facts(self) -> tuple[TrialFacts, ...]:
         """Return what came out of each trial."""
         from optuna.trial import TrialState
 
-        ended = (TrialState.COMPLETE, TrialState.PRUNED)
         return tuple(
             TrialFacts(
                 number=trial.number,
                 ended_early=trial.state == TrialState.PRUNED,
-                figure=float(trial.user_attrs["figure"]),
+                figure=None if "failed" in trial.user_attrs else float(trial.user_attrs["figure"]),
+                failed=trial.user_attrs.get("failed"),
                 epochs=trial.user_attrs.get("epochs"),
                 seconds=round(self._seconds_of(trial), 1),
                 values=dict(trial.params),
                 folder=f"trials/{trial.user_attrs['folder']}",
             )
-            for trial in self._study.get_trials(deepcopy=False, states=ended)
+            for trial in self._ended()
         )
 
     def _figure(self, line: EpochLine) -> float:
@@ -267,6 +328,22 @@ def _suggested(trial: "optuna.Trial", knob: Knob) -> Any:
     if isinstance(knob.low, int) and isinstance(knob.high, int):
         return trial.suggest_int(knob.name, knob.low, knob.high, log=knob.log)
     return trial.suggest_float(knob.name, knob.low, knob.high, log=knob.log)
+
+
+def _all_values(knobs: Sequence[Knob]) -> list[dict[str, Any]]:
+    """Return every combination of a space that can be counted, and has not too many; of another space none."""
+    choices = [
+        range(knob.low, knob.high + 1) if isinstance(knob.low, int) and isinstance(knob.high, int) else knob.choices
+        for knob in knobs
+    ]
+    choices = [knob.choices or own for knob, own in zip(knobs, choices, strict=True)]
+    if not 0 < prod(map(len, choices)) <= MOST_SETTINGS:
+        return []
+    return [dict(zip((knob.name for knob in knobs), values, strict=True)) for values in product(*choices)]
+
+
+def _said(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {_spoken(value)}" for name, value in values.items())
 
 
 def _spoken(value: Any) -> str:

@@ -69,6 +69,8 @@ class SweepFolder:
 
     def keep_only(self, place: str) -> None:
         """Remove the models and checkpoints of all trials that ended but the best; their figures stay."""
+        if not self.trials.is_dir():
+            return
         with storage.explained(self.trials, doing="clear"):
             for run in self.trials.iterdir():
                 if run.name != place:

@@ -21,7 +21,8 @@ class TrialFacts:
     Attributes:
         number: from 0, in the order of their beginning.
         ended_early: whether it was ended before its last epoch.
-        figure: on the validation rows, at its best epoch.
+        figure: on the validation rows, at its best epoch; None when it failed.
+        failed: why it failed; None when it did not.
         epochs: that it trained; None for a probe.
         seconds: that it took.
         values: of the settings that are varied.
@@ -30,11 +31,12 @@ class TrialFacts:
 
     number: int
     ended_early: bool
-    figure: float
+    figure: float | None
     epochs: int | None
     seconds: float
     values: Mapping[str, Any]
     folder: str
+    failed: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +56,21 @@ class Sweep:
     @property
     def best(self) -> TrialFacts | None:
         """The best trial, the first of equals; one that was ended early counts only where none was not."""
-        ended = [trial for trial in self.trials if not trial.ended_early] or list(self.trials)
+        return self.ordered[0] if self.ordered else None
+
+    @property
+    def ordered(self) -> list[TrialFacts]:
+        """The trials that did not fail, the best first, those that were ended early last."""
         sign = -1 if self.by == "loss" else 1
-        return max(ended, key=lambda trial: sign * trial.figure, default=None)
+        figures = [
+            (trial.ended_early, -sign * trial.figure, trial) for trial in self.trials if trial.figure is not None
+        ]
+        return [trial for *_, trial in sorted(figures, key=lambda one: one[:2])]
+
+    @property
+    def failed(self) -> list[TrialFacts]:
+        """The trials that failed."""
+        return [trial for trial in self.trials if trial.failed is not None]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""
@@ -75,9 +89,10 @@ def write_sweep(sweep: Sweep, folder: SweepFolder, best_toml: str) -> None:
     text = io.StringIO()
     names = list(sweep.trials[0].values)
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["trial", sweep.by, "ended_early", "epochs", "seconds", *names])
+    writer.writerow(["trial", sweep.by, "ended_early", "failed", "epochs", "seconds", *names])
     for trial in sweep.trials:
         own = [trial.values[name] for name in names]
-        writer.writerow([trial.number, trial.figure, trial.ended_early, trial.epochs, trial.seconds, *own])
+        failed = trial.failed is not None
+        writer.writerow([trial.number, trial.figure, trial.ended_early, failed, trial.epochs, trial.seconds, *own])
     storage.write_text(folder.path / "sweep.csv", text.getvalue())
     storage.write_json(folder.path / "sweep.json", sweep.to_dict())
