@@ -18,6 +18,17 @@ MakeBundle = Callable[[HeadKind], Bundle]
 
 
 @pytest.mark.parametrize("kind", ["linear", "classification"])
+def test_opening_a_model_draws_nothing(make_bundle, tmp_path, kind):
+    """The caller's random numbers are what they were: a notebook gives the same after `limbeck.load`."""
+    bundle = make_bundle(kind)
+    save_bundle(bundle, tmp_path / "B", card="# A model\n")
+    before = torch.get_rng_state()
+    loaded = load_bundle(tmp_path / "B")
+    assert torch.equal(torch.get_rng_state(), before)
+    assert all(torch.equal(loaded.head.state_dict()[name], one) for name, one in bundle.head.state_dict().items())
+
+
+@pytest.mark.parametrize("kind", ["linear", "classification"])
 def test_a_bundle_comes_back_bit_for_bit(make_bundle: MakeBundle, tmp_path: Path, kind: HeadKind) -> None:
     """Facts, weights, tokenizer and answers are the same after a round trip."""
     bundle = make_bundle(kind)

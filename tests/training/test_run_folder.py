@@ -1,6 +1,8 @@
 """The run folder: held by one process, never a mixture of two runs."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from limbeck import storage
 from limbeck.errors import LockedError, SettingsError
@@ -68,3 +70,59 @@ def test_a_run_that_ends_while_another_waits_at_the_door_is_not_cleared(tmp_path
     with pytest.raises(SettingsError, match="finished run"), opened_run(path):
         pass
     assert (path / "metrics.json").exists()
+
+
+GONE_ON_WITH = (
+    "metrics.jsonl",
+    "lr_finder.json",
+    "checkpoints",
+    "seeds",
+    "ablation",
+    "texts",
+    "budget.json",
+    "teacher_head",
+)
+MADE_ANEW = ("run.json", "settings.toml", "predictions", "pictures", "events", "bundle", "encoder", "report.html")
+
+
+def contents(run):
+    files = (file for file in run.rglob("*") if file.is_file() and file.name != ".lock")
+    return {file.relative_to(run).as_posix(): file.read_text() for file in files}
+
+
+@given(
+    left=st.sets(st.sampled_from([*GONE_ON_WITH, *MADE_ANEW])),
+    is_finished=st.booleans(),
+    how=st.sampled_from([{}, {"overwrite": True}, {"resume": True}]),
+)
+def test_work_is_never_lost_unasked(tmp_path_factory, left, is_finished, how):
+    """Without a flag nothing that can be gone on with is removed; with --resume all is there, with --overwrite none."""
+    path = tmp_path_factory.mktemp("run")
+    (path / ".lock").touch()
+    for name in left:
+        place = path / name if "." in name else path / name / "part"
+        place.parent.mkdir(exist_ok=True)
+        place.write_text(name)
+    if is_finished:
+        (path / "metrics.json").write_text("{}")
+    before = contents(path)
+    to_lose = left & set(GONE_ON_WITH)
+    refuses = (is_finished and "overwrite" not in how) or (bool(to_lose) and not how)
+    if refuses:
+        with pytest.raises(SettingsError, match=r"--resume|--overwrite"), opened_run(path, **how):
+            pass
+        assert contents(path) == before
+        return
+    with opened_run(path, **how):
+        found = contents(path)
+    kept = {name for name in before if name.split("/")[0] in (*GONE_ON_WITH, "run.json")} if "resume" in how else set()
+    assert set(found) == kept
+
+
+def test_empty_folders_are_no_work(tmp_path):
+    """What ended before it had anything to lose is begun again without a flag."""
+    with opened_run(tmp_path / "RUN") as run:
+        run.checkpoints.mkdir()
+        run.texts.mkdir()
+    with opened_run(tmp_path / "RUN"):
+        assert not run.texts.exists()

@@ -102,6 +102,7 @@ def distil(
     cache_dir: options.CacheFolder = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --out.")] = False,
     resume: own.Resume = False,
+    accept_engine: own.AcceptEngine = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Train a smaller model on DATA to answer as TEACHER does, and say what was kept and how much faster it is.
@@ -151,7 +152,7 @@ def distil(
         split=options.stage(SplitSettings, "split", tables, {}),
         distil=options.stage(DistillationSettings, "distil", tables, flags),
     )
-    start = own.start_of(overwrite=overwrite, resume=resume)
+    start = own.start_of(overwrite=overwrite, resume=resume, accept_engine=accept_engine)
     following = progress.for_stream()
     teachers = (teacher, *(ensemble or []))
     dataset = read_with(data, reading, following)

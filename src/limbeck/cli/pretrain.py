@@ -70,6 +70,7 @@ def pretrain(
     device: options.DeviceName = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --out.")] = False,
     resume: own.Resume = False,
+    accept_engine: own.AcceptEngine = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Train an encoder on raw TEXTS: a smaller one that learns from a teacher, or one that learns the words of a field.
@@ -112,7 +113,7 @@ def pretrain(
         device=device,
     )
     settings = options.stage(PretrainingSettings, "pretrain", tables, flags)
-    start = own.start_of(overwrite=overwrite, resume=resume)
+    start = own.start_of(overwrite=overwrite, resume=resume, accept_engine=accept_engine)
     stream = open_stream(texts, text_column=text_column, encoding=encoding or "utf-8")
     run = pretraining.pretrain(stream, out, settings, start=start, progress=progress.for_stream())
     if as_json:

@@ -68,6 +68,7 @@ def train(
     cache_dir: options.CacheFolder = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --out.")] = False,
     resume: own.Resume = False,
+    accept_engine: own.AcceptEngine = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Train a classifier on DATA and leave a run folder: model, figures, predictions, pictures.
@@ -116,7 +117,7 @@ def train(
     reading = options.read_settings(text_column, label_column, label_names, encoding, on_bad_row, tables)
     split = options.stage(SplitSettings, "split", tables, options.given(seed=seed))
     settings = settings_of(chosen, own.Given(read=reading, split=split, features=features, fitting=fitting), tables)
-    start = own.start_of(overwrite=overwrite, resume=resume)
+    start = own.start_of(overwrite=overwrite, resume=resume, accept_engine=accept_engine)
     is_speaking = not is_follower()
     following = progress.for_stream() if is_speaking else progress.SILENT
     dataset = read_with(data, reading, following)
@@ -150,7 +151,7 @@ def _train_with(
         return finetune(data, out, settings, start=start, progress=following)
     if isinstance(settings, HeadTraining):
         return train_head(data, out, settings, cache=cache, start=start, progress=following)
-    if start == "resume":
+    if start not in ("new", "overwrite"):
         raise SettingsError("a probe is not resumed: leave --resume out; its features are kept, so little is lost")
     if is_one_of_many():
         raise SettingsError("a probe is fitted in one process: run limbeck without torchrun")

@@ -240,6 +240,14 @@ Seeds = Annotated[
 Resume = Annotated[
     bool, typer.Option("--resume", help="Go on with the unfinished run in --out; begin where there is none.")
 ]
+AcceptEngine = Annotated[
+    bool,
+    typer.Option(
+        "--accept-engine",
+        help="With --resume: go on although this machine computes in another arithmetic than the one that the run was "
+        "begun in; it is recorded in run.json.",
+    ),
+]
 
 Tables = Mapping[str, Mapping[str, Any]]
 
@@ -308,14 +316,18 @@ def number_or_off(said: str | None, option: str) -> float | str | None:
         raise SettingsError(f"{option} {said!r} is not possible: give a number, or off") from error
 
 
-def start_of(*, overwrite: bool, resume: bool) -> "Start":
+def start_of(*, overwrite: bool, resume: bool, accept_engine: bool = False) -> "Start":
     """Say what to do with a run that is there already.
 
     Raises:
-        SettingsError: both flags were given.
+        SettingsError: flags were given that exclude each other, or one without that which it goes with.
     """
+    if accept_engine and not resume:
+        raise SettingsError("--accept-engine says how to go on with a run: give --resume with it")
     if overwrite and resume:
         raise SettingsError("--overwrite and --resume exclude each other: begin again, or go on")
+    if accept_engine:
+        return "resume-with-any-engine"
     return "resume" if resume else "overwrite" if overwrite else "new"
 
 

@@ -4,7 +4,9 @@ In: a loaded encoder, the model that it belongs to, a device and a precision. Ou
 It does not know how engines compute; `calibration` measures them, and nothing here guesses.
 """
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 from limbeck.errors import SettingsError
 from limbeck.inference.calibration import find_calibration
@@ -20,6 +22,28 @@ from limbeck.settings import Device, Precision
 
 SMALL_ENCODER_PARAMETERS = 1_000_000
 """Encoders below this are computed in float32 at once: measuring would cost more than it brings."""
+
+
+def open_engine_of(
+    loaded: LoadedEncoder, numerics: str, *, cache_dir: Path | None = None, progress: Progress = SILENT
+) -> Engine | None:
+    """Return the engine that computes as a record says (`Engine.numerics`); None when this machine has none."""
+    device = numerics.rsplit(maxsplit=1)[-1]
+    try:
+        choose_device(cast("Device", device))
+    except SettingsError:
+        return None
+    ways: list[Callable[[], Engine | None]] = [
+        lambda: _native(loaded, cache_dir, progress) if device == "cpu" else None,
+        lambda: TorchEngine(loaded, device=cast("Device", device), precision="bfloat16"),
+        lambda: TorchEngine(loaded, device=cast("Device", device)),
+    ]
+    return next((engine for way in ways if (engine := way()) is not None and engine.numerics == numerics), None)
+
+
+def _native(loaded: LoadedEncoder, cache_dir: Path | None, progress: Progress) -> NativeEngine | None:
+    kernels = find_kernels(cache_dir, progress)
+    return NativeEngine(loaded, kernels) if isinstance(kernels, Kernels) and not why_not(loaded.config) else None
 
 
 def open_engine(

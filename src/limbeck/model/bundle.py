@@ -256,7 +256,10 @@ def _build_head(facts: BundleFacts, config: EncoderConfig, tensors: dict[str, Te
     head: Head
     if facts.head == "classification":
         prefix = ""
-        head = ClassificationHead(dim=config.dim, n_labels=n_labels, dropout=config.seq_classif_dropout)
+        # On "meta" nothing is drawn: opening a model leaves the caller's random numbers alone.
+        with torch.device("meta"):
+            head = ClassificationHead(dim=config.dim, n_labels=n_labels, dropout=config.seq_classif_dropout)
+        head.to_empty(device="cpu")
     else:
         prefix = _LINEAR_PREFIX
         tensors = {name: tensor for name, tensor in tensors.items() if name != _NO_CLASSIFIER}

@@ -18,7 +18,7 @@ from limbeck.settings import SplitSettings, to_plain
 from limbeck.training.ablation import SEEDS, Ablation, arms_of, run_ablation
 from limbeck.training.distillation import Curriculum, distil
 from limbeck.training.distillation_settings import Distillation, DistillationSettings
-from limbeck.training.loop_run import Start
+from limbeck.training.loop_run import ACCEPTING, Start
 from limbeck.training.record import differences
 from limbeck.training.run_folder import RunFolder
 
@@ -69,7 +69,7 @@ def ablate(
         own_settings = replace(settings, distil=own)
         return distil(curriculum, place.path, own_settings, cache=cache, start="resume", progress=progress).metrics
 
-    if start == "resume" and folder.metrics.exists():
+    if start in ("resume", ACCEPTING) and folder.metrics.exists():
         _require_same(folder, curriculum, settings)
     else:
         distil(curriculum, folder.path, settings, cache=cache, start=start, progress=progress)

@@ -32,20 +32,20 @@ from limbeck.model.presets import LoadedEncoder
 from limbeck.model.student import count_costs, make_student, taken_layers
 from limbeck.model.weights import fingerprint_of
 from limbeck.progress import SILENT, Progress
-from limbeck.runtime import choose_device
 from limbeck.tokens import Tokenized
 from limbeck.tokens.pruning import prune_vocabulary
-from limbeck.training.arithmetic import computes_in_bf16, native_step_of, numerics_of
+from limbeck.training.arithmetic import device_to_train_on, find_arithmetic, native_step_of
 from limbeck.training.distillation_costs import DistillationCosts, DistilledModule, Lesson
 from limbeck.training.distillation_settings import Distillation, DistillationSettings, check_distillation
 from limbeck.training.examples import Labelled, TextExamples
 from limbeck.training.freezing import freeze, set_dropout
+from limbeck.training.gradients import own_chance
 from limbeck.training.interruption import noticed_signals
 from limbeck.training.loop import Loop, Plan, fixed_rate
 from limbeck.training.loop_heads import hugging_face_head
-from limbeck.training.loop_run import LoopRun, Start, Trained, finish_run, labelled, make_facts, open_start
+from limbeck.training.loop_run import ACCEPTING, LoopRun, Start, Trained, finish_run, labelled, make_facts, open_start
 from limbeck.training.optim import default_learning_rate
-from limbeck.training.record import claim_run, make_record
+from limbeck.training.record import claim_run, make_record, recorded_numerics
 from limbeck.training.rows import TrainingRows, training_rows
 from limbeck.training.stopwatch import Stopwatch
 from limbeck.training.teachers import Teacher, TeacherAnswers, ask_teachers, load_teachers
@@ -117,7 +117,7 @@ def distil(
         >>> run.metrics["speedup"]  # doctest: +SKIP
     """
     watch = Stopwatch()
-    with noticed_signals() as stop, open_start(out, start) as folder:
+    with noticed_signals() as stop, own_chance(), open_start(out, start) as folder:
         own = settings.distil
         loaded = load_teachers([Path(teacher) for teacher in curriculum.teachers], device=own.device, progress=progress)
         check_distillation(own, n_labels=len(loaded[0].bundle.facts.label_names))
@@ -128,12 +128,18 @@ def distil(
         student = _student(loaded[0].bundle.loaded, data.texts, own, progress)
         rate = default_learning_rate(student.config.dim) if own.learning_rate is None else own.learning_rate
         settings = replace(settings, distil=replace(own, learning_rate=rate))
-        device = choose_device(own.device)
-        in_bf16 = computes_in_bf16(own.precision, device)
+        begun = recorded_numerics(folder)
+        device = device_to_train_on(own.device, begun)
         network = _student_network(student, loaded[0], settings.distil).to(device)
-        native = native_step_of(network, use_bf16=in_bf16, progress=progress)
-        record = _record(data, settings, student, loaded, numerics_of(native, device, use_bf16=in_bf16))
-        claim_run(folder, record, progress)
+        how = find_arithmetic(
+            own.precision,
+            device,
+            lambda use_bf16: native_step_of(network, use_bf16=use_bf16, progress=progress),
+            numerics=begun,
+        )
+        native, in_bf16 = how.native, how.use_bf16
+        record = _record(data, settings, student, loaded, how.numerics)
+        record = claim_run(folder, record, progress, accepts_engine=start == ACCEPTING)
         strangers = made_of_other_rows(loaded, record["data"]["fingerprint"])
         for name in strangers:
             progress.say(

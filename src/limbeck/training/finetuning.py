@@ -21,9 +21,8 @@ from limbeck.model.pooling import blocks_for
 from limbeck.model.presets import LoadedEncoder, load_encoder_folder
 from limbeck.model.weights import fingerprint_of
 from limbeck.progress import SILENT, Named, Progress
-from limbeck.runtime import choose_device
 from limbeck.settings import FeatureSettings, FinetuneSettings, ReadSettings, SplitSettings
-from limbeck.training.arithmetic import computes_in_bf16, native_step_of, numerics_of
+from limbeck.training.arithmetic import device_to_train_on, find_arithmetic, native_step_of
 from limbeck.training.examples import TextExamples
 from limbeck.training.freezing import freeze, set_dropout
 from limbeck.training.loop import Plan, fixed_rate
@@ -103,7 +102,7 @@ class FinetuneMethod:
         """Return the same with other settings of the loop."""
         return FinetuneMethod(replace(self.settings, finetune=replace(self.loop, **loop)))
 
-    def open(self, n_labels: int, progress: Progress = SILENT) -> "FinetuneWork":
+    def open(self, n_labels: int, progress: Progress = SILENT, *, numerics: str | None = None) -> "FinetuneWork":
         """Load the encoder and put a new head on it.
 
         Raises:
@@ -119,7 +118,7 @@ class FinetuneMethod:
         rate = self.loop.learning_rate
         rate = default_learning_rate(loaded.config.dim) if rate is None else rate
         settings = replace(self.settings, finetune=replace(self.loop, learning_rate=rate))
-        return FinetuneWork(settings, loaded, n_labels, progress)
+        return FinetuneWork(settings, loaded, n_labels, progress, numerics=numerics)
 
 
 class FinetuneWork:
@@ -130,19 +129,32 @@ class FinetuneWork:
         loaded: the encoder.
         n_labels: number of classes.
         progress: is told when something is compiled.
+        numerics: the arithmetic to compute in where there is a choice.
     """
 
-    def __init__(self, settings: Finetuning, loaded: LoadedEncoder, n_labels: int, progress: Progress = SILENT) -> None:
-        device = choose_device(settings.features.device)
+    def __init__(
+        self,
+        settings: Finetuning,
+        loaded: LoadedEncoder,
+        n_labels: int,
+        progress: Progress = SILENT,
+        *,
+        numerics: str | None = None,
+    ) -> None:
+        device = device_to_train_on(settings.features.device, numerics)
         self.loaded = loaded
         self.stages = settings.stages()
         self._settings = settings
         self._n_labels = n_labels
-        self._use_bf16 = computes_in_bf16(settings.finetune.precision, device)
         self._max_tokens = loaded.tokenizer.checked_limit(settings.features.max_tokens)
         self._network = _new_network(loaded, settings.finetune, n_labels).to(device)
-        self._native = native_step_of(self._network, use_bf16=self._use_bf16, progress=progress)
-        self.numerics = numerics_of(self._native, device, use_bf16=self._use_bf16)
+        how = find_arithmetic(
+            settings.finetune.precision,
+            device,
+            lambda use_bf16: native_step_of(self._network, use_bf16=use_bf16, progress=progress),
+            numerics=numerics,
+        )
+        self._use_bf16, self._native, self.numerics = how.use_bf16, how.native, how.numerics
 
     def prepare(self, rows: TrainingRows, watch: Stopwatch, progress: Progress) -> Prepared:
         """Tokenize."""

@@ -133,6 +133,21 @@ def _enough_memory(where: Where) -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def own_chance() -> Iterator[None]:
+    """Give the caller's generators of random numbers back as they were: a training seeds them as it needs them.
+
+    Torch has one generator per device for the whole process. Two trainings in threads of one process draw from the
+    same one, so that their weights are not those of the seed: train in processes.
+    """
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()  # type: ignore[no-untyped-call]  # torch
+    apple = torch.mps.get_rng_state() if torch.backends.mps.is_available() else None
+    with torch.random.fork_rng(devices=list(devices)):
+        yield
+    if apple is not None:
+        torch.mps.set_rng_state(apple)
+
+
 def seed_drawing(seed: int, device: torch.device) -> None:
     """Seed what is drawn on a device.
 

@@ -20,7 +20,7 @@ from limbeck.errors import SettingsError, TrainingError
 from limbeck.evaluation.predictions import Predictions
 from limbeck.features.cache import FeatureCache
 from limbeck.features.extraction import Features, extract_features
-from limbeck.inference.choice import open_engine
+from limbeck.inference.choice import open_engine, open_engine_of
 from limbeck.inference.engine import Engine
 from limbeck.model.bundle import Bundle
 from limbeck.model.config import EncoderConfig
@@ -105,19 +105,16 @@ class HeadMethod:
         """Return the same with other settings of the loop."""
         return HeadMethod(replace(self.settings, head=replace(self.loop, **loop)), self.cache)
 
-    def open(self, n_labels: int, progress: Progress = SILENT) -> "HeadWork":
+    def open(self, n_labels: int, progress: Progress = SILENT, *, numerics: str | None = None) -> "HeadWork":
         """Load the encoder and draw a head for it.
 
         Raises:
             SettingsError: the settings do not fit the encoder or the machine.
         """
         features = self.settings.features
-        engine = open_engine(
-            load_encoder_folder(features.encoder, progress=progress),
-            device=features.device,
-            precision=features.precision,
-            progress=progress,
-        )
+        loaded = load_encoder_folder(features.encoder, progress=progress)
+        engine = None if numerics is None else open_engine_of(loaded, numerics, progress=progress)
+        engine = engine or open_engine(loaded, device=features.device, precision=features.precision, progress=progress)
         rate = HEAD_RATE if self.loop.learning_rate is None else self.loop.learning_rate
         return HeadWork(self.with_loop({"learning_rate": rate}), engine, n_labels)
 

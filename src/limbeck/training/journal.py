@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, ClassVar, Self
 
 from limbeck import storage
+from limbeck.errors import StorageError
 from limbeck.training.parallel import Team
 
 TABLE_HEAD = ("Epoch", "Training Loss", "Validation Loss", "Accuracy", "F1 weighted", "F1 macro")
@@ -72,13 +73,23 @@ class Journal:
     Args:
         path: of the file.
         keep_bytes: what is after this is of a run that was interrupted, and will be written again.
+
+    Raises:
+        StorageError: the file is shorter, or cannot be written.
     """
 
     def __init__(self, path: Path, *, keep_bytes: int = 0) -> None:
         self._path = path
         with storage.explained(path, doing="write"):
+            found = path.stat().st_size if path.exists() else 0
+            if found < keep_bytes:
+                raise StorageError(
+                    f"{path} has {found:,} bytes, and {keep_bytes:,} were written by the last checkpoint: it was "
+                    "removed or changed since. Put it back, or begin again with --overwrite"
+                )
             self._file = path.open("ab")
             self._file.truncate(keep_bytes)
+            self._file.seek(keep_bytes)
 
     def __enter__(self) -> Self:
         return self
@@ -131,16 +142,30 @@ def open_journal(path: Path, keep_bytes: int, team: Team) -> Journal:
 
 
 def read_epochs(path: Path, line_type: type[EpochLine] = EpochScores) -> list[EpochLine]:
-    """Return the epochs of a journal, in order."""
+    """Return the epochs of a journal, in order.
+
+    Raises:
+        StorageError: it cannot be read, or a line of it is damaged.
+    """
     with storage.explained(path, doing="read"):
         lines = path.read_text("utf-8").splitlines()
     known = {field.name for field in fields(line_type)}
-    values = [json.loads(line) for line in lines]
+    values = [_parsed(line, path, number) for number, line in enumerate(lines, start=1)]
     return [
         line_type(**{key: value for key, value in line.items() if key in known})
         for line in values
         if line["what"] == "epoch"
     ]
+
+
+def _parsed(line: str, path: Path, number: int) -> dict[str, Any]:
+    try:
+        values: Any = json.loads(line)
+    except ValueError:
+        values = None
+    if not isinstance(values, dict) or "what" not in values:
+        raise StorageError(f"{path}, line {number}, is damaged: put it back, or begin again with --overwrite")
+    return values
 
 
 def epoch_values(line: EpochLine) -> dict[str, Any]:

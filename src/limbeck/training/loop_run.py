@@ -34,8 +34,11 @@ from limbeck.training.rows import TrainingRows
 from limbeck.training.run_folder import RunFolder, opened_run
 from limbeck.training.stopwatch import Stopwatch
 
-Start = Literal["new", "overwrite", "resume"]
-"""What to do with a run that is in the folder already: refuse it, replace it, or go on with it."""
+Start = Literal["new", "overwrite", "resume", "resume-with-any-engine"]
+"""What to do with a run that is in the folder already: refuse it, replace it, or go on with it; by the last also where
+this machine computes in another arithmetic than the one that the run was begun in."""
+
+ACCEPTING: Start = "resume-with-any-engine"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -91,7 +94,7 @@ class Trained:
 
 def open_start(out: str | Path, start: Start) -> AbstractContextManager[RunFolder]:
     """Hold the run folder in the way that `start` says."""
-    return opened_run(Path(out), overwrite=start == "overwrite", resume=start == "resume")
+    return opened_run(Path(out), overwrite=start == "overwrite", resume=start in ("resume", ACCEPTING))
 
 
 @contextmanager

@@ -22,9 +22,9 @@ from limbeck.training.examples import Examples
 from limbeck.training.interruption import StopSignal
 from limbeck.training.journal import AfterEpoch
 from limbeck.training.loop import Loop, Plan
-from limbeck.training.loop_run import LoopRun, Start, Trained, finish_run, opened
+from limbeck.training.loop_run import ACCEPTING, LoopRun, Start, Trained, finish_run, opened
 from limbeck.training.parallel import Team
-from limbeck.training.record import claim_run, make_record
+from limbeck.training.record import claim_run, make_record, recorded_numerics
 from limbeck.training.rows import TrainingRows, training_rows
 from limbeck.training.stopwatch import Stopwatch
 
@@ -109,8 +109,14 @@ class Method(Protocol):
         """Return the same with other settings of the loop."""
         ...
 
-    def open(self, n_labels: int, progress: Progress = SILENT) -> Work:
-        """Load the encoder and refuse what does not fit it, before any text is looked at."""
+    def open(self, n_labels: int, progress: Progress = SILENT, *, numerics: str | None = None) -> Work:
+        """Load the encoder and refuse what does not fit it, before any text is looked at.
+
+        Args:
+            n_labels: number of classes.
+            progress: is told what is being done.
+            numerics: the arithmetic that an unfinished run was begun in, which is taken where there is a choice.
+        """
         ...
 
 
@@ -123,23 +129,26 @@ class Session:
         team: the processes that train.
         progress: is told what is being done.
         after_epoch: is told of every epoch.
+        numerics: the arithmetic to compute in where there is a choice, as a record has it.
     """
 
     stop: StopSignal
     team: Team
     progress: Progress
     after_epoch: AfterEpoch | None = None
+    numerics: str | None = None
 
 
 def train_once(dataset: Dataset, out: Path, method: Method, start: Start, session: Session) -> LoopRun:
     """Train one model, from its first update or its newest checkpoint to a whole run folder."""
     watch, team, progress = Stopwatch(), session.team, session.progress
     with opened(out, start, team) as folder:
-        work = method.open(len(dataset.label_names), progress)
+        begun = team.tell(recorded_numerics(folder) or session.numerics or "") or None
+        work = method.open(len(dataset.label_names), progress, numerics=begun)
         rows = training_rows(dataset, method.stages()["split"], progress)
         record = make_record(rows.dataset, work.stages, work.loaded, work.numerics)
         if team.is_first:
-            claim_run(folder, record, progress)
+            record = claim_run(folder, record, progress, accepts_engine=start == ACCEPTING)
         watch.lap("load")
         prepared = work.prepare(rows, watch, progress)
         _require_same(rows, team)

@@ -16,7 +16,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -27,8 +27,9 @@ from limbeck.model.presets import LoadedEncoder, find_encoder, load_encoder_fold
 from limbeck.model.student import count_costs, make_student, taken_layers
 from limbeck.progress import SILENT, Progress
 from limbeck.runtime import choose_device, library_versions
-from limbeck.settings import to_plain, to_toml
-from limbeck.training.arithmetic import computes_in_bf16, native_language_step_of, numerics_of
+from limbeck.settings import Device, to_plain, to_toml
+from limbeck.training.arithmetic import device_to_train_on, find_arithmetic, native_language_step_of
+from limbeck.training.gradients import own_chance
 from limbeck.training.interruption import StopSignal, noticed_signals
 from limbeck.training.language_costs import (
     LanguageCosts,
@@ -40,10 +41,10 @@ from limbeck.training.language_costs import (
     masking_vocabulary,
 )
 from limbeck.training.loop import Loop, LoopResult, Plan
-from limbeck.training.loop_run import Start, open_start
+from limbeck.training.loop_run import ACCEPTING, Start, open_start
 from limbeck.training.native_step import NativeStep
 from limbeck.training.pretraining_settings import PretrainingSettings, check_pretraining
-from limbeck.training.record import claim_run
+from limbeck.training.record import claim_run, recorded_numerics
 from limbeck.training.run_folder import RunFolder
 from limbeck.training.stopwatch import Stopwatch
 from limbeck.training.teacher_head import Material, judge_of, split_rows, train_head_first
@@ -92,17 +93,23 @@ def pretrain(
         >>> run.metrics["validation"]["perplexity"]  # doctest: +SKIP
     """
     watch = Stopwatch()
-    with noticed_signals() as stop, open_start(out, start) as folder:
+    with noticed_signals() as stop, own_chance(), open_start(out, start) as folder:
         check_pretraining(settings)
         loaded = load_encoder_folder(settings.teacher, progress=progress)
         limit = loaded.tokenizer.checked_limit(settings.max_tokens)
-        device = choose_device(settings.device)
-        in_bf16 = computes_in_bf16(settings.precision, device)
+        begun = recorded_numerics(folder)
+        device = device_to_train_on(settings.device, begun)
         student = make_student(loaded, settings.shape, seed=settings.seed)
         student.encoder.to(device)
-        native = native_language_step_of(student.encoder, use_bf16=in_bf16, progress=progress)
-        numerics = numerics_of(native, device, use_bf16=in_bf16)
-        claim_run(folder, _record(stream, settings, loaded, numerics), progress)
+        how = find_arithmetic(
+            settings.precision,
+            device,
+            lambda use_bf16: native_language_step_of(student.encoder, use_bf16=use_bf16, progress=progress),
+            numerics=begun,
+        )
+        native, in_bf16 = how.native, how.use_bf16
+        record = _record(stream, settings, loaded, how.numerics)
+        claim_run(folder, record, progress, accepts_engine=start == ACCEPTING)
         watch.lap("load")
         for line in _sizes(loaded, student, settings):
             progress.say(line)
@@ -116,7 +123,8 @@ def pretrain(
         material = split_rows(store, reading)
         progress.say(_spoken_store(store))
         watch.lap("tokenize")
-        teacher = _teacher(loaded, material, settings, folder, stop=stop, progress=progress)
+        here = replace(settings, device=cast("Device", device.type))
+        teacher = _teacher(loaded, material, here, folder, stop=stop, progress=progress)
         if teacher is not None:
             teacher.eval().requires_grad_(False)
         watch.lap("teacher_head")
@@ -170,7 +178,7 @@ def _teacher(
     head = load_language_head(find_encoder(settings.teacher).folder, loaded.config)
     device = choose_device(settings.device)
     encoder = copy.deepcopy(loaded.encoder).to(device)
-    native = native_language_step_of(encoder, use_bf16=computes_in_bf16(settings.precision, device))
+    native = native_language_step_of(encoder, use_bf16=material.reading.use_bf16)
     teacher = LanguageModel(encoder, head or _new_head(loaded, settings), native=native).to(device)
     if head is None:
         train_head_first(teacher, material, settings, folder, stop=stop, progress=progress)

@@ -41,15 +41,34 @@ def make_record(dataset: Dataset, stages: Mapping[str, Any], loaded: LoadedEncod
     }
 
 
-def claim_run(folder: RunFolder, record: Mapping[str, Any], progress: Progress = SILENT) -> None:
+def recorded_numerics(folder: RunFolder) -> str | None:
+    """Return the arithmetic that an unfinished run was begun with; None where there is none."""
+    if not folder.record.exists():
+        return None
+    numerics = storage.read_json(folder.record).get("encoder", {}).get("numerics")
+    return numerics if isinstance(numerics, str) else None
+
+
+def claim_run(
+    folder: RunFolder, record: dict[str, Any], progress: Progress = SILENT, *, accepts_engine: bool = False
+) -> dict[str, Any]:
     """Write a run's record, or when there is one, refuse to go on with another run than the one it is of.
+
+    Args:
+        folder: of the run.
+        record: what it would be of now.
+        progress: is told what differs and does not matter.
+        accepts_engine: go on with another arithmetic, and record that.
+
+    Returns:
+        What the run is recorded as.
 
     Raises:
         SettingsError: gathers what differs.
     """
     if not folder.record.exists():
         storage.write_json(folder.record, record)
-        return
+        return record
     before = storage.read_json(folder.record)
     faults = FaultLog()
     for part in ("settings", "data", "encoder"):
@@ -61,6 +80,32 @@ def claim_run(folder: RunFolder, record: Mapping[str, Any], progress: Progress =
     )
     for line in differences(before.get("versions"), record["versions"], "versions"):
         progress.say(f"the last bits may differ from an unbroken run: {line}")
+    if "encoder" not in record:
+        return record
+    return _with_engine(folder, before, record, progress, accepts=accepts_engine)
+
+
+def _with_engine(
+    folder: RunFolder, before: Mapping[str, Any], record: dict[str, Any], progress: Progress, *, accepts: bool
+) -> dict[str, Any]:
+    """Return the record with every arithmetic that the run was computed in; a new one must be accepted."""
+    was, now = before["encoder"].get("numerics"), record["encoder"]["numerics"]
+    earlier = before["encoder"].get("earlier_numerics", [])
+    if was != now:
+        if not accepts:
+            raise SettingsError(
+                f"{folder.path} was begun with other arithmetic ({was}) than there is here and now ({now}): go on "
+                "where it was begun, or accept this one with --resume --accept-engine, which is recorded; the result "
+                "is then not that of an unbroken run, bit by bit"
+            )
+        earlier = [*earlier, was]
+        progress.say(f"going on with other arithmetic, as accepted: was {was}, is {now}")
+    if not earlier:
+        return record
+    changed = {**record, "encoder": {**record["encoder"], "earlier_numerics": earlier}}
+    if was != now:
+        storage.write_json(folder.record, changed)
+    return changed
 
 
 def differences(before: Any, now: Any, where: str) -> Iterator[str]:
@@ -71,7 +116,7 @@ def differences(before: Any, now: Any, where: str) -> Iterator[str]:
 def _differences(before: Any, now: Any, where: str) -> Iterator[str]:
     if isinstance(before, dict) and isinstance(now, dict):
         for key in sorted(before.keys() | now.keys()):
-            if key not in (*_FREE, "source", "name"):
+            if key not in (*_FREE, "source", "name", "numerics", "earlier_numerics"):
                 yield from _differences(before.get(key), now.get(key), f"{where}.{key}")
     elif before != now:
         yield f"{where}: was {before!r}, is {now!r}"

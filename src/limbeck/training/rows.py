@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from limbeck.data.dataset import Dataset
+from limbeck.data.names import shown
 from limbeck.data.split import ensure_validation
 from limbeck.errors import DataError
+from limbeck.model.facts import FEWEST_LABELS
 from limbeck.progress import SILENT, Progress
 from limbeck.settings import SplitSettings
 
@@ -39,13 +41,28 @@ class TrainingRows:
         return int(np.bincount(self.train.labels).argmax())
 
 
+def require_classes(dataset: Dataset) -> None:
+    """Refuse rows that have nothing to tell apart, before anything is loaded or computed.
+
+    Raises:
+        DataError: there are fewer than two labels.
+    """
+    names = dataset.label_names
+    if len(names) < FEWEST_LABELS:
+        said = f"one label only, {shown(names[0])}" if names else "no label"
+        raise DataError(
+            f"{dataset.source} has {said}: a classifier learns to tell {FEWEST_LABELS} or more apart; add rows of "
+            "another label, or check which column the labels are in"
+        )
+
+
 def training_rows(dataset: Dataset, settings: SplitSettings, progress: Progress = SILENT) -> TrainingRows:
     """Take the training rows, and validation rows from among them where there is no such split.
 
     Says what reading changed, which texts stand in both splits, and which class cannot be judged.
 
     Raises:
-        DataError: no train split, a row without a label, a class without training rows.
+        DataError: no train split, fewer than two labels, a row without a label, a class without training rows.
     """
     if "train" not in dataset.split_names:
         raise DataError(
@@ -53,6 +70,7 @@ def training_rows(dataset: Dataset, settings: SplitSettings, progress: Progress 
             "in the name of a file or folder tell its split): give the training rows such a name with train in it, or "
             "one without such a word"
         )
+    require_classes(dataset)
     dataset = ensure_validation(dataset, settings)
     for note in dataset.notes:
         progress.say(str(note))

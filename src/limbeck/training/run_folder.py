@@ -184,7 +184,7 @@ def opened_run(path: Path, *, overwrite: bool = False, resume: bool = False) -> 
 
     Args:
         path: of the folder.
-        overwrite: replace a finished run, or an unfinished one that has checkpoints.
+        overwrite: replace a finished run, or an unfinished one that has something to go on from.
         resume: leave an unfinished run's checkpoints, record and journal in place, to go on from them.
 
     Raises:
@@ -234,7 +234,11 @@ def _require_free(run: RunFolder, *, overwrite: bool, resume: bool) -> None:
 
 def _is_unfinished(run: RunFolder) -> bool:
     """Tell whether a run that did not end has something to go on from."""
-    return run.checkpoints.exists() or (run.seeds.exists() and not run.metrics.exists())
+    if run.metrics.exists():
+        return False
+    left = (run.path / name for name in _GONE_ON_WITH if name != run.record.name)
+    # An empty folder was made by a run that ended before it had anything to lose.
+    return any(item.is_file() or (item.is_dir() and any(item.iterdir())) for item in left)
 
 
 def _clear(run: RunFolder, *, kept: tuple[str, ...]) -> None:

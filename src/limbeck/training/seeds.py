@@ -11,6 +11,7 @@ Where validation rows are taken from the training rows, the split is the same fo
 
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,14 @@ from limbeck.evaluation.evaluation import Evaluation
 from limbeck.progress import SILENT, Progress
 from limbeck.runtime import library_versions
 from limbeck.settings import to_plain, to_toml
+from limbeck.training.gradients import own_chance
 from limbeck.training.interruption import noticed_signals
 from limbeck.training.journal import AfterEpoch, EpochScores
-from limbeck.training.loop_run import LoopRun, Start, opened
+from limbeck.training.loop_run import ACCEPTING, LoopRun, Start, opened
 from limbeck.training.loop_training import Method, Session, train_once
 from limbeck.training.parallel import joined_team
-from limbeck.training.record import claim_run
+from limbeck.training.record import claim_run, differences, recorded_numerics
+from limbeck.training.rows import require_classes
 from limbeck.training.run_folder import RunFolder
 from limbeck.training.setting_checks import check_training
 
@@ -54,8 +57,9 @@ def train_by_loop(
         TrainingError: the loss is not finite, or another process of the training ended.
         Interrupted: a signal came; a checkpoint is saved.
     """
+    require_classes(dataset)
     check_training(method.loop, n_labels=len(dataset.label_names))
-    with noticed_signals() as stop, joined_team() as team:
+    with noticed_signals() as stop, joined_team() as team, own_chance():
         own_progress = progress if team.is_first else SILENT
         session = Session(stop=stop, team=team, progress=own_progress, after_epoch=after_epoch)
         if method.loop.seeds > 1:
@@ -80,12 +84,14 @@ def train_seeds(dataset: Dataset, out: Path, method: Method, start: Start, sessi
             if team.tell("done" if own.metrics.exists() else ""):
                 session.progress.say(f"{own.path} is finished already")
                 continue
-            train_once(dataset, own.path, method.with_loop({"seed": number, "seeds": 1}), "resume", session)
+            once = method.with_loop({"seed": number, "seeds": 1})
+            how: Start = ACCEPTING if start == ACCEPTING else "resume"
+            train_once(dataset, own.path, once, how, replace(session, numerics=_first_numerics(folder, numbers)))
         if not team.is_first:
             return _kept_run(folder, RunFolder(folder.seeds / str(numbers[0])), dataset, method, {})
         runs = {number: RunFolder(folder.seeds / str(number)) for number in numbers}
         found = {number: storage.read_json(run.metrics) for number, run in runs.items()}
-        _require_one_encoder(runs)
+        _require_one_encoder(runs, session.progress, accepts_engine=start == ACCEPTING)
         kept = _best(found, settings.best_by)
         more = {
             "kept_seed": kept,
@@ -140,11 +146,22 @@ def _line(number: int, metrics: Mapping[str, Any], run: RunFolder, folder: RunFo
     return {"seed": number, **figures, **facts, "folder": run.path.relative_to(folder.path).as_posix()}
 
 
-def _require_one_encoder(runs: Mapping[int, RunFolder]) -> None:
-    """Refuse to call it chance when encoder or arithmetic changed between seeds."""
+def _first_numerics(folder: RunFolder, numbers: Sequence[int]) -> str | None:
+    """Return the arithmetic of the first seed that was begun, which all of them are to have."""
+    found = (recorded_numerics(RunFolder(folder.seeds / str(number))) for number in numbers)
+    return next(filter(None, found), None)
+
+
+def _require_one_encoder(runs: Mapping[int, RunFolder], progress: Progress, *, accepts_engine: bool) -> None:
+    """Refuse to call it chance when encoder or arithmetic changed between seeds, unless the arithmetic was accepted."""
     told = {number: storage.read_json(run.record)["encoder"] for number, run in runs.items()}
     first, *others = told
     if other := next((number for number in others if told[number] != told[first]), None):
+        if accepts_engine and not list(differences(told[first], told[other], "encoder")):
+            progress.say(
+                "the seeds were computed in different arithmetic, as accepted: not all of the spread is chance"
+            )
+            return
         raise SettingsError(
             f"seed {other} was trained with another encoder or arithmetic than seed {first} ({told[other]}, "
             f"{told[first]}): begin again with --overwrite"

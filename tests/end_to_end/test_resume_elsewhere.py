@@ -1,0 +1,152 @@
+"""Going on where the machine computes in another arithmetic; what is refused at once, and what is left alone."""
+
+import json
+
+import pytest
+import torch
+
+from limbeck import FeatureSettings, FinetuneSettings, HeadSettings, ProbeSettings, read
+from limbeck.errors import Interrupted, SettingsError
+from limbeck.features.cache import FeatureCache
+from limbeck.inference.choice import open_engine_of
+from limbeck.model.presets import load_encoder_folder
+from limbeck.training import arithmetic, head_training
+from limbeck.training.finetuning import Finetuning, finetune
+from limbeck.training.head_training import HeadTraining, train_head
+from limbeck.training.probe_training import ProbeTraining, train_probe
+
+
+def quick(method, encoder_folder, **changes):
+    own = dict(epochs=2, batch_rows=32, checkpoint_every_s=0.0, **changes)
+    features = FeatureSettings(encoder=str(encoder_folder))
+    if method == "head":
+        return HeadTraining(features=features, head=HeadSettings(**own))
+    tuned = FeatureSettings(encoder=str(encoder_folder), pooling="cls")
+    return Finetuning(features=tuned, finetune=FinetuneSettings(**own))
+
+
+@pytest.fixture
+def train(weather, encoder_folder, tmp_path):
+    """Train a head or fine-tune; `ends` interrupts after the first epoch."""
+
+    def run(method, *, ends=False, start="new", progress=None, **changes):
+        settings = quick(method, encoder_folder, **changes)
+        how = {"start": start} if progress is None else {"start": start, "progress": progress}
+        with pytest.MonkeyPatch.context() as patch:
+            if ends:
+                from limbeck.training.loop import Loop
+
+                patch.setattr(Loop, "_judge_epoch", lambda *_: (_ for _ in ()).throw(Interrupted("asked")))
+            if method == "head":
+                cache = FeatureCache(tmp_path / "cache")
+                return train_head(read(weather), tmp_path / "RUN", settings, cache=cache, **how)
+            return finetune(read(weather), tmp_path / "RUN", settings, **how)
+
+    return run
+
+
+@pytest.fixture
+def prefers_bf16(monkeypatch):
+    """From now on the machine chooses bfloat16 where it is left to choose."""
+
+    def prefer():
+        def choose(loaded, **_):
+            return open_engine_of(loaded, "torch bfloat16 cpu")
+
+        monkeypatch.setattr(head_training, "open_engine", choose)
+        monkeypatch.setattr(arithmetic, "computes_in_bf16", lambda precision, device: precision != "float32")
+        monkeypatch.setattr("limbeck.training.finetuning.native_step_of", lambda *_, **__: None)
+
+    return prefer
+
+
+def numerics_of(run):
+    return json.loads((run / "run.json").read_text("utf-8"))["encoder"]["numerics"]
+
+
+@pytest.mark.parametrize("method", ["head", "finetune"])
+def test_a_run_goes_on_in_the_arithmetic_that_it_was_begun_in(train, prefers_bf16, tmp_path, method):
+    """Although the machine would choose another now."""
+    with pytest.raises(Interrupted):
+        train(method, ends=True)
+    begun = numerics_of(tmp_path / "RUN")
+    prefers_bf16()
+    train(method, start="resume")
+    assert numerics_of(tmp_path / "RUN") == begun
+    assert "float32" in begun
+
+
+@pytest.mark.parametrize("method", ["head", "finetune"])
+def test_another_arithmetic_is_gone_on_with_when_it_is_accepted(train, tmp_path, method):
+    """Refused with what to do; accepted, it is written into run.json and the model, and need not be accepted twice."""
+    with pytest.raises(Interrupted):
+        train(method, ends=True)
+    place = tmp_path / "RUN" / "run.json"
+    record = json.loads(place.read_text("utf-8"))
+    here, record["encoder"]["numerics"] = record["encoder"]["numerics"], "quantum int3 qpu"
+    place.write_text(json.dumps(record), "utf-8")
+    with pytest.raises(SettingsError, match=r"quantum int3 qpu.*--accept-engine"):
+        train(method, start="resume")
+    with pytest.raises(Interrupted):
+        train(method, start="resume-with-any-engine", ends=True)
+    run = train(method, start="resume")
+    assert json.loads(place.read_text("utf-8"))["encoder"] == {
+        **record["encoder"],
+        "numerics": here,
+        "earlier_numerics": ["quantum int3 qpu"],
+    }
+    facts = json.loads((run.folder.bundle / "limbeck.json").read_text("utf-8"))
+    assert facts["provenance"]["encoder"]["earlier_numerics"] == ["quantum int3 qpu"]
+
+
+def test_seeds_are_all_computed_as_the_first(train, prefers_bf16, tmp_path):
+    """A seed that begins on another machine computes as the others did, or their spread would not be chance."""
+    with pytest.raises(Interrupted):
+        train("head", ends=True, seeds=2)
+    prefers_bf16()
+    train("head", start="resume", seeds=2)
+    first, second = (numerics_of(tmp_path / "RUN" / "seeds" / str(seed)) for seed in (0, 1))
+    assert first == second == "torch float32 cpu"
+
+
+@pytest.mark.parametrize("numerics", ["torch float32 cpu", "torch bfloat16 cpu"])
+def test_the_engine_of_a_record_is_opened(encoder_folder, numerics):
+    """By its own words; None for one that this machine has not."""
+    loaded = load_encoder_folder(str(encoder_folder))
+    assert open_engine_of(loaded, numerics).numerics == numerics
+    assert open_engine_of(loaded, "torch float32 mps") is None
+    assert open_engine_of(loaded, "native int8 cpu") is None
+
+
+def test_accepting_goes_with_resume(limbeck, weather, tmp_path):
+    """Alone it means nothing."""
+    ended = limbeck("train", weather, "--method", "head", "--accept-engine", "--out", tmp_path / "RUN")
+    assert ended.status == 2
+    assert "give --resume" in ended.err
+
+
+@pytest.mark.parametrize("method", ["probe", "head", "finetune"])
+def test_a_training_gives_the_random_numbers_back(train, weather, encoder_folder, tmp_path, method):
+    """What the caller draws next is what it would have drawn."""
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    if method == "probe":
+        settings = ProbeTraining(
+            features=FeatureSettings(encoder=str(encoder_folder)), probe=ProbeSettings(penalties=(0.1,), folds=2)
+        )
+        train_probe(read(weather), tmp_path / "RUN", settings, cache=FeatureCache(tmp_path / "cache"))
+    else:
+        train(method)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("method", ["probe", "head", "finetune"])
+def test_one_label_is_refused_before_any_work(limbeck, tmp_path, encoder_folder, method):
+    """There is nothing to tell apart: said at once, with the label, and nothing is left behind."""
+    (tmp_path / "train.csv").write_text("text,label\n" + "fine,joy\nsunny,joy\n" * 5, "utf-8")
+    out = tmp_path / "RUN"
+    words = ("--method", method, "--encoder", tmp_path / "no such encoder", "--out", out)
+    ended = limbeck("train", tmp_path / "train.csv", *words)
+    assert ended.status == 3
+    assert "one label only, 'joy'" in ended.err
+    assert not (out / "run.json").exists()
