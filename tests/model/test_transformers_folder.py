@@ -26,7 +26,9 @@ from transformers import (
 import limbeck
 from limbeck.errors import BundleError, TokenizerError, WeightsError
 from limbeck.model.bundle import load_bundle, save_bundle
+from limbeck.storage import sha256_of
 from limbeck.tokens import Tokenizer
+from limbeck.training.teachers import load_teachers
 
 TEXTS = ["i feel fine", "so very sad today . it is rain", "sunny !", "", "unheard-of word", "it is so " * 9]
 NAMES = ("joy", "sadness", "슬픔")
@@ -338,3 +340,16 @@ def test_missing_weights_are_named(folder: Path) -> None:
     )
     with pytest.raises(WeightsError, match=r"pre_classifier.weight is missing; shape \(16, 16\)"):
         limbeck.load(folder)
+
+
+def test_it_teaches_and_is_known_again(folder: Path) -> None:
+    """What transformers saved can be a teacher, whole or in several files; its digest is that of its weights."""
+    teacher = load_teachers([folder])[0]
+    assert teacher.bundle.facts.label_names == NAMES
+    assert teacher.digest == sha256_of(folder / "model.safetensors")
+    model = AutoModelForSequenceClassification.from_pretrained(folder)
+    (folder / "model.safetensors").unlink()
+    model.save_pretrained(folder, max_shard_size="6KB")
+    again = load_teachers([folder])[0]
+    assert again.bundle.loaded.fingerprint == teacher.bundle.loaded.fingerprint
+    assert again.digest == load_teachers([folder])[0].digest

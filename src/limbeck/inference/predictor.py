@@ -137,10 +137,18 @@ def open_bundle(folder: Path, progress: Progress = SILENT) -> Bundle:
     """
     if is_hub_id(folder):
         folder = fetch_model(str(folder), progress)
+    place = find_model(folder)
+    return load_bundle(place) if (place / FACTS_NAME).is_file() else load_transformers_classifier(place)
+
+
+def find_model(folder: Path) -> Path:
+    """Return where the model of a run folder, a bundle or a folder that `transformers` saved lies.
+
+    Raises:
+        BundleError: it is none of these; says what was found.
+    """
     is_ours = any((place / FACTS_NAME).is_file() for place in (folder / BUNDLE_NAME, folder))
-    if not is_ours and is_transformers_folder(folder):
-        return load_transformers_classifier(folder)
-    return load_bundle(find_bundle(folder))
+    return folder if not is_ours and is_transformers_folder(folder) else find_bundle(folder)
 
 
 def find_bundle(folder: Path) -> Path:

@@ -22,7 +22,7 @@ from limbeck.errors import FaultLog, StorageError, WeightsError
 from limbeck.model.config import EncoderConfig, parse_config
 from limbeck.model.conversion import ENCODER_BUFFERS, HEADS, OLD_ENDINGS, convert_bert
 from limbeck.model.encoder import Encoder, sinusoidal_positions
-from limbeck.storage import GIT_LFS_ADVICE, explained, is_git_lfs_pointer, read_json
+from limbeck.storage import GIT_LFS_ADVICE, explained, is_git_lfs_pointer, read_json, sha256_of
 
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
@@ -149,6 +149,17 @@ def read_weights(folder: Path, *, unread: Callable[[str], bool]) -> dict[str, Te
     if tensors and all(_unwrapped(name) != name for name in tensors):
         tensors = {_unwrapped(name): tensor for name, tensor in tensors.items()}
     return {_modern(name): tensor for name, tensor in tensors.items()}
+
+
+def digest_of_weights(folder: Path) -> str:
+    """Return the SHA-256 (hexadecimal) of a model folder's weights: of the file, or of its files one after another.
+
+    Raises:
+        WeightsError: there are none.
+    """
+    require_model_folder(folder)
+    digests = [sha256_of(path) for path in _weight_files(folder)]
+    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
 def _weight_files(folder: Path) -> list[Path]:

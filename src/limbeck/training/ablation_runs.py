@@ -11,8 +11,8 @@ from typing import Any
 from limbeck import storage
 from limbeck.errors import FaultLog, SettingsError
 from limbeck.features.cache import FeatureCache
-from limbeck.inference.predictor import find_bundle
-from limbeck.model.weights import WEIGHTS_NAME
+from limbeck.inference.predictor import find_model
+from limbeck.model.weights import digest_of_weights
 from limbeck.progress import SILENT, Progress
 from limbeck.settings import SplitSettings, to_plain
 from limbeck.training.ablation import SEEDS, Ablation, arms_of, run_ablation
@@ -90,7 +90,7 @@ def _require_same(folder: RunFolder, curriculum: Curriculum, settings: Distillat
     split = SplitSettings(**before["settings"]["split"])
     resolved = replace(settings, split=split, distil=replace(settings.distil, learning_rate=rate))
     now = {name: to_plain(stage) for name, stage in resolved.stages().items()}
-    digests = [storage.sha256_of(find_bundle(Path(folder)) / WEIGHTS_NAME) for folder in curriculum.teachers]
+    digests = [digest_of_weights(find_model(Path(folder))) for folder in curriculum.teachers]
     faults = FaultLog()
     faults.extend(differences(before["settings"], now, "settings"))
     faults.extend(differences([one["weights"] for one in before["encoder"]["teachers"]], digests, "teachers"))

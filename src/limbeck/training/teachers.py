@@ -19,13 +19,12 @@ from limbeck.features.cache import FeatureCache
 from limbeck.features.extraction import extract_features
 from limbeck.inference.choice import open_engine
 from limbeck.inference.engine import Engine
-from limbeck.inference.predictor import find_bundle
-from limbeck.model.bundle import Bundle, load_bundle
+from limbeck.inference.predictor import find_model, open_bundle
+from limbeck.model.bundle import Bundle
 from limbeck.model.pooling import blocks_for
-from limbeck.model.weights import WEIGHTS_NAME
+from limbeck.model.weights import digest_of_weights
 from limbeck.progress import SILENT, Progress
 from limbeck.settings import Device, Precision
-from limbeck.storage import sha256_of
 from limbeck.training.distillation_objectives import softened
 
 
@@ -84,8 +83,7 @@ def load_teachers(
     """
     teachers: list[Teacher] = []
     for folder in folders:
-        place = find_bundle(folder)
-        bundle = load_bundle(place)
+        bundle = open_bundle(folder)
         names = bundle.facts.label_names
         first = teachers[0].bundle.facts.label_names if teachers else names
         if set(names) != set(first):
@@ -96,7 +94,7 @@ def load_teachers(
         teachers.append(
             Teacher(
                 folder=folder,
-                digest=sha256_of(place / WEIGHTS_NAME),
+                digest=digest_of_weights(find_model(folder)),
                 bundle=bundle,
                 engine=open_engine(
                     bundle.loaded, classifier=bundle, device=device, precision=precision, progress=progress
