@@ -180,6 +180,7 @@ def distil(
     screen.show_epochs(run.metrics["epochs"], best_epoch=run.metrics["best_epoch"])
     screen.show_evaluation(run.validation, title=f"The student on the validation split of {data}")
     _show_comparison(run.metrics)
+    screen.show_warnings(run.metrics)
     screen.show_run_places(run.folder, pictures)
     how = options.reading_flags(text_column, label_column, label_names, encoding, on_bad_row)
     screen.show_scoring_next(out, data, how, splits=run.dataset.split_names)
@@ -218,10 +219,12 @@ def _show_comparison(metrics: "Mapping[str, Any]") -> None:
             for name, side in sides.items()
         ],
     )
+    kept = metrics["accuracy_kept_interval"]
     fewer = 1 - metrics["student"]["parameters"] / metrics["teacher"]["parameters"]
     screen.show_line(
-        f"The student keeps {metrics['accuracy_kept']:.1%} of the teacher's accuracy with {fewer:.0%} fewer "
-        f"parameters, and is {metrics['speedup']:.2f} times as fast, text in and probabilities out "
+        f"The student keeps {metrics['accuracy_kept']:.1%} of the teacher's accuracy (95 % interval {kept['low']:.1%} "
+        f"to {kept['high']:.1%}, {kept['rows']:,} rows) with {fewer:.0%} fewer parameters, and is "
+        f"{metrics['speedup']:.2f} times as fast, text in and probabilities out "
         f"({speed['rounds']} rounds: {speed['lowest']:.2f} to {speed['highest']:.2f})"
     )
 

@@ -230,6 +230,12 @@ def free_place(name: str) -> str:
     return str(next((place for place in places if not place.exists()), path))
 
 
+def show_warnings(metrics: "Mapping[str, Any]") -> None:
+    """Say what a run's own figures give reason to doubt."""
+    for warning in metrics["warnings"]:
+        show_line(f"Note: {warning['text']}.")
+
+
 def show_run_places(folder: "RunFolder", pictures: "list[Path]") -> None:
     """Say where a run left what it made."""
     show_line(f"Results are in {folder.path}")

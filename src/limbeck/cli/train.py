@@ -133,6 +133,7 @@ def train(
     if "spread" in run.metrics:
         show_seeds(run.metrics)
     screen.show_evaluation(run.validation, title=f"{chosen.capitalize()} on the validation split of {data}")
+    screen.show_warnings(run.metrics)
     screen.show_run_places(run.folder, pictures)
     how = options.reading_flags(text_column, label_column, label_names, encoding, on_bad_row)
     screen.show_scoring_next(out, data, how, splits=run.dataset.split_names)

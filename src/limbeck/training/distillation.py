@@ -20,6 +20,7 @@ import torch
 from limbeck.data.dataset import Dataset
 from limbeck.errors import SettingsError
 from limbeck.evaluation.evaluation import Evaluation, evaluate
+from limbeck.evaluation.kept import accuracy_kept
 from limbeck.evaluation.predictions import Predictions
 from limbeck.features.cache import FeatureCache, fingerprint_texts
 from limbeck.inference.predictor import Predictor
@@ -214,11 +215,13 @@ class _Compared:
     Attributes:
         student: its answers.
         teacher: how right the teachers are.
+        teacher_right_N: bool (N,), the rows that they got right.
         speed: of both.
     """
 
     student: Predictions
     teacher: Evaluation
+    teacher_right_N: np.ndarray
     speed: Speedup
 
 
@@ -352,6 +355,7 @@ def _compare(
             majority_label=fast.majority_label,
             seed=settings.seed,
         ),
+        teacher_right_N=averaged_NC.argmax(axis=1) == validation.labels,
         speed=measure_speedup(slow, fast, validation.texts, seed=settings.seed),
     )
 
@@ -361,6 +365,8 @@ def _figures(
 ) -> dict[str, Any]:
     """Return what a distillation says beside what every training says."""
     config, teacher = bundle.loaded.config, teachers[0].bundle.loaded.config
+    student_right_N = compared.student.probabilities.argmax(axis=1) == compared.student.known_labels
+    kept = accuracy_kept(student_right_N, compared.teacher_right_N)
     return {
         "teacher": {
             "folders": [str(teacher.folder) for teacher in teachers],
@@ -378,7 +384,8 @@ def _figures(
             "vocabulary": config.vocab_size,
             "validation": scored.to_dict(),
         },
-        "accuracy_kept": scored.accuracy.value / compared.teacher.accuracy.value,
+        "accuracy_kept": kept.value,
+        "accuracy_kept_interval": {"low": kept.low, "high": kept.high, "rows": len(compared.student)},
         "speedup": compared.speed.speedup,
         "speed": asdict(compared.speed),
     }

@@ -25,6 +25,7 @@ from limbeck.model.heads import Head
 from limbeck.model.pooling import Block
 from limbeck.settings import to_toml
 from limbeck.training.calibrated import calibrate_on, left_alone
+from limbeck.training.doubts import doubts_of, doubts_of_epochs
 from limbeck.training.examples import Labelled
 from limbeck.training.journal import EpochLine
 from limbeck.training.loop import LoopResult
@@ -171,6 +172,10 @@ def finish_run(trained: Trained, folder: RunFolder, watch: Stopwatch, *, writes:
         "train_seconds": result.train_s,
         "texts_cut": {"max_tokens": facts.max_tokens, **trained.texts_cut},
         "seconds": watch.seconds,
+        "warnings": [
+            *doubts_of(scored, method=trained.method),
+            *doubts_of_epochs(result.epochs, method=trained.method, steps=result.steps, planned_epochs=settings.epochs),
+        ],
         **trained.more(scored),
     }
     if writes:

@@ -30,6 +30,7 @@ from limbeck.progress import SILENT, Named, Progress
 from limbeck.settings import FeatureSettings, ProbeSettings, ReadSettings, SplitSettings, to_toml
 from limbeck.training.calibrated import calibrate_by, left_alone
 from limbeck.training.candidates import Candidates, all_blocks, candidates_for, columns_of
+from limbeck.training.doubts import doubts_of
 from limbeck.training.model_card import card_text
 from limbeck.training.probe import fit_probe
 from limbeck.training.probe_checks import check_probe
@@ -181,13 +182,14 @@ def train_probe(
         storage.write_text(folder.settings, to_toml(settings.stages()))
         storage.write_json(folder.record, record)
         watch.lap("save")
-        metrics = {
+        metrics: dict[str, Any] = {
             "method": "probe",
             **{name: found.to_dict() for name, found in scored.items()},
             "temperature": calibrated.record,
             "probe": fit_record(fit),
             "texts_cut": {"max_tokens": facts.max_tokens, **texts_cut},
             "seconds": watch.seconds,
+            "warnings": doubts_of(scored["validation"], method="probe"),
         }
         storage.write_json(folder.metrics, metrics)
     return ProbeRun(

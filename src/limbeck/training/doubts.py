@@ -1,0 +1,69 @@
+"""Doubts: what a training's own figures say against it, in words, with what to do.
+
+In: the figures on the validation rows, the table of epochs. Out: warnings for `metrics.json`, each a kind and a text.
+It does not know how anything was trained, and changes nothing: what is trained is what was asked for.
+"""
+
+from collections.abc import Sequence
+
+from limbeck.data.names import shown
+from limbeck.evaluation.evaluation import Evaluation
+from limbeck.training.journal import EpochLine
+
+FEW_UPDATES = 200
+"""Optimizer steps below which weights have hardly moved: a few batches, whatever the number of epochs."""
+STILL_FALLING = 0.02
+"""Share of the validation loss by which the last epoch must have brought it down."""
+MOST_NAMED = 10
+
+_PROBE_FIRST = {"head": "; try the probe first", "finetune": "; try the probe first", "distil": ""}
+"""A student is asked for after its teacher; whoever trains a first model may not know what is quick."""
+
+Warnings = list[dict[str, str]]
+"""Each has `kind` and `text`."""
+
+
+def doubts_of(scored: Evaluation, *, method: str) -> Warnings:
+    """Return what the answers to the validation rows say."""
+    answered_C = scored.confusion_counts.sum(axis=0)
+    there_C = scored.confusion_counts.sum(axis=1)
+    never = [name for name, said, is_there in zip(scored.label_names, answered_C, there_C, strict=True)
+             if is_there and not said]  # fmt: skip
+    if not never:
+        return []
+    named = ", ".join(map(shown, never[:MOST_NAMED]))
+    if more := never[MOST_NAMED:]:
+        named += f" and {len(more):,} more"
+    todo = "it needs more rows of them, or --balance weights"
+    if method != "probe":
+        todo = f"more --epochs may help{_PROBE_FIRST[method]}"
+    which = f"{len(never):,} of {len(scored.label_names):,} classes are never answered on the validation rows"
+    text = f"{which} ({named}): {todo}"
+    return [{"kind": "never_answered", "text": text}]
+
+
+def doubts_of_epochs(epochs: Sequence[EpochLine], *, method: str, steps: int, planned_epochs: int) -> Warnings:
+    """Return what the table of epochs says.
+
+    Args:
+        epochs: the table.
+        method: "head", "finetune" or "distil".
+        steps: updates that were done.
+        planned_epochs: that the training was to have; one that had fewer ended because nothing got better.
+    """
+    found: Warnings = []
+    if steps < FEW_UPDATES and len(epochs) == planned_epochs:
+        text = (
+            f"only {steps:,} optimizer steps were taken, in {len(epochs):,} epochs, and {FEW_UPDATES} at least are "
+            f"usual: give more --epochs or a smaller --batch-size{_PROBE_FIRST[method]}"
+        )
+        found.append({"kind": "few_updates", "text": text})
+    if len(epochs) > 1 and len(epochs) == planned_epochs:
+        before, last = (line.validation_loss for line in epochs[-2:])
+        if last < before * (1 - STILL_FALLING) and last < min(line.validation_loss for line in epochs[:-1]):
+            text = (
+                f"the validation loss was still falling in the last epoch, from {before:.4f} to {last:.4f}: more "
+                "--epochs may help"
+            )
+            found.append({"kind": "still_falling", "text": text})
+    return found
