@@ -3,7 +3,9 @@
 import csv
 import io
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Literal
 from unittest.mock import patch
 
 import pyarrow as pa
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 from limbeck.data import delimited
 from limbeck.data.bad_rows import BadRows
 from limbeck.data.clean_csv import has_plain_quotes, read_clean
-from limbeck.data.raw import RawTable, SourceFile
+from limbeck.data.raw import SourceFile
 from limbeck.errors import DataError
 from limbeck.settings import ReadSettings
 
@@ -37,22 +39,28 @@ PIECES = st.lists(
             b"\xff",
             b"\0",
             b";",
+            b"\t",
+            b"text",
+            b"label",
+            b"\xef\xbb\xbf",
+            b"\\",
         ]
     ),
     max_size=30,
 )
 
 
-def careful(path: Path) -> RawTable | None:
-    """Read row by row; None when anything is at fault."""
-    bad = BadRows("error")
+def outcome(path: Path, policy: Literal["error", "skip"], *, careful: bool) -> object:
+    """Read by one road: everything that a caller can see of it."""
+    bad = BadRows(policy)
     source = SourceFile(path=path, name="data.csv", split="train")
-    with patch.object(delimited, "read_clean", return_value=None):
+    with patch.object(delimited, "read_clean", return_value=None) if careful else nullcontext():
         try:
             raw = delimited.read_delimited(source, ReadSettings(), bad, lambda done: None)
-        except DataError:
-            return None
-    return None if bad.faults.count else raw
+        except DataError as error:
+            return str(error)
+    notes = [str(note) for note in bad.notes()]
+    return raw.table.to_pydict(), raw.numbers.to_pylist(), raw.rows_seen, bad.faults.shown, notes
 
 
 def short(path: Path, header_lines: int = 1) -> pa.Table | None:
@@ -60,20 +68,24 @@ def short(path: Path, header_lines: int = 1) -> pa.Table | None:
 
 
 @settings(deadline=None, max_examples=600)
-@given(PIECES, st.sampled_from([b"text,label\n", b"text,label\r\n", b"text,label\r", b"\xef\xbb\xbftext,label\n"]))
-@example([b'"', b"a", b'"', b"a", b",", b"b"], b"text,label\n")
-@example([b"a", b'"', b"b", b'"', b",", b"c"], b"text,label\n")
-@example([b"a", b",", b'""""'], b"text,label\n")
-def test_any_bytes_read_alike_or_not_at_all(pieces: list[bytes], header: bytes) -> None:
-    """Whatever the bytes: rows from the short road are the careful road's, and no fault passes on it."""
+@given(
+    PIECES,
+    st.sampled_from(
+        [b"text,label\n", b"text,label\r\n", b"text,label\r", b"\xef\xbb\xbftext,label\n", b"text\tlabel\n"]
+    ),
+    st.sampled_from(["error", "skip"]),
+)
+@example([b'"', b"a", b'"', b"a", b",", b"b"], b"text,label\n", "error")
+@example([b"a", b'"', b"b", b'"', b",", b"c"], b"text,label\n", "error")
+@example([b"a", b",", b'""""'], b"text,label\n", "skip")
+def test_any_bytes_read_alike_or_not_at_all(
+    pieces: list[bytes], header: bytes, policy: Literal["error", "skip"]
+) -> None:
+    """Whatever the bytes: the short road gives the rows, the faults and the notes of the careful one, or nothing."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "data.csv"
         path.write_bytes(header + b"".join(pieces))
-        fast, slow = short(path), careful(path)
-    if fast is not None:
-        assert slow is not None
-        assert fast.to_pydict() == slow.table.to_pydict()
-        assert slow.numbers.to_pylist() == list(range(1, len(fast) + 1))
+        assert outcome(path, policy, careful=False) == outcome(path, policy, careful=True)
 
 
 @settings(deadline=None)

@@ -46,7 +46,7 @@ def test_white_space_at_an_end_makes_no_class(tmp_path: Path, space: str) -> Non
     ],
 )
 def test_forms_that_look_alike_are_one_class(tmp_path: Path, usual: str, other: str) -> None:
-    """The most frequent spelling names the class, and the note shows what was read as what."""
+    """The plain spelling names the class, and the note shows what was read as what."""
     dataset = read_labels(tmp_path, usual, other, usual, "another")
     assert dataset.label_names == tuple(sorted((usual, "another")))
     (note,) = dataset.notes

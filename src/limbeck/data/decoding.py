@@ -49,17 +49,25 @@ def check_encoding(name: str) -> str:
         ) from None
 
 
-def open_text(path: Path, encoding: str) -> TextIO:
-    """Open a text file with line ends as they are, its byte-order mark taken off, undecodable bytes become `MARK`.
+def open_text(path: Path, encoding: str, *, newline: str = "") -> TextIO:
+    r"""Open a text file with line ends as they are, its byte-order marks taken off, undecodable bytes become `MARK`.
+
+    Args:
+        path: the file.
+        encoding: how it is decoded.
+        newline: what ends a line: "" for \n, \r\n and a lone \r, "\n" for line feeds only.
 
     Raises:
         StorageError: the file cannot be opened.
     """
     codecs.register_error(_MARKING, _mark)
     with explained(path, doing="read"):
-        file = path.open(encoding=check_encoding(encoding), errors=_MARKING, newline="")
-        if file.read(1) != "\ufeff":
-            file.seek(0)
+        file = path.open(encoding=check_encoding(encoding), errors=_MARKING, newline=newline)
+        start = file.tell()
+        # A tool that adds a mark to a file that has one leaves two.
+        while file.read(1) == "\ufeff":
+            start = file.tell()
+        file.seek(start)
     return file
 
 

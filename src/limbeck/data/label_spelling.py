@@ -40,7 +40,7 @@ def spelling_key(name: str) -> str:
 
 
 def one_spelling(written: Sequence[WrittenLabels], given: Iterable[str] | None, bad: BadRows) -> list[WrittenLabels]:
-    """Give all spellings of one label the same name: a given or declared one, or else the most frequent.
+    """Give all spellings of one label the same name: a given or declared one, the plain one, or the most frequent.
 
     Names that are given, or that a file declares, are told apart on purpose, and are never joined with each other.
     """
@@ -56,11 +56,8 @@ def one_spelling(written: Sequence[WrittenLabels], given: Iterable[str] | None, 
     usual: dict[str, str] = {}
     for names in spellings.values():
         ours = [name for name in names if name in set(known)]
-        best = (
-            ours[0]
-            if ours
-            else max(names, key=lambda name: (counts[name], unicodedata.is_normalized("NFC", name), name))
-        )
+        plain = spelling_key(names[0])
+        best = ours[0] if ours else plain if plain in names else max(names, key=lambda name: (counts[name], name))
         usual.update({name: best for name in names if name != best and name not in ours})
     return [_respelled(labels, usual, bad) for labels in written] if usual else list(written)
 
