@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from limbeck import progress
-from limbeck.progress import SILENT, Bars, Lines, Named
+from limbeck.progress import SILENT, Bars, Lines, Named, Steps
 
 
 def clock_of(monkeypatch, moments):
@@ -82,3 +82,18 @@ def test_steps_of_one_label_are_told_apart():
         with Named(Labels(), what).track("encoding", total=1, unit="texts") as advance:
             advance(1)
     assert said == ["encoding train rows", "encoding validation rows"]
+
+
+def test_short_steps_in_a_row_are_one_step(monkeypatch):
+    """Three steps of a second each are no silence of three seconds: together they are one, its parts by name."""
+    clock_of(monkeypatch, [0.0, *(place * 4.0 for place in range(1, 20))])
+    said: list[str] = []
+    with Lines(said.append).track("Auditing", total=2 * Steps.UNITS, unit="parts") as advance:
+        steps = Steps(advance)
+        with steps.track("Counting words", total=7, unit="texts") as inner:
+            for _ in range(7):
+                inner(1)
+        with steps.track("Counting tokens", total=0, unit="texts"):
+            pass
+    assert "Counting words" in said[0]
+    assert said[-1].startswith("Auditing: 200 parts in ")

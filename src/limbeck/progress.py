@@ -91,6 +91,37 @@ class Named:
         self._inner.say(line)
 
 
+class Steps:
+    """Shows steps that follow each other as one, so that several short ones are not a long silence.
+
+    Each inner step is `UNITS` units of the outer one, and its name stands beside it.
+    """
+
+    UNITS = 100
+
+    def __init__(self, advance: Advance) -> None:
+        self._advance = advance
+
+    @contextmanager
+    def track(self, label: str, *, total: int, unit: str) -> Iterator[Advance]:
+        """Follow an inner step by moving the outer one."""
+        done = told = 0
+        self._advance(0, label)
+
+        def advance(more: int, note: str = "") -> None:
+            nonlocal done, told
+            done += more
+            reached = min(self.UNITS, self.UNITS * done // max(1, total))
+            self._advance(reached - told, f"{label}, {note}" if note else label)
+            told = reached
+
+        yield advance
+        self._advance(self.UNITS - told, label)
+
+    def say(self, line: str) -> None:
+        """Drop the line: the outer step speaks."""
+
+
 class Lines:
     """Plain lines for a log: one every `LINE_EVERY_S` seconds with rate and time left."""
 

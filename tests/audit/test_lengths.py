@@ -112,6 +112,22 @@ def test_limit_table_by_hand() -> None:
     assert (large.compute, large.tokens_lost) == pytest.approx((1.0, 88 / 710))
 
 
+def test_short_texts_need_no_limit() -> None:
+    """A limit that cuts hardly anything and saves nothing is not advised: one sentence, whatever the candidates."""
+    shape = EncoderShape()
+    label = np.zeros(100, dtype=np.int64)
+    short = np.full(100, 20)
+    short[0] = 139
+    found = recommend(limit_table(short, label, ("a",), shape=shape), 139, 512)
+    assert found.advice == "No limit needed; the longest text has 139 tokens."
+    assert (found.limit, found.needed) == (256, False)
+    short[0] = 520
+    found = recommend(limit_table(short, label, ("a",), shape=shape), 520, 512)
+    assert found.advice == "No limit below 512 needed; 1 % of the texts are longer."
+    long = np.full(100, 700)
+    assert recommend(limit_table(long, label, ("a",), shape=shape), 700, 512).needed
+
+
 def test_recommendation_is_the_smallest_that_loses_next_to_nothing() -> None:
     """Short texts: the smallest limit. Long ones: the largest that the model reads, with what it costs."""
     shape = EncoderShape()

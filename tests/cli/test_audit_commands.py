@@ -1,6 +1,7 @@
 """The commands audit, clean and split, run as a person runs them."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -47,18 +48,29 @@ def test_audit_sees_what_reading_would_refuse(data: Path, tiny_folder: Path, tmp
     assert (out / "audit.html").read_text("utf-8").startswith("<!doctype html>")
 
 
+def test_the_findings_come_last(data: Path, tiny_folder: Path, tmp_path: Path) -> None:
+    """On a small screen they are what is left: after the tables, closed by how many there are and where to read on."""
+    out = tmp_path / "audit"
+    shown = run("audit", str(data), "--out", str(out), "--encoder", str(tiny_folder)).splitlines()
+    assert shown[-1].startswith("Next: limbeck clean ")
+    assert re.fullmatch(rf"\d+ high, \d+ medium, \d+ low: open {re.escape(str(out / 'audit.html'))}", shown[-2])
+    first_finding = next(place for place, line in enumerate(shown) if line.startswith("HIGH"))
+    assert first_finding > shown.index("Classes")
+    assert first_finding > shown.index("Tokenizers")
+
+
 def test_json_is_the_file(data: Path, tiny_folder: Path, tmp_path: Path) -> None:
     """--json prints what audit.json holds, and nothing else."""
     out = tmp_path / "audit"
     shown = run("audit", str(data), "--out", str(out), "--encoder", str(tiny_folder), "--no-page", "--json")
     assert json.loads(shown) == json.loads((out / "audit.json").read_text("utf-8"))
-    assert sorted(file.name for file in out.iterdir()) == ["audit.json"]
+    assert sorted(file.name for file in out.iterdir()) == ["audit.json", "findings.csv"]
 
 
 def test_strict_fails_after_writing(data: Path, tiny_folder: Path, tmp_path: Path) -> None:
     """A leak or a conflict is a DataError (status 3), and the outputs are there to look at."""
     out = tmp_path / "audit"
-    with pytest.raises(DataError, match="1 texts leak between splits and 1"):
+    with pytest.raises(DataError, match="1 text leaks between splits and 1 text has different"):
         run("audit", str(data), "--out", str(out), "--encoder", str(tiny_folder), "--no-page", "--strict")
     assert (out / "audit.json").is_file()
 

@@ -1,11 +1,14 @@
 import re
 import struct
+from collections.abc import Callable
+from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
+import limbeck
 from limbeck.audit.audit import Audit, audit
 from limbeck.data.dataset import CORE_SCHEMA, Dataset
 from limbeck.reporting.audit_charts import audit_charts
@@ -48,6 +51,27 @@ def hostile_dataset() -> Dataset:
         schema=CORE_SCHEMA,
     )
     return Dataset(table=table, label_names=names, source="<script>alert('source')</script>.csv")
+
+
+@pytest.fixture
+def make_dataset_of() -> Callable[[list[str]], Dataset]:
+    """Make a dataset of different short texts from its labels."""
+
+    def make(labels: list[str]) -> Dataset:
+        names = tuple(sorted(set(labels)))
+        place = {name: number for number, name in enumerate(names)}
+        table = pa.table(
+            {
+                "row_id": [str(number) for number in range(len(labels))],
+                "split": pa.array(["train"] * len(labels)).dictionary_encode(),
+                "text": [f"{number * 7919} is a number, {number * 104729} too" for number in range(len(labels))],
+                "label": [place[label] for label in labels],
+            },
+            schema=CORE_SCHEMA,
+        )
+        return Dataset(table=table, label_names=names, source="memory")
+
+    return make
 
 
 @pytest.fixture
@@ -112,6 +136,26 @@ def test_charts_follow_the_pages_theme(hostile: Audit) -> None:
         assert 'role="img"' in svg
 
 
+def test_a_page_of_thousands_of_classes_stays_small(make_dataset_of) -> None:
+    """The largest classes are shown and the others counted; audit.json has them all."""
+    found = audit(make_dataset_of([f"class {place // 2}" for place in range(4000)]))
+    page = audit_page(found, {})
+    assert "And 1,960 more classes with 3,920 rows together" in page
+    assert len(page) < 150_000
+    assert len(found.to_json()["shape"]["classes"]) == 2000
+
+
+def test_a_page_names_its_day_and_links_findings_to_sections(hostile: Audit) -> None:
+    """Which of two audits is newer can be seen; each finding leads to the section that tells more."""
+    page = audit_page(hostile, {}, made_on=date(2026, 3, 9))
+    assert "2026-03-09" in page
+    assert limbeck.__version__ in page
+    assert "Made by limbeck" in audit_page(hostile, {})
+    targets = re.findall(r'<h3><a href="#(\w+)">', page)
+    assert len(targets) == len(hostile.findings)
+    assert all(f'id="{target}"' in page for target in targets if target != "reading")
+
+
 def test_every_fault_has_a_name(hostile: Audit) -> None:
     """The page's table names each kind that the audit counts."""
     assert list(FAULT_NAMES) == list(hostile.faults)
@@ -140,7 +184,7 @@ def test_charts_are_written_as_svg_and_png(hostile: Audit, tmp_path: Path) -> No
     """Each chart as two files of its kind, large enough to read."""
     write_audit(hostile, tmp_path)
     names = {file.name for file in (tmp_path / "charts").iterdir()}
-    stems = ("class_frequency", "words", "tokens", "limits")
+    stems = ("class_frequency", "words", "tokens")
     assert names == {f"{stem}.{kind}" for stem in stems for kind in ("svg", "png")}
     for stem in stems:
         content = (tmp_path / "charts" / f"{stem}.png").read_bytes()

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from limbeck.audit.characters import script_counts
@@ -16,6 +17,7 @@ from limbeck.audit.duplicates import Duplicates, find_duplicates
 from limbeck.audit.faults import Fault, describe_faults, fault_masks
 from limbeck.audit.finding import Evidence, Finding
 from limbeck.audit.findings import draw_findings
+from limbeck.audit.flagged import Mark, flagged_rows, marks_of_labels, marks_of_repeats
 from limbeck.audit.grouping import group_equal
 from limbeck.audit.leaks import Leaks, find_leaks
 from limbeck.audit.lengths import TokenCounts, Words, count_tokens, split_words
@@ -35,12 +37,14 @@ from limbeck.audit.rows import Columns, columns_of
 from limbeck.audit.tokenizer_fit import Scripts, TokenizerFit, describe_fit, describe_scripts
 from limbeck.data.dataset import Dataset, ReadNote
 from limbeck.errors import DataError, SettingsError
-from limbeck.progress import SILENT, Progress
+from limbeck.progress import SILENT, Progress, Steps
 from limbeck.settings import AuditSettings
 from limbeck.tokens import Tokenizer
 
 FORMAT = 1
 """Version of audit.json: raised when a key changes its meaning or goes; new keys may come without."""
+_STEPS = 3
+"""Steps that progress follows, beside one for each tokenizer: near-duplicates sketched and checked, words."""
 LEAST_THRESHOLD = 0.5
 """Below this, MinHash misses too many pairs (see benchmarks/results/audit_planted.json) and the groups mean little."""
 
@@ -135,7 +139,19 @@ def audit(
     shape: EncoderShape | None = None,
     progress: Progress = SILENT,
 ) -> Audit:
-    """Look at a dataset and tell what is wrong with it.
+    """Look at a dataset and tell what is wrong with it; as `audit_rows`, without the rows."""
+    return audit_rows(dataset, settings, tokenizers=tokenizers, shape=shape, progress=progress)[0]
+
+
+def audit_rows(
+    dataset: Dataset,
+    settings: AuditSettings | None = None,
+    *,
+    tokenizers: Mapping[str, Tokenizer] | None = None,
+    shape: EncoderShape | None = None,
+    progress: Progress = SILENT,
+) -> tuple[Audit, pa.Table]:
+    """Look at a dataset and tell what is wrong with it, and list every row that a finding is about.
 
     Args:
         dataset: any; labels may be missing, texts may be empty.
@@ -144,6 +160,9 @@ def audit(
         shape: sizes of the encoder, for the compute of length limits; DistilBERT's when not given.
         progress: follows the long steps.
 
+    Returns:
+        the audit, and its rows as `flagged.FLAGGED_SCHEMA`.
+
     Raises:
         DataError: the dataset has no rows.
         SettingsError: the threshold is out of range, or the limits do not rise.
@@ -151,14 +170,16 @@ def audit(
     settings = settings or AuditSettings()
     _check(dataset, settings)
     columns = columns_of(dataset)
-    near = find_near_duplicates(columns.text, threshold=settings.near_threshold, progress=progress)
+    given = tokenizers or {}
+    with progress.track("Auditing", total=Steps.UNITS * (_STEPS + len(given)), unit="parts") as advance:
+        steps = Steps(advance)
+        near = find_near_duplicates(columns.text, threshold=settings.near_threshold, progress=steps)
+        words = split_words(columns.text, steps)
+        counts = {name: count_tokens(tokenizer, columns.text, words, steps) for name, tokenizer in given.items()}
     exact = group_equal(columns.text)
-    words = split_words(columns.text, progress)
-    counts = {
-        name: count_tokens(tokenizer, columns.text, words, progress) for name, tokenizer in (tokenizers or {}).items()
-    }
-    fits = _fits(columns, tokenizers or {}, counts, words)
+    fits = _fits(columns, given, counts, words)
     per_text = words.per_text
+    masks = fault_masks(columns, per_text, counts[fits[0].name].tokens if fits else None)
     tokens = _describe_tokens(columns, fits, counts, settings, shape or EncoderShape())
     evidence = Evidence(
         reading=dataset.notes,
@@ -166,13 +187,13 @@ def audit(
         duplicates=find_duplicates(columns, exact, near),
         conflicts=find_conflicts(columns, exact, near),
         leaks=find_leaks(columns, exact, near),
-        faults=describe_faults(columns, fault_masks(columns, per_text, counts[fits[0].name].tokens if fits else None)),
+        faults=describe_faults(columns, masks),
         scripts=describe_scripts(script_counts(columns.text)),
         tokenizer_fit=fits,
         limits=tokens.limits if tokens else (),
         recommended=tokens.recommended if tokens else None,
     )
-    return Audit(
+    found = Audit(
         format=FORMAT,
         source=dataset.source,
         fingerprint=dataset.fingerprint(),
@@ -189,6 +210,16 @@ def audit(
         scripts=evidence.scripts,
         tokenizer_fit=fits,
     )
+    marks = {
+        **marks_of_repeats(columns, exact, near.group),
+        **marks_of_labels(columns, found.shape),
+        **{f"faults.{kind}": Mark(rows=mask) for kind, mask in masks.items()},
+    }
+    if tokens:
+        chosen = counts[tokens.tokenizer]
+        marks["tokens.misfit"] = Mark(rows=chosen.unknown > 0)
+        marks["tokens.truncation"] = Mark(rows=chosen.tokens > tokens.recommended.limit)
+    return found, flagged_rows(columns, found.findings, marks)
 
 
 def check_threshold(threshold: float) -> None:

@@ -22,7 +22,7 @@ from limbeck.audit.rows import Columns, columns_of
 from limbeck.audit.staying import leaking, repeating
 from limbeck.data.dataset import Dataset, ReadNote
 from limbeck.errors import DataError, FaultLog, SettingsError
-from limbeck.progress import SILENT, Progress
+from limbeck.progress import SILENT, Progress, Steps
 from limbeck.settings import CleanSettings
 
 FAULT_KINDS: dict[str, tuple[str, ...]] = {
@@ -113,8 +113,10 @@ def clean(dataset: Dataset, settings: CleanSettings, progress: Progress = SILENT
     rows = len(columns)
     pairs = _NO_PAIRS
     if any(kind in NEAR_KINDS for kind in settings.drop):
-        near = find_near_duplicates(columns.text, threshold=settings.near_threshold, progress=progress)
-        pairs = all_pairs(columns.text, near, progress)
+        with progress.track("Cleaning", total=3 * Steps.UNITS, unit="parts") as advance:
+            steps = Steps(advance)
+            near = find_near_duplicates(columns.text, threshold=settings.near_threshold, progress=steps)
+            pairs = all_pairs(columns.text, near, steps)
     work = _Work(
         columns=columns,
         exact=group_equal(columns.text),

@@ -31,9 +31,16 @@ EXAMPLE_ROWS = 6
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """Rows that belong together; the first `EXAMPLE_ROWS` of `size`."""
+    """Rows that belong together.
+
+    Attributes:
+        size: how many they are.
+        labels: label → how many of them have it, the most frequent first; rows without a label are not counted.
+        rows: up to `EXAMPLE_ROWS` of them.
+    """
 
     size: int
+    labels: dict[str, int]
     rows: tuple[Row, ...]
 
 
@@ -193,5 +200,16 @@ def example_groups(
     """
     shown = members(group, largest_first(group, leaders, EXAMPLES))
     return tuple(
-        Group(size=len(rows), rows=columns.rows(variety_first(rows, telling)[:EXAMPLE_ROWS])) for rows in shown
+        Group(
+            size=len(rows),
+            labels=_label_counts(columns, rows),
+            rows=columns.rows(variety_first(rows, telling)[:EXAMPLE_ROWS]),
+        )
+        for rows in shown
     )
+
+
+def _label_counts(columns: Columns, rows: np.ndarray) -> dict[str, int]:
+    label, count = np.unique(columns.label[rows], return_counts=True)
+    order = np.lexsort((label, -count))
+    return {columns.label_names[label[place]]: int(count[place]) for place in order if label[place] >= 0}

@@ -23,6 +23,8 @@ from limbeck.data.dataset import ReadNote
 Severity = Literal["high", "medium", "low"]
 SEVERITIES: tuple[Severity, ...] = ("high", "medium", "low")
 
+_SHOWN_LABELS = 10
+"""Labels of a group that are counted one by one."""
 SHORT = 90
 """Characters of a text that an example shows."""
 
@@ -39,6 +41,8 @@ def counted(count: int, unit: str) -> str:
         ('1 row', '1 class', '1,234 texts with [UNK]')
     """
     noun, space, rest = unit.partition(" ")
+    if count == 1 and noun == "more":
+        return f"{count} more {counted(count, rest).split(' ', 1)[1]}"
     if count == 1:
         noun = noun.removesuffix("es") if noun.endswith("sses") else noun.removesuffix("s")
     return f"{count:,} {noun}{space}{rest}"
@@ -90,14 +94,25 @@ class Evidence:
     recommended: Recommendation | None
 
 
-def example_of(groups: tuple[Group, ...]) -> str:
-    """Show the first rows of the first group."""
+def example_of(groups: tuple[Group, ...], *, by_label: bool = False) -> str:
+    """Show the first rows of the first group, or its text once with how often each label stands on it."""
     if not groups:
         return ""
     group = groups[0]
+    if by_label:
+        return f"{said_labels(group)}: {excerpt(group.rows[0].text, 2 * SHORT)!r}"
     shown = []
     for row in group.rows[:2]:
         label = f" [{excerpt(row.label, 40)}]" if row.label is not None else ""
         shown.append(f"{row.row_id}{label} {excerpt(row.text, SHORT)!r}")
     more = f" (and {group.size - len(shown)} more)" if group.size > len(shown) else ""
     return " | ".join(shown) + more
+
+
+def said_labels(group: Group) -> str:
+    """Say how often each label stands in a group: "232 neutral, 71 negative"."""
+    said = [f"{count:,} {excerpt(name, 40)}" for name, count in group.labels.items()]
+    unlabelled = group.size - sum(group.labels.values())
+    if len(said) > _SHOWN_LABELS:
+        said[_SHOWN_LABELS:] = [f"and {len(said) - _SHOWN_LABELS:,} other labels"]
+    return ", ".join([*said, *([f"{unlabelled:,} without a label"] if unlabelled else [])])

@@ -12,6 +12,9 @@ from limbeck.audit.repeat_findings import about_conflicts, about_duplicates, abo
 from limbeck.audit.rows import excerpt
 from limbeck.audit.text_findings import about_texts, about_tokens
 
+_HISTORY = ("rows removed by limbeck clean", "labels corrected after review")
+"""Notes of what was done to the data on purpose, by `audit.clean` and `audit.corrections`."""
+
 
 def draw_findings(evidence: Evidence) -> tuple[Finding, ...]:
     """Return the findings, worst first."""
@@ -30,6 +33,9 @@ def draw_findings(evidence: Evidence) -> tuple[Finding, ...]:
 def _about_reading(evidence: Evidence) -> Iterator[Finding]:
     rows = evidence.shape.rows
     for note in evidence.reading:
+        # What an earlier command did is history; what the faults of single texts count is told there, once.
+        if note.what.startswith(_HISTORY) or ("undecodable" in note.what and evidence.faults["mojibake"].rows):
+            continue
         left_out = "left out" in note.what
         yield Finding(
             kind="reading",

@@ -120,7 +120,7 @@ def about_labels(shape: Shape) -> Iterator[Finding]:
             unit="classes",
             share=smallest[1].share,
             example=f"{excerpt(classes[0][0], 40)} {classes[0][1].rows:,}, {excerpt(smallest[0], 40)} "
-            f"{smallest[1].rows:,} rows",
+            f"{counted(smallest[1].rows, 'rows')}",
             advice="Read macro F1 beside accuracy; --balance weights is worth a try.",
         )
     if shape.sorted_by_label:

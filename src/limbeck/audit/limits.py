@@ -25,6 +25,8 @@ MOST_LOST = 0.01
 """The recommended limit loses at most this share of all tokens …"""
 MOST_LOST_BY_CLASS = 0.02
 """… and at most this share of any class's."""
+NOTHING_SAVED = 0.98
+"""A limit that leaves more of the compute than this saves nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,10 +83,19 @@ class Limit:
 
 @dataclass(frozen=True, kw_only=True)
 class Recommendation:
-    """The limit to take, and why, in a sentence."""
+    """The limit to take.
+
+    Attributes:
+        limit: in tokens.
+        reason: why, a sentence without its beginning.
+        needed: whether a limit cuts anything or saves anything: False where every text is short.
+        advice: the whole of it in one sentence.
+    """
 
     limit: int
     reason: str
+    needed: bool
+    advice: str
 
 
 def box_of(values: np.ndarray) -> Box:
@@ -157,22 +168,33 @@ def recommend(table: tuple[Limit, ...], longest: int, model_limit: int) -> Recom
         model_limit: the most tokens that the model reads.
     """
     possible = [row for row in table if row.limit <= model_limit] or [table[0]]
+    whole = next((row for row in possible if longest <= min(row.limit, model_limit)), None)
+    most = possible[-1]
+    lossless = [row for row in possible if not _loses_much(row)]
+    if lossless and lossless[0].compute > NOTHING_SAVED * most.compute:
+        longer = f"{percent(most.texts_cut)} of the texts are longer"
+        return Recommendation(
+            limit=whole.limit if whole else most.limit,
+            reason=f"no text is longer (the longest has {longest:,} tokens)" if whole else longer,
+            needed=False,
+            advice=f"No limit needed; the longest text has {longest:,} tokens."
+            if whole
+            else f"No limit below {most.limit} needed; {longer}.",
+        )
     for row in possible:
-        worst = max(row.tokens_lost_by_class.values(), default=row.tokens_lost)
-        if row.tokens_lost <= MOST_LOST and worst <= MOST_LOST_BY_CLASS:
+        if not _loses_much(row):
             if longest <= row.limit:
                 kept = f"no text is longer (the longest has {longest:,} tokens)"
             else:
                 kept = (
                     f"it cuts {percent(row.texts_cut)} of the texts and loses {percent(row.tokens_lost)} of the tokens"
                 )
-            return Recommendation(
-                limit=row.limit,
-                reason=f"the smallest limit that loses at most {percent(MOST_LOST)} of the tokens (and "
+            return _recommended(
+                row.limit,
+                f"the smallest limit that loses at most {percent(MOST_LOST)} of the tokens (and "
                 f"{percent(MOST_LOST_BY_CLASS)} of any class's): {kept}, for {percent(row.compute)} of the compute "
                 f"of {REFERENCE_LIMIT}",
             )
-    most = possible[-1]
     reason = (
         f"no limit up to {most.limit} keeps {percent(1 - MOST_LOST)} of the tokens; this one cuts "
         f"{percent(most.texts_cut)} of the texts and loses {percent(most.tokens_lost)} of the tokens"
@@ -181,7 +203,16 @@ def recommend(table: tuple[Limit, ...], longest: int, model_limit: int) -> Recom
         less = possible[-2]
         cost = less.compute / most.compute
         reason += f"; {less.limit} would cost {percent(cost)} of its compute and lose {percent(less.tokens_lost)}"
-    return Recommendation(limit=most.limit, reason=reason)
+    return _recommended(most.limit, reason)
+
+
+def _recommended(limit: int, reason: str) -> Recommendation:
+    return Recommendation(limit=limit, reason=reason, needed=True, advice=f"Recommended: {limit} tokens, {reason}.")
+
+
+def _loses_much(row: Limit) -> bool:
+    worst = max(row.tokens_lost_by_class.values(), default=row.tokens_lost)
+    return row.tokens_lost > MOST_LOST or worst > MOST_LOST_BY_CLASS
 
 
 def _rows_by_class(label: np.ndarray, label_names: tuple[str, ...]) -> dict[str, np.ndarray]:

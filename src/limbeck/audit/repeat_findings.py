@@ -6,7 +6,7 @@ It does not know labels' names nor single texts.
 
 from collections.abc import Iterator
 
-from limbeck.audit.finding import Evidence, Finding, example_of
+from limbeck.audit.finding import Evidence, Finding, counted, example_of
 from limbeck.audit.leaks import FreeScore
 
 
@@ -53,8 +53,10 @@ def about_conflicts(evidence: Evidence) -> Iterator[Finding]:
             count=conflicts.exact.texts,
             unit="texts",
             share=conflicts.exact.rows / rows,
-            example=example_of(conflicts.exact.examples),
-            advice="At least one label of each is wrong. Decide them, or run `limbeck clean DATA --drop conflicts`.",
+            example=example_of(conflicts.exact.examples, by_label=True),
+            advice="At least one label of each is wrong. Decide them (findings.csv has every row), or run "
+            "`limbeck clean DATA --drop conflicts`: with --keep-majority the rows with the most "
+            "frequent label stay, without it none.",
         )
     if conflicts.near.groups:
         yield Finding(
@@ -76,7 +78,7 @@ def about_duplicates(evidence: Evidence) -> Iterator[Finding]:
         yield Finding(
             kind="duplicates.exact",
             severity="medium",
-            title=f"The same text stands there more than once ({duplicates.exact.surplus:,} rows too many)",
+            title=f"The same text stands there more than once ({counted(duplicates.exact.surplus, 'rows')} too many)",
             count=duplicates.exact.texts,
             unit="texts",
             share=duplicates.exact.rows / rows,

@@ -14,7 +14,7 @@ from limbeck.audit.grouping import repeated
 from limbeck.audit.near import DEFAULT_THRESHOLD, find_near_duplicates
 from limbeck.data.dataset import Dataset
 from limbeck.data.split import split
-from limbeck.progress import SILENT, Progress
+from limbeck.progress import SILENT, Progress, Steps
 from limbeck.settings import SplitSettings
 
 
@@ -47,8 +47,11 @@ def resplit(
         DataError: a class has too few different texts for every split.
     """
     check_threshold(near_threshold)
-    group = find_near_duplicates(dataset.table["text"], threshold=near_threshold, progress=progress).group
-    parted = split(dataset, settings, group)
+    with progress.track("Splitting", total=3 * Steps.UNITS, unit="parts") as advance:
+        steps = Steps(advance)
+        group = find_near_duplicates(dataset.table["text"], threshold=near_threshold, progress=steps).group
+        with steps.track("Dealing out the groups", total=1, unit="split"):
+            parted = split(dataset, settings, group)
     names = parted.split_names
     counts = {
         name: dict(Counter(label or "(no label)" for label in parted.split(name).label_name_list())) for name in names

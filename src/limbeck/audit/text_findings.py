@@ -81,10 +81,12 @@ def about_texts(evidence: Evidence) -> Iterator[Finding]:
         fault = evidence.faults[kind]
         if fault.rows:
             first = fault.examples[0]
+            undecodable = evidence.faults["replacement_character"].rows if kind == "mojibake" else 0
+            lost = f" ({undecodable:,} of them hold U+FFFD, bytes that could not be read)" if undecodable else ""
             yield Finding(
                 kind=f"faults.{kind}",
                 severity=severity,
-                title=title,
+                title=title + lost,
                 count=fault.rows,
                 unit="rows",
                 share=fault.share,

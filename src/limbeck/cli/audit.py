@@ -1,5 +1,6 @@
 """`limbeck audit`: tell the truth about the data before anything is trained."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +14,13 @@ if TYPE_CHECKING:
 
 def audit(
     data: options.Data,
-    out: Annotated[Path, typer.Option(help="Folder for audit.json, audit.html and charts.", show_default=False)],
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="Folder for audit.html, charts, audit.json and findings.csv (every row of each finding).",
+            show_default=False,
+        ),
+    ],
     encoder: Annotated[
         list[str] | None,
         typer.Option(
@@ -47,12 +54,12 @@ def audit(
     Nothing is changed. Rows may lack labels.
     """
     from limbeck import progress
-    from limbeck.audit.audit import audit as audit_dataset
+    from limbeck.audit.audit import audit_rows
     from limbeck.cli.audit_screen import show_audit
     from limbeck.cli.found_tokenizers import find_tokenizers
     from limbeck.data.read import read_with
     from limbeck.errors import DataError
-    from limbeck.reporting.audit_page import write_audit
+    from limbeck.reporting.audit_page import write_audit, write_rows
     from limbeck.settings import AuditSettings, build
     from limbeck.storage import check_folder
 
@@ -64,22 +71,32 @@ def audit(
     following = progress.for_stream()
     found = find_tokenizers(encoder or [], following)
     dataset = read_with(data, reading, following)
-    result = audit_dataset(dataset, settings, tokenizers=found.tokenizers, shape=found.shape, progress=following)
-    files = write_audit(result, out, page=page, absent_tokenizers=found.absent)
+    result, rows = audit_rows(dataset, settings, tokenizers=found.tokenizers, shape=found.shape, progress=following)
+    today = datetime.now(UTC).astimezone().date()
+    files = write_audit(result, out, page=page, absent_tokenizers=found.absent, made_on=today, progress=following)
+    files.insert(-1, write_rows(rows, out))
     if as_json:
         screen.show_json(result.to_json())
     else:
-        show_audit(result)
         for line in found.absent:
             screen.show_line(line)
         screen.show_line(f"Written: {', '.join(map(str, files))}")
+        show_audit(result, files[0] if page else None)
         how = options.reading_flags(text_column, label_column, label_names, encoding, on_bad_row)
         _show_next(result, data, how, is_labelled=dataset.is_labelled)
     if strict and result.has_leaks_or_conflicts:
         raise DataError(
-            f"--strict: {result.leaks.exact.texts:,} texts leak between splits and {result.conflicts.exact.texts:,} "
-            "have different labels: clean the data (limbeck clean) or make new splits (limbeck split)"
+            f"--strict: {_said(result.leaks.exact.texts, 'leaks', 'leak')} between splits and "
+            f"{_said(result.conflicts.exact.texts, 'has', 'have')} different labels: clean the data (limbeck clean) or "
+            "make new splits (limbeck split)"
         )
+
+
+def _said(texts: int, one: str, many: str) -> str:
+    """Say what texts do, in the number that fits."""
+    from limbeck.audit.finding import counted
+
+    return f"{counted(texts, 'texts')} {one if texts == 1 else many}"
 
 
 def _show_next(found: "Audit", data: str, how: dict[str, str | None], *, is_labelled: bool) -> None:

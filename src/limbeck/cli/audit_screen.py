@@ -1,12 +1,13 @@
-"""How an audit looks on a terminal: findings, worst first, then the figures that people ask for."""
+"""How an audit looks on a terminal: the figures that people ask for, then the findings, worst first."""
 
 import textwrap
+from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
 from limbeck.audit.audit import Audit
-from limbeck.audit.finding import Finding
+from limbeck.audit.finding import SEVERITIES, Finding, counted
 from limbeck.audit.rows import percent
 from limbeck.cli import screen
 from limbeck.cli.screen import one_line
@@ -15,27 +16,38 @@ from limbeck.reporting.page import number
 _STYLES = {"high": "bold red", "medium": "bold yellow", "low": "bold blue"}
 
 
-def show_audit(audit: Audit) -> None:
-    """Print an audit's summary."""
+MOST_CLASSES = 15
+"""Classes that the table shows, those with the most rows."""
+
+
+def show_audit(audit: Audit, page: Path | None) -> None:
+    """Print an audit's summary; the findings last, so that they are what is left on a small screen.
+
+    Args:
+        audit: what was found.
+        page: where it can be read whole, when a page was written.
+    """
     splits = ", ".join(f"{name} {split.rows:,}" for name, split in audit.shape.splits.items())
     screen.show_line(one_line(f"{audit.source}: {audit.shape.rows:,} rows ({splits})"))
     screen.show_line()
-    for finding in audit.findings:
-        _show_finding(finding)
-    if not audit.findings:
-        screen.show_line("Nothing was found.")
     _show_classes(audit)
     _show_limits(audit)
     _show_tokenizers(audit)
+    screen.show_line()
+    for finding in audit.findings:
+        _show_finding(finding)
+    tally = [(sum(one.severity == severity for one in audit.findings), severity) for severity in SEVERITIES]
+    found = ", ".join(f"{count} {severity}" for count, severity in tally) if audit.findings else "Nothing was found"
+    screen.show_line(f"{found}{f': open {page}' if page else ''}")
 
 
 def _show_finding(finding: Finding) -> None:
     console = Console(highlight=False)
     width = max(40, console.width)
-    head = Text(f"{finding.severity.upper():<7}", style=_STYLES[finding.severity])
     share = f", {percent(finding.share)} of the rows" if finding.share else ""
-    head.append(f"{finding.counted}{share}: ", style="bold")
-    head.append(one_line(finding.title), style="bold")
+    line = f"{finding.severity.upper():<7}{finding.counted}{share}: {one_line(finding.title)}"
+    head = Text(textwrap.fill(line, width, subsequent_indent=" " * 7), style="bold")
+    head.stylize(_STYLES[finding.severity], 0, len(finding.severity))
     console.print(head, soft_wrap=True)
     for mark, line in (("e.g. ", finding.example), ("  do ", finding.advice)):
         if line:
@@ -47,15 +59,26 @@ def _show_finding(finding: Finding) -> None:
 def _show_classes(audit: Audit) -> None:
     if not audit.shape.classes:
         return
+    classes = sorted(audit.shape.classes.items(), key=lambda item: -item[1].rows)
+    shown, others = classes[:MOST_CLASSES], classes[MOST_CLASSES:]
     rows = [
         [one_line(name), number(count.rows), percent(count.share), *map(number, count.by_split.values())]
-        for name, count in sorted(audit.shape.classes.items(), key=lambda item: -item[1].rows)
+        for name, count in shown
     ]
     screen.show_table("Classes", ["class", "rows", "share", *map(one_line, audit.shape.splits)], rows)
+    if others:
+        screen.show_line(
+            f"And {counted(len(others), 'more classes')} with {counted(sum(one.rows for _, one in others), 'rows')} "
+            "together: audit.json has them all."
+        )
 
 
 def _show_limits(audit: Audit) -> None:
     if audit.tokens is None:
+        return
+    recommended = audit.tokens.recommended
+    if not recommended.needed:
+        screen.show_line(recommended.advice)
         return
     rows = [
         [str(limit.limit), percent(limit.texts_cut), percent(limit.tokens_lost), percent(limit.compute)]
@@ -66,7 +89,7 @@ def _show_limits(audit: Audit) -> None:
         ["most tokens", "texts cut", "tokens lost", "compute, of 512's"],
         rows,
     )
-    screen.show_line(f"Recommended: {audit.tokens.recommended.limit} tokens, {audit.tokens.recommended.reason}.")
+    screen.show_line(textwrap.fill(recommended.advice, max(40, Console().width)))
 
 
 def _show_tokenizers(audit: Audit) -> None:

@@ -40,7 +40,8 @@ def audit_charts(audit: Audit, *, look: Look | None = None) -> dict[str, Picture
         boxes = audit.tokens.lengths.by_class or {"all": audit.tokens.lengths.overall}
         limits = tuple(limit.limit for limit in audit.tokens.limits)
         charts["tokens"] = length_boxes(boxes, unit="tokens", limits=limits, look=look)
-        charts["limits"] = limit_lines(audit.tokens, look=look)
+        if audit.tokens.recommended.needed:
+            charts["limits"] = limit_lines(audit.tokens, look=look)
     return charts
 
 
