@@ -65,6 +65,15 @@ def choose_device(device: Device = "auto") -> "torch.device":
     return torch.device(device)
 
 
+def has_bf16(kind: str) -> bool:
+    """Tell whether a kind of device ("cpu", "cuda", "mps") multiplies bfloat16 matrices in hardware."""
+    import torch
+
+    if kind == "cpu":
+        return cpu_features().bf16
+    return kind == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+
+
 def set_threads(threads: int | None = None) -> int:
     """Set how many threads torch computes with, and return the number.
 

@@ -1,25 +1,41 @@
 """Calibration: measured once, kept, and never in favour of an engine that failed its certificate."""
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
 
-from limbeck.inference import calibration, certificate, choice, speeds
+from limbeck.errors import StorageError
+from limbeck.inference import calibration, certificate, choice, kept, speeds
 from limbeck.inference.calibration import SAFE, find_calibration
 from limbeck.inference.certificate import Certificate, certify
-from limbeck.inference.certificate_texts import Sentences, certificate_texts, more_texts
+from limbeck.inference.certificate_texts import Sentences, certificate_texts, in_its_words, more_texts, speaks_of
 from limbeck.inference.choice import open_engine
 from limbeck.inference.engine import Engine
+from limbeck.inference.kept import KeptResults
 from limbeck.inference.kernels import NoKernels
+from limbeck.inference.predictor import Predictor
+from limbeck.inference.quiet import Moment, look_at_machine
 from limbeck.inference.speeds import Speeds
 from limbeck.inference.torch_engine import TorchEngine
 from limbeck.model.bundle import Bundle
+from limbeck.model.encoder import Encoder
 from limbeck.model.heads import HeadKind, LinearHead
 from limbeck.model.presets import LoadedEncoder
+from limbeck.model.weights import fingerprint_of
+from limbeck.progress import SILENT
 from limbeck.runtime import CpuFeatures, cpu_features
+from limbeck.settings import Precision
+from limbeck.tokens import Tokenized, Tokenizer
+
+QUIET = Moment(gflops=50.0, core_share=1.0, at_s=1e9)
 
 
 @pytest.fixture(autouse=True)
@@ -28,6 +44,10 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speeds, "ROUNDS", 1)
     monkeypatch.setattr(speeds, "_SHORT_CALLS", 2)
     monkeypatch.setattr(calibration, "find_kernels", lambda *given: NoKernels(reason="none in this test"))
+    for module in (calibration, speeds):
+        monkeypatch.setattr(module, "look_at_machine", lambda: QUIET)
+    monkeypatch.setattr(kept, "_IN_MEMORY", {})
+    monkeypatch.setattr(kept, "_SAID", set())
 
 
 def use_cpu(monkeypatch: pytest.MonkeyPatch, *, bf16: bool) -> None:
@@ -42,6 +62,7 @@ def let_bf16_be_faster(monkeypatch: pytest.MonkeyPatch) -> None:
         tokens_per_s={SAFE: 1.0, "torch-bfloat16": 2.0},
         one_text_ms={SAFE: 2.0, "torch-bfloat16": 1.0},
         one_text_threads=1,
+        moment=QUIET,
     )
     monkeypatch.setattr(calibration, "measure_speeds", lambda engines: twice)
 
@@ -104,7 +125,7 @@ def test_it_is_kept_until_the_machine_or_the_weights_differ(
         "[1]",
         "{",
     ):
-        for file in (tmp_path / "calibrations").iterdir():
+        for file in (tmp_path / "calibrations").glob("*.json"):
             file.write_text(damage)
         done.clear()
         assert len(find_calibration(tiny_loaded, cache_dir=tmp_path).candidates) == 2
@@ -138,13 +159,14 @@ def leaning(loaded: LoadedEncoder, by: float) -> TorchEngine:
 
 
 def test_a_classifier_is_certified_by_its_own_labels(
-    tiny_loaded: LoadedEncoder, make_bundle: Callable[[HeadKind], Bundle]
+    tiny_loaded: LoadedEncoder, make_bundle: Callable[[HeadKind], Bundle], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same drift passes where the head is far from its border, and fails where it lies on it.
 
     By hand: the head's two logits are the sum of all features and that of its border; so a text's label is 1 when its
     sum is below the border, and leaning every feature by 1e-4 flips the texts whose sum is within F × 1e-4 of it.
     """
+    monkeypatch.setattr(certificate, "speaks_of", lambda *given: True)
     bundle = make_bundle("linear")
     n_features, by = bundle.head.n_features, 1e-4
     exact = TorchEngine(tiny_loaded, device="cpu")
@@ -245,3 +267,275 @@ def test_small_encoders_and_wishes_are_not_measured(
     asked = open_engine(tiny_loaded, device="cpu", precision="bfloat16", cache_dir=tmp_path)
     assert asked.numerics == "torch bfloat16 cpu"
     assert cpu_features().cores >= 1
+
+
+@pytest.mark.parametrize("way", ["a file in the way", "a full disk"])
+def test_a_cache_that_cannot_be_written_is_said_once(
+    tiny_loaded: LoadedEncoder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, way: str
+) -> None:
+    """What was measured is kept in this process, so that a read-only container loads its models, and measures once."""
+    use_cpu(monkeypatch, bf16=True)
+    if way == "a file in the way":
+        (tmp_path / "calibrations").write_text("here")
+    else:
+
+        def full(path: Path, value: object) -> None:
+            raise StorageError(f"cannot write {path}: the disk is full")
+
+        monkeypatch.setattr(kept.storage, "write_json", full)
+    said = Said()
+    first = find_calibration(tiny_loaded, cache_dir=tmp_path, progress=said)
+    assert len([line for line in said.lines if "known to this process only" in line]) == 1
+    monkeypatch.setattr(calibration, "measure_speeds", None)
+    monkeypatch.setattr(calibration, "certify", None)
+    assert find_calibration(tiny_loaded, cache_dir=tmp_path, progress=said) == first
+    assert len(said.lines) == 3
+
+
+class Said:
+    """Notes what a step says."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.track = SILENT.track
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
+
+
+BUSY = replace(QUIET, core_share=0.4)
+LATER = replace(QUIET, at_s=QUIET.at_s + 2 * calibration.FRESH_S)
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "again"),
+    [
+        (QUIET, QUIET, False),
+        (QUIET, replace(LATER, gflops=40.0), False),
+        (QUIET, replace(LATER, gflops=30.0), True),
+        (QUIET, replace(LATER, gflops=80.0), True),
+        (QUIET, replace(QUIET, gflops=20.0), False),  # a machine whose pace goes up and down, minutes later
+        (BUSY, QUIET, True),
+        (BUSY, replace(BUSY, at_s=LATER.at_s), False),
+        (QUIET, replace(LATER, gflops=10.0, core_share=0.5), False),
+    ],
+)
+def test_what_was_measured_on_a_busy_machine_is_not_for_ever(
+    tiny_loaded: LoadedEncoder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, then: Moment, now: Moment, again: bool
+) -> None:
+    """It is measured again once the machine is quiet, or has become another one; never while it is busy."""
+    use_cpu(monkeypatch, bf16=True)
+    monkeypatch.setattr(speeds, "look_at_machine", lambda: then)
+    find_calibration(tiny_loaded, cache_dir=tmp_path)
+    done: list[str] = []
+    measure = calibration.measure_speeds
+    monkeypatch.setattr(calibration, "measure_speeds", lambda engines: done.append("speeds") or measure(engines))
+    monkeypatch.setattr(calibration, "look_at_machine", lambda: now)
+    find_calibration(tiny_loaded, cache_dir=tmp_path)
+    assert bool(done) == again
+
+
+def test_a_moment_has_a_pace_and_a_share() -> None:
+    """A few products tell both, whatever else this machine does."""
+    moment = look_at_machine()
+    assert moment.gflops > 0
+    assert 0 < moment.core_share <= 1
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        '{"texts": "9"}',
+        '{"flips": null}',
+        '{"flips": NaN}',
+        '{"worst_cosine_distance": [1]}',
+        '{"texts": true}',
+        '{"texts": 0}',
+    ],
+)
+def test_a_damaged_certificate_is_made_anew(
+    tiny_loaded: LoadedEncoder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, damage: str
+) -> None:
+    """Values of a wrong type or that are no numbers never reach a comparison."""
+    use_cpu(monkeypatch, bf16=True)
+    first = find_calibration(tiny_loaded, cache_dir=tmp_path)
+    for file in (tmp_path / "calibrations").glob("*.json"):
+        values = json.loads(file.read_text())
+        if "torch-bfloat16" in values:
+            values["torch-bfloat16"] |= json.loads(damage)
+            file.write_text(json.dumps(values))
+    assert find_calibration(tiny_loaded, cache_dir=tmp_path) == first
+
+
+def test_another_tokenizer_is_certified_by_itself(
+    tiny_loaded: LoadedEncoder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The same weights under another tokenizer read other tokens."""
+    use_cpu(monkeypatch, bf16=True)
+    find_calibration(tiny_loaded, cache_dir=tmp_path)
+    asked: list[object] = []
+    compare = calibration.certify
+    monkeypatch.setattr(calibration, "certify", lambda *given: asked.append(given) or compare(*given))
+    definition = json.loads(tiny_loaded.tokenizer.content)
+    definition["normalizer"]["lowercase"] = False
+    other = Tokenizer(definition, max_tokens=24, where="another")
+    find_calibration(replace(tiny_loaded, tokenizer=other), cache_dir=tmp_path)
+    assert len(asked) == 1
+
+
+def test_results_do_not_gather_without_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Beyond a number, those that were not used for longest go."""
+    monkeypatch.setattr(kept, "MOST_FILES", 3)
+    results = KeptResults(tmp_path)
+    for number in range(3):
+        results.keep(str(number), number, SILENT)
+        os.utime(results.folder / f"{number}.json", (1_000 + number, 1_000 + number))
+    assert results.read("0") == 0  # used now
+    results.keep("new", 9, SILENT)
+    assert sorted(file.stem for file in results.folder.glob("*.json")) == ["0", "2", "new"]
+    assert results.count()[0] == 3
+
+
+def test_one_process_measures_at_a_time(
+    tiny_loaded: LoadedEncoder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Who waited takes what the other measured; where there are no locks, both measure."""
+    use_cpu(monkeypatch, bf16=True)
+    first = find_calibration(tiny_loaded, cache_dir=tmp_path / "other")
+    honest = kept.storage.patient_lock
+
+    @contextmanager
+    def waited(folder: Path, *, patience_s: float) -> Iterator[None]:
+        with honest(folder, patience_s=patience_s):
+            for file in (tmp_path / "other" / "calibrations").glob("*.json"):
+                (folder / file.name).write_bytes(file.read_bytes())
+            yield
+
+    monkeypatch.setattr(kept.storage, "patient_lock", waited)
+    with monkeypatch.context() as patched:
+        patched.setattr(calibration, "measure_speeds", None)
+        assert find_calibration(tiny_loaded, cache_dir=tmp_path / "waited") == first
+
+    def refused(folder: Path, *, patience_s: float) -> None:
+        raise StorageError("its file system has no locks")
+
+    monkeypatch.setattr(kept.storage, "patient_lock", refused)
+    assert len(find_calibration(tiny_loaded, cache_dir=tmp_path / "unlocked").candidates) == 2
+
+
+def test_a_machine_with_one_engine_measures_nothing(
+    tiny_loaded: LoadedEncoder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Where float32 is all there is, it is used at once, and nothing is written."""
+    monkeypatch.setattr(choice, "find_calibration", None)
+    monkeypatch.setattr(choice, "SMALL_ENCODER_PARAMETERS", 0)
+    monkeypatch.setattr(choice, "find_kernels", lambda *given: NoKernels(reason="none in this test"))
+    cpu = CpuFeatures(name="a CPU", cores=2, bf16=False, amx=False, int8=False, capability="AVX2")
+    monkeypatch.setattr(choice, "cpu_features", lambda: cpu)
+    assert open_engine(tiny_loaded, device="cpu", cache_dir=tmp_path).numerics == "torch float32 cpu"
+    assert list(tmp_path.iterdir()) == []
+
+
+def made_with(bundle: Bundle, numerics: object, *, frozen: bool = True) -> Bundle:
+    """The bundle as it would be had its features been made so."""
+    encoder = {"weights": bundle.loaded.fingerprint if frozen else "before", "numerics": numerics}
+    return replace(bundle, facts=replace(bundle.facts, provenance={"encoder": encoder}))
+
+
+@pytest.mark.parametrize(
+    ("numerics", "has_bf16", "precision", "opened"),
+    [
+        ("torch float32 cpu", True, "auto", "torch float32 cpu"),
+        ("torch float32 cuda", True, "auto", "torch float32 cpu"),
+        ("torch bfloat16 cpu", True, "auto", "torch bfloat16 cpu"),
+        ("torch bfloat16 cpu", False, "auto", "torch float32 cpu"),
+        ("native bfloat16 cpu", True, "auto", "torch float32 cpu"),
+        ("of a later limbeck", True, "auto", "torch float32 cpu"),
+        ("torch float32 cpu", True, "bfloat16", "torch bfloat16 cpu"),
+    ],
+)
+def test_a_head_on_a_frozen_encoder_keeps_its_engine(
+    make_bundle: Callable[[HeadKind], Bundle],
+    monkeypatch: pytest.MonkeyPatch,
+    numerics: str,
+    has_bf16: bool,
+    precision: Precision,
+    opened: str,
+) -> None:
+    """It answers from features like those that it learned from, unless told otherwise; else from exact ones."""
+    monkeypatch.setattr(choice, "has_bf16", lambda kind: has_bf16)
+    monkeypatch.setattr(choice, "find_kernels", lambda *given: NoKernels(reason="none in this test"))
+    bundle, said = made_with(make_bundle("linear"), numerics), Said()
+    predictor = Predictor(bundle, device="cpu", precision=precision, progress=said)
+    assert predictor.numerics == opened
+    is_other = precision == "auto" and opened.split()[1] != numerics.split()[1]
+    assert [numerics in line for line in said.lines] == [True] * is_other
+
+
+@pytest.mark.parametrize("numerics", [None, 3, "torch bfloat16 cpu"])
+def test_other_models_do_not_name_an_engine(make_bundle: Callable[[HeadKind], Bundle], numerics: object) -> None:
+    """An encoder that was trained with its head, or a record without numerics."""
+    bundle = made_with(make_bundle("linear"), numerics, frozen=not isinstance(numerics, str))
+    assert bundle.feature_numerics is None
+
+
+KOREAN = ("나는", "오늘", "기뻐", "슬퍼", "비가", "온다", "아주", "##요", "##다")
+
+
+def of_words(loaded: LoadedEncoder, words: Sequence[str]) -> LoadedEncoder:
+    """The encoder under a tokenizer of these words; of English it knows nothing, or letters."""
+    definition = json.loads(loaded.tokenizer.content)
+    known = [*(token for token in definition["model"]["vocab"] if token.startswith("[")), *words]
+    definition["model"]["vocab"] = {token: place for place, token in enumerate(known)}
+    sizes = replace(loaded.config, vocab_size=len(known), max_position_embeddings=64)
+    encoder = Encoder(sizes).eval()
+    tokenizer = Tokenizer(definition, max_tokens=64, where="other words")
+    return LoadedEncoder(name="other", tokenizer=tokenizer, encoder=encoder, fingerprint=fingerprint_of(encoder))
+
+
+LETTERS = tuple("abcdefghijklmnopqrstuvwxyz") + tuple(f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz")
+
+
+@pytest.mark.parametrize("words", [KOREAN, LETTERS], ids=["unknown", "spelled"])
+def test_what_a_tokenizer_does_not_know_is_no_certificate(tiny_loaded: LoadedEncoder, words: Sequence[str]) -> None:
+    """Sentences that are [UNK] or letters to it are told in tokens of its own, different ones."""
+    loaded = of_words(tiny_loaded, words)
+    texts = certificate_texts().texts
+    assert not speaks_of(loaded.tokenizer.encode(texts), texts, loaded.tokenizer)
+    told = in_its_words(texts, loaded.tokenizer)
+    assert set(told.lengths) == {len(text.split()) + 2 for text in texts}
+    assert loaded.tokenizer.special_ids["[UNK]"] not in told.ids
+    assert len(np.unique(told.ids)) > 8
+    np.testing.assert_array_equal(told.ids, in_its_words(texts, loaded.tokenizer).ids)
+    seen: list[Tokenized] = []
+    exact = TorchEngine(loaded, device="cpu")
+    honest = exact.features
+    exact.features = lambda given, *rest, **options: (seen.append(given), honest(given, *rest, **options))[1]
+    certify({"same": TorchEngine(loaded, device="cpu")}, exact)
+    assert loaded.tokenizer.special_ids["[UNK]"] not in seen[0].ids
+
+
+def test_a_tokenizer_that_knows_the_sentences_is_given_them() -> None:
+    """Some pieces more than words are no spelling."""
+    pieces = Tokenized(ids=np.arange(10, dtype=np.int32), offsets=np.array([0, 10]), cut_tokens=np.zeros(1, np.int32))
+    knows = SimpleNamespace(special_ids={"[UNK]": 1000})
+    assert speaks_of(pieces, ["four words are here"], cast("Tokenizer", knows))
+    assert not speaks_of(pieces, ["two words"], cast("Tokenizer", knows))
+
+
+def test_a_classifier_that_says_one_thing_of_all_sentences_is_asked_others(
+    tiny_loaded: LoadedEncoder, make_bundle: Callable[[HeadKind], Bundle], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Labels that cannot change are no comparison: it is asked about texts in drawn words as well."""
+    monkeypatch.setattr(certificate, "speaks_of", lambda *given: True)
+    asked: list[Sequence[str]] = []
+    honest = certificate.in_its_words
+    monkeypatch.setattr(
+        certificate, "in_its_words", lambda texts, tokenizer: (asked.append(texts), honest(texts, tokenizer))[1]
+    )
+    bundle = make_bundle("linear")
+    width = 16 * len(bundle.facts.blocks)
+    engine = TorchEngine(tiny_loaded, device="cpu")
+    head = LinearHead(np.zeros((3, width)), np.array([0.0, 5.0, 0.0]))
+    certify({"same": engine}, engine, replace(bundle, head=head))
+    assert len(asked) == 1

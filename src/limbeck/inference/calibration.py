@@ -2,26 +2,26 @@
 
 In: a loaded encoder, and the classifier that stands on it if there is one. Out: a `Calibration`, from the user's cache
 when this machine and these versions were measured before: speeds for every encoder of the same sizes, certificates for
-the very weights. It takes a few seconds the first time.
+the very weights. It takes a few seconds the first time, and again when what was kept was measured on a busy machine, or
+when the machine is another one now.
 It does not know what the features are for.
 """
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
-from platformdirs import user_cache_path
-
-from limbeck import storage
-from limbeck.errors import StorageError
 from limbeck.inference.certificate import Certificate, certify
 from limbeck.inference.engine import Engine
+from limbeck.inference.kept import KeptResults
 from limbeck.inference.kernels import Kernels, NoKernels, find_kernels
 from limbeck.inference.native_engine import NativeEngine, why_not
+from limbeck.inference.quiet import Moment, look_at_machine
 from limbeck.inference.speeds import Speeds, measure_speeds
 from limbeck.inference.torch_engine import TorchEngine
 from limbeck.model.bundle import Bundle
@@ -29,9 +29,11 @@ from limbeck.model.presets import LoadedEncoder
 from limbeck.progress import SILENT, Progress
 from limbeck.runtime import CpuFeatures, cpu_features
 
-FORMAT = 2
+FORMAT = 3
 SAFE = "torch-float32"
 """The candidate that is always there and needs no certificate."""
+FRESH_S = 3600.0
+"""Seconds for which a measurement of a quiet machine is not doubted."""
 _Kept = TypeVar("_Kept")
 
 
@@ -104,35 +106,55 @@ def find_calibration(
         classifier: the model that it belongs to; the encoder is used for anything when not given.
         cache_dir: where calibrations and kernels are kept; the user's cache folder when not given.
         again: measure even if it was measured before.
-        progress: is told what is compiled and measured.
-
-    Raises:
-        StorageError: the cache folder cannot be written.
+        progress: is told what is compiled and measured, and when it cannot be kept.
     """
     judge = judge_of(classifier)
     kernels, cpu = find_kernels(cache_dir, progress), cpu_features()
-    folder = (cache_dir or user_cache_path("limbeck")) / "calibrations"
+    kept = KeptResults(cache_dir)
 
-    def file_of(model: str) -> Path:
+    def name_of(model: str) -> str:
         made_of = kernels.digest if isinstance(kernels, Kernels) else kernels.reason
-        return folder / f"{_Key(model=model, kernels=made_of, cpu=cpu).digest()}.json"
+        return _Key(model=model, kernels=made_of, cpu=cpu).digest()
 
-    speeds_file = file_of(json.dumps(loaded.config.to_hugging_face(), sort_keys=True))
-    certificates_file = file_of(f"{loaded.fingerprint} {judge.head_fingerprint() if judge else ''}")
-    speeds = None if again else _read(speeds_file, _parse_speeds)
-    certificates = None if again else _read(certificates_file, _parse_certificates)
-    if speeds is None or certificates is None or certificates.keys() | {SAFE} != speeds.tokens_per_s.keys():
-        engines = _open_engines(loaded, kernels, cpu)
-        if speeds is None or speeds.tokens_per_s.keys() != engines.keys():
-            progress.say("measuring which engine is fastest here: once for encoders of these sizes")
-            speeds = measure_speeds(engines)
-            storage.write_json(speeds_file, asdict(speeds))
-        exact = engines.pop(SAFE)
-        if engines:
-            progress.say("comparing the engines' answers with float32: once for these weights")
-        certificates = certify(engines, exact, judge) if engines else {}
-        storage.write_json(certificates_file, {name: asdict(one) for name, one in certificates.items()})
+    speeds_name = name_of(json.dumps(loaded.config.to_hugging_face(), sort_keys=True))
+    certificates_name = name_of(
+        f"{loaded.fingerprint} {loaded.tokenizer.fingerprint} {judge.head_fingerprint() if judge else ''}"
+    )
+    names = candidate_names(loaded, kernels, cpu)
+
+    def find_kept() -> tuple[Speeds | None, dict[str, Certificate] | None]:
+        speeds = None if again else _parsed(kept.read(speeds_name), _parse_speeds)
+        certificates = None if again else _parsed(kept.read(certificates_name), _parse_certificates)
+        return (
+            speeds if speeds is not None and speeds.tokens_per_s.keys() == names and _still_holds(speeds) else None,
+            certificates if certificates is not None and certificates.keys() == names - {SAFE} else None,
+        )
+
+    speeds, certificates = find_kept()
+    if speeds is None or certificates is None:
+        with kept.alone():
+            # Another process may have measured while this one waited for it.
+            speeds, certificates = find_kept()
+            engines = _open_engines(loaded, kernels, names) if speeds is None or certificates is None else {}
+            if speeds is None:
+                progress.say("measuring which engine is fastest here: once for encoders of these sizes")
+                speeds = measure_speeds(engines)
+                kept.keep(speeds_name, asdict(speeds), progress)
+            if certificates is None:
+                exact = engines.pop(SAFE)
+                if engines:
+                    progress.say("comparing the engines' answers with float32: once for these weights")
+                certificates = certify(engines, exact, judge) if engines else {}
+                kept.keep(certificates_name, {name: asdict(one) for name, one in certificates.items()}, progress)
     return _choose(loaded, speeds, certificates, kernels, cpu)
+
+
+def _still_holds(speeds: Speeds) -> bool:
+    """Tell whether kept speeds are of this machine as it is, or as near to that as can be known while it is busy."""
+    now, then = look_at_machine(), speeds.moment
+    # A machine whose pace goes up and down is not measured at every opening.
+    is_fresh = 0 <= now.at_s - then.at_s < FRESH_S
+    return not now.is_quiet or (then.is_quiet and (is_fresh or then.is_like(now)))
 
 
 def judge_of(classifier: Bundle | None) -> Bundle | None:
@@ -144,12 +166,19 @@ def judge_of(classifier: Bundle | None) -> Bundle | None:
     return None if classifier is None or classifier.is_frozen else classifier
 
 
-def _open_engines(loaded: LoadedEncoder, kernels: Kernels | NoKernels, cpu: CpuFeatures) -> dict[str, Engine]:
-    """Open every engine that this machine can run."""
+def candidate_names(loaded: LoadedEncoder, kernels: Kernels | NoKernels, cpu: CpuFeatures) -> frozenset[str]:
+    """Return the names of the engines that this machine can run."""
+    bfloat16 = {"torch-bfloat16"} if cpu.bf16 else set()
+    native = {"native-bfloat16"} if isinstance(kernels, Kernels) and not why_not(loaded.config) else set()
+    return frozenset({SAFE} | bfloat16 | native)
+
+
+def _open_engines(loaded: LoadedEncoder, kernels: Kernels | NoKernels, names: frozenset[str]) -> dict[str, Engine]:
+    """Open the engines of these names, float32 first."""
     engines: dict[str, Engine] = {SAFE: TorchEngine(loaded, device="cpu")}
-    if cpu.bf16:
+    if "torch-bfloat16" in names:
         engines["torch-bfloat16"] = TorchEngine(loaded, device="cpu", precision="bfloat16")
-    if isinstance(kernels, Kernels) and not why_not(loaded.config):
+    if "native-bfloat16" in names and isinstance(kernels, Kernels):
         engines["native-bfloat16"] = NativeEngine(loaded, kernels)
     return engines
 
@@ -181,23 +210,46 @@ def _choose(
     )
 
 
-def _read(path: Path, parse: Callable[[Any], _Kept]) -> _Kept | None:
-    """Return what was kept; a damaged file is measured again and written over."""
-    if not path.is_file():
-        return None
+def _parsed(values: Any, parse: Callable[[Any], _Kept]) -> _Kept | None:
+    """Return what was kept; what is damaged is measured again and written over."""
     try:
-        return parse(storage.read_json(path))
-    except (StorageError, KeyError, TypeError, AttributeError):
+        return None if values is None else parse(values)
+    except (KeyError, TypeError, AttributeError):
         return None
 
 
 def _parse_speeds(values: Any) -> Speeds:
     return Speeds(
-        tokens_per_s=dict(values["tokens_per_s"]),
-        one_text_ms=dict(values["one_text_ms"]),
-        one_text_threads=values["one_text_threads"],
+        tokens_per_s={name: _number(one) for name, one in values["tokens_per_s"].items()},
+        one_text_ms={name: _number(values["one_text_ms"][name]) for name in values["tokens_per_s"]},
+        one_text_threads=_count(values["one_text_threads"]),
+        moment=Moment(
+            gflops=_number(values["moment"]["gflops"]),
+            core_share=_number(values["moment"]["core_share"]),
+            at_s=_number(values["moment"]["at_s"]),
+        ),
     )
 
 
 def _parse_certificates(values: Any) -> dict[str, Certificate]:
-    return {name: Certificate(**one) for name, one in values.items()}
+    return {
+        name: Certificate(
+            texts=_count(one["texts"]),
+            worst_cosine_distance=_number(one["worst_cosine_distance"]),
+            mean_cosine_distance=_number(one["mean_cosine_distance"]),
+            flips=_number(one["flips"]),
+        )
+        for name, one in values.items()
+    }
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise TypeError(f"{value!r} is not a number")
+    return float(value)
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise TypeError(f"{value!r} is not a number from 1")
+    return value

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from limbeck.inference.certificate_texts import Sentences, certificate_texts, more_texts
+from limbeck.inference.certificate_texts import Sentences, certificate_texts, in_its_words, more_texts, speaks_of
 from limbeck.inference.engine import Engine
 from limbeck.model.bundle import Bundle
 from limbeck.model.pooling import blocks_for
@@ -73,9 +73,16 @@ def _compare(
     seen_by_head = () if classifier is None else classifier.facts.blocks
     blocks = (*blocks_for("mean", None, exact.layers), *seen_by_head)
     # Lengths that sentences do not reach: a few long ones of everything in a row.
-    long = [" ".join(sentences.texts[start::7]) for start in range(4)]
-    tokenized = exact.loaded.tokenizer.encode([*sentences.texts, *long])
+    texts = [*sentences.texts, *(" ".join(sentences.texts[start::7]) for start in range(4))]
+    tokenizer = exact.loaded.tokenizer
+    tokenized = tokenizer.encode(texts)
+    speaks = speaks_of(tokenized, texts, tokenizer)
+    if not speaks:
+        tokenized = in_its_words(texts, tokenizer)
     true_NF = exact.features(tokenized, blocks)
+    if speaks and classifier is not None and _answers_one_label(classifier, true_NF[:, exact.width :]):
+        tokenized = in_its_words(texts, tokenizer)
+        true_NF = exact.features(tokenized, blocks)
     true_ND = true_NF[:, : exact.width]
     means_CD = np.stack(
         [
@@ -102,6 +109,11 @@ def _compare(
             flips=float((true_labels_N != label(found_NF)).mean()),
         )
     return certificates
+
+
+def _answers_one_label(classifier: Bundle, features_NF: np.ndarray) -> bool:
+    """Tell whether labels cannot change, since all are the same: then nothing was compared."""
+    return len(np.unique(classifier.head.probabilities(features_NF).argmax(axis=1))) == 1
 
 
 def cosine_distances(left_ND: np.ndarray, right_ND: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """What engines are compared on: sentences about six feelings, made here, so that a certificate needs no data.
 
-In: nothing. Out: texts of 4 to some 60 tokens, and the feeling in each. It does not know engines.
+In: nothing, or a tokenizer. Out: texts of 4 to some 60 tokens, and the feeling in each; their tokens in words of the
+tokenizer's own where it hardly knows English. It does not know engines.
 """
 
 from collections.abc import Sequence
@@ -9,6 +10,12 @@ from itertools import product
 
 import numpy as np
 
+from limbeck.tokens import Tokenized, Tokenizer
+
+MOST_UNKNOWN = 0.1
+"""Share of [UNK] among tokens above which a tokenizer does not know the sentences."""
+MOST_PIECES = 2.5
+"""Tokens a word above which it spells them instead of knowing them."""
 _FEELINGS = {
     "joy": ("happy", "delighted", "cheerful", "glad", "thrilled", "content"),
     "sadness": ("sad", "miserable", "gloomy", "lonely", "heartbroken", "hopeless"),
@@ -63,3 +70,43 @@ def more_texts() -> Sentences:
             begin = place - place % a_feeling
             texts.append(f"{text} , {few.texts[begin + (place - begin + step) % a_feeling]}")
     return Sentences(texts=texts, feelings_N=np.tile(few.feelings_N, 4))
+
+
+def speaks_of(tokenized: Tokenized, texts: Sequence[str], tokenizer: Tokenizer) -> bool:
+    """Tell whether a tokenizer knows the words of texts, or makes [UNK] and letters of them.
+
+    Args:
+        tokenized: the texts, by it.
+        texts: all of them.
+        tokenizer: of the encoder.
+    """
+    words = sum(len(text.split()) for text in texts)
+    tokens = int((tokenized.lengths + tokenized.cut_tokens - 2).sum())
+    unknown = np.isin(tokenized.ids, tokenizer.special_ids["[UNK]"]).sum()
+    return bool(unknown <= MOST_UNKNOWN * len(tokenized.ids) and tokens <= MOST_PIECES * words)
+
+
+def in_its_words(texts: Sequence[str], tokenizer: Tokenizer) -> Tokenized:
+    """Return texts with each word replaced by a token of the vocabulary, always the same one; drawn, always alike.
+
+    They mean nothing, but are told apart as the texts are: a feeling has words of its own.
+
+    Args:
+        texts: of words between spaces.
+        tokenizer: of the encoder.
+    """
+    special = set(tokenizer.special_ids.values())
+    known = sorted(set(tokenizer.vocabulary().values()) - special) or sorted(special)
+    words = dict.fromkeys(word for text in texts for word in text.split())
+    drawn = np.random.default_rng(0).choice(known, len(words), replace=len(words) > len(known))
+    token_of = dict(zip(words, drawn.tolist(), strict=True))
+    rows = [
+        [tokenizer.cls_id, *(token_of[word] for word in text.split()[: tokenizer.max_tokens - 2]), tokenizer.sep_id]
+        for text in texts
+    ]
+    cut = [max(0, len(text.split()) + 2 - tokenizer.max_tokens) for text in texts]
+    return Tokenized(
+        ids=np.concatenate([np.array(row, np.int32) for row in rows]),
+        offsets=np.cumsum([0, *map(len, rows)]).astype(np.int64),
+        cut_tokens=np.array(cut, np.int32),
+    )

@@ -39,6 +39,8 @@ from limbeck.progress import SILENT, Progress
 from limbeck.runtime import usable_cores
 from limbeck.tokens import Tokenized
 
+NUMERICS = "native bfloat16 cpu"
+"""What records of runs say when this computes."""
 CHUNK_TOKENS = 512
 """Tokens a chunk: as many as leave hidden states and one layer's weights in the second-level cache."""
 _KINDS = {"cls": 0, "mean": 1, "max": 2}
@@ -100,7 +102,7 @@ class NativeEngine:
     @property
     def numerics(self) -> str:
         """Engine, precision and device, in words, as records of runs have them."""
-        return "native bfloat16 cpu"
+        return NUMERICS
 
     @property
     def build(self) -> str:

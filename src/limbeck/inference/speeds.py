@@ -13,6 +13,7 @@ import numpy as np
 
 from limbeck.inference.engine import Engine
 from limbeck.inference.native_engine import NativeEngine
+from limbeck.inference.quiet import Moment, look_at_machine
 from limbeck.model.pooling import blocks_for
 from limbeck.model.presets import LoadedEncoder
 from limbeck.tokens import Tokenized
@@ -32,15 +33,18 @@ class Speeds:
         tokens_per_s: on a mix of short and long texts.
         one_text_ms: milliseconds for one text of 24 tokens, the median of some calls.
         one_text_threads: threads that compute a single text fastest in the native engine.
+        moment: how the machine was.
     """
 
     tokens_per_s: Mapping[str, float]
     one_text_ms: Mapping[str, float]
     one_text_threads: int
+    moment: Moment
 
 
 def measure_speeds(engines: Mapping[str, Engine]) -> Speeds:
     """Let all compute the same tokens, in turn; a native engine is left with the threads that suited one text."""
+    before = look_at_machine()
     tokens_per_s = _measure_rounds(engines)
     one_text_ms = {name: _one_text_ms(engine) for name, engine in engines.items()}
     one_text_threads = 1
@@ -51,7 +55,17 @@ def measure_speeds(engines: Mapping[str, Engine]) -> Speeds:
             if together_ms < one_text_ms[name]:
                 one_text_ms[name], one_text_threads = together_ms, engine.threads
             engine.one_text_threads = one_text_threads
-    return Speeds(tokens_per_s=tokens_per_s, one_text_ms=one_text_ms, one_text_threads=one_text_threads)
+    after = look_at_machine()
+    return Speeds(
+        tokens_per_s=tokens_per_s,
+        one_text_ms=one_text_ms,
+        one_text_threads=one_text_threads,
+        moment=Moment(
+            gflops=max(before.gflops, after.gflops),
+            core_share=min(before.core_share, after.core_share),
+            at_s=after.at_s,
+        ),
+    )
 
 
 def _measure_rounds(engines: Mapping[str, Engine]) -> dict[str, float]:

@@ -89,6 +89,13 @@ class Bundle:
         encoder = self.facts.provenance.get("encoder")
         return isinstance(encoder, Mapping) and encoder.get("weights") == self.loaded.fingerprint
 
+    @property
+    def feature_numerics(self) -> str | None:
+        """The engine that made the features which the head learned from; None where the encoder was trained too."""
+        encoder = self.facts.provenance.get("encoder")
+        numerics = encoder.get("numerics") if self.is_frozen and isinstance(encoder, Mapping) else None
+        return numerics if isinstance(numerics, str) else None
+
     def head_fingerprint(self) -> str:
         """Return the SHA-256 (hexadecimal) of what the head sees and of its weights."""
         return fingerprint_of_tensors(" ".join(map(str, self.facts.blocks)), self.head.state_dict())

@@ -15,7 +15,7 @@ from limbeck.inference.kernels import NoKernels
 from limbeck.model.encoder import Encoder
 from limbeck.model.network import Network
 from limbeck.progress import SILENT, Progress
-from limbeck.runtime import choose_device, cpu_features
+from limbeck.runtime import choose_device, has_bf16
 from limbeck.settings import Device, Precision
 from limbeck.training.native_step import NUMERICS, NativeStep, find_native_encoder, find_native_step
 
@@ -23,7 +23,7 @@ from limbeck.training.native_step import NUMERICS, NativeStep, find_native_encod
 def computes_in_bf16(precision: Precision, device: torch.device) -> bool:
     """Tell whether to compute in bfloat16: where the processor has units for it, unless told otherwise."""
     if precision == "auto":
-        return cpu_features().bf16 if device.type == "cpu" else device.type == "cuda"
+        return has_bf16(device.type)
     return precision == "bfloat16"
 
 
