@@ -2,6 +2,7 @@
 
 import csv
 import json
+from itertools import permutations
 
 import pyarrow as pa
 import pytest
@@ -63,7 +64,8 @@ def test_decided_labels_change_and_nothing_else(dataset):
     assert (counts["reviewed"], counts["changed"], counts["kept"], counts["suggestions_taken"]) == (4, 3, 1, 2)
     assert counts["changed_by_split"] == {"train": 2, "validation": 1}
     assert counts["changed_by_pair"] == {"joy → sadness": 2, "sadness → joy": 1}
-    assert str(found.dataset.notes[-1]).startswith("labels corrected after review: 3")
+    assert str(found.dataset.notes[-2]).startswith("labels corrected after review: 3")
+    assert "'SADNESS'" in str(found.dataset.notes[-1])
 
 
 def test_what_a_spreadsheet_does_to_a_text_is_forgiven(dataset):
@@ -86,6 +88,53 @@ def test_confirming_a_label_is_no_change(dataset):
     found = correct(dataset, sheet(decided(ids(dataset)[0], "joy")))
     assert (found.changes.num_rows, found.kept) == (0, 1)
     assert found.dataset.fingerprint() == dataset.fingerprint()
+
+
+@pytest.mark.parametrize("order", list(permutations(["joy", "ok", None])))
+def test_a_contradiction_is_found_in_any_order(dataset, order):
+    """A line that confirms the label and one that changes it cannot both hold, whichever comes first."""
+    one = ids(dataset)[0]
+    lines = [decided(one, new_label, line=place) for place, new_label in enumerate(order, 2)]
+    with pytest.raises(DataError, match="decided twice"):
+        correct(dataset, sheet(*lines))
+
+
+@pytest.mark.parametrize("new_label", ["joy", "ok", "sadness"])
+def test_the_same_decision_twice_is_no_contradiction(dataset, new_label):
+    """A row that was copied in the sheet changes its label once."""
+    one = ids(dataset)[0]
+    found = correct(dataset, sheet(decided(one, new_label), decided(one, new_label, line=3)))
+    assert found.changes.num_rows + found.kept == 2
+
+
+@pytest.mark.parametrize(
+    ("stands", "other", "written"),
+    [("true", "false", "TRUE"), ("café", "tea", "cafe\u0301"), ("joy", "sad", "ｊｏｙ"), ("joy", "sad", "joy\u200b")],
+)
+def test_labels_that_a_spreadsheet_respelled_still_fit(stands, other, written):
+    """The label that stood, the suggested and the new one: each is met by name, and a note says so."""
+    data = Dataset.from_arrow(pa.table({"text": ["a", "b"], "label": [stands, other]}))
+    first, second = data.row_ids
+    new = correct(data, sheet(decided(second, written, label=other, suggested=None)))
+    accepted = correct(data, sheet(decided(second, "ok", label=other, suggested=written)))
+    old = correct(data, sheet(decided(first, other, label=written, suggested=None)))
+    assert new.dataset.label_name_list() == accepted.dataset.label_name_list() == [stands, stands]
+    assert old.dataset.label_name_list() == [other, other]
+    assert "spelled in another way" in str(new.dataset.notes[-1])
+    assert "spelled in another way" in str(old.dataset.notes[-1])
+
+
+def test_the_very_name_goes_before_one_that_is_like_it():
+    """Two classes that differ in case only are both reached, and a third spelling is refused: nobody knows which."""
+    data = Dataset.from_arrow(pa.table({"text": ["a", "b", "c"], "label": ["Joy", "joy", "sad"]}))
+    first, _, third = data.row_ids
+    for name in ("Joy", "joy"):
+        found = correct(data, sheet(decided(third, name, label="sad")))
+        assert found.dataset.label_name_list()[2] == name
+    with pytest.raises(DataError, match="is no class"):
+        correct(data, sheet(decided(third, "JOY", label="sad")))
+    with pytest.raises(DataError, match="when the label was 'joy'"):
+        correct(data, sheet(decided(first, "sad", label="joy")))
 
 
 def test_a_class_named_ok_is_a_class():

@@ -71,6 +71,16 @@ def test_a_sheet_comes_back_as_spreadsheets_write_it(tmp_path, encoding, separat
     assert sheet.decisions[3].line == 6  # the third text has two lines
 
 
+@pytest.mark.parametrize("before", ["sep=;\n", "\n", ";;;;\r\n\r\n", "SEP=;\r\n;;;\n"])
+def test_lines_before_the_header_are_passed_over(tmp_path, before):
+    """Excel's line that names the separator, and empty rows; the lines are counted as the file has them."""
+    path = tmp_path / "review.csv"
+    path.write_bytes((before + "row_id;label;new_label\n\n;;\ntrain:1;joy;ok\n").encode("utf-8-sig"))
+    decision = read_sheet(path).decisions[0]
+    assert (decision.row_id, decision.label, decision.new_label) == ("train:1", "joy", "ok")
+    assert decision.line == before.count("\n") + 4
+
+
 def test_an_untouched_sheet_decides_nothing(tmp_path):
     """An empty cell, or one of spaces, is no decision."""
     path = tmp_path / "review.csv"

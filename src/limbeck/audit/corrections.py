@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from limbeck.data.dataset import Dataset, ReadNote
+from limbeck.data.names import name_key, shown
 from limbeck.errors import DataError, FaultLog
 from limbeck.evaluation.review_sheet import Decision, Sheet
 
@@ -79,6 +80,7 @@ def correct(dataset: Dataset, sheet: Sheet) -> Corrections:
     splits = dataset.table["split"].cast(pa.string()).to_pylist()
     faults = FaultLog()
     decided: dict[int, tuple[str, Decision]] = {}
+    respelled: list[tuple[Decision, str]] = []
     kept = 0
     for decision in sheet.decisions:
         where = f"line {decision.line}, row_id {decision.row_id!r}"
@@ -92,7 +94,8 @@ def correct(dataset: Dataset, sheet: Sheet) -> Corrections:
         if decision.text is not None and not _same_text(texts[place], decision.text, sheet.encoding):
             faults.add(f"{where}: the text is not that of the data ({decision.text[:40]!r}, {texts[place][:40]!r})")
             continue
-        if decision.label != (labels[place] or ""):
+        stands = labels[place] or ""
+        if decision.label != stands and _class_of(decision.label, dataset.label_names) != stands:
             faults.add(f"{where}: the sheet was written when the label was {decision.label!r}; it is {labels[place]!r}")
             continue
         chosen = _choose(decision, dataset.label_names)
@@ -100,17 +103,36 @@ def correct(dataset: Dataset, sheet: Sheet) -> Corrections:
             faults.add(f"{where}: new_label {decision.new_label!r} is no class{_near(decision, dataset.label_names)}")
         elif place in decided and decided[place][0] != chosen:
             faults.add(f"{where}: decided twice, {decided[place][0]!r} on line {decided[place][1].line} and {chosen!r}")
-        elif place not in decided and chosen != labels[place]:
-            decided[place] = (chosen, decision)
         else:
-            kept += 1
+            # A decision for the label that stands counts as well: another line may not contradict it.
+            kept += place in decided or chosen == stands
+            decided.setdefault(place, (chosen, decision))
+            if decision.label != stands or not (decision.accepts or decision.new_label == chosen):
+                respelled.append((decision, chosen))
     faults.raise_as(
         DataError,
         what=f"the sheet does not fit {dataset.source}; nothing was changed",
         todo=f"correct these rows of the sheet, or give the data that it was made from; "
         f"classes: {', '.join(dataset.label_names)}",
     )
-    return _corrected(dataset, decided, splits, reviewed=len(sheet.decisions), kept=kept)
+    changed = {place: one for place, one in decided.items() if one[0] != labels[place]}
+    found = _corrected(dataset, changed, splits, reviewed=len(sheet.decisions), kept=kept)
+    return _with_note(found, respelled)
+
+
+def _with_note(corrections: Corrections, respelled: list[tuple[Decision, str]]) -> Corrections:
+    """Note labels that the sheet spells in another way than the data, as a spreadsheet makes TRUE of true."""
+    if not respelled:
+        return corrections
+    decision, chosen = respelled[0]
+    written = decision.new_label if decision.new_label != chosen and not decision.accepts else decision.label
+    note = ReadNote(
+        what="labels corrected after review, spelled in another way in the sheet",
+        rows=len(respelled),
+        example=f"line {decision.line}, {shown(written or '')}",
+    )
+    dataset = replace(corrections.dataset, notes=(*corrections.dataset.notes, note))
+    return replace(corrections, dataset=dataset)
 
 
 def _corrected(
@@ -146,16 +168,19 @@ def _corrected(
 
 
 def _choose(decision: Decision, label_names: tuple[str, ...]) -> str | None:
-    """Return the class that a person meant: a name, whatever its case where that is plain, or the suggested one."""
-    written = decision.new_label or ""
+    """Return the class that a person meant: a name, however it is spelled where that is plain, or the suggested one."""
+    chosen = _class_of(decision.new_label or "", label_names)
+    if chosen is None and decision.accepts:
+        return _class_of(decision.suggested_label or "", label_names)
+    return chosen
+
+
+def _class_of(written: str, label_names: tuple[str, ...]) -> str | None:
+    """Return the class of this name: the very one, else the only one that `name_key` calls the same."""
     if written in label_names:
         return written
-    folded = [name for name in label_names if name.casefold() == written.casefold()]
-    if len(folded) == 1:
-        return folded[0]
-    if decision.accepts and decision.suggested_label in label_names:
-        return decision.suggested_label
-    return None
+    same = [name for name in label_names if name_key(name) == name_key(written)]
+    return same[0] if len(same) == 1 else None
 
 
 def _same_text(text: str, written: str, encoding: str) -> bool:

@@ -13,6 +13,7 @@ semicolons or tabs; columns in any order, further ones ignored.
 
 import csv
 import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,8 @@ ACCEPTING = ("ok", "y", "yes", "예", "네")
 MAX_CELL_CHARS = 1 << 24
 
 _SEPARATORS = ",;\t"
+_BEFORE_HEADER = re.compile(r"(?:(?:sep=.?|[ ,;\t]*)\r?\n)*", re.IGNORECASE)
+"""Excel's line that names the separator, and empty rows, before the header."""
 _BOOKS = {b"PK\x03\x04": ".xlsx or .ods", b"\xd0\xcf\x11\xe0": ".xls"}
 
 
@@ -111,7 +114,10 @@ def read_sheet(path: Path) -> Sheet:
         if content.startswith(signature):
             raise DataError(f"{path} is a workbook ({kind}): in the spreadsheet choose Save As and CSV UTF-8")
     encoding = _encoding_of(path, content)
-    text = content.decode(encoding)
+    decoded = content.decode(encoding)
+    before = _BEFORE_HEADER.match(decoded)
+    skipped = before.group() if before else ""
+    text, first_line = decoded[len(skipped) :], skipped.count("\n")
     csv.field_size_limit(max(csv.field_size_limit(), MAX_CELL_CHARS))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator_of(path, text), strict=True)
     decisions: list[Decision] = []
@@ -119,7 +125,7 @@ def read_sheet(path: Path) -> Sheet:
     try:
         header = [name.strip().casefold() for name in next(reader, [])]
         places = {name: header.index(name) for name in COLUMNS if name in header}
-        line = reader.line_num + 1
+        line = first_line + reader.line_num + 1
         for written in reader:
             cells = [*written, *[""] * (len(header) - len(written))]
             if any(cell.strip() for cell in cells):
@@ -129,10 +135,10 @@ def read_sheet(path: Path) -> Sheet:
                     faults.add(f"line {line}: the row_id is empty")
                 else:
                     decisions.append(_decision(cells, places, line))
-            line = reader.line_num + 1
+            line = first_line + reader.line_num + 1
     except csv.Error as error:
         raise DataError(
-            f"{path}, line {reader.line_num}: the quotes are wrong ({error}): save the sheet again"
+            f"{path}, line {first_line + reader.line_num}: the quotes are wrong ({error}): save the sheet again"
         ) from error
     faults.raise_as(DataError, what=f"{path} cannot be read as a review sheet", todo="correct these lines")
     return Sheet(decisions=tuple(decisions), encoding=encoding)
