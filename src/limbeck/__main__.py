@@ -18,8 +18,22 @@ def main() -> None:
         sys.exit(status_of(error).exit_status)
     except SystemExit as ended:
         if ended.code == INTERRUPTED_EXIT_STATUS:
-            sys.stderr.write("limbeck: interrupted. Nothing is half written; run the same command to go on.\n")
+            sys.stderr.write(f"limbeck: interrupted. Nothing is half written; {_what_now(sys.argv[1:2])}.\n")
         raise
+
+
+_ENCODED = "run the same command again: texts that were encoded so far need not be encoded anew"
+_WHAT_NOW = {
+    "predict": "run the same command to go on: rows of --input that were answered are kept, in pieces of 2,000",
+    "sweep": "run the same command with --resume to go on",
+    "labels": "run the same command again: folds of --cross-fit that were finished are kept",
+    **dict.fromkeys(("train", "demo", "features", "report"), _ENCODED),
+}
+"""What an interrupted command has kept. A training by steps that can be resumed says so itself."""
+
+
+def _what_now(command: list[str]) -> str:
+    return _WHAT_NOW.get("".join(command), "run the same command to begin again")
 
 
 if __name__ == "__main__":

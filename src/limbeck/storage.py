@@ -71,19 +71,22 @@ def explained(path: Path, *, doing: str) -> Iterator[None]:
         raise StorageError(f"cannot {doing} {_final(path)}: {advice}") from error
 
 
-def check_place(path: Path, suffixes: Collection[str], *, source: str | Path | None = None) -> str:
+def check_place(
+    path: Path, suffixes: Collection[str], *, source: str | Path | None = None, overwrite: bool = True
+) -> str:
     """Refuse a place where a result could not be written in the end; called before any work is done for it.
 
     Args:
         path: a file, which is replaced when it is there already; or a folder, which is not.
         suffixes: that the result can have, lower case, with the dot; "" for a folder.
         source: what the work reads; the result must not take its place.
+        overwrite: a file that is there may be replaced.
 
     Returns:
         The suffix of `path`, in lower case.
 
     Raises:
-        SettingsError: the suffix is none of these, or `path` is `source`.
+        SettingsError: the suffix is none of these, `path` is `source`, or a file is there that must not be replaced.
         StorageError: a folder is there and not empty, or nothing can be written there.
     """
     suffix = path.suffix.lower()
@@ -99,6 +102,8 @@ def check_place(path: Path, suffixes: Collection[str], *, source: str | Path | N
             raise SettingsError(f"{path} is what is read: give another place, so that it stays as it is")
         if path.is_dir():
             raise StorageError(f"cannot write {path}: this is a folder; a file was expected")
+        if path.exists() and not overwrite:
+            raise SettingsError(f"{path} is there already: choose another place, or give --overwrite to replace it")
         _try_to_write(path)
     return suffix
 

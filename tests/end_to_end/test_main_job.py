@@ -76,7 +76,7 @@ def test_predict_keeps_rows_and_order(limbeck, trained, weather, tmp_path, suffi
     found = read_predictions(out)
     texts = [line.rsplit(";", 1)[0] for line in (weather / "test.txt").read_text("utf-8").splitlines()]
     assert list(found.texts or ()) == texts
-    assert found.row_ids[:2] == ("test:1", "test:2")
+    assert found.row_ids[:2] == ("1", "2")
 
 
 def test_predict_answers_words(limbeck, trained):
@@ -84,7 +84,7 @@ def test_predict_answers_words(limbeck, trained):
     ended = limbeck("predict", trained, "i feel so sad", "today it is fine", "--json", "--top-k", "2")
     rows = json.loads(ended.out)["rows"]
     assert [row["text"] for row in rows] == ["i feel so sad", "today it is fine"]
-    assert rows[1]["label"] == rows[1]["top_1.label"] == "joy"
+    assert rows[1]["prediction"] == rows[1]["top_1.label"] == "joy"
     assert rows[1]["top_1.probability"] >= rows[1]["top_2.probability"]
     assert "joy" in limbeck("predict", trained, "today it is fine").out
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from limbeck.errors import DataError, SettingsError, StorageError
-from limbeck.evaluation.prediction_files import read_predictions, write_predictions
+from limbeck.evaluation.prediction_files import read_predictions, write_predictions, write_tables
 from limbeck.evaluation.predictions import Predictions
 
 SUFFIXES = (".parquet", ".jsonl", ".csv")
@@ -131,12 +131,10 @@ def test_jsonl_is_one_object_a_row_with_short_numbers(tmp_path):
     assert json.loads(path.read_text(encoding="utf-8")) == {
         "row_id": "0",
         "text": "=기쁨",
-        "label": "yes",
-        "true_label": None,
+        "prediction": "yes",
+        "probability": 0.9,
         "probability.no": 0.1,
         "probability.yes": 0.9,
-        "loss": None,
-        "margin": None,
         "tokens": 4,
         "truncated": False,
     }
@@ -163,7 +161,11 @@ def test_absent_and_foreign_files_are_refused(tmp_path, suffix):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('"label": "yes"', '"label": "no"', "row 0 has the label 'no' but its most probable one is 'yes'"),
+        (
+            '"prediction": "yes"',
+            '"prediction": "no"',
+            "row 0 has the prediction 'no' but the most probable label is 'yes'",
+        ),
         ('"true_label": "no"', '"true_label": "maybe"', "true labels that are no class: maybe"),
         ('"tokens": 4', '"tokens": null', "rows without a value for tokens"),
         ('"tokens": 4', '"tokens": "many"', "does not hold predictions"),
@@ -188,3 +190,69 @@ def test_edited_files_are_refused(tmp_path, old, new, message):
     path.write_text(content.replace(old, new), encoding="utf-8")
     with pytest.raises(DataError, match=message):
         read_predictions(path)
+
+
+OTHERS = pa.table(
+    {
+        "id": [f"0{row}" for row in range(len(TEXTS))],
+        "=stars": [row if row % 4 else None for row in range(len(TEXTS))],
+        "share": [row / 7 if row % 5 else None for row in range(len(TEXTS))],
+        "label": ["-joy", None, *["x"] * (len(TEXTS) - 2)],
+        "tokens": ["a, b"] * len(TEXTS),
+        "is it": [row % 2 == 0 for row in range(len(TEXTS))],
+    }
+)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_the_columns_of_the_rows_are_kept(tmp_path, suffix):
+    """Ids, numbers, labels and texts that the rows came with stand in the file, and come back with it."""
+    path = tmp_path / f"out{suffix}"
+    write_predictions(path, replace(made(), others=OTHERS))
+    again = read_predictions(path)
+    assert again.others.column_names == ["id", "=stars", "share", "label", "input.tokens", "is it"]
+    # CSV has no types, so that "01" is a number there.
+    wanted = OTHERS.to_pydict() if suffix != ".csv" else {**OTHERS.to_pydict(), "id": list(range(len(TEXTS)))}
+    assert list(again.others.to_pydict().values()) == list(wanted.values())
+    assert again.texts == TEXTS
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv"])
+def test_any_type_of_column_can_be_written(tmp_path, suffix):
+    """Dates, lists, bytes, decimals, categories, not-a-number: text files hold them as text or as nothing."""
+    others = pa.table(
+        {
+            "when": pa.array([0, 86_400], pa.timestamp("s")),
+            "tags": [["a", "b"], None],
+            "raw": [b"\xff", b"x"],
+            "price": pa.array([1, 2], pa.decimal128(5, 2)),
+            "kind": pa.array(["a", "b"]).dictionary_encode(),
+            "nan": [float("nan"), float("inf")],
+            "none": pa.nulls(2),
+        }
+    )
+    path = tmp_path / f"out{suffix}"
+    write_predictions(path, replace(made(("x", "y")), others=others))
+    again = read_predictions(path)
+    assert again.others["kind"].to_pylist() == ["a", "b"]
+    assert again.others["nan"].to_pylist() == [None, None]
+    assert again.texts == ("x", "y")
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_files_of_the_older_layout_are_read(tmp_path, suffix):
+    """Files with `label` and an empty `true_label`, `loss`, `margin`, as limbeck wrote them before, still compare."""
+    now = made()
+    older = now.to_arrow().drop_columns(["probability"])
+    older = older.rename_columns(["label" if name == "prediction" else name for name in older.column_names])
+    path = tmp_path / f"old{suffix}"
+    write_tables(path, [older])
+    assert read_predictions(path).to_arrow().equals(now.to_arrow())
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_parts_become_one_file(tmp_path, suffix):
+    """Tables that are written one after the other read as if they had been one; there is one head."""
+    table = made().to_arrow()
+    write_tables(tmp_path / f"out{suffix}", [table.slice(0, 5), table.slice(5, 0), table.slice(5)])
+    assert read_predictions(tmp_path / f"out{suffix}").to_arrow().equals(table)

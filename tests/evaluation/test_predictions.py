@@ -27,8 +27,9 @@ def test_table_has_the_documented_columns():
         {
             "row_id": pa.large_string(),
             "text": pa.large_string(),
-            "label": pa.string(),
             "true_label": pa.string(),
+            "prediction": pa.string(),
+            "probability": pa.float32(),
             "probability.sadness": pa.float32(),
             "probability.joy": pa.float32(),
             "probability.love": pa.float32(),
@@ -45,11 +46,11 @@ def test_table_has_the_documented_columns():
 
 
 def test_unsure_rows_keep_their_label():
-    """A model with thresholds has a column `unsure` after `label`; the most probable label stays beside it."""
+    """A model with thresholds has a column `unsure` after `prediction`; the most probable label stays beside it."""
     table = made(unsure=np.array([False, True, False])).to_arrow()
-    assert table.column_names[:3] == ["row_id", "label", "unsure"]
+    assert table.column_names[1:5] == ["true_label", "prediction", "probability", "unsure"]
     assert table["unsure"].to_pylist() == [False, True, False]
-    assert table["label"].to_pylist() == ["joy", "sadness", "love"]
+    assert table["prediction"].to_pylist() == ["joy", "sadness", "love"]
     assert "unsure" not in made().to_arrow().column_names
     with pytest.raises(DataError, match="unsure have shape"):
         made(unsure=np.array([True]))
@@ -66,7 +67,7 @@ def test_unknown_labels_have_no_loss():
     """A row without a label has null for label and loss; the others have minus the logarithm."""
     table = made().to_arrow()
     assert table["true_label"].to_pylist() == ["joy", None, "sadness"]
-    assert table["label"].to_pylist() == ["joy", "sadness", "love"]
+    assert table["prediction"].to_pylist() == ["joy", "sadness", "love"]
     loss = table["loss"].to_pylist()
     assert loss[1] is None
     assert [loss[0], loss[2]] == pytest.approx([-np.log(0.7), -np.log(0.1)], rel=1e-6)
@@ -109,7 +110,7 @@ def test_no_rows_is_a_table_of_no_rows():
         truncated=np.zeros(0),
     )
     assert empty.to_arrow().num_rows == 0
-    assert len(empty.to_arrow().column_names) == 9
+    assert len(empty.to_arrow().column_names) == 7
 
 
 @pytest.mark.parametrize(
@@ -127,3 +128,27 @@ def test_parts_that_do_not_fit_are_refused(changes, message):
     """Predictions whose parts do not belong together cannot be made."""
     with pytest.raises(DataError, match=message):
         made(**changes)
+
+
+def test_what_is_not_known_has_no_column():
+    """Rows without labels have no `true_label`, `loss` or `margin`: nobody has to wonder at empty columns."""
+    table = made(true_labels=pa.nulls(3, pa.int32())).to_arrow()
+    assert table.column_names == [
+        "row_id", "prediction", "probability", "probability.sadness", "probability.joy", "probability.love", "tokens",
+        "truncated",
+    ]  # fmt: skip
+    assert table["probability"].to_pylist() == pytest.approx([0.7, 0.4, 0.8])
+
+
+def test_the_columns_of_the_rows_come_first():
+    """They stand before the answers, in their order; one that is named as an answer is gets a prefix, none is lost."""
+    names = ["review id", "label", "probability.joy", "tokens", "input.tokens", "top_1.label", "text"]
+    others = pa.table({name: ["1", "2", "3"] for name in names})
+    table = made(others=others, texts=("x", "y", "z")).to_arrow(top_k=1)
+    assert table.column_names[:9] == [
+        "row_id", "text", "review id", "label", "input.probability.joy", "input.input.tokens", "input.tokens",
+        "input.top_1.label", "input.text",
+    ]  # fmt: skip
+    assert len(set(table.column_names)) == len(table.column_names)
+    with pytest.raises(DataError, match="other columns have shape"):
+        made(others=others.slice(1))

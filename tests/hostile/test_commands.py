@@ -73,7 +73,7 @@ CASES = {
     "no texts to label": (["predict", "RUN"], 2, "either texts, or --input"),
     "texts and a file": (["predict", "RUN", "so sad", "--input", "good.csv"], 2, "either texts, or --input"),
     "an empty text to label": (["predict", "RUN", "so sad", "  "], 3, "text 2 is empty"),
-    "an input without an output": (["predict", "RUN", "--input", "good.csv"], 2, "--output"),
+    "standard input with an output": (["predict", "RUN", "-", "--output", "x.csv"], 2, "leave --output out"),
     "an output of unknown format": (
         ["predict", "RUN", "--input", "good.csv", "--output", "labels.xlsx"],
         2,

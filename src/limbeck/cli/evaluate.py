@@ -33,6 +33,7 @@ def evaluate(
     encoding: options.Encoding = None,
     on_bad_row: options.OnBadRow = None,
     device: options.DeviceName = None,
+    overwrite: options.Overwrite = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Score RUN on one split of DATA: accuracy, F1, log loss, each with its 95 % interval; per class; confusions."""
@@ -47,7 +48,7 @@ def evaluate(
     from limbeck.storage import check_place
 
     if out is not None:
-        check_place(out, SUFFIXES, source=data)
+        check_place(out, SUFFIXES, source=data, overwrite=overwrite)
     following = progress.for_stream()
     predictor = load(run, device=options.device_of(device), progress=following)
     reading = options.read_settings(text_column, label_column, label_names, encoding, on_bad_row)
@@ -81,7 +82,7 @@ def evaluate(
         screen.show_answered(scored.answered)
     if sliced is not None:
         slices_screen.show_slices(sliced)
-    screen.show_line(screen.say_cut(scored.predictions))
+    screen.show_line(screen.say_cut(int(scored.predictions.truncated.sum()), len(rows)))
     if out is not None:
         screen.show_line(f"predictions: {out}")
     if (run / "metrics.json").is_file():

@@ -25,6 +25,7 @@ def features(
     on_bad_row: options.OnBadRow = None,
     device: options.DeviceName = None,
     cache_dir: options.CacheFolder = None,
+    overwrite: options.Overwrite = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Write the pooled hidden states of every text of DATA, in the order of its rows; labels are not needed."""
@@ -38,7 +39,7 @@ def features(
     from limbeck.settings import FeatureSettings
     from limbeck.storage import check_place
 
-    check_place(out, SUFFIXES, source=data)
+    check_place(out, SUFFIXES, source=data, overwrite=overwrite)
     flags = options.given(encoder=encoder, pooling=pooling, layer=layer, max_tokens=max_tokens, device=device)
     settings = options.stage(FeatureSettings, "features", {}, flags)
     reading = options.read_settings(text_column, label_column, label_names, encoding, on_bad_row, labels="optional")

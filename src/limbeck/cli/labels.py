@@ -62,6 +62,7 @@ def find(
         ),
     ] = None,
     cache_dir: options.CacheFolder = None,
+    overwrite: options.Overwrite = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Rank the training rows of RUN by how probably their label is wrong, and write a sheet to review."""
@@ -69,6 +70,7 @@ def find(
     from limbeck.errors import SettingsError
     from limbeck.evaluation.review_sheet import write_sheet
     from limbeck.features.cache import FeatureCache
+    from limbeck.storage import check_place
     from limbeck.training.cross_fit import cross_fit as answer_by_folds
     from limbeck.training.label_search import search_labels
     from limbeck.training.past_data import read_data_of
@@ -76,8 +78,8 @@ def find(
 
     if rows is not None and rows < 1:
         raise SettingsError(f"--rows {rows}: give a number of 1 or more")
-    if out is not None and out.suffix.lower() != ".csv":
-        raise SettingsError(f"cannot write {out}: a sheet is a .csv file")
+    if out is not None:
+        check_place(out, (".csv",), source=data, overwrite=overwrite)
     following = progress.for_stream()
     past, cache = open_past_run(run), FeatureCache(cache_dir)
     if cross_fit is not None and past.method == "probe":

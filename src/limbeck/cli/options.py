@@ -110,6 +110,8 @@ CacheFolder = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for a program to read.")]
 
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there already.")]
+
 STAGES = ("read", "split", "features", "probe", "head", "finetune", "distil", "pretrain")
 """The tables of a settings file."""
 

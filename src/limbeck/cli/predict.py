@@ -1,24 +1,47 @@
-"""`limbeck predict`: labels for texts, or for a file of them."""
+"""`limbeck predict`: labels for texts, for a file of them, or for what comes on standard input."""
 
+import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from limbeck.cli import options, screen
+
+if TYPE_CHECKING:
+    from limbeck.data.line_stream import Pieces
+    from limbeck.evaluation.predictions import Predictions
+    from limbeck.inference.predictor import Predictor
+    from limbeck.progress import Progress
+    from limbeck.settings import ReadSettings
+
+STANDARD_INPUT = "-"
 
 
 def predict(
     run: Annotated[
         Path, typer.Argument(metavar="RUN", help="Run folder of `limbeck train`, a bundle, or hub:OWNER/NAME.")
     ],
-    texts: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]...", help="Texts to label.")] = None,
+    texts: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[TEXT]...", help="Texts to label; '-' alone: one text per line of standard input."),
+    ] = None,
     source: Annotated[
-        Path | None, typer.Option("--input", help="File of texts, in any format that is read; labels are not needed.")
+        str | None,
+        typer.Option(
+            "--input",
+            help="File of texts, in any format that is read; labels are not needed. '-' is standard input.",
+        ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--output", help="File to write: .parquet, .jsonl or .csv, rows in the same order.")
+        Path | None,
+        typer.Option(
+            "--output",
+            help="File to write: .parquet, .jsonl or .csv, rows in the same order, the input's columns first. Without "
+            "it, --input gives JSON Lines on standard output.",
+        ),
     ] = None,
     top_k: Annotated[
         int | None,
@@ -31,42 +54,87 @@ def predict(
     encoding: options.Encoding = None,
     on_bad_row: options.OnBadRow = None,
     device: options.DeviceName = None,
-    as_json: options.AsJson = False,
+    overwrite: options.Overwrite = False,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="Print one JSON object for a program to read; of standard input, one per line."),
+    ] = False,
 ) -> None:
-    """Label each TEXT, or each row of --input, with RUN."""
+    """Label each TEXT, each row of --input, or each line of standard input, with RUN."""
     from limbeck import progress
     from limbeck.data.read import read_with
     from limbeck.errors import DataError, SettingsError
     from limbeck.evaluation.prediction_files import SUFFIXES, write_predictions
+    from limbeck.inference.long_answers import predict_to_file
     from limbeck.inference.predictor import load
     from limbeck.settings import ReadSettings, build
     from limbeck.storage import check_place
 
+    if texts == [STANDARD_INPUT] and source is None:
+        texts, source = None, STANDARD_INPUT
     if bool(texts) == (source is not None):
-        raise SettingsError("give either texts, or --input FILE")
+        raise SettingsError("give either texts, or --input FILE; '-' is standard input, a text per line")
     if empty := [number for number, text in enumerate(texts or [], start=1) if not text.strip()]:
         raise DataError(f"text {empty[0]} is empty or only white space: there is nothing to label in it")
-    if source is not None and out is None and not as_json:
-        raise SettingsError("--input needs --output FILE (.parquet, .jsonl or .csv), or --json")
+    if out is not None and source == STANDARD_INPUT:
+        raise SettingsError("standard input is answered on standard output, as it comes: leave --output out")
     if out is not None:
-        check_place(out, SUFFIXES, source=source)
+        check_place(out, SUFFIXES, source=source, overwrite=overwrite)
     following = progress.for_stream()
     predictor = load(run, device=options.device_of(device), progress=following)
+    # With the model's names a text;label file is told from a file of plain texts.
+    names = ReadSettings(label_names=predictor.label_names, labels="ignored")
+    flags = options.given(text_column=text_column, encoding=encoding, on_bad_row=on_bad_row)
+    reading = build(ReadSettings, asdict(names), flags, where="flags")
+    if source == STANDARD_INPUT:
+        _answer_lines(predictor, reading, top_k, following, as_lines=as_json or not sys.stdout.isatty())
+        return
     if source is None:
         found = predictor.predict(texts or [], progress=following)
     else:
-        # With the model's names a text;label file is told from a file of plain texts.
-        names = ReadSettings(label_names=predictor.label_names, labels="ignored")
-        flags = options.given(text_column=text_column, encoding=encoding, on_bad_row=on_bad_row)
-        reading = build(ReadSettings, asdict(names), flags, where="flags")
-        dataset = read_with(str(source), reading, following)
+        dataset = read_with(source, reading, following)
         screen.tell_notes(dataset.notes, following)
+        if out is not None and not as_json:
+            written = predict_to_file(predictor, dataset, out, top_k=top_k, progress=following)
+            screen.show_line(f"{out}: {written.rows:,} rows; {screen.say_cut(written.cut, written.rows)}")
+            return
         found = predictor.predict_dataset(dataset, progress=following)
     if out is not None:
         write_predictions(out, found, top_k=top_k)
+        if not as_json:
+            screen.show_line(f"{out}: {len(found):,} rows; {screen.say_cut(int(found.truncated.sum()), len(found))}")
+            return
+    _show(found, top_k, as_json=as_json, as_lines=source is not None)
+
+
+def _show(found: "Predictions", top_k: int | None, *, as_json: bool, as_lines: bool) -> None:
+    """Show answers: for a program as one object or as lines, or for a person."""
+    from limbeck.evaluation.prediction_files import json_lines
+
     if as_json:
-        screen.show_json({"rows": found.to_arrow(top_k=top_k).to_pylist()})
-    elif out is not None:
-        screen.show_line(f"{out}: {len(found):,} rows; {screen.say_cut(found)}")
+        screen.show_json({"rows": [json.loads(line) for line in json_lines(found.to_arrow(top_k=top_k))]})
+    elif as_lines:
+        screen.show_json_lines(found.to_arrow(top_k=top_k))
     else:
         screen.show_predictions(found, top_k=1 if top_k is None else top_k)
+
+
+def _answer_lines(
+    predictor: "Predictor", reading: "ReadSettings", top_k: int | None, following: "Progress", *, as_lines: bool
+) -> None:
+    """Answer standard input as it comes: what has come is answered and said before more is waited for."""
+    from dataclasses import replace
+
+    from limbeck.data.line_stream import Lines
+
+    lines = Lines(cast("Pieces", sys.stdin.buffer), reading)
+    rows = cut = 0
+    for come in lines:
+        found = predictor.predict([text for _, text in come])
+        found = replace(found, row_ids=tuple(str(number) for number, _ in come))
+        rows, cut = rows + len(found), cut + int(found.truncated.sum())
+        _show(found, top_k, as_json=False, as_lines=as_lines)
+    if lines.left_out:
+        following.say(f"empty lines, left out: {len(lines.left_out):,} (first: line {lines.left_out[0]:,})")
+    if cut:
+        following.say(screen.say_cut(cut, rows))

@@ -36,6 +36,7 @@ def report(
     umap: Annotated[
         bool, typer.Option("--umap", help="Map the rows by UMAP too; needs umap-learn, and up to minutes.")
     ] = False,
+    overwrite: options.Overwrite = False,
     device: options.DeviceName = None,
     cache_dir: options.CacheFolder = None,
     as_json: options.AsJson = False,
@@ -57,6 +58,8 @@ def report(
     from limbeck.training.run_folder import RunFolder
     from limbeck.training.share_points import fit_shares
 
+    if out is not None:
+        storage.check_place(out, (".html", ".htm"), source=data, overwrite=overwrite)
     words, following, cache = words_in(lang), progress.for_stream(), FeatureCache(cache_dir)
     need_jinja()
     folder, found = RunFolder(run), read_run(run)

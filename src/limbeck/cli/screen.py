@@ -15,6 +15,8 @@ from limbeck.data.unseen import show_unseen
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    import pyarrow as pa
+
     from limbeck.data.dataset import ReadNote
     from limbeck.evaluation.abstaining import Answered
     from limbeck.evaluation.calibration import Calibration
@@ -41,6 +43,20 @@ def show_json(value: Any) -> None:
     except UnicodeEncodeError:
         content = json.dumps(value, indent=2, allow_nan=False)
     print(content)
+
+
+def show_json_lines(rows: "pa.Table") -> None:
+    """Print each row of a table as one line of JSON, and let go of it at once, so that a pipe goes on."""
+    from limbeck.evaluation.prediction_files import json_lines
+
+    for line in json_lines(rows):
+        try:
+            line.encode(sys.stdout.encoding or "utf-8")
+        except UnicodeEncodeError:
+            print(json.dumps(json.loads(line)))
+        else:
+            print(line)
+    sys.stdout.flush()
 
 
 def show_line(line: str = "") -> None:
@@ -76,10 +92,9 @@ def tell_notes(notes: "Iterable[ReadNote]", progress: "Progress") -> None:
         progress.say(printable(str(note)))
 
 
-def say_cut(found: "Predictions") -> str:
+def say_cut(cut: int, rows: int) -> str:
     """Say how many texts were cut."""
-    cut = int(found.truncated.sum())
-    return f"{cut:,} of {len(found):,} texts were longer than the model's limit and were cut"
+    return f"{cut:,} of {rows:,} texts were longer than the model's limit and were cut"
 
 
 def show_evaluation(found: "Evaluation", *, title: str) -> None:
@@ -192,7 +207,7 @@ def show_predictions(found: "Predictions", *, top_k: int) -> None:
         rows.append([shortened(text), f"unsure ({listed})" if is_unsure else listed])
     show_table("Predictions (label and probability)", ["text", "label"], rows)
     if found.truncated.any():
-        show_line(say_cut(found))
+        show_line(say_cut(int(found.truncated.sum()), len(found)))
 
 
 def shortened(text: str) -> str:

@@ -26,6 +26,7 @@ def split(
     label_names: options.LabelNames = None,
     encoding: options.Encoding = None,
     on_bad_row: options.OnBadRow = None,
+    overwrite: options.Overwrite = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Write DATA with new splits: stratified by label, and no group of equal or nearly equal texts in two of them.
@@ -43,7 +44,7 @@ def split(
     flags = options.given(validation_share=validation_share, test_share=test_share, seed=seed)
     settings = build(SplitSettings, flags, where="split")
     threshold = build(AuditSettings, options.given(near_threshold=near_threshold), where="split").near_threshold
-    check_place(out, SUFFIXES, source=data)
+    check_place(out, SUFFIXES, source=data, overwrite=overwrite)
     following = progress.for_stream()
     result = resplit(read_with(data, reading, following), settings, near_threshold=threshold, progress=following)
     write(result.dataset, out)

@@ -87,7 +87,8 @@ def read_with(source: str | Path, settings: ReadSettings | None = None, progress
     """Read labelled texts as `settings` say; see `read`.
 
     Row ids are "split:n", where n is the row's number in its file, the same that messages use; rows that are left out
-    keep their numbers, and further files of the same split go on counting. A `row_id` column is kept as it is.
+    keep their numbers, and further files of the same split go on counting. Of a single file that is read without its
+    labels they are the numbers alone. A `row_id` column is kept as it is.
 
     Raises:
         DataError: rows are at fault, with file, row and column.
@@ -250,7 +251,9 @@ def _assemble(
             bad.refuse(str(error))
     notes = (*notes, *check_doubled(parts, joined, bad))
     found = map_labels(parts, settings, bad)
-    tables = _tables(found)
+    # Rows to be labelled are told from each other by their numbers alone, where they are those of one file.
+    is_numbered = settings.labels == "ignored" and len(found.parts) == 1 and found.parts[0].columns.split is None
+    tables = _tables(found, numbered=is_numbered)
     if tables and any(part.row_id is not None for part in parts):
         tables, changed = check_row_ids(tables, bad)
         notes = (*notes, *changed)
@@ -265,13 +268,13 @@ def _assemble(
     )
 
 
-def _tables(found: LabelMap) -> list[pa.Table]:
+def _tables(found: LabelMap, *, numbered: bool) -> list[pa.Table]:
     """Return each part as a table whose first columns are the core ones."""
     offsets: dict[str, int] = {}
     tables = []
     for part in found.parts:
         core = {
-            "row_id": _row_ids(part, offsets) if part.row_id is None else part.row_id,
+            "row_id": _row_ids(part, offsets, numbered=numbered) if part.row_id is None else part.row_id,
             "split": part.split.dictionary_encode(),
             "text": part.text,
             "label": part.label,
@@ -281,14 +284,19 @@ def _tables(found: LabelMap) -> list[pa.Table]:
     return tables
 
 
-def _row_ids(part: Part, offsets: dict[str, int]) -> pa.Array:
-    """Return "split:n" for each row; `offsets` holds the rows of each split in the files before, and is moved on."""
+def _row_ids(part: Part, offsets: dict[str, int], *, numbered: bool) -> pa.Array:
+    """Return "split:n" for each row, or "n" alone.
+
+    `offsets` holds the rows of each split in the files before, and is moved on.
+    """
     splits = part.split.dictionary_encode()
     names = splits.dictionary.to_pylist()
     starts = np.array([offsets.get(name, 0) for name in names] or [0], np.int64)
     numbers = np.asarray(part.numbers) + starts[np.asarray(splits.indices)]
     for name in names:
         offsets[name] = offsets.get(name, 0) + part.raw.rows_seen
+    if numbered:
+        return pa.array(numbers).cast(pa.large_string())
     return pc.binary_join_element_wise(
         part.split.cast(pa.large_string()), pa.array(numbers).cast(pa.large_string()), pa.scalar(":", pa.large_string())
     )

@@ -4,6 +4,7 @@ In: row ids, probabilities (N, C), true labels where they are known. Out: labels
 It does not know models, files (see `prediction_files`) or how good the answers are (see `evaluation`).
 """
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,13 @@ from limbeck.evaluation import metrics
 
 PROBABILITY_PREFIX = "probability."
 """The column of a class's probability is this and the class's name."""
+_OWN = re.compile(
+    r"row_id|text|true_label|prediction|probability(\..*)?|unsure|loss|margin|tokens|truncated"
+    r"|top_\d+\.(label|probability)",
+    re.DOTALL,
+)
+INPUT_PREFIX = "input."
+"""Before the name of a column of the rows that is the name of one of these columns too."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -43,6 +51,7 @@ class Predictions:
         texts: the N texts, when they are to be kept beside the answers.
         unsure: whether the row is below the model's threshold, bool (N,); None when the model has no thresholds. The
             most probable label of an unsure row stays in `predicted` and `predicted_names`; `answers` has None there.
+        others: further columns of the rows (N rows), to be kept beside the answers; None where there are none.
     """
 
     row_ids: tuple[str, ...]
@@ -53,6 +62,7 @@ class Predictions:
     truncated: np.ndarray
     texts: tuple[str, ...] | None = None
     unsure: np.ndarray | None = None
+    others: pa.Table | None = None
 
     def __post_init__(self) -> None:
         labels = self.true_labels
@@ -140,26 +150,35 @@ class Predictions:
     def to_arrow(self, *, top_k: int | None = None) -> pa.Table:
         """Return one row a prediction, in order.
 
-        Columns: `row_id`, `text` (where kept), `label` (predicted), `unsure` (of a model with thresholds), `true_label`
-        (null where not known), `probability.<name>` of each class, `loss` (nats) and `margin` (see `margins`; both null
-        where the label is not known), `tokens`, `truncated`; with `top_k` also `top_1.label`, `top_1.probability`, and
-        so on.
+        Columns: `row_id`, `text` (where kept), the rows' other columns (`input.<name>` where one has a name of these),
+        `true_label` (where one is known; null where not), `prediction`, its `probability`, `unsure` (of a model with
+        thresholds), `probability.<name>` of each class, `loss` (nats) and `margin` (see `margins`; both where a label
+        is known, null where not), `tokens`, `truncated`; with `top_k` also `top_1.label`, `top_1.probability`, and so
+        on.
 
         Raises:
             SettingsError: `top_k` is not 1 … C.
         """
         names = pa.array(self.label_names, pa.string())
+        is_labelled = len(self.labelled_rows) > 0
         columns: dict[str, pa.Array] = {"row_id": pa.array(self.row_ids, pa.large_string())}
         if self.texts is not None:
             columns["text"] = pa.array(self.texts, pa.large_string())
-        columns["label"] = names.take(pa.array(self.predicted))
+        if self.others is not None:
+            kept = self.others.column_names
+            columns |= {_free_name(name, kept): self.others[name] for name in kept}
+        if is_labelled:
+            columns["true_label"] = names.take(self.true_labels)
+        predicted = self.predicted
+        columns["prediction"] = names.take(pa.array(predicted))
+        columns["probability"] = pa.array(np.take_along_axis(self.probabilities, predicted[:, None], axis=1)[:, 0])
         if self.unsure is not None:
             columns["unsure"] = pa.array(self.unsure)
-        columns["true_label"] = names.take(self.true_labels)
         for label, name in enumerate(self.label_names):
             columns[PROBABILITY_PREFIX + name] = pa.array(self.probabilities[:, label])
-        columns["loss"] = pa.array(self.losses.astype(np.float32), from_pandas=True)
-        columns["margin"] = pa.array(self.margins.astype(np.float32), from_pandas=True)
+        if is_labelled:
+            columns["loss"] = pa.array(self.losses.astype(np.float32), from_pandas=True)
+            columns["margin"] = pa.array(self.margins.astype(np.float32), from_pandas=True)
         columns["tokens"] = pa.array(self.tokens)
         columns["truncated"] = pa.array(self.truncated)
         if top_k is not None:
@@ -178,6 +197,7 @@ class Predictions:
             "truncated": self.truncated.shape,
             "texts": (rows if self.texts is None else len(self.texts),),
             "unsure": (rows,) if self.unsure is None else self.unsure.shape,
+            "other columns": (rows if self.others is None else self.others.num_rows,),
         }
         for what, shape in found.items():
             expected = (rows, classes) if what == "probabilities" else (rows,)
@@ -188,3 +208,16 @@ class Predictions:
         metrics.check_probabilities(self.probabilities)
         if len(self.labelled_rows):
             metrics.check_labels(self.known_labels, classes, what="true label")
+
+
+def is_own_column(name: str) -> bool:
+    """Tell whether a column of this name is one that `Predictions.to_arrow` makes."""
+    return _OWN.fullmatch(name) is not None
+
+
+def _free_name(name: str, others: list[str]) -> str:
+    """Return the name of a column of the rows, with a prefix where it would be taken for one of the answers'."""
+    free = name
+    while is_own_column(free) or (free != name and free in others):
+        free = INPUT_PREFIX + free
+    return free

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from limbeck.data.dataset import Dataset
+from limbeck.data.columns import LABEL_NAME
+from limbeck.data.dataset import CORE_SCHEMA, Dataset
 from limbeck.data.texts import as_texts
 from limbeck.errors import BundleError
 from limbeck.evaluation.abstaining import find_unsure
@@ -81,19 +82,24 @@ class Predictor:
             return self.predict_dataset(texts, progress=progress)
         rows = as_texts(texts, where="predict()")
         row_ids = tuple(str(number + 1) for number in range(len(rows)))
-        return self._answer(rows, row_ids, pa.nulls(len(rows), pa.int32()), progress)
+        return self._answer(rows, row_ids, pa.nulls(len(rows), pa.int32()), None, progress)
 
     def predict_dataset(self, dataset: Dataset, *, progress: Progress = SILENT) -> Predictions:
-        """Answer a dataset's rows; labels are matched to the model's by name.
+        """Answer a dataset's rows, whose other columns are kept; labels are matched to the model's by name.
 
         Raises:
             DataError: the rows have a label that the model does not know.
         """
         known = dataset.with_label_names(self.label_names) if dataset.label_names else dataset
-        return self._answer(known.texts, tuple(known.row_ids), known.table["label"], progress)
+        return self._answer(known.texts, tuple(known.row_ids), known.table["label"], others_of(dataset), progress)
 
     def _answer(
-        self, texts: Sequence[str], row_ids: tuple[str, ...], labels: pa.Array, progress: Progress
+        self,
+        texts: Sequence[str],
+        row_ids: tuple[str, ...],
+        labels: pa.Array,
+        others: pa.Table | None,
+        progress: Progress,
     ) -> Predictions:
         facts = self.bundle.facts
         tokenized = self.bundle.loaded.tokenizer.encode(texts, max_tokens=facts.max_tokens)
@@ -109,7 +115,24 @@ class Predictor:
             truncated=tokenized.truncated,
             texts=tuple(texts),
             unsure=None if facts.thresholds is None else find_unsure(probabilities_NC, facts.thresholds),
+            others=others,
         )
+
+
+def others_of(dataset: Dataset) -> pa.Table | None:
+    """Return the columns that the rows have beside text, label and row id, by the names that they had.
+
+    The split is one of them where it tells rows apart.
+    """
+    core = set(CORE_SCHEMA.names) - ({"split"} if len(dataset.split_names) > 1 else set())
+    kept = dataset.table.drop_columns(sorted(core))
+    if not kept.num_columns:
+        return None
+    # Reading sets an underscore behind what would be taken for a column of its own.
+    before = {name: name.rstrip("_") for name in kept.column_names}
+    own = {name: stem for name, stem in before.items() if stem in (*CORE_SCHEMA.names, LABEL_NAME) and stem != name}
+    free = {name: stem for name, stem in own.items() if list(own.values()).count(stem) == 1 and stem not in before}
+    return kept.rename_columns([free.get(name, name) for name in kept.column_names])
 
 
 def load(
