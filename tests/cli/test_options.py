@@ -27,7 +27,10 @@ def test_an_unknown_table_is_refused(tmp_path):
 def test_label_names_are_split_at_commas():
     """`--label-names` takes names in the order of their integers."""
     assert options.names_of("슬픔, joy") == ("슬픔", "joy")
+    assert options.names_of('"Food, Drink",Toys, "a ""b"""') == ("Food, Drink", "Toys", 'a "b"')
     assert options.names_of(None) is None
+    with pytest.raises(SettingsError, match="in double quotes"):
+        options.names_of('"Food, Drink')
 
 
 def test_a_wrong_device_names_the_devices():

@@ -1,12 +1,14 @@
 """The label map: names, integers, declared and given maps, and what has no label."""
 
 import json
+from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from limbeck.data.dataset import Dataset
-from limbeck.data.read import from_arrow
+from limbeck.data.read import from_arrow, read
 from limbeck.errors import DataError
 from limbeck.settings import ReadSettings
 
@@ -136,3 +138,81 @@ def test_all_faults_of_a_row_count_once_under_skip() -> None:
     table = pa.table({"text": ["a", ""], "label": ["x", None]})
     dataset = from_arrow(table, ReadSettings(on_bad_row="skip"))
     assert sum(note.rows for note in dataset.notes) == 1
+
+
+@pytest.mark.parametrize(
+    ("labels", "names", "by_name"),
+    [
+        ([1, 2, 3, 1], ("one", "two", "three"), ["one", "two", "three", "one"]),
+        (["1", "2", "3"], ("one", "two", "three"), ["one", "two", "three"]),
+        ([-1, 1, -1], ("neg", "pos"), ["neg", "pos", "neg"]),
+        ([-1, 0, 1], ("neg", "even", "pos"), ["neg", "even", "pos"]),
+        ([4, 0], ("neg", "pos"), ["pos", "neg"]),
+        ([10.0, 20.0], ("low", "high"), ["low", "high"]),
+    ],
+)
+def test_as_many_integers_as_names_are_named_by_rank(
+    labels: list[object], names: tuple[str, ...], by_name: list[str]
+) -> None:
+    """Integers that do not count from 0 are matched by their order, and the notes say which is which."""
+    for policy in ("error", "skip"):
+        dataset = from_arrow(of(labels), ReadSettings(label_names=names, on_bad_row=policy))
+        assert named(dataset) == (names, by_name)
+        assert "by their rank" in dataset.notes[0].what
+
+
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        ([1, 2, 3], ("one", "two", "three", "four")),
+        ([1, 2, 3, 4], ("one", "two", "three")),
+        ([0, 1, 2], ("no", "yes")),
+        ([5, 0], ("a", "b", "c")),
+        ([1, 1], ("no", "yes")),
+        ([-1, 1], ("a", "b", "c")),
+    ],
+)
+def test_integers_that_fit_no_list_of_names_are_refused_whole(labels: list[int], names: tuple[str, ...]) -> None:
+    """Under no policy does one name more or less shift the classes, or drop one of them."""
+    for policy in ("error", "skip", "mend"):
+        with pytest.raises(DataError, match="label names were given") as caught:
+            from_arrow(of(labels), ReadSettings(label_names=names, on_bad_row=policy))
+        assert "1 fault" in str(caught.value)
+
+
+def test_names_without_a_row_are_noted() -> None:
+    """More names than classes, given by hand or as unused categories, are not passed over."""
+    given = from_arrow(of([0, 1, 0]), ReadSettings(label_names=("no", "yes", "perhaps")))
+    categories = from_arrow(of(pa.DictionaryArray.from_arrays([0, 1, 0], ["no", "yes", "perhaps"])))
+    for dataset in (given, categories):
+        assert dataset.label_names == ("no", "yes", "perhaps")
+        (note,) = dataset.notes
+        assert "remove_unused_categories" in note.what
+        assert (note.rows, note.example) == (1, "'perhaps'")
+
+
+@pytest.mark.parametrize("name", ["nan", "NaN", "None", "null", "NA", "N/A", "\\N", "<NA>"])
+def test_a_class_that_looks_like_a_missing_label_is_noted(name: str) -> None:
+    """What programs write for a missing label is read as a class, as it stands, and said."""
+    dataset = from_arrow(of(["x", name, "y", name]))
+    assert name in dataset.label_names
+    assert "looks like a missing label" in dataset.notes[0].what
+    assert dataset.notes[0].rows == 2
+
+
+def test_integers_that_files_name_differently_are_refused(tmp_path: Path) -> None:
+    """Where two files disagree about an integer, one that names nothing is not read by either."""
+    rows = {"text": ["a", "b"], "label": [0, 1]}
+    for split, names in {"train": ["no", "yes"], "validation": ["yes", "no"], "test": None}.items():
+        columns = {**rows, "text": [f"{split} {text}" for text in rows["text"]]}
+        table = pa.table(columns if names is None else {**columns, "label_name": names})
+        pq.write_table(table, tmp_path / f"{split}.parquet")
+    with pytest.raises(DataError, match="give different names"):
+        read(tmp_path)
+
+
+def test_a_comma_that_divided_a_name_is_told() -> None:
+    """A name that the list of names cut in two says so, and how to write it."""
+    settings = ReadSettings(label_names=("Food", "Drink", "Toys"))
+    with pytest.raises(DataError, match="in double quotes"):
+        from_arrow(of(["Food, Drink", "Toys"]), settings)

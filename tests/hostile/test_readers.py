@@ -217,8 +217,8 @@ CASES = [
     ),
     Case(
         "label out of range",
-        written("data.csv", "text,label\na,0\nb,7\n"),
-        ("row 2, column 'label'", "is 7, out of range: 0 to 1", "neg, pos"),
+        written("data.csv", "text,label\na,0\nb,7\nc,1\n"),
+        ("2 label names were given", "integers 0, 1, 7", "0 to 1", "by rank"),
         settings={"label_names": ("neg", "pos")},
     ),
     Case(

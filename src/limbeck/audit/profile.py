@@ -11,7 +11,7 @@ import numpy as np
 from limbeck.audit.leaks import training_split
 from limbeck.audit.lookalikes import Lookalike, lookalikes
 from limbeck.audit.rows import Columns
-from limbeck.data.names import name_key
+from limbeck.data.names import looks_missing
 
 TOO_FEW_TO_SPLIT = 3
 """A class needs a row in each of train, validation and test."""
@@ -23,10 +23,6 @@ FEWEST_ROWS_FOR_IDS = 20
 """With fewer labelled rows than this, nobody can tell labels from ids by their number."""
 ROWS_PER_ID = 2.0
 """With fewer labelled rows than this per class, labels are rather ids."""
-_MISSING = frozenset(
-    ("", "nan", "none", "na", "n/a", "n.a.", "null", "nil", "nat", "<na>", "#n/a", "\\n", "-", "--", "?")
-)
-"""What programs and people write where there is no label, as `name_key` has it ("\\N" is MySQL's)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,15 +130,3 @@ def is_sorted(label: np.ndarray) -> bool:
     expected_runs = 1 + (len(label) - 1) * (1 - float((shares**2).sum()))
     runs = 1 + int((label[1:] != label[:-1]).sum())
     return len(label) >= 20 and expected_runs >= 10 and runs < SORTED_SHARE * expected_runs
-
-
-def looks_missing(names: tuple[str, ...]) -> tuple[str, ...]:
-    r"""Return the names that programs and people write where there is no label.
-
-    Example:
-        >>> looks_missing(("joy", "NaN", "\\N", "none of these"))
-        ('NaN', '\\N')
-    """
-    signs = {name_key(name) for name in names}
-    meant = {"-", "--"} if signs & {"+", "++"} else set()
-    return tuple(name for name in names if name_key(name) in _MISSING - meant)

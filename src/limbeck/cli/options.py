@@ -3,6 +3,7 @@
 An option that is not given is None, so that a TOML file, or else the default in `limbeck.settings`, speaks for it.
 """
 
+import csv
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from limbeck.cli import help_screen
+from limbeck.errors import SettingsError
 from limbeck.settings import Device, FeatureSettings, ReadSettings, SettingsT, build, check_keys, read_toml
 
 Data = Annotated[
@@ -37,7 +39,9 @@ LabelColumn = Annotated[
 LabelNames = Annotated[
     str | None,
     typer.Option(
-        help="Class names, separated by commas, in the order of their integers.", rich_help_panel=help_screen.DATA
+        help="Class names, separated by commas, in the order of their integers; a name that holds a comma stands in "
+        "double quotes.",
+        rich_help_panel=help_screen.DATA,
     ),
 ]
 Encoding = Annotated[
@@ -122,8 +126,21 @@ def given(**flags: Any) -> dict[str, Any]:
 
 
 def names_of(label_names: str | None) -> tuple[str, ...] | None:
-    """Split `--label-names a,b,c`."""
-    return tuple(name.strip() for name in label_names.split(",")) if label_names else None
+    """Split `--label-names a,b,c` at commas; a name that holds one stands in double quotes, as in CSV.
+
+    Raises:
+        SettingsError: the quotes are not closed.
+    """
+    if not label_names:
+        return None
+    try:
+        names = next(csv.reader([label_names], skipinitialspace=True, strict=True))
+    except csv.Error as error:
+        raise SettingsError(
+            f"--label-names {label_names} cannot be divided ({error}): write a name that holds a comma in double "
+            "quotes, and a double quote inside it twice"
+        ) from error
+    return tuple(name.strip() for name in names)
 
 
 def tables_of(config: Path | None) -> Mapping[str, Mapping[str, Any]]:

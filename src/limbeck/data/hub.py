@@ -18,7 +18,7 @@ from limbeck.data.columns import find_columns
 from limbeck.data.dataset import SPLIT_ORDER, Dataset, ReadNote
 from limbeck.data.folders import Plan
 from limbeck.data.hub_layout import DataFiles, find_data_files, usual_splits
-from limbeck.data.labels import UNLABELLED_SPLIT
+from limbeck.data.integer_labels import UNLABELLED_SPLIT
 from limbeck.data.raw import SourceFile
 from limbeck.errors import DataError, HubError
 from limbeck.hub.download import fetch

@@ -14,14 +14,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from limbeck.data.bad_rows import BadRows
+from limbeck.data.integer_labels import UNLABELLED_SPLIT, held_integers, places_in_declared, places_in_given
 from limbeck.data.label_spelling import one_spelling
+from limbeck.data.names import looks_missing, shown
 from limbeck.data.rows import Part, RowFault, is_true, reject_rows
 from limbeck.data.written_labels import WrittenLabels, is_integer, read_labels
 from limbeck.errors import DataError, SettingsError
 from limbeck.settings import ReadSettings
 
-UNLABELLED_SPLIT = "unsupervised"
-"""The split whose rows need no label, and where -1 means that there is none."""
 _SHOWN_CHARS = 60
 
 
@@ -55,11 +55,17 @@ def map_labels(parts: Sequence[Part], settings: ReadSettings, bad: BadRows) -> L
         except DataError as error:
             bad.refuse(str(error))
     written = _numbers_as_integers(one_spelling(written, given, bad), given)
-    names = given if given is not None else _find_names(written, bad)
-    positional = given is not None or any(labels.declared for labels in written)
-    indexed = [_index(labels, names, positional, settings, bad) for labels in written]
+    places: Mapping[int, int] | None = None
+    if given is not None:
+        names, places = given, places_in_given(written, given, bad)
+    else:
+        names = _find_names(written, bad)
+        if any(labels.declared for labels in written):
+            places = places_in_declared(written, names, bad)
+    indexed = [_index(labels, names, places, settings, bad) for labels in written]
     if not bad.faults.count:
         indexed = _check_splits(indexed, names, bad)
+        _note_odd_classes(indexed, names, bad)
     return LabelMap(names=names, parts=tuple(indexed))
 
 
@@ -83,8 +89,7 @@ def _find_names(written: Sequence[WrittenLabels], bad: BadRows) -> tuple[str, ..
     integers: set[int] = set()
     for labels in held:
         if not labels.is_names:
-            marks_none = -1 in labels.distinct() and not _trained(labels, -1)
-            integers |= labels.distinct() - ({-1} if marks_none else set())
+            integers |= held_integers(labels)
     if names and integers:
         files = {labels.is_names: labels.part.raw.name for labels in reversed(held)}
         bad.refuse(
@@ -92,12 +97,6 @@ def _find_names(written: Sequence[WrittenLabels], bad: BadRows) -> tuple[str, ..
             "write them alike, or give --label-names in the order of the integers"
         )
     return tuple(sorted(names)) or tuple(str(value) for value in sorted(integers))
-
-
-def _trained(labels: WrittenLabels, value: int) -> bool:
-    """Tell whether an integer stands in any row that is not of the unlabelled split."""
-    stands = pc.and_(pc.equal(labels.values, value), pc.not_equal(labels.part.split, UNLABELLED_SPLIT))
-    return bool(is_true(stands).any())
 
 
 def _merge(declared: Sequence[Mapping[int, str]]) -> tuple[str, ...]:
@@ -112,24 +111,29 @@ def _merge(declared: Sequence[Mapping[int, str]]) -> tuple[str, ...]:
 
 
 def _index(
-    labels: WrittenLabels, names: tuple[str, ...], positional: bool, settings: ReadSettings, bad: BadRows
+    labels: WrittenLabels,
+    names: tuple[str, ...],
+    places: Mapping[int, int] | None,
+    settings: ReadSettings,
+    bad: BadRows,
 ) -> Part:
     """Return a part with its labels as indices into the names.
 
     Args:
         labels: as written.
         names: the label map.
-        positional: whether integers that a file does not explain are places in the map, rather than names.
+        places: what integers mean that a file does not explain; None where they are names.
         settings: whether a label is needed.
         bad: takes rows without a label, or with one that is not in the map.
     """
     part, values = labels.part, labels.values
     unlabelled = is_true(pc.equal(part.split, UNLABELLED_SPLIT))
     if not labels.is_names:
-        may_lack = unlabelled | (positional and settings.labels == "optional")
+        is_known = places is not None and -1 not in places
+        may_lack = unlabelled | (is_known and settings.labels == "optional")
         values = pc.if_else(pa.array(is_true(pc.equal(values, -1)) & may_lack), None, values)
     distinct = pc.unique(values.drop_null())
-    meaning = _meaning(labels, names, positional and not (labels.declared and settings.label_names is None))
+    meaning = _meaning(labels, names, None if labels.declared and settings.label_names is None else places)
     targets = pa.array([meaning.get(value) for value in distinct.to_pylist()], pa.int32())
     index = targets.take(pc.index_in(values, value_set=distinct))
     faults = [
@@ -146,13 +150,15 @@ def _index(
     return reject_rows(replace(part, label=index), faults, column=part.columns.label or "label", bad=bad)
 
 
-def _meaning(labels: WrittenLabels, names: tuple[str, ...], positional: bool) -> dict[str | int, int]:
+def _meaning(
+    labels: WrittenLabels, names: tuple[str, ...], places: Mapping[int, int] | None
+) -> Mapping[str, int] | Mapping[int, int]:
     """Return what each label that can be written means: its index in the map."""
-    index: dict[str | int, int] = {name: place for place, name in enumerate(names)}
+    index = {name: place for place, name in enumerate(names)}
     if labels.is_names:
         return index
-    if positional:
-        return {place: place for place in range(len(names))}
+    if places is not None:
+        return places
     spoken = labels.declared or {value: str(value) for value in labels.distinct()}
     return {value: index[name] for value, name in spoken.items() if name in index}
 
@@ -163,6 +169,9 @@ def _unknown(value: int | str, names: tuple[str, ...]) -> str:
     if isinstance(value, int):
         hint = "; -1 means not labelled, which only the split unsupervised may be" if value == -1 else ""
         return f"is {value}, out of range: 0 to {len(names) - 1} were expected ({known}){hint}"
+    parts = [part.strip() for part in value.split(",")]
+    if len(parts) > 1 and set(parts) <= set(names):
+        return f"is {value[:_SHOWN_CHARS]!r}, which a comma divided in --label-names: write it there in double quotes"
     near = get_close_matches(value, names, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     return f"is {value[:_SHOWN_CHARS]!r}, none of the label names ({known}){hint}"
@@ -195,3 +204,21 @@ def _check_splits(parts: Sequence[Part], names: tuple[str, ...], bad: BadRows) -
 def _untrained(part: Part, what: str, row: int) -> str:
     place = part.place(row, part.columns.label or "label")
     return f"{place}: label {what} but in no row of train: no model can learn it"
+
+
+def _note_odd_classes(parts: Sequence[Part], names: tuple[str, ...], bad: BadRows) -> None:
+    """Note classes that no row has, and names that are written where a label is missing."""
+    rows = np.zeros(len(names), np.int64)
+    for part in parts:
+        for item in pc.value_counts(part.label.drop_null()).to_pylist():
+            rows[item["values"]] += item["counts"]
+    if not rows.any():
+        return
+    if unused := [name for name, count in zip(names, rows.tolist(), strict=True) if not count]:
+        advice = "left out by cat.remove_unused_categories() of pandas, or by other label names"
+        bad.note(f"classes without a row ({advice})", len(unused), ", ".join(map(shown, unused[:5])))
+    for name in looks_missing(names):
+        count = int(rows[names.index(name)])
+        if count:
+            what = f"rows of the class {shown(name)}, which looks like a missing label and is read as a class"
+            bad.note(what, count, "if it means none, leave the cell empty and read it again")

@@ -21,6 +21,11 @@ _LOOKALIKES = str.maketrans(
 )
 """Cyrillic and Greek letters drawn like Latin ones (the common part of Unicode TS 39, confusables.txt)."""
 
+_MISSING = frozenset(
+    ("", "nan", "none", "na", "n/a", "n.a.", "null", "nil", "nat", "<na>", "#n/a", "\\n", "-", "--", "?")
+)
+"""What programs and people write where there is no label, as `name_key` has it ("\\N" is MySQL's)."""
+
 
 def is_invisible(sign: str) -> bool:
     """Tell whether a character is drawn as nothing; white space is not meant."""
@@ -89,3 +94,15 @@ def told_apart(one: str, other: str) -> tuple[str, str]:
         return ascii(one), ascii(other)
     pair = shown(one), shown(other)
     return pair if pair[0] != pair[1] else (ascii(one), ascii(other))
+
+
+def looks_missing(names: tuple[str, ...]) -> tuple[str, ...]:
+    r"""Return the names that programs and people write where there is no label.
+
+    Example:
+        >>> looks_missing(("joy", "NaN", "\\N", "none of these"))
+        ('NaN', '\\N')
+    """
+    signs = {name_key(name) for name in names}
+    meant = {"-", "--"} if signs & {"+", "++"} else set()
+    return tuple(name for name in names if name_key(name) in _MISSING - meant)

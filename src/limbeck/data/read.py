@@ -264,7 +264,7 @@ def _assemble(
         table=_join(tables),
         label_names=found.names,
         source=source,
-        notes=(*earlier, *notes, *bad.notes()),
+        notes=tuple(dict.fromkeys((*earlier, *notes, *bad.notes()))),
     )
 
 
