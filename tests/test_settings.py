@@ -5,7 +5,17 @@ import tomllib
 import pytest
 
 from limbeck.errors import SettingsError
-from limbeck.settings import FeatureSettings, ProbeSettings, ReadSettings, build, check_keys, read_toml, to_toml
+from limbeck.settings import (
+    FeatureSettings,
+    FinetuneSettings,
+    HeadSettings,
+    ProbeSettings,
+    ReadSettings,
+    build,
+    check_keys,
+    read_toml,
+    to_toml,
+)
 
 
 def test_later_layers_win_and_none_means_not_given():
@@ -64,3 +74,19 @@ def test_an_unknown_table_names_the_nearest():
     """A mistyped table is an error too."""
     with pytest.raises(SettingsError, match="did you mean 'features'"):
         check_keys({"feature": {}}, ("read", "features"), where="x.toml")
+
+
+@pytest.mark.parametrize(
+    ("kind", "where", "key", "methods"),
+    [
+        (ProbeSettings, "probe", "epochs", "head or finetune"),
+        (ProbeSettings, "probe", "dropout", "finetune"),
+        (ProbeSettings, "probe", "head", "head"),
+        (HeadSettings, "head", "folds", "probe"),
+        (FinetuneSettings, "finetune", "penalties", "probe"),
+    ],
+)
+def test_a_key_of_another_method_names_that_method(kind, where, key, methods):
+    """Whoever gives --epochs to a probe is told what it goes with, not which keys a probe knows."""
+    with pytest.raises(SettingsError, match=f"{where}: '{key}' goes with method {methods}\n"):
+        build(kind, {key: 1}, where=where)

@@ -230,6 +230,13 @@ class CleanSettings:
 
 SettingsT = TypeVar("SettingsT")
 
+_METHODS: dict[str, type] = {"probe": ProbeSettings, "head": HeadSettings, "finetune": FinetuneSettings}
+"""The settings of the ways to train a classifier, of which one has what another has not."""
+
+
+def _has(kind: type, key: str) -> bool:
+    return key in {field.name for field in fields(kind)}
+
 
 def build(kind: type[SettingsT], *layers: Mapping[str, Any], where: str = "settings") -> SettingsT:
     """Lay mappings over the defaults of `kind`, the later ones winning, and check every value.
@@ -317,6 +324,9 @@ def _unknown(given: Iterable[str], known: Iterable[str], where: str) -> Iterator
     """Say each name that is not known, with the nearest that is."""
     for key in given:
         if key not in (names := list(known)):
+            if where in _METHODS and (others := [name for name, kind in _METHODS.items() if _has(kind, key)]):
+                yield f"{where}: {key!r} goes with method {' or '.join(others)}"
+                continue
             nearest = get_close_matches(key, names, n=1)
             hint = f"did you mean {nearest[0]!r}?" if nearest else f"known: {', '.join(names)}"
             yield f"{where}: unknown key {key!r}; {hint}"

@@ -12,6 +12,7 @@ import shutil
 import time
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import IO, Any
 from uuid import uuid4
@@ -298,6 +299,26 @@ def check_manifest(folder: Path, *, may_be_added: Collection[str] = ()) -> None:
         size_bytes = file.stat().st_size
         if size_bytes not in [size for size, _ in allowed] or (size_bytes, sha256_of(file)) not in allowed:
             raise BundleError(f"{file} differs from its SHA-256 in {MANIFEST_NAME}: {advice}")
+
+
+def free_folder(path: Path) -> Path:
+    """Make an empty folder for this caller alone: `path`, or where that is taken, the first of `path`-2, `path`-3, ….
+
+    Raises:
+        StorageError: `path` is a file, or cannot be made.
+    """
+    with explained(path, doing="make"):
+        for number in count(1):
+            place = path if number == 1 else path.with_name(f"{path.name}-{number}")
+            try:
+                place.mkdir(parents=True)
+                break
+            except FileExistsError:
+                if number == 1 and not path.is_dir():
+                    raise
+                if number == 1 and not any(path.iterdir()):
+                    break
+    return place
 
 
 @contextmanager

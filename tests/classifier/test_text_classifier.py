@@ -56,7 +56,7 @@ def test_each_method_learns_in_memory(
     assert probabilities.shape == (60, 3)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1)
     assert model.predict(texts).tolist() == model.classes_[probabilities.argmax(axis=1)].tolist()
-    assert model.validation_.rows == 6
+    assert model.validation_.rows == (60 if method == "probe" else 6)
     assert model.metrics_["method"] == method
     assert list(tmp_path.glob("limbeck-*")) == []
 
@@ -64,7 +64,8 @@ def test_each_method_learns_in_memory(
 def test_it_is_the_command_lines_training(encoder_folder: Path, weather: Weather, tmp_path: Path) -> None:
     """The model is bit for bit that of train_probe on the same rows with the same seed and split."""
     texts, labels = weather
-    model = TextClassifier(encoder=encoder_folder, pooling="mean", random_state=4).fit(texts, labels)
+    share = {"validation_share": 0.1, "random_state": 4}
+    model = TextClassifier(encoder=encoder_folder, pooling="mean", **share).fit(texts, labels)
     rows = limbeck.Dataset.from_arrow(pa.table({"text": texts, "label": labels}))
     settings = ProbeTraining(
         split=SplitSettings(seed=4),
@@ -245,28 +246,54 @@ def test_validation_rows_can_be_given(probe: TextClassifier, weather: Weather) -
 
 
 def test_a_run_folder_is_left_when_asked(probe: TextClassifier, weather: Weather, tmp_path: Path) -> None:
-    """out= keeps figures, predictions and bundle; a second run does not overwrite it."""
+    """out= keeps figures, predictions and bundle; further fits do not overwrite it, but leave folders of their own."""
     texts, labels = weather
     model = probe.set_params(out=tmp_path / "RUN").fit(texts, labels)
     assert {"bundle", "metrics.json", "predictions"} <= {path.name for path in (tmp_path / "RUN").iterdir()}
     found = limbeck.load(tmp_path / "RUN").predict(texts).probabilities
     np.testing.assert_allclose(found, model.predict_proba(texts), atol=1e-6)
-    with pytest.raises(SettingsError, match="finished run"):
-        model.fit(texts, labels)
+    assert model.run_folder_ == tmp_path / "RUN"
+    before = (tmp_path / "RUN" / "metrics.json").read_bytes()
+    assert model.fit(texts[:30], labels[:30]).run_folder_ == tmp_path / "RUN-2"
+    cross_val_score(model, texts, labels, cv=2)
+    assert sorted(path.name for path in tmp_path.glob("RUN*")) == ["RUN", "RUN-2", "RUN-3", "RUN-4"]
+    assert (tmp_path / "RUN" / "metrics.json").read_bytes() == before
+    assert (tmp_path / "RUN-4" / "metrics.json").exists()
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(StorageError, match="a file stands"):
+        clone(probe).set_params(out=tmp_path / "file").fit(texts, labels)
+
+
+def test_a_probe_learns_from_all_rows(probe: TextClassifier, weather: Weather, tmp_path: Path) -> None:
+    """Nothing is held out by default: its figures are those of cross-validation; a share of rows can be held out."""
+    texts, labels = weather
+    whole = clone(probe).set_params(out=tmp_path / "RUN").fit(texts, labels)
+    figures = whole.metrics_
+    assert figures["judged_by"] == "out_of_fold"
+    assert figures["out_of_fold"]["rows"] == 60
+    assert figures["validation"]["accuracy"] == figures["out_of_fold"]["accuracy"]
+    assert figures["temperature"]["fitted_on"] == "out_of_fold"
+    assert [path.name for path in (tmp_path / "RUN" / "predictions").iterdir()] == ["out_of_fold.parquet"]
+    shared = clone(probe).set_params(validation_share=0.2).fit(texts, labels)
+    assert shared.metrics_["judged_by"] == "validation"
+    assert shared.metrics_["out_of_fold"]["rows"] == 48
+    for method in ("head", "finetune"):
+        with pytest.raises(ValueError, match="validation_share is 0"):
+            TextClassifier(method, encoder=probe.encoder, validation_share=0).fit(texts, labels)
 
 
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
         ({"method": "prob"}, "give one of probe, head, finetune"),
-        ({"epochs": 3}, "probe: unknown key 'epochs'"),
+        ({"epochs": 3}, "probe: 'epochs' goes with method head or finetune"),
         ({"settings": {"fold": 3}}, "did you mean 'folds'"),
         ({"settings": {"seed": 3}}, "give random_state only"),
         ({"random_state": None}, "random_state = None is not possible"),
         ({"random_state": np.random.RandomState(0)}, "is not possible"),
         ({"pooling": "sum"}, "pooling = 'sum' is not one of"),
         ({"max_tokens": 2}, "max_tokens = 2 is not possible"),
-        ({"validation_share": 0.0}, "validation_share"),
+        ({"validation_share": 1.0}, "validation_share"),
         ({"method": "finetune", "pooling": "mean"}, "cannot be fine-tuned"),
     ],
 )

@@ -24,6 +24,7 @@ from limbeck.inference.predictor import Predictor
 from limbeck.model.bundle import CARD_NAME, load_bundle, save_bundle
 from limbeck.progress import SILENT, Progress, for_stream
 from limbeck.settings import Device, Pooling, Precision, SplitSettings
+from limbeck.storage import free_folder
 
 _PACKED = "packed_bundle"
 
@@ -47,18 +48,23 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         epochs: times that every row is seen; not for the probe.
         learning_rate: the highest; not for the probe.
         settings: further settings of the method, by the names of `ProbeSettings`, `HeadSettings`, `FinetuneSettings`.
-        validation_share: of the rows, kept out of training to judge by; not used with `fit(…, validation=…)`.
+        validation_share: of the rows, kept out of training to judge by; not used with `fit(…, validation=…)`. By
+            default 0 for the probe: it is fitted on all rows, and judged by the answers of cross-validation; 0.1 for
+            the others, which choose their epoch by these rows.
         random_state: a whole number; seeds splits, folds, drawn weights and order.
         device: where to compute.
         precision: of the arithmetic.
         cache_dir: where features are kept; the user's cache folder when not given.
-        out: a run folder to leave, with figures and predictions; a temporary one when not given.
+        out: a run folder to leave, with figures and predictions; a temporary one when not given. Nothing is
+            overwritten: a second fit, or one within a cross-validation, leaves OUT-2, then OUT-3.
         verbose: show progress.
 
     Attributes:
         classes_: (C,) the labels, sorted.
         predictor_: the model, as `limbeck.load` gives it.
-        validation_: the figures on the validation rows, each with its interval and the baseline.
+        validation_: the figures on the validation rows, or where there are none those of cross-validation, each with
+            its interval and the baseline.
+        run_folder_: where the run was left; None when it was not.
         metrics_: what `metrics.json` of the run holds.
         n_features_in_: 1, the column of texts.
 
@@ -80,7 +86,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         epochs: int | None = None,
         learning_rate: float | None = None,
         settings: Mapping[str, Any] | None = None,
-        validation_share: float = 0.1,
+        validation_share: float | None = None,
         random_state: int = 0,
         device: Device = "auto",
         precision: Precision = "auto",
@@ -111,7 +117,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         Args:
             X: N texts in a list, an array, or a column of pandas, polars, Arrow or Hugging Face's datasets.
             y: N labels: text, whole numbers or truth values.
-            validation: a pair of texts and labels to judge by; taken from X when not given.
+            validation: a pair of texts and labels to judge by; `validation_share` says what is done when not given.
 
         Raises:
             DataError: rows at fault, or too few of a class; a `ValueError` too.
@@ -120,10 +126,11 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         """
         with value_errors(), TemporaryDirectory(prefix="limbeck-") as place:
             rows = fit_rows(X, y, validation, where="the rows given to fit()")
+            parameters = self._parameters()
             run = run_method(
                 rows.dataset,
-                Path(place) / "run" if self.out is None else Path(self.out),
-                self._parameters(),
+                Path(place) / "run" if self.out is None else free_folder(Path(self.out)),
+                parameters,
                 cache=FeatureCache(None if self.cache_dir is None else Path(self.cache_dir)),
                 progress=self._progress(),
             )
@@ -134,6 +141,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         self.classes_ = rows.classes.values
         self.predictor_ = predictor
         self.validation_ = run.validation
+        self.run_folder_ = None if self.out is None else run.folder.path
         self.metrics_ = dict(run.metrics)
         self._card = card
         return self
@@ -197,6 +205,11 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
     def _progress(self) -> Progress:
         return for_stream() if self.verbose else SILENT
 
+    def _share(self) -> float:
+        if self.validation_share is None:
+            return 0.0 if self.method == "probe" else SplitSettings().validation_share
+        return float(self.validation_share)
+
     def _parameters(self) -> Parameters:
         seed = _plain(self.random_state)
         if not isinstance(seed, int) or isinstance(seed, bool):
@@ -216,7 +229,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
             raise SettingsError(f"settings has {', '.join(twice)}, which is a parameter of its own: give {hint} only")
         return Parameters(
             method=self.method,
-            split=SplitSettings(validation_share=self.validation_share, test_share=0.0, seed=seed),
+            split=SplitSettings(validation_share=self._share(), test_share=0.0, seed=seed),
             features={
                 "encoder": str(self.encoder),
                 "pooling": self.pooling,

@@ -132,7 +132,9 @@ def train(
         screen.show_epochs(run.metrics["epochs"], best_epoch=run.metrics["best_epoch"])
     if "spread" in run.metrics:
         show_seeds(run.metrics)
-    screen.show_evaluation(run.validation, title=f"{chosen.capitalize()} on the validation split of {data}")
+    by_folds = run.metrics.get("judged_by") == "out_of_fold"
+    where = "out of fold, on all training rows" if by_folds else "on the validation split"
+    screen.show_evaluation(run.validation, title=f"{chosen.capitalize()} {where} of {data}")
     screen.show_warnings(run.metrics)
     screen.show_run_places(run.folder, pictures)
     how = options.reading_flags(text_column, label_column, label_names, encoding, on_bad_row)

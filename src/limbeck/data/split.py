@@ -70,9 +70,9 @@ def ensure_validation(
     sizes = dataset.split_sizes()
     if "train" not in sizes or "validation" in sizes:
         return dataset
-    shares = _shares(settings)
-    if "validation" not in shares:
+    if settings.validation_share == 0:
         raise SettingsError("validation_share is 0, but there is no validation split: give a share above 0")
+    shares = _shares(settings)
     split_names = np.array(dataset.table["split"].cast(pa.string()).to_pylist(), dtype=object)
     rows = np.flatnonzero(split_names == "train")
     split_names[rows] = _assign(dataset.select(rows), shares, settings.seed, groups)

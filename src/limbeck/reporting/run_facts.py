@@ -89,6 +89,11 @@ def read_run(path: Path) -> RunFacts:
     if not folder.metrics.is_file() or not folder.record.is_file():
         raise SettingsError(f"{path} is no finished run: give the folder of a finished `limbeck train --out`")
     metrics = storage.read_json(folder.metrics)
+    if metrics.get("judged_by") == "out_of_fold":
+        raise SettingsError(
+            f"{path} has no validation rows: cross-validation alone judges it, and a report is of validation rows; "
+            "train it with a validation_share above 0"
+        )
     if "validation" not in metrics or not folder.predictions("validation").is_file():
         raise SettingsError(f"{path} was made by {metrics.get('method')!r}, which trains no classifier to report on")
     validation = Evaluation.from_dict(metrics["validation"])

@@ -8,7 +8,7 @@ they were divided afterwards, so there is one place where a temperature can be, 
 bundle opened in `transformers`, an exported graph and the server all give the probabilities that limbeck gives.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -71,6 +71,16 @@ def calibrate_on(head: Head, validation_NC: np.ndarray, labels_N: np.ndarray) ->
         probabilities=apply_temperature(validation_NC, fit.temperature),
         record=record | judged,
     )
+
+
+def calibrate_by_folds(head: Head, unseen_NC: np.ndarray, labels_N: np.ndarray) -> Calibrated:
+    """Fit a head's temperature on out-of-fold answers, where there are no validation rows to judge it by.
+
+    It is judged on the same answers by cross-fitting. The probabilities are those of the out-of-fold answers.
+    """
+    found = calibrate_on(head, unseen_NC, labels_N)
+    judged_by = "out-of-fold answers, each half with the temperature of the other half"
+    return replace(found, record={**found.record, "fitted_on": "out_of_fold", "judged_by": judged_by})
 
 
 def left_alone(_head: Head, validation_NC: np.ndarray, labels_N: np.ndarray) -> Calibrated:

@@ -85,7 +85,7 @@ def read_data_of(past: PastData, data: str | None = None, progress: Progress = S
         ) from error
     if set(dataset.label_names) == set(past.label_names):
         dataset = dataset.with_label_names(past.label_names)
-    used = training_rows(dataset, past.split).dataset
+    used = training_rows(dataset, past.split, folds_may_judge=True).dataset
     if used.fingerprint() != past.fingerprint:
         raise DataError(
             f"{source} is not what {past.path} was trained on (texts, labels, row ids or splits differ): "

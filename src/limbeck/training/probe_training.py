@@ -28,7 +28,7 @@ from limbeck.model.heads import LinearHead
 from limbeck.model.presets import load_encoder_folder
 from limbeck.progress import SILENT, Named, Progress
 from limbeck.settings import FeatureSettings, ProbeSettings, ReadSettings, SplitSettings, to_toml
-from limbeck.training.calibrated import calibrate_by, left_alone
+from limbeck.training.calibrated import calibrate_by, calibrate_by_folds, left_alone
 from limbeck.training.candidates import Candidates, all_blocks, candidates_for, columns_of
 from limbeck.training.doubts import doubts_of
 from limbeck.training.model_card import card_text
@@ -36,7 +36,7 @@ from limbeck.training.probe import fit_probe
 from limbeck.training.probe_checks import check_probe
 from limbeck.training.probe_record import fit_record
 from limbeck.training.record import make_record
-from limbeck.training.rows import training_rows
+from limbeck.training.rows import is_judged_by_folds, training_rows
 from limbeck.training.run_folder import RunFolder, opened_run
 from limbeck.training.stopwatch import Stopwatch
 
@@ -69,7 +69,7 @@ class ProbeRun:
     Attributes:
         folder: where everything is.
         dataset: the rows, with the splits that were used.
-        validation: figures on the validation split.
+        validation: figures on the validation split; those out of fold where there is none.
         out_of_fold: figures on the training rows, each answered by a model that did not see it.
         metrics: what `metrics.json` holds.
     """
@@ -101,7 +101,8 @@ def train_probe(
     """Fit a linear probe on the training rows, score it on the validation rows, and leave a run folder.
 
     Args:
-        dataset: labelled rows with a train split; validation rows are taken from it where there is no such split.
+        dataset: labelled rows with a train split; validation rows are taken from it where there is no such split and
+            `settings.split.validation_share` is above 0. With 0 it is fitted on all rows, and cross-validation judges.
         out: the run folder.
         settings: of every stage.
         cache: where features are kept; the user's cache folder when not given.
@@ -124,7 +125,8 @@ def train_probe(
         )
     watch = Stopwatch()
     with opened_run(Path(out), overwrite=overwrite) as folder:
-        rows = training_rows(dataset, settings.split, progress)
+        rows = training_rows(dataset, settings.split, progress, folds_may_judge=True)
+        by_folds = is_judged_by_folds(rows.dataset, settings.split)
         engine = open_engine(
             load_encoder_folder(settings.features.encoder, progress=progress),
             device=settings.features.device,
@@ -134,10 +136,11 @@ def train_probe(
         candidates = candidates_for(settings.features, engine.layers)
         watch.lap("load")
         kept = cache or FeatureCache()
-        train, validation = (
-            _encode(part, engine, candidates, settings.features, kept, Named(progress, f"{name} rows"))
-            for name, part in (("train", rows.train), ("validation", rows.validation))
-        )
+        train = _encode(rows.train, engine, candidates, settings.features, kept, Named(progress, "train rows"))
+        validation = train
+        if not by_folds:
+            named = Named(progress, "validation rows")
+            validation = _encode(rows.validation, engine, candidates, settings.features, kept, named)
         watch.lap("encode")
         columns = {name: columns_of(blocks, train.features.blocks, engine.width) for name, blocks in candidates.items()}
         fit = fit_probe(
@@ -151,11 +154,15 @@ def train_probe(
         watch.lap("fit")
         head = LinearHead(fit.weight_CF, fit.bias_C)
         validation_NF = validation.features.values_NF[:, columns[fit.candidate]]
-        calibrated = (
-            calibrate_by(head, fit.out_of_fold_NC, train.rows.labels, validation_NF, validation.rows.labels)
-            if settings.probe.calibrate
-            else left_alone(head, head.probabilities(validation_NF), validation.rows.labels)
-        )
+        if not settings.probe.calibrate:
+            unseen_NC = fit.out_of_fold_NC if by_folds else head.probabilities(validation_NF)
+            calibrated = left_alone(head, unseen_NC, validation.rows.labels)
+        elif by_folds:
+            calibrated = calibrate_by_folds(head, fit.out_of_fold_NC, train.rows.labels)
+        else:
+            calibrated = calibrate_by(
+                head, fit.out_of_fold_NC, train.rows.labels, validation_NF, validation.rows.labels
+            )
         answers = {
             "validation": _answers(validation, calibrated.probabilities),
             OUT_OF_FOLD: _answers(train, fit.out_of_fold_NC),
@@ -178,12 +185,15 @@ def train_probe(
         card = card_text(facts, scored["validation"], find_limits(scored["validation"], known))
         save_bundle(Bundle(loaded=engine.loaded, head=head, facts=facts), folder.bundle, card=card)
         for name, found in answers.items():
+            if by_folds and name == "validation":
+                continue
             write_predictions(folder.predictions(name), found)
         storage.write_text(folder.settings, to_toml(settings.stages()))
         storage.write_json(folder.record, record)
         watch.lap("save")
         metrics: dict[str, Any] = {
             "method": "probe",
+            "judged_by": OUT_OF_FOLD if by_folds else "validation",
             **{name: found.to_dict() for name, found in scored.items()},
             "temperature": calibrated.record,
             "probe": fit_record(fit),

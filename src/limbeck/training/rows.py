@@ -23,7 +23,7 @@ class TrainingRows:
     Attributes:
         dataset: all rows, with the splits that are used.
         train: rows to learn from.
-        validation: rows to judge by.
+        validation: rows to judge by; those of `train` where cross-validation judges.
     """
 
     dataset: Dataset
@@ -56,10 +56,23 @@ def require_classes(dataset: Dataset) -> None:
         )
 
 
-def training_rows(dataset: Dataset, settings: SplitSettings, progress: Progress = SILENT) -> TrainingRows:
+def is_judged_by_folds(dataset: Dataset, settings: SplitSettings) -> bool:
+    """Tell whether no validation rows are there and none are to be taken: cross-validation answers every row then."""
+    return settings.validation_share == 0 and "validation" not in dataset.split_names
+
+
+def training_rows(
+    dataset: Dataset, settings: SplitSettings, progress: Progress = SILENT, *, folds_may_judge: bool = False
+) -> TrainingRows:
     """Take the training rows, and validation rows from among them where there is no such split.
 
     Says what reading changed, which texts stand in both splits, and which class cannot be judged.
+
+    Args:
+        dataset: rows.
+        settings: how validation rows are taken.
+        progress: is told.
+        folds_may_judge: the training answers its own rows by cross-validation, and may do without validation rows.
 
     Raises:
         DataError: no train split, fewer than two labels, a row without a label, a class without training rows.
@@ -71,10 +84,12 @@ def training_rows(dataset: Dataset, settings: SplitSettings, progress: Progress 
             "one without such a word"
         )
     require_classes(dataset)
-    dataset = ensure_validation(dataset, settings)
+    by_folds = folds_may_judge and is_judged_by_folds(dataset, settings)
+    dataset = dataset if by_folds else ensure_validation(dataset, settings)
     for note in dataset.notes:
         progress.say(str(note))
-    rows = TrainingRows(dataset=dataset, train=dataset.split("train"), validation=dataset.split("validation"))
+    judged = dataset.split("train" if by_folds else "validation")
+    rows = TrainingRows(dataset=dataset, train=dataset.split("train"), validation=judged)
     classes = len(rows.label_names)
     train_C, validation_C = (np.bincount(part.labels, minlength=classes) for part in (rows.train, rows.validation))
     if unseen := [name for name, count in zip(rows.label_names, train_C, strict=True) if not count]:
@@ -84,6 +99,8 @@ def training_rows(dataset: Dataset, settings: SplitSettings, progress: Progress 
         )
     if unjudged := [name for name, count in zip(rows.label_names, validation_C, strict=True) if not count]:
         progress.say(f"no validation row of {', '.join(unjudged)}: the figures say nothing about it")
+    if by_folds:
+        return rows
     known = set(rows.train.texts)
     if leaked := sum(text in known for text in rows.validation.texts):
         progress.say(
