@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from limbeck.audit.tokenizer_fit import judge_vocabulary
+from limbeck.audit.tokenizer_fit import LOOKED_AT, judge_vocabulary, look_at_vocabulary, say_misfit
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,23 @@ def test_texts_that_the_model_cannot_read_are_counted() -> None:
     """Half of the tokens or more are [UNK], or there is no token at all: each has its own count."""
     fit = judge_vocabulary(np.array([2, 3, 6, 6, 9]), np.array([0, 1, 2, 1, 0]))
     assert (fit.texts_without_token, fit.texts_mostly_unknown, fit.texts_with_unknown) == (1, 2, 3)
+
+
+def test_texts_of_another_language_are_said_with_what_to_do(tiny_tokenizer):
+    """Texts whose words are [UNK] are told, with the encoder's name and the option that helps; others are not."""
+    korean = ["오늘 기분이 좋다", "비가 온다", "i feel fine today"] * 3
+    sentence = say_misfit(look_at_vocabulary(tiny_tokenizer, korean), "minilm")
+    assert sentence is not None
+    assert "vocabulary of minilm does not fit these texts" in sentence
+    assert "in 6 of 9 texts looked at" in sentence
+    assert "--encoder" in sentence
+    assert say_misfit(look_at_vocabulary(tiny_tokenizer, ["i feel fine", "it is rainy"]), "minilm") is None
+    assert say_misfit(look_at_vocabulary(tiny_tokenizer, []), "minilm") is None
+
+
+def test_many_texts_are_looked_at_in_part(tiny_tokenizer):
+    """However many texts there are, a few thousand from everywhere among them are enough."""
+    texts = ["fine"] * (2 * LOOKED_AT) + ["슬픔"] * (2 * LOOKED_AT)
+    fit = look_at_vocabulary(tiny_tokenizer, texts)
+    assert fit.texts <= LOOKED_AT
+    assert fit.unknown_share == pytest.approx(0.5, abs=0.01)

@@ -101,6 +101,18 @@ def test_the_audit_finds_what_was_put_in(walk, multilingual, tmp_path):
     assert "긍정" in (tmp_path / "AUDIT" / "audit.html").read_text("utf-8")
 
 
+def test_an_encoder_of_another_language_is_said_wherever_it_matters(limbeck, tiny_folder, tmp_path):
+    """Korean on an English vocabulary: training says it before and after, and the figures and the report keep it."""
+    flags = ("--encoder", tiny_folder, "--pooling", "mean", "--cache-dir", tmp_path / "cache")
+    ended = limbeck("train", REVIEWS, *CP949, *flags, "--out", tmp_path / "RUN")
+    assert ended.status == 0, ended.err
+    for screen in (ended.err, ended.out):
+        assert "does not fit these texts" in " ".join(screen.split())
+    [warning] = [one for one in json.loads((tmp_path / "RUN" / "metrics.json").read_text("utf-8"))["warnings"]
+                 if one["kind"] == "vocabulary"]  # fmt: skip
+    assert "[UNK]" in warning["text"]
+
+
 def test_from_cleaning_to_predictions(walk, trained_on_reviews):
     """No row is lost without a line in the log; the model answers in Hangul, on screen and in files."""
     here = trained_on_reviews

@@ -61,3 +61,15 @@ def test_a_budget_below_one_is_refused_at_once() -> None:
     """The fault shows where the call is made, not where the first batch is drawn."""
     with pytest.raises(SettingsError, match="at least 1 token"):
         batches(tokenized_of([1]), 0)
+
+
+def test_a_token_is_counted_text_by_text() -> None:
+    """Also in texts that have none of it, and in a set of no texts."""
+    tokenized = Tokenized(
+        ids=np.array([2, 1, 3, 2, 3, 2, 1, 1, 3], np.int32),
+        offsets=np.array([0, 3, 5, 9]),
+        cut_tokens=np.zeros(3, np.int32),
+    )
+    assert tokenized.count(1).tolist() == [1, 0, 2]
+    nothing = Tokenized(ids=np.zeros(0, np.int32), offsets=np.zeros(1, np.int64), cut_tokens=np.zeros(0, np.int32))
+    assert nothing.count(1).tolist() == []

@@ -5,6 +5,7 @@ In: token counts by tokenizer, words, letters by script. Out: `TokenizerFit` row
 It does not know where tokenizers come from.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,6 +24,8 @@ _POOR_UNKNOWN_SHARE = 0.05
 MANY_TOKENS_PER_WORD = 2.5
 """From this many tokens per word on, words fall into letters; English has about 1.2 with its own vocabulary."""
 _POOR_TOKENS_PER_WORD = 4.0
+LOOKED_AT = 2_000
+"""Texts that are enough to tell."""
 MOSTLY = 0.5
 """A text is mostly unknown from this share of [UNK] among its tokens on."""
 
@@ -49,6 +52,24 @@ class VocabularyFit:
     texts_mostly_unknown: int
     texts_without_token: int
     misfit: Literal["high", "medium"] | None
+
+
+def look_at_vocabulary(tokenizer: Tokenizer, texts: Sequence[str]) -> VocabularyFit:
+    """Tell whether a tokenizer's vocabulary fits texts, from at most `LOOKED_AT` of them, evenly spread."""
+    some = list(texts[:: max(1, -(-len(texts) // LOOKED_AT))])
+    tokenized = tokenizer.encode(some)
+    return judge_vocabulary(tokenized.lengths, tokenized.count(tokenizer.special_ids["[UNK]"]))
+
+
+def say_misfit(fit: VocabularyFit, encoder: str) -> str | None:
+    """Say in a sentence that a vocabulary does not fit, and what to do; None where it fits."""
+    if fit.misfit is None:
+        return None
+    return (
+        f"the vocabulary of {encoder} does not fit these texts: {fit.unknown_share:.0%} of their tokens are unknown to "
+        f"it ([UNK]), in {fit.texts_with_unknown:,} of {fit.texts:,} texts looked at, so the model cannot read them. "
+        "Choose an encoder of their language (--encoder); limbeck audit compares vocabularies"
+    )
 
 
 def judge_vocabulary(tokens_N: np.ndarray, unknown_N: np.ndarray, *, words: int | None = None) -> VocabularyFit:

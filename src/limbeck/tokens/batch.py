@@ -92,6 +92,12 @@ class Tokenized:
         """Whether each text was cut, (N,) bool."""
         return self.cut_tokens > 0
 
+    def count(self, token_id: int) -> np.ndarray:
+        """Count a token in each text, (N,) int64."""
+        before = np.concatenate([[0], np.cumsum(self.ids == token_id)])
+        counts: np.ndarray = before[self.offsets[1:]] - before[self.offsets[:-1]]
+        return counts
+
     def take(self, rows: Sequence[int] | np.ndarray) -> TokenBatch:
         """Pack the texts at these positions, in this order, into one batch."""
         rows = np.asarray(rows, dtype=np.int64)

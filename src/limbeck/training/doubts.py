@@ -1,13 +1,16 @@
 """Doubts: what a training's own figures say against it, in words, with what to do.
 
-In: the figures on the validation rows, the table of epochs. Out: warnings for `metrics.json`, each a kind and a text.
+In: texts, figures on validation rows, the table of epochs. Out: warnings for `metrics.json`, each a kind and a text.
 It does not know how anything was trained, and changes nothing: what is trained is what was asked for.
 """
 
 from collections.abc import Sequence
 
+from limbeck.audit.tokenizer_fit import look_at_vocabulary, say_misfit
 from limbeck.data.names import shown
 from limbeck.evaluation.evaluation import Evaluation
+from limbeck.model.presets import LoadedEncoder
+from limbeck.progress import Progress
 from limbeck.training.journal import EpochLine
 
 FEW_UPDATES = 200
@@ -21,6 +24,18 @@ _PROBE_FIRST = {"head": "; try the probe first", "finetune": "; try the probe fi
 
 Warnings = list[dict[str, str]]
 """Each has `kind` and `text`."""
+
+
+def doubts_of_texts(loaded: LoadedEncoder, texts: Sequence[str]) -> Warnings:
+    """Return what the encoder's vocabulary makes of texts that it is to read."""
+    sentence = say_misfit(look_at_vocabulary(loaded.tokenizer, texts), loaded.name)
+    return [] if sentence is None else [{"kind": "vocabulary", "text": sentence}]
+
+
+def say_doubts_of_texts(loaded: LoadedEncoder, texts: Sequence[str], progress: Progress) -> None:
+    """Say it before anything is computed: what an encoder cannot read, hours do not teach it."""
+    for doubt in doubts_of_texts(loaded, texts):
+        progress.say(doubt["text"])
 
 
 def doubts_of(scored: Evaluation, *, method: str) -> Warnings:

@@ -25,7 +25,7 @@ from limbeck.model.heads import Head
 from limbeck.model.pooling import Block
 from limbeck.settings import to_toml
 from limbeck.training.calibrated import calibrate_on, left_alone
-from limbeck.training.doubts import doubts_of, doubts_of_epochs
+from limbeck.training.doubts import doubts_of, doubts_of_epochs, doubts_of_texts
 from limbeck.training.examples import Labelled
 from limbeck.training.journal import EpochLine
 from limbeck.training.loop import LoopResult
@@ -173,6 +173,7 @@ def finish_run(trained: Trained, folder: RunFolder, watch: Stopwatch, *, writes:
         "texts_cut": {"max_tokens": facts.max_tokens, **trained.texts_cut},
         "seconds": watch.seconds,
         "warnings": [
+            *doubts_of_texts(trained.bundle.loaded, rows.validation.texts),
             *doubts_of(scored, method=trained.method),
             *doubts_of_epochs(result.epochs, method=trained.method, steps=result.steps, planned_epochs=settings.epochs),
         ],

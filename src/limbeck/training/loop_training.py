@@ -18,6 +18,7 @@ from limbeck.model.bundle import Bundle
 from limbeck.model.presets import LoadedEncoder
 from limbeck.progress import SILENT, Progress
 from limbeck.settings import LoopSettings
+from limbeck.training.doubts import say_doubts_of_texts
 from limbeck.training.examples import Examples
 from limbeck.training.interruption import StopSignal
 from limbeck.training.journal import AfterEpoch
@@ -146,6 +147,7 @@ def train_once(dataset: Dataset, out: Path, method: Method, start: Start, sessio
         begun = team.tell(recorded_numerics(folder) or session.numerics or "") or None
         work = method.open(len(dataset.label_names), progress, numerics=begun)
         rows = training_rows(dataset, method.stages()["split"], progress)
+        say_doubts_of_texts(work.loaded, rows.train.texts, progress)
         record = make_record(rows.dataset, work.stages, work.loaded, work.numerics)
         if team.is_first:
             record = claim_run(folder, record, progress, accepts_engine=start == ACCEPTING)

@@ -30,7 +30,7 @@ from limbeck.progress import SILENT, Named, Progress
 from limbeck.settings import FeatureSettings, ProbeSettings, ReadSettings, SplitSettings, to_toml
 from limbeck.training.calibrated import calibrate_by, calibrate_by_folds, left_alone
 from limbeck.training.candidates import Candidates, all_blocks, candidates_for, columns_of
-from limbeck.training.doubts import doubts_of
+from limbeck.training.doubts import doubts_of, doubts_of_texts, say_doubts_of_texts
 from limbeck.training.model_card import card_text
 from limbeck.training.probe import fit_probe
 from limbeck.training.probe_checks import check_probe
@@ -134,6 +134,7 @@ def train_probe(
             progress=progress,
         )
         candidates = candidates_for(settings.features, engine.layers)
+        say_doubts_of_texts(engine.loaded, rows.train.texts, progress)
         watch.lap("load")
         kept = cache or FeatureCache()
         train = _encode(rows.train, engine, candidates, settings.features, kept, Named(progress, "train rows"))
@@ -199,7 +200,10 @@ def train_probe(
             "probe": fit_record(fit),
             "texts_cut": {"max_tokens": facts.max_tokens, **texts_cut},
             "seconds": watch.seconds,
-            "warnings": doubts_of(scored["validation"], method="probe"),
+            "warnings": [
+                *doubts_of_texts(engine.loaded, rows.validation.texts),
+                *doubts_of(scored["validation"], method="probe"),
+            ],
         }
         storage.write_json(folder.metrics, metrics)
     return ProbeRun(
