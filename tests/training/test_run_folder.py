@@ -5,7 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from limbeck import storage
-from limbeck.errors import LockedError, SettingsError
+from limbeck.errors import BundleError, LockedError, SettingsError
+from limbeck.inference.predictor import find_bundle
+from limbeck.training.past_data import open_past_data
 from limbeck.training.run_folder import opened_run
 
 
@@ -126,3 +128,21 @@ def test_empty_folders_are_no_work(tmp_path):
         run.texts.mkdir()
     with opened_run(tmp_path / "RUN"):
         assert not run.texts.exists()
+
+
+@pytest.mark.parametrize("left", ["run.json", "checkpoints/step-00000000/state.json", "texts/part-00000.json"])
+def test_an_unfinished_run_says_how_to_go_on(tmp_path, left):
+    """Whoever asks for its figures or its model is told that it is not finished, and the flag."""
+    (tmp_path / left).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / left).write_text("{}")
+    with pytest.raises(SettingsError, match=r"unfinished run: go on with it .* with --resume"):
+        open_past_data(tmp_path)
+    if left == "run.json":
+        with pytest.raises(BundleError, match=r"unfinished run: go on with it .* with --resume"):
+            find_bundle(tmp_path)
+
+
+def test_what_is_no_run_says_so(tmp_path):
+    """An empty folder is no unfinished run."""
+    with pytest.raises(SettingsError, match="is no finished run"):
+        open_past_data(tmp_path)

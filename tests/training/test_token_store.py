@@ -5,7 +5,7 @@ import pytest
 
 from limbeck import storage
 from limbeck.data.text_stream import open_stream
-from limbeck.errors import DataError, SettingsError
+from limbeck.errors import DataError, SettingsError, StorageError
 from limbeck.training import token_store
 from limbeck.training.language_costs import Reading, masking_vocabulary
 from limbeck.training.teacher_head import split_rows
@@ -84,3 +84,26 @@ def test_masking_knows_the_vocabulary(tiny_tokenizer):
     assert (found.mask_id, found.special_ids.tolist()) == (4, [0, 1, 2, 3, 4])
     assert np.flatnonzero(found.continues_V).tolist() == [15, 17]
     assert found.drawable_ids.tolist() == list(range(5, 20))
+
+
+def test_a_store_of_many_parts_holds_few_files_open(stream, tiny_tokenizer, tmp_path, monkeypatch):
+    """A process may have a thousand; what is taken is the same."""
+    monkeypatch.setattr(token_store, "PART_TEXTS", 1)
+    monkeypatch.setattr(token_store, "OPEN_PARTS", 3)
+    store = make_store(stream, tiny_tokenizer, tmp_path / "store", max_tokens=6)
+    taken = store.take(np.arange(len(store)))
+    assert store.facts.parts == 25
+    assert store._ids_of.cache_info().currsize == 3
+    assert taken.lengths.tolist() == store.lengths.tolist()
+
+
+@pytest.mark.parametrize("kind", ["ids", "offsets", "texts"])
+def test_a_flipped_bit_is_refused(stream, tiny_tokenizer, tmp_path, kind):
+    """In any array of a store that is gone on with; the file is named."""
+    make_store(stream, tiny_tokenizer, tmp_path / "store", max_tokens=6)
+    file = tmp_path / "store" / f"part-00000.{kind}.npy"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(bytes(content))
+    with pytest.raises(StorageError, match=rf"{file.name} was changed or damaged.*--overwrite"):
+        make_store(stream, tiny_tokenizer, tmp_path / "store", max_tokens=6)

@@ -190,6 +190,10 @@ def find_bundle(folder: Path) -> Path:
             f"{folder} holds checkpoints of transformers.Trainer ({', '.join(checkpoints[:5])}): give one of these "
             "folders, or save the model with trainer.save_model()"
         )
+    if (folder / "run.json").is_file() and not (folder / "metrics.json").exists():
+        raise BundleError(
+            f"{folder} holds an unfinished run: go on with it by the command that began it, with --resume"
+        )
     raise BundleError(
         f"{folder} is neither a run folder nor a bundle (no {FACTS_NAME} in it or in {folder / BUNDLE_NAME}), nor a "
         "model that transformers saved: give the folder of a finished `limbeck train --out`"

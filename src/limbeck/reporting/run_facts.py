@@ -14,7 +14,7 @@ from limbeck.evaluation.limits import Circumstances, Limit, find_limits
 from limbeck.evaluation.prediction_files import read_predictions
 from limbeck.evaluation.predictions import Predictions
 from limbeck.evaluation.slices import Slices
-from limbeck.training.run_folder import RunFolder
+from limbeck.training.run_folder import RunFolder, require_finished
 
 MODEL_FACTS = "limbeck.json"
 
@@ -86,8 +86,7 @@ def read_run(path: Path) -> RunFacts:
         DataError: a file is of another version, or answers and figures are of different rows.
     """
     folder = RunFolder(path)
-    if not folder.metrics.is_file() or not folder.record.is_file():
-        raise SettingsError(f"{path} is no finished run: give the folder of a finished `limbeck train --out`")
+    require_finished(path)
     metrics = storage.read_json(folder.metrics)
     if metrics.get("judged_by") == "out_of_fold":
         raise SettingsError(

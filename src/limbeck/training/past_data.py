@@ -13,7 +13,7 @@ from limbeck.errors import DataError, SettingsError, StorageError
 from limbeck.progress import SILENT, Progress
 from limbeck.settings import ReadSettings, SplitSettings, build, read_toml
 from limbeck.training.rows import training_rows
-from limbeck.training.run_folder import RunFolder
+from limbeck.training.run_folder import RunFolder, require_finished
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +45,7 @@ def open_past_data(path: Path) -> PastData:
         StorageError: a file is unreadable.
     """
     folder = RunFolder(path)
-    if not folder.metrics.is_file() or not folder.record.is_file():
-        raise SettingsError(f"{path} is no finished run: give the folder of a finished `limbeck train --out`")
+    require_finished(path)
     metrics, record = storage.read_json(folder.metrics), storage.read_json(folder.record)
     labels = metrics.get("validation", {}).get("labels")
     if labels is None:

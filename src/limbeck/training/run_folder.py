@@ -178,6 +178,22 @@ class RunFolder:
         return self.path / "pictures"
 
 
+def require_finished(path: Path) -> None:
+    """Refuse a folder that is no finished run, and say what to do with an unfinished one.
+
+    Raises:
+        SettingsError: see above.
+    """
+    run = RunFolder(path)
+    if run.metrics.is_file() and run.record.is_file():
+        return
+    if run.record.is_file() or _is_unfinished(run):
+        raise SettingsError(
+            f"{path} holds an unfinished run: go on with it by the command that began it, with --resume"
+        )
+    raise SettingsError(f"{path} is no finished run: give the folder of a finished `limbeck train --out`")
+
+
 @contextmanager
 def opened_run(path: Path, *, overwrite: bool = False, resume: bool = False) -> Iterator[RunFolder]:
     """Hold a run folder for this process, empty of what an earlier, unfinished run left.

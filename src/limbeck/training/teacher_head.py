@@ -5,12 +5,13 @@ In: a teacher with a new head, rows. Out: the head, trained, and kept in the run
 
 import shutil
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from safetensors.torch import load_file, save_file
 
 from limbeck import storage
-from limbeck.errors import DataError
+from limbeck.errors import DataError, StorageError
 from limbeck.progress import SILENT, Progress
 from limbeck.training.examples import Int64
 from limbeck.training.interruption import StopSignal
@@ -111,6 +112,19 @@ def train_head_first(
         Loop(model, costs, judge, plan, place).run(stop, progress)
         with storage.staged_file(kept) as staged:
             save_file({name: values.cpu().contiguous() for name, values in teacher.head.state_dict().items()}, staged)
+        storage.write_json(kept.with_suffix(".json"), {"sha256": storage.sha256_of(kept)})
         with storage.explained(place.checkpoints, doing="remove"):
             shutil.rmtree(place.checkpoints)
+    _require_whole(kept)
     teacher.head.load_state_dict({name: values.to(device) for name, values in load_file(kept).items()})
+
+
+def _require_whole(kept: Path) -> None:
+    """Refuse a head that was changed since it was written; one of an older version says no digest.
+
+    Raises:
+        StorageError: it was.
+    """
+    told = kept.with_suffix(".json")
+    if told.exists() and storage.read_json(told)["sha256"] != storage.sha256_of(kept):
+        raise StorageError(f"{kept} was changed or damaged since it was written: begin again with --overwrite")

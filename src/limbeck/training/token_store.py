@@ -10,7 +10,7 @@ cut off. Making it goes on after a kill with the first part that is missing. It 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,8 @@ from limbeck.training.examples import Int64
 
 PART_TEXTS = 32_768
 """Eight chunks of the stream: a few seconds of work."""
+OPEN_PARTS = 256
+"""Parts that are held open at a time; one beyond is opened anew when a row of it is taken."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,9 +58,11 @@ class TokenStore:
         self.facts = facts
         names = [folder / f"part-{number:05d}" for number in range(facts.parts)]
         with storage.explained(folder, doing="read"):
-            self._ids = [np.load(f"{name}.ids.npy", mmap_mode="r", allow_pickle=False) for name in names]
             self._offsets = [np.load(f"{name}.offsets.npy", allow_pickle=False) for name in names]
             self._texts = [np.load(f"{name}.texts.npy", allow_pickle=False) for name in names]
+        self._names = names
+        # Each open part holds a file descriptor, of which a process has a thousand.
+        self._ids_of = lru_cache(maxsize=OPEN_PARTS)(self._open_ids)
         self._firsts = np.concatenate([[0], np.cumsum([len(offsets) - 1 for offsets in self._offsets])])
 
     def __len__(self) -> int:
@@ -74,13 +78,19 @@ class TokenStore:
         """Number, from 0, of the text that each row is of, (N,)."""
         return np.concatenate(self._texts)
 
+    def _open_ids(self, part: int) -> np.ndarray:
+        path = Path(f"{self._names[part]}.ids.npy")
+        with storage.explained(path, doing="read"):
+            ids: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+        return ids
+
     def take(self, rows: Int64) -> TokenBatch:
         """Pack rows, in this order, into one batch."""
         parts = np.searchsorted(self._firsts, rows, side="right") - 1
         pieces = []
         for row, part in zip(rows.tolist(), parts.tolist(), strict=True):
             offsets, place = self._offsets[part], row - self._firsts[part]
-            pieces.append(self._ids[part][offsets[place] : offsets[place + 1]])
+            pieces.append(self._ids_of(part)[offsets[place] : offsets[place + 1]])
         offsets_B = np.concatenate([[0], np.cumsum([len(piece) for piece in pieces])]).astype(np.int32)
         return TokenBatch(ids=np.concatenate(pieces), offsets=offsets_B, rows=rows)
 
@@ -112,6 +122,7 @@ def make_store(
         known = storage.read_json(path)
         if {key: known[key] for key in made_of} != made_of:
             raise SettingsError(f"{folder} holds the tokens of other texts: give --overwrite to begin again")
+        _check_parts(folder, known["parts"])
         return _opened(folder, known)
     raw = RawTokenizer.from_str(tokenizer.content)
     texts = empty = parts = 0
@@ -135,6 +146,20 @@ def _opened(folder: Path, values: dict[str, Any]) -> TokenStore:
     return TokenStore(folder, StoreFacts(**{**values, "files": tuple(values["files"])}))
 
 
+def _check_parts(folder: Path, parts: int) -> None:
+    """Refuse a store of which anything changed since it was written; one of an older version says no digests.
+
+    Raises:
+        StorageError: names the file.
+    """
+    for number in range(parts):
+        name = folder / f"part-{number:05d}"
+        for kind, digest in storage.read_json(Path(f"{name}.json")).get("sha256", {}).items():
+            file = Path(f"{name}.{kind}.npy")
+            if storage.sha256_of(file) != digest:
+                raise StorageError(f"{file} was changed or damaged since it was written: begin again with --overwrite")
+
+
 def _parts(stream: TextStream) -> Iterator[list[str]]:
     part: list[str] = []
     for chunk in stream.chunks():
@@ -148,7 +173,7 @@ def _parts(stream: TextStream) -> Iterator[list[str]]:
 
 def _write_part(
     chunk: list[str], first: int, raw: RawTokenizer, tokenizer: Tokenizer, max_tokens: int, name: Path
-) -> dict[str, int]:
+) -> dict[str, Any]:
     """Write the rows of some texts; the facts beside them are the mark that they are whole."""
     room = max_tokens - 2
     rows: list[list[int]] = []
@@ -173,4 +198,5 @@ def _write_part(
                 np.save(file, values, allow_pickle=False)
             except OSError as error:
                 raise StorageError(f"cannot write {name}: {error.strerror}") from error
-    return {"texts": len(chunk), "empty": empty}
+    digests = {kind: storage.sha256_of(Path(f"{name}.{kind}.npy")) for kind in stored}
+    return {"texts": len(chunk), "empty": empty, "sha256": digests}
