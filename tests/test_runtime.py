@@ -46,15 +46,105 @@ def test_threads_are_set_and_told() -> None:
         torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize(("quota", "expected"), [("150000 100000", 2), ("100000 100000", 1), ("max 100000", 4)])
-def test_a_container_quota_limits_the_cores(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quota: str, expected: int
+@pytest.fixture
+def cgroups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Control groups of a machine of eight cores, none of which has a quota yet."""
+    monkeypatch.setattr(runtime, "_CGROUPS", tmp_path / "cgroup")
+    monkeypatch.setattr(runtime, "_OWN_CGROUPS", tmp_path / "own")
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(8)), raising=False)
+    return tmp_path / "cgroup"
+
+
+def write_all(files: dict[str, str], folder: Path) -> None:
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content + "\n")
+
+
+SLICE = "0::/user.slice/app.service"
+DOCKER = "12:memory:/docker/1\n4:cpu,cpuacct:/docker/1\n1:name=systemd:/docker/1"
+
+
+@pytest.mark.parametrize(
+    ("own", "files", "expected"),
+    [
+        ("0::/", {"cpu.max": "150000 100000"}, 2),
+        ("0::/", {"cpu.max": "100000 100000"}, 1),
+        ("0::/", {"cpu.max": "5000 100000"}, 1),
+        ("0::/", {"cpu.max": "max 100000"}, 8),
+        ("0::/", {"cpu.max": "9900000 100000"}, 8),
+        ("0::/", {"cpu.max": ""}, 8),
+        ("0::/", {"cpu.max": "100000 0"}, 8),
+        (None, {"cpu.max": "200000 100000"}, 2),
+        (None, {}, 8),
+        (SLICE, {"user.slice/app.service/cpu.max": "300000 100000", "user.slice/cpu.max": "max 100000"}, 3),
+        (SLICE, {"user.slice/app.service/cpu.max": "300000 100000", "user.slice/cpu.max": "200000 100000"}, 2),
+        ("0::/docker/1", {"cpu.max": "200000 100000"}, 2),  # inside, the group's path is that of the outside
+        (DOCKER, {"cpu,cpuacct/cpu.cfs_quota_us": "250000", "cpu,cpuacct/cpu.cfs_period_us": "100000"}, 3),
+        (DOCKER, {"cpu/docker/1/cpu.cfs_quota_us": "50000", "cpu/docker/1/cpu.cfs_period_us": "50000"}, 1),
+        (DOCKER, {"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, 8),
+        (DOCKER, {"memory/docker/1/cpu.cfs_quota_us": "100000", "memory/docker/1/cpu.cfs_period_us": "100000"}, 8),
+        ("garbage\n\n:::", {"cpu.max": "200000 100000"}, 2),
+    ],
+)
+def test_a_quota_limits_the_cores(
+    cgroups: Path, tmp_path: Path, own: str | None, files: dict[str, str], expected: int
 ) -> None:
-    """Four cores under a quota of one and a half count as two."""
-    (tmp_path / "cpu.max").write_text(quota + "\n")
-    monkeypatch.setattr(runtime, "_CGROUP_QUOTA", tmp_path / "cpu.max")
-    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0, 1, 2, 3}, raising=False)
+    """Of a container or a slice, by control groups of version 1 or 2, of its own or of one above; the least counts."""
+    if own is not None:
+        (tmp_path / "own").write_text(own + "\n")
+    write_all(files, cgroups)
     assert runtime.usable_cores() == expected
+
+
+@pytest.mark.parametrize(
+    ("quota", "told", "expected"),
+    [
+        ("200000 100000", None, "2"),
+        ("max 100000", None, None),
+        ("200000 100000", "1", "1"),
+        ("200000 100000", "6", "6"),
+    ],
+)
+def test_libraries_start_no_more_threads_than_the_quota(
+    cgroups: Path, monkeypatch: pytest.MonkeyPatch, quota: str, told: str | None, expected: str | None
+) -> None:
+    """Eight cores under a quota of two compute with two threads, unless somebody said how many."""
+    write_all({"cpu.max": quota}, cgroups)
+    environment = {} if told is None else {"OMP_NUM_THREADS": told}
+    monkeypatch.setattr("os.environ", environment)
+    before = torch.get_num_threads()
+    try:
+        runtime.honour_quota()
+        assert environment.get("OMP_NUM_THREADS") == expected
+        assert runtime.count_threads() == (2 if expected == "2" else before)
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_every_command_honours_the_quota(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is done before any command runs."""
+    from limbeck.__main__ import main
+
+    done: list[bool] = []
+    monkeypatch.setattr(runtime, "honour_quota", lambda: done.append(True))
+    monkeypatch.setattr("sys.argv", ["limbeck", "--version"])
+    with pytest.raises(SystemExit):
+        main()
+    assert done == [True]
+
+
+@pytest.mark.parametrize(
+    ("kind", "supported", "expected"), [("cuda", True, True), ("cuda", False, False), ("mps", True, False)]
+)
+def test_bfloat16_is_asked_of_the_card(
+    monkeypatch: pytest.MonkeyPatch, kind: str, supported: bool, expected: bool
+) -> None:
+    """A card without units for it, which would emulate it, computes in float32."""
+    monkeypatch.setattr(
+        torch.cuda, "is_bf16_supported", lambda *, including_emulation: supported or including_emulation
+    )
+    assert runtime.has_bf16(kind) == expected
 
 
 def test_cpu_flags_are_read_from_the_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

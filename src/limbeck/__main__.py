@@ -9,8 +9,10 @@ def main() -> None:
     """Run the command line; exit with the status of the table in `limbeck.errors`."""
     from limbeck.cli.app import app
     from limbeck.cli.streams import tolerate_encodings
+    from limbeck.runtime import honour_quota
 
     tolerate_encodings()
+    honour_quota()
     try:
         app()
     except LimbeckError as error:

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 LIBRARIES = ("limbeck", "torch", "tokenizers", "safetensors", "numpy", "scipy", "pyarrow")
 """Whose versions are part of a model's provenance."""
-_CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+_CGROUPS = Path("/sys/fs/cgroup")
+_OWN_CGROUPS = Path("/proc/self/cgroup")
+_THREADS = "OMP_NUM_THREADS"
 _CPU_FACTS = Path("/proc/cpuinfo")
 
 
@@ -91,14 +93,62 @@ def set_threads(threads: int | None = None) -> int:
     return torch.get_num_threads()
 
 
+def honour_quota() -> None:
+    """Let no library start more threads than a container's quota has cores; to be called before torch is imported.
+
+    Threads that wait for each other would spend the quota on waiting. Where there is no quota, and where the person or
+    torchrun set OMP_NUM_THREADS, everything stays as it is.
+    """
+    cores = usable_cores()
+    if _THREADS in os.environ or cores >= _affine_cores():
+        return
+    os.environ[_THREADS] = str(cores)
+    if "torch" in sys.modules:
+        set_threads(cores)
+
+
 def usable_cores() -> int:
-    """Return the number of cores that this process may use: its affinity, and a container's quota."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return the number of cores that this process may use: its affinity, and the quota of a container or a slice."""
+    quotas = [quota for folder in _cgroup_folders() if (quota := _quota_of(folder)) is not None]
+    return max(1, min([_affine_cores(), *map(math.ceil, quotas)]))
+
+
+def _affine_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _cgroup_folders() -> set[Path]:
+    """Return the folders of the control groups that this process is in, and of those above them; of versions 1 and 2.
+
+    Inside a container its own group is the topmost folder, whatever its path outside is.
+    """
     try:
-        quota, period = _CGROUP_QUOTA.read_text().split()
-    except (OSError, ValueError):
-        return cores
-    return cores if quota == "max" else max(1, min(cores, math.ceil(int(quota) / int(period))))
+        lines = _OWN_CGROUPS.read_text().splitlines()
+    except OSError:
+        lines = []
+    folders = {_CGROUPS}
+    for line in ("0::/", "1:cpu:/", *lines):
+        _, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        for top in (_CGROUPS / controllers, _CGROUPS / "cpu") if controllers else (_CGROUPS, _CGROUPS / "unified"):
+            own = Path(path.strip("/"))
+            folders |= {top / above for above in (own, *own.parents)}
+    return folders
+
+
+def _quota_of(folder: Path) -> float | None:
+    """Return the cores that a control group may use; None where it has no quota."""
+    try:
+        if (folder / "cpu.max").exists():
+            quota, period = (folder / "cpu.max").read_text().split()
+        else:
+            quota, period = ((folder / name).read_text().strip() for name in ("cpu.cfs_quota_us", "cpu.cfs_period_us"))
+        # "max" of version 2 and -1 of version 1 mean none.
+        return int(quota) / int(period) if int(quota) > 0 else None
+    except (OSError, ValueError, ZeroDivisionError):
+        return None
 
 
 def cpu_features() -> CpuFeatures:
@@ -114,6 +164,13 @@ def cpu_features() -> CpuFeatures:
         int8=bool(flags & {"avx512_vnni", "avx_vnni", "amx_int8", "i8mm"}),
         capability=torch.backends.cpu.get_cpu_capability(),
     )
+
+
+def count_threads() -> int:
+    """Return with how many threads torch computes: the same number gives the same bits."""
+    import torch
+
+    return torch.get_num_threads()
 
 
 def release_free_memory() -> None:

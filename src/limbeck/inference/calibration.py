@@ -166,6 +166,14 @@ def judge_of(classifier: Bundle | None) -> Bundle | None:
     return None if classifier is None or classifier.is_frozen else classifier
 
 
+def used_by(found: Calibration, classifier: Bundle | None) -> Candidate:
+    """Return the engine that "auto" opens: the chosen one, or the one that made the features of a frozen encoder."""
+    numerics = None if classifier is None else classifier.feature_numerics
+    wanted = found.chosen if numerics is None else "-".join(numerics.split()[:2])
+    by_name = {one.name: one for one in found.candidates}
+    return by_name.get(wanted, by_name[SAFE])
+
+
 def candidate_names(loaded: LoadedEncoder, kernels: Kernels | NoKernels, cpu: CpuFeatures) -> frozenset[str]:
     """Return the names of the engines that this machine can run."""
     bfloat16 = {"torch-bfloat16"} if cpu.bf16 else set()

@@ -13,7 +13,7 @@ from limbeck.data.dataset import Dataset
 from limbeck.errors import FaultLog, SettingsError
 from limbeck.model.presets import LoadedEncoder
 from limbeck.progress import SILENT, Progress
-from limbeck.runtime import library_versions
+from limbeck.runtime import count_threads, library_versions
 from limbeck.settings import to_plain
 from limbeck.training.run_folder import RunFolder
 
@@ -22,7 +22,7 @@ _FREE = ("checkpoint_every_s", "keep_checkpoints", "tensorboard")
 
 
 def make_record(dataset: Dataset, stages: Mapping[str, Any], loaded: LoadedEncoder, numerics: str) -> dict[str, Any]:
-    """Say how a run is made: settings and seeds, data and its fingerprint, encoder, arithmetic, versions."""
+    """Say how a run is made: settings and seeds, data and its fingerprint, encoder, arithmetic, threads, versions."""
     return {
         "settings": {name: to_plain(stage) for name, stage in stages.items()},
         "data": {
@@ -37,6 +37,7 @@ def make_record(dataset: Dataset, stages: Mapping[str, Any], loaded: LoadedEncod
             "tokenizer": loaded.tokenizer.fingerprint,
             "numerics": numerics,
         },
+        "threads": count_threads(),
         "versions": library_versions(),
     }
 
