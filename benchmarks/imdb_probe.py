@@ -29,7 +29,7 @@ from limbeck.features.text_encoder import load_encoder
 from limbeck.model.presets import write_encoder
 from limbeck.runtime import set_threads
 from limbeck.settings import ProbeSettings
-from limbeck.training.probe import fit_probe
+from limbeck.training.probe import ProbeRows, fit_probe
 
 
 def timed(seconds: dict[str, float], name: str, call: Callable[[], Any]) -> Any:
@@ -61,7 +61,9 @@ def main() -> None:
     fit = timed(
         ours,
         "fit_s",
-        lambda: fit_probe(train, labels["train"], label_names=("negative", "positive"), settings=ProbeSettings()),
+        lambda: fit_probe(
+            train, ProbeRows(labels_N=labels["train"], label_names=("negative", "positive")), settings=ProbeSettings()
+        ),
     )
     scores = timed(ours, "score_s", lambda: test @ fit.weight_CF.T + fit.bias_C)
     theirs: dict[str, float] = {}

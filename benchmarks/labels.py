@@ -49,7 +49,7 @@ from limbeck.features.cache import FeatureCache
 from limbeck.features.extraction import extract_features
 from limbeck.model.pooling import blocks_for
 from limbeck.settings import Pooling, ProbeSettings
-from limbeck.training.probe import fit_probe
+from limbeck.training.probe import ProbeRows, fit_probe
 from limbeck.training.refit import Doubted, refit_out_of_fold
 
 CASES: dict[str, tuple[str, Pooling, int | None]] = {
@@ -79,7 +79,9 @@ def load_case(name: str) -> Case:
     blocks = blocks_for(pooling, None, engine.layers)
     found = extract_features(rows.texts, engine, blocks, max_tokens=limit, cache=FeatureCache())
     labels_N = rows.labels
-    clean = fit_probe(found.values_NF, labels_N, label_names=rows.label_names, settings=ProbeSettings())
+    clean = fit_probe(
+        found.values_NF, ProbeRows(labels_N=labels_N, label_names=rows.label_names), settings=ProbeSettings()
+    )
     votes = count_votes(rows.table["text"], labels_N, len(rows.label_names))
     return Case(
         rows=rows,
@@ -152,7 +154,9 @@ def measure(case: Case, kind: str, rate: float, seed: int) -> dict[str, object]:
     planted_N = labels_N != case.labels_N
     settings = ProbeSettings()
     started = time.perf_counter()
-    fit = fit_probe(case.features_NF, labels_N, label_names=case.rows.label_names, settings=settings)
+    fit = fit_probe(
+        case.features_NF, ProbeRows(labels_N=labels_N, label_names=case.rows.label_names), settings=settings
+    )
     fitted = time.perf_counter()
     found = predictions_of(case.rows, fit.out_of_fold_NC, labels_N)
     votes = count_votes(case.rows.table["text"], labels_N, len(case.rows.label_names))
@@ -232,7 +236,9 @@ def plant_twins(case: Case, seed: int) -> dict[str, object]:
     labels_N = plant(twins, "uniform", 0.1, seed)
     planted_N = labels_N != twins.labels_N
     texts = twins.rows.table["text"]
-    fit = fit_probe(twins.features_NF, labels_N, label_names=case.rows.label_names, settings=ProbeSettings())
+    fit = fit_probe(
+        twins.features_NF, ProbeRows(labels_N=labels_N, label_names=case.rows.label_names), settings=ProbeSettings()
+    )
     ids = [f"row:{place}" for place in range(len(rows))]
     renamed = twins.rows.table.set_column(0, twins.rows.table.schema.field("row_id"), pa.array(ids, pa.large_string()))
     found = predictions_of(

@@ -27,7 +27,7 @@ from sklearn.linear_model import LogisticRegression
 
 import limbeck
 from limbeck.settings import ProbeSettings
-from limbeck.training.probe import ProbeFit, fit_probe
+from limbeck.training.probe import ProbeFit, ProbeRows, fit_probe
 
 WIDTH = 384
 POOLINGS = 3
@@ -92,7 +92,7 @@ def measure(
     peers: list[LogisticRegression] = []
 
     def ours() -> None:
-        fits.append(fit_probe(raw_NF, labels_N, label_names=LABELS, settings=ProbeSettings()))
+        fits.append(fit_probe(raw_NF, ProbeRows(labels_N=labels_N, label_names=LABELS), settings=ProbeSettings()))
 
     def scikit_learn() -> None:
         peers.append(LogisticRegression(C=fits[-1].penalty, max_iter=5000).fit(standard_NF, labels_N))

@@ -31,7 +31,7 @@ from limbeck.model.pooling import blocks_for
 from limbeck.progress import Lines
 from limbeck.settings import ProbeSettings
 from limbeck.training.candidates import columns_of
-from limbeck.training.probe import fit_probe
+from limbeck.training.probe import ProbeRows, fit_probe
 
 LIMBECK = Path(sys.executable).with_name("limbeck")
 BALANCES = ("none", "weights", "oversample", "smote")
@@ -108,8 +108,7 @@ def imdb(_: Path) -> dict[str, Any]:
         started = time.perf_counter()
         fit = fit_probe(
             features["train"].values_NF,
-            rows["train"].labels,
-            label_names=rows["train"].label_names,
+            ProbeRows(labels_N=rows["train"].labels, label_names=rows["train"].label_names),
             settings=ProbeSettings(),
             candidates={pooling: columns},
             progress=Lines(),

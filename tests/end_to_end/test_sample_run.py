@@ -38,6 +38,7 @@ def test_the_report_reads_the_data_of_a_sample_run(limbeck, sample_run, tmp_path
 def test_labels_of_a_sample_run_are_searched_fold_by_fold(limbeck, sample_run, tmp_path):
     """Cross-fitting trains on the run's data again, and the next command names them as a shell takes them."""
     sheet = tmp_path / "review.csv"
-    ended = limbeck("labels", sample_run, "--cross-fit", "2", "--out", sheet, "--cache-dir", tmp_path / "cache")
+    where = ("--out", sheet, "--rows", "9", "--cache-dir", tmp_path / "cache")
+    ended = limbeck("labels", sample_run, "--cross-fit", "2", *where)
     assert ended.status == 0, ended.err
     assert f"limbeck labels apply {sheet} sample --out corrected" in ended.out

@@ -16,7 +16,7 @@ from limbeck.errors import DataError, SettingsError, StorageError, TrainingError
 from limbeck.settings import ProbeSettings
 from limbeck.training import penalty_search, probe, probe_training, trials
 from limbeck.training.balance import balance_rows
-from limbeck.training.probe import fit_probe
+from limbeck.training.probe import ProbeRows, fit_probe
 from limbeck.training.probe_training import ProbeTraining, train_probe
 
 NAMES = ("joy", "fear", "love", "anger", "grief")
@@ -35,7 +35,12 @@ def make_data(classes=3, *, rows=240, features=12, seed=0):
 def fit(features_NF, labels_N, *, candidates=None, **settings):
     classes = int(labels_N.max()) + 1
     settings = ProbeSettings(**{"penalties": (0.003, 0.03, 0.3), **settings})
-    return fit_probe(features_NF, labels_N, label_names=NAMES[:classes], settings=settings, candidates=candidates)
+    return fit_probe(
+        features_NF,
+        ProbeRows(labels_N=labels_N, label_names=NAMES[:classes]),
+        settings=settings,
+        candidates=candidates,
+    )
 
 
 def predict(fitted, features_NF):
@@ -268,7 +273,7 @@ def test_impossible_rows_are_refused(spoil, kind, message):
     """Rows that no probe can be fitted on are an error that says which."""
     features_NF, labels_N = spoil(*make_data())
     with pytest.raises(kind, match=message):
-        fit_probe(features_NF, labels_N, label_names=NAMES[:3], settings=ProbeSettings())
+        fit_probe(features_NF, ProbeRows(labels_N=labels_N, label_names=NAMES[:3]), settings=ProbeSettings())
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from limbeck.classifier.labels import find_classes
 from limbeck.classifier.value_errors import value_errors
 from limbeck.settings import Balance, ProbeSettings, check_seed
-from limbeck.training.probe import fit_probe
+from limbeck.training.probe import ProbeRows, fit_probe
 
 _DEFAULT = ProbeSettings()
 
@@ -70,8 +70,7 @@ class ProbeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             check_seed(self.random_state)
             fit = fit_probe(
                 X,
-                classes.places(y, where="y"),
-                label_names=classes.names,
+                ProbeRows(labels_N=classes.places(y, where="y"), label_names=classes.names),
                 settings=ProbeSettings(
                     penalties=tuple(self.penalties), folds=self.folds, balance=self.balance, seed=self.random_state
                 ),

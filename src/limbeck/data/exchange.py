@@ -5,13 +5,15 @@ group. It does not know rows, texts or names.
 
 Groups with the same counts are one kind, and exchanging two of them changes nothing. First each group goes where it
 misses the shares by least; then groups move to another split, or change places with a group there, as long as that
-misses them by less.
+misses them by less. Of a few groups every placing is tried.
 """
 
-from itertools import permutations
+from itertools import permutations, product
 
 import numpy as np
 
+MOST_WAYS = 3**8
+"""Of so few groups every way of placing them is tried."""
 MOST_STEPS = 100
 """Exchanges that are made at most."""
 MOST_MOVED = 300
@@ -94,7 +96,7 @@ class Exchange:
         return self._known[kind]
 
     def improve(self) -> list[tuple[int, int, int]]:
-        """Move groups while that misses the shares by less; return the moves in order: kind, from split, to split."""
+        """Move groups where that misses the shares by less; return the moves in order: kind, from split, to split."""
         self.left[:] = self._lacking
         kinds = np.array(self._shapes.counts).reshape(-1, self.left.shape[1])
         for (kind, part), times in self._placed.items():
@@ -102,6 +104,9 @@ class Exchange:
         moves: list[tuple[int, int, int]] = []
         if not len(kinds):
             return moves
+        placed = [key for key, times in self._placed.items() for _ in range(times)]
+        if self._parts ** len(placed) <= MOST_WAYS and self._missed(self.left, self._holding) > _LEAST:
+            return self._best_way(kinds, placed)
         largest = np.argsort(-kinds.sum(axis=1), kind="stable")[:MOST_MOVED]
         for _ in range(MOST_STEPS):
             if self._missed(self.left, self._holding) <= _LEAST:
@@ -109,11 +114,32 @@ class Exchange:
             step = self._best_step(kinds, largest)
             if step is None:
                 break
-            for kind, part, other in step:
-                self._put(kind, part, -1)
-                self._put(kind, other, 1)
+            self._make(step)
             moves += step
         return moves
+
+    def _best_way(self, kinds: np.ndarray, placed: list[tuple[int, int]]) -> list[tuple[int, int, int]]:
+        """Try every way of placing the groups, and return the moves to the best of them."""
+        counts = kinds[[kind for kind, _ in placed]]
+        before = np.array([part for _, part in placed])
+        wanted = self.left + np.array([counts[before == part].sum(axis=0) for part in range(self._parts)])
+        best, way = self._missed(self.left, self._holding) - _LEAST, tuple(before.tolist())
+        for parts in product(range(self._parts), repeat=len(placed)):
+            taken = np.zeros_like(self.left)
+            holding = np.zeros_like(self._holding)
+            np.add.at(taken, list(parts), counts)
+            np.add.at(holding, list(parts), (counts > 0).astype(np.int64))
+            missed = self._missed(wanted - taken, holding)
+            if missed < best:
+                best, way = missed, parts
+        moves = [(kind, part, other) for (kind, part), other in zip(placed, way, strict=True) if part != other]
+        self._make(moves)
+        return moves
+
+    def _make(self, moves: list[tuple[int, int, int]]) -> None:
+        for kind, part, other in moves:
+            self._put(kind, part, -1)
+            self._put(kind, other, 1)
 
     def _put(self, kind: int, part: int, times: int) -> None:
         self._placed[kind, part] = self._placed.get((kind, part), 0) + times

@@ -22,6 +22,7 @@ from limbeck.evaluation.predictions import Predictions
 from limbeck.features.cache import FeatureCache
 from limbeck.inference.predictor import load
 from limbeck.progress import SILENT, Progress
+from limbeck.training.alike import alike_texts
 from limbeck.training.folds import assign_folds
 from limbeck.training.past_run import PastRun, train_again
 from limbeck.training.probe_training import OUT_OF_FOLD
@@ -51,7 +52,7 @@ def cross_fit(
     smallest = int(np.bincount(train.labels).min())
     if not 2 <= folds <= smallest:
         raise SettingsError(f"{folds} folds are not possible: give 2 to {smallest}, the rows of the smallest class")
-    fold_N = assign_folds(train.labels, folds=folds, seed=FOLD_SEED)
+    fold_N = assign_folds(train.labels, folds=folds, seed=FOLD_SEED, group_N=alike_texts(train.texts, progress))
     place = run.folder.cross_fit / f"{folds}_folds"
     parts = []
     for fold in range(folds):

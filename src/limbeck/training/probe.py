@@ -80,11 +80,28 @@ class ProbeFit:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ProbeRows:
+    """The rows that a probe is fitted on.
+
+    Shapes: N rows, C classes.
+
+    Attributes:
+        labels_N: class of each row, 0 to C - 1.
+        label_names: of the C classes; notes and errors use them.
+        group_N: rows with equal numbers are held out together, as their texts are equal or nearly so; every row alone
+            when not given.
+    """
+
+    labels_N: NDArray[np.integer]
+    label_names: Sequence[str]
+    group_N: NDArray[np.int64] | None = None
+
+
 def fit_probe(
     features_NF: Float32,
-    labels_N: NDArray[np.integer],
+    rows: ProbeRows,
     *,
-    label_names: Sequence[str],
     settings: ProbeSettings,
     candidates: Mapping[str, Columns] | None = None,
     progress: Progress = SILENT,
@@ -93,8 +110,7 @@ def fit_probe(
 
     Args:
         features_NF: raw features, float32; only read, and a memory map will do.
-        labels_N: class of each row, 0 to C - 1.
-        label_names: of the C classes; notes and errors use them.
+        rows: their labels, and which of them stay together in cross-validation.
         settings: balance, penalties, folds and seed.
         candidates: named sets of columns to choose from; all columns when not given.
         progress: follows the fits.
@@ -105,10 +121,10 @@ def fit_probe(
         TrainingError: a class has too few rows, or a fit ends far from its minimum.
     """
     check_probe(settings)
-    labels: NDArray[np.int64] = np.asarray(labels_N, dtype=np.int64)
+    labels: NDArray[np.int64] = np.asarray(rows.labels_N, dtype=np.int64)
     check_features(features_NF, labels)
-    check_labels(labels, label_names)
-    plan = plan_folds(labels, settings, label_names)
+    check_labels(labels, rows.label_names)
+    plan = plan_folds(labels, settings, rows.label_names, rows.group_N)
     for note in plan.notes:
         progress.say(note)
     penalties = sorted(set(settings.penalties))
@@ -126,7 +142,7 @@ def fit_probe(
                 columns=columns,
                 scaling=scaling,
                 labels_N=labels,
-                label_names=tuple(label_names),
+                label_names=tuple(rows.label_names),
                 fold_N=plan.fold_N,
                 settings=settings,
             )

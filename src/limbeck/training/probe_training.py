@@ -28,11 +28,12 @@ from limbeck.model.heads import LinearHead
 from limbeck.model.presets import load_encoder_folder
 from limbeck.progress import SILENT, Named, Progress
 from limbeck.settings import FeatureSettings, ProbeSettings, ReadSettings, SplitSettings, to_toml
+from limbeck.training.alike import alike_texts
 from limbeck.training.calibrated import calibrate_by, calibrate_by_folds, left_alone
 from limbeck.training.candidates import Candidates, all_blocks, candidates_for, columns_of
 from limbeck.training.doubts import doubts_of, doubts_of_texts, say_doubts_of_texts
 from limbeck.training.model_card import card_text
-from limbeck.training.probe import fit_probe
+from limbeck.training.probe import ProbeRows, fit_probe
 from limbeck.training.probe_checks import check_probe
 from limbeck.training.probe_record import fit_record
 from limbeck.training.record import make_record
@@ -146,8 +147,11 @@ def train_probe(
         columns = {name: columns_of(blocks, train.features.blocks, engine.width) for name, blocks in candidates.items()}
         fit = fit_probe(
             train.features.values_NF,
-            train.rows.labels,
-            label_names=rows.label_names,
+            ProbeRows(
+                labels_N=train.rows.labels,
+                label_names=rows.label_names,
+                group_N=alike_texts(train.rows.texts, progress),
+            ),
             settings=settings.probe,
             candidates=columns,
             progress=progress,

@@ -39,8 +39,8 @@ class Doubted:
     Attributes:
         labels_N: 0 … C-1.
         trust_N: 0 … 1; 0 leaves a row out of the fits.
-        group_N: rows of one group are held out together: of each row the position of its group's first. A row would
-            else be judged by a model that has learned the label of its twin.
+        group_N: rows with equal numbers are held out together. A row would else be judged by a model that has learned
+            the label of its twin.
         label_names: of the C classes.
     """
 
@@ -96,7 +96,7 @@ def refit_out_of_fold(
     log_NC = np.zeros((len(labels), classes))
     with progress.track("fit again, learning little from suspect labels", total=DEALS, unit="fits") as advance:
         for deal in range(DEALS):
-            fold_N = assign_folds(labels, folds=folds, seed=settings.seed + 1 + deal)[rows.group_N]
+            fold_N = assign_folds(labels, folds=folds, seed=settings.seed + 1 + deal, group_N=rows.group_N)
             _check(rows, fold_N)
             trials = _DoubtedTrials(
                 name="the second fit",

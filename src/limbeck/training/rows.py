@@ -3,7 +3,8 @@
 In: a `Dataset`. Out: its training and validation rows. It does not know encoders, and never looks at the test split.
 """
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from limbeck.errors import DataError
 from limbeck.model.facts import FEWEST_LABELS
 from limbeck.progress import SILENT, Progress
 from limbeck.settings import SplitSettings
+from limbeck.training.alike import nearly_alike
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -61,6 +63,31 @@ def is_judged_by_folds(dataset: Dataset, settings: SplitSettings) -> bool:
     return settings.validation_share == 0 and "validation" not in dataset.split_names
 
 
+def with_validation(dataset: Dataset, settings: SplitSettings, progress: Progress = SILENT) -> Dataset:
+    """Carve a validation split from train where there is none, with equal and nearly equal texts on one side.
+
+    Where nearly equal texts cannot be kept together (too many rows to look at, or so many of one template that one
+    side would have next to none), equal ones are, and the note says that the figures flatter the model.
+
+    Raises:
+        DataError: a class has too few different texts to stand in both splits.
+    """
+    if "train" not in dataset.split_names or "validation" in dataset.split_names:
+        return dataset
+    train = dataset.split("train")
+    group_N = nearly_alike(train.texts, progress)
+    if group_N is not None:
+        # A class may have too few different texts, if nearly equal ones are one.
+        with suppress(DataError):
+            made = ensure_validation(dataset, settings, group_N)
+            if made.split_sizes().get("validation", 0) >= settings.validation_share * len(train) / 2:
+                return made
+    made = ensure_validation(dataset, settings)
+    *others, note = made.notes
+    flattery = "; nearly equal texts may stand on both sides, which flatters the figures: limbeck split makes splits"
+    return replace(made, notes=(*others, replace(note, example=note.example + flattery)))
+
+
 def training_rows(
     dataset: Dataset, settings: SplitSettings, progress: Progress = SILENT, *, folds_may_judge: bool = False
 ) -> TrainingRows:
@@ -85,7 +112,7 @@ def training_rows(
         )
     require_classes(dataset)
     by_folds = folds_may_judge and is_judged_by_folds(dataset, settings)
-    dataset = dataset if by_folds else ensure_validation(dataset, settings)
+    dataset = dataset if by_folds else with_validation(dataset, settings, progress)
     for note in dataset.notes:
         progress.say(str(note))
     judged = dataset.split("train" if by_folds else "validation")

@@ -19,7 +19,6 @@ import numpy as np
 
 from limbeck import storage
 from limbeck.data.dataset import Dataset
-from limbeck.data.split import ensure_validation
 from limbeck.errors import SettingsError
 from limbeck.evaluation.evaluation import Evaluation
 from limbeck.progress import SILENT, Progress
@@ -32,7 +31,7 @@ from limbeck.training.loop_run import ACCEPTING, LoopRun, Start, opened
 from limbeck.training.loop_training import Method, Session, train_once
 from limbeck.training.parallel import joined_team
 from limbeck.training.record import claim_run, differences, recorded_numerics
-from limbeck.training.rows import require_classes
+from limbeck.training.rows import require_classes, with_validation
 from limbeck.training.run_folder import RunFolder
 from limbeck.training.setting_checks import check_training
 
@@ -185,7 +184,7 @@ def _kept_run(folder: RunFolder, kept: RunFolder, dataset: Dataset, method: Meth
     metrics = {**storage.read_json(kept.metrics), **more}
     return LoopRun(
         folder=folder,
-        dataset=ensure_validation(dataset, method.stages()["split"]),
+        dataset=with_validation(dataset, method.stages()["split"]),
         validation=Evaluation.from_dict(metrics["validation"]),
         epochs=tuple(EpochScores(**line) for line in metrics["epochs"]),
         best_epoch=metrics["best_epoch"],

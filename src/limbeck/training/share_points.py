@@ -17,8 +17,9 @@ from limbeck.evaluation.evaluation import Evaluation, evaluate
 from limbeck.evaluation.prediction_files import read_predictions
 from limbeck.features.cache import FeatureCache
 from limbeck.progress import SILENT, Progress
+from limbeck.training.alike import alike_texts
 from limbeck.training.past_run import PastRun
-from limbeck.training.probe import fit_probe
+from limbeck.training.probe import ProbeRows, fit_probe
 from limbeck.training.probe_training import OUT_OF_FOLD, ProbeTraining
 from limbeck.training.row_features import encode_rows
 
@@ -58,14 +59,18 @@ def fit_shares(
     settings = replace(run.training.probe, penalties=(run.metrics["probe"]["penalty"],), folds=_FOLDS)
     known = Evaluation.from_dict(run.metrics["validation"])
     majority = known.label_names.index(known.baseline.label)
+    group_N = None if train.texts is None else alike_texts(train.texts, progress)
     points = {}
     parts = [part_of(train.known_labels, share, seed=settings.seed) for share in shares]
     with progress.track("learning curve", total=sum(map(len, parts)), unit="rows") as advance:
         for rows_N in parts:
             fit = fit_probe(
                 features_NF[rows_N],
-                train.known_labels[rows_N],
-                label_names=train.label_names,
+                ProbeRows(
+                    labels_N=train.known_labels[rows_N],
+                    label_names=train.label_names,
+                    group_N=None if group_N is None else group_N[rows_N],
+                ),
                 settings=settings,
             )
             logits_NC = judged_NF.astype(np.float64) @ fit.weight_CF.T.astype(np.float64) + fit.bias_C
