@@ -250,17 +250,27 @@ def write_manifest(folder: Path) -> None:
     write_json(folder / MANIFEST_NAME, {"files": files})
 
 
-def replace_listed(folder: Path, name: str, content: bytes) -> None:
+def replace_listed(folder: Path, name: str, content: bytes, *, may_be_added: Collection[str] = ()) -> None:
     """Replace a file of a folder that has a manifest; after a kill at any moment the folder is whole, old or new.
 
-    While the file is replaced its manifest lists both: `replaces` has the size and hash of the old bytes.
+    While the file is replaced its manifest lists both: `replaces` has the size and hash of the old bytes. A file that
+    may be added is not listed where it was.
+
+    Args:
+        folder: with a manifest.
+        name: of the file, within the folder.
+        content: its new bytes.
+        may_be_added: as in `check_manifest`.
 
     Raises:
         BundleError: the folder is not what its manifest lists.
         StorageError: the disk is full, or the folder cannot be written.
     """
-    check_manifest(folder)
+    check_manifest(folder, may_be_added=may_be_added)
     files = read_json(folder / MANIFEST_NAME)["files"]
+    if name not in files:
+        write_bytes(folder / name, content)
+        return
     old = {"sha256": sha256_of(folder / name), "bytes": (folder / name).stat().st_size}
     new = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
     write_json(folder / MANIFEST_NAME, {"files": {**files, name: {**new, "replaces": old}}})

@@ -17,6 +17,25 @@ from limbeck.model.pooling import Block
 MakeBundle = Callable[[HeadKind], Bundle]
 
 
+@pytest.mark.parametrize("card", ["---\ntags: []\n---\n# A model\n", None])
+def test_a_bundle_from_the_hub_can_be_given_thresholds(bundle_folder, card):
+    """Its card, git's files and caches are not in its manifest; what is listed stays checked."""
+    manifest = json.loads((bundle_folder / "manifest.json").read_text())
+    del manifest["files"]["README.md"]
+    (bundle_folder / "manifest.json").write_text(json.dumps(manifest))
+    (bundle_folder / ".gitattributes").write_text("*.safetensors filter=lfs\n")
+    if card is None:
+        (bundle_folder / "README.md").unlink()
+    else:
+        (bundle_folder / "README.md").write_text(card)
+    set_thresholds(bundle_folder, (0.5, 0.25, 1.0), chosen={"precision": 0.9})
+    assert load_bundle(bundle_folder).facts.thresholds == (0.5, 0.25, 1.0)
+    assert "README.md" not in json.loads((bundle_folder / "manifest.json").read_text())["files"]
+    (bundle_folder / "stray.txt").write_text("x")
+    with pytest.raises(BundleError, match="not in the manifest"):
+        set_thresholds(bundle_folder, None, chosen=None)
+
+
 @pytest.mark.parametrize("kind", ["linear", "classification"])
 def test_opening_a_model_draws_nothing(make_bundle, tmp_path, kind):
     """The caller's random numbers are what they were: a notebook gives the same after `limbeck.load`."""

@@ -198,17 +198,19 @@ def set_thresholds(folder: Path, thresholds: tuple[float, ...] | None, *, chosen
         BundleError: the bundle was changed since it was written, or the thresholds do not fit it.
         StorageError: the folder cannot be written.
     """
-    check_manifest(folder)
+    check_manifest(folder, may_be_added=_HOSTED)
     facts = parse_facts(read_json(folder / FACTS_NAME), where=str(folder / FACTS_NAME))
     provenance = {name: value for name, value in facts.provenance.items() if name != "thresholds"}
     if chosen is not None:
         provenance["thresholds"] = chosen
     changed = replace(facts, thresholds=thresholds, provenance=provenance)
     parse_facts(_as_json(changed), where="the changed facts")
-    replace_listed(folder, FACTS_NAME, json_bytes(changed.to_json()))
+    replace_listed(folder, FACTS_NAME, json_bytes(changed.to_json()), may_be_added=_HOSTED)
+    if not (folder / CARD_NAME).exists():
+        return
     with explained(folder / CARD_NAME, doing="read"):
         card = (folder / CARD_NAME).read_text("utf-8")
-    replace_listed(folder, CARD_NAME, with_answers(card, changed).encode())
+    replace_listed(folder, CARD_NAME, with_answers(card, changed).encode(), may_be_added=_HOSTED)
 
 
 def _as_json(facts: BundleFacts) -> Any:

@@ -114,6 +114,12 @@ class FinetuneMethod:
                 f"pooling = {features.pooling!r}, layer = {features.layer} cannot be fine-tuned: the head sees [CLS] "
                 "of the last layer; leave --pooling and --layer out, or use --method head"
             )
+        precisions = {features.precision, self.loop.precision} - {"auto"}
+        if len(precisions) > 1:
+            raise SettingsError(
+                f"precision is {features.precision!r} in the table features and {self.loop.precision!r} in finetune: "
+                "one run has one; give the same in both, or leave one out"
+            )
         loaded = load_encoder_folder(features.encoder, progress=progress)
         rate = self.loop.learning_rate
         rate = default_learning_rate(loaded.config.dim) if rate is None else rate
