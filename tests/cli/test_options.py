@@ -1,8 +1,11 @@
 """Flags become settings: flags win over the file, the file over the defaults."""
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from limbeck.cli import options
+from limbeck.cli.app import app
 from limbeck.errors import SettingsError
 from limbeck.settings import FeatureSettings
 
@@ -37,3 +40,43 @@ def test_a_wrong_device_names_the_devices():
     """`--device tpu` is answered with what there is."""
     with pytest.raises(SettingsError, match="one of auto, cpu, cuda, mps"):
         options.device_of("tpu")
+
+
+@pytest.mark.parametrize(
+    ("command", "table"),
+    [
+        ("train", "distil"),
+        ("train", "pretrain"),
+        ("sweep", "distil"),
+        ("distil", "features"),
+        ("distil", "finetune"),
+        ("pretrain", "read"),
+        ("pretrain", "features"),
+    ],
+)
+def test_a_table_that_a_command_does_not_use_is_refused(command, table, tmp_path):
+    """Before anything is read: settings that would change nothing are an error, as an unknown key is."""
+    path = tmp_path / "settings.toml"
+    path.write_text(f"[{table}]\n")
+    words = {"distil": ["TEACHER", "DATA"]}.get(command, ["DATA"])
+    ended = CliRunner().invoke(app, [command, *words, "--out", str(tmp_path / "R"), "--config", str(path)])
+    assert isinstance(ended.exception, SettingsError)
+    assert f"does not use the table [{table}]" in str(ended.exception)
+    assert not (tmp_path / "R").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "used"),
+    [("train", options.CLASSIFIER_TABLES), ("distil", options.DISTIL_TABLES), ("pretrain", options.PRETRAIN_TABLES)],
+)
+def test_the_help_of_config_names_the_tables(command, used):
+    """Each command's --config says which tables it takes."""
+    params = typer.main.get_command(app).commands[command].params
+    (said,) = [one.help for one in params if one.name == "config"]
+    assert all(table in said for table in used)
+
+
+@pytest.mark.parametrize("names", [("joy", "sad"), ("a, b", 'c "d"'), ("기쁨",)])
+def test_names_are_said_as_they_are_taken(names):
+    """A command that is printed for copying names the classes so that they are the same classes again."""
+    assert options.names_of(options.said_names(names)) == names

@@ -284,3 +284,17 @@ def test_predictions_in_upper_case(limbeck, trained, tmp_path):
     (tmp_path / "rows.txt").write_text("i feel so fine\n", "utf-8")
     assert limbeck("predict", trained, "--input", tmp_path / "rows.txt", "--output", out).status == 0
     assert read_predictions(out).texts == ("i feel so fine",)
+
+
+def test_a_file_without_splits_is_scored(limbeck, trained, tmp_path):
+    """`evaluate RUN new.csv` scores every row of it and says so; of several splits without a test one must be named."""
+    rows = tmp_path / "new.csv"
+    rows.write_text("text,label\nso sad !,슬픔\ntoday it is fine,joy\n", "utf-8")
+    ended = limbeck("evaluate", trained, rows)
+    assert ended.status == 0, ended.err
+    assert f"{rows} has one split, train: all of its 2 rows are scored" in ended.err
+    assert limbeck("evaluate", trained, rows, "--split", "test").status == 3
+    rows.write_text("text,label,split\n" + "it is fine,joy,train\nit is fine,joy,validation\n" * 3, "utf-8")
+    ended = limbeck("evaluate", trained, rows)
+    assert ended.status == 3
+    assert "has no split 'test', but train, validation: name the one to score by --split" in ended.err

@@ -92,7 +92,7 @@ def distil(
     checkpoint_every_s: own.CheckpointEvery = None,
     keep_checkpoints: own.KeepCheckpoints = None,
     seed: options.Seed = None,
-    config: options.Config = None,
+    config: options.DistilConfig = None,
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,
     label_names: options.LabelNames = None,
@@ -117,7 +117,7 @@ def distil(
     from limbeck.training.ablation_runs import ablate
     from limbeck.training.distillation_settings import Distillation, DistillationSettings
 
-    tables = own.tables_of(config, out, resume=resume)
+    tables = own.tables_of(config, out, resume=resume, used=options.DISTIL_TABLES)
     flags = own.only_given(
         layers=layers,
         take=numbers_of(take),

@@ -13,7 +13,12 @@ def evaluate(
         Path, typer.Argument(metavar="RUN", help="Run folder of `limbeck train`, a bundle, or hub:OWNER/NAME.")
     ],
     data: options.Data,
-    split: Annotated[str, typer.Option(help="Split to score: train, validation or test.")] = "test",
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="Split to score: train, validation or test. [default: test, or the only split that there is]"
+        ),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Also write the predictions here: .parquet, .jsonl or .csv.")] = None,
     hard: Annotated[
         int, typer.Option(min=0, help="Show this many rows of the highest and of the lowest loss; 0 for none.")
@@ -43,7 +48,7 @@ def evaluate(
     from limbeck.evaluation.hard_cases import find_hard_cases
     from limbeck.evaluation.prediction_files import SUFFIXES, write_predictions
     from limbeck.inference.predictor import load
-    from limbeck.inference.scoring import score
+    from limbeck.inference.scoring import rows_to_score, score
     from limbeck.reporting.row_slices import column_groupings, own_groupings, slice_answers
     from limbeck.storage import check_place
 
@@ -54,7 +59,7 @@ def evaluate(
     reading = options.read_settings(text_column, label_column, label_names, encoding, on_bad_row)
     dataset = read_with(data, reading, following)
     screen.tell_notes(dataset.notes, following)
-    rows = dataset.split(split)
+    rows, split = rows_to_score(dataset, split, following)
     by_column = column_groupings(dataset, split, slice_by or [])
     scored = score(predictor, rows, progress=following)
     if out is not None:

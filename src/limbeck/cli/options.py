@@ -4,7 +4,8 @@ An option that is not given is None, so that a TOML file, or else the default in
 """
 
 import csv
-from collections.abc import Mapping
+import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -112,12 +113,23 @@ CacheFolder = Annotated[
         rich_help_panel=help_screen.MACHINE,
     ),
 ]
+DistilConfig = Annotated[
+    Path | None,
+    typer.Option("--config", help="TOML file with the tables read, split and distil; flags win over it."),
+]
+PretrainConfig = Annotated[
+    Path | None, typer.Option("--config", help="TOML file with the table pretrain; flags win over it.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for a program to read.")]
 
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there already.")]
 
 STAGES = ("read", "split", "features", "probe", "head", "finetune", "distil", "pretrain")
 """The tables of a settings file."""
+CLASSIFIER_TABLES = ("read", "split", "features", "probe", "head", "finetune")
+"""Those of `train` and `sweep`."""
+DISTIL_TABLES = ("read", "split", "distil")
+PRETRAIN_TABLES = ("pretrain",)
 
 
 def given(**flags: Any) -> dict[str, Any]:
@@ -143,16 +155,28 @@ def names_of(label_names: str | None) -> tuple[str, ...] | None:
     return tuple(name.strip() for name in names)
 
 
-def tables_of(config: Path | None) -> Mapping[str, Mapping[str, Any]]:
-    """Read the tables of a settings file; an unknown table is an error.
+def said_names(names: Sequence[str]) -> str:
+    """Write names as `--label-names` takes them: the other way round."""
+    written = io.StringIO()
+    csv.writer(written, lineterminator="").writerow(names)
+    return written.getvalue()
+
+
+def tables_of(config: Path | None, used: Sequence[str] = CLASSIFIER_TABLES) -> Mapping[str, Mapping[str, Any]]:
+    """Read the tables of a settings file; one that the command does not use is an error.
 
     Raises:
-        SettingsError: the file is unreadable, or names a table that is not a stage.
+        SettingsError: the file is unreadable, or has a table that is unknown, or of another command.
     """
     if config is None:
         return {}
     tables = read_toml(config)
     check_keys(tables, STAGES, where=str(config))
+    if idle := [name for name in tables if name not in used]:
+        raise SettingsError(
+            f"{config}: this command does not use the table {', '.join(f'[{name}]' for name in idle)}, but "
+            f"{', '.join(f'[{name}]' for name in used)}: take it out"
+        )
     return tables
 
 
@@ -207,7 +231,7 @@ def flags_that_read(settings: ReadSettings) -> dict[str, str | None]:
     return reading_flags(
         settings.text_column,
         settings.label_column,
-        ",".join(settings.label_names) if settings.label_names else None,
+        said_names(settings.label_names) if settings.label_names else None,
         settings.encoding if settings.encoding != usual.encoding else None,
         settings.on_bad_row if settings.on_bad_row != usual.on_bad_row else None,
     )

@@ -64,7 +64,7 @@ def pretrain(
     checkpoint_every_s: own.CheckpointEvery = None,
     keep_checkpoints: own.KeepCheckpoints = None,
     seed: options.Seed = None,
-    config: options.Config = None,
+    config: options.PretrainConfig = None,
     text_column: options.TextColumn = None,
     encoding: options.Encoding = None,
     device: options.DeviceName = None,
@@ -82,7 +82,7 @@ def pretrain(
     from limbeck.training import pretraining
     from limbeck.training.pretraining_settings import PretrainingSettings
 
-    tables = own.tables_of(config, out, resume=resume)
+    tables = own.tables_of(config, out, resume=resume, used=options.PRETRAIN_TABLES)
     flags = own.only_given(
         objective=objective,
         teacher=teacher,

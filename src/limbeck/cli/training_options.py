@@ -3,7 +3,7 @@
 An option that is not given is None, so that a TOML file, or else the default in `limbeck.settings`, speaks for it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
@@ -252,7 +252,9 @@ AcceptEngine = Annotated[
 Tables = Mapping[str, Mapping[str, Any]]
 
 
-def tables_of(config: Path | None, out: Path, *, resume: bool) -> Tables:
+def tables_of(
+    config: Path | None, out: Path, *, resume: bool, used: Sequence[str] = options.CLASSIFIER_TABLES
+) -> Tables:
     """Read the settings file, or when a run is resumed without one, the settings that it began with.
 
     Raises:
@@ -265,7 +267,7 @@ def tables_of(config: Path | None, out: Path, *, resume: bool) -> Tables:
     if resume and config is None and record.is_file():
         settings: Tables = read_json(record)["settings"]
         return settings
-    return options.tables_of(config)
+    return options.tables_of(config, used)
 
 
 def method_of(method: Method | None, tables: Tables) -> Method:

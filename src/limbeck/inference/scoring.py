@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from limbeck.data.dataset import Dataset
+from limbeck.errors import DataError
 from limbeck.evaluation.abstaining import Answered, RiskCoverage, score_answered, trace_risk
 from limbeck.evaluation.evaluation import Evaluation, evaluate
 from limbeck.evaluation.predictions import Predictions
@@ -60,6 +61,23 @@ def score(predictor: Predictor, dataset: Dataset, *, seed: int = 0, progress: Pr
         if unsure_N is None
         else score_answered(unsure_N, predictions.predicted, labels, predictor.label_names),
     )
+
+
+def rows_to_score(dataset: Dataset, split: str | None, progress: Progress = SILENT) -> tuple[Dataset, str]:
+    """Return the rows of a split, and its name: the one that was asked for, else test, else the only one there is.
+
+    Raises:
+        DataError: there is no such split; or none was asked for, and there are several, but no test split.
+    """
+    names = dataset.split_names
+    if split is None and len(names) == 1 and names != ("test",):
+        progress.say(f"{dataset.source} has one split, {names[0]}: all of its {len(dataset):,} rows are scored")
+        return dataset, names[0]
+    if split is None and "test" not in names and names:
+        raise DataError(
+            f"{dataset.source} has no split 'test', but {', '.join(names)}: name the one to score by --split"
+        )
+    return dataset.split(split or "test"), split or "test"
 
 
 def _majority_label(predictor: Predictor, labels_N: np.ndarray, progress: Progress) -> int:
