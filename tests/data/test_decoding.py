@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limbeck.data.decoding import MARK, check_encoding, decode_marked, replaced, suggest_encoding
+from limbeck.data.decoding import MARK, check_encoding, decode_marked, replaced
+from limbeck.data.encoding_guess import suggest_encoding
 from limbeck.errors import SettingsError
 
 
@@ -65,7 +66,22 @@ KOREAN = "정말 재미있는 영화였어요. 다시 보고 싶습니다!\n" * 
         ("ひらがなとカタカナ\n".encode("shift_jis"), "utf-8", "shift_jis"),
         (KOREAN.encode("utf-8"), "utf-8", None),
         (b"plain", "utf-8", None),
-        ("déjà vu, café\n".encode("latin-1"), "utf-8", None),
+        ("déjà vu, café\n".encode("latin-1"), "utf-8", "cp1252"),
+        ("text,label\nIt’s fine,pos\ndon’t buy,neg\n".encode("cp1252"), "utf-8", "cp1252"),
+        ("You’ve won £900! Call\nthey said “no” – twice\n".encode("cp1252"), "utf-8", "cp1252"),
+        ("text,label\nfür später gut,pos\nschlecht überhitzt,neg\n".encode("latin-1"), "utf-8", "cp1252"),
+        ("¿dónde está? mañana\nniño pequeño\n".encode("latin-1"), "utf-8", "cp1252"),
+        ("text,label\nzły produkt łatwo pęka,neg\n".encode("cp1250"), "utf-8", "cp1250"),
+        ("příliš žluťoučký kůň\n".encode("cp1250"), "utf-8", "cp1250"),
+        ("text,label\nとても良い,good\n".encode("shift_jis"), "utf-8", "shift_jis"),
+        ("text,label\nとても良い,good\n".encode("euc_jp"), "utf-8", "euc_jp"),
+        ("text,label\n很好的产品,good\n".encode("gb18030"), "utf-8", "gb18030"),
+        ("text,label\n這個東西很好,good\n你們不要買\n".encode("big5"), "utf-8", "big5"),
+        ("очень хороший чайник\nплохой\n".encode("cp1251"), "utf-8", "cp1251"),
+        (KOREAN.encode("utf-16-le"), "utf-8", "utf-16-le"),
+        (f"리뷰\t감정\n{KOREAN}".encode("utf-16"), "utf-8", "utf-16"),
+        (KOREAN.encode("cp949") + KOREAN.encode("utf-8"), "utf-8", None),
+        (b"PK\x03\x04\0\0\x08\0" + bytes(range(256)), "utf-8", None),
     ],
 )
 def test_advice(tmp_path: Path, content: bytes, named: str, advice: str | None) -> None:

@@ -75,3 +75,67 @@ def test_blank_lines_across_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("limbeck.data.text_lines.CHUNK_ROWS", 2)
     dataset = read_text(tmp_path, "a;x\n\n\n\n\nb;x\n\n\n\n")
     assert dataset.row_ids == ["train:1", "train:6"]
+
+
+@pytest.mark.parametrize(
+    ("content", "texts", "labels"),
+    [
+        (
+            "id\tdocument\tlabel\n1\tgood; cheap\t1\n2\tbroke; sent back\t0\n",
+            ["good; cheap", "broke; sent back"],
+            ["1", "0"],
+        ),
+        ("text\tlabel\na; b\tx\nc; d\ty\n", ["a; b", "c; d"], ["x", "y"]),
+        ("ham\tlate; sorry\nham\tok\nspam\twin; now\nspam\tfree\n", ["late; sorry", "ok", "win; now", "free"], None),
+    ],
+)
+@pytest.mark.parametrize("policy", ["error", "skip"])
+def test_a_table_of_tabs_is_read_as_one(
+    tmp_path: Path, content: str, texts: list[str], labels: list[str] | None, policy: str
+) -> None:
+    """Whatever the name says: a file of tabs is no list of `text;label` lines, under no policy; it is noted."""
+    dataset = read_text(tmp_path, content, on_bad_row=policy)
+    assert dataset.texts == texts
+    assert labels is None or dataset.label_name_list() == labels
+    assert any("table of tabs" in note.what for note in dataset.notes)
+
+
+def test_texts_with_tabs_stay_texts(tmp_path: Path) -> None:
+    """Where labels are not looked at and no column is named, lines with tabs are texts."""
+    lines = ["one\tof these", "two\tof those", "three\tthings"]
+    assert read_text(tmp_path, "\n".join(lines), labels="ignored").texts == lines
+
+
+@pytest.mark.parametrize("policy", ["error", "skip"])
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("text;label\tmore\na; b\t0\nc; d\t1\n", "first line"),
+        ("glad;joy\nno label here\n", r"1 of 2 lines end in no ;label \(first: line 2\)"),
+        ("\nwait; what\nwell; no\nhm; yes\n", "does not look like labels"),
+        ("first; a long tale of everything that happened since, in more than sixty-four characters\n", "not look like"),
+        ("one text\nanother\n", "one text per line, without labels"),
+    ],
+)
+def test_the_whole_file_is_refused(tmp_path: Path, content: str, says: str, policy: str) -> None:
+    """A file that is not one of labelled lines is refused once, whatever the policy: no line is judged alone."""
+    with pytest.raises(DataError, match=says) as caught:
+        read_text(tmp_path, content, on_bad_row=policy)
+    assert "(1 fault)" in str(caught.value) or "no rows left" in str(caught.value)
+
+
+def test_lines_of_fasttext(tmp_path: Path) -> None:
+    """`__label__name text` is a label and a text, also where the text holds a semicolon; several labels are refused."""
+    content = "__label__a first; text\n__label__b , second; text\n"
+    dataset = read_text(tmp_path, content)
+    assert dataset.texts == ["first; text", "second; text"]
+    assert dataset.label_names == ("a", "b")
+    assert read_text(tmp_path, content, labels="ignored").texts == dataset.texts
+    with pytest.raises(DataError, match=r"row 3: has several labels"):
+        read_text(tmp_path, content + "__label__a __label__b third\n")
+
+
+def test_a_lone_carriage_return_is_part_of_a_text(tmp_path: Path) -> None:
+    """In a file whose lines end in line feeds it halves no row; in one without line feeds it ends lines."""
+    assert read_text(tmp_path, "one;a\ntwo\rhalf;b\n").texts == ["one", "two\rhalf"]
+    assert read_text(tmp_path, "one;a\rtwo;b\r").texts == ["one", "two"]

@@ -42,6 +42,7 @@ class BadRows:
         self._row_faults = 0
         self._tallies: dict[str, _Tally] = {}
         self._hints: dict[str, None] = {}
+        self._leads: dict[str, None] = {}
 
     @property
     def skips(self) -> bool:
@@ -93,6 +94,10 @@ class BadRows:
         """Keep one piece of advice for the end of the message; the same advice is given once."""
         self._hints[text] = None
 
+    def lead(self, text: str) -> None:
+        """Keep one sentence for the beginning of the message, which explains the faults below it."""
+        self._leads[text] = None
+
     def notes(self) -> tuple[ReadNote, ...]:
         """Return what was left out or mended."""
         return tuple(
@@ -115,7 +120,9 @@ class BadRows:
             advice.append("keep-replacement mends undecodable bytes only: correct the rows, or give --on-bad-row skip.")
         else:
             advice.append("Correct the data and read it again.")
-        self.faults.raise_as(DataError, what=f"{source} cannot be read", todo=" ".join(advice))
+        told = f"{source} cannot be read"
+        what = " ".join([f"{told}.", *self._leads]) if self._leads else told
+        self.faults.raise_as(DataError, what=what, todo=" ".join(advice))
 
     def _count(self, kind: str, rows: int, example: str) -> None:
         self._tallies.setdefault(kind, _Tally(example)).rows += rows

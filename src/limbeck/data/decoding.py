@@ -8,7 +8,6 @@ import codecs
 import encodings.aliases
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TextIO
@@ -25,7 +24,6 @@ REPLACEMENT = "\ufffd"
 
 _MARKING = "limbeck.mark"
 _BROKEN = re.compile("[\ud800-\udfff]")
-_SAMPLE_BYTES = 1 << 20
 _USUAL = ("utf-8", "utf-16", "cp949", "euc-kr", "latin-1", "cp1252", "shift_jis", "gb18030", "big5")
 _EXCERPT_CHARS = 20
 
@@ -153,30 +151,6 @@ def is_broken(value: str) -> bool:
 def replaced(value: str | None) -> str | None:
     """Return a string with each mark, or half of a surrogate pair, become U+FFFD."""
     return None if value is None else _BROKEN.sub(REPLACEMENT, value)
-
-
-def suggest_encoding(path: Path, encoding: str) -> str | None:
-    """Name a codec that fits the file's first bytes better, where one is recognised."""
-    with explained(path, doing="read"), path.open("rb") as file:
-        sample = file.read(_SAMPLE_BYTES)
-    found = _recognise(sample)
-    return found if found and codecs.lookup(found).name != codecs.lookup(encoding).name else None
-
-
-def _recognise(sample: bytes) -> str | None:
-    """Guess a codec: byte-order marks, then NULs, then whether a codec gives letters of its own script."""
-    if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
-    if sample.count(0) > len(sample) // 5:
-        return "utf-16-le" if sample[1::2].count(0) > sample[::2].count(0) else "utf-16-be"
-    scripts = {"utf-8": "", "cp949": "[가-힣]", "shift_jis": "[぀-ヿ]", "gb18030": "[一-鿿]"}
-    for codec, script in scripts.items():
-        with suppress(UnicodeDecodeError):
-            decoded = codecs.getincrementaldecoder(codec)("strict").decode(sample)
-            foreign = sum(not char.isascii() for char in decoded)
-            if not script or len(re.findall(script, decoded)) * 2 > foreign:
-                return codec
-    return None
 
 
 def _mark(error: UnicodeError) -> tuple[str, int]:

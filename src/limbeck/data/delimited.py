@@ -14,8 +14,9 @@ import pyarrow as pa
 from limbeck.data.bad_rows import BadRows
 from limbeck.data.clean_csv import read_clean
 from limbeck.data.columns import has_text_column, has_usual_name, listed, looks_like_row, say_no_header
-from limbeck.data.decoding import CellStrings, check_encoding, open_text, position_of, replaced, suggest_encoding
+from limbeck.data.decoding import CellStrings, check_encoding, open_text, position_of, replaced
 from limbeck.data.dialect import Dialect, find_dialect
+from limbeck.data.encoding_guess import suggest_encoding
 from limbeck.data.no_rows import without_no_rows
 from limbeck.data.raw import RawRows, RawTable, SourceFile
 from limbeck.data.records import Broken, Records
@@ -210,6 +211,11 @@ def _header(
     return _Header(names, written, records.lines_read, [])
 
 
+def has_plain_layout(source: SourceFile, settings: ReadSettings) -> bool:
+    """Tell whether a file of tabs is plainly a label and a text per line, without a header."""
+    return _label_of_rows(source, settings, find_dialect(source.path, settings.encoding, "\t")) is not None
+
+
 def _label_of_rows(source: SourceFile, settings: ReadSettings, dialect: Dialect) -> int | None:
     """Return which of two columns is plainly a label in a file without a header; None where it is not plain.
 
@@ -244,7 +250,7 @@ def _mended(names: list[str], source: SourceFile, encoding: str, bad: BadRows) -
     shown = listed([new for new, old in zip(mended, names, strict=True) if replaced(old) != old])
     told = f"{source.name}, header: column names ({shown}) have bytes that are not {encoding}"
     if bad.policy != "keep-replacement" and (found := suggest_encoding(source.path, encoding)) is not None:
-        raise DataError(f"{told}; the bytes of the file fit {found}: give --encoding {found}")
+        raise DataError(f"{told}; the bytes of the file fit {found}: try --encoding {found}")
     if bad.policy == "error":
         bad.refuse(told)
     bad.mend("column names with undecodable bytes, kept with U+FFFD", [0], lambda _: f"{source.name}: {shown}")

@@ -4,14 +4,17 @@ In: a path. Out: the reader for it, or an error that says what is read and why t
 It does not know what readers do.
 """
 
+import zipfile
 from difflib import get_close_matches
 from pathlib import Path
 
+from limbeck.data.by_content import read_by_content
 from limbeck.data.columnar import read_arrow, read_parquet
 from limbeck.data.delimited import read_delimited
 from limbeck.data.json_lines import read_json, read_json_lines
 from limbeck.data.raw import Reader
 from limbeck.data.text_lines import read_lines
+from limbeck.data.workbook import read_workbook
 from limbeck.errors import DataError, StorageError
 from limbeck.storage import explained
 
@@ -26,15 +29,17 @@ READERS: dict[str, Reader] = {
     ".parquet": read_parquet,
     ".arrow": read_arrow,
     ".feather": read_arrow,
+    ".xlsx": read_workbook,
+    ".xlsm": read_workbook,
 }
 SUFFIXES = frozenset(READERS)
-COLUMNAR = frozenset((".parquet", ".arrow", ".feather"))
-"""Files with types, which have no encoding."""
+COLUMNAR = frozenset((".parquet", ".arrow", ".feather", ".xlsx", ".xlsm"))
+"""Files that say themselves how they are encoded."""
 
 _PICKLE = "a pickle, which can run any code when opened, so limbeck never opens one: save the rows as Parquet or CSV"
 _IMAGE = "an image: limbeck reads texts"
 _ARCHIVE = "an archive: unpack it first"
-_SHEET = "a spreadsheet: save it as CSV (UTF-8)"
+_SHEET = "a spreadsheet: save it as .xlsx or as CSV (UTF-8)"
 _DOCUMENT = "a document: save its rows as CSV"
 _WEIGHTS = "a file of arrays or weights, not of texts"
 _DATABASE = "a database: export the rows as CSV or Parquet"
@@ -43,15 +48,19 @@ REFUSED: dict[str, str] = {
     **dict.fromkeys((".pkl", ".pickle", ".joblib"), _PICKLE),
     **dict.fromkeys((".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".svg"), _IMAGE),
     **dict.fromkeys((".zip", ".gz", ".bz2", ".xz", ".zst", ".tar", ".tgz", ".7z", ".rar"), _ARCHIVE),
-    **dict.fromkeys((".xls", ".xlsx", ".ods", ".numbers"), _SHEET),
+    **dict.fromkeys((".xls", ".xlsb", ".ods", ".numbers"), _SHEET),
     **dict.fromkeys((".pdf", ".doc", ".docx", ".hwp", ".hwpx"), _DOCUMENT),
     **dict.fromkeys((".npy", ".npz", ".pt", ".pth", ".bin", ".safetensors", ".onnx", ".h5"), _WEIGHTS),
     **dict.fromkeys((".db", ".sqlite", ".sqlite3", ".duckdb"), _DATABASE),
 }
 """Suffix → what it is and what to do instead."""
 
+_ZIP = b"PK\x03\x04"
+_WORKBOOK_PARTS = frozenset(("xl/workbook.xml", "[Content_Types].xml"))
+_LFS_POINTER = b"version https://git-lfs"
+_WEB_PAGES = (b"<!doctype html", b"<html", b"<head", b"<body")
+_START_BYTES = 1024
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
-    (b"PK\x03\x04", "an archive or a spreadsheet (zip): unpack it, or save it as CSV"),
     (b"\x1f\x8b", _ARCHIVE),
     (b"BZh", _ARCHIVE),
     (b"\xfd7zXZ\0", _ARCHIVE),
@@ -60,6 +69,11 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xd8\xff", _IMAGE),
     (b"GIF8", _IMAGE),
     (b"%PDF", _DOCUMENT),
+    (
+        b"\xd0\xcf\x11\xe0",
+        "a file of old Excel or Word, or one with a password: save it as CSV (UTF-8) or .xlsx without one",
+    ),
+    (b"{\\rtf", _DOCUMENT),
     (b"SQLite format 3\0", _DATABASE),
     *((bytes([0x80, protocol]), _PICKLE) for protocol in range(2, 6)),
 )
@@ -70,18 +84,21 @@ _COLUMNAR_SIGNATURES = (
 
 
 def reader_of(path: Path) -> Reader:
-    """Return the reader for a file's suffix.
+    """Return the reader for a file's suffix; a file without one is read by its content.
 
     Raises:
-        DataError: the suffix is absent, not read, or of something that is refused.
+        DataError: the suffix is not read, or of something that is refused.
     """
     suffix = path.suffix.lower()
+    if not suffix:
+        return read_by_content
     if suffix in READERS:
         return READERS[suffix]
     if suffix in REFUSED:
         raise DataError(f"{path} is not read: it is {REFUSED[suffix]}")
-    what = f"the suffix {suffix!r} is not known" if suffix else "it has no suffix, so its format is not known"
-    raise DataError(f"{path} is not read: {what}. Read are {', '.join(READERS)}, and folders of them")
+    raise DataError(
+        f"{path} is not read: the suffix {suffix!r} is not known. Read are {', '.join(READERS)}, and folders of them"
+    )
 
 
 def check_readable(path: Path) -> None:
@@ -107,9 +124,32 @@ def check_signature(path: Path) -> None:
         DataError: says what it is.
     """
     with explained(path, doing="read"), path.open("rb") as file:
-        start = file.read(16)
+        start = file.read(_START_BYTES)
     if not start:
         raise DataError(f"{path} is empty: rows with a text were expected")
     for signature, what in (*_SIGNATURES, *(() if path.suffix.lower() in COLUMNAR else _COLUMNAR_SIGNATURES)):
         if start.startswith(signature):
             raise DataError(f"{path} is not what its name says: it is {what}")
+    if start.startswith(_ZIP) and (what := _zip_told(path)) is not None:
+        raise DataError(f"{path} is not what its name says: it is {what}")
+    if start.startswith(_LFS_POINTER):
+        raise DataError(
+            f"{path} is a Git LFS pointer, which stands for the file, and not the file itself: run git lfs pull in its "
+            "folder, or download the file from where it is kept"
+        )
+    if start.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_WEB_PAGES):
+        raise DataError(
+            f"{path} is not what its name says: it is a web page (HTML): download the file itself (on GitHub: Raw)"
+        )
+
+
+def _zip_told(path: Path) -> str | None:
+    """Say what a zip file is; None where its name says so."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            is_workbook = set(archive.namelist()) >= _WORKBOOK_PARTS
+    except (zipfile.BadZipFile, ValueError, EOFError):
+        return "a damaged archive (zip)"
+    if not is_workbook:
+        return "an archive (zip): unpack it first"
+    return None if path.suffix.lower() in (".xlsx", ".xlsm") else "an Excel workbook: name it .xlsx"

@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 from limbeck.data.bad_rows import BadRows
 from limbeck.data.columnar import raw_table
 from limbeck.data.dataset import CORE_SCHEMA, Dataset, ReadNote
-from limbeck.data.decoding import check_encoding, suggest_encoding
+from limbeck.data.decoding import check_encoding
+from limbeck.data.encoding_guess import suggest_encoding, suggest_utf_16
 from limbeck.data.folders import Joined, LabelFolders, Plan, plan_file, plan_folder
 from limbeck.data.formats import COLUMNAR, SUFFIXES, check_readable, check_signature, reader_of
 from limbeck.data.frames import table_of_frame
@@ -55,9 +56,9 @@ def read(
     """Read labelled texts.
 
     Args:
-        path: a file (.csv .tsv .jsonl .json .parquet .arrow .feather .txt), a folder of split files, a folder with one
-            folder a label, "sample", or a data set of the Hugging Face hub, "hub:OWNER/NAME@REVISION#CONFIG/SPLIT"
-            (revision, configuration and splits may be left out).
+        path: a file (.csv .tsv .xlsx .jsonl .json .parquet .arrow .feather .txt), a folder of split files, a folder
+            with one folder per label, "sample", or a data set of the Hugging Face hub,
+            "hub:OWNER/NAME@REVISION#CONFIG/SPLIT" (revision, configuration and splits may be left out).
         text_column: found by its usual names when not given.
         label_column: found by its usual names when not given.
         label_names: names of the classes in the order of their integers.
@@ -132,6 +133,8 @@ def read_plan(plan: Plan, settings: ReadSettings, *, source: str, progress: Prog
     for item in plan.sources:
         if bad.faults.count and isinstance(item, SourceFile):
             _hint_encoding(item, settings, bad)
+        elif bad.policy == "mend" and isinstance(item, SourceFile):
+            _note_encoding(item, settings, bad)
     raws, beside = without_strangers(raws, plan.joined, settings)
     notes = (*plan.notes, *beside)
     if plan.unread:
@@ -201,6 +204,8 @@ def _read_one(item: SourceFile | LabelFolders, settings: ReadSettings, bad: BadR
         return read_label_folders(item, settings, bad, advance)
     reader = reader_of(item.path)
     check_signature(item.path)
+    if item.path.suffix.lower() not in COLUMNAR:
+        _check_wide(item, settings)
     if item.cells:
         # The labels may stand in the folders' names: the lines of a text file are texts then.
         raw = reader(item, replace(settings, labels="ignored"), bad, advance)
@@ -221,12 +226,39 @@ def _size_bytes(item: SourceFile | LabelFolders) -> int:
     return item.path.stat().st_size if isinstance(item, SourceFile) else item.size_bytes()
 
 
+_SIGNS_OF_ENCODING = ("bytes that are not", "NUL character")
+"""What messages say where an encoding may be wrong."""
+
+
 def _hint_encoding(item: SourceFile, settings: ReadSettings, bad: BadRows) -> None:
     """Advise another encoding where a file of texts at fault looks as if it were in it."""
-    if item.path.suffix.lower() in COLUMNAR or not any(item.name in message for message in bad.faults.shown):
+    if item.path.suffix.lower() in COLUMNAR:
+        return
+    about = [message for message in bad.faults.shown if item.name in message and "--encoding" not in message]
+    if not any(sign in message for message in about for sign in _SIGNS_OF_ENCODING):
         return
     if (found := suggest_encoding(item.path, settings.encoding)) is not None:
-        bad.hint(f"The bytes of {item.name} fit another encoding: try --encoding {found}.")
+        bad.lead(f"The bytes of {item.name} fit another encoding: try --encoding {found}")
+
+
+def _note_encoding(item: SourceFile, settings: ReadSettings, bad: BadRows) -> None:
+    """Say so where an audit reads on although another encoding fits."""
+    if item.path.suffix.lower() in COLUMNAR or not any("undecodable" in note.what for note in bad.notes()):
+        return
+    if (found := suggest_encoding(item.path, settings.encoding)) is not None:
+        bad.note(f"files whose undecodable bytes fit another encoding: try --encoding {found}", 1, item.name)
+
+
+def _check_wide(item: SourceFile, settings: ReadSettings) -> None:
+    """Refuse a file of UTF-16 that is read as something else: every cell of it would be at fault.
+
+    Raises:
+        DataError: names the encoding.
+    """
+    if check_encoding(settings.encoding).startswith(("utf-16", "utf-32")):
+        return
+    if (found := suggest_utf_16(item.path)) is not None:
+        raise DataError(f"{item.name} is not {settings.encoding}: its bytes fit {found}: try --encoding {found}")
 
 
 def _assemble(
