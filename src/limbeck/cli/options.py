@@ -19,7 +19,7 @@ Data = Annotated[
     str,
     typer.Argument(
         metavar="DATA",
-        help="CSV, TSV, JSONL, JSON, Parquet, Arrow or text;label file, a folder of split files, "
+        help="CSV, TSV, XLSX, JSONL, JSON, Parquet, Arrow or text;label file, a folder of split files, "
         "a folder with one subfolder a label, a data set of the hub (hub:OWNER/NAME@REVISION#CONFIG/SPLIT, the last "
         "three as wanted), or 'sample'.",
         show_default=False,
