@@ -74,6 +74,14 @@ def test_korean_with_an_english_vocabulary(make_dataset, tiny_tokenizer) -> None
     assert audit(dataset).scripts.main == {"Hangul": 4}
 
 
+def test_broken_letters_advise_no_other_vocabulary(make_dataset, tiny_tokenizer) -> None:
+    """What a wrong encoding made is no language: first the true encoding, and no model for Korean."""
+    texts = [text.encode("cp1252").decode("cp949") for text in ("it’s a good one, isn’t it", "I don’t know, can’t say")]
+    found = audit(make_dataset(texts), tokenizers={"minilm": tiny_tokenizer}).findings
+    advice = next(finding.advice for finding in found if finding.kind == "tokens.misfit")
+    assert advice == "2 rows hold mojibake: read the data with their true encoding first, then audit them again."
+
+
 def test_a_better_tokenizer_that_is_here_is_named_with_its_numbers(make_dataset, tiny_tokenizer) -> None:
     """Side by side, the one with fewer [UNK] is advised."""
     from limbeck.tokens import Tokenizer

@@ -64,5 +64,7 @@ def test_the_same_rows_are_not_two_findings(make_dataset) -> None:
     found = audit(replace(dataset, notes=notes))
     kinds = [finding.kind for finding in found.findings]
     assert "reading" not in kinds
-    assert "1 of them hold" in next(one.title for one in found.findings if one.kind == "faults.mojibake")
+    assert "1 row with bytes that could not be read" in next(
+        one.title for one in found.findings if one.kind == "faults.mojibake"
+    )
     assert found.reading == notes

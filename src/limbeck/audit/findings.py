@@ -12,8 +12,8 @@ from limbeck.audit.repeat_findings import about_conflicts, about_duplicates, abo
 from limbeck.audit.rows import excerpt
 from limbeck.audit.text_findings import about_texts, about_tokens
 
-_HISTORY = ("rows removed by limbeck clean", "labels corrected after review")
-"""Notes of what was done to the data on purpose, by `audit.clean` and `audit.corrections`."""
+_HISTORY = ("rows removed by limbeck clean", "labels corrected after review", "text is column ")
+"""Notes of what was done to the data on purpose, by `audit.clean` and `audit.corrections`, and of how it was read."""
 
 
 def draw_findings(evidence: Evidence) -> tuple[Finding, ...]:

@@ -100,7 +100,8 @@ def about_labels(shape: Shape) -> Iterator[Finding]:
             shape.too_rare_to_split,
             "Add rows, join them with another class, or take the class out.",
         )
-    if rare := tuple(name for name in shape.too_rare_to_learn if name not in shape.too_rare_to_split):
+    rarest = set(shape.too_rare_to_split)
+    if rare := tuple(name for name in shape.too_rare_to_learn if name not in rarest):
         yield finding(
             "labels.too_rare_to_learn",
             "medium",

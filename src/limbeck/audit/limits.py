@@ -106,7 +106,8 @@ def box_of(values: np.ndarray) -> Box:
         >>> (box.median, box.high, box.most)
         (3.0, 4, 100)
     """
-    q1, median, q3 = (float(value) for value in np.percentile(values, (25, 50, 75)))
+    ordered = np.sort(values)
+    q1, median, q3 = (_quantile(ordered, share) for share in (0.25, 0.5, 0.75))
     reach = 1.5 * (q3 - q1)
     inside = values[(values >= q1 - reach) & (values <= q3 + reach)]
     return Box(
@@ -120,6 +121,14 @@ def box_of(values: np.ndarray) -> Box:
         most=int(values.max()),
         mean=float(values.mean()),
     )
+
+
+def _quantile(ordered: np.ndarray, share: float) -> float:
+    """Interpolate between the two nearest values, as `np.percentile` does, which is slow for thousands of classes."""
+    place = share * (len(ordered) - 1)
+    below = int(place)
+    low, high = float(ordered[below]), float(ordered[min(below + 1, len(ordered) - 1)])
+    return low + (high - low) * (place - below)
 
 
 def boxes_by_class(values: np.ndarray, label: np.ndarray, label_names: tuple[str, ...]) -> dict[str, Box]:

@@ -82,7 +82,7 @@ def about_texts(evidence: Evidence) -> Iterator[Finding]:
         if fault.rows:
             first = fault.examples[0]
             undecodable = evidence.faults["replacement_character"].rows if kind == "mojibake" else 0
-            lost = f" ({undecodable:,} of them hold U+FFFD, bytes that could not be read)" if undecodable else ""
+            lost = f"; {counted(undecodable, 'rows')} with bytes that could not be read (U+FFFD)" if undecodable else ""
             yield Finding(
                 kind=f"faults.{kind}",
                 severity=severity,
@@ -111,7 +111,7 @@ def about_tokens(evidence: Evidence) -> Iterator[Finding]:
             share=chosen.texts_with_unknown / max(1, evidence.shape.rows),
             example=f"{chosen.tokens_per_word:.2f} tokens a word, "
             f"{percent(chosen.unknown_share)} of the tokens are [UNK]",
-            advice=_mend_first(evidence) + _other_vocabulary(evidence.tokenizer_fit, main),
+            advice=_mend_first(evidence) or _other_vocabulary(evidence.tokenizer_fit, main),
         )
     if evidence.recommended and evidence.limits:
         row = next(row for row in evidence.limits if row.limit == evidence.recommended.limit)
@@ -133,7 +133,9 @@ def _mend_first(evidence: Evidence) -> str:
     broken = evidence.faults["mojibake"].rows
     if 2 * broken < evidence.tokenizer_fit[0].texts_with_unknown or not broken:
         return ""
-    return f"{counted(broken, 'rows')} hold mojibake: read the data with their true encoding first, then look again. "
+    return (
+        f"{counted(broken, 'rows')} hold mojibake: read the data with their true encoding first, then audit them again."
+    )
 
 
 def _other_vocabulary(fits: tuple[TokenizerFit, ...], script: str) -> str:
