@@ -111,6 +111,13 @@ def test_an_encoder_of_another_language_is_said_wherever_it_matters(limbeck, tin
     [warning] = [one for one in json.loads((tmp_path / "RUN" / "metrics.json").read_text("utf-8"))["warnings"]
                  if one["kind"] == "vocabulary"]  # fmt: skip
     assert "[UNK]" in warning["text"]
+    told = limbeck("predict", tmp_path / "RUN", "😀😀", "비가 온다", "i feel fine", "rain 온다 it is")
+    assert told.status == 0, told.err
+    assert "2 of 4 are mostly unknown to its vocabulary" in " ".join(told.out.split())
+    ended = limbeck("predict", tmp_path / "RUN", "--input", REVIEWS, *CP949, "--output", tmp_path / "out.csv")
+    assert "are mostly unknown to its vocabulary" in " ".join(ended.out.split())
+    read = limbeck("predict", tmp_path / "RUN", "i feel fine", "it is rainy")
+    assert "unknown" not in read.out
 
 
 def test_from_cleaning_to_predictions(walk, trained_on_reviews):
@@ -132,7 +139,7 @@ def test_from_cleaning_to_predictions(walk, trained_on_reviews):
     walk("predict", here / "RUN", "--input", here / "texts.csv", *CP949, "--output", here / "answers.jsonl")
     answers = [json.loads(line) for line in (here / "answers.jsonl").read_text("utf-8").splitlines()]
     assert [answer["text"] for answer in answers] == ["배송이 빨라서 정말 좋아요", "소리가 커서 잠을 못 잤어요"]
-    assert {answer["label"] for answer in answers} <= LABELS
+    assert {answer["prediction"] for answer in answers} <= LABELS
     assert (here / "RUN" / "pictures" / "confusion.png").stat().st_size > 10_000
 
 

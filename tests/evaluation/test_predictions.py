@@ -5,6 +5,7 @@ import pyarrow as pa
 import pytest
 
 from limbeck.errors import DataError, SettingsError
+from limbeck.evaluation.prediction_files import read_predictions, write_predictions
 from limbeck.evaluation.predictions import Predictions
 
 
@@ -152,3 +153,13 @@ def test_the_columns_of_the_rows_come_first():
     assert len(set(table.column_names)) == len(table.column_names)
     with pytest.raises(DataError, match="other columns have shape"):
         made(others=others.slice(1))
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".jsonl", ".csv"])
+def test_texts_that_were_not_read_are_known_again(tmp_path, suffix):
+    """A text of mostly unknown tokens, or of none, is unread; a file keeps the counts; without counts none is."""
+    found = made(tokens=np.array([2, 4, 6]), unknown=np.array([0, 1, 1]))
+    assert found.unread.tolist() == [True, True, False]
+    write_predictions(tmp_path / f"a{suffix}", found)
+    assert read_predictions(tmp_path / f"a{suffix}").unread.tolist() == [True, True, False]
+    assert not made().unread.any()

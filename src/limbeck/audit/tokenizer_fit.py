@@ -13,6 +13,7 @@ import numpy as np
 
 from limbeck.audit.characters import SCRIPT_NAMES
 from limbeck.audit.lengths import WRAPPING_TOKENS, TokenCounts
+from limbeck.evaluation.predictions import is_unread
 from limbeck.tokens import Tokenizer
 
 _OWN_SHARE = 0.02
@@ -26,8 +27,6 @@ MANY_TOKENS_PER_WORD = 2.5
 _POOR_TOKENS_PER_WORD = 4.0
 LOOKED_AT = 2_000
 """Texts that are enough to tell."""
-MOSTLY = 0.5
-"""A text is mostly unknown from this share of [UNK] among its tokens on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +93,7 @@ def judge_vocabulary(tokens_N: np.ndarray, unknown_N: np.ndarray, *, words: int 
         unknown_share=unknown_share,
         tokens_per_word=tokens_per_word,
         texts_with_unknown=int((unknown_N > 0).sum()),
-        texts_mostly_unknown=int(((unknown_N > 0) & (unknown_N >= MOSTLY * own_N)).sum()),
+        texts_mostly_unknown=int((is_unread(own_N, unknown_N) & (own_N > 0)).sum()),
         texts_without_token=int((own_N <= 0).sum()),
         misfit=grade_misfit(unknown_share, tokens_per_word),
     )

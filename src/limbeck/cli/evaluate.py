@@ -87,7 +87,7 @@ def evaluate(
         screen.show_answered(scored.answered)
     if sliced is not None:
         slices_screen.show_slices(sliced)
-    screen.show_line(screen.say_cut(int(scored.predictions.truncated.sum()), len(rows)))
+    screen.show_line(screen.say_read(scored.predictions))
     if out is not None:
         screen.show_line(f"predictions: {out}")
     if (run / "metrics.json").is_file():

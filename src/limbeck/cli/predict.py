@@ -96,13 +96,13 @@ def predict(
         screen.tell_notes(dataset.notes, following)
         if out is not None and not as_json:
             written = predict_to_file(predictor, dataset, out, top_k=top_k, progress=following)
-            screen.show_line(f"{out}: {written.rows:,} rows; {screen.say_cut(written.cut, written.rows)}")
+            screen.show_line(f"{out}: {len(written):,} rows; {screen.say_read(written)}")
             return
         found = predictor.predict_dataset(dataset, progress=following)
     if out is not None:
         write_predictions(out, found, top_k=top_k)
         if not as_json:
-            screen.show_line(f"{out}: {len(found):,} rows; {screen.say_cut(int(found.truncated.sum()), len(found))}")
+            screen.show_line(f"{out}: {len(found):,} rows; {screen.say_read(found)}")
             return
     _show(found, top_k, as_json=as_json, as_lines=source is not None)
 
@@ -126,15 +126,16 @@ def _answer_lines(
     from dataclasses import replace
 
     from limbeck.data.line_stream import Lines
+    from limbeck.inference.long_answers import Written
 
     lines = Lines(cast("Pieces", sys.stdin.buffer), reading)
-    rows = cut = 0
+    answered = Written(rows=0, count_cut=0, count_unread=0)
     for come in lines:
         found = predictor.predict([text for _, text in come])
         found = replace(found, row_ids=tuple(str(number) for number, _ in come))
-        rows, cut = rows + len(found), cut + int(found.truncated.sum())
+        answered = answered.and_of(found)
         _show(found, top_k, as_json=False, as_lines=as_lines)
     if lines.left_out:
         following.say(f"empty lines, left out: {len(lines.left_out):,} (first: line {lines.left_out[0]:,})")
-    if cut:
-        following.say(screen.say_cut(cut, rows))
+    if answered.count_cut or answered.count_unread:
+        following.say(screen.say_read(answered))

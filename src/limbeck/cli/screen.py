@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from limbeck.evaluation.measured import Measured
     from limbeck.evaluation.predictions import Predictions
     from limbeck.evaluation.thresholds import Thresholds
+    from limbeck.inference.long_answers import Written
     from limbeck.progress import Progress
     from limbeck.training.run_folder import RunFolder
 
@@ -92,9 +93,16 @@ def tell_notes(notes: "Iterable[ReadNote]", progress: "Progress") -> None:
         progress.say(printable(str(note)))
 
 
-def say_cut(cut: int, rows: int) -> str:
-    """Say how many texts were cut."""
-    return f"{cut:,} of {rows:,} texts were longer than the model's limit and were cut"
+def say_read(found: "Predictions | Written") -> str:
+    """Say how many texts were cut, and of how many the model could read next to nothing."""
+    rows, cut, unread = len(found), found.count_cut, found.count_unread
+    said = f"{cut:,} of {rows:,} texts were longer than the model's limit and were cut"
+    if unread:
+        said += (
+            f"; {unread:,} of {rows:,} are mostly unknown to its vocabulary ([UNK]) or empty to it: do not rely on "
+            "what it says of them (limbeck tokens shows why)"
+        )
+    return said
 
 
 def show_evaluation(found: "Evaluation", *, title: str) -> None:
@@ -206,8 +214,8 @@ def show_predictions(found: "Predictions", *, top_k: int) -> None:
         listed = ", ".join(said if is_unsure else said[:top_k])
         rows.append([shortened(text), f"unsure ({listed})" if is_unsure else listed])
     show_table("Predictions (label and probability)", ["text", "label"], rows)
-    if found.truncated.any():
-        show_line(say_cut(int(found.truncated.sum()), len(found)))
+    if found.count_cut or found.count_unread:
+        show_line(say_read(found))
 
 
 def shortened(text: str) -> str:

@@ -42,6 +42,7 @@ _TYPES = {
     "tokens": pa.int32(),
     "truncated": pa.bool_(),
     "unsure": pa.bool_(),
+    "unknown": pa.int32(),
 }
 _NEEDED = ("row_id", "prediction", "tokens", "truncated")
 _MAY_BE_NULL = ("true_label", "loss", "margin")
@@ -101,6 +102,7 @@ def read_predictions(path: str | Path) -> Predictions:
         truncated=table["truncated"].to_numpy(),
         texts=tuple(table["text"].to_pylist()) if "text" in table.column_names else None,
         unsure=table["unsure"].to_numpy() if "unsure" in table.column_names else None,
+        unknown=table["unknown"].to_numpy() if "unknown" in table.column_names else None,
         others=table.select(others) if (others := [name for name in table.column_names if _is_of_rows(name)]) else None,
     )
     for row, (written, said) in enumerate(

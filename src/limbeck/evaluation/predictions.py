@@ -16,10 +16,14 @@ from limbeck.evaluation import metrics
 PROBABILITY_PREFIX = "probability."
 """The column of a class's probability is this and the class's name."""
 _OWN = re.compile(
-    r"row_id|text|true_label|prediction|probability(\..*)?|unsure|loss|margin|tokens|truncated"
+    r"row_id|text|true_label|prediction|probability(\..*)?|unsure|loss|margin|tokens|truncated|unknown"
     r"|top_\d+\.(label|probability)",
     re.DOTALL,
 )
+WRAPPING_TOKENS = 2
+"""[CLS] and [SEP], which every text has."""
+MOSTLY = 0.5
+"""A text is mostly unknown from this share of [UNK] among its tokens on."""
 INPUT_PREFIX = "input."
 """Before the name of a column of the rows that is the name of one of these columns too."""
 
@@ -51,6 +55,8 @@ class Predictions:
         texts: the N texts, when they are to be kept beside the answers.
         unsure: whether the row is below the model's threshold, bool (N,); None when the model has no thresholds. The
             most probable label of an unsure row stays in `predicted` and `predicted_names`; `answers` has None there.
+        unknown: tokens of each text that the model's vocabulary does not have ([UNK]), int32 (N,); None where they
+            were not counted.
         others: further columns of the rows (N rows), to be kept beside the answers; None where there are none.
     """
 
@@ -62,6 +68,7 @@ class Predictions:
     truncated: np.ndarray
     texts: tuple[str, ...] | None = None
     unsure: np.ndarray | None = None
+    unknown: np.ndarray | None = None
     others: pa.Table | None = None
 
     def __post_init__(self) -> None:
@@ -147,14 +154,34 @@ class Predictions:
         labels_NK = np.argsort(-self.probabilities, axis=1, kind="stable")[:, :k]
         return TopLabels(labels=labels_NK, probabilities=np.take_along_axis(self.probabilities, labels_NK, axis=1))
 
+    @property
+    def unread(self) -> np.ndarray:
+        """Whether the model saw nothing of a text, or nothing but unknown tokens for the most part, bool (N,).
+
+        False where unknown tokens were not counted.
+        """
+        if self.unknown is None:
+            return np.zeros(len(self), np.bool_)
+        return is_unread(self.tokens - WRAPPING_TOKENS, self.unknown)
+
+    @property
+    def count_cut(self) -> int:
+        """Texts that were longer than the model's limit."""
+        return int(self.truncated.sum())
+
+    @property
+    def count_unread(self) -> int:
+        """Texts that the model could not read."""
+        return int(self.unread.sum())
+
     def to_arrow(self, *, top_k: int | None = None) -> pa.Table:
         """Return one row a prediction, in order.
 
         Columns: `row_id`, `text` (where kept), the rows' other columns (`input.<name>` where one has a name of these),
         `true_label` (where one is known; null where not), `prediction`, its `probability`, `unsure` (of a model with
         thresholds), `probability.<name>` of each class, `loss` (nats) and `margin` (see `margins`; both where a label
-        is known, null where not), `tokens`, `truncated`; with `top_k` also `top_1.label`, `top_1.probability`, and so
-        on.
+        is known, null where not), `tokens`, `truncated`, `unknown` (where counted); with `top_k` also `top_1.label`,
+        `top_1.probability`, and so on.
 
         Raises:
             SettingsError: `top_k` is not 1 … C.
@@ -181,6 +208,8 @@ class Predictions:
             columns["margin"] = pa.array(self.margins.astype(np.float32), from_pandas=True)
         columns["tokens"] = pa.array(self.tokens)
         columns["truncated"] = pa.array(self.truncated)
+        if self.unknown is not None:
+            columns["unknown"] = pa.array(self.unknown, pa.int32())
         if top_k is not None:
             top = self.top_k(top_k)
             for place in range(top_k):
@@ -197,6 +226,7 @@ class Predictions:
             "truncated": self.truncated.shape,
             "texts": (rows if self.texts is None else len(self.texts),),
             "unsure": (rows,) if self.unsure is None else self.unsure.shape,
+            "unknown": (rows,) if self.unknown is None else self.unknown.shape,
             "other columns": (rows if self.others is None else self.others.num_rows,),
         }
         for what, shape in found.items():
@@ -208,6 +238,17 @@ class Predictions:
         metrics.check_probabilities(self.probabilities)
         if len(self.labelled_rows):
             metrics.check_labels(self.known_labels, classes, what="true label")
+
+
+def is_unread(own_N: np.ndarray, unknown_N: np.ndarray) -> np.ndarray:
+    """Tell of texts by their tokens, [CLS] and [SEP] not counted, whether a model could read nearly nothing, bool (N,).
+
+    Args:
+        own_N: tokens of each text.
+        unknown_N: how many of them are [UNK].
+    """
+    unread: np.ndarray = (own_N <= 0) | ((unknown_N > 0) & (unknown_N >= MOSTLY * own_N))
+    return unread
 
 
 def is_own_column(name: str) -> bool:

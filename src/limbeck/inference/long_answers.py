@@ -14,11 +14,11 @@ from glob import escape
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from limbeck.data.dataset import CORE_SCHEMA, Dataset
-from limbeck.evaluation.prediction_files import write_predictions, write_tables
+from limbeck.evaluation.prediction_files import read_predictions, write_predictions, write_tables
+from limbeck.evaluation.predictions import Predictions
 from limbeck.inference.predictor import Predictor, others_of
 from limbeck.progress import SILENT, Progress
 
@@ -29,15 +29,31 @@ FOLDER_PREFIX = ".limbeck-parts-"
 
 @dataclass(frozen=True, kw_only=True)
 class Written:
-    """What stands in the file.
+    """Answers that were given and are not kept in memory.
 
     Attributes:
         rows: answered.
-        cut: texts that were longer than the model's limit.
+        count_cut: texts that were longer than the model's limit.
+        count_unread: texts that the model could not read (`Predictions.unread`).
     """
 
     rows: int
-    cut: int
+    count_cut: int
+    count_unread: int
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def and_of(self, found: Predictions) -> "Written":
+        """Return what it is with these answers too."""
+        return Written(
+            rows=self.rows + len(found),
+            count_cut=self.count_cut + found.count_cut,
+            count_unread=self.count_unread + found.count_unread,
+        )
+
+
+_NOTHING = Written(rows=0, count_cut=0, count_unread=0)
 
 
 def predict_to_file(
@@ -53,7 +69,7 @@ def predict_to_file(
     if len(dataset) <= PIECE_ROWS:
         found = predictor.predict_dataset(dataset, progress=progress)
         write_predictions(out, found, top_k=top_k)
-        return Written(rows=len(found), cut=int(found.truncated.sum()))
+        return _NOTHING.and_of(found)
     folder = out.parent / f"{FOLDER_PREFIX}{out.name}-{_key(predictor, dataset, top_k)[:16]}"
     for older in out.parent.glob(f"{FOLDER_PREFIX}{escape(out.name)}-*"):
         if older != folder:
@@ -72,10 +88,12 @@ def predict_to_file(
                 found = replace(found, others=None if others is None else others.slice(start, len(rows)))
                 write_predictions(piece, found, top_k=top_k)
             advance(len(rows))
-    cut = sum(pc.sum(pq.ParquetFile(piece).read(["truncated"])["truncated"]).as_py() for piece in pieces.values())
+    written = _NOTHING
+    for piece in pieces.values():
+        written = written.and_of(read_predictions(piece))
     write_tables(out, _tables(pieces.values()))
     shutil.rmtree(folder, ignore_errors=True)
-    return Written(rows=len(dataset), cut=cut)
+    return written
 
 
 def _without_labels(dataset: Dataset) -> Dataset:

@@ -115,6 +115,7 @@ class Predictor:
             truncated=tokenized.truncated,
             texts=tuple(texts),
             unsure=None if facts.thresholds is None else find_unsure(probabilities_NC, facts.thresholds),
+            unknown=tokenized.count(self.bundle.loaded.tokenizer.special_ids["[UNK]"]),
             others=others,
         )
 
