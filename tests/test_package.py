@@ -44,3 +44,32 @@ def test_an_unknown_name_is_an_attribute_error():
     """A slip of the pen is answered with the names there are."""
     with pytest.raises(AttributeError, match="load_encoder"):
         limbeck.load_encodr  # noqa: B018  # the access is the test
+
+
+def test_names_that_need_an_absent_library_break_nothing():
+    """Without scikit-learn `hasattr` says no, the error says what to install, and looking around does not fail."""
+    code = (
+        "import inspect, sys\n"
+        "class Absent:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.split('.')[0] == 'sklearn': raise ModuleNotFoundError(name, name=name)\n"
+        "import importlib.util\n"
+        "real = importlib.util.find_spec\n"
+        "importlib.util.find_spec = lambda name, package=None: None if name == 'sklearn' else real(name, package)\n"
+        "sys.meta_path.insert(0, Absent())\n"
+        "import limbeck\n"
+        "from limbeck.errors import MissingExtraError\n"
+        "assert not hasattr(limbeck, 'TextClassifier')\n"
+        "try: limbeck.TextClassifier\n"
+        "except MissingExtraError as error: assert 'pip install' in str(error)\n"
+        "assert 'TextClassifier' not in limbeck.__all__\n"
+        "limbeck._HOMES = {name: home for name, home in limbeck._HOMES.items() if 'training' not in home}\n"
+        "assert any(name == 'read' for name, _ in inspect.getmembers(limbeck))\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_every_name_can_be_taken_at_once():
+    """`from limbeck import *` gives each public name."""
+    code = "import limbeck\nfrom limbeck import *\nassert set(limbeck.__all__) <= set(globals())"
+    subprocess.run([sys.executable, "-c", code], check=True)

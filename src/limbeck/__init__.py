@@ -4,6 +4,7 @@ The public names, each loaded on first use: importing limbeck loads no torch.
 """
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -113,12 +114,22 @@ __all__ = [
     "train_probe",
 ]
 
+_NEED_SKLEARN = ("ProbeClassifier", "TextClassifier", "TextFeatures")
+if find_spec("sklearn") is None:
+    # `from limbeck import *` takes what can be had.
+    __all__ = [name for name in __all__ if name not in _NEED_SKLEARN]
+
 
 def __getattr__(name: str) -> Any:
     """Import a public name from its home on first use."""
     if name not in _HOMES:
         raise AttributeError(f"module 'limbeck' has no attribute {name!r}; it has {', '.join(sorted(_HOMES))}")
-    return getattr(import_module(_HOMES[name]), name)
+    from limbeck.errors import MissingExtraError, MissingNameError
+
+    try:
+        return getattr(import_module(_HOMES[name]), name)
+    except MissingExtraError as error:
+        raise MissingNameError(str(error)) from error
 
 
 def __dir__() -> list[str]:

@@ -8,6 +8,7 @@
     │   ├── TokenizerError   … its tokenizer
     │   └── BundleError      … the folder as a whole: a file missing, a hash that differs
     ├── MissingExtraError    an optional library is not installed
+    │   └── MissingNameError … that a public name needs: an AttributeError too
     ├── StorageError         the disk is full, a file cannot be read or written
     │   └── LockedError      another process holds the folder
     ├── HubError             the network or the hub said no
@@ -59,6 +60,10 @@ class BundleError(ModelError):
 
 class MissingExtraError(LimbeckError):
     """An optional library is needed and absent."""
+
+
+class MissingNameError(MissingExtraError, AttributeError):
+    """A public name needs an optional library that is absent: to `hasattr` it is not there."""
 
 
 class StorageError(LimbeckError):

@@ -47,7 +47,7 @@ def test_another_label_map_keeps_every_meaning() -> None:
     other = found.with_label_names(["y", "unused", "x"])
     assert other.label_name_list() == found.label_name_list()
     assert other.split("train").labels.tolist() == [2, 0]
-    with pytest.raises(DataError, match="not known here: y; known: x, z"):
+    with pytest.raises(DataError, match=r"known are 'x', 'z':\n  - 'y' \(2 rows, first test:1, train:4\)"):
         found.with_label_names(["x", "z"])
 
 
@@ -70,3 +70,26 @@ def test_it_cannot_be_changed() -> None:
 def test_repr_says_sizes() -> None:
     """What a notebook shows names sizes and labels, not rows."""
     assert repr(dataset()) == "Dataset(5 rows: train 2, validation 1, test 1, zzz 1; labels: x, y)"
+
+
+@pytest.mark.parametrize(
+    ("labels", "known", "says"),
+    [
+        (["negative", "positive"], ("NEGATIVE", "POSITIVE"), "'negative' and 'NEGATIVE' differ in case only"),
+        ([0, 1], ("Food, Drink", "Toys"), "--label-names '\"Food, Drink\",Toys'"),
+        (["neg", "pos"], ("NEGATIVE", "POSITIVE"), "Write the labels in the data as they are written here"),
+    ],
+)
+def test_labels_that_are_not_known_say_why_and_what_helps(labels: list[object], known: list[str], says: str) -> None:
+    """Rows, the nearest spelling and the option that helps are named; no label is matched by half."""
+    found = Dataset.from_arrow(pa.table({"text": ["a", "b"], "label": labels}))
+    with pytest.raises(DataError) as caught:
+        found.with_label_names(known)
+    assert says in str(caught.value)
+    assert "(1 rows, first train:1)" in str(caught.value)
+
+
+def test_spellings_that_no_eye_tells_apart_are_one_label() -> None:
+    """A model that learned from true answers for TRUE, as one folder of both would have."""
+    found = Dataset.from_arrow(pa.table({"text": ["a", "b"], "label": ["TRUE", "caf\u00e9"]}))
+    assert found.with_label_names(["cafe\u0301", "true"]).labels.tolist() == [1, 0]

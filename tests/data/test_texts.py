@@ -67,3 +67,18 @@ def test_rows_that_are_no_texts_are_gathered(given):
     """A missing value and a number are named by their place."""
     with pytest.raises(DataError, match=r"text 1: .* is of type (NoneType|float), not a string"):
         as_texts(given, where="predict()")
+
+
+@pytest.mark.parametrize("texts", [[b"x" * 1_000_000, b"y"], np.array([b"a", b"b"]), ["a", bytearray(b"b" * 999)]])
+def test_bytes_are_told_once_and_shortly(texts: object) -> None:
+    """Texts that are bytes are one short message that says how to decode them."""
+    with pytest.raises(DataError, match=r"are bytes.*decode") as caught:
+        as_texts(texts, where="predict()")
+    assert len(str(caught.value)) < 300
+
+
+def test_what_is_no_text_is_shown_shortly() -> None:
+    """A long object in the place of a text does not flood the message."""
+    with pytest.raises(DataError, match="of type list") as caught:
+        as_texts(["a", ["word"] * 10_000], where="predict()")
+    assert len(str(caught.value)) < 300

@@ -243,7 +243,7 @@ CASES = [
         {"label_names": ("joy", "joy")},
     ),
     # Row ids and splits.
-    Case("row id twice", written("data.csv", "row_id,text,label\n7,a,x\n7,b,x\n"), ("row_id '7'", "2 rows")),
+    Case("row id twice", written("data.csv", "row_id,text,label\n7,a,x\n7,b,x\n"), ("'train:7'", "2 rows")),
     Case("row id empty", written("data.csv", "row_id,text,label\n,a,x\n"), ("row 1, column 'row_id'", "is empty")),
     Case(
         "split empty", written("data.csv", "split,text,label\ntrain,a,x\n,b,x\n"), ("row 2, column 'split'", "is empty")

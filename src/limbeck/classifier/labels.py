@@ -91,7 +91,21 @@ def as_labels(labels: Any, *, where: str) -> np.ndarray:
     faults = FaultLog()
     faults.extend(f"row {row} is {value!r}" for row, value in enumerate(listed) if _is_missing(value))
     faults.raise_as(DataValueError, what=f"{where} has missing labels (NaN or None)", todo="label or drop these rows")
+    shape = np.shape(given) if isinstance(given, np.ndarray) else getattr(given, "shape", ())
+    if len(shape) == 2 and shape[1] > 1:
+        raise DataValueError(
+            f"{where} has {shape[1]} columns: y should be a 1d array of one label per row, got an array of shape "
+            f"{tuple(shape)} instead; of columns of 0 and 1 give the name of the one that is 1 (idxmax(axis=1))"
+        )
+    # NumPy makes objects or floats of pandas' nullable types; their cells are what they should be.
+    if hasattr(given, "dtype") and hasattr(given, "tolist") and not isinstance(given.dtype, np.dtype):
+        given = _plain_array(given.tolist())
     return np.asarray(column_or_1d(given, warn=True))
+
+
+def _plain_array(labels: list[Any]) -> np.ndarray:
+    """Return labels as one array; strings stay objects, as they are in a Series."""
+    return np.array(labels, dtype=object if any(isinstance(label, str) for label in labels) else None)
 
 
 def _is_missing(value: Any) -> bool:

@@ -5,6 +5,7 @@ It does not know files, encodings or models.
 """
 
 import hashlib
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from limbeck.data.names import name_key, shown, told_apart
 from limbeck.errors import DataError
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ CORE_SCHEMA = pa.schema(
 
 SPLIT_ORDER = ("train", "validation", "test", "unsupervised")
 """The known splits in the order in which they are shown; others follow by name."""
+_SHOWN_LABELS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,16 +145,20 @@ class Dataset:
     def with_label_names(self, label_names: Sequence[str]) -> "Dataset":
         """Return the same rows under another label map, matched by name; the meaning of no label changes.
 
+        Spellings that no eye can tell apart are one name, as in reading (`label_spelling`).
+
         Raises:
             DataError: a class that occurs in the rows is not in `label_names`.
         """
+        from limbeck.data.label_spelling import spelling_key
+
         target = {name: index for index, name in enumerate(label_names)}
+        keys = {spelling_key(name): index for name, index in target.items()}
+        if len(keys) == len(target):
+            target |= {name: keys[spelling_key(name)] for name in self.label_names if spelling_key(name) in keys}
         present = set(self.table["label"].drop_null().unique().to_pylist())
-        if unknown := [self.label_names[label] for label in sorted(present) if self.label_names[label] not in target]:
-            raise DataError(
-                f"{self.source} has labels that are not known here: {', '.join(unknown)}; known: "
-                f"{', '.join(label_names)}. Rename the labels, or give --label-names in the order of their integers"
-            )
+        if unknown := [label for label in sorted(present) if self.label_names[label] not in target]:
+            raise DataError(self._unknown_labels(unknown, label_names))
         lookup = pa.array([target.get(name) for name in self.label_names], pa.int32())
         label = lookup.take(self.table["label"].combine_chunks())
         table = self.table.set_column(3, CORE_SCHEMA.field("label"), label)
@@ -195,6 +202,33 @@ class Dataset:
         from limbeck.data.read import from_pandas
 
         return from_pandas(frame, settings)
+
+    def _unknown_labels(self, unknown: Sequence[int], known: Sequence[str]) -> str:
+        """Say which labels are not known, in which rows, and what makes them known."""
+        by_key = {name_key(name): name for name in known}
+        lines = []
+        for label in unknown[:_SHOWN_LABELS]:
+            name = self.label_names[label]
+            rows = self.table["row_id"].filter(pc.equal(self.table["label"], label))
+            first = ", ".join(rows.slice(0, 3).to_pylist())
+            near = by_key.get(name_key(name))
+            same = ""
+            if near is not None:
+                how = "case" if name.casefold() == near.casefold() else "spelling"
+                same = f": {' and '.join(told_apart(name, near))} differ in {how} only"
+            lines.append(f"  - {shown(name)} ({len(rows):,} rows, first {first}){same}")
+        if len(unknown) > _SHOWN_LABELS:
+            lines.append(f"  … and {len(unknown) - _SHOWN_LABELS:,} more")
+        written = ",".join(f'"{name}"' if "," in name else name for name in known[:_SHOWN_LABELS])
+        are_integers = all(self.label_names[label].lstrip("-").isdecimal() for label in unknown)
+        advice = (
+            f"These are integers: name them in their order, --label-names {shlex.quote(written)}"
+            if are_integers and len(known) <= _SHOWN_LABELS
+            else "Write the labels in the data as they are written here"
+        )
+        listed = ", ".join(map(shown, known[:_SHOWN_LABELS])) + (", …" if len(known) > _SHOWN_LABELS else "")
+        what = f"{self.source} has labels that are not known here; known are {listed}:"
+        return "\n".join([what, *lines, advice])
 
     def _split_list(self) -> list[str]:
         return _list(self.table["split"].cast(pa.string()))

@@ -12,6 +12,7 @@ import numpy as np
 from limbeck.errors import DataError, FaultLog, SettingsError
 
 _TAKEN = "a list, a NumPy array, an Arrow array, a pandas or polars Series, or a table of one column"
+_SHOWN_CHARS = 40
 
 
 def as_texts(texts: Any, *, where: str) -> list[str]:
@@ -34,12 +35,24 @@ def as_texts(texts: Any, *, where: str) -> list[str]:
         raise SettingsError(f"{where} takes a list of texts; for one text give [text]")
     rows = _rows(texts, where)
     if wrong := [place for place, text in enumerate(rows) if not isinstance(text, str)]:
+        if all(isinstance(rows[place], bytes | bytearray) for place in wrong):
+            raise DataError(
+                f"{where} was given {len(wrong):,} texts that are bytes, first {_excerpt(rows[wrong[0]])} (text "
+                f'{wrong[0]}): decode them, text.decode("utf-8"), or load_files(…, encoding="utf-8")'
+            )
         faults = FaultLog()
         faults.extend(
-            f"text {place}: {rows[place]!r} is of type {type(rows[place]).__name__}, not a string" for place in wrong
+            f"text {place}: {_excerpt(rows[place])} is of type {type(rows[place]).__name__}, not a string"
+            for place in wrong
         )
         faults.raise_as(DataError, what=f"{where} was given texts that are none", todo="replace or drop these rows")
     return rows
+
+
+def _excerpt(text: Any) -> str:
+    """Show something that is no text, shortened."""
+    cut = text[:_SHOWN_CHARS] if isinstance(text, bytes | bytearray) else text
+    return repr(cut) if len(repr(cut)) <= _SHOWN_CHARS * 2 else f"{repr(cut)[:_SHOWN_CHARS]}…"
 
 
 def _rows(texts: Any, where: str) -> list[Any]:

@@ -159,8 +159,9 @@ def _write_parquet(tables: Iterator[pa.Table], path: Path) -> None:
 
 
 def _read_parquet(path: Path) -> pa.Table:
-    with path.open("rb") as file:
-        return pq.read_table(file)
+    # pq.read_table of a Python file leaves threads of Arrow behind, which abort some processes at their end.
+    with path.open("rb") as file, pq.ParquetFile(file) as parquet:
+        return parquet.read()
 
 
 def _write_csv(tables: Iterator[pa.Table], path: Path) -> None:
