@@ -73,8 +73,15 @@ def evaluate(
     confusions = name_confusions(scored.evaluation, cases)
     if as_json:
         headline = {name: found[name] for name in ("accuracy", "f1_weighted", "f1_macro", "log_loss", "ece")}
-        facts = {"run": str(run), "data": data, "split": split, "texts_cut": int(scored.predictions.truncated.sum())}
+        facts = {
+            "run": str(run),
+            "data": data,
+            "split": split,
+            "texts_cut": int(scored.predictions.truncated.sum()),
+            "learned_rows": scored.learned_rows,
+        }
         more = {} if scored.answered is None else {"answered": scored.answered.to_dict()}
+        facts["learned_rows"] = scored.learned_rows
         risk = {"risk_coverage": scored.risk_coverage.to_dict()}
         if sliced is not None:
             more["slices"] = sliced.to_dict()

@@ -13,6 +13,8 @@ import pyarrow as pa
 
 from limbeck.data.columns import LABEL_NAME
 from limbeck.data.dataset import CORE_SCHEMA, Dataset
+from limbeck.data.learned import NAME as LEARNED_NAME
+from limbeck.data.learned import read_learned
 from limbeck.data.texts import as_texts
 from limbeck.errors import BundleError
 from limbeck.evaluation.abstaining import find_unsure
@@ -30,6 +32,10 @@ from limbeck.settings import Device, Precision
 class Predictor:
     """A model folder, loaded.
 
+    Attributes:
+        bundle: the model.
+        learned: digests of the texts that it learned from (see `limbeck.data.learned`), where it is a run folder.
+
     Example:
         >>> limbeck.load("RUN").predict(["i feel fine"]).predicted_names  # doctest: +SKIP
         ['joy']
@@ -39,6 +45,7 @@ class Predictor:
         self, bundle: Bundle, *, device: Device = "auto", precision: Precision = "auto", progress: Progress = SILENT
     ) -> None:
         self.bundle = bundle
+        self.learned: np.ndarray | None = None
         self._engine = open_engine(
             bundle.loaded, classifier=bundle, device=device, precision=precision, progress=progress
         )
@@ -148,7 +155,9 @@ def load(
         ModelError: weights or tokenizer are unusable.
         HubError: the hub was asked for, and it or the network said no.
     """
-    return Predictor(open_bundle(Path(folder), progress), device=device, precision=precision, progress=progress)
+    predictor = Predictor(open_bundle(Path(folder), progress), device=device, precision=precision, progress=progress)
+    predictor.learned = read_learned(Path(folder) / "predictions" / LEARNED_NAME)
+    return predictor
 
 
 def open_bundle(folder: Path, progress: Progress = SILENT) -> Bundle:

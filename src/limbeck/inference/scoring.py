@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from limbeck.data.dataset import Dataset
+from limbeck.data.learned import count_learned
 from limbeck.errors import DataError
 from limbeck.evaluation.abstaining import Answered, RiskCoverage, score_answered, trace_risk
 from limbeck.evaluation.evaluation import Evaluation, evaluate
@@ -26,12 +27,15 @@ class Scored:
         evaluation: of every row's most probable label.
         risk_coverage: what abstaining from the least sure rows would gain.
         answered: what its thresholds do; None when it has none.
+        learned_rows: rows whose text the model learned from, on which it looks better than it is; None where that is
+            not known (of a bundle without its run folder).
     """
 
     predictions: Predictions
     evaluation: Evaluation
     risk_coverage: RiskCoverage
     answered: Answered | None
+    learned_rows: int | None = None
 
 
 def score(predictor: Predictor, dataset: Dataset, *, seed: int = 0, progress: Progress = SILENT) -> Scored:
@@ -52,10 +56,16 @@ def score(predictor: Predictor, dataset: Dataset, *, seed: int = 0, progress: Pr
         majority_label=_majority_label(predictor, labels, progress),
         seed=seed,
     )
+    learned_rows = None if predictor.learned is None else count_learned(predictor.learned, dataset.texts)
+    if learned_rows:
+        progress.say(
+            f"{learned_rows:,} of {len(dataset):,} rows were learned from: the model looks better on them than it is"
+        )
     unsure_N = predictions.unsure
     return Scored(
         predictions=predictions,
         evaluation=evaluation,
+        learned_rows=learned_rows,
         risk_coverage=trace_risk(predictions.probabilities, labels),
         answered=None
         if unsure_N is None

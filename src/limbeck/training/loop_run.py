@@ -15,6 +15,7 @@ import numpy as np
 
 from limbeck import storage
 from limbeck.data.dataset import Dataset
+from limbeck.data.learned import write_learned
 from limbeck.evaluation.evaluation import Evaluation, evaluate
 from limbeck.evaluation.limits import Circumstances, find_limits
 from limbeck.evaluation.prediction_files import write_predictions
@@ -158,6 +159,7 @@ def finish_run(trained: Trained, folder: RunFolder, watch: Stopwatch, *, writes:
         card = card_text(facts, scored, find_limits(scored, known))
         save_bundle(replace(trained.bundle, facts=facts), folder.bundle, card=card)
         write_predictions(folder.predictions("validation"), answers)
+        write_learned(folder.learned, rows.dataset.split("train").texts)
         storage.write_text(folder.settings, to_toml(trained.stages))
     watch.lap("save")
     metrics = {

@@ -13,6 +13,7 @@ import numpy as np
 
 from limbeck import storage
 from limbeck.data.dataset import Dataset
+from limbeck.data.learned import write_learned
 from limbeck.errors import SettingsError
 from limbeck.evaluation.evaluation import Evaluation, evaluate
 from limbeck.evaluation.limits import Circumstances, find_limits
@@ -193,6 +194,7 @@ def train_probe(
             if by_folds and name == "validation":
                 continue
             write_predictions(folder.predictions(name), found)
+        write_learned(folder.learned, rows.dataset.split("train").texts)
         storage.write_text(folder.settings, to_toml(settings.stages()))
         storage.write_json(folder.record, record)
         watch.lap("save")

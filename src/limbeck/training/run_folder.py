@@ -7,7 +7,7 @@
     ├── metrics.jsonl     one line a step and an epoch, as training goes on (head, finetune)
     ├── lr_finder.json    the loss at each learning rate that was tried (`--lr auto`)
     ├── checkpoints/      what `--resume` goes on from (head, finetune)
-    ├── predictions/      validation.parquet, out_of_fold.parquet
+    ├── predictions/      validation.parquet, out_of_fold.parquet; learned.npy, digests of the training texts
     ├── pictures/         PNG and SVG
     ├── events/           the journal once more, for TensorBoard (`--tensorboard`)
     ├── seeds/            0, 1, …: a whole run folder for each seed (`--seeds`)
@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from limbeck import storage
+from limbeck.data.learned import NAME as LEARNED_NAME
 from limbeck.errors import SettingsError
 
 _MADE_HERE = (
@@ -102,6 +103,11 @@ class RunFolder:
     def checkpoints(self) -> Path:
         """The folder of checkpoints."""
         return self.path / "checkpoints"
+
+    @property
+    def learned(self) -> Path:
+        """Digests of the training texts."""
+        return self.path / "predictions" / LEARNED_NAME
 
     @property
     def rate_curve(self) -> Path:
