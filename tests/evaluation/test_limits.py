@@ -3,17 +3,21 @@
 import numpy as np
 
 from limbeck.evaluation.evaluation import evaluate
-from limbeck.evaluation.limits import SENTENCES, Circumstances, find_limits
+from limbeck.evaluation.limits import SENTENCES, Circumstances, Limit, find_limits
+from limbeck.evaluation.proportions import share_of
 from limbeck.evaluation.slices import slice_rows
 
-NAMES = ("joy", "fear", "rare")
+NAMES = ("joy", "fear", "rare", "never")
+ELSEWHERE = ("data_share", "data_count", "warning", "loss_falling")
+"""Found in the data or while training, and handed over."""
 
 
 def _answers(rows: int, right: float) -> tuple[np.ndarray, np.ndarray]:
-    """Sure answers, of which a share is right; ten rows of the third class."""
+    """Sure answers, of which a share is right; ten rows of the third class, two of the last, which is never said."""
     labels_N = np.where(np.arange(rows) < 10, 2, np.arange(rows) % 2)
     said_N = np.where(np.arange(rows) / rows < right, labels_N, (labels_N + 1) % 2)
-    return np.eye(3)[said_N] * 0.97 + 0.01, labels_N
+    labels_N[-2:] = 3
+    return np.eye(4)[said_N] * 0.96 + 0.01, labels_N
 
 
 def test_what_is_wrong_is_named() -> None:
@@ -22,11 +26,15 @@ def test_what_is_wrong_is_named() -> None:
     found = evaluate(probabilities_NC, labels_N, NAMES, majority_label=0, resamples=50)
     right_N = probabilities_NC.argmax(axis=1) == labels_N
     slices = slice_rows(right_N, np.ones(400), {"script": ["a" if right else "b" for right in right_N]})
-    known = Circumstances(method="finetune", max_tokens=64, texts_cut=7, noise_rate=0.05, slices=slices)
-    limits = {one.kind: str(one) for one in find_limits(found, known)}
-    assert limits.keys() == SENTENCES.keys()
+    told = tuple(Limit(kind=kind) for kind in ELSEWHERE)
+    doubtful = share_of(20, 400)
+    known = Circumstances(method="finetune", max_tokens=64, texts_cut=7, doubtful=doubtful, slices=slices, told=told)
+    limits = {one.kind: str(one) for one in find_limits(found, known) if one.kind not in ELSEWHERE}
+    assert limits.keys() | set(ELSEWHERE) == SENTENCES.keys()
+    assert limits["noise"].startswith("20 of 400 training labels look wrong to the model (5.0 %)")
+    assert limits["never_said"] == "It never answers never, so 2 validation rows of this class are answered wrongly."
     assert "rare" in limits["rare_classes"]
-    assert "7 / 400 validation texts were longer than 64 tokens" in limits["cut"]
+    assert "7 of 400 validation texts were longer than 64 tokens" in limits["cut"]
     assert "script, b: accuracy 0.000" in limits["slice"]
 
 
@@ -37,3 +45,25 @@ def test_what_is_right_is_not_blamed() -> None:
     kinds = {one.kind for one in find_limits(found, Circumstances(method="probe", max_tokens=64, texts_cut=0))}
     assert kinds & {"not_better", "chosen_here", "few_rows", "confusion", "cut", "noise", "slice"} == set()
     assert {"validation_only", "unlike", "rare_classes"} <= kinds
+
+
+def test_a_right_answer_of_every_row_of_a_few_is_not_believed() -> None:
+    """Six of six are right, the majority in five: the interval of the accuracy goes below that, which is said."""
+    labels_N = np.array([0, 0, 0, 0, 0, 1])
+    found = evaluate(np.eye(2)[labels_N], labels_N, ("no", "yes"), majority_label=0, resamples=50)
+    limits = {
+        one.kind: str(one) for one in find_limits(found, Circumstances(method="probe", max_tokens=8, texts_cut=0))
+    }
+    assert "not_better" in limits
+    assert limits["few_rows"] == "There are only 6 validation rows, so every interval is wide."
+
+
+def test_of_many_classes_ten_are_named() -> None:
+    """A sentence about 300 rare classes has the names of ten and the number of the others."""
+    labels_N = np.arange(300)
+    names = [f"c{label}" for label in labels_N]
+    found = evaluate(np.eye(300), labels_N, names, majority_label=0, resamples=20)
+    limits = find_limits(found, Circumstances(method="probe", max_tokens=8, texts_cut=0))
+    rare = next(str(one) for one in limits if one.kind == "rare_classes")
+    assert "c9 … (+290)" in rare
+    assert len(rare) < 200

@@ -1,6 +1,7 @@
 """Runs of any size, built in memory and left in a folder as a training leaves them, for tests of the report."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -50,9 +51,19 @@ def answers_of(rows: int, *, seed: int = 0, names: tuple[str, ...] = NAMES, spli
     )
 
 
-def write_run(folder: Path, rows: int = 400, *, method: str = "probe", resamples: int = 50) -> Path:
-    """Write a finished run of synthetic answers."""
+def write_run(
+    folder: Path,
+    rows: int = 400,
+    *,
+    method: str = "probe",
+    resamples: int = 50,
+    answers: Predictions | None = None,
+    more: dict[str, Any] | None = None,
+) -> Path:
+    """Write a finished run of synthetic answers, or of given ones; `more` goes into its metrics."""
     found = {name: answers_of(rows, seed=place, split=name) for place, name in enumerate(("validation", "out_of_fold"))}
+    if answers is not None:
+        found, rows = {"validation": answers, "out_of_fold": answers}, len(answers)
     scored = {
         name: evaluate(one.probabilities, one.known_labels, one.label_names, majority_label=0, resamples=resamples)
         for name, one in found.items()
@@ -96,6 +107,7 @@ def write_run(folder: Path, rows: int = 400, *, method: str = "probe", resamples
         }
         left = {"name": "without the teacher", "gain": 0.0125, "p": 0.031, "verdict": "the part helps"}
         storage.write_json(folder / "ablation.json", {"seeds": [0, 1], "arms": [arm, {**arm, **left}]})
+    metrics |= more or {}
     record = {
         "settings": {"features": {"encoder": PAYLOAD, "layer": None}},
         "data": {"source": f"{PAYLOAD}.csv", "fingerprint": "f" * 64, "rows": {"train": rows, "validation": rows}},
@@ -104,7 +116,7 @@ def write_run(folder: Path, rows: int = 400, *, method: str = "probe", resamples
     }
     model = {
         "blocks": [{"layer": 6, "pooling": "mean"}], "max_tokens": 64, "folded_temperature": 1.1,
-        "thresholds": [0.5] * len(NAMES),
+        "thresholds": [0.5] * len(NAMES) if answers is None else None,
     }  # fmt: skip
     for name, one in found.items():
         write_predictions(folder / "predictions" / f"{name}.parquet", one)
@@ -114,15 +126,20 @@ def write_run(folder: Path, rows: int = 400, *, method: str = "probe", resamples
     return folder
 
 
+def _out_of_fold(answers: Predictions) -> Predictions:
+    """Other answers of the same kind to a run of hostile names; of other runs, the very same."""
+    return answers_of(len(answers), seed=1, split="out_of_fold") if answers.label_names == NAMES else answers
+
+
 def evidence_of(run: RunFacts, *, features: bool = True, issues: bool = True) -> Evidence:
     """Everything that can be known of a run without its model and its data."""
     answers = run.answers
     rows_N = np.arange(min(len(answers), 3000))
     generator = np.random.default_rng(0)
-    features_NF = np.log(answers.probabilities[rows_N] + 1e-6) @ generator.normal(size=(len(NAMES), 32))
+    features_NF = np.log(answers.probabilities[rows_N] + 1e-6) @ generator.normal(size=(len(answers.label_names), 32))
     return Evidence(
         slices=slice_rows(answers.predicted == answers.known_labels, answers.losses, answer_groupings(answers)),
-        issues=find_label_issues(answers_of(len(answers), seed=1, split="out_of_fold")) if issues else None,
+        issues=find_label_issues(_out_of_fold(answers)) if issues else None,
         features_NF=features_NF if features else None,
         rows_N=rows_N,
     )

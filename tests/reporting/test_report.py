@@ -123,7 +123,8 @@ def test_both_languages_have_the_same_words() -> None:
     for section, words in english.items():
         assert words.keys() == korean[section].keys(), section
         for key, sentence in words.items():
-            assert set(re.findall(r"{\w+}", sentence)) == set(re.findall(r"{\w+}", korean[section][key])), key
+            named = {name.partition(":")[0] for name in re.findall(r"{([^}]+)}", sentence)}
+            assert named == set(re.findall(r"{(\w+)}", korean[section][key])), key
     assert SENTENCES.keys() <= korean["limits"].keys()
 
 

@@ -1,5 +1,6 @@
 """`limbeck report`: everything that is known about a run as one page."""
 
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from limbeck.evaluation.slices import Slices
     from limbeck.progress import Progress
     from limbeck.reporting.run_facts import RunFacts
+    from limbeck.training.run_folder import RunFolder
 
 
 def report(
@@ -80,14 +82,17 @@ def report(
         slices=_slice(found, dataset, following),
         issues=None if search is None else search.issues,
         second_fit=search is not None and search.second_fit,
-        audit=None if dataset is None else _audit(dataset, following),
+        audit=None if dataset is None else _audit(dataset, found, folder, following),
         features_NF=features_NF,
         rows_N=rows_N,
     )
-    made = make_report(found, evidence, words, umap=umap, progress=following)
+    made = make_report(found, evidence, words, umap=umap, made_on=date.today(), progress=following)
     place = out or folder.report
     storage.write_text(place, made.html)
-    write_charts(made.charts, folder.pictures)
+    # A page that stands elsewhere, or speaks another language, leaves the run's own pictures as they are.
+    pictures = None if out is not None else folder.pictures if lang == "en" else folder.pictures / lang
+    if pictures is not None:
+        write_charts(made.charts, pictures)
     card_changed = rewrite_card(folder.bundle, found.validation, made.limits)
     if as_json:
         facts = {"run": str(run), "report": str(place), "bytes": len(made.html.encode())}
@@ -95,7 +100,8 @@ def report(
         screen.show_json({**facts, "charts": sorted(made.charts), "card_changed": card_changed, "limits": limits})
         return
     screen.show_line(f"report      {place} ({len(made.html.encode()) / 2**20:.1f} MiB)")
-    screen.show_line(f"pictures    {folder.pictures}")
+    if pictures is not None:
+        screen.show_line(f"pictures    {pictures}")
     screen.show_line(f"model card  {folder.bundle / 'README.md'}{'' if card_changed else ' (as it was)'}")
     if search is not None:
         screen.show_next("labels", run, "--out", screen.free_place("review.csv"))
@@ -128,7 +134,9 @@ def _slice(found: "RunFacts", dataset: "Dataset | None", following: "Progress") 
     return slice_rows(answers.predicted == answers.known_labels, answers.losses, groupings)
 
 
-def _audit(dataset: "Dataset", following: "Progress") -> "Audit":
+def _audit(dataset: "Dataset", found: "RunFacts", folder: "RunFolder", following: "Progress") -> "Audit":
     from limbeck.audit.audit import audit
+    from limbeck.tokens import Tokenizer
 
-    return audit(dataset, progress=following)
+    tokenizers = {str(found.record["encoder"]["name"]): Tokenizer.from_folder(folder.bundle)}
+    return audit(dataset, tokenizers=tokenizers, progress=following)

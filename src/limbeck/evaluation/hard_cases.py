@@ -6,6 +6,7 @@ It does not know models, nor whether a label is right: a high loss is either a h
 """
 
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -91,7 +92,7 @@ class HardCases:
 
     def by_class(self, count: int) -> tuple[CasesOf, ...]:
         """Return the hardest and the easiest rows of each class that has rows, in the order of the label names."""
-        labels_M = self._labels()[self.order_M]
+        labels_M = self._labels[self.order_M]
         names = self.predictions.label_names
         return tuple(
             self._part(name, self.order_M[labels_M == label], count)
@@ -102,7 +103,7 @@ class HardCases:
     def by_confusion(self, count: int) -> tuple[CasesOf, ...]:
         """Return the rows of each cell of the confusion matrix off its diagonal, the largest cell first."""
         names = self.predictions.label_names
-        labels_M, said_M = self._labels()[self.order_M], self.predictions.predicted[self.order_M]
+        labels_M, said_M = self._labels[self.order_M], self._said[self.order_M]
         wrong_M = labels_M != said_M
         cells_K, counts_K = np.unique(
             np.stack([labels_M[wrong_M], said_M[wrong_M]], axis=1), axis=0, return_counts=True
@@ -121,6 +122,12 @@ class HardCases:
             "by_confusion": [asdict(part) for part in self.by_confusion(count)],
         }
 
+    @cached_property
+    def _said(self) -> np.ndarray:
+        """The answer to every row; found once, for there may be a thousand classes to ask for."""
+        return self.predictions.predicted
+
+    @cached_property
     def _labels(self) -> np.ndarray:
         """Return the label of every row; rows without one are in no order, so what stands there is not read."""
         labels_N = np.zeros(len(self.predictions), dtype=np.int64)
@@ -139,7 +146,7 @@ class HardCases:
 
     def _cases(self, rows: np.ndarray) -> tuple[HardCase, ...]:
         found = self.predictions
-        names, labels_N, predicted_N = found.label_names, self._labels(), found.predicted
+        names, labels_N, predicted_N = found.label_names, self._labels, self._said
         return tuple(
             HardCase(
                 row_id=found.row_ids[row],

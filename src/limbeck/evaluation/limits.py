@@ -5,34 +5,45 @@ It does not know models, nor what anybody wants to do with one. The English sent
 language has its own for the same kinds.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from limbeck.evaluation.counted import counted
 from limbeck.evaluation.evaluation import Evaluation
+from limbeck.evaluation.proportions import Share
 from limbeck.evaluation.slices import FEWEST_ROWS, Slices
 
 MOST_SLICES = 5
 """Slices that are named, worst first."""
+MOST_LABELS = 10
+"""Classes that are named in one sentence; the others are counted."""
 FEW_ROWS = 500
 LEAST_CONFUSION = 0.05
 """Low end of a confusion's share from which it is named."""
-LEAST_NOISE = 0.01
+LEAST_DOUBTFUL = 0.01
+"""Share of training labels that look wrong from which it is told."""
 
 SENTENCES = {
     "not_better": "It is not shown to be better than always answering {label}: accuracy {low}–{high}, against "
     "{baseline}.",
-    "validation_only": "The figures are of validation rows. No test row was looked at; score one on rows that nobody "
+    "data_share": "In the data, of high severity: {finding} ({count}; {share} of the rows).",
+    "data_count": "In the data, of high severity: {finding} ({count}).",
+    "warning": "While training: {text}",
+    "loss_falling": "The validation loss was still falling in the last epoch: more epochs may make it better.",
+    "validation_only": "The figures are of validation rows. No test row was looked at; score it on rows that nobody "
     "has used yet.",
     "chosen_here": "The same validation rows chose the epoch that was kept and the temperature, which flatters the "
     "figures a little.",
-    "few_rows": "There are only {rows} validation rows, so every interval is wide.",
-    "weak_class": "Weakest class: {label}, F1 {f1} ({low}–{high}) on {rows} rows.",
+    "few_rows": "There {rows:is|are} only {rows} validation {rows:row|rows}, so every interval is wide.",
+    "never_said": "It never answers {labels}, so {rows} validation {rows:row|rows} of {count:this class|these classes} "
+    "{rows:is|are} answered wrongly.",
+    "weak_class": "Weakest class: {label}, F1 {f1} ({ends}) on {rows} {rows:row|rows}.",
     "rare_classes": "Of {labels} there are fewer than {fewest} validation rows: their figures mean little.",
     "confusion": "{true} is taken for {said} in {share} of its rows.",
     "calibration": "Its probabilities are off by more than chance explains: calibration error {ece}.",
-    "cut": "{rows} validation texts were longer than {limit} tokens; their ends were not read.",
-    "noise": "About {share} of the training labels may be wrong (an estimate); scores nearer to perfect than that "
-    "cannot be believed.",
+    "cut": "{rows} of {all} validation texts {rows:was|were} longer than {limit} tokens; their ends were not read.",
+    "noise": "{count} of {rows} training labels look wrong to the model ({share}). Until somebody has reviewed them, a "
+    "score nearer to perfect than that cannot be believed.",
     "slice": "It is worse on some rows: {grouping}, {name}: accuracy {value} ({low}–{high}) on {rows} rows.",
     "unlike": "It answers any text, also one unlike its training texts (another language, another subject), and may "
     "be sure of itself there. Nothing measured here tells how good it is on such texts.",
@@ -48,14 +59,16 @@ class Circumstances:
         method: that trained it.
         max_tokens: longer texts were cut.
         texts_cut: validation texts that were.
-        noise_rate: estimated share of training labels that are wrong; None where nobody looked.
+        doubtful: training labels that look wrong; None where nobody looked, or the model is too weak to tell.
+        told: what others found in the data or while training, each a kind of `SENTENCES`.
         slices: of the validation rows; None where nobody looked.
     """
 
     method: str
     max_tokens: int
     texts_cut: int
-    noise_rate: float | None = None
+    doubtful: Share | None = None
+    told: tuple["Limit", ...] = ()
     slices: Slices | None = None
 
 
@@ -88,38 +101,47 @@ def find_limits(found: Evaluation, known: Circumstances) -> tuple[Limit, ...]:
                 baseline=f"{found.baseline.accuracy:.3f}",
             )
         )
+    limits += known.told
     limits.append(_limit("validation_only"))
     if known.method != "probe":
         limits.append(_limit("chosen_here"))
     if found.rows < FEW_ROWS:
-        limits.append(_limit("few_rows", rows=f"{found.rows:,}"))
-    if known.noise_rate is not None and known.noise_rate >= LEAST_NOISE:
-        limits.append(_limit("noise", share=f"{100 * known.noise_rate:.1f} %"))
+        limits.append(_limit("few_rows", rows=counted(found.rows)))
+    if known.doubtful is not None and known.doubtful.value >= LEAST_DOUBTFUL:
+        share, rows = f"{100 * known.doubtful.value:.1f} %", known.doubtful.rows
+        limits.append(_limit("noise", count=counted(known.doubtful.count), rows=counted(rows), share=share))
     limits += _class_limits(found)
     if found.calibration.is_shown:
         limits.append(_limit("calibration", ece=f"{found.calibration.ece.value:.3f}"))
     if known.texts_cut:
-        limits.append(_limit("cut", rows=f"{known.texts_cut:,} / {found.rows:,}", limit=f"{known.max_tokens:,}"))
+        limits.append(
+            _limit("cut", rows=counted(known.texts_cut), all=counted(found.rows), limit=counted(known.max_tokens))
+        )
     return (*limits, *_slice_limits(known.slices), _limit("unlike"))
 
 
 def _class_limits(found: Evaluation) -> list[Limit]:
     limits = []
-    there = [one for one in found.per_class if one.support >= FEWEST_ROWS]
-    if len(there) > 1:
-        weak = min(there, key=lambda one: one.f1.value)
+    there = [one for one in found.per_class if one.support]
+    never = [one for one in there if not one.predicted]
+    if never:
+        rows = sum(one.support for one in never)
+        labels = _listed([one.name for one in never])
+        limits.append(_limit("never_said", labels=labels, rows=counted(rows), count=counted(len(never))))
+    said = [one for one in there if one.predicted]
+    if len(said) > 1:
+        weak = min(said, key=lambda one: one.f1.value)
         limits.append(
             _limit(
                 "weak_class",
                 label=weak.name,
                 f1=f"{weak.f1.value:.3f}",
-                low=f"{weak.f1.low:.3f}",
-                high=f"{weak.f1.high:.3f}",
-                rows=f"{weak.support:,}",
+                ends=weak.f1.between(3),
+                rows=counted(weak.support),
             )
         )
     if rare := [one.name for one in found.per_class if one.support < FEWEST_ROWS]:
-        limits.append(_limit("rare_classes", labels=", ".join(rare), fewest=str(FEWEST_ROWS)))
+        limits.append(_limit("rare_classes", labels=_listed(rare), fewest=str(FEWEST_ROWS)))
     limits.extend(
         _limit(
             "confusion",
@@ -154,6 +176,11 @@ def _slice_limits(slices: Slices | None) -> list[Limit]:
         )
         for group, one in worse[:MOST_SLICES]
     ]
+
+
+def _listed(names: Sequence[str]) -> str:
+    rest = f" … (+{len(names) - MOST_LABELS:,})" if len(names) > MOST_LABELS else ""
+    return ", ".join(names[:MOST_LABELS]) + rest
 
 
 def _limit(kind: str, **values: str) -> Limit:

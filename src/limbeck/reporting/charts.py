@@ -122,7 +122,7 @@ def confusion_matrix(counts_CC: np.ndarray, label_names: Sequence[str], *, look:
     if counts_CC.shape != (classes, classes) or not classes:
         raise DataError(f"a confusion matrix of shape {counts_CC.shape} for {classes} label names: expected one a side")
     shares_CC, support_C = confusion_shares(counts_CC), counts_CC.sum(axis=1)
-    shown = _most_confused(counts_CC)
+    shown = most_confused(counts_CC)
     size = len(shown)
     cell_in = float(np.interp(size, [2, 6, 12, 20, 30, 40], [1.1, 0.85, 0.62, 0.5, 0.44, 0.42]))
     digits_pt = float(np.interp(size, [6, 12, 20, 40], [11, 9, 7.5, 6.5]))
@@ -210,7 +210,7 @@ def _draw_cells(axes: "Axes", shares: np.ndarray, support: np.ndarray, *, digits
     axes.tick_params(which="both", length=0)
 
 
-def _most_confused(counts_CC: np.ndarray) -> np.ndarray:
+def most_confused(counts_CC: np.ndarray) -> np.ndarray:
     """Return the classes to show, in their own order: all, or those with the most errors, made or suffered."""
     right_C = np.diagonal(counts_CC)
     errors_C = counts_CC.sum(axis=0) + counts_CC.sum(axis=1) - 2 * right_C

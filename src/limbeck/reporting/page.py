@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from limbeck.audit.rows import percent
 from limbeck.data.unseen import show_unseen
 from limbeck.errors import MissingExtraError
+from limbeck.evaluation.counted import counted
 from limbeck.reporting.picture import Picture
 from limbeck.reporting.themes import DARK, LIGHT, Theme
 
@@ -46,7 +47,7 @@ def render(template: str, values: Mapping[str, Any], filters: Mapping[str, Calla
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(seen=seen, commands=commands, chart=inline_svg, percent=percent, number=number)
+    environment.filters.update(seen=seen, commands=commands, chart=inline_svg, percent=percent, number=counted)
     environment.filters.update(filters or {})
     environment.globals.update(colours=colours())
     return environment.get_template(template).render(values) + "\n"
@@ -124,11 +125,6 @@ def inline_svg(picture: Picture, key: str, only: str = "") -> "Markup":
 def colours() -> dict[str, dict[str, str]]:
     """Return the CSS variables of both themes: theme → name → colour."""
     return {theme.name: _page_colours(theme) for theme in (LIGHT, DARK)}
-
-
-def number(value: float) -> str:
-    """Return a number with separators, at most two decimals."""
-    return f"{value:,.2f}".rstrip("0").rstrip(".")
 
 
 def _chart_colours(theme: Theme) -> dict[str, str]:

@@ -9,21 +9,28 @@ import shlex
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
+from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
 
 import numpy as np
 
 from limbeck.audit.audit import Audit
+from limbeck.audit.rows import percent
 from limbeck.evaluation.abstaining import Answered, find_unsure, score_answered, trace_risk
 from limbeck.evaluation.calibration import ReliabilityBins
 from limbeck.evaluation.confusions import name_confusions
+from limbeck.evaluation.counted import counted
+from limbeck.evaluation.evaluation import Evaluation
 from limbeck.evaluation.hard_cases import find_hard_cases
 from limbeck.evaluation.label_issues import LabelIssues
 from limbeck.evaluation.limits import Limit
 from limbeck.evaluation.measured import measured
 from limbeck.evaluation.slices import Slices
+from limbeck.evaluation.thresholds import Goal, choose_thresholds
 from limbeck.progress import SILENT, Progress
+from limbeck.reporting.charts import most_confused
 from limbeck.reporting.maps import Mapped
 from limbeck.reporting.page import render
 from limbeck.reporting.plane import FEWEST_ROWS, neighbour_plane, principal_plane
@@ -40,6 +47,12 @@ PARTS = (
     "slices", "maps", "data", "limits",
 )  # fmt: skip
 """The sections, each a template of its name."""
+MOST_CLASSES = 60
+"""With a line of their own in a table, those with the most rows; metrics.json has all."""
+URGENT = ("data_share", "data_count", "warning", "loss_falling", "never_said")
+"""Kinds of limits that the summary says too."""
+PRECISIONS = (0.95, 0.9, 0.8, 0.7)
+"""Goals of a threshold, the first of which that can be promised is proposed."""
 _RATES = 30
 
 
@@ -64,9 +77,21 @@ class Evidence:
     rows_N: np.ndarray = field(default_factory=lambda: np.arange(0))
 
     @property
-    def noise_rate(self) -> float | None:
-        """Estimated share of training labels that are wrong; None where nobody looked."""
-        return None if self.issues is None else self.issues.noise.rate
+    def grave(self) -> tuple[Limit, ...]:
+        """What the audit calls high, as limits: it makes every figure of the page doubtful."""
+        found = () if self.audit is None else [one for one in self.audit.findings if one.severity == "high"]
+        return tuple(
+            Limit(
+                kind="data_share" if one.share else "data_count",
+                values={
+                    "kind": one.kind,
+                    "finding": one.title,
+                    "count": counted(one.count),
+                    "share": percent(one.share),
+                },
+            )
+            for one in found
+        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -85,7 +110,13 @@ class Report:
 
 
 def make_report(
-    run: RunFacts, evidence: Evidence, words: ReportWords, *, umap: bool = False, progress: Progress = SILENT
+    run: RunFacts,
+    evidence: Evidence,
+    words: ReportWords,
+    *,
+    umap: bool = False,
+    made_on: date | None = None,
+    progress: Progress = SILENT,
 ) -> Report:
     """Write the report of a run.
 
@@ -94,6 +125,7 @@ def make_report(
         evidence: what others found.
         words: the language.
         umap: also map the rows by UMAP, which takes longer than all else.
+        made_on: the day that stands on the page; none when not given.
         progress: follows the drawing.
 
     Raises:
@@ -113,7 +145,8 @@ def make_report(
     cases = find_hard_cases(answers)
     issues = evidence.issues
     different = [one for one in evidence.slices.different if one[0] != "label"]  # classes have their own section
-    limits = run.limits(slices=evidence.slices, noise_rate=evidence.noise_rate)
+    limits = run.limits(slices=evidence.slices, issues=issues, data=evidence.grave)
+    shown = most_frequent(run.validation)
     values = {
         "language": words.language,
         "script": _script(),
@@ -129,19 +162,27 @@ def make_report(
         "confusions": name_confusions(run.validation, cases),
         "highest": cases.highest(HIGHEST),
         "lowest": cases.lowest(LOWEST),
-        "cases_by_class": cases.by_class(BY_CLASS),
+        "cases_by_class": cases.by_class(BY_CLASS)[:MOST_CLASSES],
         "issues": issues,
-        "worst_issues": [] if issues is None else _worst_issues(issues, words),
-        "mixups": [] if issues is None else issues.learning.mixups(issues.predictions.label_names)[:MIXUPS],
+        "worst_issues": [] if issues is None or not issues.probably_wrong else _worst_issues(issues, words),
+        "mixups": []
+        if issues is None or not issues.probably_wrong
+        else issues.learning.mixups(issues.predictions.label_names)[:MIXUPS],
         "bins": _bins(run.validation.calibration.bins),
         "risk": risk,
         "risk_places": places_of(risk),
         "half_risk": float(risk.risk[min(int(np.searchsorted(risk.coverage, 0.5)), len(risk.risk) - 1)]),
+        "urgent": [one for one in limits if one.kind in URGENT],
+        "made_on": made_on,
+        "version": version("limbeck"),
+        "shown": shown,
+        "left_out": len(run.validation.label_names) - len(shown),
+        "cells": most_confused(run.validation.confusion_counts),
         "answered": answered,
         "different": different,
         "worst_slice": worst_slice(different),
         "planes": planes,
-        "places": {key: _places(mapped) for key, mapped in planes.items()},
+        "places": {key: _places(mapped)[:MOST_CLASSES] for key, mapped in planes.items()},
         "rates": _rates(run.rate_curve),
         "limits": limits,
         "commands": _commands(run),
@@ -249,7 +290,7 @@ def _settings(stages: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _commands(run: RunFacts) -> dict[str, str]:
-    """Return what to type next."""
+    """Return what to type next; a command that would fail is left out."""
     # A student's training is not done again fold by fold; its teacher's is, on the same rows.
     searched = run.name if run.teacher is None else str(run.metrics["teacher"]["folders"][0])
     sheet = ["limbeck", "labels", searched, "--out", "review.csv"]
@@ -257,10 +298,30 @@ def _commands(run: RunFacts) -> dict[str, str]:
         "labels": sheet,
         "cross_fit": [*sheet, "--cross-fit", "5"],
         "learning_curve": ["limbeck", "report", run.name, "--learning-curve"],
-        "threshold": ["limbeck", "threshold", run.name, "--precision", "0.95"],
-        "evaluate": ["limbeck", "evaluate", run.name, run.source, "--split", "test"],
-        "predict": ["limbeck", "predict", run.name, "…"],
-        "audit": ["limbeck", "audit", run.source, "--out", "audit"],
+        "predict": ["limbeck", "predict", run.name, "your text"],
+        "audit": ["limbeck", "audit", run.source, "--out", "audit", *run.reading],
         "report": ["limbeck", "report", run.name, "DATA"],
     }
+    if "test" in run.splits:
+        commands["evaluate"] = ["limbeck", "evaluate", run.name, run.source, "--split", "test", *run.reading]
+    else:
+        commands["split"] = ["limbeck", "split", run.source, "--out", "splits", *run.reading]
+    if (precision := _promised(run)) is not None:
+        commands["threshold"] = ["limbeck", "threshold", run.name, "--precision", f"{precision:g}"]
     return {key: shlex.join(words) for key, words in commands.items()}
+
+
+def _promised(run: RunFacts) -> float | None:
+    """Return the highest of `PRECISIONS` that a threshold could promise on the validation rows; None if none can."""
+    answers, known = run.answers, run.answers.labelled_rows
+    for precision in PRECISIONS:
+        goal = Goal(precision=precision)
+        if choose_thresholds(answers.probabilities[known], answers.known_labels, answers.label_names, goal).is_reached:
+            return precision
+    return None
+
+
+def most_frequent(found: Evaluation) -> list[int]:
+    """Return the classes that have a line of their own in tables, in their order: all, or those with the most rows."""
+    order = sorted(range(len(found.per_class)), key=lambda label: -found.per_class[label].support)
+    return sorted(order[:MOST_CLASSES])

@@ -50,6 +50,7 @@ def make_filters(words: ReportWords) -> dict[str, Callable[..., Any]]:
             fill("{grouping}: {slice}", grouping=say_grouping(grouping, words), slice=say_slice(grouping, one, words))
             for grouping, one in found
         ),
+        "finding": lambda found: say_finding(found.kind, found.title, words),
         "limit": lambda found: say_limit(found, words),
     }  # fmt: skip
 
@@ -82,7 +83,9 @@ def code(command: str) -> "Markup":
 
 
 def measured(found: Measured | Share) -> str:
-    """Show a score with its interval."""
+    """Show a score with its interval; a dash where nothing is known, as of a class without rows."""
+    if isinstance(found, Measured) and not found.is_known:
+        return "–"
     return f"{found.value:.3f} ({found.low:.3f}–{found.high:.3f})"
 
 
@@ -130,7 +133,22 @@ def say_limit(found: Limit, words: ReportWords) -> "Markup":
     if found.kind == "slice":
         values["name"] = say_slice(found.values["grouping"], found.values["name"], words)
         values["grouping"] = say_grouping(found.values["grouping"], words)
+    if found.kind.startswith("data_"):
+        values["finding"] = say_finding(found.values["kind"], found.values["finding"], words)
+    if found.kind == "warning":
+        values["text"] = english(found.values["text"])
     return fill(words["limits"][found.kind], **values)
+
+
+def say_finding(kind: str, title: str, words: ReportWords) -> "Markup":
+    """Say what an audit found; in English where the report has no word for it."""
+    said = words["findings"].get(kind)
+    return english(title) if said is None else fill("{said}", said=said)
+
+
+def english(text: str) -> "Markup":
+    """Show a sentence of limbeck's that is there in English only."""
+    return _marked('<bdi lang="en">{}</bdi>', text)
 
 
 def say_reason(issues: LabelIssues, row: int, words: ReportWords) -> "Markup":

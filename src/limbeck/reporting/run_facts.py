@@ -10,13 +10,19 @@ from typing import Any
 from limbeck import storage
 from limbeck.errors import DataError, SettingsError
 from limbeck.evaluation.evaluation import Evaluation
+from limbeck.evaluation.label_issues import LabelIssues
 from limbeck.evaluation.limits import Circumstances, Limit, find_limits
 from limbeck.evaluation.prediction_files import read_predictions
 from limbeck.evaluation.predictions import Predictions
 from limbeck.evaluation.slices import Slices
+from limbeck.settings import ReadSettings
 from limbeck.training.run_folder import RunFolder, require_finished
 
 MODEL_FACTS = "limbeck.json"
+_STILL_FALLING = 0.01
+"""Share by which the last epoch's validation loss is below all before, where it is called still falling."""
+_TOLD_HERE = ("never", "falling")
+"""Words in the kinds of training's warnings that `limits` and `told` find in the figures themselves."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -65,14 +71,45 @@ class RunFacts:
         found = self.model.get("thresholds")
         return None if found is None else tuple(found)
 
-    def limits(self, *, slices: Slices | None, noise_rate: float | None) -> tuple[Limit, ...]:
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Splits of its data that have rows."""
+        return tuple(name for name, rows in self.record["data"]["rows"].items() if rows)
+
+    @property
+    def reading(self) -> tuple[str, ...]:
+        """The options that its data were read with, as they are typed after a command."""
+        table, usual = self.record["settings"].get("read", {}), ReadSettings()
+        words: list[str] = []
+        for name in ("text_column", "label_column", "label_names", "encoding", "on_bad_row"):
+            value = table.get(name)
+            if value and value != getattr(usual, name):
+                words += [f"--{name.replace('_', '-')}", value if isinstance(value, str) else ",".join(value)]
+        return tuple(words)
+
+    @property
+    def told(self) -> tuple[Limit, ...]:
+        """What training itself warned of; what is read off the figures here, in both languages, is left out."""
+        epochs = self.metrics.get("epochs", [])
+        losses = [line["validation_loss"] for line in epochs]
+        found = []
+        if len(losses) > 1 and losses[-1] < (1 - _STILL_FALLING) * min(losses[:-1]):
+            found.append(Limit(kind="loss_falling"))
+        warnings = self.metrics.get("warnings", [])
+        others = [one["text"] for one in warnings if not any(word in one["kind"] for word in _TOLD_HERE)]
+        return (*found, *(Limit(kind="warning", values={"text": text}) for text in others))
+
+    def limits(
+        self, *, slices: Slices | None, issues: LabelIssues | None, data: tuple[Limit, ...] = ()
+    ) -> tuple[Limit, ...]:
         """Return what should be known before relying on the model."""
         known = Circumstances(
             method=self.method,
             max_tokens=int(self.model["max_tokens"]),
             texts_cut=int(self.answers.truncated.sum()),
-            noise_rate=noise_rate,
+            doubtful=None if issues is None or issues.most_wrong is None else issues.doubtful,
             slices=slices,
+            told=(*data, *self.told),
         )
         return find_limits(self.validation, known)
 
