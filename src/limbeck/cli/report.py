@@ -90,9 +90,8 @@ def report(
     place = out or folder.report
     storage.write_text(place, made.html)
     # A page that stands elsewhere, or speaks another language, leaves the run's own pictures as they are.
-    pictures = None if out is not None else folder.pictures if lang == "en" else folder.pictures / lang
-    if pictures is not None:
-        write_charts(made.charts, pictures)
+    pictures = folder.pictures if lang == "en" else folder.pictures / lang
+    write_charts({} if out is not None else made.charts, pictures)
     card_changed = rewrite_card(folder.bundle, found.validation, made.limits)
     if as_json:
         facts = {"run": str(run), "report": str(place), "bytes": len(made.html.encode())}
@@ -100,8 +99,7 @@ def report(
         screen.show_json({**facts, "charts": sorted(made.charts), "card_changed": card_changed, "limits": limits})
         return
     screen.show_line(f"report      {place} ({len(made.html.encode()) / 2**20:.1f} MiB)")
-    if pictures is not None:
-        screen.show_line(f"pictures    {pictures}")
+    screen.show_line(f"pictures    {'in the page' if out is not None else pictures}")
     screen.show_line(f"model card  {folder.bundle / 'README.md'}{'' if card_changed else ' (as it was)'}")
     if search is not None:
         screen.show_next("labels", run, "--out", screen.free_place("review.csv"))
