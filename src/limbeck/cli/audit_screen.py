@@ -11,7 +11,7 @@ from limbeck.audit.finding import SEVERITIES, Finding, counted
 from limbeck.audit.rows import percent
 from limbeck.cli import screen
 from limbeck.cli.screen import one_line
-from limbeck.evaluation.counted import counted
+from limbeck.evaluation.counted import counted as number
 
 _STYLES = {"high": "bold red", "medium": "bold yellow", "low": "bold blue"}
 
@@ -62,7 +62,7 @@ def _show_classes(audit: Audit) -> None:
     classes = sorted(audit.shape.classes.items(), key=lambda item: -item[1].rows)
     shown, others = classes[:MOST_CLASSES], classes[MOST_CLASSES:]
     rows = [
-        [one_line(name), counted(count.rows), percent(count.share), *map(number, count.by_split.values())]
+        [one_line(name), number(count.rows), percent(count.share), *map(number, count.by_split.values())]
         for name, count in shown
     ]
     screen.show_table("Classes", ["class", "rows", "share", *map(one_line, audit.shape.splits)], rows)
@@ -94,7 +94,7 @@ def _show_limits(audit: Audit) -> None:
 
 def _show_tokenizers(audit: Audit) -> None:
     rows = [
-        [one_line(fit.name), counted(fit.tokens_per_word), percent(fit.unknown_share), counted(fit.texts_with_unknown)]
+        [one_line(fit.name), number(fit.tokens_per_word), percent(fit.unknown_share), number(fit.texts_with_unknown)]
         for fit in audit.tokenizer_fit
     ]
     if rows:
