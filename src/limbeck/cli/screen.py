@@ -1,6 +1,7 @@
 """How commands write to the screen: results on standard output, everything said meanwhile on standard error."""
 
 import json
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from limbeck.training.run_folder import RunFolder
 
 
+PIPE_WIDTH = 10_000
+"""Characters of a line at most, where there is no terminal."""
 SHOWN_CHARS = 200
 """Of a text in a table."""
 SHOWN_CLASSES = 40
@@ -66,15 +69,27 @@ def show_line(line: str = "") -> None:
 
 
 def show_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
-    """Print a table under its title; every column but the first is aligned right."""
-    console = Console(highlight=False)
+    """Print a table under its title; every column but the first is aligned right.
+
+    No word of a head is broken: where there is little room, the space between columns goes first. In a pipe nothing is
+    wrapped at all.
+    """
+    console = Console(highlight=False, width=_width())
     console.print(Text(printable(title), style="bold"), soft_wrap=True)
-    table = Table()
+    least = [max(map(len, column.split()), default=1) for column in columns]
+    table = Table(padding=(0, 1) if sum(least) + 3 * len(least) + 1 <= console.width else 0)
     for place, column in enumerate(columns):
-        table.add_column(Text(printable(column)), justify="left" if place == 0 else "right", overflow="fold")
+        table.add_column(
+            Text(printable(column)), justify="left" if place == 0 else "right", overflow="fold", min_width=least[place]
+        )
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
     console.print(table)
+
+
+def _width() -> int | None:
+    """Return the width of a table: the terminal's, or in a pipe or a file as wide as the rows need."""
+    return None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
 
 
 def printable(text: str) -> str:
