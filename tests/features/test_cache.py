@@ -184,7 +184,7 @@ def test_clearing_beside_a_writer_harms_neither(cache, monkeypatch, moment):
         if not calls:
             calls.append(cache.clear())
             if moment == "before the rename":
-                raise StorageError(f"cannot write {path}: no such file or folder")
+                raise StorageError(f"cannot write {path}: no such file or folder") from FileNotFoundError()
         return honest(path, *arguments)
 
     target, name = (entries, "write_part") if moment == "before the part" else (entries.storage, "write_bytes")

@@ -144,13 +144,12 @@ def test_what_cannot_be_kept_is_said_once(engine, small_parts, tmp_path, monkeyp
 
 
 def test_a_cache_that_is_a_file_is_no_cache(engine, tmp_path):
-    """A path in the way is said, and the features are computed."""
+    """A path in the way is said once in a run of several splits, and the features are computed."""
     (tmp_path / "features").write_text("here")
-    said = Said()
-    found = extract_features(
-        TEXTS, engine, blocks_for("mean", None, 2), cache=FeatureCache(tmp_path / "features"), progress=said
-    )
-    assert found.computed == len(TEXTS)
+    said, cache = Said(), FeatureCache(tmp_path / "features")
+    for _split in ("train", "validation"):
+        found = extract_features(TEXTS, engine, blocks_for("mean", None, 2), cache=cache, progress=said)
+        assert found.computed == len(TEXTS)
     assert len(said.lines) == 1
 
 

@@ -73,11 +73,18 @@ class Listing:
 
 
 class FeatureCache:
-    """A folder of entries with a size limit."""
+    """A folder of entries with a size limit.
+
+    Attributes:
+        folder: of the entries.
+        max_bytes: parts that were not used for longest go beyond this.
+        was_refused: something could not be kept, and this was said.
+    """
 
     def __init__(self, folder: Path | None = None, *, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
         self.folder = folder or platformdirs.user_cache_path("limbeck") / "features"
         self.max_bytes = max_bytes
+        self.was_refused = False
 
     def entry(self, key: FeatureKey, *, what: str) -> Entry:
         """Return the place of a key, whether it holds anything yet or not; `what` says in words what it holds."""

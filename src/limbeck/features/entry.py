@@ -21,6 +21,8 @@ from limbeck.features.parts import Part, is_part, read_head, write_part
 FACTS_NAME = "facts.json"
 MOST_PARTS = 200
 """An entry with more parts than this has its small ones put together."""
+ATTEMPTS = 5
+"""How often a part is written whose folder others remove meanwhile."""
 SMALL_PART_BYTES = 8 * 2**20
 """A part below this is small."""
 PART_BYTES = 32 * 2**20
@@ -74,13 +76,15 @@ class Entry:
         """
         width = values_NF.shape[1] // len(blocks)
         values = {block: values_NF[:, place * width : (place + 1) * width] for place, block in enumerate(blocks)}
-        try:
-            self._write(keys_N2, values)
-        except StorageError:
-            if self.folder.is_dir():
-                raise
-            # Another process cleared the cache while this one was writing into it.
-            self._write(keys_N2, values)
+        for attempt in range(ATTEMPTS):
+            try:
+                self._write(keys_N2, values)
+            except StorageError as error:
+                # Another process cleared the cache while this one was writing into it: begin the entry anew.
+                if attempt + 1 == ATTEMPTS or not isinstance(error.__cause__, FileNotFoundError):
+                    raise
+            else:
+                return
 
     def _write(self, keys_N2: np.ndarray, values: dict[str, np.ndarray]) -> None:
         if not (self.folder / FACTS_NAME).is_file():

@@ -124,12 +124,14 @@ class _Kept:
 
     def keep(self, keys_N2: np.ndarray, names: Sequence[str], values_NF: np.ndarray) -> None:
         """Write a part."""
-        if self._entry is None:
+        if self._cache is None or self._entry is None:
             return
         try:
             self._entry.keep(keys_N2, names, values_NF)
         except StorageError as error:
-            self._progress.say(f"features are not kept, and are computed again the next time: {error}")
+            if not self._cache.was_refused:
+                self._progress.say(f"features are not kept, and are computed again the next time: {error}")
+            self._cache.was_refused = True
             self._entry = None
 
     def close(self) -> None:
