@@ -23,6 +23,7 @@ from limbeck.data.encoding_guess import suggest_encoding, suggest_utf_16
 from limbeck.data.folders import Joined, LabelFolders, Plan, plan_file, plan_folder
 from limbeck.data.formats import COLUMNAR, SUFFIXES, check_readable, check_signature, reader_of
 from limbeck.data.frames import table_of_frame
+from limbeck.data.known_layouts import as_meant
 from limbeck.data.label_folders import read_label_folders
 from limbeck.data.labels import LabelMap, map_labels
 from limbeck.data.raw import RawTable, SourceFile
@@ -181,7 +182,8 @@ def _from_table(table: pa.Table, odd: Mapping[str, Mapping[int, str]], settings:
     with said_in_python():
         try:
             raw = raw_table(table, name=_TABLE, split="train", bad=bad)
-            return _assemble([replace(raw, odd=odd)], settings, bad, _TABLE, ())
+            raw = as_meant(replace(raw, odd=odd), settings, bad, for_spreadsheets=False)
+            return _assemble([raw], settings, bad, _TABLE, ())
         except (pa.ArrowException, UnicodeError) as error:
             raise DataError(f"{_TABLE} is damaged, or holds what Arrow cannot convert: {error}") from error
 
@@ -215,6 +217,8 @@ def _read_one(item: SourceFile | LabelFolders, settings: ReadSettings, bad: BadR
                 table = table.append_column(name, pa.array([cell], pa.large_string()).take(_zeros(table.num_rows)))
         return replace(raw, table=table)
     raw = reader(item, settings, bad, advance)
+    for_spreadsheets = item.path.suffix.lower() not in (*COLUMNAR, ".jsonl", ".ndjson", ".json")
+    raw = as_meant(raw, settings, bad, for_spreadsheets=for_spreadsheets)
     return replace(raw, label_names={**item.label_names, **raw.label_names}) if item.label_names else raw
 
 
