@@ -224,3 +224,10 @@ def test_what_libraries_write_for_a_missing_value_is_missing(tmp_path: Path, mis
         content = f'{{"text": "a", "label": {label}}}\n{{"text": "b", "label": {missing}}}\n'
         with pytest.raises(DataError, match="row 2, column 'label': has no label"):
             read(written(tmp_path, content, "data.jsonl"))
+
+
+def test_a_key_in_another_case_is_told(tmp_path: Path) -> None:
+    """A text that stands under another spelling of its key is said to, and a number is told the quotes."""
+    rows = [{"text": "a", "label": "x"}, {"Text": "b", "label": "x"}, {"text": 1984, "label": "x"}]
+    with pytest.raises(DataError, match=r"row 2, column 'text': is missing.*under 'Text'(.|\n)*write it in quotes"):
+        lines(tmp_path, rows)

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from limbeck.data.bad_rows import BadRows, place_of
 from limbeck.data.columns import Columns, find_columns, listed, say_choice
 from limbeck.data.folders import SPLIT_WORDS
+from limbeck.data.names import name_key, shown
 from limbeck.data.plain import as_strings_only, is_bytes, is_text, mend_utf8
 from limbeck.data.raw import RawTable
 from limbeck.errors import DataError
@@ -152,7 +153,11 @@ def _describe(part: Part, column: str, fault: RowFault, position: int) -> str:
 def _text_faults(part: Part) -> list[RowFault]:
     text, odd = part.text, part.odd_cells(part.columns.text)
     return [
-        RowFault("rows without a text", is_true(text.is_null()), lambda _: "is missing: a text was expected"),
+        RowFault(
+            "rows without a text",
+            is_true(text.is_null()),
+            lambda row: f"is missing: a text was expected{_said_otherwise(part, row)}",
+        ),
         RowFault(
             "rows with an empty text",
             is_true(pc.or_(pc.equal(pc.binary_length(text), 0), pc.utf8_is_space(text))),
@@ -166,9 +171,18 @@ def _text_faults(part: Part) -> list[RowFault]:
         RowFault(
             "rows with something else than a text",
             np.isin(np.asarray(part.numbers), list(odd)),
-            lambda position: f"is {odd[part.numbers[position].as_py()]} where a text was expected",
+            lambda position: f"is {odd[part.numbers[position].as_py()]} where a text was expected; write it in quotes",
         ),
     ]
+
+
+def _said_otherwise(part: Part, row: int) -> str:
+    """Name the column of the same name in another spelling, where it has a cell in this row."""
+    key = name_key(part.columns.text)
+    for name in part.others.column_names:
+        if name_key(name) == key and part.others[name][row].is_valid:
+            return f"; it stands under {shown(name)}: write the name alike in every row"
+    return ""
 
 
 def _with_decoded_bytes(raw: RawTable, found: Columns, bad: BadRows) -> RawTable:
