@@ -42,7 +42,9 @@ def test_other_names_and_encodings(tmp_path):
         ("a.jsonl", b'{"text": 3}\n', "is no text"),
         ("a.jsonl", b"[1]\n", "an object"),
         ("a.txt", b"\xff\xfe\xfa", "--encoding"),
-        ("a.csv", b"text\n", "no file that can be streamed"),
+        ("a.csv", b"name,text\n1,a\n2\n", "row 2"),
+        ("a.xlsx", b"PK", "no file that can be streamed"),
+        ("a.jsonl", b'{"text": "a"}\n{"text": "\xff"}\n', "row 2: has bytes that are not utf-8"),
     ],
 )
 def test_faults_name_file_and_row(tmp_path, name, content, says):
@@ -50,3 +52,40 @@ def test_faults_name_file_and_row(tmp_path, name, content, says):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match=says):
         texts_of(tmp_path / name)
+
+
+MARK = b"\xef\xbb\xbf"
+
+
+@pytest.mark.parametrize("suffix", [".txt", ".jsonl", ".ndjson", ".csv", ".tsv", ".json", ".TXT", ".JSONL", ".Csv"])
+def test_streams_read_what_read_reads(tmp_path, suffix):
+    """Every format, its suffix in any case, with a byte-order mark or without, gives the texts without the mark."""
+    kind = suffix.lower()
+    lines = [json.dumps({"text": text}, ensure_ascii=False) for text in TEXTS]
+    content = {
+        ".txt": "\n".join(TEXTS),
+        ".json": f"[{','.join(lines)}]",
+        ".csv": "text,id\n" + "".join(f"{text},1\n" for text in TEXTS),
+        ".tsv": "text\tid\n" + "".join(f"{text}\t1\n" for text in TEXTS),
+    }.get(kind, "\n".join(lines))
+    for mark in (b"", MARK):
+        (tmp_path / f"a{suffix}").write_bytes(mark + content.encode("utf-8"))
+        assert texts_of(tmp_path / f"a{suffix}") == TEXTS
+        assert texts_of(tmp_path) == TEXTS
+
+
+@pytest.mark.parametrize("suffix", [".txt", ".jsonl"])
+def test_a_mark_between_files_laid_end_to_end(tmp_path, suffix):
+    """`cat a b`, where both begin with a byte-order mark, loses no row and keeps no mark."""
+    lines = [text if suffix == ".txt" else json.dumps({"text": text}) for text in ("one", "two")]
+    (tmp_path / f"a{suffix}").write_bytes(b"".join(MARK + line.encode() + b"\n" for line in lines))
+    assert texts_of(tmp_path / f"a{suffix}") == ["one", "two"]
+
+
+def test_what_is_not_read_is_noted(tmp_path):
+    """Files of a folder that hold no texts are named; hidden ones and what programs leave behind are not."""
+    for name in ("a.txt", "b.xlsx", "c.md", ".hidden.txt", "_SUCCESS"):
+        (tmp_path / name).write_text("x")
+    stream = open_stream(tmp_path)
+    assert [file.name for file in stream.files] == ["a.txt"]
+    assert [(note.rows, note.example.count("b.xlsx")) for note in stream.notes] == [(2, 1)]

@@ -263,3 +263,26 @@ def test_the_client_is_an_extra(monkeypatch) -> None:
     monkeypatch.setattr("limbeck.hub.client.version", lambda _: "0.36.0")
     with pytest.raises(MissingExtraError, match=r"0.36.0 is too old"):
         read("hub:me/set")
+
+
+@pytest.mark.parametrize(
+    "sha", ["../../../../victim", "/victim", "", "main", "A" * 40, "0" * 39, "0" * 40 + "\n", "０" * 40, "0" * 41]
+)
+def test_a_commit_that_is_none_is_refused(hub, repo, tmp_path, monkeypatch, sha) -> None:
+    """A hostile answer names no folder: what the user has outside the cache stays, whatever a commit is called."""
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    (victim / FILE).write_text("precious")
+    monkeypatch.setattr(type(repo), "sha", lambda *_: sha)
+    with pytest.raises(HubError, match="which is none"):
+        read("hub:me/set")
+    assert (victim / FILE).read_text() == "precious"
+
+
+@pytest.mark.parametrize("written", ["../../../../victim", "/victim", "main", "0" * 39])
+def test_a_reference_in_the_cache_that_is_no_commit(hub, repo, tmp_path, written) -> None:
+    """What a file of the cache holds is no path: it counts as not there, and the hub is asked."""
+    read("hub:me/set")
+    reference = next((tmp_path / "hf").rglob("refs/main"))
+    reference.write_text(written)
+    assert len(read("hub:me/set")) == 2000

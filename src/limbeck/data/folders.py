@@ -39,7 +39,7 @@ _PART = re.compile(r"\d+-of-\d+|(?:^|[-_.])(?:part|shard|chunk|data)[-_.]?\d+|^\
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _KEYED = re.compile(r"[^=]+=.*")
 _NULL = "__HIVE_DEFAULT_PARTITION__"
-_LEFT_BEHIND = re.compile(
+LEFT_BEHIND = re.compile(
     r"\..*|.*\.crc|_SUCCESS|_metadata|_common_metadata|_temporary|_delta_log|_started_.*|_committed_.*|__MACOSX"
 )
 """Hidden files, and what Spark, Hadoop, Delta and macOS put beside data."""
@@ -354,7 +354,7 @@ def _texts(folder: Path) -> list[Path]:
 def _entries(folder: Path) -> list[Path]:
     """List a folder by name; hidden files and what programs leave behind are not data."""
     with explained(folder, doing="read"):
-        return sorted(entry for entry in folder.iterdir() if not _LEFT_BEHIND.fullmatch(entry.name))
+        return sorted(entry for entry in folder.iterdir() if not LEFT_BEHIND.fullmatch(entry.name))
 
 
 def _told(plan: Plan) -> Plan:

@@ -19,6 +19,8 @@ SUFFIXES = (".parquet", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".arrow", 
 DEFAULT = "default"
 _CONVERTED = re.compile(r"(?P<config>[^/]+)/(?P<split>[^/]+)/\d{4}\.parquet")
 _PARTIAL = "partial-"
+_INDEX = re.compile(r"[0-9]{1,6}")
+"""What a card writes before a class's name; digits of other scripts are no index."""
 
 Patterns = Mapping[str, Sequence[str]]
 
@@ -87,27 +89,29 @@ def usual_splits(splits: Iterable[str]) -> dict[str, str]:
 
 def declared_labels(card: Mapping[str, Any], config: str) -> dict[str, dict[int, str]]:
     """Return the class names that a card declares for a configuration, by column and index."""
-    infos = card.get("dataset_info")
-    infos = [infos] if isinstance(infos, dict) else infos if isinstance(infos, list) else []
-    infos = [info for info in infos if isinstance(info, dict)]
+    infos = [info for info in _list(card.get("dataset_info")) if isinstance(info, dict)]
     fitting = [info for info in infos if info.get("config_name", DEFAULT) == config] or (
         infos if len(infos) == 1 else []
     )
     found: dict[str, dict[int, str]] = {}
-    for feature in fitting[0].get("features") or () if fitting else ():
-        kind = feature.get("dtype") if isinstance(feature, dict) else None
-        names = kind.get("class_label", {}).get("names") if isinstance(kind, dict) else None
+    for feature in _list(fitting[0].get("features")) if fitting else ():
+        name, kind = (feature.get("name"), feature.get("dtype")) if isinstance(feature, dict) else (None, None)
+        declared = kind.get("class_label") if isinstance(kind, dict) else None
+        names = declared.get("names") if isinstance(declared, dict) else None
+        if not isinstance(name, str):
+            continue
         if isinstance(names, dict):
-            found[feature["name"]] = {int(index): str(name) for index, name in names.items() if str(index).isdecimal()}
+            numbered = {str(index): str(one) for index, one in names.items()}
+            found[name] = {int(index): one for index, one in numbered.items() if _INDEX.fullmatch(index)}
         elif isinstance(names, list):
-            found[feature["name"]] = dict(enumerate(map(str, names)))
+            found[name] = dict(enumerate(map(str, names)))
     return found
 
 
 def _listed(card: Mapping[str, Any]) -> dict[str, dict[str, Sequence[str]]]:
     """Return configuration → split → patterns, as the card lists them."""
     layouts: dict[str, dict[str, Sequence[str]]] = {}
-    for item in card.get("configs") or ():
+    for item in _list(card.get("configs")):
         if isinstance(item, dict) and item.get("data_files"):
             layouts[str(item.get("config_name", DEFAULT))] = _patterns(item["data_files"], item.get("data_dir"))
     return layouts
@@ -120,13 +124,16 @@ def _patterns(files: Any, folder: Any) -> dict[str, Sequence[str]]:
         files = [{"split": split, "path": path} for split, path in files.items()]
     if isinstance(files, list) and all(isinstance(item, dict) for item in files):
         return {
-            str(item["split"]): [prefix + path for path in _list(item.get("path"))] for item in files if "split" in item
+            str(item["split"]): [f"{prefix}{path}" for path in _list(item.get("path"))]
+            for item in files
+            if "split" in item
         }
-    return {"train": [prefix + path for path in _list(files)]}
+    return {"train": [f"{prefix}{path}" for path in _list(files)]}
 
 
-def _list(value: Any) -> list[str]:
-    return [str(item) for item in (value if isinstance(value, list) else [value])]
+def _list(value: Any) -> list[Any]:
+    """Return what may be written alone or as a list; nothing for nothing."""
+    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def _converted(names: Sequence[str]) -> dict[str, dict[str, Sequence[str]]]:
@@ -143,8 +150,8 @@ def _converted(names: Sequence[str]) -> dict[str, dict[str, Sequence[str]]]:
 
 
 def _default_of(card: Mapping[str, Any]) -> str | None:
-    marked = [item for item in card.get("configs") or () if isinstance(item, dict) and item.get("default") == "true"]
-    return str(marked[0].get("config_name")) if marked else None
+    marked = [item for item in _list(card.get("configs")) if isinstance(item, dict) and item.get("default") == "true"]
+    return str(marked[0].get("config_name", DEFAULT)) if marked else None
 
 
 def _choose(layouts: Mapping[str, Patterns], default: str | None, config: str | None, where: str) -> str:
@@ -162,17 +169,61 @@ def _choose(layouts: Mapping[str, Patterns], default: str | None, config: str | 
 
 
 def _matching(names: Sequence[str], patterns: Sequence[str]) -> tuple[str, ...]:
-    expressions = [_expression(pattern) for pattern in patterns]
-    return tuple(name for name in names if any(expression.fullmatch(name) for expression in expressions))
+    read = [_pieces(pattern.removeprefix("./")) for pattern in patterns]
+    return tuple(name for name in names if any(_matches(name, pieces) for pieces in read))
 
 
-def _expression(pattern: str) -> re.Pattern[str]:
-    """Turn a pattern of the hub into a regular expression: `*` stays in a folder, `**` does not."""
-    signs = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    pieces = re.split(r"(\*\*/|\*\*|\*|\?|\[[^\]/]+\])", pattern.removeprefix("./"))
-    return re.compile(
-        "".join(signs.get(piece, piece if piece.startswith("[") else re.escape(piece)) for piece in pieces)
-    )
+_PIECE = re.compile(
+    r"(?P<folders>\*\*/)|(?P<any>\*\*)|(?P<part>\*)|(?P<one>\?)|\[(?P<set>[!^]?[^]/][^]/]*)\]|(?P<sign>.)", re.DOTALL
+)
+
+
+def _pieces(pattern: str) -> list[re.Match[str]]:
+    """Take a pattern of the hub apart: `*` stays in a folder, `**` does not, `[!a-c]` is any other sign."""
+    return list(_PIECE.finditer(pattern))
+
+
+def _matches(name: str, pieces: Sequence[re.Match[str]]) -> bool:
+    """Tell whether a name is of a pattern, in time that grows with both lengths and no faster, whoever wrote it.
+
+    Kept are the places in the name at which the pieces so far can end.
+    """
+    places = {0}
+    for piece in pieces:
+        kind = piece.lastgroup
+        if kind in ("folders", "any", "part") and places:
+            places = _stretched(name, places, kind)
+        else:
+            places = {at + 1 for at in places if at < len(name) and _is_sign(name[at], piece)}
+        if not places:
+            return False
+    return len(name) in places
+
+
+def _stretched(name: str, places: set[int], kind: str) -> set[int]:
+    """Return where a piece that stands for any number of signs can end."""
+    reached, running = set(), False
+    for at in range(len(name) + 1):
+        running = running or at in places
+        if running and kind == "part" and at not in places and name[at - 1] == "/":
+            running = False
+        if running and (kind != "folders" or at in places or name[at - 1] == "/"):
+            reached.add(at)
+    return reached
+
+
+def _is_sign(sign: str, piece: re.Match[str]) -> bool:
+    if piece["sign"] is not None:
+        return sign == piece["sign"]
+    if sign == "/":
+        return False
+    if piece["one"] is not None:
+        return True
+    among: str = piece["set"]
+    is_other = among[0] in "!^" and len(among) > 1
+    inside = among[1:] if is_other else among
+    ranges = re.findall(r"(.)-(.)|(.)", inside, re.DOTALL)
+    return any(low <= sign <= high if low else sign == single for low, high, single in ranges) != is_other
 
 
 def _guess(names: Sequence[str], card: Mapping[str, Any], config: str | None, where: str) -> DataFiles:

@@ -1,24 +1,31 @@
 """Raw texts, one after another, from files that may be larger than memory.
 
-In: a Parquet, JSONL or text file, or a folder of them. Out: texts in chunks. Labels are not looked at. A text of
-nothing but white space is left out and counted.
+In: a file of any format that is read, or a folder of them. Out: texts in chunks. Labels are not looked at. A text of
+nothing but white space is left out and counted. Parquet, JSON lines and text files may be larger than memory; files of
+other formats are held one at a time.
 """
 
-import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from limbeck.data.bad_rows import BadRows
 from limbeck.data.columns import find_columns
+from limbeck.data.dataset import ReadNote
+from limbeck.data.decoding import is_broken, open_text
+from limbeck.data.folders import LEFT_BEHIND
+from limbeck.data.formats import READERS, SUFFIXES, check_signature, reader_of
+from limbeck.data.json_lines import BYTE_ORDER_MARK
+from limbeck.data.json_values import parse_json
+from limbeck.data.raw import SourceFile
+from limbeck.data.saved_folders import NO_DATA
 from limbeck.errors import DataError
 from limbeck.settings import ReadSettings
 from limbeck.storage import explained, sha256_of
 
-STREAMED = (".parquet", ".jsonl", ".txt")
 CHUNK_TEXTS = 4096
 
 
@@ -27,14 +34,16 @@ class TextStream:
     """Files of raw texts, in the order in which they are read.
 
     Attributes:
-        files: Parquet, JSONL or text (a text a line).
+        files: of any format that is read; a text file has a text on each line.
         text_column: its name; found by its usual names when not given.
-        encoding: of JSONL and text files.
+        encoding: of files of text.
+        notes: what lies beside them and is not read.
     """
 
     files: tuple[Path, ...]
     text_column: str | None = None
     encoding: str = "utf-8"
+    notes: tuple[ReadNote, ...] = ()
 
     @property
     def size_bytes(self) -> int:
@@ -53,10 +62,28 @@ class TextStream:
             DataError: a file is damaged, or a row has no text; names file and row.
             StorageError: a file cannot be read.
         """
-        readers = {".parquet": self._parquet, ".jsonl": self._json_lines, ".txt": self._lines}
+        readers = {
+            ".parquet": self._parquet,
+            ".jsonl": self._json_lines,
+            ".ndjson": self._json_lines,
+            ".txt": self._lines,
+        }
         for file in self.files:
-            with explained(file, doing="read"), _explained_encoding(file, self.encoding):
-                yield from readers[file.suffix](file)
+            check_signature(file)
+            with explained(file, doing="read"):
+                yield from readers.get(file.suffix.lower(), self._table)(file)
+
+    def _table(self, path: Path) -> Iterator[list[str]]:
+        """Read a file of another format whole, as `limbeck.read` does."""
+        bad = BadRows("error")
+        settings = ReadSettings(text_column=self.text_column, encoding=self.encoding, labels="ignored")
+        raw = reader_of(path)(SourceFile(path=path, name=str(path), split="unsupervised"), settings, bad, _unfollowed)
+        bad.raise_gathered(str(path))
+        texts = raw.table[self._column(raw.table.column_names, path)].to_pylist()
+        for row, text in zip(raw.numbers.to_pylist(), texts, strict=True):
+            _require_text(text, path, row)
+        for start in range(0, len(texts), CHUNK_TEXTS):
+            yield texts[start : start + CHUNK_TEXTS]
 
     def _parquet(self, path: Path) -> Iterator[list[str]]:
         try:
@@ -75,12 +102,13 @@ class TextStream:
     def _json_lines(self, path: Path) -> Iterator[list[str]]:
         chunk: list[str] = []
         name: str | None = None
-        with path.open(encoding=self.encoding) as file:
-            for row, line in enumerate(file, 1):
+        with open_text(path, self.encoding) as file:
+            for row, line in enumerate(map(_without_mark, file), 1):
                 if not line.strip():
                     continue
+                self._require_decoded(line, path, row)
                 try:
-                    value = json.loads(line)
+                    value = parse_json(line)
                 except (ValueError, RecursionError) as error:
                     raise DataError(f"{path}, row {row:,}: not valid JSON ({error}); one object a line") from error
                 if not isinstance(value, dict):
@@ -95,13 +123,18 @@ class TextStream:
 
     def _lines(self, path: Path) -> Iterator[list[str]]:
         chunk: list[str] = []
-        with path.open(encoding=self.encoding) as file:
-            for line in file:
+        with open_text(path, self.encoding) as file:
+            for row, line in enumerate(map(_without_mark, file), 1):
+                self._require_decoded(line, path, row)
                 chunk.append(line.rstrip("\r\n"))
                 if len(chunk) == CHUNK_TEXTS:
                     yield chunk
                     chunk = []
         yield chunk
+
+    def _require_decoded(self, line: str, path: Path, row: int) -> None:
+        if is_broken(line):
+            raise DataError(f"{path}, row {row:,}: has bytes that are not {self.encoding}; give another --encoding")
 
     def _column(self, names: list[str], path: Path) -> str:
         reading = ReadSettings(text_column=self.text_column, labels="ignored")
@@ -115,22 +148,31 @@ def open_stream(path: Path, *, text_column: str | None = None, encoding: str = "
         DataError: it is not there, or nothing in it can be streamed.
     """
     if not path.exists():
-        raise DataError(f"{path} does not exist: give a {', '.join(STREAMED)} file, or a folder of them")
+        raise DataError(f"{path} does not exist: give a {', '.join(READERS)} file, or a folder of them")
     found = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
-    files = tuple(file for file in found if file.suffix in STREAMED)
+    found = [file for file in found if not any(_is_left_behind(part) for part in file.relative_to(path).parts)]
+    files = tuple(file for file in found if file.suffix.lower() in SUFFIXES and file.name not in NO_DATA)
     if not files:
-        raise DataError(f"{path} holds no file that can be streamed: {', '.join(STREAMED)} were expected")
-    return TextStream(files=files, text_column=text_column, encoding=encoding)
+        raise DataError(f"{path} holds no file that can be streamed: {', '.join(READERS)} were expected")
+    left = [str(file) for file in found if file not in files]
+    shown = ", ".join(left[:5])
+    notes = (ReadNote(what="files beside the texts, not read", rows=len(left), example=shown),) if left else ()
+    return TextStream(files=files, text_column=text_column, encoding=encoding, notes=notes)
+
+
+def _unfollowed(_: int, /, note: str = "") -> None:
+    """Follow the reading of one file for nobody: whoever asks for chunks sees them come."""
+
+
+def _is_left_behind(name: str) -> bool:
+    return LEFT_BEHIND.fullmatch(name) is not None
+
+
+def _without_mark(line: str) -> str:
+    """Take off a byte-order mark: files that were laid end to end have one inside."""
+    return line.removeprefix(BYTE_ORDER_MARK)
 
 
 def _require_text(value: object, path: Path, row: int) -> None:
     if not isinstance(value, str):
         raise DataError(f"{path}, row {row:,}: {value!r} is no text; a string was expected")
-
-
-@contextmanager
-def _explained_encoding(path: Path, encoding: str) -> Iterator[None]:
-    try:
-        yield
-    except (UnicodeDecodeError, LookupError) as error:
-        raise DataError(f"{path} cannot be read as {encoding}: {error}; give another --encoding") from error

@@ -45,11 +45,16 @@ class HubId:
     @property
     def is_pinned(self) -> bool:
         """True when the revision is a whole commit id, so that the files can never be others."""
-        return self.revision is not None and _COMMIT.fullmatch(self.revision) is not None
+        return self.revision is not None and is_commit(self.revision)
 
     def at(self, commit: str) -> "HubId":
         """Return the same place pinned to a commit."""
         return replace(self, revision=commit)
+
+
+def is_commit(written: str) -> bool:
+    """Tell whether something is a whole commit id: 40 hexadecimal digits and nothing else, so it can name a folder."""
+    return _COMMIT.fullmatch(written) is not None
 
 
 def is_hub_id(name: str | Path) -> bool:

@@ -16,7 +16,7 @@ from limbeck.errors import HubError, HubUnreachableError, StorageError
 from limbeck.hub.asking import ask
 from limbeck.hub.client import Kind, is_offline, repository_folder, require_client
 from limbeck.hub.faults import Question
-from limbeck.hub.ids import HubId
+from limbeck.hub.ids import HubId, is_commit
 from limbeck.progress import SILENT, Progress
 from limbeck.storage import read_json, write_json, write_text
 
@@ -148,6 +148,8 @@ def _asked(place: HubId, kind: Kind, progress: Progress) -> Repository:
         return str(info.sha), [_file_of(sibling) for sibling in info.siblings or []]
 
     commit, files = ask(call, question, progress)
+    if not is_commit(commit):
+        raise HubError(f"{place}: the hub names a commit {commit[:60]!r}, which is none: the answer is not used")
     for file in files:
         if file.name.startswith("/") or ".." in PurePosixPath(file.name).parts:
             raise HubError(f"{place} names a file {file.name!r}, outside itself: it is not used")
@@ -166,7 +168,8 @@ def _look_up(place: HubId, kind: Kind) -> Repository | None:
     reference = _ref_file(place, kind)
     if commit is None and reference.is_file():
         commit = reference.read_text("utf-8", errors="replace").strip()
-    if not commit:
+    # The file may hold anything, and its words become a folder's name.
+    if commit is None or not is_commit(commit):
         return None
     folder = repository_folder(place.repo, kind) / "snapshots" / commit
     files = _kept_files(place.repo, kind, commit) or _linked_files(folder)

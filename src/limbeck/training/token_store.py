@@ -112,6 +112,8 @@ def make_store(
         SettingsError: the folder holds a store of something else.
         StorageError: the disk is full.
     """
+    for note in stream.notes:
+        progress.say(str(note))
     path = folder / "facts.json"
     made_of: dict[str, Any] = {
         "files": stream.fingerprint(),
