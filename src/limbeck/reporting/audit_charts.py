@@ -74,7 +74,7 @@ def length_boxes(
         figure.set_size_inches(name_in + 6.0, 0.42 * len(names) + 1.5)
         axes = figure.subplots()
         colour, ink = look.theme.series[0], look.theme.ink
-        axes.bxp(
+        drawn = axes.bxp(
             [_whiskers(boxes[name], label) for name, label in zip(shown, names, strict=True)],
             orientation="horizontal",
             showfliers=False,
@@ -85,6 +85,9 @@ def length_boxes(
             whiskerprops={"color": ink},
             capprops={"color": ink},
         )
+        for name, median in zip(shown, drawn["medians"], strict=True):
+            if boxes[name].q1 == boxes[name].q3:  # a line of the paper's colour on a box of no width would not be seen
+                median.set_color(colour)
         axes.set_ylim(len(names) + 0.6, 0.4)
         axes.set_xlim(0, 1.06 * max(longest, *near, 1))
         for limit in near:

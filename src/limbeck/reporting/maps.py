@@ -229,7 +229,9 @@ def _mark(panel: "Axes", points_N2: np.ndarray, mark: _Mark) -> None:
     from matplotlib.path import Path
 
     low, high = _reach(points_N2) if len(points_N2) else (np.zeros(2), np.ones(2))
-    arm = 0.009 * (high - low)
+    arm = 0.009 * np.where(
+        high > low, high - low, 1.0
+    )  # of a single row the reach is nothing, and its dot is something
     strokes = [(-arm, arm), (arm * [-1, 1], arm * [1, -1])] if mark.shape == "x" else [(0 * arm, 1e-3 * arm)]
     ends = np.stack([points_N2 + offset for stroke in strokes for offset in stroke], axis=1).reshape(-1, 2)
     path = Path(ends, np.tile([Path.MOVETO, Path.LINETO], len(ends) // 2))
@@ -237,6 +239,6 @@ def _mark(panel: "Axes", points_N2: np.ndarray, mark: _Mark) -> None:
     cap = {"o": "round", "s": "projecting", "x": "butt"}[mark.shape]
     pen = {"edgecolor": mark.colour, "linewidth": mark.size_pt, "alpha": mark.alpha}
     panel.add_patch(PathPatch(path, fill=False, capstyle=cap, **pen))
-    panel.plot(
-        [], [], linestyle="", marker=mark.shape, color=mark.colour, alpha=mark.alpha, markersize=5, label=mark.name
-    )
+    # matplotlib leaves out of a legend what begins with an underscore, as names of classes may.
+    name = f" {mark.name}" if mark.name.startswith("_") else mark.name
+    panel.plot([], [], linestyle="", marker=mark.shape, color=mark.colour, alpha=mark.alpha, markersize=5, label=name)
