@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 def pretrain(
     texts: Annotated[
-        Path, typer.Argument(metavar="TEXTS", help="Parquet, JSONL or text file (a text a line), or a folder of them.")
+        Path,
+        typer.Argument(
+            metavar="TEXTS", help="File of texts in any format that is read (.txt: one per line), or a folder."
+        ),
     ],
     out: Annotated[Path, typer.Option(help="Run folder to make.", show_default=False)],
     objective: Annotated[
