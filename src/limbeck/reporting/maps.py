@@ -4,6 +4,7 @@ In: a `Plane`, true and predicted labels of all rows. Out: a `Picture`. It does 
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -47,14 +48,14 @@ class Mapped:
         if len(self.labels_N) != rows or len(self.said_N) != rows:
             raise DataError(f"{len(self.labels_N):,} labels and {len(self.said_N):,} answers for {rows:,} rows")
 
-    @property
+    @cached_property
     def by_rows(self) -> np.ndarray:
         """The classes that have rows, the most first; of equals, the first class first."""
         counts_C = np.bincount(self.labels_N, minlength=len(self.label_names))
         order = np.argsort(-counts_C, kind="stable")
         return order[counts_C[order] > 0]
 
-    @property
+    @cached_property
     def centres(self) -> np.ndarray:
         """Mean place of each class, (C, 2); NaN where it has no row."""
         found = np.full((len(self.label_names), 2), np.nan)
@@ -62,7 +63,7 @@ class Mapped:
             found[label] = self.plane.points_N2[self.labels_N == label].mean(axis=0)
         return found
 
-    @property
+    @cached_property
     def spreads(self) -> np.ndarray:
         """Root mean squared distance of a class's rows from its centre, (C,); NaN where it has no row."""
         found, centres = np.full(len(self.label_names), np.nan), self.centres
