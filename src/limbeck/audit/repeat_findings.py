@@ -119,7 +119,7 @@ def about_duplicates(evidence: Evidence) -> Iterator[Finding]:
 def _free(scores: dict[str, FreeScore]) -> str:
     """Say what memory alone gets right."""
     told = [
-        f"In {name}, {score.seen:,} of {score.rows:,} rows were seen in training, and "
+        f"In {name}, training has the texts of {score.seen:,} of {score.rows:,} rows, and "
         + (
             f"memory alone gets {score.right:,} of them right: {100 * score.accuracy:.2f} points of accuracy for free"
             if score.right

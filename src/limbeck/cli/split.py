@@ -58,7 +58,7 @@ def split(
     ]
     screen.show_table("New splits", ["split", "rows", *labels], rows)
     screen.show_line(
-        f"{result.groups:,} groups of equal or nearly equal texts were kept together; none is in two splits."
+        f"Groups of equal or nearly equal texts, each kept in one split: {result.groups:,}. None is in two splits."
     )
     screen.show_line(f"Written: {out}")
     if result.dataset.is_labelled:
