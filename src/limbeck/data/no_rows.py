@@ -5,7 +5,7 @@ Nameless columns without any cell, which spreadsheets write, go too. It does not
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 
@@ -100,16 +100,16 @@ def _without_swallowed(raw: RawTable, separator: str, bad: BadRows) -> RawTable:
     suspects = np.flatnonzero(breaks & _any(table, lambda column: pc.match_substring(column, separator))).tolist()
     width = table.num_columns
     found: dict[int, list[list[str]]] = {}
-    for place in suspects:
-        record = separator.join(column[place].as_py() for column in table.columns)
-        lines = [line.split(separator) for line in _LINE_END.split(record)]
-        if all(len(cells) == width for cells in lines):
+    cells = zip(*(column.to_pylist() for column in table.take(pa.array(suspects, pa.int64())).columns), strict=True)
+    for place, record in zip(suspects, cells, strict=True):
+        lines = [line.split(separator) for line in _LINE_END.split(separator.join(record))]
+        if all(len(line) == width for line in lines):
             found[place] = lines
+    rows = _hold_rows(found, table)
     # A space after the comma is prose.
-    prose = [place for place, lines in found.items() if any(cell[:1] == " " for cells in lines for cell in cells)]
-    rows = [place for place, lines in found.items() if _are_rows(lines, table)]
-    for place in set(prose) - set(rows):
-        del found[place]
+    for place in found.keys() - set(rows):
+        if any(cell[:1] == " " for line in found[place] for cell in line):
+            del found[place]
     texts = sorted(found.keys() - rows)
 
     def describe(place: int) -> str:
@@ -126,15 +126,15 @@ def _without_swallowed(raw: RawTable, separator: str, bad: BadRows) -> RawTable:
     return _without(raw, rows, bad)
 
 
-def _are_rows(lines: Sequence[Sequence[str]], table: pa.Table) -> bool:
-    for place, column in enumerate(table.columns):
-        cells = [line[place].strip('"') for line in lines]
-        if all(cells) and len(set(cells)) < table.num_rows + len(lines):
-            values = set(cells)
-            stands = pc.is_in(pa.array(sorted(values), pa.large_string()), value_set=column.combine_chunks())
-            if pc.all(stands).as_py():
-                return True
-    return False
+def _hold_rows(found: Mapping[int, Sequence[Sequence[str]]], table: pa.Table) -> list[int]:
+    """Return the records of which all lines have, in one column at least, values that this column has in the table."""
+    rows: set[int] = set()
+    for index, column in enumerate(table.columns if found else ()):
+        values = {place: {line[index].strip('"') for line in lines} for place, lines in found.items()}
+        asked = pa.array(sorted(set().union(*values.values())), pa.large_string())
+        known = set(asked.filter(pc.is_in(asked, value_set=column.combine_chunks())).to_pylist()) - {""}
+        rows.update(place for place, cells in values.items() if cells <= known)
+    return sorted(rows)
 
 
 def _without_columns(raw: RawTable, written: Sequence[str], bad: BadRows) -> RawTable:
