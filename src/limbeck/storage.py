@@ -26,7 +26,8 @@ GIT_LFS_ADVICE = (
     "a Git LFS pointer, not the file itself: run git lfs install and git lfs pull in its folder, or download the file"
 )
 """What to say about such a file, after its name and "is"."""
-_GIT_LFS_HEAD = b"version https://git-lfs.github.com/spec/"
+GIT_LFS_HEAD = b"version https://git-lfs"
+"""How such a file begins."""
 _HASH_BLOCK_BYTES = 1 << 20
 
 _ADVICE = {
@@ -215,7 +216,7 @@ def read_json(path: Path) -> Any:
     """
     with explained(path, doing="read"):
         content = path.read_bytes()
-    if content.startswith(_GIT_LFS_HEAD):
+    if content.startswith(GIT_LFS_HEAD):
         raise StorageError(f"cannot read {path}: it is {GIT_LFS_ADVICE}")
     try:
         return json.loads(content)
@@ -230,7 +231,7 @@ def is_git_lfs_pointer(path: Path) -> bool:
         StorageError: the file is absent or cannot be read.
     """
     with explained(path, doing="read"), path.open("rb") as file:
-        return file.read(len(_GIT_LFS_HEAD)) == _GIT_LFS_HEAD
+        return file.read(len(GIT_LFS_HEAD)) == GIT_LFS_HEAD
 
 
 def sha256_of(path: Path) -> str:

@@ -54,11 +54,13 @@ def test_a_conflict_says_how_often_each_label_stands(make_dataset) -> None:
 
 
 def test_the_same_rows_are_not_two_findings(make_dataset) -> None:
-    """Undecodable bytes are one finding, told by the faults; what earlier commands did on purpose is none."""
+    """Undecodable bytes are one finding, told by the faults; what was done on purpose, and how it was read, is none."""
     notes = (
         ReadNote(what="rows with undecodable bytes, kept with U+FFFD", rows=1, example="row 1"),
         ReadNote(what="rows removed by limbeck clean: leaks", rows=3, example="r9"),
         ReadNote(what="labels corrected after review", rows=3, example="r9"),
+        ReadNote(what="text files (.txt) that hold a table of tabs, read as tab-separated", rows=1, example="a.txt"),
+        ReadNote(what="rows of empty cells only, passed over", rows=40, example="a.csv, row 6"),
     )
     dataset = make_dataset(["lost \ufffd here", "another text"])
     found = audit(replace(dataset, notes=notes))

@@ -66,3 +66,12 @@ def test_lists_of_integers_in_arrow() -> None:
     """A multi-label column of which each row holds one integer is a label column."""
     table = pa.table({"text": ["a", "b"], "label": pa.array([[1], [0]], pa.list_(pa.int64(), 1))})
     assert from_arrow(table, ReadSettings(label_names=("no", "yes"))).label_name_list() == ["yes", "no"]
+
+
+def test_an_export_of_spacy_is_read_as_it_is(tmp_path: Path) -> None:
+    """The column `cats` is found without being named, and that it was taken is said."""
+    rows = [{"text": f"text {place}", "cats": {"good": place % 2, "bad": 1 - place % 2}} for place in range(4)]
+    (tmp_path / "train.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    dataset = read(tmp_path / "train.jsonl")
+    assert dataset.label_name_list() == ["bad", "good", "bad", "good"]
+    assert any("label is column 'cats'" in note.what for note in dataset.notes)

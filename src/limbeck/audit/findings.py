@@ -12,8 +12,10 @@ from limbeck.audit.repeat_findings import about_conflicts, about_duplicates, abo
 from limbeck.audit.rows import excerpt
 from limbeck.audit.text_findings import about_texts, about_tokens
 
-_HISTORY = ("rows removed by limbeck clean", "labels corrected after review", "text is column ")
-"""Notes of what was done to the data on purpose, by `audit.clean` and `audit.corrections`, and of how it was read."""
+_HISTORY = ("rows removed by limbeck clean", "labels corrected after review")
+"""Notes of what was done to the data on purpose, by `audit.clean` and `audit.corrections`."""
+_OF_ROWS = ("rows ", "labels ", "lines ", "cells ")
+"""How notes begin that count rows; the others say how files were understood, which is no fault of the data."""
 
 
 def draw_findings(evidence: Evidence) -> tuple[Finding, ...]:
@@ -33,10 +35,13 @@ def draw_findings(evidence: Evidence) -> tuple[Finding, ...]:
 def _about_reading(evidence: Evidence) -> Iterator[Finding]:
     rows = evidence.shape.rows
     for note in evidence.reading:
-        # What an earlier command did is history; what the faults of single texts count is told there, once.
-        if note.what.startswith(_HISTORY) or ("undecodable" in note.what and evidence.faults["mojibake"].rows):
-            continue
         left_out = "left out" in note.what
+        is_how = not note.what.startswith(_OF_ROWS) or note.what.startswith("rows of empty cells only")
+        # What an earlier command did is history; what the faults of single texts count is told there, once.
+        is_history = note.what.startswith(_HISTORY)
+        is_told = "undecodable" in note.what and evidence.faults["mojibake"].rows > 0
+        if is_history or is_told or (is_how and not left_out):
+            continue
         yield Finding(
             kind="reading",
             severity="high" if left_out else "medium" if "undecodable" in note.what else "low",

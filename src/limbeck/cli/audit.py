@@ -71,6 +71,7 @@ def audit(
     following = progress.for_stream()
     found = find_tokenizers(encoder or [], following)
     dataset = read_with(data, reading, following)
+    screen.tell_notes(dataset.notes, following)
     result, rows = audit_rows(dataset, settings, tokenizers=found.tokenizers, shape=found.shape, progress=following)
     today = datetime.now(UTC).astimezone().date()
     files = write_audit(result, out, page=page, absent_tokenizers=found.absent, made_on=today, progress=following)

@@ -44,6 +44,7 @@ LABEL_NAMES = (
     "emotion",
     "intent",
     "topic",
+    "cats",  # spaCy's, an object of scores
     "라벨",
     "레이블",
     "감정",

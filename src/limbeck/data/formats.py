@@ -16,7 +16,7 @@ from limbeck.data.raw import Reader
 from limbeck.data.text_lines import read_lines
 from limbeck.data.workbook import read_workbook
 from limbeck.errors import DataError, StorageError
-from limbeck.storage import explained
+from limbeck.storage import GIT_LFS_ADVICE, GIT_LFS_HEAD, explained
 
 READERS: dict[str, Reader] = {
     ".csv": read_delimited,
@@ -57,7 +57,6 @@ REFUSED: dict[str, str] = {
 
 _ZIP = b"PK\x03\x04"
 _WORKBOOK_PARTS = frozenset(("xl/workbook.xml", "[Content_Types].xml"))
-_LFS_POINTER = b"version https://git-lfs"
 _WEB_PAGES = (b"<!doctype html", b"<html", b"<head", b"<body")
 _START_BYTES = 1024
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
@@ -132,11 +131,8 @@ def check_signature(path: Path) -> None:
             raise DataError(f"{path} is not what its name says: it is {what}")
     if start.startswith(_ZIP) and (what := _zip_told(path)) is not None:
         raise DataError(f"{path} is not what its name says: it is {what}")
-    if start.startswith(_LFS_POINTER):
-        raise DataError(
-            f"{path} is a Git LFS pointer, which stands for the file, and not the file itself: run git lfs pull in its "
-            "folder, or download the file from where it is kept"
-        )
+    if start.startswith(GIT_LFS_HEAD):
+        raise DataError(f"{path} is {GIT_LFS_ADVICE}")
     if start.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_WEB_PAGES):
         raise DataError(
             f"{path} is not what its name says: it is a web page (HTML): download the file itself (on GitHub: Raw)"
