@@ -1,6 +1,7 @@
 """How results look: heads whole on a narrow terminal, nothing wrapped in a pipe."""
 
 import pytest
+from rich.cells import cell_len
 
 from limbeck.cli import screen
 
@@ -24,3 +25,17 @@ def test_a_pipe_gets_whole_rows(monkeypatch, capsys):
     text = "word " * 35 + "end"
     screen.show_table("Title", ["text", "label"], [[text, "joy"]])
     assert any(text in line for line in capsys.readouterr().out.splitlines())
+
+
+def test_long_lines_are_broken_between_words_only(monkeypatch, capsys):
+    """On a terminal of 80 columns no word is cut, a path stays whole, and what is to be copied is one line."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    path = "/somewhere/" + "long/" * 30 + "metrics.json"
+    words = ["understandable"] * 12 + [path] + ["읽을수있는글자"] * 20
+    screen.show_line(" ".join(words))
+    said = capsys.readouterr().out
+    assert said.split() == words
+    assert all(cell_len(line.rstrip()) <= 80 or path in line for line in said.splitlines())
+    screen.show_line(" ".join(words), to_copy=True)
+    assert len(capsys.readouterr().out.splitlines()) == 1

@@ -63,9 +63,19 @@ def show_json_lines(rows: "pa.Table") -> None:
     sys.stdout.flush()
 
 
-def show_line(line: str = "") -> None:
-    """Print one line of a result."""
-    Console(highlight=False, soft_wrap=True).print(printable(line), markup=False)
+def show_line(line: str = "", *, to_copy: bool = False) -> None:
+    """Print one line of a result; on a terminal a long one is broken between words.
+
+    Args:
+        line: what to print.
+        to_copy: never break it: it is typed again, and a broken command is another one.
+    """
+    console = Console(highlight=False)
+    if console.is_terminal and not to_copy:
+        # A word that is longer than the line, such as a path, stays whole all the same.
+        console.print(Text(printable(line)), overflow="ignore", crop=False)
+    else:
+        console.print(printable(line), markup=False, soft_wrap=True)
 
 
 def show_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
@@ -250,7 +260,7 @@ def show_next(*words: "str | Path", how: "Mapping[str, str | None] | None" = Non
         how: options that were given to read the data, by name, so that they are read in the same way again.
     """
     flags = [word for name, value in (how or {}).items() if value for word in (f"--{name.replace('_', '-')}", value)]
-    show_line(f"Next: {shlex.join(['limbeck', *map(str, words), *flags])}")
+    show_line(f"Next: {shlex.join(['limbeck', *map(str, words), *flags])}", to_copy=True)
 
 
 def show_scoring_next(run: "Path", data: str, how: "Mapping[str, str | None]", *, splits: "Sequence[str]") -> None:
