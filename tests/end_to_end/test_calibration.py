@@ -80,7 +80,7 @@ def test_thresholds_make_rows_unsure_everywhere(limbeck, trained, weather, tmp_p
     assert "unsure (" in shown
     rows = json.loads(limbeck("predict", trained, unsure, "--json").out)["rows"]
     assert rows[0]["unsure"] is True
-    assert rows[0]["label"] in facts.label_names
+    assert rows[0]["prediction"] in facts.label_names
 
     scored = json.loads(limbeck("evaluate", trained, weather, "--json").out)
     assert scored["answered"]["coverage"]["count"] == int((~labelled.unsure).sum())

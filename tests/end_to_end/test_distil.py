@@ -239,7 +239,7 @@ def test_other_classes_are_refused(taught, tmp_path):
     """Data with a class that the teacher does not know."""
     (tmp_path / "train.txt").write_text("i feel fine;glee\nso sad;gloom\n" * 20, "utf-8")
     curriculum = Curriculum(teachers=[taught / "teacher-0"], dataset=read(tmp_path / "train.txt"))
-    with pytest.raises(DataError, match="glee, gloom"):
+    with pytest.raises(DataError, match=r"not known here; known are .*\n  - 'glee' \(20 rows.*\n  - 'gloom' \(20 rows"):
         distil(curriculum, tmp_path / "RUN", settings_of())
 
 

@@ -256,9 +256,9 @@ def test_one_logit_for_two_classes(limbeck, weather, encoder_folder, tmp_path, m
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (("--method", "probe", "--epochs", "3"), "unknown key 'epochs'"),
-        (("--method", "finetune", "--folds", "3"), "unknown key 'folds'"),
-        (("--method", "finetune", "--head", "mlp"), "unknown key 'head'"),
+        (("--method", "probe", "--epochs", "3"), "probe: 'epochs' goes with method head or finetune"),
+        (("--method", "finetune", "--folds", "3"), "finetune: 'folds' goes with method probe"),
+        (("--method", "finetune", "--head", "mlp"), "finetune: 'head' goes with method head"),
         (("--method", "finetune", "--pooling", "mean"), "cannot be fine-tuned"),
         (("--method", "finetune", "--top-layers", "7"), "this encoder has 2 layers"),
         (("--method", "finetune", "--epochs", "0", "--dropout", "1.5"), "2 faults"),

@@ -181,7 +181,7 @@ def test_wrong_words_end_with_words(limbeck, trained, tmp_path):
     for words, message in (
         ((trained / "bundle",), "no finished run"),
         ((trained, "--cross-fit", "3"), "leave --cross-fit out"),
-        ((trained, "--out", tmp_path / "r.xlsx"), "is a .csv file"),
+        ((trained, "--out", tmp_path / "r.xlsx"), "end its name with .csv"),
         ((trained, "--rows", "0"), "1 or more"),
     ):
         ended = limbeck("labels", *words)
@@ -220,7 +220,9 @@ def test_cross_fit_answers_every_row_by_a_model_that_did_not_see_it(limbeck, hea
     place.unlink()
     (folds / "2.parquet").unlink()
     shutil.rmtree(folds / "2")
-    again = limbeck(*words)
+    refused = limbeck(*words)
+    assert refused.status == 2, "a sheet that somebody may have reviewed was replaced"
+    again = limbeck(*words, "--overwrite")
     assert again.status == 0, again.err
     assert again.err.count("is there already") == 2
     assert (read_predictions(place).probabilities == found.probabilities).all()

@@ -51,13 +51,15 @@ def next_of(ended):
     return [line.removeprefix("Next: ") for line in ended.out.splitlines() if line.startswith("Next: ")]
 
 
-def rows_of(path, extra=()):
-    """Write a CSV whose columns have names that must be given, one of them with a space."""
+def rows_of(path, extra=(), wrong=()):
+    """Write a CSV whose columns have names that must be given, one of them with a space; some labels may be wrong."""
     lines = [
         {"my text": f"{word} number {place} so {place * 7919 % 101}", "my label": label}
         for place in range(60)
         for word, label in [("i feel fine", "joy") if place % 2 else ("rain and sad", "sadness")]
     ]
+    for place in wrong:
+        lines[place]["my label"] = "joy" if lines[place]["my label"] == "sadness" else "sadness"
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, ["my text", "my label"])
         writer.writeheader()
@@ -121,7 +123,7 @@ def test_data_are_followed_from_audit_to_use(follow, tmp_path):
 
 def test_labels_are_reviewed_with_the_columns_of_the_run(follow, tmp_path):
     """The line after the sheet reads the data as the run did, and never over an older folder or sheet."""
-    data = rows_of(tmp_path / "rows.csv")
+    data = rows_of(tmp_path / "rows.csv", wrong=(3, 20, 41))
     (tmp_path / "corrected").mkdir()
     _, lines, _ = follow("train", data, "--out", "R", *COLUMNS)
     assert lines == ["limbeck predict R 'your text'"]
@@ -136,7 +138,7 @@ def test_labels_are_reviewed_with_the_columns_of_the_run(follow, tmp_path):
 
 def test_the_sheet_names_what_reads_its_data(limbeck, follow, tmp_path, monkeypatch):
     """`labels RUN --out` prints `labels apply` with the run's own columns."""
-    data = rows_of(tmp_path / "rows.csv")
+    data = rows_of(tmp_path / "rows.csv", wrong=(3, 20, 41))
     follow("train", data, "--out", "R", *COLUMNS)
     ended = limbeck("labels", "R", "--out", "s.csv")
     line = ended.out.splitlines()[-1]

@@ -64,4 +64,4 @@ def test_a_probe_has_no_seeds_to_spread(train, tmp_path):
     """No flag is ignored."""
     ended = train("--method", "probe", "--seeds", "3", "--out", tmp_path / "RUN")
     assert ended.status == 2
-    assert "unknown key 'seeds'" in ended.err
+    assert "probe: 'seeds' goes with method head or finetune" in ended.err
