@@ -74,7 +74,7 @@ def test_settings_never_move_a_row() -> None:
     ignored = read_sample(settings=ReadSettings(labels="ignored"))
     assert ignored.table["label"].null_count == len(ignored)
     assert ignored.table["split"].equals(usual.table["split"])
-    with pytest.raises(DataError, match="not known here: neutral"):
+    with pytest.raises(DataError, match=r"not known here; [^\n]*\n  - 'neutral' \(15,018 rows"):
         read_sample(settings=ReadSettings(label_names=("negative", "positive")))
     with pytest.raises(SettingsError, match="columns are text and sentiment"):
         read("sample", label_column="emotion")

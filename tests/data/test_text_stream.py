@@ -43,7 +43,7 @@ def test_other_names_and_encodings(tmp_path):
         ("a.jsonl", b"[1]\n", "an object"),
         ("a.txt", b"\xff\xfe\xfa", "--encoding"),
         ("a.csv", b"name,text\n1,a\n2\n", "row 2"),
-        ("a.xlsx", b"PK", "no file that can be streamed"),
+        ("a.docx", b"PK", "no file that can be streamed"),
         ("a.jsonl", b'{"text": "a"}\n{"text": "\xff"}\n', "row 2: has bytes that are not utf-8"),
     ],
 )
@@ -84,8 +84,8 @@ def test_a_mark_between_files_laid_end_to_end(tmp_path, suffix):
 
 def test_what_is_not_read_is_noted(tmp_path):
     """Files of a folder that hold no texts are named; hidden ones and what programs leave behind are not."""
-    for name in ("a.txt", "b.xlsx", "c.md", ".hidden.txt", "_SUCCESS"):
+    for name in ("a.txt", "b.docx", "c.md", ".hidden.txt", "_SUCCESS"):
         (tmp_path / name).write_text("x")
     stream = open_stream(tmp_path)
     assert [file.name for file in stream.files] == ["a.txt"]
-    assert [(note.rows, note.example.count("b.xlsx")) for note in stream.notes] == [(2, 1)]
+    assert [(note.rows, note.example.count("b.docx")) for note in stream.notes] == [(2, 1)]
