@@ -126,3 +126,13 @@ def test_arrays_that_do_not_fit_are_refused():
         reliability(np.array([]), np.array([]))
     with pytest.raises(DataError, match="no probability distribution"):
         measure_calibration(np.array([[2.0, 1.0]]), np.array([0]))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_model_that_is_sure_and_right_has_no_error(seed):
+    """Nineteen right answers at 0.99999 are no error beyond chance, though they are not quite 1."""
+    rest = np.random.default_rng(seed).uniform(1e-7, 1e-5, 19)
+    probabilities, labels = binary(1 - rest, np.ones(19, bool))
+    found = measure_calibration(probabilities.astype(np.float32), labels)
+    assert not found.is_shown
+    assert found.ece.low == 0

@@ -66,7 +66,7 @@ def say_misfit(fit: VocabularyFit, encoder: str) -> str | None:
         return None
     return (
         f"the vocabulary of {encoder} does not fit these texts: {fit.unknown_share:.0%} of their tokens are unknown to "
-        f"it ([UNK]), in {fit.texts_with_unknown:,} of {fit.texts:,} texts looked at, so the model cannot read them. "
+        f"it ([UNK]), in {fit.texts_with_unknown:,} of {fit.texts:,} texts looked at, so the model reads them badly. "
         "Choose an encoder of their language (--encoder); limbeck audit compares vocabularies"
     )
 

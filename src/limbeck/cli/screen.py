@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -70,12 +71,23 @@ def show_line(line: str = "", *, to_copy: bool = False) -> None:
         line: what to print.
         to_copy: never break it: it is typed again, and a broken command is another one.
     """
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
+    shown = printable(line)
     if console.is_terminal and not to_copy:
-        # A word that is longer than the line, such as a path, stays whole all the same.
-        console.print(Text(printable(line)), overflow="ignore", crop=False)
-    else:
-        console.print(printable(line), markup=False, soft_wrap=True)
+        shown = "\n".join(broken_between_words(part, console.width) for part in shown.split("\n"))
+    console.print(shown, markup=False)
+
+
+def broken_between_words(line: str, width: int) -> str:
+    """Break a line so that no part is wider than the screen; a word that is wider itself stays whole, as paths must."""
+    parts = [""]
+    for number, word in enumerate(line.split(" ")):
+        longer = f"{parts[-1]} {word}" if number else word
+        if parts[-1].strip() and cell_len(longer) > width:
+            parts.append(word)
+        else:
+            parts[-1] = longer
+    return "\n".join(parts)
 
 
 def show_table(title: str, columns: list[str], rows: list[list[str]]) -> None:

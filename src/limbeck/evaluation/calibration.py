@@ -28,6 +28,8 @@ from limbeck.evaluation.proportions import wilson
 
 BINS = 15
 """Bins of the expected calibration error, as in Guo et al."""
+LEAST_ERROR = 0.001
+"""An ECE below this is none: a model that is sure and right differs from 1 in the last digits of its answers only."""
 Binning = Literal["width", "mass"]
 
 
@@ -102,8 +104,8 @@ class Calibration:
 
     @property
     def is_shown(self) -> bool:
-        """Whether the ECE is larger than chance explains."""
-        return self.ece.value > self.chance_high
+        """Whether the ECE is larger than chance explains, and large enough to matter to anybody."""
+        return is_beyond(self.ece.value, self.chance_high)
 
     @property
     def classwise_ece(self) -> float:
@@ -161,7 +163,7 @@ def measure_calibration(
     generator = np.random.default_rng(seed)
     chance_high = _chance_high(place_N, confidence_N, generator, resamples)
     resampled = percentile_interval(_resampled(place_N, right_N - confidence_N, generator, resamples))
-    low = max(0.0, 2 * value - float(resampled.high)) if value > chance_high else 0.0
+    low = max(0.0, 2 * value - float(resampled.high)) if is_beyond(value, chance_high) else 0.0
     return Calibration(
         ece=measured(value, low, max(value, 2 * value - float(resampled.low))),
         chance_high=chance_high,
@@ -268,6 +270,11 @@ def _resampled(place_N: np.ndarray, over_N: np.ndarray, generator: np.random.Gen
         drawn = generator.integers(rows, size=rows)
         found[resample] = np.abs(np.bincount(place_N[drawn], weights=over_N[drawn])).sum() / rows
     return found
+
+
+def is_beyond(ece: float, chance_high: float) -> bool:
+    """Tell whether an ECE is an error: beyond chance, and no matter of a sure model's last digits."""
+    return ece > chance_high and ece >= LEAST_ERROR
 
 
 def _chance_high(
