@@ -8,7 +8,7 @@ from limbeck.evaluation.proportions import share_of
 from limbeck.evaluation.slices import slice_rows
 
 NAMES = ("joy", "fear", "rare", "never")
-ELSEWHERE = ("data_share", "data_count", "warning", "loss_falling")
+ELSEWHERE = ("data_share", "data_count", "warning", "loss_falling", "few_updates", "vocabulary")
 """Found in the data or while training, and handed over."""
 
 

@@ -144,26 +144,25 @@ def test_what_the_audit_calls_high_stands_in_the_summary_and_in_the_limits(tmp_p
 
 
 def test_what_training_warned_of_stands_in_the_summary(tmp_path: Path) -> None:
-    """A warning of metrics.json, in its own words; classes never answered and a falling loss in either language."""
+    """What training's own kinds of warnings mean is said in either language; one that is not known, in its words."""
     line = {"train_loss": 0.5, "accuracy": 0.7, "f1_weighted": 0.7, "f1_macro": 0.6}
     epochs = [{"epoch": 1, "validation_loss": 0.9, **line}, {"epoch": 2, "validation_loss": 0.6, **line}]
-    warnings = [
-        {"kind": "few_updates", "text": "Only 8 updates <b>were</b> made."},
-        {"kind": "classes_never_answered", "text": "said twice"},
-    ]
+    kinds = ("never_answered", "still_falling", "few_updates", "vocabulary")
+    warnings = [{"kind": kind, "text": "said elsewhere"} for kind in kinds]
+    warnings.append({"kind": "of_tomorrow", "text": "Only 8 updates <b>were</b> made."})
     answers = answered([0, 1, 2] * 30, [0, 1, 0] * 30, ("a", "b", "c"))
     folder = write_run(
         tmp_path / "r", answers=answers, method="finetune", more={"epochs": epochs, "warnings": warnings}
     )
     run = read_run(folder)
     english, korean = (make_report(run, evidence_of(run), words_in(language)).html for language in ("en", "ko"))
-    for page, falling, never in (
-        (english, "still falling", "It never answers"),
-        (korean, "줄고 있었다", "한 번도 예측하지 않은"),
+    for page, words in (
+        (english, ("still falling", "It never answers", "few optimizer steps", "vocabulary of its encoder")),
+        (korean, ("줄고 있었다", "한 번도 예측하지 않은", "스텝 수가 적었다", "인코더의 어휘가")),
     ):
         short = page.split('id="short">')[1].split("</section>")[0]
-        assert [text in short for text in ("Only 8 updates &lt;b&gt;were", falling, never)] == [True] * 3
-        assert page.count("said twice") == 0
+        assert [word in short for word in ("Only 8 updates &lt;b&gt;were", *words)] == [True] * 5
+        assert page.count("said elsewhere") == 0
 
 
 def test_a_page_says_its_day_and_version(tmp_path: Path) -> None:

@@ -30,6 +30,9 @@ SENTENCES = {
     "data_count": "In the data, of high severity: {finding} ({count}).",
     "warning": "While training: {text}",
     "loss_falling": "The validation loss was still falling in the last epoch: more epochs may make it better.",
+    "few_updates": "It was trained in few optimizer steps: more epochs may make it better.",
+    "vocabulary": "The vocabulary of its encoder does not fit these texts: many of their tokens are unknown to it "
+    "([UNK]), so it reads them badly. Choose an encoder of their language.",
     "validation_only": "The figures are of validation rows. No test row was looked at; score it on rows that nobody "
     "has used yet.",
     "chosen_here": "The same validation rows chose the epoch that was kept and the temperature, which flatters the "
@@ -49,6 +52,10 @@ SENTENCES = {
     "be sure of itself there. Nothing measured here tells how good it is on such texts.",
 }
 """By kind; braces stand for the values of the limit."""
+
+_WARNED = {"still_falling": "loss_falling", "few_updates": "few_updates", "vocabulary": "vocabulary"}
+"""Kind of a training's warning → kind of the limit that says it in every language."""
+_IN_FIGURES = ("never_answered",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +125,17 @@ def find_limits(found: Evaluation, known: Circumstances) -> tuple[Limit, ...]:
             _limit("cut", rows=counted(known.texts_cut), all=counted(found.rows), limit=counted(known.max_tokens))
         )
     return (*limits, *_slice_limits(known.slices), _limit("unlike"))
+
+
+def told_of(warnings: Sequence[Mapping[str, str]]) -> tuple[Limit, ...]:
+    """Return what training warned of, as metrics.json has it; classes never answered are found in the figures."""
+    found = []
+    for one in warnings:
+        if kind := _WARNED.get(one["kind"]):
+            found.append(_limit(kind))
+        elif one["kind"] not in _IN_FIGURES:
+            found.append(_limit("warning", text=one["text"]))
+    return tuple(found)
 
 
 def _class_limits(found: Evaluation) -> list[Limit]:

@@ -49,7 +49,7 @@ PARTS = (
 """The sections, each a template of its name."""
 MOST_CLASSES = 60
 """With a line of their own in a table, those with the most rows; metrics.json has all."""
-URGENT = ("data_share", "data_count", "warning", "loss_falling", "never_said")
+URGENT = ("data_share", "data_count", "warning", "loss_falling", "few_updates", "vocabulary", "never_said")
 """Kinds of limits that the summary says too."""
 PRECISIONS = (0.95, 0.9, 0.8, 0.7)
 """Goals of a threshold, the first of which that can be promised is proposed."""

@@ -11,7 +11,7 @@ from limbeck import storage
 from limbeck.errors import DataError, SettingsError
 from limbeck.evaluation.evaluation import Evaluation
 from limbeck.evaluation.label_issues import LabelIssues
-from limbeck.evaluation.limits import Circumstances, Limit, find_limits
+from limbeck.evaluation.limits import Circumstances, Limit, find_limits, told_of
 from limbeck.evaluation.prediction_files import read_predictions
 from limbeck.evaluation.predictions import Predictions
 from limbeck.evaluation.slices import Slices
@@ -19,10 +19,6 @@ from limbeck.settings import ReadSettings
 from limbeck.training.run_folder import RunFolder, require_finished
 
 MODEL_FACTS = "limbeck.json"
-_STILL_FALLING = 0.01
-"""Share by which the last epoch's validation loss is below all before, where it is called still falling."""
-_TOLD_HERE = ("never", "falling")
-"""Words in the kinds of training's warnings that `limits` and `told` find in the figures themselves."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -89,15 +85,8 @@ class RunFacts:
 
     @property
     def told(self) -> tuple[Limit, ...]:
-        """What training itself warned of; what is read off the figures here, in both languages, is left out."""
-        epochs = self.metrics.get("epochs", [])
-        losses = [line["validation_loss"] for line in epochs]
-        found = []
-        if len(losses) > 1 and losses[-1] < (1 - _STILL_FALLING) * min(losses[:-1]):
-            found.append(Limit(kind="loss_falling"))
-        warnings = self.metrics.get("warnings", [])
-        others = [one["text"] for one in warnings if not any(word in one["kind"] for word in _TOLD_HERE)]
-        return (*found, *(Limit(kind="warning", values={"text": text}) for text in others))
+        """What training itself warned of."""
+        return told_of(self.metrics.get("warnings", ()))
 
     def limits(
         self, *, slices: Slices | None, issues: LabelIssues | None, data: tuple[Limit, ...] = ()

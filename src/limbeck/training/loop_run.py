@@ -17,7 +17,7 @@ from limbeck import storage
 from limbeck.data.dataset import Dataset
 from limbeck.data.learned import write_learned
 from limbeck.evaluation.evaluation import Evaluation, evaluate
-from limbeck.evaluation.limits import Circumstances, find_limits
+from limbeck.evaluation.limits import Circumstances, find_limits, told_of
 from limbeck.evaluation.prediction_files import write_predictions
 from limbeck.evaluation.predictions import Predictions
 from limbeck.model.bundle import Bundle, save_bundle
@@ -152,9 +152,17 @@ def finish_run(trained: Trained, folder: RunFolder, watch: Stopwatch, *, writes:
         seed=settings.seed,
     )
     watch.lap("evaluate")
+    warnings = [
+        *doubts_of_texts(trained.bundle.loaded, rows.validation.texts),
+        *doubts_of(scored, method=trained.method),
+        *doubts_of_epochs(result.epochs, method=trained.method, steps=result.steps, planned_epochs=settings.epochs),
+    ]
     if writes:
         known = Circumstances(
-            method=trained.method, max_tokens=facts.max_tokens, texts_cut=int(answers.truncated.sum())
+            method=trained.method,
+            max_tokens=facts.max_tokens,
+            texts_cut=int(answers.truncated.sum()),
+            told=told_of(warnings),
         )
         card = card_text(facts, scored, find_limits(scored, known))
         save_bundle(replace(trained.bundle, facts=facts), folder.bundle, card=card)
@@ -174,11 +182,7 @@ def finish_run(trained: Trained, folder: RunFolder, watch: Stopwatch, *, writes:
         "train_seconds": result.train_s,
         "texts_cut": {"max_tokens": facts.max_tokens, **trained.texts_cut},
         "seconds": watch.seconds,
-        "warnings": [
-            *doubts_of_texts(trained.bundle.loaded, rows.validation.texts),
-            *doubts_of(scored, method=trained.method),
-            *doubts_of_epochs(result.epochs, method=trained.method, steps=result.steps, planned_epochs=settings.epochs),
-        ],
+        "warnings": warnings,
         **trained.more(scored),
     }
     if writes:

@@ -16,7 +16,7 @@ from limbeck.data.dataset import Dataset
 from limbeck.data.learned import write_learned
 from limbeck.errors import SettingsError
 from limbeck.evaluation.evaluation import Evaluation, evaluate
-from limbeck.evaluation.limits import Circumstances, find_limits
+from limbeck.evaluation.limits import Circumstances, find_limits, told_of
 from limbeck.evaluation.prediction_files import write_predictions
 from limbeck.evaluation.predictions import Predictions
 from limbeck.features.cache import FeatureCache
@@ -187,7 +187,16 @@ def train_probe(
             provenance={**record, "majority_label": rows.label_names[rows.majority_label]},
         )
         texts_cut = {name: int(found.truncated.sum()) for name, found in answers.items()}
-        known = Circumstances(method="probe", max_tokens=facts.max_tokens, texts_cut=texts_cut["validation"])
+        warnings = [
+            *doubts_of_texts(engine.loaded, rows.validation.texts),
+            *doubts_of(scored["validation"], method="probe"),
+        ]
+        known = Circumstances(
+            method="probe",
+            max_tokens=facts.max_tokens,
+            texts_cut=texts_cut["validation"],
+            told=told_of(warnings),
+        )
         card = card_text(facts, scored["validation"], find_limits(scored["validation"], known))
         save_bundle(Bundle(loaded=engine.loaded, head=head, facts=facts), folder.bundle, card=card)
         for name, found in answers.items():
@@ -206,10 +215,7 @@ def train_probe(
             "probe": fit_record(fit),
             "texts_cut": {"max_tokens": facts.max_tokens, **texts_cut},
             "seconds": watch.seconds,
-            "warnings": [
-                *doubts_of_texts(engine.loaded, rows.validation.texts),
-                *doubts_of(scored["validation"], method="probe"),
-            ],
+            "warnings": warnings,
         }
         storage.write_json(folder.metrics, metrics)
     return ProbeRun(
