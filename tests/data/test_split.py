@@ -91,7 +91,7 @@ def test_groups_of_another_length() -> None:
 def test_classes_too_small() -> None:
     """A class with fewer different texts than splits is named, with its size."""
     dataset = of([f"t{n}" for n in range(20)] + ["rare", "RARE ", "rare"], ["a"] * 20 + ["b"] * 3)
-    with pytest.raises(DataError, match=r"class 'b' has 3 rows of 1 different texts, 3 are needed"):
+    with pytest.raises(DataError, match=r"class 'b': 3 different texts are needed, it has 1 \(in 3 rows\)"):
         split(dataset)
 
 

@@ -106,9 +106,10 @@ def about_tokens(evidence: Evidence) -> Iterator[Finding]:
             kind="tokens.misfit",
             severity=misfit,
             title=f"The vocabulary of {chosen.name} does not fit these texts ({main}, {percent(share)} of the letters)",
-            count=chosen.texts_with_unknown,
-            unit="texts with [UNK]",
-            share=chosen.texts_with_unknown / max(1, evidence.shape.rows),
+            # Without an unknown token it is words that fall into pieces, in texts of any kind.
+            count=chosen.texts_with_unknown or evidence.shape.rows,
+            unit="texts with [UNK]" if chosen.texts_with_unknown else "texts",
+            share=(chosen.texts_with_unknown or evidence.shape.rows) / max(1, evidence.shape.rows),
             example=f"{chosen.tokens_per_word:.2f} tokens a word, "
             f"{percent(chosen.unknown_share)} of the tokens are [UNK]",
             advice=_mend_first(evidence) or _other_vocabulary(evidence.tokenizer_fit, main),

@@ -198,7 +198,10 @@ def _wanted(rows: _Rows, shares: list[float], parts: list[str]) -> np.ndarray:
         members = rows.group[rows.stratum == stratum]
         texts = len(np.unique(members))
         if 0 < texts < len(shares):
-            faults.add(f"class {name!r} has {len(members)} rows of {texts} different texts, {len(shares)} are needed")
+            faults.add(
+                f"class {name!r}: {len(shares)} different texts are needed, it has {texts:,} (in {len(members):,} "
+                f"{'row' if len(members) == 1 else 'rows'})"
+            )
         if texts:
             wanted[1:, stratum] = np.maximum(1, np.round(np.array(shares[1:]) * len(members)))
             wanted[0, stratum] = max(1, len(members) - wanted[1:, stratum].sum())

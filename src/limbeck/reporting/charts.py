@@ -146,6 +146,11 @@ def confusion_matrix(counts_CC: np.ndarray, label_names: Sequence[str], *, look:
         axes = figure.subplots()
         _draw_cells(axes, shares_CC[np.ix_(shown, shown)], support_C[shown], digits_pt=digits_pt, look=look)
         axes.set_xticks(range(size), columns, rotation=90 if upright else 0, linespacing=1.3)
+        if not upright:
+            # On one line, whether a name has tall letters or not.
+            axes.tick_params(axis="x", pad=14)
+            for name in axes.get_xticklabels():
+                name.set_verticalalignment("baseline")
         axes.set_yticks(range(size), rows, linespacing=1.3)
         axes.set_xlabel(words.predicted_label)
         axes.set_ylabel(words.true_label)

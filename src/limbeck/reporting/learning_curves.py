@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from limbeck.errors import DataError
-from limbeck.reporting.picture import Caption, Look, Picture, paint
+from limbeck.reporting.picture import Caption, Look, Picture, legend_above, paint
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -55,7 +55,7 @@ def learning_curves(epochs: Sequence[Mapping[str, float]], *, best_epoch: int, l
             panel.set_xlabel(words.epoch)
             panel.xaxis.get_major_locator().set_params(integer=True)
             panel.spines[["top", "right"]].set_visible(False)
-            panel.legend(frameon=False, fontsize=9)
+            legend_above(panel, columns=len(keys))
         figure.suptitle(words.learning_curves, fontsize=13, x=0.01, ha="left")
         figure.supxlabel(key_line, fontsize=9, color=look.theme.muted, x=0.01, ha="left")
 

@@ -19,6 +19,7 @@ from limbeck.reporting.themes import LIGHT, Theme
 from limbeck.reporting.words import ENGLISH, Words
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 DPI = 144
@@ -79,6 +80,11 @@ class Caption:
     description: str
     texts: tuple[str, ...]
     notices: tuple[str, ...] = ()
+
+
+def legend_above(panel: "Axes", *, columns: int = 1) -> None:
+    """Set a legend above a panel, where it lies over no line."""
+    panel.legend(frameon=False, fontsize=9, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, ncols=columns)
 
 
 def paint(caption: Caption, draw: Callable[["Figure"], None], *, look: Look) -> Picture:

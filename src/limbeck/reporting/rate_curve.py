@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from limbeck.errors import DataError
-from limbeck.reporting.picture import Caption, Look, Picture, paint
+from limbeck.reporting.picture import Caption, Look, Picture, legend_above, paint
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,7 +43,7 @@ def rate_curve(found: Mapping[str, Any], *, look: Look | None = None) -> Picture
         panel.set_xlabel(words.learning_rate)
         panel.set_ylabel(words.train_loss)
         panel.spines[["top", "right"]].set_visible(False)
-        panel.legend(frameon=False, fontsize=9)
+        legend_above(panel, columns=2)
         figure.suptitle(words.rate_curve, fontsize=13, x=0.01, ha="left")
         figure.supxlabel(key_line, fontsize=9, color=look.theme.muted, x=0.01, ha="left")
 

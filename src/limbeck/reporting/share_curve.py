@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from limbeck.errors import DataError
 from limbeck.evaluation.evaluation import Evaluation
-from limbeck.reporting.picture import Caption, Look, Picture, paint
+from limbeck.reporting.picture import Caption, Look, Picture, legend_above, paint
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -60,7 +60,7 @@ def share_curve(found: Mapping[int, Evaluation], *, look: Look | None = None) ->
         panel.set_xlabel(words.training_rows)
         panel.grid(axis="y", linewidth=0.6)
         panel.spines[["top", "right"]].set_visible(False)
-        panel.legend(frameon=False, fontsize=9, loc="lower right")
+        legend_above(panel, columns=3)
         figure.suptitle(words.share_curve, fontsize=13, x=0.01, ha="left")
         figure.supxlabel(words.share_key, fontsize=8.5, color=theme.muted, x=0.01, ha="left")
 

@@ -10,7 +10,7 @@ import numpy as np
 from limbeck.evaluation.abstaining import RiskCoverage
 from limbeck.evaluation.calibration import Calibration
 from limbeck.reporting.charts import percent_tick
-from limbeck.reporting.picture import Caption, Look, Picture, paint
+from limbeck.reporting.picture import Caption, Look, Picture, legend_above, paint
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,7 +54,7 @@ def reliability_diagram(calibration: Calibration, *, look: Look | None = None) -
         )
         shares.set_ylabel(words.right_share)
         shares.set_ylim(-0.03, 1.03)
-        shares.legend(frameon=False, fontsize=9, loc="upper left")
+        legend_above(shares, columns=2)
         counts.bar((bins.low + bins.high) / 2, bins.counts, width=0.92 * (bins.high - bins.low), color=theme.series[0])
         counts.set_ylabel(words.row_count)
         counts.set_xlabel(words.highest_probability)
@@ -101,7 +101,7 @@ def risk_coverage_curve(curve: RiskCoverage, *, kept: float | None = None, look:
         panel.axhline(float(curve.risk[-1]), color=theme.muted, linestyle=":", linewidth=1)
         if kept is not None:
             panel.axvline(kept, color=theme.series[1], linestyle=(0, (4, 3)), linewidth=1.4, label=marked)
-            panel.legend(frameon=False, fontsize=9, loc="lower right")
+            legend_above(panel)
         panel.set_xlim(0, 1)
         panel.set_ylim(0, max(0.05, 1.15 * float(curve.risk[points].max())))
         for axis in (panel.xaxis, panel.yaxis):
