@@ -92,7 +92,8 @@ def write_run(
         metrics |= {
             "teacher": {**sizes, "layers": 6, "parameters": 22_600_000, "folders": [PAYLOAD],
                         "made_of_other_rows": [PAYLOAD], "validation": scored["out_of_fold"].to_dict()},
-            "student": sizes, "accuracy_kept": 0.985, "speedup": 2.25,
+            "student": sizes, "accuracy_kept": 0.985,
+            "accuracy_kept_interval": {"low": 0.961, "high": 1.004, "rows": 200}, "speedup": 2.25,
             "speed": {"texts": 1200, "rounds": 5, "lowest": 1.5, "highest": 2.5, "slow_texts_per_s": 400.4,
                       "fast_texts_per_s": 900.9, "slow_engines": [PAYLOAD, PAYLOAD], "fast_engine": PAYLOAD},
         }  # fmt: skip
