@@ -4,9 +4,10 @@ import shutil
 
 import pytest
 import torch
+from safetensors import SafetensorError
 
 from limbeck.errors import BundleError, StorageError
-from limbeck.training import checkpoint
+from limbeck.model import weights
 from limbeck.training.checkpoint import Checkpoints, Position, Snapshot
 
 
@@ -114,14 +115,16 @@ def test_a_full_disk_leaves_the_last_checkpoint_whole(tmp_path, monkeypatch):
     kept = Checkpoints(tmp_path, keep=1)
     kept.save(snapshot(1))
 
-    def full(tensors, path):
+    def full(tensors, path, metadata):
         path.write_bytes(b"half")
-        raise OSError(28, "No space left on device")
+        # As the library has it: what the system said, in words only.
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
 
     with monkeypatch.context() as patched:
-        patched.setattr(checkpoint, "save_file", full)
-        with pytest.raises(StorageError, match="the disk is full"):
+        patched.setattr(weights, "save_file", full)
+        with pytest.raises(StorageError, match=r"/step-00000002/.*the disk is full.*go on with --resume") as caught:
             kept.save(snapshot(2))
+    assert ".staged" not in str(caught.value)
     assert names(tmp_path) == ["step-00000001"]
     assert kept.newest().position.step == 1
 

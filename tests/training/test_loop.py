@@ -14,11 +14,11 @@ from torch.nn import functional
 
 from limbeck import storage
 from limbeck.errors import Interrupted, StorageError, Terminated, TrainingError
+from limbeck.model import weights
 from limbeck.model.heads import ClassificationHead, LinearHead
 from limbeck.model.network import Network
 from limbeck.model.pooling import blocks_for
 from limbeck.settings import FinetuneSettings, HeadSettings
-from limbeck.training import checkpoint
 from limbeck.training.costs import LabelCosts
 from limbeck.training.examples import FeatureExamples, Labelled, TextExamples
 from limbeck.training.interruption import SAME_S, StopSignal
@@ -247,16 +247,16 @@ def test_a_full_disk_ends_the_run_with_the_reason(tiny_loaded, tmp_path, monkeyp
     whole.run(StopSignal())
     loop = make_loop(tiny_loaded, tmp_path / "full")
     saved = []
-    honest = checkpoint.save_file
+    honest = weights.save_file
 
-    def nearly_full(tensors, path):
+    def nearly_full(tensors, path, metadata):
         saved.append(path)
         if len(saved) > 10:
             raise OSError(28, "No space left on device")
-        honest(tensors, path)
+        honest(tensors, path, metadata)
 
     with monkeypatch.context() as patched:
-        patched.setattr(checkpoint, "save_file", nearly_full)
+        patched.setattr(weights, "save_file", nearly_full)
         with pytest.raises(StorageError, match="the disk is full"):
             loop.run(StopSignal())
     again = make_loop(tiny_loaded, tmp_path / "full")

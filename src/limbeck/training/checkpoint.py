@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from limbeck import storage
 from limbeck.errors import BundleError, StorageError
+from limbeck.model.weights import write_tensors
 from limbeck.progress import SILENT, Progress
 
 _STEP_PREFIX = "step-"
@@ -208,9 +209,9 @@ def _position(path: Path) -> Position:
 def _save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
     ready = {name: values.detach().to("cpu").contiguous() for name, values in tensors.items()}
     try:
-        save_file(ready, path)
-    except SafetensorError as error:  # how the library tells of a full disk
-        raise StorageError(f"cannot write {path.parent}: {error}; free some space and go on with --resume") from error
+        write_tensors(ready, path)
+    except StorageError as error:
+        raise StorageError(f"{error}. The checkpoint before it is whole: go on with --resume") from error
 
 
 def _load_tensors(path: Path) -> dict[str, Tensor]:

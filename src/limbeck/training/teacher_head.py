@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from limbeck import storage
 from limbeck.errors import DataError, StorageError
+from limbeck.model.weights import write_tensors
 from limbeck.progress import SILENT, Progress
 from limbeck.training.examples import Int64
 from limbeck.training.interruption import StopSignal
@@ -111,7 +112,9 @@ def train_head_first(
         judge = judge_of(model, material, seed=settings.seed)
         Loop(model, costs, judge, plan, place).run(stop, progress)
         with storage.staged_file(kept) as staged:
-            save_file({name: values.cpu().contiguous() for name, values in teacher.head.state_dict().items()}, staged)
+            write_tensors(
+                {name: values.cpu().contiguous() for name, values in teacher.head.state_dict().items()}, staged
+            )
         storage.write_json(kept.with_suffix(".json"), {"sha256": storage.sha256_of(kept)})
         with storage.explained(place.checkpoints, doing="remove"):
             shutil.rmtree(place.checkpoints)
