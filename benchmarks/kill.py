@@ -194,7 +194,7 @@ def killing_at(number: int, work: Callable[[], None]) -> Callable[[], None]:
     def run() -> None:
         os.fsync = counted(os.fsync)
         os.replace = counted(os.replace)
-        checkpoint.save_file = counted(checkpoint.save_file)
+        checkpoint.write_tensors = counted(checkpoint.write_tensors)
         storage.write_bytes = counted(storage.write_bytes)
         work()
 
@@ -229,6 +229,8 @@ def run_trials(what: str, mode: str, kills: int, seed: int, *, native: bool) -> 
                 status = ended(child)
             else:
                 status = ended(in_child(killing_at(trials, train)))
+            if status not in (0, KILLED):
+                raise SystemExit(f"trial {trials}: the training ended by itself, with status {status}")
             if status != KILLED and mode == "calls":
                 trials -= 1  # there are no more calls: this one ended by itself
                 break
