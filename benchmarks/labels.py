@@ -36,18 +36,17 @@ from cleanlab.rank import get_label_quality_scores
 from measure import RESULTS, SHARED_DATA, write_result
 
 import limbeck
-from limbeck.audit.label_votes import count_votes
 from limbeck.data.dataset import Dataset
 from limbeck.data.write import write
-from limbeck.evaluation.label_issues import LabelIssues, find_label_issues
-from limbeck.evaluation.label_noise import trust_rows
-from limbeck.evaluation.label_votes import LabelVotes
 from limbeck.evaluation.metrics import confusion_counts
 from limbeck.evaluation.prediction_files import read_predictions
 from limbeck.evaluation.predictions import Predictions
 from limbeck.features.cache import FeatureCache
 from limbeck.features.extraction import extract_features
 from limbeck.model.pooling import blocks_for
+from limbeck.review.issues import LabelIssues, find_label_issues
+from limbeck.review.noise import trust_rows
+from limbeck.review.votes import LabelVotes, count_votes
 from limbeck.settings import Pooling, ProbeSettings
 from limbeck.training.probe import ProbeRows, fit_probe
 from limbeck.training.refit import Doubted, refit_out_of_fold

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from limbeck.errors import LimbeckError as LimbeckError
     from limbeck.evaluation.evaluation import evaluate as evaluate
     from limbeck.evaluation.hard_cases import find_hard_cases as find_hard_cases
-    from limbeck.evaluation.label_issues import find_label_issues as find_label_issues
     from limbeck.evaluation.prediction_files import read_predictions as read_predictions
     from limbeck.features.text_encoder import load_encoder as load_encoder
     from limbeck.inference.predictor import load as load
     from limbeck.inference.scoring import score as score
     from limbeck.model.presets import load_tokenizer as load_tokenizer
     from limbeck.publishing.publication import publish as publish
+    from limbeck.review.issues import find_label_issues as find_label_issues
     from limbeck.settings import FeatureSettings as FeatureSettings
     from limbeck.settings import FinetuneSettings as FinetuneSettings
     from limbeck.settings import HeadSettings as HeadSettings
@@ -63,7 +63,7 @@ _HOMES = {
     "distil": "limbeck.training.distillation",
     "evaluate": "limbeck.evaluation.evaluation",
     "find_hard_cases": "limbeck.evaluation.hard_cases",
-    "find_label_issues": "limbeck.evaluation.label_issues",
+    "find_label_issues": "limbeck.review.issues",
     "finetune": "limbeck.training.finetuning",
     "load": "limbeck.inference.predictor",
     "load_encoder": "limbeck.features.text_encoder",

@@ -7,12 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.evaluation.test_label_issues import no_votes
+from tests.review.test_issues import no_votes
 
 from limbeck import read
 from limbeck.evaluation.prediction_files import read_predictions, write_predictions
-from limbeck.evaluation.review_sheet import COLUMNS
-from limbeck.training import label_search, second_fit
+from limbeck.review import search
+from limbeck.review.search import SHEET_ROWS
+from limbeck.review.sheet import COLUMNS
 
 
 def rows_of(sheet):
@@ -66,8 +67,8 @@ def test_the_screen_says_what_to_do_next(limbeck, trained, tmp_path):
 
 def test_what_a_second_fit_answered_is_kept_in_the_run(limbeck, trained, tmp_path, monkeypatch):
     """`labels` twice and a report fit once and say the same; other out-of-fold answers, or a damaged file, fit anew."""
-    fits, own = [], second_fit.refit_out_of_fold
-    monkeypatch.setattr(second_fit, "refit_out_of_fold", lambda *args, **kept: fits.append(1) or own(*args, **kept))
+    fits, own = [], search.refit_out_of_fold
+    monkeypatch.setattr(search, "refit_out_of_fold", lambda *args, **kept: fits.append(1) or own(*args, **kept))
     words = ("labels", trained, "--json", "--cache-dir", tmp_path / "cache")
     first, again = (json.loads(limbeck(*words).out) for _ in range(2))
     assert first == again
@@ -90,8 +91,8 @@ def test_without_a_doubtful_label_there_is_no_sheet(limbeck, trained, tmp_path, 
     found = read_predictions(place)
     sure = np.eye(3, dtype=np.float32)[found.known_labels] * 0.97 + 0.01
     write_predictions(place, replace(found, probabilities=sure))
-    monkeypatch.setattr(second_fit, "refit_out_of_fold", lambda *_, **__: sure)
-    monkeypatch.setattr(label_search, "count_votes", lambda *_, **__: no_votes(len(found), 3))
+    monkeypatch.setattr(search, "refit_out_of_fold", lambda *_, **__: sure)
+    monkeypatch.setattr(search, "count_votes", lambda *_, **__: no_votes(len(found), 3))
     sheet = tmp_path / "r.csv"
     ended = limbeck("labels", trained, "--out", sheet, "--cache-dir", tmp_path / "cache")
     assert ended.status == 0, ended.err
@@ -255,3 +256,9 @@ def test_evaluate_shows_hard_cases(limbeck, trained, weather):
     assert {part["name"] for part in told["hard"]["by_class"]} == {"joy", "sadness", "슬픔"}
     assert told["confusions"][0]["in_words"]
     assert json.loads(limbeck("evaluate", trained, weather, "--hard", "0", "--json").out)["hard"] is None
+
+
+def test_the_help_names_the_number_that_is_used(limbeck):
+    """What `--rows` takes for its default is what `SHEET_ROWS` says: one fact, not two."""
+    printed = " ".join(limbeck("labels", "find", "--help").out.split())
+    assert f"those whose label looks wrong, {SHEET_ROWS} at least" in printed

@@ -8,7 +8,6 @@ import pyarrow as pa
 
 from limbeck import storage
 from limbeck.evaluation.evaluation import evaluate
-from limbeck.evaluation.label_issues import find_label_issues
 from limbeck.evaluation.prediction_files import write_predictions
 from limbeck.evaluation.predictions import Predictions
 from limbeck.evaluation.slices import slice_rows
@@ -16,6 +15,7 @@ from limbeck.reporting.report import Evidence, Report, make_report
 from limbeck.reporting.report_words import words_in
 from limbeck.reporting.row_slices import answer_groupings
 from limbeck.reporting.run_facts import RunFacts, read_run
+from limbeck.review.issues import find_label_issues
 
 PAYLOAD = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
 NAMES = (

@@ -13,7 +13,7 @@ from limbeck.audit.rows import excerpt
 from limbeck.audit.text_findings import about_texts, about_tokens
 
 _HISTORY = ("rows removed by limbeck clean", "labels corrected after review")
-"""Notes of what was done to the data on purpose, by `audit.clean` and `audit.corrections`."""
+"""Notes of what was done to the data on purpose, by `audit.clean` and `review.corrections`."""
 _OF_ROWS = ("rows ", "labels ", "lines ", "cells ")
 """How notes begin that count rows; the others say how files were understood, which is no fault of the data."""
 

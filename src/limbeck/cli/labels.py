@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from typer._click.core import Context
 
 FIND = "find"
-SHEET_ROWS = 100
-"""Rows of a sheet at least, while there are so many."""
 
 
 class _RunOrCommand(HelpfulGroup):
@@ -50,7 +48,7 @@ def find(
     rows: Annotated[
         int | None,
         typer.Option(
-            help=f"Rows of the sheet. [default: those whose label looks wrong, {SHEET_ROWS} at least; none where none "
+            help="Rows of the sheet. [default: those whose label looks wrong, 100 at least; none where none "
             "looks wrong]"
         ),
     ] = None,
@@ -68,12 +66,10 @@ def find(
     """Rank the training rows of RUN by how probably their label is wrong, and write a sheet to review."""
     from limbeck import progress
     from limbeck.errors import SettingsError
-    from limbeck.evaluation.review_sheet import write_sheet
     from limbeck.features.cache import FeatureCache
+    from limbeck.review.search import search_labels, search_with_cross_fit
+    from limbeck.review.sheet import write_sheet
     from limbeck.storage import check_place
-    from limbeck.training.cross_fit import cross_fit as answer_by_folds
-    from limbeck.training.label_search import search_labels
-    from limbeck.training.past_data import read_data_of
     from limbeck.training.past_run import open_past_run
 
     if rows is not None and rows < 1:
@@ -82,15 +78,11 @@ def find(
         check_place(out, (".csv",), source=data, overwrite=overwrite)
     following = progress.for_stream()
     past, cache = open_past_run(run), FeatureCache(cache_dir)
-    if cross_fit is not None and past.method == "probe":
-        raise SettingsError(f"{run} is a probe, which has out-of-fold predictions already: leave --cross-fit out")
-    if cross_fit is not None:
-        answer_by_folds(
-            past, read_data_of(past.data, data, following), folds=cross_fit, cache=cache, progress=following
-        )
-    found = search_labels(past, cache=cache, progress=following)
-    wrong = found.issues.probably_wrong
-    count = rows or (min(len(found.issues), max(SHEET_ROWS, wrong)) if wrong else 0)
+    if cross_fit is None:
+        found = search_labels(past, cache=cache, progress=following)
+    else:
+        found = search_with_cross_fit(past, cross_fit, data, cache=cache, progress=following)
+    count = found.rows_to_review(rows)
     if out is not None and count:
         write_sheet(out, found.issues, count=count)
     if as_json:
@@ -138,38 +130,25 @@ def apply(
     as_json: options.AsJson = False,
 ) -> None:
     """Give the rows of DATA the labels that SHEET's column new_label decides; an empty cell keeps the label."""
-    from limbeck import progress, storage
-    from limbeck.audit.corrections import correct
-    from limbeck.audit.corrections_folder import DATA_NAME, write_corrections
+    from limbeck import progress
     from limbeck.data.read import read_with
-    from limbeck.errors import DataError
-    from limbeck.evaluation.review_sheet import read_sheet
     from limbeck.features.cache import FeatureCache
+    from limbeck.review.corrections import DATA_NAME, apply_corrections
+    from limbeck.review.rescoring import rescore as score_again
+    from limbeck.review.sheet import read_decided
     from limbeck.training.past_run import open_past_run
-    from limbeck.training.rescoring import rescore as score_again
 
     following = progress.for_stream()
-    past = None if rescore is None else open_past_run(rescore)
-    decided = read_sheet(sheet)
-    if not any(decision.new_label for decision in decided.decisions):
-        raise DataError(
-            f"{sheet}: the column new_label is empty in every row, so there is nothing to apply: write the right label "
-            "there, or ok for the suggested one, and save the sheet as CSV"
-        )
+    past, decided = None if rescore is None else open_past_run(rescore), read_decided(sheet)
     reading = options.read_settings(text_column, label_column, label_names, encoding, on_bad_row, labels="optional")
     dataset = read_with(data, reading, following)
     screen.tell_notes(dataset.notes, following)
-    corrections = correct(dataset, decided)
-    facts = {"sheet": str(sheet), "sheet_sha256": storage.sha256_of(sheet), "fingerprint_before": dataset.fingerprint()}
-    write_corrections(corrections, out, facts=facts)
+    corrections = apply_corrections(dataset, decided, out)
     rescored = None
     if past is not None:
-        rescored = score_again(
-            past, corrections.dataset, out / "run", cache=FeatureCache(cache_dir), progress=following
-        )
-        storage.write_json(out / "rescore.json", rescored.to_dict())
+        rescored = score_again(past, corrections.dataset, out, cache=FeatureCache(cache_dir), progress=following)
     if as_json:
-        screen.show_json({**facts, **corrections.to_dict(), "rescored": rescored and rescored.to_dict()})
+        screen.show_json({**corrections.to_dict(), "rescored": rescored and rescored.to_dict()})
         return
     labels_screen.show_corrections(corrections, out)
     if rescored is not None:

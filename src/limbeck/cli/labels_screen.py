@@ -7,10 +7,10 @@ from limbeck.cli import screen
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from limbeck.audit.corrections import Corrections
     from limbeck.evaluation.proportions import Share
-    from limbeck.training.label_search import LabelSearch
-    from limbeck.training.rescoring import Rescored
+    from limbeck.review.corrections import Corrections
+    from limbeck.review.rescoring import Rescored
+    from limbeck.review.search import LabelSearch
 
 SHOWN_ISSUES = 10
 SHOWN_MIXUPS = 5

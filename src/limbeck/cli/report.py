@@ -52,7 +52,7 @@ def report(
     from limbeck.reporting.report_charts import write_charts
     from limbeck.reporting.report_words import words_in
     from limbeck.reporting.run_facts import read_run
-    from limbeck.training.label_search import search_labels
+    from limbeck.review.search import search_labels
     from limbeck.training.model_card import rewrite_card
     from limbeck.training.past_run import open_past_run
     from limbeck.training.probe_training import OUT_OF_FOLD

@@ -24,7 +24,6 @@ from limbeck.evaluation.confusions import name_confusions
 from limbeck.evaluation.counted import counted
 from limbeck.evaluation.evaluation import Evaluation
 from limbeck.evaluation.hard_cases import find_hard_cases
-from limbeck.evaluation.label_issues import LabelIssues
 from limbeck.evaluation.limits import Limit
 from limbeck.evaluation.measured import measured
 from limbeck.evaluation.slices import Slices
@@ -39,6 +38,7 @@ from limbeck.reporting.report_charts import Charted, Drawn, class_counts, draw_c
 from limbeck.reporting.report_words import ReportWords
 from limbeck.reporting.run_facts import RunFacts
 from limbeck.reporting.trust_charts import places_of
+from limbeck.review.issues import LabelIssues
 
 HIGHEST, LOWEST, BY_CLASS, WORST_ISSUES, MIXUPS = 100, 50, 3, 50, 8
 """Rows in each of the tables."""

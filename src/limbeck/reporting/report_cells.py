@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from limbeck.evaluation.evaluation import Confusion
-from limbeck.evaluation.label_issues import LabelIssues
 from limbeck.evaluation.limits import Limit
 from limbeck.evaluation.measured import Measured
 from limbeck.evaluation.proportions import Share
 from limbeck.evaluation.slices import Slice
 from limbeck.reporting.page import seen
 from limbeck.reporting.report_words import ReportWords
+from limbeck.review.issues import LabelIssues
 
 if TYPE_CHECKING:
     from markupsafe import Markup

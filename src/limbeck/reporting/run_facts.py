@@ -10,11 +10,11 @@ from typing import Any
 from limbeck import storage
 from limbeck.errors import DataError, SettingsError
 from limbeck.evaluation.evaluation import Evaluation
-from limbeck.evaluation.label_issues import LabelIssues
 from limbeck.evaluation.limits import Circumstances, Limit, find_limits, told_of
 from limbeck.evaluation.prediction_files import read_predictions
 from limbeck.evaluation.predictions import Predictions
 from limbeck.evaluation.slices import Slices
+from limbeck.review.issues import LabelIssues
 from limbeck.settings import ReadSettings
 from limbeck.training.run_folder import RunFolder, require_finished
 

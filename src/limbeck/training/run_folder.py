@@ -91,7 +91,7 @@ class RunFolder:
 
     @property
     def second_fit(self) -> Path:
-        """Answers to the training rows by fits that learned little from suspect labels (`training.second_fit`)."""
+        """Answers to the training rows by fits that learned little from suspect labels (`review.search`)."""
         return self.path / "second_fit.safetensors"
 
     @property

@@ -2,17 +2,17 @@
 
 import csv
 import json
+from dataclasses import replace
 from itertools import permutations
 
 import pyarrow as pa
 import pytest
 
 from limbeck import read
-from limbeck.audit.corrections import correct
-from limbeck.audit.corrections_folder import write_corrections
 from limbeck.data.dataset import Dataset
 from limbeck.errors import DataError
-from limbeck.evaluation.review_sheet import Decision, Sheet
+from limbeck.review.corrections import apply_corrections, correct
+from limbeck.review.sheet import Decision, Sheet
 
 TEXTS = ["i feel fine", "so sad\r\ntoday", "=1+1 😀", "x" * 33_000]
 
@@ -182,8 +182,10 @@ def test_ids_that_a_spreadsheet_changed_are_guessed_at_but_not_taken(real, writt
 def test_the_folder_reads_back_as_the_corrected_data(dataset, tmp_path):
     """Data, the log for a spreadsheet, the counts; formula injection is neutralised in the log."""
     one, _, three, _ = ids(dataset)
-    found = correct(dataset, sheet(decided(one, "ok"), decided(three, "joy", label="sadness")))
-    write_corrections(found, tmp_path / "out", facts={"sheet": "review.csv"})
+    reviewed = replace(
+        sheet(decided(one, "ok"), decided(three, "joy", label="sadness")), origin={"sheet": "review.csv"}
+    )
+    found = apply_corrections(dataset, reviewed, tmp_path / "out")
     again = read(tmp_path / "out" / "data")
     assert again.fingerprint() == found.dataset.fingerprint()
     counts = json.loads((tmp_path / "out" / "labels.json").read_text("utf-8"))

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from limbeck import storage
 from limbeck.data.dataset import Dataset
 from limbeck.errors import DataError
 from limbeck.evaluation import metrics
@@ -24,6 +25,9 @@ from limbeck.features.cache import FeatureCache
 from limbeck.progress import SILENT, Progress
 from limbeck.training.past_run import PastRun, train_again
 from limbeck.training.run_folder import RunFolder
+
+RUN_NAME = "run"
+COMPARISON_NAME = "rescore.json"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -92,14 +96,14 @@ class Rescored:
 
 
 def rescore(
-    run: PastRun, corrected: Dataset, out: Path, *, cache: FeatureCache | None = None, progress: Progress = SILENT
+    run: PastRun, corrected: Dataset, folder: Path, *, cache: FeatureCache | None = None, progress: Progress = SILENT
 ) -> Rescored:
     """Train with the run's settings on corrected labels and compare on the run's validation rows.
 
     Args:
         run: a finished run.
         corrected: its data with corrected labels; row ids tell which rows are the run's validation rows.
-        out: folder of the new run.
+        folder: of the corrections; `run/` in it becomes the new run, `rescore.json` holds the comparison.
         cache: of features; they are those of the run, for texts did not change.
         progress: is told what is being done.
 
@@ -109,7 +113,7 @@ def rescore(
     """
     before = read_predictions(run.folder.predictions("validation"))
     dataset = _with_splits_of(run, before, corrected)
-    trained = train_again(run, dataset, out, cache=cache, progress=progress)
+    trained = train_again(run, dataset, folder / RUN_NAME, cache=cache, progress=progress)
     after = read_predictions(trained.folder.predictions("validation"))
     place = {row_id: number for number, row_id in enumerate(after.row_ids)}
     order = np.array([place[row_id] for row_id in before.row_ids])
@@ -121,7 +125,7 @@ def rescore(
     yardsticks = [("corrected labels", new_N)]
     if changed := int((new_N != old_N).sum()):
         yardsticks.append(("labels as they were", old_N))
-    return Rescored(
+    rescored = Rescored(
         folder=trained.folder,
         found=tuple(
             BeforeAfter(
@@ -134,6 +138,8 @@ def rescore(
         ),
         changed_validation=changed,
     )
+    storage.write_json(folder / COMPARISON_NAME, rescored.to_dict())
+    return rescored
 
 
 def _with_splits_of(run: PastRun, before: Predictions, corrected: Dataset) -> Dataset:

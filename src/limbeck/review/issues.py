@@ -7,8 +7,8 @@ It does not know models or files, nor whether anybody will agree.
 
 label_quality = posterior(given label), in three steps:
 1. p(k), out of fold; where a second fit was made that learned little from suspect labels, its answers.
-2. × P(given label | k), normalised: what the label itself says (`label_noise`).
-3. × the votes of equal and nearly equal texts, normalised (`label_votes`).
+2. × P(given label | k), normalised: what the label itself says (`noise`).
+3. × the votes of equal and nearly equal texts, normalised (`votes`).
 The suggested label is the most probable other one; it is worth taking where the quality is below that.
 """
 
@@ -19,11 +19,10 @@ import numpy as np
 
 from limbeck.errors import DataError
 from limbeck.evaluation import metrics
-from limbeck.evaluation.confident_learning import ConfidentLearning, learn_confidently
-from limbeck.evaluation.label_noise import LabelNoise, estimate_noise, weigh_labels
-from limbeck.evaluation.label_votes import LabelVotes, weigh_votes
 from limbeck.evaluation.predictions import Predictions
 from limbeck.evaluation.proportions import Share, share_of
+from limbeck.review.noise import ConfidentLearning, LabelNoise, estimate_noise, learn_confidently, weigh_labels
+from limbeck.review.votes import LabelVotes, weigh_votes
 
 LEAST_RIGHT = 0.8
 """Share of labels that a model must agree with, out of fold, before its doubts are taken for an estimate of wrong ones:
@@ -170,7 +169,7 @@ def find_label_issues(
 
     The command `limbeck labels` knows more, and ranks better: of a probe it answers the rows a second time, learning
     little from suspect labels, and it looks for equal and nearly equal texts. From Python the same is
-    `limbeck.training.label_search.search_labels(open_past_run("RUN"))`; what it adds are `votes` and `second_NC` here.
+    `limbeck.review.search.search_labels(open_past_run("RUN"))`; what it adds are `votes` and `second_NC` here.
 
     Args:
         predictions: out of fold, every row labelled.

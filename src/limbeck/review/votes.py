@@ -1,11 +1,11 @@
-"""Label votes: what rows with the same text, or nearly the same, are labelled.
+"""Votes: what rows with the same text, or nearly the same, are labelled.
 
-In: counts of labels among a row's equal and near-duplicate texts (found by `audit.label_votes`), and what the label
-noise is. Out: probabilities of the true label with those votes taken into account, and the votes in words.
-It does not know texts, nor how they were compared.
+In: texts and labels; what the label noise is. Out: `LabelVotes`, the labels of each row's equal and near-duplicate
+texts; probabilities of the true label with those votes taken into account; the votes in words.
+It does not know models, nor which label is right.
 
 Each vote is one more label that somebody gave to the text. An equal text has the same true label, so its label is as
-good a witness as the row's own: P(vote | k) as in `label_noise`. A near-duplicate may truly be of another class ("i
+good a witness as the row's own: P(vote | k) as in `noise`. A near-duplicate may truly be of another class ("i
 feel happy", "i feel unhappy"), so its vote counts as much as such pairs are seen to agree in these very data.
 
     log posterior(k) = log p(k) + log P(given | k) + Σ equal votes log P(vote | k) + Σ near votes log A(vote | k)
@@ -17,8 +17,13 @@ votes keep the order that they had.
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
-from limbeck.evaluation.label_noise import LabelNoise
+from limbeck.audit.characters import one_array
+from limbeck.audit.grouping import group_equal
+from limbeck.audit.near import DEFAULT_THRESHOLD, find_near_duplicates
+from limbeck.progress import SILENT, Progress
+from limbeck.review.noise import LabelNoise
 
 MOST_VOTES = 3.0
 """What all equal, or all near, votes of a row weigh together at most: a hundred copies of one boilerplate, labelled in
@@ -70,7 +75,7 @@ def weigh_votes(posterior_NC: np.ndarray, votes: LabelVotes, noise: LabelNoise) 
     """Take the votes into account; see the module's formula.
 
     Args:
-        posterior_NC: probabilities of the true label from the text and the given label (`label_noise.weigh_labels`).
+        posterior_NC: probabilities of the true label from the text and the given label (`noise.weigh_labels`).
         votes: of the same rows.
         noise: of the labels.
 
@@ -94,3 +99,48 @@ def weigh_votes(posterior_NC: np.ndarray, votes: LabelVotes, noise: LabelNoise) 
 def _capped(votes_NC: np.ndarray) -> np.ndarray:
     total_N1 = votes_NC.sum(axis=1, keepdims=True)
     return np.asarray(votes_NC * np.minimum(1.0, MOST_VOTES / np.maximum(total_N1, MOST_VOTES)))
+
+
+def count_votes(
+    texts: pa.Array | pa.ChunkedArray,
+    labels_N: np.ndarray,
+    classes: int,
+    *,
+    near_threshold: float = DEFAULT_THRESHOLD,
+    progress: Progress = SILENT,
+) -> LabelVotes:
+    """Count for each row the labels of the other rows that say the same.
+
+    Args:
+        texts: N texts.
+        labels_N: their labels, 0 … C-1.
+        classes: C.
+        near_threshold: least similarity of near-duplicates, see `near`.
+        progress: follows the search for near-duplicates.
+
+    Example:
+        >>> count_votes(pa.array(["so it is", "so it is", "no"]), np.array([0, 1, 1]), 2).equal_NC.tolist()
+        [[0, 1], [1, 0], [0, 0]]
+    """
+    near = find_near_duplicates(texts, threshold=near_threshold, progress=progress)
+    first_N = group_equal(one_array(texts))
+    rows = len(labels_N)
+    # By text, each told by its first row.
+    by_text_NC = np.zeros((rows, classes), dtype=np.int64)
+    np.add.at(by_text_NC, (first_N, labels_N), 1)
+    near_NC, near_rows_NC = np.zeros((rows, classes)), np.zeros((rows, classes), dtype=np.int64)
+    one, other = near.pairs[:, 0], near.pairs[:, 1]
+    for here, there in ((one, other), (other, one)):
+        np.add.at(near_NC, here, near.similarity[:, None] * by_text_NC[there])
+        np.add.at(near_rows_NC, here, by_text_NC[there])
+    own_NC = np.zeros((rows, classes), dtype=np.int64)
+    own_NC[np.arange(rows), labels_N] = 1
+    pairs_P = near.similarity * by_text_NC[one].sum(axis=1) * by_text_NC[other].sum(axis=1)
+    agreeing_P = near.similarity * (by_text_NC[one] * by_text_NC[other]).sum(axis=1)
+    return LabelVotes(
+        equal_NC=by_text_NC[first_N] - own_NC,
+        near_NC=near_NC[first_N],
+        near_rows_NC=near_rows_NC[first_N],
+        group_N=near.group,
+        agreement=float((agreeing_P.sum() + 1) / (pairs_P.sum() + 2)),
+    )

@@ -1,7 +1,7 @@
 """Review sheet: the rows whose labels should be looked at, as a CSV that a person fills in with a spreadsheet.
 
 In: `LabelIssues`. Out: a CSV, worst row first; and the decisions of a CSV that came back.
-It does not know datasets: whether a decision fits the data is asked in `audit.corrections`.
+It does not know datasets: whether a decision fits the data is asked in `corrections`.
 
 Columns: row_id, text, label, suggested_label, label_quality, new_label, reason, flagged. The person fills in new_label:
 the label that is right, or "ok" (y, yes, 예) for the suggested one; an empty cell keeps the label.
@@ -12,15 +12,16 @@ semicolons or tabs; columns in any order, further ones ignored.
 """
 
 import csv
+import hashlib
 import io
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from limbeck import storage
 from limbeck.errors import DataError, FaultLog
 from limbeck.evaluation import spreadsheet
-from limbeck.evaluation.label_issues import LabelIssues
+from limbeck.review.issues import LabelIssues
 
 COLUMNS = ("row_id", "text", "label", "suggested_label", "label_quality", "new_label", "reason", "flagged")
 NEEDED = ("row_id", "label", "new_label")
@@ -69,10 +70,12 @@ class Sheet:
     Attributes:
         decisions: one a row, in order.
         encoding: it was in, a Python codec name.
+        origin: the file and its SHA-256, as keys "sheet" and "sheet_sha256"; empty where there was no file.
     """
 
     decisions: tuple[Decision, ...]
     encoding: str
+    origin: dict[str, str] = field(default_factory=dict)
 
 
 def write_sheet(path: Path, issues: LabelIssues, *, count: int) -> None:
@@ -141,7 +144,24 @@ def read_sheet(path: Path) -> Sheet:
             f"{path}, line {first_line + reader.line_num}: the quotes are wrong ({error}): save the sheet again"
         ) from error
     faults.raise_as(DataError, what=f"{path} cannot be read as a review sheet", todo="correct these lines")
-    return Sheet(decisions=tuple(decisions), encoding=encoding)
+    origin = {"sheet": str(path), "sheet_sha256": hashlib.sha256(content).hexdigest()}
+    return Sheet(decisions=tuple(decisions), encoding=encoding, origin=origin)
+
+
+def read_decided(path: Path) -> Sheet:
+    """Read a sheet in which somebody decided something.
+
+    Raises:
+        StorageError: the file is absent or unreadable.
+        DataError: it is no review sheet, or no cell of new_label is filled in.
+    """
+    sheet = read_sheet(path)
+    if not any(decision.new_label for decision in sheet.decisions):
+        raise DataError(
+            f"{path}: the column new_label is empty in every row, so there is nothing to apply: write the right label "
+            "there, or ok for the suggested one, and save the sheet as CSV"
+        )
+    return sheet
 
 
 def _decision(cells: list[str], places: dict[str, int], line: int) -> Decision:

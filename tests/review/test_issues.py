@@ -7,9 +7,9 @@ import pyarrow as pa
 import pytest
 
 from limbeck.errors import DataError
-from limbeck.evaluation.label_issues import find_label_issues
-from limbeck.evaluation.label_votes import LabelVotes
 from limbeck.evaluation.predictions import Predictions
+from limbeck.review.issues import find_label_issues
+from limbeck.review.votes import LabelVotes
 
 cleanlab_rank = pytest.importorskip("cleanlab.rank", reason="cleanlab is the oracle: pip install cleanlab")
 

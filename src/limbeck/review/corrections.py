@@ -1,23 +1,31 @@
 """Corrections: a reviewer's decisions put into a dataset; nothing else changes.
 
-In: a Dataset and the decisions of a review sheet. Out: `Corrections`: the dataset with the new labels, and a log.
+In: a Dataset and the decisions of a review sheet. Out: `Corrections`: the dataset with the new labels, and a log; on
+disk a folder with `data/` (one Parquet file per split), `changes.csv` (one row per changed label, made for
+spreadsheets) and `labels.json`. The folder is whole or absent.
 Every decision must fit the data: its row is there, its text and its label are those that were reviewed, its new label
-is a class. If one does not, nothing is changed and all that do not are told.
-It does not know files.
+is a class. If one does not, nothing is changed and all that do not are listed.
+It does not know who decided, nor why.
 """
 
+import csv
+import io
 import re
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from limbeck.data.dataset import Dataset, ReadNote
 from limbeck.data.names import name_key, shown
+from limbeck.data.write import write
 from limbeck.errors import DataError, FaultLog
-from limbeck.evaluation.review_sheet import Decision, Sheet
+from limbeck.evaluation.spreadsheet import neutralise
+from limbeck.review.sheet import Decision, Sheet, read_decided
+from limbeck.storage import staged_folder, write_bytes, write_json
 
 CHANGES_SCHEMA = pa.schema(
     [
@@ -32,6 +40,10 @@ CHANGES_SCHEMA = pa.schema(
 )
 """The log: one row for each changed label."""
 
+DATA_NAME = "data"
+CHANGES_NAME = "changes.csv"
+COUNTS_NAME = "labels.json"
+
 EXCEL_CELL_CHARS = 32_767
 """Excel cuts longer cells without a word."""
 
@@ -45,18 +57,21 @@ class Corrections:
         changes: `CHANGES_SCHEMA`, in the order of the dataset.
         reviewed: rows of the sheet.
         kept: of those, rows whose label stays.
+        origin: where the decisions come from: the sheet, its digest, the fingerprint of the data before.
     """
 
     dataset: Dataset
     changes: pa.Table
     reviewed: int
     kept: int
+    origin: dict[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON: counts by split and by pair of labels."""
         rows = self.changes.to_pylist()
         pairs = Counter(f"{row['label']} → {row['new_label']}" for row in rows)
         return {
+            **self.origin,
             "source": self.dataset.source,
             "rows": len(self.dataset),
             "reviewed": self.reviewed,
@@ -67,6 +82,26 @@ class Corrections:
             "suggestions_taken": sum(row["new_label"] == row["suggested_label"] for row in rows),
             "fingerprint": self.dataset.fingerprint(),
         }
+
+
+def apply_corrections(dataset: Dataset, sheet: Path | Sheet, out: Path | None = None) -> Corrections:
+    """Give rows the labels that a review sheet decides, and write the new data where `out` names a folder to make.
+
+    Args:
+        dataset: the rows that were reviewed.
+        sheet: a file that came back from a spreadsheet, or what `read_decided` read from it.
+        out: the folder; None writes nothing.
+
+    Raises:
+        StorageError: the sheet is unreadable, or `out` is there already.
+        DataError: it is no review sheet, no cell of new_label is filled in, or a decision does not fit the data.
+    """
+    decided = sheet if isinstance(sheet, Sheet) else read_decided(sheet)
+    origin = {**decided.origin, "fingerprint_before": dataset.fingerprint()}
+    corrections = replace(correct(dataset, decided), origin=origin)
+    if out is not None:
+        write_corrections(corrections, out)
+    return corrections
 
 
 def correct(dataset: Dataset, sheet: Sheet) -> Corrections:
@@ -211,3 +246,21 @@ def _near(decision: Decision, label_names: tuple[str, ...]) -> str:
         return " and the row has no suggested_label"
     near = get_close_matches(decision.new_label or "", label_names, n=1)
     return f": did you mean {near[0]!r}?" if near else ""
+
+
+def write_corrections(corrections: Corrections, folder: Path) -> None:
+    """Write corrections as a new folder.
+
+    Raises:
+        StorageError: the folder is there already and not empty, or cannot be written.
+        DataError: a split has a name that cannot be a file's.
+    """
+    content = io.StringIO()
+    writer = csv.writer(content, lineterminator="\r\n")
+    writer.writerow(CHANGES_SCHEMA.names)
+    for row in corrections.changes.to_pylist():
+        writer.writerow([neutralise(str(value or "")) for value in row.values()])
+    with staged_folder(folder) as staged:
+        write(corrections.dataset, staged / DATA_NAME)
+        write_bytes(staged / CHANGES_NAME, content.getvalue().encode("utf-8-sig", "replace"))
+        write_json(staged / COUNTS_NAME, corrections.to_dict())

@@ -7,9 +7,9 @@ import pyarrow as pa
 import pytest
 
 from limbeck.errors import DataError, StorageError
-from limbeck.evaluation.label_issues import find_label_issues
 from limbeck.evaluation.predictions import Predictions
-from limbeck.evaluation.review_sheet import COLUMNS, read_sheet, write_sheet
+from limbeck.review.issues import find_label_issues
+from limbeck.review.sheet import COLUMNS, read_sheet, write_sheet
 
 TEXTS = ('=HYPERLINK("http://x")', "기쁘다, 정말", 'two\nlines; "quoted"', "\ttab", "plain 😀")
 
