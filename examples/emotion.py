@@ -18,7 +18,7 @@ import numpy as np
 import limbeck
 from limbeck.progress import for_stream
 from limbeck.reporting.charts import class_frequency, confusion_matrix
-from limbeck.reporting.learning_curves import learning_curves
+from limbeck.reporting.curves import learning_curves
 from limbeck.reporting.maps import Mapped, class_density, feature_map
 from limbeck.reporting.plane import principal_plane, sample_rows
 from limbeck.reporting.tables import Table, summary_table

@@ -18,7 +18,7 @@ import numpy as np
 
 import limbeck
 from limbeck.progress import for_stream
-from limbeck.reporting.learning_curves import learning_curves
+from limbeck.reporting.curves import learning_curves
 from limbeck.reporting.tables import Table, summary_table
 
 MAX_TOKENS = 400

@@ -19,6 +19,7 @@ from limbeck.audit.profile import Shape
 from limbeck.audit.rows import excerpt
 from limbeck.audit.tokenizer_fit import Scripts, TokenizerFit
 from limbeck.data.dataset import ReadNote
+from limbeck.evaluation.counted import quantity
 
 Severity = Literal["high", "medium", "low"]
 SEVERITIES: tuple[Severity, ...] = ("high", "medium", "low")
@@ -27,25 +28,6 @@ _SHOWN_LABELS = 10
 """Labels of a group that are counted one by one."""
 SHORT = 90
 """Characters of a text that an example shows."""
-
-
-def counted(count: int, unit: str) -> str:
-    """Say a count as a person would.
-
-    Args:
-        count: how many.
-        unit: what is counted, in the plural; words after the first stay as they are.
-
-    Example:
-        >>> counted(1, "rows"), counted(1, "classes"), counted(1234, "texts with [UNK]")
-        ('1 row', '1 class', '1,234 texts with [UNK]')
-    """
-    noun, space, rest = unit.partition(" ")
-    if count == 1 and noun == "more":
-        return f"{count} more {counted(count, rest).split(' ', 1)[1]}"
-    if count == 1:
-        noun = noun.removesuffix("es") if noun.endswith("sses") else noun.removesuffix("s")
-    return f"{count:,} {noun}{space}{rest}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +57,7 @@ class Finding:
     @property
     def counted(self) -> str:
         """The count in words: "1 row", "1,234 rows"."""
-        return counted(self.count, self.unit)
+        return quantity(self.count, self.unit)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,11 +6,12 @@ It does not know texts.
 
 from collections.abc import Iterator
 
-from limbeck.audit.finding import Finding, Severity, counted
+from limbeck.audit.finding import Finding, Severity
 from limbeck.audit.lookalikes import MOST_LOOKALIKES
 from limbeck.audit.profile import TOO_FEW_TO_LEARN, TOO_FEW_TO_SPLIT, Shape
 from limbeck.audit.rows import excerpt
 from limbeck.data.names import shown, told_apart
+from limbeck.evaluation.counted import quantity
 
 UNBALANCED = 3.0
 """From this imbalance ratio on, accuracy hides the small classes."""
@@ -33,7 +34,7 @@ def about_labels(shape: Shape) -> Iterator[Finding]:
             unit="classes",
             share=touched / max(1, shape.rows),
             example=", ".join(
-                f"{shown(excerpt(name, 40))} ({counted(shape.classes[name].rows, 'rows')})" for name in names[:5]
+                f"{shown(excerpt(name, 40))} ({quantity(shape.classes[name].rows, 'rows')})" for name in names[:5]
             ),
             advice=advice,
         )
@@ -121,7 +122,7 @@ def about_labels(shape: Shape) -> Iterator[Finding]:
             unit="classes",
             share=smallest[1].share,
             example=f"{excerpt(classes[0][0], 40)} {classes[0][1].rows:,}, {excerpt(smallest[0], 40)} "
-            f"{counted(smallest[1].rows, 'rows')}",
+            f"{quantity(smallest[1].rows, 'rows')}",
             advice="Read macro F1 beside accuracy; --balance weights is worth a try.",
         )
     if shape.sorted_by_label:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from limbeck.audit.grouping import members
-from limbeck.audit.rows import percent
+from limbeck.evaluation.counted import percent
 
 CANDIDATE_LIMITS = (64, 128, 256, 400, 512)
 REFERENCE_LIMIT = 512

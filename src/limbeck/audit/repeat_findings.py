@@ -6,8 +6,9 @@ It does not know labels' names nor single texts.
 
 from collections.abc import Iterator
 
-from limbeck.audit.finding import Evidence, Finding, counted, example_of
+from limbeck.audit.finding import Evidence, Finding, example_of
 from limbeck.audit.leaks import FreeScore
+from limbeck.evaluation.counted import quantity
 
 
 def about_leaks(evidence: Evidence) -> Iterator[Finding]:
@@ -78,7 +79,7 @@ def about_duplicates(evidence: Evidence) -> Iterator[Finding]:
         yield Finding(
             kind="duplicates.exact",
             severity="medium",
-            title=f"The same text stands there more than once ({counted(duplicates.exact.surplus, 'rows')} too many)",
+            title=f"The same text stands there more than once ({quantity(duplicates.exact.surplus, 'rows')} too many)",
             count=duplicates.exact.texts,
             unit="texts",
             share=duplicates.exact.rows / rows,

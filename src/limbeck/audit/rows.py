@@ -113,18 +113,3 @@ def excerpt_at(text: str, at: int) -> str:
 def excerpt(text: str, characters: int = EXCERPT_CHARACTERS) -> str:
     """Return the beginning of a text, with "…" where it goes on."""
     return text if len(text) <= characters else text[: characters - 1] + "…"
-
-
-def percent(share: float) -> str:
-    """Return a share as "12.3 %", and "<0.01 %" rather than a zero that is none.
-
-    Example:
-        >>> percent(0.3333), percent(0.0333), percent(0.00001), percent(0.0)
-        ('33.3 %', '3.33 %', '<0.01 %', '0 %')
-    """
-    if not share:
-        return "0 %"
-    if share < 0.0001:
-        return "<0.01 %"
-    digits = f"{100 * share:.2f}" if share < 0.1 else f"{100 * share:.1f}"
-    return f"{digits.rstrip('0').rstrip('.')} %"

@@ -6,10 +6,11 @@ It does not know other rows of the same text.
 
 from collections.abc import Iterator
 
-from limbeck.audit.finding import SHORT, Evidence, Finding, Severity, counted
+from limbeck.audit.finding import SHORT, Evidence, Finding, Severity
 from limbeck.audit.limits import Limit
-from limbeck.audit.rows import excerpt, percent
+from limbeck.audit.rows import excerpt
 from limbeck.audit.tokenizer_fit import UNKNOWN_SHARE, TokenizerFit, grade_misfit
+from limbeck.evaluation.counted import percent, quantity
 
 MULTILINGUAL = "distilbert-base-multilingual-cased"
 
@@ -82,7 +83,9 @@ def about_texts(evidence: Evidence) -> Iterator[Finding]:
         if fault.rows:
             first = fault.examples[0]
             undecodable = evidence.faults["replacement_character"].rows if kind == "mojibake" else 0
-            lost = f"; {counted(undecodable, 'rows')} with bytes that could not be read (U+FFFD)" if undecodable else ""
+            lost = (
+                f"; {quantity(undecodable, 'rows')} with bytes that could not be read (U+FFFD)" if undecodable else ""
+            )
             yield Finding(
                 kind=f"faults.{kind}",
                 severity=severity,
@@ -134,9 +137,8 @@ def _mend_first(evidence: Evidence) -> str:
     broken = evidence.faults["mojibake"].rows
     if 2 * broken < evidence.tokenizer_fit[0].texts_with_unknown or not broken:
         return ""
-    return (
-        f"{counted(broken, 'rows')} hold mojibake: read the data with their true encoding first, then audit them again."
-    )
+    rows = quantity(broken, "rows")
+    return f"{rows} hold mojibake: read the data with their true encoding first, then audit them again."
 
 
 def _other_vocabulary(fits: tuple[TokenizerFit, ...], script: str) -> str:

@@ -95,9 +95,9 @@ def audit(
 
 def _said(texts: int, one: str, many: str) -> str:
     """Say what texts do, in the number that fits."""
-    from limbeck.audit.finding import counted
+    from limbeck.evaluation.counted import quantity
 
-    return f"{counted(texts, 'texts')} {one if texts == 1 else many}"
+    return f"{quantity(texts, 'texts')} {one if texts == 1 else many}"
 
 
 def _show_next(found: "Audit", data: str, how: dict[str, str | None], *, is_labelled: bool) -> None:

@@ -7,11 +7,11 @@ from rich.console import Console
 from rich.text import Text
 
 from limbeck.audit.audit import Audit
-from limbeck.audit.finding import SEVERITIES, Finding, counted
-from limbeck.audit.rows import percent
+from limbeck.audit.finding import SEVERITIES, Finding
 from limbeck.cli import screen
 from limbeck.cli.screen import one_line
 from limbeck.evaluation.counted import counted as number
+from limbeck.evaluation.counted import percent, quantity
 
 _STYLES = {"high": "bold red", "medium": "bold yellow", "low": "bold blue"}
 
@@ -68,7 +68,7 @@ def _show_classes(audit: Audit) -> None:
     screen.show_table("Classes", ["class", "rows", "share", *map(one_line, audit.shape.splits)], rows)
     if others:
         screen.show_line(
-            f"And {counted(len(others), 'more classes')} with {counted(sum(one.rows for _, one in others), 'rows')} "
+            f"And {quantity(len(others), 'more classes')} with {quantity(sum(one.rows for _, one in others), 'rows')} "
             "together: audit.json has them all."
         )
 

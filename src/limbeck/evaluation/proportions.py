@@ -115,9 +115,3 @@ def least_share(count: ArrayLike, rows: ArrayLike, *, confidence: ArrayLike = LE
     k, n = np.asarray(count, dtype=np.float64), np.asarray(rows, dtype=np.float64)
     bound = betaincinv(np.maximum(k, 1), n - np.minimum(k, n) + 1, 1 - np.asarray(confidence))
     return np.where(k == 0, 0.0, bound)
-
-
-def most_share(count: ArrayLike, rows: ArrayLike, *, confidence: ArrayLike = LEVEL) -> np.ndarray:
-    """Return the one-sided Clopper-Pearson upper bound of shares: see `least_share`."""
-    k, n = np.asarray(count, dtype=np.float64), np.asarray(rows, dtype=np.float64)
-    return 1 - least_share(n - k, n, confidence=confidence)

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from limbeck.errors import DataError
+from limbeck.evaluation.counted import percent
 from limbeck.evaluation.metrics import confusion_shares
-from limbeck.reporting.labels import ELLIPSIS, clean, width, wrap
 from limbeck.reporting.picture import Caption, Look, Picture, paint
 from limbeck.reporting.themes import ink_on, ramp_colour
+from limbeck.reporting.wrapping import ELLIPSIS, clean, width, wrap
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -177,13 +178,6 @@ def confusion_matrix(counts_CC: np.ndarray, label_names: Sequence[str], *, look:
         notices=notices if size == classes else (*notices, part),
     )
     return paint(caption, draw, look=look)
-
-
-def percent(share: float) -> str:
-    """Return a share in words: "33.5 %", and "<0.1 %" rather than a zero that is none."""
-    if 0 < share < 0.001:
-        return "<0.1 %"
-    return f"{100 * share:.1f} %" if share else "0 %"
 
 
 def percent_tick(share: float, _place: float = 0) -> str:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from limbeck.errors import DataError
-from limbeck.reporting.labels import clean, wrap
 from limbeck.reporting.picture import Caption, Look, Picture, paint
 from limbeck.reporting.plane import Plane
+from limbeck.reporting.wrapping import clean, wrap
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,10 +13,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from limbeck.audit.rows import percent
 from limbeck.data.unseen import show_unseen
 from limbeck.errors import MissingExtraError
-from limbeck.evaluation.counted import counted
+from limbeck.evaluation.counted import counted, percent
 from limbeck.reporting.picture import Picture
 from limbeck.reporting.themes import DARK, LIGHT, Theme
 

@@ -17,11 +17,10 @@ from typing import Any
 import numpy as np
 
 from limbeck.audit.audit import Audit
-from limbeck.audit.rows import percent
 from limbeck.evaluation.abstaining import Answered, find_unsure, score_answered, trace_risk
 from limbeck.evaluation.calibration import ReliabilityBins
 from limbeck.evaluation.confusions import name_confusions
-from limbeck.evaluation.counted import counted
+from limbeck.evaluation.counted import counted, percent
 from limbeck.evaluation.evaluation import Evaluation
 from limbeck.evaluation.hard_cases import find_hard_cases
 from limbeck.evaluation.limits import Limit

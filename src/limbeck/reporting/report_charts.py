@@ -10,12 +10,10 @@ from pathlib import Path
 from limbeck.evaluation.abstaining import RiskCoverage
 from limbeck.progress import SILENT, Progress
 from limbeck.reporting.charts import class_frequency, confusion_matrix
-from limbeck.reporting.learning_curves import learning_curves
+from limbeck.reporting.curves import learning_curves, rate_curve, share_curve
 from limbeck.reporting.maps import Mapped, class_density, feature_map
 from limbeck.reporting.picture import Look, Picture
-from limbeck.reporting.rate_curve import rate_curve
 from limbeck.reporting.run_facts import RunFacts
-from limbeck.reporting.share_curve import share_curve
 from limbeck.reporting.themes import DARK, LIGHT
 from limbeck.reporting.trust_charts import reliability_diagram, risk_coverage_curve
 from limbeck.reporting.words import Words

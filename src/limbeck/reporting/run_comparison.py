@@ -23,8 +23,8 @@ from limbeck.evaluation.comparison import LEAST_P, Comparison, compare_answers, 
 from limbeck.evaluation.measured import Measured
 from limbeck.evaluation.prediction_files import read_predictions
 from limbeck.evaluation.predictions import Predictions
+from limbeck.evaluation.same_rows import Sides, on_the_rows_of
 from limbeck.evaluation.seeds import Spread, compare_seeds, spread_of
-from limbeck.reporting.same_rows import Sides, on_the_rows_of
 from limbeck.training.run_folder import RunFolder
 
 Verdict = Literal["better", "worse", "no difference shown"]

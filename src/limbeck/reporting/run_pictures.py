@@ -14,8 +14,7 @@ from limbeck.data.dataset import Dataset
 from limbeck.evaluation.evaluation import Evaluation
 from limbeck.progress import SILENT, Progress
 from limbeck.reporting.charts import class_frequency, confusion_matrix
-from limbeck.reporting.learning_curves import learning_curves
-from limbeck.reporting.rate_curve import rate_curve
+from limbeck.reporting.curves import learning_curves, rate_curve
 
 
 def write_run_pictures(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from limbeck.evaluation.evaluation import Evaluation
 from limbeck.evaluation.measured import Measured
-from limbeck.reporting.labels import clean, width
+from limbeck.reporting.wrapping import clean, width
 
 
 @dataclass(frozen=True, kw_only=True)
