@@ -26,9 +26,9 @@ import numpy as np
 import pyarrow as pa
 from measure import SHARED_DATA, write_result
 
-from limbeck.audit.minhash import BINS
-from limbeck.audit.near import DEFAULT_THRESHOLD, SHINGLE_CHARACTERS, find_near_duplicates
-from limbeck.audit.shingles import shingle
+from limbeck.auditing.minhash import BINS
+from limbeck.auditing.near import DEFAULT_THRESHOLD, SHINGLE_CHARACTERS, find_near_duplicates
+from limbeck.auditing.shingles import shingle
 from limbeck.data.read import read_with
 from limbeck.settings import ReadSettings
 
@@ -37,7 +37,7 @@ SEED = 0
 WHOLE = """
 import json, resource, sys, time
 import numpy as np
-from limbeck.audit.audit import audit
+from limbeck.auditing.audit import audit
 from limbeck.data.read import read_with
 from limbeck.settings import ReadSettings
 from limbeck.tokens import Tokenizer

@@ -20,16 +20,16 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from audit import shingle_sets, truth_of
 from measure import SHARED_DATA, write_result
 
-from audit import shingle_sets, truth_of
-from limbeck.audit.clean import clean
-from limbeck.audit.faults import fault_masks
-from limbeck.audit.grouping import distinct_within, group_equal
-from limbeck.audit.lengths import split_words
-from limbeck.audit.near import DEFAULT_THRESHOLD, SHINGLE_CHARACTERS, find_near_duplicates
-from limbeck.audit.rows import columns_of
-from limbeck.audit.shingles import shingle
+from limbeck.auditing.clean import clean
+from limbeck.auditing.faults import fault_masks
+from limbeck.auditing.grouping import distinct_within, group_equal
+from limbeck.auditing.lengths import split_words
+from limbeck.auditing.near import DEFAULT_THRESHOLD, SHINGLE_CHARACTERS, find_near_duplicates
+from limbeck.auditing.rows import columns_of
+from limbeck.auditing.shingles import shingle
 from limbeck.data.dataset import CORE_SCHEMA, Dataset
 from limbeck.data.read import read_with
 from limbeck.settings import CleanSettings, ReadSettings

@@ -25,13 +25,14 @@ from measure import SHARED_DATA, write_result
 from safetensors.torch import load_file
 
 import limbeck
+from limbeck.catalog.presets import load_encoder_folder
 from limbeck.data.write import write
+from limbeck.experiments.ablation import SIGNIFICANCE, paired_p
+from limbeck.methods.teacher_head import HEAD_NAME
 from limbeck.model.language_head import LanguageHead, write_language_model
-from limbeck.model.presets import load_encoder_folder, write_encoder
+from limbeck.model.loaded_encoder import write_encoder
 from limbeck.model.student import StudentShape, make_student
 from limbeck.storage import staged_folder
-from limbeck.training.ablation import SIGNIFICANCE, paired_p
-from limbeck.training.teacher_head import HEAD_NAME
 
 LAYERS = 3
 SHORT = ("--max-tokens", "128", "--head-steps", "600")

@@ -16,7 +16,7 @@ from typing import Any
 from distil import RUNS, SEEDS, run, score_test
 from measure import SHARED_DATA, write_result
 
-from limbeck.training.ablation import paired_p
+from limbeck.experiments.ablation import paired_p
 
 LABELS = 1_000
 TEACHER = ("--epochs", "10")

@@ -29,10 +29,11 @@ from encoders import Encode, contestants
 from measure import SHARED_DATA, write_result
 from transformers.utils import logging as transformers_logging
 
+from limbeck.catalog.presets import load_encoder_folder
 from limbeck.inference.certificate import cosine_distances
 from limbeck.model.config import EncoderConfig
 from limbeck.model.encoder import Encoder
-from limbeck.model.presets import load_encoder_folder, write_encoder
+from limbeck.model.loaded_encoder import write_encoder
 from limbeck.runtime import set_threads
 
 WORKLOADS = ("mini emotion", "mini imdb", "base emotion", "base imdb")

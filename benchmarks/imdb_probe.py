@@ -26,10 +26,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from limbeck.features.text_encoder import load_encoder
-from limbeck.model.presets import write_encoder
+from limbeck.linear.fit import ProbeRows, fit_probe
+from limbeck.model.loaded_encoder import write_encoder
 from limbeck.runtime import set_threads
 from limbeck.settings import ProbeSettings
-from limbeck.training.probe import ProbeRows, fit_probe
 
 
 def timed(seconds: dict[str, float], name: str, call: Callable[[], Any]) -> Any:

@@ -30,21 +30,22 @@ from tokenizers import Tokenizer as RawTokenizer
 from tokenizers import models, pre_tokenizers, processors
 
 from limbeck import read, storage
+from limbeck.catalog.presets import load_encoder_folder
 from limbeck.data.text_stream import open_stream
 from limbeck.errors import BundleError
 from limbeck.features.cache import FeatureCache
+from limbeck.methods.distil import Curriculum, distil
+from limbeck.methods.distil_settings import Distillation, DistillationSettings
+from limbeck.methods.finetune import Finetuning, finetune
+from limbeck.methods.pretrain import pretrain
+from limbeck.methods.pretrain_settings import PretrainingSettings
 from limbeck.model.bundle import load_bundle
 from limbeck.model.config import EncoderConfig
 from limbeck.model.encoder import Encoder
-from limbeck.model.presets import load_encoder_folder, write_encoder
+from limbeck.model.loaded_encoder import write_encoder
 from limbeck.settings import FeatureSettings, FinetuneSettings, Precision
 from limbeck.tokens import SPECIAL_TOKENS, Tokenizer
 from limbeck.training import checkpoint
-from limbeck.training.distillation import Curriculum, distil
-from limbeck.training.distillation_settings import Distillation, DistillationSettings
-from limbeck.training.finetuning import Finetuning, finetune
-from limbeck.training.pretraining import pretrain
-from limbeck.training.pretraining_settings import PretrainingSettings
 
 WORDS = ("so", "it", "is", "fine", "sun", "sad", "rain", "today")
 KILLED = -signal.SIGKILL

@@ -43,13 +43,13 @@ from limbeck.evaluation.prediction_files import read_predictions
 from limbeck.evaluation.predictions import Predictions
 from limbeck.features.cache import FeatureCache
 from limbeck.features.extraction import extract_features
+from limbeck.linear.fit import ProbeRows, fit_probe
+from limbeck.linear.refit import Doubted, refit_out_of_fold
 from limbeck.model.pooling import blocks_for
 from limbeck.review.issues import LabelIssues, find_label_issues
 from limbeck.review.noise import trust_rows
 from limbeck.review.votes import LabelVotes, count_votes
 from limbeck.settings import Pooling, ProbeSettings
-from limbeck.training.probe import ProbeRows, fit_probe
-from limbeck.training.refit import Doubted, refit_out_of_fold
 
 CASES: dict[str, tuple[str, Pooling, int | None]] = {
     "emotion-mean": ("emotion", "mean", None),

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from measure import write_result
 
+from limbeck.catalog.presets import load_encoder_folder
 from limbeck.inference.choice import open_engine
 from limbeck.model.pooling import blocks_for
-from limbeck.model.presets import load_encoder_folder
 from limbeck.tokens import Tokenized
 
 READINGS = 20

@@ -26,8 +26,8 @@ from measure import SHARED_DATA, alternate, summary, write_result
 from sklearn.linear_model import LogisticRegression
 
 import limbeck
+from limbeck.linear.fit import ProbeFit, ProbeRows, fit_probe
 from limbeck.settings import ProbeSettings
-from limbeck.training.probe import ProbeFit, ProbeRows, fit_probe
 
 WIDTH = 384
 POOLINGS = 3

@@ -26,12 +26,12 @@ from measure import SHARED_DATA, read_result, write_result
 from limbeck import evaluate as evaluate_answers
 from limbeck import load_encoder, read
 from limbeck.features.extraction import extract_features
+from limbeck.linear.fit import ProbeRows, fit_probe
+from limbeck.methods.candidates import columns_of
 from limbeck.model.heads import LinearHead
 from limbeck.model.pooling import blocks_for
 from limbeck.progress import Lines
 from limbeck.settings import ProbeSettings
-from limbeck.training.candidates import columns_of
-from limbeck.training.probe import ProbeRows, fit_probe
 
 LIMBECK = Path(sys.executable).with_name("limbeck")
 BALANCES = ("none", "weights", "oversample", "smote")

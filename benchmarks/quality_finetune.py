@@ -18,9 +18,9 @@ from measure import SHARED_DATA, write_result
 
 import limbeck
 from limbeck.inference.scoring import score
+from limbeck.methods.finetune import Finetuning, finetune
 from limbeck.progress import for_stream
 from limbeck.settings import FinetuneSettings
-from limbeck.training.finetuning import Finetuning, finetune
 
 SEEDS = (0, 1, 2)
 SCORES = ("accuracy", "f1_weighted", "f1_macro", "log_loss")

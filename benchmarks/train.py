@@ -30,10 +30,10 @@ from trainers import padded_trainer, plain_loop
 from transformers.utils import logging as transformers_logging
 
 import limbeck
-from limbeck.model.presets import load_encoder_folder
+from limbeck.catalog.presets import load_encoder_folder
+from limbeck.methods.finetune import Finetuning, finetune
 from limbeck.runtime import set_threads
 from limbeck.settings import FeatureSettings, FinetuneSettings
-from limbeck.training.finetuning import Finetuning, finetune
 
 EPOCH_ROWS = 16_000
 OURS = "limbeck"

@@ -20,9 +20,9 @@ from measure import SHARED_DATA, write_result
 from trainers import scored_trainer
 
 import limbeck
+from limbeck.methods.finetune import Finetuning, finetune
 from limbeck.runtime import set_threads
 from limbeck.settings import FeatureSettings, FinetuneSettings
-from limbeck.training.finetuning import Finetuning, finetune
 
 RATE = 1e-4
 

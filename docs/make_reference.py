@@ -18,11 +18,11 @@ import tomli_w
 import typer
 
 from limbeck.cli.app import app
-from limbeck.training.distillation_settings import Distillation
-from limbeck.training.finetuning import Finetuning
-from limbeck.training.head_training import HeadTraining
-from limbeck.training.pretraining_settings import PretrainingSettings
-from limbeck.training.probe_training import ProbeTraining
+from limbeck.methods.distil_settings import Distillation
+from limbeck.methods.finetune import Finetuning
+from limbeck.methods.head import HeadTraining
+from limbeck.methods.pretrain_settings import PretrainingSettings
+from limbeck.methods.probe import ProbeTraining
 
 PAGE = Path(__file__).with_name("reference.md")
 HEAD = """# Reference

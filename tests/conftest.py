@@ -11,13 +11,14 @@ import torch
 from tokenizers import Tokenizer as RawTokenizer
 from tokenizers import models, normalizers, pre_tokenizers, processors
 
+from limbeck.catalog.presets import load_encoder_folder
 from limbeck.model.bundle import Bundle, save_bundle
 from limbeck.model.config import EncoderConfig
 from limbeck.model.encoder import Encoder
 from limbeck.model.facts import BundleFacts
 from limbeck.model.heads import ClassificationHead, HeadKind, LinearHead
+from limbeck.model.loaded_encoder import LoadedEncoder, write_encoder
 from limbeck.model.pooling import blocks_for
-from limbeck.model.presets import LoadedEncoder, load_encoder_folder, write_encoder
 from limbeck.model.weights import fingerprint_of
 from limbeck.tokens import SPECIAL_TOKENS, Tokenizer
 

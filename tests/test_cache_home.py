@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 
 def test_the_users_cache_is_left_alone():
     """Features, kernels, calibrations and encoders of a test lie in the checkout, also those of processes it starts."""
-    asked = "from limbeck.model.presets import default_cache_dir; print(default_cache_dir())"
+    asked = "from limbeck.catalog.presets import default_cache_dir; print(default_cache_dir())"
     told = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout.strip()
     assert Path(told) == platformdirs.user_cache_path("limbeck")
     assert Path(told).is_relative_to(ROOT)

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from limbeck.catalog.presets import load_tokenizer as load_tokenizer
     from limbeck.classifier.probe_classifier import ProbeClassifier as ProbeClassifier
     from limbeck.classifier.text_classifier import TextClassifier as TextClassifier
     from limbeck.classifier.text_features import TextFeatures as TextFeatures
@@ -21,61 +22,60 @@ if TYPE_CHECKING:
     from limbeck.features.text_encoder import load_encoder as load_encoder
     from limbeck.inference.predictor import load as load
     from limbeck.inference.scoring import score as score
-    from limbeck.model.presets import load_tokenizer as load_tokenizer
+    from limbeck.methods.distil import Curriculum as Curriculum
+    from limbeck.methods.distil import distil as distil
+    from limbeck.methods.distil_settings import Distillation as Distillation
+    from limbeck.methods.distil_settings import DistillationSettings as DistillationSettings
+    from limbeck.methods.finetune import Finetuning as Finetuning
+    from limbeck.methods.finetune import finetune as finetune
+    from limbeck.methods.head import HeadTraining as HeadTraining
+    from limbeck.methods.head import train_head as train_head
+    from limbeck.methods.pretrain import pretrain as pretrain
+    from limbeck.methods.pretrain_settings import PretrainingSettings as PretrainingSettings
+    from limbeck.methods.probe import ProbeTraining as ProbeTraining
+    from limbeck.methods.probe import train_probe as train_probe
     from limbeck.publishing.publication import publish as publish
     from limbeck.review.issues import find_label_issues as find_label_issues
     from limbeck.settings import FeatureSettings as FeatureSettings
     from limbeck.settings import FinetuneSettings as FinetuneSettings
     from limbeck.settings import HeadSettings as HeadSettings
     from limbeck.settings import ProbeSettings as ProbeSettings
-    from limbeck.training.distillation import Curriculum as Curriculum
-    from limbeck.training.distillation import distil as distil
-    from limbeck.training.distillation_settings import Distillation as Distillation
-    from limbeck.training.distillation_settings import DistillationSettings as DistillationSettings
-    from limbeck.training.finetuning import Finetuning as Finetuning
-    from limbeck.training.finetuning import finetune as finetune
-    from limbeck.training.head_training import HeadTraining as HeadTraining
-    from limbeck.training.head_training import train_head as train_head
-    from limbeck.training.pretraining import pretrain as pretrain
-    from limbeck.training.pretraining_settings import PretrainingSettings as PretrainingSettings
-    from limbeck.training.probe_training import ProbeTraining as ProbeTraining
-    from limbeck.training.probe_training import train_probe as train_probe
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Curriculum": "limbeck.training.distillation",
+    "Curriculum": "limbeck.methods.distil",
     "Dataset": "limbeck.data.dataset",
-    "Distillation": "limbeck.training.distillation_settings",
-    "DistillationSettings": "limbeck.training.distillation_settings",
+    "Distillation": "limbeck.methods.distil_settings",
+    "DistillationSettings": "limbeck.methods.distil_settings",
     "FeatureSettings": "limbeck.settings",
     "FinetuneSettings": "limbeck.settings",
-    "Finetuning": "limbeck.training.finetuning",
+    "Finetuning": "limbeck.methods.finetune",
     "HeadSettings": "limbeck.settings",
-    "HeadTraining": "limbeck.training.head_training",
+    "HeadTraining": "limbeck.methods.head",
     "LimbeckError": "limbeck.errors",
-    "PretrainingSettings": "limbeck.training.pretraining_settings",
+    "PretrainingSettings": "limbeck.methods.pretrain_settings",
     "ProbeClassifier": "limbeck.classifier.probe_classifier",
     "ProbeSettings": "limbeck.settings",
-    "ProbeTraining": "limbeck.training.probe_training",
+    "ProbeTraining": "limbeck.methods.probe",
     "TextClassifier": "limbeck.classifier.text_classifier",
     "TextFeatures": "limbeck.classifier.text_features",
-    "distil": "limbeck.training.distillation",
+    "distil": "limbeck.methods.distil",
     "evaluate": "limbeck.evaluation.evaluation",
     "find_hard_cases": "limbeck.evaluation.hard_cases",
     "find_label_issues": "limbeck.review.issues",
-    "finetune": "limbeck.training.finetuning",
+    "finetune": "limbeck.methods.finetune",
     "load": "limbeck.inference.predictor",
     "load_encoder": "limbeck.features.text_encoder",
-    "load_tokenizer": "limbeck.model.presets",
+    "load_tokenizer": "limbeck.catalog.presets",
     "open_stream": "limbeck.data.text_stream",
-    "pretrain": "limbeck.training.pretraining",
+    "pretrain": "limbeck.methods.pretrain",
     "publish": "limbeck.publishing.publication",
     "read": "limbeck.data.read",
     "read_predictions": "limbeck.evaluation.prediction_files",
     "score": "limbeck.inference.scoring",
-    "train_head": "limbeck.training.head_training",
-    "train_probe": "limbeck.training.probe_training",
+    "train_head": "limbeck.methods.head",
+    "train_probe": "limbeck.methods.probe",
 }
 
 __all__ = [

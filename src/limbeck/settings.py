@@ -217,7 +217,7 @@ class CleanSettings:
     """What is removed from a dataset.
 
     Attributes:
-        drop: kinds of rows to remove: see `limbeck.audit.clean.KINDS`.
+        drop: kinds of rows to remove: see `limbeck.auditing.clean.KINDS`.
         on_conflict: of equal texts with different labels, drop all, or keep those with the first row's label or with
             the most frequent one (all go where no label is the most frequent).
         near_threshold: as in `AuditSettings`.

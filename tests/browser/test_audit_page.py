@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from tests.browser.windows import NARROW, WIDE, ZOOMED, judged
 
-from limbeck.audit.audit import audit
+from limbeck.auditing.audit import audit
 from limbeck.data.dataset import CORE_SCHEMA, Dataset
 from limbeck.reporting.audit_page import write_audit
 

@@ -20,7 +20,7 @@ from limbeck.classifier.text_classifier import TextClassifier
 from limbeck.classifier.text_features import TextFeatures
 from limbeck.model.config import EncoderConfig
 from limbeck.model.encoder import Encoder
-from limbeck.model.presets import write_encoder
+from limbeck.model.loaded_encoder import write_encoder
 from limbeck.tokens import SPECIAL_TOKENS, Tokenizer
 
 COLUMNS, STEPS = 20, 64

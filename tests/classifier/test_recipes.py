@@ -8,7 +8,7 @@ import torch
 from datasets import disable_progress_bars
 
 from limbeck.inference import choice
-from limbeck.model.presets import LoadedEncoder
+from limbeck.model.loaded_encoder import LoadedEncoder
 
 PAGE = Path(__file__).parents[2] / "docs" / "recipes.md"
 RECIPES = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
@@ -74,7 +74,7 @@ def make_checkpoint(folder: Path) -> None:
     """What Trainer leaves, of a classifier that learned nothing."""
     from transformers import AutoTokenizer, DistilBertConfig, DistilBertForSequenceClassification
 
-    from limbeck.model.presets import find_encoder
+    from limbeck.catalog.presets import find_encoder
 
     torch.manual_seed(0)
     names = {0: "joy", 1: "sadness"}

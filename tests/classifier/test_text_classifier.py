@@ -22,8 +22,8 @@ from sklearn.preprocessing import FunctionTransformer
 import limbeck
 from limbeck.classifier.text_classifier import TextClassifier
 from limbeck.errors import DataError, SettingsError, StorageError
+from limbeck.methods.probe import ProbeTraining, train_probe
 from limbeck.settings import FeatureSettings, SplitSettings
-from limbeck.training.probe_training import ProbeTraining, train_probe
 
 Weather = tuple[list[str], list[str]]
 PROBE = {"pooling": "layers", "settings": {"penalties": (0.03, 0.3), "folds": 2}}

@@ -95,7 +95,8 @@ def test_copies_open_the_same_encoder(encoder_folder: Path, weather: Weather, tm
 
     import torch
 
-    from limbeck.model.presets import load_encoder_folder, write_encoder
+    from limbeck.catalog.presets import load_encoder_folder
+    from limbeck.model.loaded_encoder import write_encoder
 
     own = tmp_path / "own"
     shutil.copytree(encoder_folder, own)

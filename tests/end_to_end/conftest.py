@@ -14,13 +14,13 @@ import torch
 from limbeck import read
 from limbeck.__main__ import main
 from limbeck.features.cache import FeatureCache
+from limbeck.methods.probe import ProbeTraining, train_probe
 from limbeck.model.config import EncoderConfig
 from limbeck.model.encoder import Encoder
-from limbeck.model.presets import write_encoder
+from limbeck.model.loaded_encoder import write_encoder
 from limbeck.reporting.run_pictures import write_run_pictures
 from limbeck.settings import FeatureSettings
 from limbeck.tokens import Tokenizer
-from limbeck.training.probe_training import ProbeTraining, train_probe
 
 OPENINGS = ("i feel so", "i feel very", "today i feel", "it is so", "today it is")
 WORDS = {"joy": ("fine", "sunn sun", "fine sun"), "sadness": ("sad", "rain", "sad rainy"), "슬픔": ("sad !", "rain !")}

@@ -12,14 +12,14 @@ from limbeck.data.write import write
 from limbeck.errors import DataError, SettingsError
 from limbeck.evaluation.prediction_files import read_predictions
 from limbeck.features.cache import FeatureCache
+from limbeck.methods import teachers as teachers_module
+from limbeck.methods.distil import Curriculum, distil
+from limbeck.methods.distil_settings import Distillation, DistillationSettings
+from limbeck.methods.finetune import Finetuning, finetune
+from limbeck.methods.teachers import ask_teachers, load_teachers
 from limbeck.model.bundle import load_bundle
+from limbeck.runs.past_data import open_past_data, read_data_of
 from limbeck.settings import FeatureSettings, FinetuneSettings, SplitSettings
-from limbeck.training import teachers as teachers_module
-from limbeck.training.distillation import Curriculum, distil
-from limbeck.training.distillation_settings import Distillation, DistillationSettings
-from limbeck.training.finetuning import Finetuning, finetune
-from limbeck.training.past_data import open_past_data, read_data_of
-from limbeck.training.teachers import ask_teachers, load_teachers
 
 QUICK = ("--layers", "1", "--epochs", "2", "--batch-size", "32", "--precision", "float32")
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from limbeck.inference import calibration, quiet, speeds
-from limbeck.inference.kernels import NoKernels
+from limbeck.native.kernels import NoKernels
 
 
 @pytest.fixture(autouse=True)

@@ -13,11 +13,11 @@ from transformers import pipeline
 from limbeck import load, read
 from limbeck.features.cache import FeatureCache
 from limbeck.inference.torch_engine import TorchEngine
+from limbeck.methods.finetune import Finetuning, finetune
+from limbeck.methods.head import HeadTraining, train_head
 from limbeck.model.bundle import load_bundle
 from limbeck.settings import FeatureSettings, FinetuneSettings, HeadSettings
 from limbeck.storage import lock
-from limbeck.training.finetuning import Finetuning, finetune
-from limbeck.training.head_training import HeadTraining, train_head
 
 QUICK = ("--epochs", "2", "--batch-size", "32", "--precision", "float32")
 
@@ -211,8 +211,8 @@ def test_cached_features_give_the_bits_of_the_uncached_loop(weather, encoder_fol
     )
     train_head(data, tmp_path / "CACHED", settings, cache=FeatureCache(tmp_path / "cache"))
 
+    from limbeck.catalog.presets import load_encoder_folder
     from limbeck.model.pooling import blocks_for
-    from limbeck.model.presets import load_encoder_folder
 
     engine = TorchEngine(load_encoder_folder(encoder_folder))
     passes = []

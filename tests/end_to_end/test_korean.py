@@ -12,7 +12,7 @@ from tokenizers import models, normalizers, pre_tokenizers, processors
 
 from limbeck.model.config import EncoderConfig
 from limbeck.model.encoder import Encoder
-from limbeck.model.presets import write_encoder
+from limbeck.model.loaded_encoder import write_encoder
 from limbeck.tokens import SPECIAL_TOKENS, Tokenizer
 
 REVIEWS = Path(__file__).parents[2] / "docs" / "data" / "korean_reviews.csv"

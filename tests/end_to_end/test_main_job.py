@@ -13,8 +13,8 @@ import pytest
 
 import limbeck as library
 from limbeck.evaluation.prediction_files import read_predictions
+from limbeck.methods import probe as probe_training
 from limbeck.model.bundle import load_bundle
-from limbeck.training import probe_training
 
 
 def figures(run):

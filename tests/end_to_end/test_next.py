@@ -10,9 +10,9 @@ import pytest
 import limbeck as library
 from limbeck.cli import screen
 from limbeck.data import read as reading
+from limbeck.methods import probe as probe_training
+from limbeck.methods.probe import ProbeTraining
 from limbeck.settings import FeatureSettings
-from limbeck.training import probe_training
-from limbeck.training.probe_training import ProbeTraining
 
 CLI = Path(library.__file__).parent / "cli"
 

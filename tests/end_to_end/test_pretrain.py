@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from limbeck.catalog.presets import load_encoder_folder
 from limbeck.data.text_stream import open_stream
 from limbeck.errors import Interrupted
-from limbeck.model.presets import load_encoder_folder
-from limbeck.training.language_costs import LanguageCosts
-from limbeck.training.pretraining import pretrain
-from limbeck.training.pretraining_settings import PretrainingSettings
+from limbeck.methods.language import LanguageCosts
+from limbeck.methods.pretrain import pretrain
+from limbeck.methods.pretrain_settings import PretrainingSettings
 
 WORDS = ("i", "feel", "fine", "sad", "so", "very", "today", "it", "is", "rain", "sun", ".", "!")
 

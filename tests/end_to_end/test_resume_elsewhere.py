@@ -6,14 +6,15 @@ import pytest
 import torch
 
 from limbeck import FeatureSettings, FinetuneSettings, HeadSettings, ProbeSettings, read
+from limbeck.catalog.presets import load_encoder_folder
 from limbeck.errors import Interrupted, SettingsError
 from limbeck.features.cache import FeatureCache
 from limbeck.inference.choice import open_engine_of
-from limbeck.model.presets import load_encoder_folder
-from limbeck.training import arithmetic, head_training
-from limbeck.training.finetuning import Finetuning, finetune
-from limbeck.training.head_training import HeadTraining, train_head
-from limbeck.training.probe_training import ProbeTraining, train_probe
+from limbeck.methods import head as head_training
+from limbeck.methods.finetune import Finetuning, finetune
+from limbeck.methods.head import HeadTraining, train_head
+from limbeck.methods.probe import ProbeTraining, train_probe
+from limbeck.training import arithmetic
 
 
 def quick(method, encoder_folder, **changes):
@@ -55,7 +56,7 @@ def prefers_bf16(monkeypatch):
 
         monkeypatch.setattr(head_training, "open_engine", choose)
         monkeypatch.setattr(arithmetic, "computes_in_bf16", lambda precision, device: precision != "float32")
-        monkeypatch.setattr("limbeck.training.finetuning.native_step_of", lambda *_, **__: None)
+        monkeypatch.setattr("limbeck.methods.finetune.native_step_of", lambda *_, **__: None)
 
     return prefer
 

@@ -13,7 +13,7 @@ import torch
 
 from limbeck.model.config import EncoderConfig
 from limbeck.model.encoder import Encoder
-from limbeck.model.presets import write_encoder
+from limbeck.model.loaded_encoder import write_encoder
 from limbeck.tokens import Tokenizer
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

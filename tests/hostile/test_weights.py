@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
+from limbeck.catalog.presets import load_encoder_folder
 from limbeck.errors import ModelError, TokenizerError, WeightsError
-from limbeck.model.presets import load_encoder_folder
 
 Damage = Callable[[Path], None]
 QUERY = "transformer.layer.0.attention.q_lin.weight"

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
+from limbeck.catalog.presets import load_encoder_folder, load_tokenizer
 from limbeck.errors import HubUnreachableError, SettingsError, TokenizerError, WeightsError
-from limbeck.model.presets import load_encoder_folder, load_tokenizer
 
 NAME = "distilbert/distilbert-base-uncased"
 

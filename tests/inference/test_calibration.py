@@ -20,7 +20,6 @@ from limbeck.inference.certificate_texts import Sentences, certificate_texts, in
 from limbeck.inference.choice import open_engine
 from limbeck.inference.engine import Engine
 from limbeck.inference.kept import KeptResults
-from limbeck.inference.kernels import NoKernels
 from limbeck.inference.predictor import Predictor
 from limbeck.inference.quiet import Moment, look_at_machine
 from limbeck.inference.speeds import Speeds
@@ -28,8 +27,9 @@ from limbeck.inference.torch_engine import TorchEngine
 from limbeck.model.bundle import Bundle
 from limbeck.model.encoder import Encoder
 from limbeck.model.heads import HeadKind, LinearHead
-from limbeck.model.presets import LoadedEncoder
+from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.model.weights import fingerprint_of
+from limbeck.native.kernels import NoKernels
 from limbeck.progress import SILENT
 from limbeck.runtime import CpuFeatures, cpu_features
 from limbeck.settings import Precision

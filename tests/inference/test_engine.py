@@ -9,15 +9,15 @@ import pytest
 import torch
 
 from limbeck.errors import NoMemoryError, SettingsError, WeightsError
-from limbeck.inference import kernels
 from limbeck.inference.engine import Engine
-from limbeck.inference.kernels import Kernels
 from limbeck.inference.native_engine import NativeEngine
 from limbeck.inference.torch_engine import TorchEngine
 from limbeck.model.config import EncoderConfig
 from limbeck.model.encoder import Encoder
+from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.model.pooling import Block, blocks_for, pool
-from limbeck.model.presets import LoadedEncoder
+from limbeck.native import kernels
+from limbeck.native.kernels import Kernels
 from limbeck.tokens import Tokenized
 
 TEXTS = ["i feel fine", "", "so sad today . it is rain", "sunny !", "rainy", "i"] * 3

@@ -10,14 +10,14 @@ import torch
 
 from limbeck.errors import SettingsError
 from limbeck.inference.certificate import certify, cosine_distances
-from limbeck.inference.kernels import Kernels, NoKernels, find_kernels
 from limbeck.inference.native_engine import NativeEngine, why_not
 from limbeck.inference.torch_engine import TorchEngine
 from limbeck.model.config import EncoderConfig
 from limbeck.model.encoder import Encoder
+from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.model.pooling import Block, blocks_for
-from limbeck.model.presets import LoadedEncoder
 from limbeck.model.weights import fingerprint_of
+from limbeck.native.kernels import Kernels, NoKernels, find_kernels
 from limbeck.tokens import Tokenized, Tokenizer
 
 SHAPES = {

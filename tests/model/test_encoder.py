@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from limbeck.errors import SettingsError
 from limbeck.model.config import EncoderConfig
 from limbeck.model.encoder import Encoder, sinusoidal_positions
-from limbeck.model.presets import LoadedEncoder
+from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.tokens import TokenBatch
 
 CONFIG = EncoderConfig(

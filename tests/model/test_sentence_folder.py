@@ -9,7 +9,7 @@ import pytest
 
 import limbeck
 from limbeck.errors import WeightsError
-from limbeck.model.presets import LoadedEncoder
+from limbeck.model.loaded_encoder import LoadedEncoder
 
 TEXTS = ["i feel fine", "so very sad today . it is rain"]
 OLD = "sentence_transformers.models.Transformer"

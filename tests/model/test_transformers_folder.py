@@ -25,10 +25,10 @@ from transformers import (
 
 import limbeck
 from limbeck.errors import BundleError, TokenizerError, WeightsError
+from limbeck.methods.teachers import load_teachers
 from limbeck.model.bundle import load_bundle, save_bundle
 from limbeck.storage import sha256_of
 from limbeck.tokens import Tokenizer
-from limbeck.training.teachers import load_teachers
 
 TEXTS = ["i feel fine", "so very sad today . it is rain", "sunny !", "", "unheard-of word", "it is so " * 9]
 NAMES = ("joy", "sadness", "슬픔")

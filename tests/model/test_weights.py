@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from limbeck.model.config import EncoderConfig, parse_config
 from limbeck.model.encoder import Encoder
-from limbeck.model.presets import LoadedEncoder
+from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.model.weights import fingerprint_of, load_weights
 
 

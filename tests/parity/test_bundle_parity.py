@@ -18,8 +18,8 @@ from transformers import (
 
 from limbeck.model.bundle import Bundle, load_bundle, save_bundle
 from limbeck.model.heads import HeadKind, LinearHead
+from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.model.pooling import blocks_for
-from limbeck.model.presets import LoadedEncoder
 from limbeck.model.weights import load_weights
 
 TEXTS = ["i feel fine", "so very sad today . it is rain", "sunny !", "", "unheard-of word", "it is so " * 9]

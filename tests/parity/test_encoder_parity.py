@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoModel, BertConfig, BertModel, DistilBertConfig, DistilBertModel
 
+from limbeck.catalog.presets import MINILM_MODULE
 from limbeck.model.config import EncoderConfig, parse_config
 from limbeck.model.conversion import HEADS, convert_bert
 from limbeck.model.encoder import Encoder
-from limbeck.model.presets import MINILM_MODULE, LoadedEncoder
+from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.model.weights import build_encoder
 from limbeck.tokens import TokenBatch
 

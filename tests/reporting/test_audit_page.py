@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 import limbeck
-from limbeck.audit.audit import Audit, audit
+from limbeck.auditing.audit import Audit, audit
 from limbeck.data.dataset import CORE_SCHEMA, Dataset
 from limbeck.reporting.audit_charts import audit_charts
 from limbeck.reporting.audit_page import FAULT_NAMES, audit_page, write_audit

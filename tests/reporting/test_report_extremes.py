@@ -13,7 +13,7 @@ import typer
 from tests.reporting.report_runs import evidence_of, write_run
 
 from limbeck import storage
-from limbeck.audit.audit import audit
+from limbeck.auditing.audit import audit
 from limbeck.cli.app import app
 from limbeck.data.dataset import Dataset
 from limbeck.evaluation.predictions import Predictions

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from limbeck.errors import DataError, SettingsError, TokenizerError
-from limbeck.model.presets import LoadedEncoder
+from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.tokens import Tokenizer, batches, tokenizer
 
 

@@ -9,11 +9,11 @@ import torch
 from limbeck.model.heads import ClassificationHead
 from limbeck.model.network import Network
 from limbeck.model.pooling import blocks_for
+from limbeck.runs.run_folder import RunFolder
 from limbeck.settings import FinetuneSettings
 from limbeck.training.examples import Labelled, TextExamples
 from limbeck.training.loop import Loop, Plan
-from limbeck.training.parallel import ALONE
-from limbeck.training.run_folder import RunFolder
+from limbeck.training.team import ALONE
 
 SAID = ["i feel fine", "so sad", "it is rain today", "sun", "i feel so very sad today .", "today it is fine !"] * 8
 MEANT = np.array([0, 1, 1, 0, 1, 0] * 8)

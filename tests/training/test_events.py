@@ -8,7 +8,7 @@ import pytest
 
 from limbeck.errors import MissingExtraError
 from limbeck.training.events import Events
-from limbeck.training.interruption import StopSignal
+from limbeck.training.signals import StopSignal
 
 
 def scalars(folder):

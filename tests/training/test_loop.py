@@ -18,14 +18,14 @@ from limbeck.model import weights
 from limbeck.model.heads import ClassificationHead, LinearHead
 from limbeck.model.network import Network
 from limbeck.model.pooling import blocks_for
+from limbeck.runs.run_folder import RunFolder
 from limbeck.settings import FinetuneSettings, HeadSettings
-from limbeck.training.costs import LabelCosts
 from limbeck.training.examples import FeatureExamples, Labelled, TextExamples
-from limbeck.training.interruption import SAME_S, StopSignal
 from limbeck.training.journal import read_epochs
-from limbeck.training.judging import LabelJudge
+from limbeck.training.judge import LabelJudge
 from limbeck.training.loop import Loop, Plan, SaveTimes
-from limbeck.training.run_folder import RunFolder
+from limbeck.training.losses import LabelCosts
+from limbeck.training.signals import SAME_S, StopSignal
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -113,7 +113,7 @@ def test_a_plain_torch_loop_gives_the_same_head(tmp_path):
     )
     loop.run(StopSignal())
 
-    from limbeck.training.batching import plan_epoch
+    from limbeck.training.batches import plan_epoch
 
     plain = torch.nn.Linear(5, 3)
     torch.nn.init.zeros_(plain.weight)

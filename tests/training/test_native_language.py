@@ -5,14 +5,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from limbeck.inference.kernels import NoKernels
+from limbeck.methods.language import LanguageModel
 from limbeck.model.config import EncoderConfig
 from limbeck.model.encoder import Encoder
 from limbeck.model.language_head import LanguageHead
+from limbeck.native.kernels import NoKernels
+from limbeck.native.step_kernels import find_step_kernels
 from limbeck.tokens import TokenBatch
 from limbeck.training.arithmetic import native_language_step_of
-from limbeck.training.language_costs import LanguageModel
-from limbeck.training.step_kernels import find_step_kernels
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch.optim.optimizer import _global_optimizer_post_hooks as hooks
 
-from limbeck.inference.kernels import Kernels
 from limbeck.model.config import EncoderConfig
 from limbeck.model.encoder import Encoder
+from limbeck.native.kernels import Kernels
 from limbeck.tokens import TokenBatch
 from limbeck.training.native_step import NativeStep
 

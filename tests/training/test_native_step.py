@@ -11,18 +11,18 @@ import torch
 from torch import Tensor
 
 from limbeck.errors import SettingsError, TrainingError
-from limbeck.inference.kernels import Kernels, NoKernels
 from limbeck.model.config import EncoderConfig
 from limbeck.model.encoder import Encoder
 from limbeck.model.heads import ClassificationHead, LinearHead
 from limbeck.model.network import Network
 from limbeck.model.pooling import blocks_for
+from limbeck.native.kernels import Kernels, NoKernels
+from limbeck.native.step_kernels import find_step_kernels
 from limbeck.settings import FinetuneSettings
 from limbeck.tokens import TokenBatch
 from limbeck.training import native_step
 from limbeck.training.freezing import freeze
 from limbeck.training.native_step import NativeStep, find_native_step
-from limbeck.training.step_kernels import find_step_kernels
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

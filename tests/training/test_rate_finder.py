@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from limbeck.errors import Interrupted, TrainingError
-from limbeck.training.interruption import StopSignal
+from limbeck.runs.run_folder import RunFolder
 from limbeck.training.rate_finder import UPDATES, choose_rate, find_rate, rising_rates, smooth
-from limbeck.training.run_folder import RunFolder
+from limbeck.training.signals import StopSignal
 
 
 def test_the_rate_is_a_quarter_of_that_with_the_lowest_loss():

@@ -10,6 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from limbeck.errors import SettingsError
+from limbeck.experiments.sweep import SweepSettings
+from limbeck.methods.distil_settings import DistillationSettings, check_distillation
+from limbeck.methods.pretrain_settings import PretrainingSettings, check_pretraining
 from limbeck.settings import (
     AuditSettings,
     CleanSettings,
@@ -23,10 +26,7 @@ from limbeck.settings import (
     to_plain,
     to_toml,
 )
-from limbeck.training.distillation_settings import DistillationSettings, check_distillation
-from limbeck.training.pretraining_settings import PretrainingSettings, check_pretraining
 from limbeck.training.setting_checks import HIGHEST_SEED, check_training
-from limbeck.training.sweep import SweepSettings
 
 KINDS = (
     AuditSettings,

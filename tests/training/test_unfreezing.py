@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from limbeck.errors import Interrupted
-from limbeck.training.interruption import StopSignal
 from limbeck.training.optim import depth_of
+from limbeck.training.signals import StopSignal
 from limbeck.training.unfreezing import Thaw, stage_steps
 
 

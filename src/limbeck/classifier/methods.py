@@ -16,8 +16,8 @@ from limbeck.progress import Progress
 from limbeck.settings import FeatureSettings, FinetuneSettings, HeadSettings, ProbeSettings, SplitSettings, build
 
 if TYPE_CHECKING:
-    from limbeck.training.loop_run import LoopRun
-    from limbeck.training.probe_training import ProbeRun
+    from limbeck.methods.probe import ProbeRun
+    from limbeck.training.finished import LoopRun
 
 Method = Literal["probe", "head", "finetune"]
 METHODS: tuple[str, ...] = get_args(Method)
@@ -58,7 +58,7 @@ def run_method(
 def _probe(
     dataset: Dataset, out: Path, parameters: Parameters, cache: FeatureCache, progress: Progress
 ) -> "ProbeRun | LoopRun":
-    from limbeck.training.probe_training import ProbeTraining, train_probe
+    from limbeck.methods.probe import ProbeTraining, train_probe
 
     settings = ProbeTraining(
         split=parameters.split,
@@ -71,7 +71,7 @@ def _probe(
 def _head(
     dataset: Dataset, out: Path, parameters: Parameters, cache: FeatureCache, progress: Progress
 ) -> "ProbeRun | LoopRun":
-    from limbeck.training.head_training import HeadTraining, train_head
+    from limbeck.methods.head import HeadTraining, train_head
 
     settings = HeadTraining(
         split=parameters.split,
@@ -84,7 +84,7 @@ def _head(
 def _finetune(
     dataset: Dataset, out: Path, parameters: Parameters, _cache: FeatureCache, progress: Progress
 ) -> "ProbeRun | LoopRun":
-    from limbeck.training.finetuning import Finetuning, finetune
+    from limbeck.methods.finetune import Finetuning, finetune
 
     arithmetic = {"precision": parameters.features.get("precision")}
     settings = Finetuning(

@@ -12,8 +12,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from limbeck.classifier.labels import find_classes
 from limbeck.classifier.value_errors import value_errors
+from limbeck.linear.fit import ProbeRows, fit_probe
 from limbeck.settings import Balance, ProbeSettings, check_seed
-from limbeck.training.probe import ProbeRows, fit_probe
 
 _DEFAULT = ProbeSettings()
 

@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from limbeck.catalog.presets import load_encoder_folder
 from limbeck.classifier.column import note_column
 from limbeck.classifier.value_errors import value_errors
 from limbeck.data.texts import as_texts
@@ -20,7 +21,6 @@ from limbeck.features.extraction import extract_features
 from limbeck.inference.choice import open_engine
 from limbeck.inference.engine import Engine
 from limbeck.model.pooling import blocks_for
-from limbeck.model.presets import load_encoder_folder
 from limbeck.progress import SILENT, for_stream
 from limbeck.settings import Device, Pooling, Precision
 

@@ -9,7 +9,7 @@ import typer
 from limbeck.cli import options, screen
 
 if TYPE_CHECKING:
-    from limbeck.audit.audit import Audit
+    from limbeck.auditing.audit import Audit
 
 
 def audit(
@@ -54,7 +54,7 @@ def audit(
     Nothing is changed. Rows may lack labels.
     """
     from limbeck import progress
-    from limbeck.audit.audit import audit_rows
+    from limbeck.auditing.audit import audit_rows
     from limbeck.cli.audit_screen import show_audit
     from limbeck.cli.found_tokenizers import find_tokenizers
     from limbeck.data.read import read_with

@@ -6,8 +6,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from limbeck.audit.audit import Audit
-from limbeck.audit.finding import SEVERITIES, Finding
+from limbeck.auditing.audit import Audit
+from limbeck.auditing.finding import SEVERITIES, Finding
 from limbeck.cli import screen
 from limbeck.cli.screen import one_line
 from limbeck.evaluation.counted import counted as number

@@ -52,8 +52,8 @@ def clean(
     Of a leak the row in test stays, then validation, then train; of duplicates the first row stays.
     """
     from limbeck import progress
-    from limbeck.audit.clean import clean as clean_dataset
-    from limbeck.audit.clean_folder import counts_of, write_cleaning
+    from limbeck.auditing.clean import clean as clean_dataset
+    from limbeck.auditing.clean_folder import counts_of, write_cleaning
     from limbeck.data.read import read_with
     from limbeck.errors import SettingsError
     from limbeck.settings import CleanSettings, build

@@ -27,8 +27,8 @@ def demo(
     from limbeck.features.cache import FeatureCache
     from limbeck.inference.predictor import load
     from limbeck.inference.scoring import score
+    from limbeck.methods.probe import train_probe
     from limbeck.settings import ReadSettings
-    from limbeck.training.probe_training import train_probe
 
     following = progress.for_stream()
     following.say("1/4 reading the embedded tweets")

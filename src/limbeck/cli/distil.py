@@ -14,7 +14,7 @@ from limbeck.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from limbeck.training.ablation import Ablation
+    from limbeck.experiments.ablation import Ablation
 
 Take = Annotated[
     str | None,
@@ -111,11 +111,11 @@ def distil(
     """
     from limbeck import progress
     from limbeck.data.read import read_with
+    from limbeck.experiments.ablation_runs import ablate
     from limbeck.features.cache import FeatureCache
+    from limbeck.methods import distil as distillation
+    from limbeck.methods.distil_settings import Distillation, DistillationSettings
     from limbeck.settings import SplitSettings
-    from limbeck.training import distillation
-    from limbeck.training.ablation_runs import ablate
-    from limbeck.training.distillation_settings import Distillation, DistillationSettings
 
     tables = own.tables_of(config, out, resume=resume, used=options.DISTIL_TABLES)
     flags = own.only_given(

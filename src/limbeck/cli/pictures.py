@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from limbeck.methods.probe import ProbeRun
     from limbeck.progress import Progress
-    from limbeck.training.loop_run import LoopRun
-    from limbeck.training.probe_training import ProbeRun
+    from limbeck.training.finished import LoopRun
 
 
 def draw_pictures(run: "LoopRun | ProbeRun", following: "Progress") -> list[Path]:

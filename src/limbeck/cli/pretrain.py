@@ -82,8 +82,8 @@ def pretrain(
     """
     from limbeck import progress
     from limbeck.data.text_stream import open_stream
-    from limbeck.training import pretraining
-    from limbeck.training.pretraining_settings import PretrainingSettings
+    from limbeck.methods import pretrain as pretraining
+    from limbeck.methods.pretrain_settings import PretrainingSettings
 
     tables = own.tables_of(config, out, resume=resume, used=options.PRETRAIN_TABLES)
     flags = own.only_given(
@@ -131,7 +131,7 @@ def pretrain(
 
 
 def _show(metrics: "Mapping[str, Any]") -> None:
-    from limbeck.training.language_costs import Perplexity
+    from limbeck.methods.language import Perplexity
 
     rows = [Perplexity(**line).cells() for line in metrics["epochs"]]
     for row in rows:

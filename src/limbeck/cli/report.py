@@ -9,12 +9,12 @@ import typer
 from limbeck.cli import options, screen
 
 if TYPE_CHECKING:
-    from limbeck.audit.audit import Audit
+    from limbeck.auditing.audit import Audit
     from limbeck.data.dataset import Dataset
     from limbeck.evaluation.slices import Slices
     from limbeck.progress import Progress
     from limbeck.reporting.run_facts import RunFacts
-    from limbeck.training.run_folder import RunFolder
+    from limbeck.runs.run_folder import RunFolder
 
 
 def report(
@@ -45,7 +45,11 @@ def report(
 ) -> None:
     """Write the report of RUN: one HTML file that loads nothing; and the model card from the same facts."""
     from limbeck import progress, storage
+    from limbeck.experiments.row_features import encode_rows
+    from limbeck.experiments.share_points import fit_shares
     from limbeck.features.cache import FeatureCache
+    from limbeck.methods.past_run import open_past_run
+    from limbeck.methods.probe import OUT_OF_FOLD
     from limbeck.reporting.page import need_jinja
     from limbeck.reporting.plane import sample_rows
     from limbeck.reporting.report import Evidence, make_report
@@ -53,12 +57,8 @@ def report(
     from limbeck.reporting.report_words import words_in
     from limbeck.reporting.run_facts import read_run
     from limbeck.review.search import search_labels
-    from limbeck.training.model_card import rewrite_card
-    from limbeck.training.past_run import open_past_run
-    from limbeck.training.probe_training import OUT_OF_FOLD
-    from limbeck.training.row_features import encode_rows
-    from limbeck.training.run_folder import RunFolder
-    from limbeck.training.share_points import fit_shares
+    from limbeck.runs.model_card import rewrite_card
+    from limbeck.runs.run_folder import RunFolder
 
     if out is not None:
         storage.check_place(out, (".html", ".htm"), source=data, overwrite=overwrite)
@@ -110,7 +110,7 @@ def report(
 def _read_data(run: Path, data: str | None, following: "Progress") -> "Dataset | None":
     """Read the run's data again; where they have moved and nobody says where to, the report does without them."""
     from limbeck.errors import DataError, SettingsError, StorageError
-    from limbeck.training.past_data import open_past_data, read_data_of
+    from limbeck.runs.past_data import open_past_data, read_data_of
 
     try:
         return read_data_of(open_past_data(run), data, following)
@@ -133,7 +133,7 @@ def _slice(found: "RunFacts", dataset: "Dataset | None", following: "Progress") 
 
 
 def _audit(dataset: "Dataset", found: "RunFacts", folder: "RunFolder", following: "Progress") -> "Audit":
-    from limbeck.audit.audit import audit
+    from limbeck.auditing.audit import audit
     from limbeck.tokens import Tokenizer
 
     tokenizers = {str(found.record["encoder"]["name"]): Tokenizer.from_folder(folder.bundle)}

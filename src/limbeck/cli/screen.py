@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from limbeck.evaluation.thresholds import Thresholds
     from limbeck.inference.long_answers import Written
     from limbeck.progress import Progress
-    from limbeck.training.run_folder import RunFolder
+    from limbeck.runs.run_folder import RunFolder
 
 
 PIPE_WIDTH = 10_000

@@ -34,7 +34,7 @@ def split(
     The splits that DATA has are forgotten; row ids stay.
     """
     from limbeck import progress
-    from limbeck.audit.resplit import resplit
+    from limbeck.auditing.resplit import resplit
     from limbeck.data.read import read_with
     from limbeck.data.write import SUFFIXES, write
     from limbeck.settings import AuditSettings, SplitSettings, build

@@ -11,7 +11,7 @@ from limbeck.cli import training_options as own
 from limbeck.cli.method_settings import settings_of
 
 if TYPE_CHECKING:
-    from limbeck.training.sweep_result import Sweep
+    from limbeck.experiments.sweep_result import Sweep
 
 SHOWN_TRIALS = 10
 
@@ -56,11 +56,11 @@ def sweep(
     """
     from limbeck import progress
     from limbeck.data.read import read_with
+    from limbeck.experiments.sweep import SweepSettings
+    from limbeck.experiments.sweep_methods import Sweeping
+    from limbeck.experiments.sweep_methods import sweep as look_for
     from limbeck.features.cache import FeatureCache
     from limbeck.settings import SplitSettings, build
-    from limbeck.training.sweep import SweepSettings
-    from limbeck.training.sweep_methods import Sweeping
-    from limbeck.training.sweep_methods import sweep as look_for
 
     tables = options.tables_of(config)
     chosen = own.method_of(method, tables)

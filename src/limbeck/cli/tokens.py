@@ -15,7 +15,7 @@ def tokens(
 ) -> None:
     """Show tokens, ids and attention mask of each TEXT, and the facts of the tokenizer."""
     from limbeck import progress
-    from limbeck.model.presets import load_tokenizer
+    from limbeck.catalog.presets import load_tokenizer
     from limbeck.settings import FeatureSettings
 
     tokenizer = load_tokenizer(encoder or FeatureSettings().encoder, progress=progress.for_stream())

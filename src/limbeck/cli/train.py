@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from limbeck.cli.method_settings import Settings
     from limbeck.data.dataset import Dataset
     from limbeck.features.cache import FeatureCache
+    from limbeck.methods.probe import ProbeRun
     from limbeck.progress import Progress
-    from limbeck.training.loop_run import LoopRun, Start
-    from limbeck.training.probe_training import ProbeRun
+    from limbeck.training.finished import LoopRun, Start
 
     Run = LoopRun | ProbeRun
 
@@ -79,7 +79,7 @@ def train(
     from limbeck.data.read import read_with
     from limbeck.features.cache import FeatureCache
     from limbeck.settings import SplitSettings
-    from limbeck.training.parallel import is_follower
+    from limbeck.training.team import is_follower
 
     tables = own.tables_of(config, out, resume=resume)
     chosen = own.method_of(method, tables)
@@ -145,10 +145,10 @@ def _train_with(
     settings: "Settings", data: "Dataset", out: Path, start: "Start", cache: "FeatureCache", following: "Progress"
 ) -> "Run":
     """Train by the method that the settings are of."""
-    from limbeck.training.finetuning import Finetuning, finetune
-    from limbeck.training.head_training import HeadTraining, train_head
-    from limbeck.training.parallel import is_one_of_many
-    from limbeck.training.probe_training import train_probe
+    from limbeck.methods.finetune import Finetuning, finetune
+    from limbeck.methods.head import HeadTraining, train_head
+    from limbeck.methods.probe import train_probe
+    from limbeck.training.team import is_one_of_many
 
     if isinstance(settings, Finetuning):
         return finetune(data, out, settings, start=start, progress=following)

@@ -15,7 +15,7 @@ from limbeck.errors import SettingsError
 from limbeck.settings import OFF, ReadSettings, SplitSettings
 
 if TYPE_CHECKING:
-    from limbeck.training.loop_run import Start
+    from limbeck.training.finished import Start
 
 Method = Literal["probe", "head", "finetune"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -260,8 +260,8 @@ def tables_of(
     Raises:
         SettingsError: the file is unreadable, or names a table that is not a stage.
     """
+    from limbeck.runs.run_folder import RunFolder
     from limbeck.storage import read_json
-    from limbeck.training.run_folder import RunFolder
 
     record = RunFolder(out).record
     if resume and config is None and record.is_file():

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from limbeck.catalog.presets import load_encoder_folder
 from limbeck.data.texts import as_texts
 from limbeck.features.extraction import extract_features
 from limbeck.inference.choice import open_engine
 from limbeck.inference.engine import Engine
 from limbeck.model.pooling import blocks_for
-from limbeck.model.presets import load_encoder_folder
 from limbeck.progress import SILENT, Progress
 from limbeck.settings import Device, Pooling, Precision
 

@@ -19,13 +19,13 @@ from typing import Any, TypeVar
 from limbeck.inference.certificate import Certificate, certify
 from limbeck.inference.engine import Engine
 from limbeck.inference.kept import KeptResults
-from limbeck.inference.kernels import Kernels, NoKernels, find_kernels
 from limbeck.inference.native_engine import NativeEngine, why_not
 from limbeck.inference.quiet import Moment, look_at_machine
 from limbeck.inference.speeds import Speeds, measure_speeds
 from limbeck.inference.torch_engine import TorchEngine
 from limbeck.model.bundle import Bundle
-from limbeck.model.presets import LoadedEncoder
+from limbeck.model.loaded_encoder import LoadedEncoder
+from limbeck.native.kernels import Kernels, NoKernels, find_kernels
 from limbeck.progress import SILENT, Progress
 from limbeck.runtime import CpuFeatures, cpu_features
 

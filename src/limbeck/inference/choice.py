@@ -10,12 +10,12 @@ from typing import get_args
 from limbeck.errors import SettingsError
 from limbeck.inference.calibration import SAFE, candidate_names, find_calibration
 from limbeck.inference.engine import Engine
-from limbeck.inference.kernels import Kernels, find_kernels
 from limbeck.inference.native_engine import NUMERICS as NATIVE_NUMERICS
 from limbeck.inference.native_engine import NativeEngine, why_not
 from limbeck.inference.torch_engine import TorchEngine, TorchPrecision
 from limbeck.model.bundle import Bundle
-from limbeck.model.presets import LoadedEncoder
+from limbeck.model.loaded_encoder import LoadedEncoder
+from limbeck.native.kernels import Kernels, find_kernels
 from limbeck.progress import SILENT, Progress
 from limbeck.runtime import choose_device, cpu_features, has_bf16
 from limbeck.settings import Device, Precision

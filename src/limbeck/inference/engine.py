@@ -10,8 +10,8 @@ import numpy as np
 
 from limbeck.errors import SettingsError
 from limbeck.model.config import EncoderConfig
+from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.model.pooling import Block
-from limbeck.model.presets import LoadedEncoder
 from limbeck.progress import SILENT, Progress
 from limbeck.tokens import Tokenized
 

@@ -21,7 +21,12 @@ from torch import Tensor, nn
 
 from limbeck.errors import NoMemoryError, SettingsError, WeightsError
 from limbeck.inference.engine import require_fit
-from limbeck.inference.kernels import (
+from limbeck.inference.packing import Chunks, fill_chunks
+from limbeck.model.config import EncoderConfig
+from limbeck.model.encoder import LAYER_NORM_EPSILON, Layer
+from limbeck.model.loaded_encoder import LoadedEncoder
+from limbeck.model.pooling import Block
+from limbeck.native.kernels import (
     FeatureArrays,
     Kernels,
     LayerArrays,
@@ -30,11 +35,6 @@ from limbeck.inference.kernels import (
     TextArrays,
     require_done,
 )
-from limbeck.inference.packing import Chunks, fill_chunks
-from limbeck.model.config import EncoderConfig
-from limbeck.model.encoder import LAYER_NORM_EPSILON, Layer
-from limbeck.model.pooling import Block
-from limbeck.model.presets import LoadedEncoder
 from limbeck.progress import SILENT, Progress
 from limbeck.runtime import usable_cores
 from limbeck.tokens import Tokenized
@@ -73,7 +73,7 @@ class NativeEngine:
         threads: workers that compute chunks at the same time.
 
     Example:
-        >>> from limbeck.inference.kernels import find_kernels
+        >>> from limbeck.native.kernels import find_kernels
         >>> engine = NativeEngine(loaded, find_kernels())  # doctest: +SKIP
     """
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from limbeck.catalog.hub_bundle import fetch_model
 from limbeck.data.columns import LABEL_NAME
 from limbeck.data.dataset import CORE_SCHEMA, Dataset
 from limbeck.data.learned import NAME as LEARNED_NAME
@@ -23,7 +24,6 @@ from limbeck.hub.ids import is_hub_id
 from limbeck.inference.choice import open_engine
 from limbeck.model.bundle import BUNDLE_NAME, Bundle, load_bundle
 from limbeck.model.facts import FACTS_NAME
-from limbeck.model.hub_bundle import fetch_model
 from limbeck.model.transformers_folder import is_transformers_folder, load_transformers_classifier
 from limbeck.progress import SILENT, Progress
 from limbeck.settings import Device, Precision

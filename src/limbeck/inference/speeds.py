@@ -14,8 +14,8 @@ import numpy as np
 from limbeck.inference.engine import Engine
 from limbeck.inference.native_engine import NativeEngine
 from limbeck.inference.quiet import Moment, look_at_machine
+from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.model.pooling import blocks_for
-from limbeck.model.presets import LoadedEncoder
 from limbeck.tokens import Tokenized
 
 ROUNDS = 3

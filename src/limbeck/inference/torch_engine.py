@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from limbeck.inference.engine import require_fit
+from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.model.pooling import Block, pool
-from limbeck.model.presets import LoadedEncoder
 from limbeck.progress import SILENT, Progress
 from limbeck.runtime import choose_device
 from limbeck.settings import Device
@@ -33,7 +33,7 @@ class TorchEngine:
     another device or precision they are copied. The loaded encoder itself stays where and as it is.
 
     Example:
-        >>> from limbeck.model.presets import load_encoder_folder
+        >>> from limbeck.catalog.presets import load_encoder_folder
         >>> loaded = load_encoder_folder("minilm")  # doctest: +SKIP
         >>> engine = TorchEngine(loaded)  # doctest: +SKIP
     """

@@ -17,8 +17,8 @@ import torch
 from limbeck.errors import FaultLog, SettingsError
 from limbeck.model.config import EncoderConfig
 from limbeck.model.encoder import Encoder
+from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.model.narrowing import narrow_encoder
-from limbeck.model.presets import LoadedEncoder
 from limbeck.model.weights import fingerprint_of
 from limbeck.tokens.pruning import PrunedVocabulary
 

@@ -18,8 +18,8 @@ from limbeck.model.config import EncoderConfig, parse_config
 from limbeck.model.conversion import ENCODER_BUFFERS
 from limbeck.model.facts import FEWEST_LABELS, BundleFacts, parse_facts
 from limbeck.model.heads import ClassificationHead
+from limbeck.model.loaded_encoder import LoadedEncoder, require_same_vocabulary
 from limbeck.model.pooling import Block
-from limbeck.model.presets import LoadedEncoder, require_same_vocabulary
 from limbeck.model.weights import (
     CONFIG_NAME,
     WEIGHTS_NAME,

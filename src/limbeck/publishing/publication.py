@@ -20,8 +20,8 @@ from limbeck.model.facts import FACTS_NAME, BundleFacts
 from limbeck.progress import SILENT, Progress
 from limbeck.publishing.card import hub_card
 from limbeck.publishing.discretion import public_record, public_text
+from limbeck.runs.run_folder import RunFolder
 from limbeck.storage import MANIFEST_NAME, explained, json_bytes, read_json, sha256_of
-from limbeck.training.run_folder import RunFolder
 
 
 @dataclass(frozen=True, kw_only=True)

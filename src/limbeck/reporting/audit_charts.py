@@ -6,8 +6,8 @@ It does not know pages, texts or files.
 
 from typing import TYPE_CHECKING
 
-from limbeck.audit.audit import Audit, Tokens
-from limbeck.audit.limits import Box
+from limbeck.auditing.audit import Audit, Tokens
+from limbeck.auditing.limits import Box
 from limbeck.evaluation.counted import percent
 from limbeck.reporting.charts import class_frequency, percent_tick
 from limbeck.reporting.picture import Caption, Look, Picture, paint

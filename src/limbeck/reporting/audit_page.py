@@ -13,8 +13,8 @@ from pathlib import Path
 import pyarrow as pa
 
 import limbeck
-from limbeck.audit.audit import Audit
-from limbeck.audit.finding import said_labels
+from limbeck.auditing.audit import Audit
+from limbeck.auditing.finding import said_labels
 from limbeck.data.names import told_apart
 from limbeck.evaluation.spreadsheet import neutralise
 from limbeck.progress import SILENT, Progress

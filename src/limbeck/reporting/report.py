@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from limbeck.audit.audit import Audit
+from limbeck.auditing.audit import Audit
 from limbeck.evaluation.abstaining import Answered, find_unsure, score_answered, trace_risk
 from limbeck.evaluation.calibration import ReliabilityBins
 from limbeck.evaluation.confusions import name_confusions

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
-from limbeck.audit.traits import tell_negation, tell_repeats, tell_scripts
+from limbeck.auditing.traits import tell_negation, tell_repeats, tell_scripts
 from limbeck.data.dataset import CORE_SCHEMA, Dataset
 from limbeck.errors import DataError, SettingsError
 from limbeck.evaluation.predictions import Predictions

@@ -25,7 +25,7 @@ from limbeck.evaluation.prediction_files import read_predictions
 from limbeck.evaluation.predictions import Predictions
 from limbeck.evaluation.same_rows import Sides, on_the_rows_of
 from limbeck.evaluation.seeds import Spread, compare_seeds, spread_of
-from limbeck.training.run_folder import RunFolder
+from limbeck.runs.run_folder import RunFolder
 
 Verdict = Literal["better", "worse", "no difference shown"]
 _NO_DIFFERENCE: Verdict = "no difference shown"

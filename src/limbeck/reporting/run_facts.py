@@ -15,8 +15,8 @@ from limbeck.evaluation.prediction_files import read_predictions
 from limbeck.evaluation.predictions import Predictions
 from limbeck.evaluation.slices import Slices
 from limbeck.review.issues import LabelIssues
+from limbeck.runs.run_folder import RunFolder, require_finished
 from limbeck.settings import ReadSettings
-from limbeck.training.run_folder import RunFolder, require_finished
 
 MODEL_FACTS = "limbeck.json"
 
@@ -35,7 +35,7 @@ class RunFacts:
         teacher: figures of what a student was distilled from, on the same rows; None of other runs.
         ablation: what leaving parts of a distillation out came to; None where nobody tried.
         answers: to the validation rows.
-        shares: figures by training rows (`training.share_points`); empty where nobody fitted them.
+        shares: figures by training rows (`experiments.share_points`); empty where nobody fitted them.
         rate_curve: what the learning-rate finder saw; None without it.
     """
 

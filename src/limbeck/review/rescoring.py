@@ -22,9 +22,9 @@ from limbeck.evaluation.comparison import LEAST_P, Comparison, compare_answers
 from limbeck.evaluation.prediction_files import read_predictions
 from limbeck.evaluation.predictions import Predictions
 from limbeck.features.cache import FeatureCache
+from limbeck.methods.past_run import PastRun, train_again
 from limbeck.progress import SILENT, Progress
-from limbeck.training.past_run import PastRun, train_again
-from limbeck.training.run_folder import RunFolder
+from limbeck.runs.run_folder import RunFolder
 
 RUN_NAME = "run"
 COMPARISON_NAME = "rescore.json"

@@ -22,20 +22,20 @@ from limbeck import storage
 from limbeck.errors import DataError, SettingsError, StorageError, TrainingError
 from limbeck.evaluation.prediction_files import read_predictions
 from limbeck.evaluation.predictions import Predictions
+from limbeck.experiments.cross_fit import cross_fit
 from limbeck.features.cache import FeatureCache
 from limbeck.features.extraction import extract_features
 from limbeck.inference.choice import open_engine
+from limbeck.linear.refit import DEALS, LEAST_TRUSTED, Doubted, refit_out_of_fold
+from limbeck.methods.candidates import all_blocks, candidates_for, columns_of
+from limbeck.methods.past_run import PastRun
+from limbeck.methods.probe import OUT_OF_FOLD, ProbeTraining
 from limbeck.model.bundle import load_bundle
 from limbeck.progress import SILENT, Progress
 from limbeck.review.issues import LabelIssues, find_label_issues
 from limbeck.review.noise import trust_rows
 from limbeck.review.votes import LabelVotes, count_votes
-from limbeck.training.candidates import all_blocks, candidates_for, columns_of
-from limbeck.training.cross_fit import cross_fit
-from limbeck.training.past_data import read_data_of
-from limbeck.training.past_run import PastRun
-from limbeck.training.probe_training import OUT_OF_FOLD, ProbeTraining
-from limbeck.training.refit import DEALS, LEAST_TRUSTED, Doubted, refit_out_of_fold
+from limbeck.runs.past_data import read_data_of
 
 _NAME = "probabilities"
 SHEET_ROWS = 100

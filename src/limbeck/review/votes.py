@@ -19,9 +19,9 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from limbeck.audit.characters import one_array
-from limbeck.audit.grouping import group_equal
-from limbeck.audit.near import DEFAULT_THRESHOLD, find_near_duplicates
+from limbeck.auditing.characters import one_array
+from limbeck.auditing.grouping import group_equal
+from limbeck.auditing.near import DEFAULT_THRESHOLD, find_near_duplicates
 from limbeck.progress import SILENT, Progress
 from limbeck.review.noise import LabelNoise
 

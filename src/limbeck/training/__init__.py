@@ -1,1 +1,1 @@
-"""Training: the only room that changes weights."""
+"""The loop of gradient steps, and all that it needs."""

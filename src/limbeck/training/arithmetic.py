@@ -11,9 +11,9 @@ from typing import cast
 import torch
 
 from limbeck.errors import SettingsError
-from limbeck.inference.kernels import NoKernels
 from limbeck.model.encoder import Encoder
 from limbeck.model.network import Network
+from limbeck.native.kernels import NoKernels
 from limbeck.progress import SILENT, Progress
 from limbeck.runtime import choose_device, has_bf16
 from limbeck.settings import Device, Precision

@@ -6,10 +6,10 @@ It does not know how anything was trained, and changes nothing: what is trained 
 
 from collections.abc import Sequence
 
-from limbeck.audit.tokenizer_fit import look_at_vocabulary, say_misfit
+from limbeck.auditing.tokenizer_fit import look_at_vocabulary, say_misfit
 from limbeck.data.names import shown
 from limbeck.evaluation.evaluation import Evaluation
-from limbeck.model.presets import LoadedEncoder
+from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.progress import Progress
 from limbeck.training.journal import EpochLine
 

@@ -17,12 +17,12 @@ import torch
 from torch import Tensor, nn
 
 from limbeck.errors import NoMemoryError, TrainingError
-from limbeck.training.batching import Int64, Update
-from limbeck.training.costs import Costs
+from limbeck.training.batches import Int64, Update
 from limbeck.training.examples import spoken_rows
-from limbeck.training.interruption import StopSignal
+from limbeck.training.losses import Costs
 from limbeck.training.optim import clip_gradients
-from limbeck.training.parallel import ALONE, Team
+from limbeck.training.signals import StopSignal
+from limbeck.training.team import ALONE, Team
 
 
 @dataclass(frozen=True, kw_only=True)

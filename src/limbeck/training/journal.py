@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Self
 
 from limbeck import storage
 from limbeck.errors import StorageError
-from limbeck.training.parallel import Team
+from limbeck.training.team import Team
 
 TABLE_HEAD = ("Epoch", "Training Loss", "Validation Loss", "Accuracy", "F1 weighted", "F1 macro")
 

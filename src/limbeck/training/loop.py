@@ -19,22 +19,22 @@ from torch import Tensor, nn
 from limbeck import storage
 from limbeck.errors import TrainingError
 from limbeck.progress import SILENT, Advance, Progress
+from limbeck.runs.run_folder import RunFolder
 from limbeck.runtime import release_free_memory
 from limbeck.settings import LoopSettings
 from limbeck.training import optim
-from limbeck.training.batching import Update, plan_epoch, updates_per_epoch
+from limbeck.training.batches import Update, plan_epoch, updates_per_epoch
 from limbeck.training.checkpoint import Checkpoints, Position, Snapshot
-from limbeck.training.costs import Costs, LabelCosts
 from limbeck.training.events import Events
 from limbeck.training.examples import Examples
 from limbeck.training.gradients import Gradients, Slope, Where
-from limbeck.training.interruption import StopSignal
 from limbeck.training.journal import AfterEpoch, EpochLine, Journal, epoch_line, epoch_values, open_journal, read_epochs
-from limbeck.training.judging import Judge, LabelJudge
-from limbeck.training.parallel import ALONE, Team
+from limbeck.training.judge import Judge, LabelJudge
+from limbeck.training.losses import Costs, LabelCosts
 from limbeck.training.rate_finder import Trial, rate_of_run
-from limbeck.training.run_folder import RunFolder
 from limbeck.training.shared_checkpoints import SharedCheckpoints
+from limbeck.training.signals import StopSignal
+from limbeck.training.team import ALONE, Team
 from limbeck.training.unfreezing import Thaw
 
 RELEASE_EVERY = 50

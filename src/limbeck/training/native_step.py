@@ -19,13 +19,11 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from limbeck.errors import NoMemoryError, SettingsError, TrainingError
 from limbeck.inference import native_engine
-from limbeck.inference.kernels import Kernels, NoKernels, require_done
 from limbeck.model.encoder import LAYER_NORM_EPSILON, Encoder, Layer
 from limbeck.model.network import Network
 from limbeck.model.pooling import blocks_for
-from limbeck.progress import SILENT, Progress
-from limbeck.tokens import TokenBatch
-from limbeck.training.step_kernels import (
+from limbeck.native.kernels import Kernels, NoKernels, require_done
+from limbeck.native.step_kernels import (
     EMBEDDING_TENSORS,
     LAYER_TENSORS,
     BatchFields,
@@ -33,6 +31,8 @@ from limbeck.training.step_kernels import (
     SizeFields,
     find_step_kernels,
 )
+from limbeck.progress import SILENT, Progress
+from limbeck.tokens import TokenBatch
 
 NUMERICS = "native bfloat16, weights float32 cpu"
 """What a run's record says when this computes."""

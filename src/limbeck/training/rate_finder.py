@@ -24,10 +24,10 @@ from limbeck import storage
 from limbeck.errors import TrainingError
 from limbeck.progress import SILENT, Progress
 from limbeck.training import optim
-from limbeck.training.batching import Update, plan_epoch
+from limbeck.training.batches import Update, plan_epoch
 from limbeck.training.gradients import Gradients, Where
-from limbeck.training.interruption import StopSignal
-from limbeck.training.parallel import Team
+from limbeck.training.signals import StopSignal
+from limbeck.training.team import Team
 
 LOWEST_RATE = 1e-5
 HIGHEST_RATE = 1.0

@@ -22,18 +22,18 @@ from limbeck.data.dataset import Dataset
 from limbeck.errors import SettingsError
 from limbeck.evaluation.evaluation import Evaluation
 from limbeck.progress import SILENT, Progress
+from limbeck.runs.run_folder import RunFolder
+from limbeck.runs.run_record import claim_run, differences, recorded_numerics
+from limbeck.runs.training_rows import require_classes, with_validation
 from limbeck.runtime import library_versions
 from limbeck.settings import to_plain, to_toml
+from limbeck.training.finished import ACCEPTING, LoopRun, Start, opened
 from limbeck.training.gradients import own_chance
-from limbeck.training.interruption import noticed_signals
+from limbeck.training.job import Method, Session, train_once
 from limbeck.training.journal import AfterEpoch, EpochScores
-from limbeck.training.loop_run import ACCEPTING, LoopRun, Start, opened
-from limbeck.training.loop_training import Method, Session, train_once
-from limbeck.training.parallel import joined_team
-from limbeck.training.record import claim_run, differences, recorded_numerics
-from limbeck.training.rows import require_classes, with_validation
-from limbeck.training.run_folder import RunFolder
 from limbeck.training.setting_checks import check_training
+from limbeck.training.signals import noticed_signals
+from limbeck.training.team import joined_team
 
 FIGURES = ("accuracy", "f1_weighted", "f1_macro", "log_loss")
 """Of the validation rows, whose mean and spread are told."""

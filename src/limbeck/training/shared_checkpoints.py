@@ -12,7 +12,7 @@ from torch import Tensor
 
 from limbeck.progress import SILENT, Progress
 from limbeck.training.checkpoint import Checkpoints, Position, Snapshot
-from limbeck.training.parallel import Team
+from limbeck.training.team import Team
 
 
 class SharedCheckpoints:

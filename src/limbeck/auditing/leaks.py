@@ -1,0 +1,133 @@
+"""Leaks: the same text, or nearly the same, in more than one split, and the score that a model gets for free from them.
+
+In: columns of a dataset, its groups of equal and of nearly equal texts. Out: `Leaks`, plain values for JSON.
+It does not know conflicts nor models: the free score is that of a memory which looks texts up.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from limbeck.auditing.duplicates import Group, different_texts, example_groups
+from limbeck.auditing.grouping import in_both, shared_by_pair, spanning
+from limbeck.auditing.near import NearDuplicates
+from limbeck.auditing.rows import Columns
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExactLeaks:
+    """Texts that stand in more than one split; `pairs` counts the texts that two splits share."""
+
+    texts: int
+    rows: int
+    pairs: dict[str, int]
+    examples: tuple[Group, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NearLeaks:
+    """Groups of nearly equal texts across splits; `pairs` counts the groups that two splits share."""
+
+    groups: int
+    rows: int
+    pairs: dict[str, int]
+    examples: tuple[Group, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FreeScore:
+    """What memory alone gets right in one split.
+
+    Attributes:
+        rows: labelled rows of the split.
+        seen: of these, rows whose text (or one of its group) stands in the training split with a label.
+        right: of the seen, rows whose label is the most frequent one among those training rows.
+        accuracy: `right / rows`, the share of the split's accuracy that needs no understanding.
+    """
+
+    rows: int
+    seen: int
+    right: int
+    accuracy: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leaks:
+    """The same text in two splits.
+
+    Attributes:
+        exact: equal character for character.
+        near: nearly equal.
+        training_split: the split that a model learns from; None where there is one split only.
+        free_exact: by evaluation split, what a memory of exact texts gets right.
+        free_near: the same with near-duplicates counted as seen.
+    """
+
+    exact: ExactLeaks
+    near: NearLeaks
+    training_split: str | None
+    free_exact: dict[str, FreeScore]
+    free_near: dict[str, FreeScore]
+
+
+def find_leaks(columns: Columns, exact: np.ndarray, near: NearDuplicates) -> Leaks:
+    """Describe equal and nearly equal texts in more than one split, and the score they give away."""
+    equal = spanning(exact, columns.split)
+    different = different_texts(near.group, exact)
+    alike = in_both(near.group, spanning(near.group, columns.split), different)
+    pairs = shared_by_pair(near.group[different.chosen], columns.split[different.chosen], columns.split_names)
+    training = training_split(columns)
+    return Leaks(
+        exact=ExactLeaks(
+            texts=equal.groups,
+            rows=equal.rows,
+            pairs=shared_by_pair(exact, columns.split, columns.split_names),
+            examples=example_groups(columns, exact, equal.leaders, telling=columns.split),
+        ),
+        near=NearLeaks(
+            groups=alike.groups,
+            rows=alike.rows,
+            pairs=pairs,
+            examples=example_groups(columns, near.group, alike.leaders, telling=columns.split),
+        ),
+        training_split=None if training is None else columns.split_names[training],
+        free_exact=_free_scores(columns, exact, training),
+        free_near=_free_scores(columns, near.group, training),
+    )
+
+
+def training_split(columns: Columns) -> int | None:
+    """Return the split that a model learns from: "train", or else the largest; None where there is one split only."""
+    if len(columns.split_names) < 2:
+        return None
+    if "train" in columns.split_names:
+        return columns.split_names.index("train")
+    return int(np.argmax(np.bincount(columns.split)))
+
+
+def _free_scores(columns: Columns, group: np.ndarray, training: int | None) -> dict[str, FreeScore]:
+    """Score a memory of the training split on each other split that has labels."""
+    if training is None or not columns.label_names:
+        return {}
+    learnt = (columns.split == training) & (columns.label >= 0)
+    known, answer = _most_frequent(group[learnt], columns.label[learnt])
+    scores = {}
+    for place, name in enumerate(columns.split_names):
+        asked = np.flatnonzero((columns.split == place) & (columns.label >= 0))
+        if place == training or not len(asked):
+            continue
+        seen = asked[np.isin(group[asked], known)]
+        right = int((answer[np.searchsorted(known, group[seen])] == columns.label[seen]).sum())
+        scores[name] = FreeScore(rows=len(asked), seen=len(seen), right=right, accuracy=right / len(asked))
+    return scores
+
+
+def _most_frequent(group: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the groups that occur, rising, and the most frequent label of each; of equally frequent ones the first.
+
+    Only pairs that occur are counted: a table of groups by classes would not fit where both are many.
+    """
+    pairs, counts = np.unique(np.stack([group, label], axis=1), axis=0, return_counts=True)
+    order = np.lexsort((pairs[:, 1], -counts, pairs[:, 0]))
+    known, place = np.unique(pairs[order, 0], return_index=True)
+    return known, pairs[order, 1][place]

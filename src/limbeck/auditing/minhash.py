@@ -1,0 +1,146 @@
+"""MinHash sketches of shingle sets, and the pairs of texts that they propose.
+
+In: shingles. Out: sketches (N, K) and candidate pairs. A candidate is a guess; `near` checks each against the truth.
+It does not know texts, thresholds' meaning, or groups.
+
+One-permutation hashing: a single hash of each shingle gives both the bin (K of them) and the value; each bin keeps its
+smallest. A bin that stays empty borrows from a filled bin, in an order that is the same for every text. So for every
+bin the chance that two texts agree is the Jaccard similarity of their shingle sets, as in MinHash with K permutations,
+at the cost of one pass.
+
+Source: Li, Owen & Zhang 2012, "One permutation hashing"; Shrivastava 2017, "Optimal densification for fast and
+accurate minwise hashing"; banding: Leskovec, Rajaraman & Ullman, "Mining of massive datasets", chapter 3.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from limbeck.auditing.shingles import Shingles, mix
+
+BINS = 192
+ROWS_A_BAND = ((0.7, 6), (0.6, 5), (0.0, 4))
+"""From this threshold on, bins a band: 192 bins are 32 bands of 6, 38 of 5, or 48 of 4. Two texts of similarity s share
+a band of r with chance 1 - (1 - s^r)^bands: for 6, 0.98 at s = 0.7 and 0.9999 at 0.8, but 0.0001 at 0.12, which is what
+two unrelated English film reviews have; for 5, 0.95 at 0.6; for 4, 0.96 at 0.5. Low thresholds cost more candidates."""
+
+ALL_PAIRS_UP_TO = 12
+"""A bucket of up to this many texts is compared pair by pair; in a larger one each text is compared with the first and
+with the next `NEIGHBOURS`, which keeps the cost linear and still links them into one group."""
+NEIGHBOURS = 4
+
+_EMPTY = np.uint32(0xFFFFFFFF)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sketches:
+    """What LSH needs of N texts.
+
+    Shapes: N rows, K bins.
+
+    Attributes:
+        values: uint16 (N, K), folded from 32 bits: unequal ones agree by chance once in 65,536.
+        shingles: int64 (N,), how many shingles a text has, repeats counted; 0 means that it has no sketch.
+    """
+
+    values: np.ndarray
+    shingles: np.ndarray
+
+
+def sketch(shingles: Shingles) -> np.ndarray:
+    """Make the sketch of each text, uint16 (N, `BINS`); a text without shingles gets zeros."""
+    rows = len(shingles.offsets) - 1
+    counts = np.diff(shingles.offsets)
+    row = np.repeat(np.arange(rows), counts)
+    bins = ((shingles.hashes >> np.uint64(32)) * np.uint64(BINS)) >> np.uint64(32)
+    smallest = np.full(rows * BINS, _EMPTY, dtype=np.uint32)
+    np.minimum.at(smallest, row * BINS + bins.astype(np.int64), shingles.hashes.astype(np.uint32))
+    values = smallest.reshape(rows, BINS)
+    _fill_empty_bins(values, np.flatnonzero(counts))
+    folded: np.ndarray = (values ^ (values >> np.uint32(16))).astype(np.uint16)
+    return folded
+
+
+def _fill_empty_bins(values: np.ndarray, rows: np.ndarray) -> None:
+    """Let each empty bin borrow from the filled bin that comes first in that bin's own fixed order."""
+    filled = values != _EMPTY
+    for row_block in np.array_split(rows, max(1, len(rows) // 4096)):
+        row, column = np.nonzero(~filled[row_block])
+        row = row_block[row]
+        for place in range(BINS):
+            if not len(row):
+                break
+            lender = _LENDING_ORDER[column, place]
+            found = filled[row, lender]
+            # A different value for each borrowing bin would be as good; the same value keeps equal texts equal.
+            values[row[found], column[found]] = values[row[found], lender[found]]
+            row, column = row[~found], column[~found]
+
+
+def _lending_order() -> np.ndarray:
+    """Return for each bin its own random order of all bins, the same on every machine; int64 (K, K)."""
+    keys = mix(np.arange(1, BINS * BINS + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)).reshape(BINS, BINS)
+    return np.argsort(keys, axis=1, kind="stable")
+
+
+_LENDING_ORDER = _lending_order()
+
+
+def candidate_pairs(sketches: Sketches, threshold: float) -> np.ndarray:
+    """Return the pairs of texts that agree on a whole band, each pair once.
+
+    Args:
+        sketches: N texts.
+        threshold: least similarity that is looked for; decides the width of a band.
+
+    Returns:
+        int64 (P, 2), rows in rising order, the smaller first.
+    """
+    texts = len(sketches.values)
+    present = np.flatnonzero(sketches.shingles)
+    width = next(rows for least, rows in ROWS_A_BAND if threshold >= least)
+    found = [
+        first * texts + second
+        for start in range(0, BINS - width + 1, width)
+        for first, second in _pairs_in_band(sketches.values[:, start : start + width], present)
+    ]
+    keys = distinct(np.concatenate(found)) if found else np.zeros(0, dtype=np.int64)
+    return np.stack([keys // max(texts, 1), keys % max(texts, 1)], axis=1)
+
+
+def _pairs_in_band(band: np.ndarray, present: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield pairs of rows whose values in this band are all equal, as two arrays with the smaller row first."""
+    key = np.zeros(len(present), dtype=np.uint64)
+    for column in range(band.shape[1]):
+        key = mix((key << np.uint64(16)) ^ (key >> np.uint64(48)) ^ band[present, column].astype(np.uint64))
+    order = np.argsort(key, kind="stable")
+    sorted_key = key[order]
+    starts = np.flatnonzero(np.concatenate([[True], sorted_key[1:] != sorted_key[:-1]])) if len(key) else key[:0]
+    sizes = np.diff(np.concatenate([starts, [len(key)]])).astype(np.int64)
+    place = np.arange(len(key)) - np.repeat(starts, sizes).astype(np.int64)
+    size = np.repeat(sizes, sizes)
+    members = present[order]
+    small = size <= ALL_PAIRS_UP_TO
+    for step in range(1, ALL_PAIRS_UP_TO):
+        linked = np.flatnonzero((place + step < size) & (small | (step <= NEIGHBOURS)))
+        if not len(linked):
+            break
+        yield members[linked], members[linked + step]
+    later = np.flatnonzero(~small & (place > NEIGHBOURS))
+    yield members[later - place[later]], members[later]
+
+
+def distinct(values: np.ndarray) -> np.ndarray:
+    """Return the different values, sorted; by sorting, as numpy's own hashing takes several times longer."""
+    ordered = np.sort(values)
+    return ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])] if len(ordered) else ordered
+
+
+def agreement(sketches: Sketches, pairs: np.ndarray) -> np.ndarray:
+    """Return the share of bins on which the texts of each pair agree: an estimate of their similarity; float64 (P,)."""
+    shares = np.empty(len(pairs))
+    for start in range(0, len(pairs), 16384):
+        some = pairs[start : start + 16384]
+        shares[start : start + 16384] = (sketches.values[some[:, 0]] == sketches.values[some[:, 1]]).mean(axis=1)
+    return shares

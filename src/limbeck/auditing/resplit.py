@@ -1,0 +1,61 @@
+"""New splits of a dataset that nothing leaks between.
+
+In: a Dataset. Out: the same rows under new split names, with no near-duplicate group in two splits.
+It does not know files; how rows are dealt out is `data.split`'s.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from limbeck.auditing.audit import check_threshold
+from limbeck.auditing.grouping import repeated
+from limbeck.auditing.near import DEFAULT_THRESHOLD, find_near_duplicates
+from limbeck.data.dataset import Dataset
+from limbeck.data.split import split
+from limbeck.progress import SILENT, Progress, Steps
+from limbeck.settings import SplitSettings
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Resplit:
+    """New splits.
+
+    Attributes:
+        dataset: the rows under their new splits, in the order of the splits.
+        groups: groups of two rows or more that were kept together.
+        counts: split → label → rows.
+    """
+
+    dataset: Dataset
+    groups: int
+    counts: dict[str, dict[str, int]]
+
+
+def resplit(
+    dataset: Dataset,
+    settings: SplitSettings,
+    *,
+    near_threshold: float = DEFAULT_THRESHOLD,
+    progress: Progress = SILENT,
+) -> Resplit:
+    """Give rows new splits, stratified, with equal and nearly equal texts together.
+
+    Raises:
+        SettingsError: a share or the threshold is out of range.
+        DataError: a class has too few different texts for every split.
+    """
+    check_threshold(near_threshold)
+    with progress.track("Splitting", total=3 * Steps.UNITS, unit="parts") as advance:
+        steps = Steps(advance)
+        group = find_near_duplicates(dataset.table["text"], threshold=near_threshold, progress=steps).group
+        with steps.track("Dealing out the groups", total=1, unit="split"):
+            parted = split(dataset, settings, group)
+    names = parted.split_names
+    counts = {
+        name: dict(Counter(label or "(no label)" for label in parted.split(name).label_name_list())) for name in names
+    }
+    place = {name: position for position, name in enumerate(names)}
+    order = np.argsort([place[name] for name in parted.table["split"].to_pylist()], kind="stable")
+    return Resplit(dataset=parted.select(order), groups=repeated(group).groups, counts=counts)

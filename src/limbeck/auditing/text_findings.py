@@ -1,0 +1,171 @@
+"""Findings about single texts and about the tokens that they become.
+
+In: an audit's evidence. Out: findings, in no order.
+It does not know other rows of the same text.
+"""
+
+from collections.abc import Iterator
+
+from limbeck.auditing.finding import SHORT, Evidence, Finding, Severity
+from limbeck.auditing.limits import Limit
+from limbeck.auditing.rows import excerpt
+from limbeck.auditing.tokenizer_fit import UNKNOWN_SHARE, TokenizerFit, grade_misfit
+from limbeck.evaluation.counted import percent, quantity
+
+MULTILINGUAL = "distilbert-base-multilingual-cased"
+
+_TEXT_FINDINGS: dict[str, tuple[Severity, str, str]] = {
+    "empty": ("high", "Texts are empty", "Run `limbeck clean DATA --drop empty`."),
+    "white_space_only": (
+        "high",
+        "Texts are nothing but white space or characters that cannot be seen",
+        "Run `limbeck clean DATA --drop empty`.",
+    ),
+    "no_token": (
+        "high",
+        "Texts leave no token: the tokenizer drops all of their characters",
+        "To the model they are empty, and all alike: take them out.",
+    ),
+    "equal_to_label": (
+        "high",
+        "Texts are nothing but their own label",
+        "They teach the model to read labels: run `limbeck clean DATA --drop equal-to-label`.",
+    ),
+    "mojibake": (
+        "medium",
+        "Mojibake: characters broken by a wrong encoding",
+        "Read the source again with its true encoding (--encoding cp1252, cp949, …); what is lost in it stays lost: "
+        "`limbeck clean DATA --drop mojibake` removes the rows.",
+    ),
+    "control_characters": (
+        "medium",
+        "Control characters stand in texts",
+        "The tokenizer drops them; clean the source.",
+    ),
+    "decomposed_hangul": (
+        "medium",
+        "Hangul is decomposed (Unicode NFD), as macOS file names are",
+        "A cased vocabulary sees other tokens than for the composed form: normalise the texts to NFC.",
+    ),
+    "html": (
+        "low",
+        "HTML is left in texts",
+        "Tags and entities become tokens that mean nothing: take them out where the texts come from.",
+    ),
+    "invisible_characters": (
+        "low",
+        "Characters that cannot be seen stand in texts (zero-width, direction, fillers)",
+        "Two texts that look equal may differ by them: take them out.",
+    ),
+    "one_token": ("low", "Texts are a single word", "Check that they say enough for a label."),
+    "urls": (
+        "low",
+        "Texts hold web addresses",
+        "Addresses can give the label away; think of replacing them by one word.",
+    ),
+    "handles": (
+        "low",
+        "Texts hold @handles",
+        "A model can learn who is spoken to instead of what is said; think of replacing them by one word.",
+    ),
+    "special_tokens": (
+        "low",
+        "Texts hold the tokenizer's own tokens, such as [SEP] or [MASK]",
+        "A tokenizer reads them as its own signs, not as letters; write them in another way if that is not meant.",
+    ),
+}
+
+
+def about_texts(evidence: Evidence) -> Iterator[Finding]:
+    """Tell of texts that are wrong by themselves."""
+    for kind, (severity, title, advice) in _TEXT_FINDINGS.items():
+        fault = evidence.faults[kind]
+        if fault.rows:
+            first = fault.examples[0]
+            undecodable = evidence.faults["replacement_character"].rows if kind == "mojibake" else 0
+            lost = (
+                f"; {quantity(undecodable, 'rows')} with bytes that could not be read (U+FFFD)" if undecodable else ""
+            )
+            yield Finding(
+                kind=f"faults.{kind}",
+                severity=severity,
+                title=title + lost,
+                count=fault.rows,
+                unit="rows",
+                share=fault.share,
+                example=f"{first.row_id}: {excerpt(first.text, 2 * SHORT)!r}",
+                advice=advice,
+            )
+
+
+def about_tokens(evidence: Evidence) -> Iterator[Finding]:
+    """Tell of a vocabulary that does not fit, and of texts that are cut."""
+    chosen = evidence.tokenizer_fit[0] if evidence.tokenizer_fit else None
+    misfit = grade_misfit(chosen.unknown_share, chosen.tokens_per_word) if chosen else None
+    if chosen and misfit:
+        main = next(iter(evidence.scripts.main), "no script")
+        share = next(iter(evidence.scripts.letters.values()), 0.0)
+        yield Finding(
+            kind="tokens.misfit",
+            severity=misfit,
+            title=f"The vocabulary of {chosen.name} does not fit these texts ({main}, {percent(share)} of the letters)",
+            # Without an unknown token it is words that fall into pieces, in texts of any kind.
+            count=chosen.texts_with_unknown or evidence.shape.rows,
+            unit="texts with [UNK]" if chosen.texts_with_unknown else "texts",
+            share=(chosen.texts_with_unknown or evidence.shape.rows) / max(1, evidence.shape.rows),
+            example=f"{chosen.tokens_per_word:.2f} tokens a word, "
+            f"{percent(chosen.unknown_share)} of the tokens are [UNK]",
+            advice=_mend_first(evidence) or _other_vocabulary(evidence.tokenizer_fit, main),
+        )
+    if evidence.recommended and evidence.limits:
+        row = next(row for row in evidence.limits if row.limit == evidence.recommended.limit)
+        if row.tokens_lost > 0.01:
+            yield Finding(
+                kind="tokens.truncation",
+                severity="medium",
+                title=f"Texts are too long: a limit of {row.limit} loses {percent(row.tokens_lost)} of the tokens",
+                count=round(row.texts_cut * evidence.shape.rows),
+                unit="texts",
+                share=row.texts_cut,
+                example=_worst_class(row),
+                advice=f"Take {row.limit}: {evidence.recommended.reason}.",
+            )
+
+
+def _mend_first(evidence: Evidence) -> str:
+    """Say that broken characters, not the language, may be what the vocabulary lacks."""
+    broken = evidence.faults["mojibake"].rows
+    if 2 * broken < evidence.tokenizer_fit[0].texts_with_unknown or not broken:
+        return ""
+    rows = quantity(broken, "rows")
+    return f"{rows} hold mojibake: read the data with their true encoding first, then audit them again."
+
+
+def _other_vocabulary(fits: tuple[TokenizerFit, ...], script: str) -> str:
+    """Say which preset to take instead, with numbers where it is here to be measured."""
+    chosen = fits[0]
+    better = [
+        fit
+        for fit in fits[1:]
+        if fit.unknown_share < chosen.unknown_share or fit.tokens_per_word < 0.8 * chosen.tokens_per_word
+    ]
+    if better:
+        best = min(better, key=lambda fit: (fit.unknown_share > UNKNOWN_SHARE, fit.tokens_per_word))
+        return (
+            f"Take {best.name}: {best.tokens_per_word:.2f} tokens a word and {percent(best.unknown_share)} [UNK] here, "
+            f"against {chosen.tokens_per_word:.2f} and {percent(chosen.unknown_share)}."
+        )
+    if MULTILINGUAL in (fit.name for fit in fits):
+        return f"None of the tokenizers here fits better; look for a model made for {script}."
+    korean = ", Korean among them" if script == "Hangul" else ""
+    return (
+        f"Take {MULTILINGUAL} instead (its vocabulary covers 104 languages{korean}): it is not on this machine, so "
+        "it could not be measured; get its folder and give --encoder FOLDER beside this one to see its numbers."
+    )
+
+
+def _worst_class(row: Limit) -> str:
+    if not row.tokens_lost_by_class:
+        return f"{percent(row.texts_cut)} of the texts are cut"
+    name, lost = max(row.tokens_lost_by_class.items(), key=lambda item: item[1])
+    return f"class {excerpt(name, 40)} loses most: {percent(lost)} of its tokens"

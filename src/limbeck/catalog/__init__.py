@@ -1,0 +1,1 @@
+"""Encoders and models by name: presets and hub ids."""

@@ -1,0 +1,1 @@
+"""Over many runs: sweeps, ablations, cross-fits, learning curves."""

@@ -1,0 +1,98 @@
+"""What a sweep found, as values and as files.
+
+In: the facts of trials. Out: sweep.json, sweep.csv, best.toml. It does not know how settings are chosen.
+"""
+
+import csv
+import io
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from limbeck import storage
+from limbeck.experiments.sweep_folder import SweepFolder
+from limbeck.settings import BestBy
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialFacts:
+    """One trial.
+
+    Attributes:
+        number: from 0, in the order of their beginning.
+        ended_early: whether it was ended before its last epoch.
+        figure: on the validation rows, at its best epoch; None when it failed.
+        failed: why it failed; None when it did not.
+        epochs: that it trained; None for a probe.
+        seconds: that it took.
+        values: of the settings that are varied.
+        folder: its run folder, within the sweep's.
+    """
+
+    number: int
+    ended_early: bool
+    figure: float | None
+    epochs: int | None
+    seconds: float
+    values: Mapping[str, Any]
+    folder: str
+    failed: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """What came out of a sweep.
+
+    Attributes:
+        by: the figure that was looked at.
+        budget_minutes: of trials.
+        trials: in the order of their beginning.
+    """
+
+    by: BestBy
+    budget_minutes: float
+    trials: tuple[TrialFacts, ...]
+
+    @property
+    def best(self) -> TrialFacts | None:
+        """The best trial, the first of equals; one that was ended early counts only where none was not."""
+        return self.ordered[0] if self.ordered else None
+
+    @property
+    def ordered(self) -> list[TrialFacts]:
+        """The trials that did not fail, the best first, those that were ended early last."""
+        sign = -1 if self.by == "loss" else 1
+        figures = [
+            (trial.ended_early, -sign * trial.figure, trial) for trial in self.trials if trial.figure is not None
+        ]
+        return [trial for *_, trial in sorted(figures, key=lambda one: one[:2])]
+
+    @property
+    def failed(self) -> list[TrialFacts]:
+        """The trials that failed."""
+        return [trial for trial in self.trials if trial.failed is not None]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {
+            "by": self.by,
+            "budget_minutes": self.budget_minutes,
+            "seconds": round(sum(trial.seconds for trial in self.trials), 1),
+            "best": None if self.best is None else asdict(self.best),
+            "trials": [asdict(trial) for trial in self.trials],
+        }
+
+
+def write_sweep(sweep: Sweep, folder: SweepFolder, best_toml: str) -> None:
+    """Write `best.toml`, `sweep.csv` and `sweep.json`, the last one last."""
+    storage.write_text(folder.path / "best.toml", best_toml)
+    text = io.StringIO()
+    names = list(sweep.trials[0].values)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["trial", sweep.by, "ended_early", "failed", "epochs", "seconds", *names])
+    for trial in sweep.trials:
+        own = [trial.values[name] for name in names]
+        failed = trial.failed is not None
+        writer.writerow([trial.number, trial.figure, trial.ended_early, failed, trial.epochs, trial.seconds, *own])
+    storage.write_text(folder.path / "sweep.csv", text.getvalue())
+    storage.write_json(folder.path / "sweep.json", sweep.to_dict())

@@ -1,0 +1,1 @@
+"""The linear probe: its folds, its solver, its search for a penalty; arrays only."""

@@ -1,0 +1,391 @@
+"""Distillation from end to end: a fine-tuned teacher and texts in, a run folder with a smaller model out.
+
+The student begins with layers of its teacher, and learns by the same loop as a fine-tuning from what the teacher says,
+which is computed once, and from the labels where there are any.
+
+In: folders of teachers and a `Dataset`. Out: a `LoopRun`. It does not read files of data, and never looks at the test
+split.
+"""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from limbeck.data.dataset import Dataset
+from limbeck.errors import SettingsError
+from limbeck.evaluation.evaluation import Evaluation, evaluate
+from limbeck.evaluation.kept import accuracy_kept
+from limbeck.evaluation.predictions import Predictions
+from limbeck.features.cache import FeatureCache, fingerprint_texts
+from limbeck.inference.predictor import Predictor
+from limbeck.inference.timing import Speedup, measure_speedup
+from limbeck.methods.distil_losses import DistillationCosts, DistilledModule, Lesson
+from limbeck.methods.distil_settings import Distillation, DistillationSettings, check_distillation
+from limbeck.methods.new_heads import hugging_face_head
+from limbeck.methods.teachers import Teacher, TeacherAnswers, ask_teachers, load_teachers
+from limbeck.methods.teachers_rows import made_of_other_rows, split_of_teachers
+from limbeck.model.bundle import Bundle
+from limbeck.model.heads import ClassificationHead
+from limbeck.model.loaded_encoder import LoadedEncoder
+from limbeck.model.network import Network
+from limbeck.model.pooling import blocks_for
+from limbeck.model.student import count_costs, make_student, taken_layers
+from limbeck.model.weights import fingerprint_of
+from limbeck.progress import SILENT, Progress
+from limbeck.runs.run_record import claim_run, make_record, recorded_numerics
+from limbeck.runs.stopwatch import Stopwatch
+from limbeck.runs.training_rows import TrainingRows, training_rows
+from limbeck.tokens import Tokenized
+from limbeck.tokens.pruning import prune_vocabulary
+from limbeck.training.arithmetic import device_to_train_on, find_arithmetic, native_step_of
+from limbeck.training.examples import Labelled, TextExamples
+from limbeck.training.finished import ACCEPTING, LoopRun, Start, Trained, finish_run, labelled, make_facts, open_start
+from limbeck.training.freezing import freeze, set_dropout
+from limbeck.training.gradients import own_chance
+from limbeck.training.loop import Loop, Plan, fixed_rate
+from limbeck.training.optim import default_learning_rate
+from limbeck.training.signals import noticed_signals
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Curriculum:
+    """Who teaches, and on what.
+
+    Attributes:
+        teachers: run folders or bundles of fine-tuned models; several are an ensemble, its probabilities averaged.
+        dataset: labelled rows with a train split; validation rows are taken from it where there is no such split,
+            as they were for the first teacher.
+        unlabelled: further texts, for which the teacher's answer is all there is.
+    """
+
+    teachers: Sequence[str | Path]
+    dataset: Dataset
+    unlabelled: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Material:
+    """The rows of a distillation.
+
+    Attributes:
+        rows: with labels, to learn from and to be judged by.
+        unlabelled: texts that only the teacher says something about.
+    """
+
+    rows: TrainingRows
+    unlabelled: tuple[str, ...]
+
+    @property
+    def texts(self) -> list[str]:
+        """Every text that is learnt from, those with labels first."""
+        return [*self.rows.train.texts, *self.unlabelled]
+
+
+def distil(
+    curriculum: Curriculum,
+    out: str | Path,
+    settings: Distillation = Distillation(),
+    *,
+    cache: FeatureCache | None = None,
+    start: Start = "new",
+    progress: Progress = SILENT,
+) -> LoopRun:
+    """Train a smaller model to answer as a larger one does.
+
+    Args:
+        curriculum: who teaches, and on what.
+        out: the run folder.
+        settings: of every stage.
+        cache: where what the teachers say is kept; the user's cache folder when not given.
+        start: what to do with a run that is in `out`.
+        progress: is told what is being done.
+
+    Raises:
+        BundleError: a teacher is not there or was changed.
+        DataError: no train split, a row without a label, classes that the teacher does not know.
+        SettingsError: `out` holds another run, or the student does not fit the teacher.
+        TrainingError: the loss is not finite.
+        Interrupted: a signal came; a checkpoint is saved.
+
+    Example:
+        >>> run = distil(Curriculum(teachers=["TEACHER"], dataset=read("reviews.csv")), "RUN")  # doctest: +SKIP
+        >>> run.metrics["speedup"]  # doctest: +SKIP
+    """
+    watch = Stopwatch()
+    with noticed_signals() as stop, own_chance(), open_start(out, start) as folder:
+        own = settings.distil
+        loaded = load_teachers([Path(teacher) for teacher in curriculum.teachers], device=own.device, progress=progress)
+        check_distillation(own, n_labels=len(loaded[0].bundle.facts.label_names))
+        _require_comparable(loaded, own)
+        settings = replace(settings, split=split_of_teachers(loaded, settings.split))
+        data = _material(curriculum, settings, loaded[0], progress)
+        limit = min(loaded[0].bundle.loaded.tokenizer.checked_limit(own.max_tokens), loaded[0].bundle.facts.max_tokens)
+        student = _student(loaded[0].bundle.loaded, data.texts, own, progress)
+        rate = default_learning_rate(student.config.dim) if own.learning_rate is None else own.learning_rate
+        settings = replace(settings, distil=replace(own, learning_rate=rate))
+        begun = recorded_numerics(folder)
+        device = device_to_train_on(own.device, begun)
+        network = _student_network(student, loaded[0], settings.distil).to(device)
+        how = find_arithmetic(
+            own.precision,
+            device,
+            lambda use_bf16: native_step_of(network, use_bf16=use_bf16, progress=progress),
+            numerics=begun,
+        )
+        native, in_bf16 = how.native, how.use_bf16
+        record = _record(data, settings, student, loaded, how.numerics)
+        record = claim_run(folder, record, progress, accepts_engine=start == ACCEPTING)
+        strangers = made_of_other_rows(loaded, record["data"]["fingerprint"])
+        for name in strangers:
+            progress.say(
+                f"{name} was made of other rows than these, or of another split of them: if it learned from validation "
+                "rows, the figures flatter it and the student"
+            )
+        watch.lap("load")
+        train, validation = (
+            student.tokenizer.encode(texts, max_tokens=limit, progress=progress)
+            for texts in (data.texts, data.rows.validation.texts)
+        )
+        watch.lap("tokenize")
+        for line in _sizes(loaded, student, settings.distil, float(train.lengths.mean())):
+            progress.say(line)
+        answers = ask_teachers(
+            loaded,
+            data.texts,
+            temperature=own.temperature,
+            max_tokens=limit,
+            cache=cache or FeatureCache(),
+            progress=progress,
+        )
+        watch.lap("teacher")
+        width = loaded[0].bundle.loaded.config.dim if own.hidden_weight > 0 else None
+        torch.manual_seed(own.seed)
+        module = DistilledModule(network, width).to(device)
+        costs = DistillationCosts(
+            module,
+            TextExamples(network, train, _rows(data, train), use_bf16=in_bf16, native=native),
+            _lesson(data, train, answers, settings.distil),
+            settings.distil,
+        )
+        to_judge = TextExamples(
+            network, validation, labelled(data.rows.validation, validation.lengths), use_bf16=in_bf16, native=native
+        )
+        plan = Plan(
+            settings=settings.distil,
+            learning_rate=fixed_rate(settings.distil),
+            n_labels=len(data.rows.label_names),
+            token_budget=own.token_budget,
+            layer_decay=own.layer_decay,
+            n_layers=student.config.n_layers,
+        )
+        result = Loop(module, costs, to_judge, plan, folder).run(stop, progress)
+        settings = replace(settings, distil=replace(settings.distil, learning_rate=result.learning_rate))
+        watch.lap("train")
+        network.eval().requires_grad_(False).cpu()
+        bundle = Bundle(
+            loaded=replace(student, fingerprint=fingerprint_of(network.encoder)),
+            head=network.head,
+            facts=make_facts(network.head, network.blocks, data.rows, record, limit),
+        )
+        compared = _compare(loaded, bundle, data.rows.validation, settings.distil, progress)
+        watch.lap("compare")
+        trained = Trained(
+            method="distil",
+            stages=settings.stages(),
+            rows=data.rows,
+            bundle=bundle,
+            answers=compared.student,
+            texts_cut={"train": int(train.truncated.sum()), "validation": int(validation.truncated.sum())},
+            result=result,
+            more=partial(_figures, loaded, bundle, compared, strangers),
+        )
+        return finish_run(trained, folder, watch)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Compared:
+    """Teacher and student on the validation rows.
+
+    Attributes:
+        student: its answers.
+        teacher: how right the teachers are.
+        teacher_right_N: bool (N,), the rows that they got right.
+        speed: of both.
+    """
+
+    student: Predictions
+    teacher: Evaluation
+    teacher_right_N: np.ndarray
+    speed: Speedup
+
+
+def _require_comparable(teachers: Sequence[Teacher], settings: DistillationSettings) -> None:
+    if settings.hidden_weight > 0 and (len(teachers) > 1 or not teachers[0].sees_cls):
+        raise SettingsError(
+            f"hidden_weight = {settings.hidden_weight} compares the [CLS] states of a student and one teacher whose "
+            "head sees them, as fine-tuning leaves it; leave --hidden-weight out"
+        )
+
+
+def _material(curriculum: Curriculum, settings: Distillation, teacher: Teacher, progress: Progress) -> _Material:
+    """Match the labels to the teacher's; leave texts out that the student is judged by."""
+    dataset = curriculum.dataset.with_label_names(teacher.bundle.facts.label_names)
+    rows = training_rows(dataset, settings.split, progress)
+    judged = set(rows.validation.texts)
+    kept = tuple(text for text in curriculum.unlabelled if text not in judged)
+    if left := len(curriculum.unlabelled) - len(kept):
+        progress.say(f"{left:,} unlabelled texts are validation texts too, letter by letter: they are left out")
+    return _Material(rows=rows, unlabelled=kept)
+
+
+def _record(
+    data: _Material, settings: Distillation, student: LoadedEncoder, teachers: Sequence[Teacher], numerics: str
+) -> dict[str, Any]:
+    record = make_record(data.rows.dataset, settings.stages(), student, numerics)
+    record["encoder"]["teachers"] = [{"name": str(teacher.folder), "weights": teacher.digest} for teacher in teachers]
+    record["data"]["unlabelled"] = {
+        "rows": len(data.unlabelled),
+        "fingerprint": fingerprint_texts(data.unlabelled),
+    }
+    return record
+
+
+def _student(
+    teacher: LoadedEncoder, texts: Sequence[str], settings: DistillationSettings, progress: Progress
+) -> LoadedEncoder:
+    pruned = None
+    if settings.prune_vocabulary:
+        pruned = prune_vocabulary(teacher.tokenizer, texts, min_uses=settings.min_token_uses, progress=progress)
+        if pruned.respelt:
+            progress.say(
+                f"{pruned.respelt:.2%} of the training texts' tokens are used fewer than {settings.min_token_uses} "
+                "times: they are spelt in smaller pieces"
+            )
+    return make_student(teacher, settings.shape, pruned=pruned, seed=settings.seed)
+
+
+def _sizes(
+    teachers: Sequence[Teacher], student: LoadedEncoder, settings: DistillationSettings, tokens: float
+) -> list[str]:
+    """Say what both cost, by counting, before anything is trained."""
+    config = teachers[0].bundle.loaded.config
+    large, small = count_costs(config, tokens=tokens), count_costs(student.config, tokens=tokens)
+    ratio = len(teachers) * large.multiplications_per_token / small.multiplications_per_token
+    begins = (
+        "layers " + ", ".join(map(str, taken_layers(config, settings.shape))) + " of the teacher"
+        if settings.start == "teacher"
+        else f"{student.config.n_layers} layers of drawn weights"
+    )
+    return [
+        f"teacher: {config.n_layers} layers, {config.dim} wide, {config.vocab_size:,} tokens: "
+        f"{large.parameters / 1e6:.1f} M parameters, {large.embedding_parameters / 1e6:.1f} M of them word embeddings"
+        + (f"; {len(teachers)} of them, averaged" if len(teachers) > 1 else ""),
+        f"student: {begins}, {student.config.dim} wide, {student.config.vocab_size:,} tokens: "
+        f"{small.parameters / 1e6:.1f} M parameters, {small.embedding_parameters / 1e6:.1f} M of them word embeddings "
+        f"({1 - small.parameters / large.parameters:.0%} fewer)",
+        f"(heads left out); by counting, its layers are {ratio:.2f} times as fast on texts of {tokens:.0f} tokens",
+    ]
+
+
+def _student_network(student: LoadedEncoder, teacher: Teacher, settings: DistillationSettings) -> Network:
+    """Put the teacher's head on the student where it fits, else a newly drawn one; mark what is trained."""
+    torch.manual_seed(settings.seed)
+    n_labels = len(teacher.bundle.facts.label_names)
+    head = teacher.bundle.head
+    fits = (
+        settings.start == "teacher" and isinstance(head, ClassificationHead) and head.n_features == student.config.dim
+    )
+    network = Network(
+        encoder=student.encoder,
+        blocks=blocks_for("cls", None, student.config.n_layers),
+        head=copy.deepcopy(head).cpu() if fits else hugging_face_head(student.config, n_labels),
+    )
+    network.head.requires_grad_(True)
+    freeze(network.encoder, settings)
+    if settings.dropout is not None:
+        set_dropout(network.encoder, settings.dropout)
+    return network
+
+
+def _rows(data: _Material, tokenized: Tokenized) -> Labelled:
+    """Name the rows that are learnt from; those without a label count from 1 as "unlabelled:n" and say 0."""
+    unnamed = [f"unlabelled:{number + 1}" for number in range(len(data.unlabelled))]
+    return Labelled(
+        labels_N=np.concatenate([data.rows.train.labels, np.zeros(len(unnamed), np.int64)]),
+        tokens_N=tokenized.lengths,
+        row_ids=[*data.rows.train.row_ids, *unnamed],
+    )
+
+
+def _lesson(data: _Material, tokenized: Tokenized, answers: TeacherAnswers, settings: DistillationSettings) -> Lesson:
+    rows = _rows(data, tokenized)
+    return Lesson(
+        rows=rows,
+        labels_N=rows.labels_N,
+        is_labelled_N=np.arange(len(rows)) < len(data.rows.train),
+        softened_NC=answers.softened_NC,
+        features_NF=torch.from_numpy(answers.features_NF) if settings.hidden_weight > 0 else None,
+    )
+
+
+def _compare(
+    teachers: Sequence[Teacher], bundle: Bundle, validation: Dataset, settings: DistillationSettings, progress: Progress
+) -> _Compared:
+    """Score teachers and student on the validation rows, and time both as whoever loads them will have them."""
+    slow = [Predictor(teacher.bundle, device=settings.device, progress=progress) for teacher in teachers]
+    fast = Predictor(bundle, device=settings.device, progress=progress)
+    progress.say("measuring the speed of both, in turn")
+    answers = [predictor.predict_dataset(validation, progress=progress) for predictor in slow]
+    averaged_NC = np.mean(
+        [found.probabilities[:, list(teacher.order_C)] for found, teacher in zip(answers, teachers, strict=True)],
+        axis=0,
+    )
+    return _Compared(
+        student=fast.predict_dataset(validation, progress=progress),
+        teacher=evaluate(
+            averaged_NC,
+            validation.labels,
+            bundle.facts.label_names,
+            majority_label=fast.majority_label,
+            seed=settings.seed,
+        ),
+        teacher_right_N=averaged_NC.argmax(axis=1) == validation.labels,
+        speed=measure_speedup(slow, fast, validation.texts, seed=settings.seed),
+    )
+
+
+def _figures(
+    teachers: Sequence[Teacher], bundle: Bundle, compared: _Compared, strangers: list[str], scored: Evaluation
+) -> dict[str, Any]:
+    """Return what a distillation says beside what every training says."""
+    config, teacher = bundle.loaded.config, teachers[0].bundle.loaded.config
+    student_right_N = compared.student.probabilities.argmax(axis=1) == compared.student.known_labels
+    kept = accuracy_kept(student_right_N, compared.teacher_right_N)
+    return {
+        "teacher": {
+            "folders": [str(teacher.folder) for teacher in teachers],
+            "made_of_other_rows": strangers,
+            "parameters": sum(teacher.parameters for teacher in teachers),
+            "layers": teacher.n_layers,
+            "width": teacher.dim,
+            "vocabulary": teacher.vocab_size,
+            "validation": compared.teacher.to_dict(),
+        },
+        "student": {
+            "parameters": sum(weight.numel() for weight in bundle.network().parameters()),
+            "layers": config.n_layers,
+            "width": config.dim,
+            "vocabulary": config.vocab_size,
+            "validation": scored.to_dict(),
+        },
+        "accuracy_kept": kept.value,
+        "accuracy_kept_interval": {"low": kept.low, "high": kept.high, "rows": len(compared.student)},
+        "speedup": compared.speed.speedup,
+        "speed": asdict(compared.speed),
+    }

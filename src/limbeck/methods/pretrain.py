@@ -1,0 +1,299 @@
+"""Pretraining from end to end: a stream of raw text in, an encoder out.
+
+A student learns from its teacher by the triple loss of DistilBERT, or an encoder adapts itself to a domain by guessing
+masked tokens; the same loop, the same checkpoints. A teacher without a language head gets one first, trained on the
+stream while the teacher itself stays as it is.
+
+In: a `TextStream`. Out: a `PretrainedRun`; RUN/encoder is an encoder's folder with its language head. It does not know
+labels.
+
+Source: Sanh, Debut, Chaumond, Wolf, "DistilBERT, a distilled version of BERT" (2019).
+"""
+
+import copy
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+
+from limbeck import storage
+from limbeck.catalog.presets import find_encoder, load_encoder_folder
+from limbeck.data.text_stream import TextStream
+from limbeck.methods.language import (
+    LanguageCosts,
+    LanguageJudge,
+    LanguageModel,
+    Perplexity,
+    Reading,
+    Triple,
+    masking_vocabulary,
+)
+from limbeck.methods.pretrain_settings import PretrainingSettings, check_pretraining
+from limbeck.methods.teacher_head import Material, judge_of, split_rows, train_head_first
+from limbeck.methods.time_budget import steps_within
+from limbeck.methods.token_store import TokenStore, make_store
+from limbeck.model.language_head import LanguageHead, load_language_head, write_language_model
+from limbeck.model.loaded_encoder import LoadedEncoder
+from limbeck.model.student import count_costs, make_student, taken_layers
+from limbeck.progress import SILENT, Progress
+from limbeck.runs.run_folder import RunFolder
+from limbeck.runs.run_record import claim_run, recorded_numerics
+from limbeck.runs.stopwatch import Stopwatch
+from limbeck.runtime import choose_device, library_versions
+from limbeck.settings import Device, to_plain, to_toml
+from limbeck.training.arithmetic import device_to_train_on, find_arithmetic, native_language_step_of
+from limbeck.training.finished import ACCEPTING, Start, open_start
+from limbeck.training.gradients import own_chance
+from limbeck.training.loop import Loop, LoopResult, Plan
+from limbeck.training.native_step import NativeStep
+from limbeck.training.signals import StopSignal, noticed_signals
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PretrainedRun:
+    """What a pretraining made.
+
+    Attributes:
+        folder: where everything is; `folder.encoder` is the encoder.
+        metrics: what `metrics.json` holds.
+    """
+
+    folder: RunFolder
+    metrics: Mapping[str, Any]
+
+
+def pretrain(
+    stream: TextStream,
+    out: str | Path,
+    settings: PretrainingSettings = PretrainingSettings(),
+    *,
+    start: Start = "new",
+    progress: Progress = SILENT,
+) -> PretrainedRun:
+    """Train an encoder on raw text.
+
+    Args:
+        stream: the texts; some of them are held out to judge by.
+        out: the run folder.
+        settings: of everything.
+        start: what to do with a run that is in `out`.
+        progress: is told what is being done.
+
+    Raises:
+        DataError: there is no text, or a file is damaged.
+        SettingsError: `out` holds another run, or the student does not fit its teacher.
+        TrainingError: the loss is not finite.
+        Interrupted: a signal came; a checkpoint is saved.
+
+    Example:
+        >>> run = pretrain(open_stream(Path("reviews.parquet")), "RUN")  # doctest: +SKIP
+        >>> run.metrics["validation"]["perplexity"]  # doctest: +SKIP
+    """
+    watch = Stopwatch()
+    with noticed_signals() as stop, own_chance(), open_start(out, start) as folder:
+        check_pretraining(settings)
+        loaded = load_encoder_folder(settings.teacher, progress=progress)
+        limit = loaded.tokenizer.checked_limit(settings.max_tokens)
+        begun = recorded_numerics(folder)
+        device = device_to_train_on(settings.device, begun)
+        student = make_student(loaded, settings.shape, seed=settings.seed)
+        student.encoder.to(device)
+        how = find_arithmetic(
+            settings.precision,
+            device,
+            lambda use_bf16: native_language_step_of(student.encoder, use_bf16=use_bf16, progress=progress),
+            numerics=begun,
+        )
+        native, in_bf16 = how.native, how.use_bf16
+        record = _record(stream, settings, loaded, how.numerics)
+        claim_run(folder, record, progress, accepts_engine=start == ACCEPTING)
+        watch.lap("load")
+        for line in _sizes(loaded, student, settings):
+            progress.say(line)
+        store = make_store(stream, loaded.tokenizer, folder.texts, max_tokens=limit, progress=progress)
+        reading = Reading(
+            vocabulary=masking_vocabulary(loaded.tokenizer),
+            share=settings.masked_share,
+            whole_words=settings.whole_words,
+            use_bf16=in_bf16,
+        )
+        material = split_rows(store, reading)
+        progress.say(_spoken_store(store))
+        watch.lap("tokenize")
+        here = replace(settings, device=cast("Device", device.type))
+        teacher = _teacher(loaded, material, here, folder, stop=stop, progress=progress)
+        if teacher is not None:
+            teacher.eval().requires_grad_(False)
+        watch.lap("teacher_head")
+        model = _model(student, teacher, settings, native).to(device)
+        triple = None
+        if settings.objective == "triple" and teacher is not None:
+            triple = Triple(teacher=teacher, weights=settings.weights, temperature=settings.temperature)
+        costs = LanguageCosts(model, store, material.train, reading, triple)
+        judge = judge_of(model, material, seed=settings.seed)
+        sides = {"before": _judged(judge, stop, progress)}
+        if teacher is not None:
+            sides["teacher"] = _judged(judge_of(teacher, material, seed=settings.seed), stop, progress)
+        steps = settings.steps
+        if steps is None:
+            steps = -(-len(material.train) // settings.batch_rows)
+        if settings.budget_minutes is not None:
+            steps = steps_within(settings.budget_minutes, model, costs, folder, settings, progress=progress)
+        watch.lap("before")
+        result = Loop(model, costs, judge, _plan(settings, steps, student), folder).run(stop, progress)
+        watch.lap("train")
+        _write_encoder(model, loaded, folder)
+        watch.lap("save")
+        metrics = {
+            "method": "pretrain",
+            "objective": settings.objective,
+            **_figures(result, store, folder),
+            **{name: _spoken(line) for name, line in sides.items() if name != "teacher"},
+            "student": _size(student),
+            "teacher": _size(loaded) | (_spoken(sides["teacher"]) if "teacher" in sides else {}),
+            "seconds": watch.seconds,
+        }
+        storage.write_text(folder.settings, to_toml({"pretrain": settings}))
+        storage.write_json(folder.metrics, metrics)
+        with storage.explained(folder.checkpoints, doing="remove"):
+            shutil.rmtree(folder.checkpoints)
+        return PretrainedRun(folder=folder, metrics=metrics)
+
+
+def _teacher(
+    loaded: LoadedEncoder,
+    material: Material,
+    settings: PretrainingSettings,
+    folder: RunFolder,
+    *,
+    stop: StopSignal,
+    progress: Progress,
+) -> LanguageModel | None:
+    """Return the teacher with its language head, trained now where it has none; None where nobody needs it."""
+    if settings.objective == "mlm" and (settings.start == "nothing" or settings.width is not None):
+        return None
+    head = load_language_head(find_encoder(settings.teacher).folder, loaded.config)
+    device = choose_device(settings.device)
+    encoder = copy.deepcopy(loaded.encoder).to(device)
+    native = native_language_step_of(encoder, use_bf16=material.reading.use_bf16)
+    teacher = LanguageModel(encoder, head or _new_head(loaded, settings), native=native).to(device)
+    if head is None:
+        train_head_first(teacher, material, settings, folder, stop=stop, progress=progress)
+    return teacher
+
+
+def _write_encoder(model: LanguageModel, loaded: LoadedEncoder, folder: RunFolder) -> None:
+    model.eval().requires_grad_(False).cpu()
+    if folder.encoder.exists():
+        with storage.explained(folder.encoder, doing="replace"):
+            shutil.rmtree(folder.encoder)
+    with storage.staged_folder(folder.encoder) as staged:
+        write_language_model(model.encoder, model.head, loaded.tokenizer, staged)
+
+
+def _record(stream: TextStream, settings: PretrainingSettings, loaded: LoadedEncoder, numerics: str) -> dict[str, Any]:
+    return {
+        "settings": {"pretrain": to_plain(settings)},
+        "data": {"source": ", ".join(map(str, stream.files)), "fingerprint": stream.fingerprint()},
+        "encoder": {
+            "name": loaded.name,
+            "weights": loaded.fingerprint,
+            "tokenizer": loaded.tokenizer.fingerprint,
+            "numerics": numerics,
+        },
+        "versions": library_versions(),
+    }
+
+
+def _sizes(teacher: LoadedEncoder, student: LoadedEncoder, settings: PretrainingSettings) -> list[str]:
+    large, small = (count_costs(one.config, tokens=settings.max_tokens) for one in (teacher, student))
+    begins = f"layers {', '.join(map(str, taken_layers(teacher.config, settings.shape)))} of {teacher.name}"
+    return [
+        f"{teacher.name}: {teacher.config.n_layers} layers, {teacher.config.dim} wide, "
+        f"{large.parameters / 1e6:.1f} M parameters",
+        f"student: {begins if settings.start == 'teacher' else f'{student.config.n_layers} layers, drawn'}, "
+        f"{student.config.dim} wide, {small.parameters / 1e6:.1f} M parameters; by counting, "
+        f"{large.multiplications_per_token / small.multiplications_per_token:.2f} times as fast",
+    ]
+
+
+def _spoken_store(store: TokenStore) -> str:
+    facts = store.facts
+    left = f"; {facts.empty_texts:,} without a token are left out" if facts.empty_texts else ""
+    return f"{facts.texts:,} texts, {len(store):,} rows of up to {facts.max_tokens} tokens, " + (
+        f"{int(store.lengths.sum()):,} tokens{left}"
+    )
+
+
+def _new_head(loaded: LoadedEncoder, settings: PretrainingSettings) -> LanguageHead:
+    torch.manual_seed(settings.seed)
+    return LanguageHead(loaded.config)
+
+
+def _model(
+    student: LoadedEncoder, teacher: LanguageModel | None, settings: PretrainingSettings, native: NativeStep | None
+) -> LanguageModel:
+    """Give the student its teacher's head where it fits, else a newly drawn one."""
+    fits = teacher is not None and settings.start == "teacher" and student.config.dim == teacher.encoder.config.dim
+    head = copy.deepcopy(teacher.head) if fits and teacher is not None else _new_head(student, settings)
+    width = None
+    if settings.objective == "triple" and settings.cosine_weight and teacher is not None:
+        width = teacher.encoder.config.dim
+    torch.manual_seed(settings.seed)
+    model = LanguageModel(student.encoder, head, native=native, teacher_width=width)
+    model.requires_grad_(True)
+    model.encoder.embeddings.position_embeddings.weight.requires_grad_(not student.config.sinusoidal_pos_embds)
+    return model
+
+
+def _plan(settings: PretrainingSettings, steps: int, student: LoadedEncoder) -> Plan:
+    """Cut the steps into stretches; the last steps of all add up to a little more than was asked for."""
+    stretches = min(settings.epochs, steps)
+    return Plan(
+        settings=replace(settings, epochs=stretches),
+        learning_rate=settings.learning_rate,
+        n_labels=0,
+        token_budget=settings.token_budget,
+        n_layers=student.config.n_layers,
+        stretch_rows=-(-steps // stretches) * settings.batch_rows,
+    )
+
+
+def _judged(judge: LanguageJudge, stop: StopSignal, progress: Progress) -> Perplexity:
+    def check() -> None:
+        if stop.is_set:
+            raise stop.error("interrupted; nothing is half written. Run the same command with --resume to go on")
+
+    return judge.judge(0, 0.0, check=check, progress=progress)
+
+
+def _spoken(line: Perplexity) -> dict[str, float]:
+    return {"loss": line.validation_loss, "perplexity": line.perplexity, "guessed": line.accuracy}
+
+
+def _size(loaded: LoadedEncoder) -> dict[str, Any]:
+    config = loaded.config
+    parameters = sum(weight.numel() for weight in loaded.encoder.parameters())
+    return {"layers": config.n_layers, "width": config.dim, "vocabulary": config.vocab_size, "parameters": parameters}
+
+
+def _figures(result: LoopResult, store: TokenStore, folder: RunFolder) -> dict[str, Any]:
+    lines = [json.loads(line) for line in folder.journal.read_text("utf-8").splitlines()]
+    tokens = sum(line["tokens"] for line in lines if line["what"] == "step")
+    best = next(line for line in result.epochs if line.epoch == result.best_epoch)
+    return {
+        "validation": _spoken(best) if isinstance(best, Perplexity) else {},
+        "texts": store.facts.texts,
+        "empty_texts": store.facts.empty_texts,
+        "epochs": [asdict(line) for line in result.epochs],
+        "best_epoch": result.best_epoch,
+        "steps": result.steps,
+        "resumed_at_step": result.resumed_at,
+        "tokens": tokens,
+        "tokens_per_s": round(tokens / result.train_s) if result.train_s else None,
+        "train_seconds": result.train_s,
+    }

@@ -1,0 +1,151 @@
+"""Teachers: fine-tuned models, and what they say of texts, computed once and kept.
+
+In: run folders or bundles, and texts. Out: `TeacherAnswers`. It does not know students or losses.
+
+What is kept on disk are the features under the teacher's head, in the feature cache, by content: the head itself takes
+no time. Several teachers are an ensemble: their probabilities are averaged.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from limbeck.errors import DataError
+from limbeck.features.cache import FeatureCache
+from limbeck.features.extraction import extract_features
+from limbeck.inference.choice import open_engine
+from limbeck.inference.engine import Engine
+from limbeck.inference.predictor import find_model, open_bundle
+from limbeck.methods.distil_objectives import softened
+from limbeck.model.bundle import Bundle
+from limbeck.model.pooling import blocks_for
+from limbeck.model.weights import digest_of_weights
+from limbeck.progress import SILENT, Progress
+from limbeck.settings import Device, Precision
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Teacher:
+    """A model that is learnt from.
+
+    Attributes:
+        folder: its bundle.
+        digest: SHA-256 of its weights.
+        bundle: the model.
+        engine: computes its features.
+        order_C: its logit of each class of the first teacher.
+    """
+
+    folder: Path
+    digest: str
+    bundle: Bundle
+    engine: Engine
+    order_C: tuple[int, ...]
+
+    @property
+    def parameters(self) -> int:
+        """Numbers in its weights, head included."""
+        return sum(weight.numel() for weight in self.bundle.network().parameters())
+
+    @property
+    def sees_cls(self) -> bool:
+        """True when its head sees [CLS] of the last layer and nothing else."""
+        return self.bundle.facts.blocks == blocks_for("cls", None, self.bundle.loaded.config.n_layers)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TeacherAnswers:
+    """What teachers say of N texts.
+
+    Attributes:
+        probabilities_NC: averaged over the teachers, float64.
+        softened_NC: the same at the temperature that was asked for, float32.
+        features_NF: what the first teacher's head saw.
+    """
+
+    probabilities_NC: np.ndarray
+    softened_NC: Tensor
+    features_NF: np.ndarray
+
+
+def load_teachers(
+    folders: Sequence[Path], *, device: Device = "auto", precision: Precision = "auto", progress: Progress = SILENT
+) -> list[Teacher]:
+    """Load the models to learn from; all must know the same classes.
+
+    Raises:
+        BundleError: a folder holds no model.
+        DataError: two of them know different classes.
+    """
+    teachers: list[Teacher] = []
+    for folder in folders:
+        bundle = open_bundle(folder)
+        names = bundle.facts.label_names
+        first = teachers[0].bundle.facts.label_names if teachers else names
+        if set(names) != set(first):
+            raise DataError(
+                f"{folder} knows the classes {', '.join(names)}, but {folders[0]} knows {', '.join(first)}: teachers "
+                "must answer the same question"
+            )
+        teachers.append(
+            Teacher(
+                folder=folder,
+                digest=digest_of_weights(find_model(folder)),
+                bundle=bundle,
+                engine=open_engine(
+                    bundle.loaded, classifier=bundle, device=device, precision=precision, progress=progress
+                ),
+                order_C=tuple(names.index(name) for name in first),
+            )
+        )
+    return teachers
+
+
+def ask_teachers(
+    teachers: Sequence[Teacher],
+    texts: Sequence[str],
+    *,
+    temperature: float,
+    max_tokens: int,
+    cache: FeatureCache,
+    progress: Progress = SILENT,
+) -> TeacherAnswers:
+    """Return what teachers say of texts.
+
+    Args:
+        teachers: at least one.
+        texts: N strings.
+        temperature: at which `softened_NC` is.
+        max_tokens: longer texts are cut; never above a teacher's own limit.
+        cache: where features are kept.
+        progress: is told of tokens done.
+    """
+    found = [
+        extract_features(
+            texts,
+            teacher.engine,
+            teacher.bundle.facts.blocks,
+            max_tokens=min(max_tokens, teacher.bundle.facts.max_tokens),
+            cache=cache,
+            progress=progress,
+        ).values_NF
+        for teacher in teachers
+    ]
+    logits = [_logits(teacher, features_NF) for teacher, features_NF in zip(teachers, found, strict=True)]
+    return TeacherAnswers(
+        probabilities_NC=torch.stack([one.double().softmax(dim=1) for one in logits]).mean(dim=0).numpy(),
+        softened_NC=torch.stack([softened(one, temperature) for one in logits]).mean(dim=0),
+        features_NF=found[0],
+    )
+
+
+def _logits(teacher: Teacher, features_NF: np.ndarray) -> Tensor:
+    head = teacher.bundle.head.eval()
+    device = next(head.parameters()).device
+    with torch.inference_mode():
+        logits_NC: Tensor = head(torch.from_numpy(features_NF).to(device)).cpu()
+    return logits_NC[:, list(teacher.order_C)].clone()

@@ -1,0 +1,1 @@
+"""The C++ tree: how it is built, and the libraries that it becomes."""

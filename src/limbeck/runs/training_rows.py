@@ -1,0 +1,137 @@
+"""The rows that a training learns from and is judged by, and what must be said of them before it begins.
+
+In: a `Dataset`. Out: its training and validation rows. It does not know encoders, and never looks at the test split.
+"""
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from limbeck.data.dataset import Dataset
+from limbeck.data.names import shown
+from limbeck.data.split import ensure_validation
+from limbeck.errors import DataError
+from limbeck.model.facts import FEWEST_LABELS
+from limbeck.progress import SILENT, Progress
+from limbeck.runs.alike import nearly_alike
+from limbeck.settings import SplitSettings
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TrainingRows:
+    """The rows of a training.
+
+    Attributes:
+        dataset: all rows, with the splits that are used.
+        train: rows to learn from.
+        validation: rows to judge by; those of `train` where cross-validation judges.
+    """
+
+    dataset: Dataset
+    train: Dataset
+    validation: Dataset
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """The C classes."""
+        return self.dataset.label_names
+
+    @property
+    def majority_label(self) -> int:
+        """The most frequent label of the training rows."""
+        return int(np.bincount(self.train.labels).argmax())
+
+
+def require_classes(dataset: Dataset) -> None:
+    """Refuse rows that have nothing to tell apart, before anything is loaded or computed.
+
+    Raises:
+        DataError: there are fewer than two labels.
+    """
+    names = dataset.label_names
+    if len(names) < FEWEST_LABELS:
+        said = f"one label only, {shown(names[0])}" if names else "no label"
+        raise DataError(
+            f"{dataset.source} has {said}: a classifier learns to tell {FEWEST_LABELS} or more apart; add rows of "
+            "another label, or check which column the labels are in"
+        )
+
+
+def is_judged_by_folds(dataset: Dataset, settings: SplitSettings) -> bool:
+    """Tell whether no validation rows are there and none are to be taken: cross-validation answers every row then."""
+    return settings.validation_share == 0 and "validation" not in dataset.split_names
+
+
+def with_validation(dataset: Dataset, settings: SplitSettings, progress: Progress = SILENT) -> Dataset:
+    """Carve a validation split from train where there is none, with equal and nearly equal texts on one side.
+
+    Where nearly equal texts cannot be kept together (too many rows to look at, or so many of one template that one
+    side would have next to none), equal ones are, and the note says that the figures flatter the model.
+
+    Raises:
+        DataError: a class has too few different texts to stand in both splits.
+    """
+    if "train" not in dataset.split_names or "validation" in dataset.split_names:
+        return dataset
+    train = dataset.split("train")
+    group_N = nearly_alike(train.texts, progress)
+    if group_N is not None:
+        # A class may have too few different texts, if nearly equal ones are one.
+        with suppress(DataError):
+            made = ensure_validation(dataset, settings, group_N)
+            if made.split_sizes().get("validation", 0) >= settings.validation_share * len(train) / 2:
+                return made
+    made = ensure_validation(dataset, settings)
+    *others, note = made.notes
+    flattery = "; nearly equal texts may stand on both sides, which flatters the figures: limbeck split makes splits"
+    return replace(made, notes=(*others, replace(note, example=note.example + flattery)))
+
+
+def training_rows(
+    dataset: Dataset, settings: SplitSettings, progress: Progress = SILENT, *, folds_may_judge: bool = False
+) -> TrainingRows:
+    """Take the training rows, and validation rows from among them where there is no such split.
+
+    Says what reading changed, which texts stand in both splits, and which class cannot be judged.
+
+    Args:
+        dataset: rows.
+        settings: how validation rows are taken.
+        progress: is told.
+        folds_may_judge: the training answers its own rows by cross-validation, and may do without validation rows.
+
+    Raises:
+        DataError: no train split, fewer than two labels, a row without a label, a class without training rows.
+    """
+    if "train" not in dataset.split_names:
+        raise DataError(
+            f"{dataset.source} has no train split (it has {', '.join(dataset.split_names)}; words such as test and dev "
+            "in the name of a file or folder tell its split): give the training rows such a name with train in it, or "
+            "one without such a word"
+        )
+    require_classes(dataset)
+    by_folds = folds_may_judge and is_judged_by_folds(dataset, settings)
+    dataset = dataset if by_folds else with_validation(dataset, settings, progress)
+    for note in dataset.notes:
+        progress.say(str(note))
+    judged = dataset.split("train" if by_folds else "validation")
+    rows = TrainingRows(dataset=dataset, train=dataset.split("train"), validation=judged)
+    classes = len(rows.label_names)
+    train_C, validation_C = (np.bincount(part.labels, minlength=classes) for part in (rows.train, rows.validation))
+    if unseen := [name for name, count in zip(rows.label_names, train_C, strict=True) if not count]:
+        raise DataError(
+            f"{dataset.source} has no training row of {', '.join(unseen)}: no model can learn a class from nothing; "
+            "add rows of it, or take it out of the other splits"
+        )
+    if unjudged := [name for name, count in zip(rows.label_names, validation_C, strict=True) if not count]:
+        progress.say(f"no validation row of {', '.join(unjudged)}: the figures say nothing about it")
+    if by_folds:
+        return rows
+    known = set(rows.train.texts)
+    if leaked := sum(text in known for text in rows.validation.texts):
+        progress.say(
+            f"{leaked:,} of {len(rows.validation):,} validation texts are training texts too, letter by letter: the "
+            "figures flatter the model; limbeck clean removes them"
+        )
+    return rows

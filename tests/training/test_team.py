@@ -1,0 +1,204 @@
+"""Several processes: the same training as in one, ended together, gone on with by any number.
+
+Processes are forked after torch is loaded, so that a test takes a second; `torchrun` sets the same names.
+"""
+
+import os
+import signal
+import socket
+import time
+import traceback
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from limbeck.errors import Terminated, TrainingError
+from limbeck.training.signals import StopSignal, noticed_signals
+from limbeck.training.team import ALONE, is_follower, joined_team
+
+LONGEST_S = 60.0
+BOUND = 1e-4
+"""A tenth of one step at the highest rate, 1e-3: AdamW makes steps of that size of gradients that are mere rounding."""
+ENDED_BY_ERROR, ENDED_BY_SIGNAL = 3, 4
+
+
+def free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def start(work, ranks=2):
+    """Fork processes that know of each other as torchrun's do; return their ids."""
+    port, children = free_port(), []
+    for rank in range(ranks):
+        child = os.fork()
+        if not child:
+            os.environ.update(
+                RANK=str(rank), WORLD_SIZE=str(ranks), MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), LOCAL_RANK="0"
+            )
+            status = 1
+            try:
+                work(rank)
+                status = 0
+            except TrainingError as error:
+                status = ENDED_BY_ERROR if "another process" in str(error) else 1
+                traceback.print_exc()
+            except Terminated:
+                status = ENDED_BY_SIGNAL
+            except BaseException:  # noqa: BLE001  # the child must not go on as its parent
+                traceback.print_exc()
+            finally:
+                os._exit(status)
+        children.append(child)
+    return children
+
+
+def ended(children):
+    return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+
+
+def train(make_loop, place, *, rate=1e-3, **changes):
+    """Train in this process and those that it knows of; leave the weights that each ended with."""
+    with noticed_signals() as stop, joined_team() as team:
+        loop = make_loop(place, team=team, rate=rate, **changes)
+        result = loop.run(stop)
+        who = os.environ.get("RANK", "alone")
+        save_file(
+            {name: weight.contiguous() for name, weight in loop.module.state_dict().items()}, place / f"end-{who}"
+        )
+        return result
+
+
+def furthest(one, other):
+    return max(float((one[name] - other[name]).abs().max()) for name in one)
+
+
+def test_two_processes_train_as_one(make_loop, tmp_path):
+    """Same micro-batches, same dropout: weights differ by float32's rounding, and between processes not at all."""
+    alone, both = tmp_path / "alone", tmp_path / "both"
+    expected = train(make_loop, alone, token_budget=20, epochs=3)
+    assert ended(start(lambda _rank: train(make_loop, both, token_budget=20, epochs=3))) == [0, 0]
+    one, first, second = (load_file(path) for path in (alone / "end-alone", both / "end-0", both / "end-1"))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert furthest(one, first) < BOUND
+    lines = [(place / "metrics.jsonl").read_text("utf-8").splitlines() for place in (alone, both)]
+    assert len(lines[0]) == len(lines[1]) == 18 + 3
+    assert expected.steps == 18
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_one_that_dies_ends_the_others_and_the_run_goes_on(make_loop, tmp_path, rank):
+    """After kill -9 of either the other ends with a reason within a minute; one process finishes what two began."""
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+
+    def work(own):
+        honest = StopSignal.is_set.fget
+        calls = []
+
+        def counted(stop):
+            calls.append(1)
+            if own == rank and len(calls) == 20:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return honest(stop)
+
+        StopSignal.is_set = property(counted)
+        train(make_loop, broken, token_budget=20, epochs=3)
+
+    began_s = time.monotonic()
+    statuses = ended(start(work))
+    assert statuses[rank] == -signal.SIGKILL
+    assert statuses[1 - rank] == ENDED_BY_ERROR
+    assert time.monotonic() - began_s < LONGEST_S
+    result = train(make_loop, broken, token_budget=20, epochs=3)
+    assert result.resumed_at > 0
+    train(make_loop, whole, token_budget=20, epochs=3)
+    assert furthest(load_file(whole / "end-alone"), load_file(broken / "end-alone")) < BOUND
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_signal_to_one_ends_all_and_all_is_saved(make_loop, tmp_path, rank):
+    """All undo the same update; two processes go on to the bits of two that nobody disturbed."""
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+
+    def work(own):
+        with noticed_signals() as stop, joined_team() as team:
+            loop = make_loop(broken, team=team, token_budget=20, epochs=2)
+            honest, calls = loop.costs.losses, []
+
+            def losses(rows):
+                calls.append(1)
+                if own == rank and len(calls) == 9:
+                    stop.note(signal.SIGTERM)
+                return honest(rows)
+
+            loop.costs.losses = losses
+            try:
+                loop.run(stop)
+            except Exception as error:
+                raise Terminated(str(error)) from error
+
+    assert ended(start(work)) == [ENDED_BY_SIGNAL, ENDED_BY_SIGNAL]
+    for place in (broken, whole):
+        assert ended(start(lambda _rank, place=place: train(make_loop, place, token_budget=20, epochs=2))) == [0, 0]
+    expected, found = load_file(whole / "end-0"), load_file(broken / "end-0")
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+
+def test_a_fault_in_one_is_told_by_all(make_loop, tmp_path):
+    """The process with the bad row names it, the other says who knows."""
+
+    def work(own):
+        with noticed_signals() as stop, joined_team() as team:
+            loop = make_loop(tmp_path / "run", team=team, token_budget=20)
+            honest = loop.costs.losses
+            if own == 1:
+                loop.costs.losses = lambda rows: honest(rows) * float("nan")
+            try:
+                loop.run(stop)
+            except TrainingError as error:
+                (tmp_path / f"said-{own}").write_text(str(error), "utf-8")
+
+    assert ended(start(work)) == [0, 0]
+    assert "another process says in which rows" in (tmp_path / "said-0").read_text("utf-8")
+    assert "rows train:" in (tmp_path / "said-1").read_text("utf-8")
+
+
+def test_a_rate_is_found_and_layers_unfrozen_together(make_loop, tmp_path):
+    """The finder and gradual unfreezing know nothing of processes, and both end with the same bits."""
+    work = lambda _rank: train(make_loop, tmp_path / "run", rate=None, unfreeze="gradual", epochs=2)  # noqa: E731
+    assert ended(start(work)) == [0, 0]
+    first, second = (load_file(tmp_path / "run" / f"end-{rank}") for rank in (0, 1))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_words_and_sums_reach_everybody(tmp_path):
+    """What the first says, all hear; Hangul and nothing at all too."""
+
+    def work(own):
+        with joined_team() as team:
+            assert team.tell("말" if own == 0 else "other") == "말"
+            assert team.tell("") == ""
+            assert team.sum(1.0, float(own)) == [3.0, 3.0]
+            assert team.any(own == 2)
+            assert not team.any(False)
+            parts = [np.arange(4), np.arange(4, 6)]
+            mine = team.share(parts, np.array([1, 1, 1, 1, 2, 2]))
+            assert [number for number, _ in mine] == [own]
+            rows = np.zeros(6)
+            rows[mine[0][1]] = 1
+            team.sum_array(rows)
+            assert rows.tolist() == [1.0] * 6
+            assert is_follower() == (own > 0)
+
+    assert ended(start(work, ranks=3)) == [0, 0, 0]
+
+
+def test_alone_nothing_is_shared():
+    """The team of one is the same loop without any of it."""
+    parts = [np.arange(3), np.arange(3, 5)]
+    assert [number for number, _ in ALONE.share(parts, np.ones(5))] == [0, 1]
+    assert ALONE.tell("so") == "so"
+    assert not is_follower()
