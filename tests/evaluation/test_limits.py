@@ -5,7 +5,7 @@ import numpy as np
 from limbeck.evaluation.evaluation import evaluate
 from limbeck.evaluation.limits import SENTENCES, Circumstances, Limit, find_limits
 from limbeck.evaluation.proportions import share_of
-from limbeck.evaluation.slices import slice_rows
+from limbeck.evaluation.slices import Term, slice_rows
 
 NAMES = ("joy", "fear", "rare", "never")
 ELSEWHERE = ("data_share", "data_count", "warning", "loss_falling", "few_updates", "vocabulary")
@@ -25,7 +25,7 @@ def test_what_is_wrong_is_named() -> None:
     probabilities_NC, labels_N = _answers(400, 0.4)
     found = evaluate(probabilities_NC, labels_N, NAMES, majority_label=0, resamples=50)
     right_N = probabilities_NC.argmax(axis=1) == labels_N
-    slices = slice_rows(right_N, np.ones(400), {"script": ["a" if right else "b" for right in right_N]})
+    slices = slice_rows(right_N, np.ones(400), {Term("script"): [Term("a" if right else "b") for right in right_N]})
     told = tuple(Limit(kind=kind) for kind in ELSEWHERE)
     doubtful = share_of(20, 400)
     known = Circumstances(method="finetune", max_tokens=64, texts_cut=7, doubtful=doubtful, slices=slices, told=told)

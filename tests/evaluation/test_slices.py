@@ -7,12 +7,17 @@ import pytest
 from scipy.stats import fisher_exact
 
 from limbeck.errors import DataError, SettingsError
-from limbeck.evaluation.slices import MOST_SLICES, quarters, slice_rows
+from limbeck.evaluation.slices import MOST_SLICES, Term, quarters, slice_rows
+
+
+def named(groupings):
+    """Make groupings of data: names and values that limbeck has no word for."""
+    return {Term(name): [Term(str(value)) for value in values] for name, values in groupings.items()}
 
 
 def sliced(right, losses=None, **groupings):
     right = np.asarray(right, dtype=bool)
-    return slice_rows(right, np.ones(len(right)) if losses is None else np.asarray(losses), groupings)
+    return slice_rows(right, np.ones(len(right)) if losses is None else np.asarray(losses), named(groupings))
 
 
 def test_a_slice_by_hand():
@@ -58,7 +63,7 @@ def test_chance_is_not_called_a_difference():
     for _ in range(40):
         right = generator.random(300) < 0.8
         groupings = {f"g{number}": generator.choice(["a", "b", "c"], 300).tolist() for number in range(5)}
-        marked += bool(slice_rows(right, np.ones(300), groupings).different)
+        marked += bool(slice_rows(right, np.ones(300), named(groupings)).different)
     assert marked <= 5
 
 
@@ -68,7 +73,7 @@ def test_a_planted_weakness_is_marked_among_many():
     weak = np.arange(1000) < 100
     right = generator.random(1000) < np.where(weak, 0.4, 0.85)
     groupings = {f"g{number}": generator.choice(["a", "b", "c"], 1000).tolist() for number in range(5)}
-    found = slice_rows(right, np.ones(1000), {**groupings, "planted": np.where(weak, "weak", "fine").tolist()})
+    found = slice_rows(right, np.ones(1000), named({**groupings, "planted": np.where(weak, "weak", "fine")}))
     assert [one.name for _, one in found.different] == ["weak", "fine"]
 
 
@@ -76,17 +81,18 @@ def test_a_grouping_in_one_slice_is_said_apart():
     """What is the same for every row is named, not shown as a slice nor tested."""
     found = sliced(np.ones(40), script=["Hangul"] * 40)
     assert found.groupings == ()
-    assert found.uniform == (("script", "Hangul"),)
+    assert found.uniform == ((Term("script"), Term("Hangul")),)
     assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["uniform"] == {"script": "Hangul"}
 
 
 def test_quarters_keep_their_order_and_their_ties():
     """Quarters are named with their ends, shown from the lowest, and equal numbers are never torn apart."""
     values = np.repeat([3, 5, 8, 13], 40)
-    names = quarters(values)
-    assert sorted(set(names)) == ["1st quarter (3–3)", "2nd quarter (5–5)", "3rd quarter (8–8)", "4th quarter (13–13)"]
-    found = sliced(np.ones(160), tokens=names).groupings[0]
-    assert [one.name for one in found.slices] == sorted(set(names))
+    terms = quarters(values)
+    names = sorted({str(term) for term in terms})
+    assert names == ["1st quarter (3–3)", "2nd quarter (5–5)", "3rd quarter (8–8)", "4th quarter (13–13)"]
+    found = slice_rows(np.ones(160, bool), np.ones(160), {Term("tokens"): terms}).groupings[0]
+    assert [one.name for one in found.slices] == names
     assert len(set(quarters(np.ones(10)))) == 1
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from limbeck.errors import SettingsError
-from limbeck.experiments.ablation import NO_TEACHER, WHOLE, arms_of, compare_arms, paired_p
+from limbeck.experiments.ablation import NO_LABELS, NO_START, NO_TEACHER, WHOLE, arms_of, compare_arms, paired_p
 from limbeck.methods.distil_settings import DistillationSettings
 
 ACCURACIES = st.lists(st.floats(0.1, 1.0), min_size=3, max_size=3)
@@ -50,12 +50,14 @@ def test_a_verdict_needs_more_than_noise():
     """A steady gain of two points helps, the same mean from unsteady seeds does not, a steady loss harms."""
     found = {
         WHOLE: [metrics_of(value) for value in (0.80, 0.82, 0.84)],
-        "steady": [metrics_of(value) for value in (0.780, 0.801, 0.819)],
-        "unsteady": [metrics_of(value) for value in (0.84, 0.76, 0.80)],
-        "better": [metrics_of(value) for value in (0.850, 0.871, 0.889)],
+        NO_TEACHER: [metrics_of(value) for value in (0.780, 0.801, 0.819)],
+        NO_LABELS: [metrics_of(value) for value in (0.84, 0.76, 0.80)],
+        NO_START: [metrics_of(value) for value in (0.850, 0.871, 0.889)],
     }
     ablation = compare_arms(found, (0, 1, 2))
     assert [arm.verdict for arm in ablation.arms] == ["", "the part helps", "within noise", "the part harms"]
+    assert [arm.verdict_kind for arm in ablation.arms] == ["", "helps", "within_noise", "harms"]
+    assert [arm.kind for arm in ablation.arms] == ["whole", "no_teacher", "no_labels", "no_start"]
     assert ablation.arms[0].kept == pytest.approx(0.82 / 0.9)
     assert ablation.arms[1].gain == pytest.approx(0.02)
     assert ablation.arms[2].gain == pytest.approx(0.02)

@@ -105,8 +105,17 @@ def write_run(
             "gain": None,
             "p": None,
             "verdict": "",
+            "kind": "whole",
+            "verdict_kind": "",
         }
-        left = {"name": "without the teacher", "gain": 0.0125, "p": 0.031, "verdict": "the part helps"}
+        left = {
+            "name": "without the teacher",
+            "kind": "no_teacher",
+            "gain": 0.0125,
+            "p": 0.031,
+            "verdict": "the part helps",
+            "verdict_kind": "helps",
+        }
         storage.write_json(folder / "ablation.json", {"seeds": [0, 1], "arms": [arm, {**arm, **left}]})
     metrics |= more or {}
     record = {

@@ -4,15 +4,19 @@ import re
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from tests.reporting.report_runs import evidence_of, report_of, write_run
 
 from limbeck import storage
+from limbeck.auditing.characters import SCRIPT_NAMES
 from limbeck.errors import SettingsError
 from limbeck.evaluation.limits import SENTENCES
+from limbeck.evaluation.slices import GROUPING_NAMES, SLICE_NAMES, Term, slice_term
+from limbeck.experiments.ablation import ARM_KINDS, VERDICTS
 from limbeck.reporting.report import PARTS, Report, make_report
-from limbeck.reporting.report_words import ReportWords, words_in
+from limbeck.reporting.report_words import Language, ReportWords, words_in
 from limbeck.reporting.run_facts import read_run
 
 ALLOWED = {"limbeck", "pca", "umap", "ece", "aurc", "f1", "ln", "nat", "html", "nfd", "u", "fffd", "c", "p", "g"}
@@ -81,7 +85,7 @@ def test_a_student_stands_beside_its_teacher(student_folder: Path) -> None:
 
 
 def test_a_student_of_an_older_limbeck_is_shown_with_what_it_has(student_folder: Path, tmp_path: Path) -> None:
-    """No range of rounds and no engines in its figures: the page does without."""
+    """No range of rounds, no engines and no kinds in its figures: the page does without, and marks English as such."""
     older = tmp_path / "older"
     shutil.copytree(student_folder, older)
     metrics = storage.read_json(older / "metrics.json")
@@ -89,7 +93,12 @@ def test_a_student_of_an_older_limbeck_is_shown_with_what_it_has(student_folder:
         del metrics["speed"][name]
     (older / "metrics.json").unlink()
     storage.write_json(older / "metrics.json", metrics)
+    table = storage.read_json(older / "ablation.json")
+    for arm in table["arms"]:
+        del arm["kind"], arm["verdict_kind"]
+    storage.write_json(older / "ablation.json", table)
     html = report_of(older).html
+    assert '<bdi lang="en">without the teacher</bdi>' in report_of(older, "ko").html
     assert "is 2.25 times as fast" in html
     assert "of a single round" not in html
     assert "Computed by" not in html
@@ -167,16 +176,42 @@ def test_no_finished_run_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("grouping", "name", "said"),
+    ("term", "said"),
     [
-        ("tokens", "1st quarter (5–13)", "1사분위 (5–13)"),
-        ("script", "Latin and Hangul", "로마자·한글 혼용"),
-        ("negation", "negation", "부정 표현 있음"),
-        ("label", "whole", None),
-        ("a column", "whole", None),
+        (slice_term("quarter_1", "5", "13"), "1사분위 (5–13)"),
+        (slice_term("scripts", "Latin", "Hangul"), "로마자·한글 혼용"),
+        (slice_term("negation"), "부정 표현 있음"),
+        (Term("whole"), None),
+        (Term("Latin and Hangul"), None),
     ],
 )
-def test_slices_are_named_in_korean_but_data_are_not(grouping: str, name: str, said: str | None) -> None:
+def test_slices_are_named_in_korean_but_data_are_not(term: Term, said: str | None) -> None:
     """A class or a value of a column keeps its name, even one that limbeck has a word for."""
     words: ReportWords = words_in("ko")
-    assert words.slice_name(grouping, name) == said
+    assert words.slice_name(term) == said
+    assert words.grouping(Term("script")) is None
+
+
+@pytest.mark.parametrize("language", get_args(Language))
+def test_every_word_of_limbecks_own_is_kept_by_its_kind(language: Language) -> None:
+    """Each kind of slice, grouping, arm and verdict has its words; renaming one in English changes no other page.
+
+    A kind that was added and not translated is met here, not as English on a Korean page.
+    """
+    sections = words_in(language).sections
+    for section, kinds in (
+        ("slice_names", SLICE_NAMES),
+        ("groupings", GROUPING_NAMES),
+        ("scripts", dict.fromkeys(SCRIPT_NAMES)),
+        ("arms", dict.fromkeys(ARM_KINDS.values())),
+        ("verdicts", VERDICTS),
+    ):
+        assert sections[section].keys() == kinds.keys(), section
+
+
+def test_the_korean_page_does_not_depend_on_english_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However English says a kind, Korean says the same."""
+    before = words_in("ko").slice_name(slice_term("cut"))
+    monkeypatch.setitem(SLICE_NAMES, "cut", "shortened")
+    assert str(slice_term("cut")) == "shortened"
+    assert words_in("ko").slice_name(slice_term("cut")) == before == "제한 길이에서 잘림"

@@ -18,6 +18,7 @@ from limbeck.auditing.characters import SCRIPT_NAMES, one_array, script_counts
 from limbeck.auditing.grouping import group_equal
 from limbeck.auditing.near import find_near_duplicates
 from limbeck.data.dataset import Dataset
+from limbeck.evaluation.slices import Term, slice_term
 from limbeck.progress import SILENT, Progress
 
 MIXED_SHARE = 0.1
@@ -28,21 +29,22 @@ _KOREAN = r"(?<![가-힣])[안못](?![가-힣])|못[하했한할해합]|않|아�
 _NEGATED = re.compile(f"{_ENGLISH}|{_KOREAN}", re.IGNORECASE)
 
 
-def tell_negation(texts: list[str]) -> list[str]:
+def tell_negation(texts: list[str]) -> list[Term]:
     """Say of each text whether it negates; see the rule above.
 
     Example:
-        >>> tell_negation(["i didnt like it", "knotty", "안 좋아요", "안녕"])
+        >>> [str(one) for one in tell_negation(["i didnt like it", "knotty", "안 좋아요", "안녕"])]
         ['negation', 'no negation', 'negation', 'no negation']
     """
-    return ["negation" if _NEGATED.search(text) else "no negation" for text in texts]
+    negation, none = slice_term("negation"), slice_term("no_negation")
+    return [negation if _NEGATED.search(text) else none for text in texts]
 
 
-def tell_scripts(texts: list[str]) -> list[str]:
+def tell_scripts(texts: list[str]) -> list[Term]:
     """Say of each text in which script it is written, or in which two, the more frequent first.
 
     Example:
-        >>> tell_scripts(["fine", "좋아요", "좋아요 very good", "123"])
+        >>> [str(one) for one in tell_scripts(["fine", "좋아요", "좋아요 very good", "123"])]
         ['Latin', 'Hangul', 'Latin and Hangul', 'no letters']
     """
     counts = script_counts(one_array(pa.array(texts, pa.large_string())))
@@ -51,15 +53,15 @@ def tell_scripts(texts: list[str]) -> list[str]:
     for row, (first, second) in enumerate(order):
         total = counts[row].sum()
         if not total:
-            said.append("no letters")
+            said.append(slice_term("no_letters"))
         elif counts[row, second] >= MIXED_SHARE * total:
-            said.append(f"{SCRIPT_NAMES[first]} and {SCRIPT_NAMES[second]}")
+            said.append(slice_term("scripts", SCRIPT_NAMES[first], SCRIPT_NAMES[second]))
         else:
-            said.append(SCRIPT_NAMES[first])
+            said.append(slice_term("script", SCRIPT_NAMES[first]))
     return said
 
 
-def tell_repeats(dataset: Dataset, split: str, progress: Progress = SILENT) -> list[str]:
+def tell_repeats(dataset: Dataset, split: str, progress: Progress = SILENT) -> list[Term]:
     """Say of each row of a split whether its text stands elsewhere: in the training rows, else among its own.
 
     Returns:
@@ -75,9 +77,7 @@ def tell_repeats(dataset: Dataset, split: str, progress: Progress = SILENT) -> l
     exact = group_equal(one_array(texts))
     equal, similar = (np.isin(group, group[is_train]) for group in (exact, near))
     repeated = np.bincount(near[~is_train], minlength=len(near))[near] > 1
-    said = np.select(
-        [equal, similar, repeated],
-        ["equal text in train", "similar text in train", "repeated in this split"],
-        "nowhere else",
-    )
-    return [str(word) for word in said[~is_train]]
+    kinds = ("equal_in_train", "similar_in_train", "repeated", "nowhere_else")
+    terms = [slice_term(kind) for kind in kinds]
+    first_N = np.select([equal, similar, repeated], [0, 1, 2], 3)
+    return [terms[place] for place in first_N[~is_train]]

@@ -7,13 +7,14 @@ language has its own for the same kinds.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from limbeck.evaluation.counted import counted
 from limbeck.evaluation.evaluation import Evaluation
 from limbeck.evaluation.proportions import Share
 from limbeck.evaluation.slices import FEWEST_ROWS, Slices
 
-MOST_SLICES = 5
+NAMED_SLICES = 5
 """Slices that are named, worst first."""
 MOST_LABELS = 10
 """Classes that are named in one sentence; the others are counted."""
@@ -85,11 +86,11 @@ class Limit:
 
     Attributes:
         kind: a key of `SENTENCES`.
-        values: what its sentence is filled with.
+        values: what its sentence is filled with; of a slice the terms, which other languages say by their kinds.
     """
 
     kind: str
-    values: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return SENTENCES[self.kind].format(**self.values)
@@ -180,19 +181,19 @@ def _slice_limits(slices: Slices | None) -> list[Limit]:
     worse = [
         (group, one)
         for group, one in slices.different
-        if one.difference is not None and one.difference < 0 and group != "label"
+        if one.difference is not None and one.difference < 0 and group.kind != "label"
     ]
     return [
         _limit(
             "slice",
             grouping=group,
-            name=one.name,
+            name=one.term,
             value=f"{one.accuracy.value:.3f}",
             low=f"{one.accuracy.low:.3f}",
             high=f"{one.accuracy.high:.3f}",
             rows=f"{one.accuracy.rows:,}",
         )
-        for group, one in worse[:MOST_SLICES]
+        for group, one in worse[:NAMED_SLICES]
     ]
 
 
@@ -201,5 +202,5 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:MOST_LABELS]) + rest
 
 
-def _limit(kind: str, **values: str) -> Limit:
+def _limit(kind: str, **values: Any) -> Limit:
     return Limit(kind=kind, values=values)

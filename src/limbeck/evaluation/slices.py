@@ -29,7 +29,71 @@ FEWEST_ROWS = 30
 """Of a slice that is shown."""
 MOST_SLICES = 20
 """Shown of one grouping, the largest; the rest is counted."""
-QUARTERS = ("1st quarter", "2nd quarter", "3rd quarter", "4th quarter")
+GROUPING_NAMES = {
+    "label": "label",
+    "tokens": "tokens",
+    "truncation": "truncation",
+    "elsewhere": "text elsewhere",
+    "script": "script",
+    "negation": "negation",
+}
+"""limbeck's own ways to group rows, in English by kind. A page in another language has its own words for the kinds."""
+SLICE_NAMES = {
+    "quarter_1": "1st quarter ({0}–{1})",
+    "quarter_2": "2nd quarter ({0}–{1})",
+    "quarter_3": "3rd quarter ({0}–{1})",
+    "quarter_4": "4th quarter ({0}–{1})",
+    "cut": "cut to the limit",
+    "whole": "whole",
+    "equal_in_train": "equal text in train",
+    "similar_in_train": "similar text in train",
+    "repeated": "repeated in this split",
+    "nowhere_else": "nowhere else",
+    "negation": "negation",
+    "no_negation": "no negation",
+    "script": "{0}",
+    "scripts": "{0} and {1}",
+    "no_letters": "no letters",
+    "no_value": "no value",
+}
+"""What limbeck itself calls slices, in English by kind; braces stand for the parts of the term."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """What a grouping or a slice is called.
+
+    Attributes:
+        name: in English; or data, such as a class or a value of a column.
+        kind: by which other languages say it, a key of `GROUPING_NAMES` or `SLICE_NAMES`; None for data.
+        parts: what the braces of its sentence stand for.
+    """
+
+    name: str
+    kind: str | None = None
+    parts: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def grouping_term(kind: str) -> Term:
+    """Return what one of limbeck's own groupings is called."""
+    return Term(GROUPING_NAMES[kind], kind)
+
+
+def slice_term(kind: str, *parts: str) -> Term:
+    """Return what a slice of one of limbeck's own kinds is called.
+
+    Example:
+        >>> str(slice_term("scripts", "Latin", "Hangul"))
+        'Latin and Hangul'
+    """
+    return Term(SLICE_NAMES[kind].format(*parts), kind, parts)
+
+
+Groupings = Mapping[Term, Sequence[Term]]
+"""By what rows are grouped, the slice of each row, (N,)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,18 +101,23 @@ class Slice:
     """Some rows that have something in common.
 
     Attributes:
-        name: what they have.
+        term: what they have.
         accuracy: share of them that are right, with a Wilson interval.
         loss: their mean loss in nats, with Student's interval.
         difference: their accuracy minus that of all other rows; None when there are no others.
         p_value: of the difference, corrected for all slices tested; None when there are no others.
     """
 
-    name: str
+    term: Term
     accuracy: Share
     loss: Measured
     difference: float | None
     p_value: float | None
+
+    @property
+    def name(self) -> str:
+        """What they have in common, in English, or as the data have it."""
+        return self.term.name
 
     @property
     def is_different(self) -> bool:
@@ -61,16 +130,21 @@ class Grouping:
     """One way to group the rows.
 
     Attributes:
-        name: of the way.
+        term: what the way is called.
         slices: those shown, in their own order where they have one (lengths), else the largest first.
         left_out: slices that are not shown, being too small or too many.
         left_out_rows: rows in them.
     """
 
-    name: str
+    term: Term
     slices: tuple[Slice, ...]
     left_out: int
     left_out_rows: int
+
+    @property
+    def name(self) -> str:
+        """What rows are grouped by, in English, or as the data have it."""
+        return self.term.name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +155,7 @@ class Slices:
         rows: N.
         accuracy: of all rows.
         groupings: in the order they were given, but for those that put every row into one slice.
-        uniform: these: the name of the grouping and of its one slice.
+        uniform: these: the grouping and its one slice.
         tests: how many the p-values are corrected for.
         fewest_rows: of a slice that is shown.
     """
@@ -89,14 +163,14 @@ class Slices:
     rows: int
     accuracy: Share
     groupings: tuple[Grouping, ...]
-    uniform: tuple[tuple[str, str], ...]
+    uniform: tuple[tuple[Term, Term], ...]
     tests: int
     fewest_rows: int
 
     @property
-    def different(self) -> tuple[tuple[str, Slice], ...]:
-        """Slices that differ from the rest by more than chance with their grouping's name, worst accuracy first."""
-        found = [(group.name, one) for group in self.groupings for one in group.slices if one.is_different]
+    def different(self) -> tuple[tuple[Term, Slice], ...]:
+        """Slices that differ from the rest by more than chance with their grouping, worst accuracy first."""
+        found = [(group.term, one) for group in self.groupings for one in group.slices if one.is_different]
         return tuple(sorted(found, key=lambda named: named[1].accuracy.value))
 
     def to_dict(self) -> dict[str, Any]:
@@ -106,15 +180,17 @@ class Slices:
             "accuracy": self.accuracy.to_dict(),
             "tests": self.tests,
             "fewest_rows": self.fewest_rows,
-            "uniform": dict(self.uniform),
+            "uniform": {grouping.name: one.name for grouping, one in self.uniform},
             "groupings": [
                 {
                     "name": group.name,
+                    "kind": group.term.kind,
                     "left_out": group.left_out,
                     "left_out_rows": group.left_out_rows,
                     "slices": [
                         {
                             "name": one.name,
+                            "kind": one.term.kind,
                             "rows": one.accuracy.rows,
                             "accuracy": one.accuracy.to_dict(),
                             "loss": {"value": one.loss.value, **one.loss.ends},
@@ -133,7 +209,7 @@ class Slices:
 def slice_rows(
     right_N: np.ndarray,
     losses_N: np.ndarray,
-    groupings: Mapping[str, Sequence[str]],
+    groupings: Groupings,
     *,
     fewest_rows: int = FEWEST_ROWS,
 ) -> Slices:
@@ -142,7 +218,7 @@ def slice_rows(
     Args:
         right_N: whether the row's answer is right.
         losses_N: its loss in nats.
-        groupings: by its name, the slice of each row, (N,).
+        groupings: limbeck's own (`auditing.row_slices`), or of any other terms.
         fewest_rows: of a slice that is shown, at least 2.
 
     Raises:
@@ -155,13 +231,13 @@ def slice_rows(
     if not rows or len(losses_N) != rows:
         raise DataError(f"{rows:,} answers and {len(losses_N):,} losses: give one of each a row")
     if wrong := [name for name, values in groupings.items() if len(values) != rows]:
-        raise DataError(f"the grouping {wrong[0]!r} has {len(groupings[wrong[0]]):,} values for {rows:,} rows")
+        raise DataError(f"the grouping {wrong[0].name!r} has {len(groupings[wrong[0]]):,} values for {rows:,} rows")
     right_N = np.asarray(right_N, dtype=bool)
-    uniform = {name: values[0] for name, values in groupings.items() if len(set(values)) == 1}
+    uniform = {term: values[0] for term, values in groupings.items() if len(set(values)) == 1}
     drawn = [
-        _group(name, values, right_N, losses_N, fewest_rows)
-        for name, values in groupings.items()
-        if name not in uniform
+        _group(term, values, right_N, losses_N, fewest_rows)
+        for term, values in groupings.items()
+        if term not in uniform
     ]
     found, tests = _corrected(drawn)
     return Slices(
@@ -174,46 +250,48 @@ def slice_rows(
     )
 
 
-def quarters(values: np.ndarray) -> list[str]:
+def quarters(values: np.ndarray) -> list[Term]:
     """Return the quarter of each row by a number, the lowest first, with its ends; equal numbers share a quarter.
 
     Example:
-        >>> quarters(np.array([1, 2, 3, 4]))
+        >>> [str(one) for one in quarters(np.array([1, 2, 3, 4]))]
         ['1st quarter (1–1)', '2nd quarter (2–2)', '3rd quarter (3–3)', '4th quarter (4–4)']
     """
     edges = np.quantile(values, [0.25, 0.5, 0.75], method="inverted_cdf")
     place_N = np.searchsorted(edges, values, side="left")
-    names = {}
+    terms = {}
     for place in np.unique(place_N):
         inside = values[place_N == place]
-        names[place] = f"{QUARTERS[place]} ({inside.min():g}–{inside.max():g})"
-    return [names[place] for place in place_N]
+        terms[place] = slice_term(f"quarter_{place + 1}", f"{inside.min():g}", f"{inside.max():g}")
+    return [terms[place] for place in place_N]
 
 
-def _group(name: str, values: Sequence[str], right_N: np.ndarray, losses_N: np.ndarray, fewest_rows: int) -> Grouping:
+def _group(term: Term, values: Sequence[Term], right_N: np.ndarray, losses_N: np.ndarray, fewest_rows: int) -> Grouping:
     """Score the slices of one grouping; their p-values are not corrected yet."""
-    found, place_N = np.unique(np.asarray(values, dtype=object).astype(str), return_inverse=True)
+    by_name = {one.name: one for one in values}
+    names, place_N = np.unique([one.name for one in values], return_inverse=True)
+    terms = [by_name[str(name)] for name in names]
     counts = np.bincount(place_N)
     largest = np.argsort(-counts, kind="stable")
     shown = [place for place in largest if counts[place] >= fewest_rows][:MOST_SLICES]
-    if all(str(found[place]).startswith(QUARTERS) for place in shown):
-        shown.sort()  # names of quarters begin with their number
+    if all((terms[place].kind or "").startswith("quarter_") for place in shown):
+        shown.sort(key=lambda place: str(terms[place].kind))
     return Grouping(
-        name=name,
-        slices=tuple(_slice(found[place], place_N == place, right_N, losses_N) for place in shown),
-        left_out=len(found) - len(shown),
+        term=term,
+        slices=tuple(_slice(terms[place], place_N == place, right_N, losses_N) for place in shown),
+        left_out=len(terms) - len(shown),
         left_out_rows=int(counts.sum() - counts[shown].sum()),
     )
 
 
-def _slice(name: str, inside_N: np.ndarray, right_N: np.ndarray, losses_N: np.ndarray) -> Slice:
+def _slice(term: Term, inside_N: np.ndarray, right_N: np.ndarray, losses_N: np.ndarray) -> Slice:
     rows, right = int(inside_N.sum()), int(right_N[inside_N].sum())
     losses = np.asarray(losses_N, dtype=np.float64)[inside_N]
     half = float(t.ppf(0.5 + LEVEL / 2, rows - 1) * losses.std(ddof=1) / np.sqrt(rows))
     others, others_right = len(right_N) - rows, int(right_N.sum()) - right
     table = [[right, rows - right], [others_right, others - others_right]]
     return Slice(
-        name=str(name),
+        term=term,
         accuracy=share_of(right, rows),
         loss=measured(losses.mean(), max(0.0, losses.mean() - half), losses.mean() + half),
         difference=right / rows - others_right / others if others else None,

@@ -26,6 +26,16 @@ NO_TEACHER = "without the teacher"
 NO_LABELS = "without the labels"
 NO_HIDDEN = "without the hidden states"
 NO_START = "without the teacher's weights"
+ARM_KINDS = {
+    WHOLE: "whole",
+    NO_TEACHER: "no_teacher",
+    NO_LABELS: "no_labels",
+    NO_HIDDEN: "no_hidden",
+    NO_START: "no_start",
+}
+"""By name: what ablation.json and other languages know an arm by."""
+VERDICTS = {"within_noise": "within noise", "helps": "the part helps", "harms": "the part harms"}
+"""In English by kind."""
 SIGNIFICANCE = 0.05
 """A difference counts as more than noise below this p."""
 SEEDS = 3
@@ -36,22 +46,26 @@ class Arm:
     """One way to train, over the seeds.
 
     Attributes:
-        name: what is left out.
+        name: what is left out, in English.
+        kind: the same as a stable word, one of `ARM_KINDS`.
         accuracies: on the validation rows, one a seed, 0 to 1.
         mean: of them.
         kept: the mean as a share of the teacher's accuracy.
         gain: mean of whole less this arm; None for the whole itself.
         p: of the paired t-test of that; None where there is nothing to test.
-        verdict: in words.
+        verdict: in English; empty for the whole.
+        verdict_kind: the same as a stable word, a key of `VERDICTS`.
     """
 
     name: str
+    kind: str
     accuracies: tuple[float, ...]
     mean: float
     kept: float
     gain: float | None
     p: float | None
     verdict: str
+    verdict_kind: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,9 +189,18 @@ def paired_p(one: Sequence[float], other: Sequence[float]) -> float:
 
 def _arm(name: str, values: tuple[float, ...], whole: tuple[float, ...], teacher: float) -> Arm:
     mean = statistics.fmean(values)
-    if name == WHOLE:
-        return Arm(name=name, accuracies=values, mean=mean, kept=mean / teacher, gain=None, p=None, verdict="")
-    gain, p = statistics.fmean(whole) - mean, paired_p(whole, values)
-    clear = "the part helps" if gain > 0 else "the part harms"
-    verdict = "within noise" if p >= SIGNIFICANCE else clear
-    return Arm(name=name, accuracies=values, mean=mean, kept=mean / teacher, gain=gain, p=p, verdict=verdict)
+    gain, p, verdict = None, None, ""
+    if name != WHOLE:
+        gain, p = statistics.fmean(whole) - mean, paired_p(whole, values)
+        verdict = "within_noise" if p >= SIGNIFICANCE else "helps" if gain > 0 else "harms"
+    return Arm(
+        name=name,
+        kind=ARM_KINDS[name],
+        accuracies=values,
+        mean=mean,
+        kept=mean / teacher,
+        gain=gain,
+        p=p,
+        verdict=VERDICTS.get(verdict, ""),
+        verdict_kind=verdict,
+    )

@@ -143,7 +143,7 @@ def make_report(
     charts = draw_charts(run, charted, words.charts, progress)
     cases = find_hard_cases(answers)
     issues = evidence.issues
-    different = [one for one in evidence.slices.different if one[0] != "label"]  # classes have their own section
+    different = [one for one in evidence.slices.different if one[0].kind != "label"]  # classes have their own section
     limits = run.limits(slices=evidence.slices, issues=issues, data=evidence.grave)
     shown = most_frequent(run.validation)
     values = {

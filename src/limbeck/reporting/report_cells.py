@@ -13,7 +13,7 @@ from limbeck.evaluation.evaluation import Confusion
 from limbeck.evaluation.limits import Limit
 from limbeck.evaluation.measured import Measured
 from limbeck.evaluation.proportions import Share
-from limbeck.evaluation.slices import Slice
+from limbeck.evaluation.slices import Slice, Term
 from limbeck.reporting.page import seen
 from limbeck.reporting.report_words import ReportWords
 from limbeck.review.issues import LabelIssues
@@ -40,16 +40,18 @@ def make_filters(words: ReportWords) -> dict[str, Callable[..., Any]]:
         "arrow": arrow,
         "row_text": lambda text, row_id: row_text(text, row_id, words),
         "grouping": lambda found: say_grouping(found, words),
-        "slice_name": lambda found, grouping: say_slice(grouping, found, words),
+        "slice_name": lambda term: say_slice(term, words),
         "slice_list": lambda found: _joined(
-            fill("{slice} ({grouping}) {value}", slice=say_slice(grouping, one.name, words),
+            fill("{slice} ({grouping}) {value}", slice=say_slice(one.term, words),
                  grouping=say_grouping(grouping, words), value=f"{one.accuracy.value:.3f}")
             for grouping, one in found
         ),
         "uniform_list": lambda found: _joined(
-            fill("{grouping}: {slice}", grouping=say_grouping(grouping, words), slice=say_slice(grouping, one, words))
+            fill("{grouping}: {slice}", grouping=say_grouping(grouping, words), slice=say_slice(one, words))
             for grouping, one in found
         ),
+        "arm": lambda arm: say_kind("arms", arm.get("kind"), arm["name"], words),
+        "verdict": lambda arm: say_kind("verdicts", arm.get("verdict_kind"), arm["verdict"], words),
         "finding": lambda found: say_finding(found.kind, found.title, words),
         "limit": lambda found: say_limit(found, words),
     }  # fmt: skip
@@ -113,16 +115,16 @@ def row_text(text: str | None, row_id: str, words: ReportWords) -> "Markup":
     return Markup('<details class="more"><summary>{}</summary>{}</details>').format(short, whole)
 
 
-def say_grouping(grouping: str, words: ReportWords) -> "Markup":
+def say_grouping(term: Term, words: ReportWords) -> "Markup":
     """Say what rows are grouped by."""
-    said = words.grouping(grouping)
-    return data(grouping) if said is None else fill("{said}", said=said)
+    said = words.grouping(term)
+    return data(term.name) if said is None else fill("{said}", said=said)
 
 
-def say_slice(grouping: str, found: str, words: ReportWords) -> "Markup":
+def say_slice(term: Term, words: ReportWords) -> "Markup":
     """Say what the rows of a slice have in common."""
-    said = words.slice_name(grouping, found)
-    return data(found) if said is None else fill("{said}", said=said)
+    said = words.slice_name(term)
+    return data(term.name) if said is None else fill("{said}", said=said)
 
 
 def say_limit(found: Limit, words: ReportWords) -> "Markup":
@@ -131,13 +133,18 @@ def say_limit(found: Limit, words: ReportWords) -> "Markup":
         key: name(value) if key in _LABEL_VALUES else value for key, value in found.values.items()
     }
     if found.kind == "slice":
-        values["name"] = say_slice(found.values["grouping"], found.values["name"], words)
+        values["name"] = say_slice(found.values["name"], words)
         values["grouping"] = say_grouping(found.values["grouping"], words)
     if found.kind.startswith("data_"):
         values["finding"] = say_finding(found.values["kind"], found.values["finding"], words)
     if found.kind == "warning":
         values["text"] = english(found.values["text"])
     return fill(words["limits"][found.kind], **values)
+
+
+def say_kind(section: str, kind: str | None, name: str, words: ReportWords) -> "Markup":
+    """Say something of limbeck's own by its kind; a run of an older limbeck tells no kind, but an English name."""
+    return english(name) if kind is None else fill("{said}", said=words[section][kind])
 
 
 def say_finding(kind: str, title: str, words: ReportWords) -> "Markup":
@@ -169,11 +176,11 @@ def say_reason(issues: LabelIssues, row: int, words: ReportWords) -> "Markup":
     return _joined(parts, "; ")
 
 
-def worst_slice(found: Sequence[tuple[str, Slice]]) -> dict[str, Any] | None:
+def worst_slice(found: Sequence[tuple[Term, Slice]]) -> dict[str, Any] | None:
     """Return the slice of the lowest accuracy that differs by more than chance; None where there is none."""
     for grouping, one in found:
         if one.difference is not None and one.difference < 0:
-            return {"grouping": grouping, "name": one.name, "value": one.accuracy.value}
+            return {"grouping": grouping, "slice": one.term, "value": one.accuracy.value}
     return None
 
 

@@ -4,7 +4,6 @@ In: a language. Out: words by section and key. It does not know pages. Data (lab
 translated, but what limbeck itself says of data is: names of slices, kinds of findings.
 """
 
-import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,11 +12,13 @@ from typing import Literal, get_args
 
 from limbeck.errors import SettingsError
 from limbeck.evaluation.limits import SENTENCES
+from limbeck.evaluation.slices import Term
 from limbeck.reporting.words import ENGLISH, KOREAN, Words
 
 Language = Literal["en", "ko"]
 _FOLDER = "words_of"
-_QUARTER = re.compile(r"^(\d\w\w quarter)( \(.*\))$")
+_SCRIPTS = ("script", "scripts")
+"""Kinds of slices whose parts are names of scripts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,21 +38,16 @@ class ReportWords:
     def __getitem__(self, section: str) -> Mapping[str, str]:
         return self.sections[section]
 
-    def grouping(self, name: str) -> str | None:
+    def grouping(self, term: Term) -> str | None:
         """Say what rows are grouped by; None where it is a column of the data."""
-        return self.sections["groupings"].get(name)
+        return None if term.kind is None else self.sections["groupings"][term.kind]
 
-    def slice_name(self, grouping: str, name: str) -> str | None:
+    def slice_name(self, term: Term) -> str | None:
         """Say what the rows of a slice have in common; None where its name is data."""
-        names = self.sections["slice_names"]
-        if grouping == "label" or self.grouping(grouping) is None:
+        if term.kind is None:
             return None
-        if quarter := _QUARTER.match(name):
-            return names[quarter.group(1)] + quarter.group(2)
-        first, _, second = name.partition(" and ")
-        if second and first in names and second in names:
-            return names["and"].format(first=names[first], second=names[second])
-        return names.get(name)
+        parts = [self.sections["scripts"][part] for part in term.parts] if term.kind in _SCRIPTS else term.parts
+        return self.sections["slice_names"][term.kind].format(*parts)
 
 
 def words_in(language: str) -> ReportWords:

@@ -3,7 +3,7 @@
 In: a dataset and what a model said of one of its splits. Out: `Slices`. It does not know models or how it is shown.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -12,17 +12,25 @@ from limbeck.auditing.traits import tell_negation, tell_repeats, tell_scripts
 from limbeck.data.dataset import CORE_SCHEMA, Dataset
 from limbeck.errors import DataError, SettingsError
 from limbeck.evaluation.predictions import Predictions
-from limbeck.evaluation.slices import FEWEST_ROWS, MOST_SLICES, Slices, quarters, slice_rows
+from limbeck.evaluation.slices import (
+    FEWEST_ROWS,
+    MOST_SLICES,
+    Groupings,
+    Slices,
+    Term,
+    grouping_term,
+    quarters,
+    slice_rows,
+    slice_term,
+)
 from limbeck.progress import SILENT, Progress
-
-NO_VALUE = "no value"
 
 
 def slice_answers(
     dataset: Dataset,
     split: str,
     found: Predictions,
-    groupings: Mapping[str, Sequence[str]],
+    groupings: Groupings,
     *,
     fewest_rows: int = FEWEST_ROWS,
 ) -> Slices:
@@ -32,7 +40,7 @@ def slice_answers(
         dataset: with the split.
         split: whose rows were answered.
         found: the answers, in the order of the rows.
-        groupings: by name, a word for each row: `own_groupings`, `column_groupings`.
+        groupings: a term for each row: `own_groupings`, `column_groupings`.
         fewest_rows: of a slice that is shown.
 
     Raises:
@@ -47,13 +55,17 @@ def slice_answers(
 
 def own_groupings(
     dataset: Dataset, split: str, found: Predictions, progress: Progress = SILENT
-) -> dict[str, Sequence[str]]:
+) -> dict[Term, Sequence[Term]]:
     """Return the groupings that every data set has: label, tokens, truncation, repeats, script, negation."""
     rows = dataset.split(split)
-    return {**_by_answers(found), "text elsewhere": tell_repeats(dataset, split, progress), **_by_texts(rows.texts)}
+    return {
+        **_by_answers(found),
+        grouping_term("elsewhere"): tell_repeats(dataset, split, progress),
+        **_by_texts(rows.texts),
+    }
 
 
-def answer_groupings(found: Predictions) -> dict[str, Sequence[str]]:
+def answer_groupings(found: Predictions) -> dict[Term, Sequence[Term]]:
     """Return the groupings that answers have without their data set: all but where else a text stands.
 
     Rows without a label must not be among them. Where no texts were kept, script and negation are not told.
@@ -61,20 +73,21 @@ def answer_groupings(found: Predictions) -> dict[str, Sequence[str]]:
     return {**_by_answers(found), **({} if found.texts is None else _by_texts(list(found.texts)))}
 
 
-def _by_answers(found: Predictions) -> dict[str, Sequence[str]]:
-    names = np.array(found.label_names, dtype=object)
+def _by_answers(found: Predictions) -> dict[Term, Sequence[Term]]:
+    classes = [Term(name) for name in found.label_names]
+    cut, whole = slice_term("cut"), slice_term("whole")
     return {
-        "label": names[found.known_labels].tolist(),
-        "tokens": quarters(found.tokens),
-        "truncation": ["cut to the limit" if cut else "whole" for cut in found.truncated],
+        grouping_term("label"): [classes[label] for label in found.known_labels],
+        grouping_term("tokens"): quarters(found.tokens),
+        grouping_term("truncation"): [cut if truncated else whole for truncated in found.truncated],
     }
 
 
-def _by_texts(texts: list[str]) -> dict[str, Sequence[str]]:
-    return {"script": tell_scripts(texts), "negation": tell_negation(texts)}
+def _by_texts(texts: list[str]) -> dict[Term, Sequence[Term]]:
+    return {grouping_term("script"): tell_scripts(texts), grouping_term("negation"): tell_negation(texts)}
 
 
-def column_groupings(dataset: Dataset, split: str, columns: Sequence[str]) -> dict[str, Sequence[str]]:
+def column_groupings(dataset: Dataset, split: str, columns: Sequence[str]) -> dict[Term, Sequence[Term]]:
     """Return a grouping for each of some columns of the data; a column of many numbers is grouped by quarters.
 
     Raises:
@@ -87,16 +100,16 @@ def column_groupings(dataset: Dataset, split: str, columns: Sequence[str]) -> di
             f"{dataset.source} has no column {missing[0]!r} to slice by beside its text and label: it has "
             f"{', '.join(others) or 'no other'}"
         )
-    return {name: _words(rows.table[name]) for name in columns}
+    return {Term(name): _terms(rows.table[name]) for name in columns}
 
 
-def _words(column: pa.ChunkedArray) -> list[str]:
+def _terms(column: pa.ChunkedArray) -> list[Term]:
     values = column.to_pylist()
     known = np.array([value is not None and value == value for value in values])  # noqa: PLR0124  # NaN differs from itself
-    kind = column.type
+    kind, nothing = column.type, slice_term("no_value")
     is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
     if is_number and len({value for value, is_known in zip(values, known, strict=True) if is_known}) > MOST_SLICES:
         numbers = np.array([value for value, is_known in zip(values, known, strict=True) if is_known], dtype=np.float64)
-        words = iter(quarters(numbers))
-        return [next(words) if is_known else NO_VALUE for is_known in known]
-    return [str(value) if is_known else NO_VALUE for value, is_known in zip(values, known, strict=True)]
+        terms = iter(quarters(numbers))
+        return [next(terms) if is_known else nothing for is_known in known]
+    return [Term(str(value)) if is_known else nothing for value, is_known in zip(values, known, strict=True)]
