@@ -16,12 +16,13 @@ from textwrap import shorten
 import numpy as np
 
 import limbeck
+from limbeck.display.tables import Table
+from limbeck.evaluation.evaluation import summary_table
 from limbeck.progress import for_stream
 from limbeck.reporting.charts import class_frequency, confusion_matrix
 from limbeck.reporting.curves import learning_curves
 from limbeck.reporting.maps import Mapped, class_density, feature_map
 from limbeck.reporting.plane import principal_plane, sample_rows
-from limbeck.reporting.tables import Table, summary_table
 
 QUICK_ROWS = {"train": 2000, "validation": 500, "test": 500}
 FINETUNINGS = {

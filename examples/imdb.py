@@ -17,9 +17,10 @@ from pathlib import Path
 import numpy as np
 
 import limbeck
+from limbeck.display.tables import Table
+from limbeck.evaluation.evaluation import summary_table
 from limbeck.progress import for_stream
 from limbeck.reporting.curves import learning_curves
-from limbeck.reporting.tables import Table, summary_table
 
 MAX_TOKENS = 400
 QUICK_ROWS = {"train": 1500, "test": 500}

@@ -69,7 +69,9 @@ def test_it_cannot_be_changed() -> None:
 
 def test_repr_says_sizes() -> None:
     """What a notebook shows names sizes and labels, not rows."""
-    assert repr(dataset()) == "Dataset(5 rows: train 2, validation 1, test 1, zzz 1; labels: x, y)"
+    assert repr(dataset()) == (
+        "Dataset of 5 rows: train 2, validation 1, test 1, zzz 1\nlabels: x, y; 1 without a label"
+    )
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from limbeck.auditing.lengths import WRAPPING_TOKENS
 from limbeck.auditing.mojibake import REPLACEMENT, find_mojibake, mojibake_mask
 from limbeck.auditing.rows import Columns, Row
-from limbeck.data.unseen import CONTROL, INVISIBLE, find_stray
+from limbeck.display.unseen import CONTROL, INVISIBLE, find_stray
 from limbeck.tokens import SPECIAL_TOKENS
 
 EXAMPLES = 5

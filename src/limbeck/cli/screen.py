@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from limbeck.data.unseen import show_unseen
+from limbeck.display.unseen import show_unseen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

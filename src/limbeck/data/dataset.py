@@ -6,7 +6,8 @@ It does not know files, encodings or models.
 
 import hashlib
 import shlex
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from limbeck.data.names import name_key, shown, told_apart
+from limbeck.display.frames import frame_of
+from limbeck.display.tables import Table
+from limbeck.display.views import View, listed
 from limbeck.errors import DataError
 
 if TYPE_CHECKING:
@@ -53,8 +57,8 @@ class ReadNote:
         return f"{self.what}: {self.rows:,} (first: {self.example})"
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Dataset:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Dataset(View):
     """Labelled texts.
 
     Shapes: N rows, C classes.
@@ -75,9 +79,52 @@ class Dataset:
         rows: int = self.table.num_rows
         return rows
 
-    def __repr__(self) -> str:
-        sizes = ", ".join(f"{name} {count:,}" for name, count in self.split_sizes().items())
-        return f"Dataset({len(self):,} rows: {sizes}; labels: {', '.join(self.label_names) or 'none'})"
+    def _lines(self) -> tuple[str, str]:
+        sizes = listed([f"{name} {count:,}" for name, count in self.split_sizes().items()])
+        missing = self.table["label"].null_count
+        unlabelled = f"; {missing:,} without a label" if missing and self.label_names else ""
+        notes = f"; {len(self.notes)} {'note' if len(self.notes) == 1 else 'notes'} on reading" if self.notes else ""
+        return (
+            f"Dataset of {len(self):,} rows: {sizes}",
+            f"labels: {listed(self.label_names)}{unlabelled}{notes}",
+        )
+
+    def _tables(self) -> Iterator[Table]:
+        splits = list(self.split_sizes())
+        pairs = Counter(zip(self._split_list(), self.table["label"].to_pylist(), strict=True))
+        labels: list[int | None] = [*range(len(self.label_names)), *([None] if self.table["label"].null_count else [])]
+        totals = {label: sum(pairs[split, label] for split in splits) for label in labels}
+        yield Table(
+            title="Rows per class",
+            header=("label", *splits, *(["all splits"] if len(splits) > 1 else [])),
+            rows=tuple(
+                (
+                    "(no label)" if label is None else self.label_names[label],
+                    *(f"{pairs[split, label]:,}" for split in splits),
+                    *([f"{totals[label]:,}"] if len(splits) > 1 else []),
+                )
+                for label in sorted(labels, key=lambda label: (label is None, -totals[label]))
+            ),
+        )
+        first = self.table.slice(0, 5)
+        yield Table(
+            title="The first rows",
+            header=("text", "label", "split"),
+            rows=tuple(
+                (text, "–" if label is None else self.label_names[label], split)
+                for text, label, split in zip(
+                    first["text"].to_pylist(), first["label"].to_pylist(), first["split"].to_pylist(), strict=True
+                )
+            ),
+            prose=("label", "split"),
+        )
+        if self.notes:
+            yield Table(
+                title="What reading changed or left out",
+                header=("what", "rows", "first"),
+                rows=tuple((note.what, f"{note.rows:,}", note.example) for note in self.notes),
+                prose=("first",),
+            )
 
     @property
     def texts(self) -> list[str]:
@@ -186,8 +233,7 @@ class Dataset:
 
     def to_pandas(self) -> "pd.DataFrame":
         """Return a DataFrame with `row_id`, `split`, `text`, `label`, `label_name` and any other columns."""
-        frame: pd.DataFrame = self.to_arrow().to_pandas()
-        return frame
+        return frame_of(self.to_arrow())
 
     @classmethod
     def from_arrow(cls, table: Any, settings: Any = None) -> "Dataset":

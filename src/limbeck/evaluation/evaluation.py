@@ -7,19 +7,28 @@ It does not know models, texts or where it is shown.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import ArrayLike
 
+from limbeck.display.frames import frame_of
+from limbeck.display.tables import Table
+from limbeck.display.views import View, listed
 from limbeck.errors import DataError
 from limbeck.evaluation import intervals, metrics
 from limbeck.evaluation.calibration import Calibration, measure_calibration
-from limbeck.evaluation.measured import Measured, joined, measured, with_interval
+from limbeck.evaluation.measured import Measured, brief, joined, measured, with_interval
 from limbeck.evaluation.proportions import f1_ends, share_of, wilson
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MOST_IN_MATRIX = 50
 """Classes up to which JSON has the confusion matrix whole; of more, only the cells in which rows fell."""
+MOST_DRAWN = 10
+"""Classes up to which a notebook shows the whole confusion matrix; of more, the worst confusions in words."""
 WORST_CONFUSIONS = 10
 """How many confusions are named in words."""
 _ROUNDING = 1e-12
@@ -86,8 +95,8 @@ class Baseline:
     log_loss: float
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Evaluation:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Evaluation(View):
     """What is known about a classifier on N rows.
 
     Attributes:
@@ -149,6 +158,84 @@ class Evaluation:
         ]
         found.sort(key=lambda confusion: (-confusion.count, -confusion.share.value))
         return tuple(found[:WORST_CONFUSIONS])
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """Return a DataFrame with a row for each class, each score beside the ends of its interval."""
+        rows = [
+            {
+                "label": one.name,
+                "rows": one.support,
+                "predicted": one.predicted,
+                **{
+                    f"{name}{end}": getattr(getattr(one, name), field)
+                    for name in ("precision", "recall", "f1")
+                    for end, field in (("", "value"), ("_low", "low"), ("_high", "high"))
+                },
+            }
+            for one in self.per_class
+        ]
+        return frame_of(pa.Table.from_pylist(rows))
+
+    def class_table(self) -> Table:
+        """Return precision, recall and F1 of each class with their intervals, in the order of the label names."""
+        return Table(
+            title="Classes, 95 % intervals",
+            header=("label", "rows", "predicted", "precision", "recall", "F1"),
+            rows=tuple(
+                (one.name, f"{one.support:,}", f"{one.predicted:,}", *map(brief, (one.precision, one.recall, one.f1)))
+                for one in self.per_class
+            ),
+        )
+
+    def confusion_table(self) -> Table:
+        """Return the confusion matrix: true labels down, predicted ones across, counts with shares of the row."""
+        counts, shares = self.confusion_counts, np.nan_to_num(self.confusion_shares)
+        return Table(
+            title="Confusion matrix, rows and share of the true label",
+            header=("true ↓ predicted →", *self.label_names),
+            rows=tuple(
+                (name, *(f"{count:,} ({share:.2f})" for count, share in zip(counts[true], shares[true], strict=True)))
+                for true, name in enumerate(self.label_names)
+            ),
+            shares=tuple(tuple(line) for line in shares.tolist()),
+        )
+
+    def worst_confusion_table(self) -> Table:
+        """Return the worst confusions in words, the most rows first."""
+        return Table(
+            title="Worst confusions, 95 % intervals",
+            header=("true → predicted", "rows", "share of the true label"),
+            rows=tuple(
+                (f"{one.true_label} → {one.predicted_label}", f"{one.count:,}", brief(one.share))
+                for one in self.worst_confusions
+            ),
+        )
+
+    def _lines(self) -> tuple[str, str]:
+        worst = f"; worst confusion {self.worst_confusions[0]}" if self.worst_confusions else ""
+        return (
+            f"Evaluation of {self.rows:,} rows, {len(self.label_names):,} classes: accuracy {brief(self.accuracy)}, "
+            f"macro F1 {brief(self.f1_macro)}",
+            f"always {listed([self.baseline.label])}: accuracy {self.baseline.accuracy:.3f}, "
+            f"macro F1 {self.baseline.f1_macro:.3f}; calibration error {self.calibration.ece.value:.3f}{worst}",
+        )
+
+    def _tables(self) -> tuple[Table, ...]:
+        named = {
+            "accuracy": (self.accuracy, self.baseline.accuracy),
+            "weighted F1": (self.f1_weighted, self.baseline.f1_weighted),
+            "macro F1": (self.f1_macro, self.baseline.f1_macro),
+            "log loss (nats)": (self.log_loss, self.baseline.log_loss),
+        }
+        scores = Table(
+            title="Scores",
+            header=("", "value", "95 % interval", f"always {listed([self.baseline.label])}"),
+            rows=tuple(
+                (name, f"{one.value:.3f}", one.between(3), f"{plain:.3f}") for name, (one, plain) in named.items()
+            ),
+        )
+        is_drawn = len(self.label_names) <= MOST_DRAWN
+        return (scores, self.class_table(), self.confusion_table() if is_drawn else self.worst_confusion_table())
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; keys and their order are stable.
@@ -261,7 +348,7 @@ def evaluate(
     labels_N: ArrayLike,
     label_names: Sequence[str],
     *,
-    majority_label: int,
+    majority_label: int | None = None,
     seed: int = 0,
     resamples: int = intervals.RESAMPLES,
 ) -> Evaluation:
@@ -273,7 +360,8 @@ def evaluate(
         probabilities_NC: what the classifier said; the first of equal probabilities is its answer.
         labels_N: the true labels.
         label_names: the C class names.
-        majority_label: the most frequent label of the *training* rows; the baseline says it of every row.
+        majority_label: the most frequent label of the *training* rows; the baseline says it of every row. That of
+            these rows when not given, which is the hardest single answer to beat.
         seed: of the bootstrap.
         resamples: bootstrap resamples behind each interval.
 
@@ -281,12 +369,14 @@ def evaluate(
         DataError: no row, shapes that differ, a label out of range, a row that is no distribution, a name given twice.
 
     Example:
-        >>> found = evaluate(np.array([[0.9, 0.1], [0.2, 0.8]]), np.array([0, 1]), ("no", "yes"), majority_label=0)
+        >>> found = evaluate([[0.9, 0.1], [0.2, 0.8]], [0, 1], ("no", "yes"))
         >>> found.accuracy.value, found.baseline.accuracy
         (1.0, 0.5)
     """
     probabilities_NC, labels_N = np.asarray(probabilities_NC), np.asarray(labels_N)
     losses_N = metrics.row_losses(probabilities_NC, labels_N)
+    if majority_label is None:
+        majority_label = int(np.bincount(labels_N).argmax())
     names = _checked_names(label_names, class_count=probabilities_NC.shape[1], majority_label=majority_label)
     predicted_N = metrics.predicted_labels(probabilities_NC)
     counts_CC = metrics.confusion_counts(labels_N, predicted_N, len(names))
@@ -309,6 +399,32 @@ def evaluate(
         baseline=_baseline(labels_N, names, majority_label),
         resamples=resamples,
         seed=seed,
+    )
+
+
+def summary_table(evaluations: Mapping[str, Evaluation]) -> Table:
+    """Return the four scores with their intervals, one line an evaluation, each beside its majority baseline."""
+    return Table(
+        header=(
+            "",
+            "rows",
+            "accuracy (95 %)",
+            "weighted F1 (95 %)",
+            "macro F1 (95 %)",
+            "log loss (95 %)",
+            "majority accuracy",
+            "majority macro F1",
+        ),
+        rows=tuple(
+            (
+                name,
+                f"{one.rows:,}",
+                *map(brief, (one.accuracy, one.f1_weighted, one.f1_macro, one.log_loss)),
+                f"{one.baseline.accuracy:.3f}",
+                f"{one.baseline.f1_macro:.3f}",
+            )
+            for name, one in evaluations.items()
+        ),
     )
 
 

@@ -39,6 +39,13 @@ def measured(value: Any, low: Any, high: Any) -> Measured:
     return Measured(value=float(value), low=float(low), high=float(high))
 
 
+def brief(score: Measured) -> str:
+    """Return a score with its interval in three digits: "0.804 (0.786–0.821)"; a dash where there is no score."""
+    if math.isnan(score.value):
+        return "–"
+    return f"{score.value:.3f} ({score.between(3)})"
+
+
 def with_interval(value: Any, interval: Interval) -> Measured:
     """Put a score and its interval together."""
     return measured(value, interval.low, interval.high)

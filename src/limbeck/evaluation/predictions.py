@@ -5,13 +5,20 @@ It does not know models, files (see `prediction_files`) or how good the answers 
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
+from limbeck.display.frames import frame_of
+from limbeck.display.tables import Table
+from limbeck.display.views import MOST_ROWS, View, listed
 from limbeck.errors import DataError, SettingsError
 from limbeck.evaluation import metrics
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PROBABILITY_PREFIX = "probability."
 """The column of a class's probability is this and the class's name."""
@@ -41,8 +48,8 @@ class TopLabels:
     probabilities: np.ndarray
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Predictions:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Predictions(View):
     """What a classifier said of N rows, in the order of the rows.
 
     Attributes:
@@ -87,9 +94,50 @@ class Predictions:
     def __len__(self) -> int:
         return len(self.row_ids)
 
-    def __repr__(self) -> str:
-        names = ", ".join(self.label_names)
-        return f"Predictions({len(self):,} rows, {len(self.labelled_rows):,} with a known label; {names})"
+    def _lines(self) -> tuple[str, str]:
+        rows, known = self.labelled_rows, len(self.labelled_rows)
+        right = f", {int((self.predicted[rows] == self.known_labels).sum()):,} of them right" if known else ""
+        unsure = "" if self.unsure is None else f"; unsure of {int(self.unsure.sum()):,}"
+        cut = f"; {self.count_cut:,} texts cut" if self.count_cut else ""
+        counts = np.bincount(self.predicted, minlength=len(self.label_names))
+        said = [f"{self.label_names[label]} {counts[label]:,}" for label in np.argsort(-counts, kind="stable")]
+        return (
+            f"Predictions of {len(self):,} rows, {known:,} with a known label{right}{unsure}{cut}",
+            f"predicted: {listed(said)}",
+        )
+
+    def _tables(self) -> tuple[Table, ...]:
+        shown = replace(self, **self._slice(MOST_ROWS))
+        known = dict(zip(shown.labelled_rows.tolist(), shown.known_labels.tolist(), strict=True))
+        texts = shown.row_ids if shown.texts is None else shown.texts
+        highest_N = shown.probabilities.max(axis=1)
+        table = Table(
+            title="The first rows" if len(self) > MOST_ROWS else "",
+            header=("row" if shown.texts is None else "text", "prediction", "probability", "true label"),
+            rows=tuple(
+                (
+                    texts[row],
+                    "unsure" if answer is None else answer,
+                    f"{highest_N[row]:.3f}",
+                    self.label_names[known[row]] if row in known else "–",
+                )
+                for row, answer in enumerate(shown.answers)
+            ),
+            prose=("prediction", "true label"),
+            left_out=f"and {len(self) - MOST_ROWS:,} more rows" if len(self) > MOST_ROWS else "",
+        )
+        return (table,) if len(self) else ()
+
+    def _slice(self, count: int) -> dict[str, Any]:
+        """Return the values of the first rows."""
+        values = {
+            name: getattr(self, name)
+            for name in ("row_ids", "probabilities", "true_labels", "tokens", "truncated", "texts", "unsure", "unknown")
+        }
+        return {
+            "others": None if self.others is None else self.others.slice(0, count),
+            **{name: None if value is None else value[:count] for name, value in values.items()},
+        }
 
     @property
     def predicted(self) -> np.ndarray:
@@ -216,6 +264,10 @@ class Predictions:
                 columns[f"top_{place + 1}.label"] = names.take(pa.array(top.labels[:, place]))
                 columns[f"top_{place + 1}.probability"] = pa.array(top.probabilities[:, place])
         return pa.table(columns)
+
+    def to_pandas(self, *, top_k: int | None = None) -> "pd.DataFrame":
+        """Return a DataFrame with the columns of `to_arrow`."""
+        return frame_of(self.to_arrow(top_k=top_k))
 
     def _check(self) -> None:
         rows, classes = len(self.row_ids), len(self.label_names)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from limbeck.auditing.audit import Audit, Tokens
 from limbeck.auditing.limits import Box
+from limbeck.display.wrapping import wrap
 from limbeck.evaluation.counted import percent
 from limbeck.reporting.charts import class_frequency, percent_tick
 from limbeck.reporting.picture import Caption, Look, Picture, paint
-from limbeck.reporting.wrapping import wrap
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from limbeck.display.wrapping import ELLIPSIS, clean, width, wrap
 from limbeck.errors import DataError
 from limbeck.evaluation.counted import percent
 from limbeck.evaluation.metrics import confusion_shares
 from limbeck.reporting.picture import Caption, Look, Picture, paint
 from limbeck.reporting.themes import ink_on, ramp_colour
-from limbeck.reporting.wrapping import ELLIPSIS, clean, width, wrap
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

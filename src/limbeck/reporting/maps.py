@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from limbeck.display.wrapping import clean, wrap
 from limbeck.errors import DataError
 from limbeck.reporting.picture import Caption, Look, Picture, paint
 from limbeck.reporting.plane import Plane
-from limbeck.reporting.wrapping import clean, wrap
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from limbeck.data.unseen import show_unseen
+from limbeck.display.unseen import show_unseen
 from limbeck.errors import MissingExtraError
 from limbeck.evaluation.counted import counted, percent
 from limbeck.reporting.picture import Picture

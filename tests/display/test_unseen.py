@@ -4,7 +4,7 @@ import unicodedata
 import pytest
 
 from limbeck.data.names import is_invisible
-from limbeck.data.unseen import CONTROL, INVISIBLE, find_stray, show_unseen
+from limbeck.display.unseen import CONTROL, INVISIBLE, find_stray, show_unseen
 
 
 def test_both_sets_are_all_that_names_call_invisible() -> None:

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from limbeck.evaluation.evaluation import evaluate
-from limbeck.reporting import tables
+from limbeck.display.tables import Table
+from limbeck.evaluation.evaluation import evaluate, summary_table
+from limbeck.evaluation.measured import brief
 
 
 @pytest.fixture
@@ -16,30 +17,30 @@ def evaluation():
 
 def test_summary_stands_beside_its_baseline(evaluation):
     """One line an evaluation with all four scores, their intervals and the majority class."""
-    (line,) = tables.summary_table({"validation": evaluation}).rows
+    (line,) = summary_table({"validation": evaluation}).rows
     assert line[:2] == ("validation", "4")
-    assert line[2] == tables.measured(evaluation.accuracy)
+    assert line[2] == brief(evaluation.accuracy)
     assert line[2].startswith("0.750 (")
     assert line[-2:] == ("0.500", "0.333")
 
 
 def test_tables_of_classes_and_confusions(evaluation):
     """Per class, per cell and in words."""
-    assert tables.class_table(evaluation).rows[1][:3] == ("a|b", "2", "1")
-    assert tables.confusion_table(evaluation).rows == (
+    assert evaluation.class_table().rows[1][:3] == ("a|b", "2", "1")
+    assert evaluation.confusion_table().rows == (
         ("기쁨", "2 (1.00)", "0 (0.00)"),
         ("a|b", "1 (0.50)", "1 (0.50)"),
     )
-    assert tables.worst_confusion_table(evaluation).rows[0][:2] == ("a|b → 기쁨", "1")
+    assert evaluation.worst_confusion_table().rows[0][:2] == ("a|b → 기쁨", "1")
 
 
 def test_markdown_escapes_pipes():
     """A pipe in a name does not add a column."""
-    table = tables.Table(header=("label", "rows"), rows=(("a|b", "1"),))
+    table = Table(header=("label", "rows"), rows=(("a|b", "1"),))
     assert table.markdown() == "| label | rows |\n| --- | ---: |\n| a\\|b | 1 |\n"
 
 
 def test_text_aligns_hangul():
     """Hangul counts as two columns, values stand to the right."""
-    table = tables.Table(header=("label", "rows"), rows=(("기쁨", "5"), ("joy", "10")))
+    table = Table(header=("label", "rows"), rows=(("기쁨", "5"), ("joy", "10")))
     assert table.text() == "label  rows\n기쁨      5\njoy      10\n"

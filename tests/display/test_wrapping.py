@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limbeck.reporting.wrapping import ELLIPSIS, clean, width, wrap
+from limbeck.display.wrapping import ELLIPSIS, clean, width, wrap
 
 
 def test_decomposed_hangul_becomes_syllables():
