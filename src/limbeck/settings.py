@@ -5,9 +5,10 @@ the default it is written and given as "off".
 It does not know what a stage does with them. An unknown key is an error that names the nearest known one.
 """
 
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import Field, asdict, dataclass, fields
 from difflib import get_close_matches
 from math import isfinite
 from pathlib import Path
@@ -25,6 +26,7 @@ Precision = Literal["auto", "float32", "bfloat16"]
 Schedule = Literal["linear", "cosine", "constant"]
 BestBy = Literal["accuracy", "f1_weighted", "f1_macro", "loss"]
 LearningRate = float | Literal["auto"]
+StudentStart = Literal["teacher", "nothing"]
 
 OFF = "off"
 """What None is called in files and on the command line, where it is not the default."""
@@ -35,13 +37,15 @@ class ReadSettings:
     """How files become a `Dataset`.
 
     Attributes:
-        text_column: name of the text column; found by its usual names when not given.
-        label_column: name of the label column; found by its usual names when not given.
-        label_names: names of the classes in the order of their integers; found in the data when not given.
-        encoding: of text files, a Python codec name ("utf-8", "cp949", "euc-kr", "utf-16", "latin-1").
-        on_bad_row: what to do with rows at fault: gather and raise, keep them with U+FFFD for undecodable bytes,
-            skip, or "mend": keep every row of which a text can be had, even a broken or empty one, and skip the rest
-            (how audits read).
+        text_column: name of the column of texts. Default: found by its usual names.
+        label_column: name of the column of labels. Default: found by its usual names.
+        label_names: names of the classes in the order of their integers. Default: found in the data.
+        encoding: encoding of text files, by the name of a Python codec: utf-8, cp949, euc-kr, utf-16, latin-1,
+            …
+        on_bad_row: what to do with rows that are at fault: "error" lists them and stops, "keep-replacement"
+            keeps bytes that cannot be decoded as U+FFFD, "skip" leaves the rows out, "mend" keeps every row
+            whose text can be recovered, even a broken or empty one (as audits read). What was done is counted
+            and recorded.
         labels: whether every row must have a label ("required"), may have one ("optional"), or labels are not
             looked at ("ignored").
     """
@@ -59,9 +63,9 @@ class SplitSettings:
     """How rows without a split get one.
 
     Attributes:
-        validation_share: share of the rows, 0 to 1, that go to validation.
-        test_share: share of the rows, 0 to 1, that go to test.
-        seed: of the shuffle.
+        validation_share: share of the rows, 0 to 1, for the validation split.
+        test_share: share of the rows, 0 to 1, for the test split.
+        seed: seed of every random choice.
     """
 
     validation_share: float = 0.1
@@ -74,14 +78,17 @@ class FeatureSettings:
     """How texts become vectors.
 
     Attributes:
-        encoder: a preset's name or a folder.
-        pooling: "cls", "mean" or "max" of one layer; "layers" for all three of every layer side by side.
-        layer: index of the hidden state that is pooled: 0 the embeddings, 1 the first layer's output, …; the last
-            one when not given. Refused beside "layers".
-        max_tokens: longer texts are cut to this many tokens, [CLS] and [SEP] included; the model's own maximum when
-            not given.
-        device: where to compute.
-        precision: "float32", "bfloat16", or "auto": the fastest that was certified on this machine.
+        encoder: a preset (minilm, distilbert-base-uncased, …), an encoder of the hub (hub:OWNER/NAME@REVISION),
+            or a folder.
+        pooling: how the hidden states of a text become one vector: "cls", "mean" or "max" of one layer;
+            "layers" puts all three of every layer side by side; "auto" chooses by cross-validation.
+        layer: hidden state to pool: 0 for the embeddings, 1 for the output of the first layer, …; not with
+            "layers". Default: the last.
+        max_tokens: maximum length of a text in tokens, [CLS] and [SEP] included; longer texts are cut. Default:
+            the model's maximum.
+        device: device to compute on; "auto" takes a GPU where there is one.
+        precision: arithmetic to compute in: "float32", "bfloat16", or "auto", the fastest that is certified on
+            this machine.
     """
 
     encoder: str = "minilm"
@@ -97,11 +104,14 @@ class ProbeSettings:
     """How a linear probe is fitted on features.
 
     Attributes:
-        balance: how unequal class sizes are met, inside training folds only.
-        penalties: candidate values of C, the inverse of the L2 penalty, as scikit-learn's LogisticRegression has it.
+        balance: how unequal class sizes are met, in training rows only: "weights" gives every class the same
+            weight, "oversample" repeats rows of small classes, "smote" adds new rows between them.
+        penalties: values of C to choose from, the inverse of the L2 penalty, as in scikit-learn's
+            LogisticRegression.
         folds: number of cross-validation folds.
-        calibrate: fit a temperature on the out-of-fold answers and fold it into the weights.
-        seed: of folds and resampling.
+        calibrate: fit a temperature on rows that the model did not learn from, so that a probability can be
+            taken at its word; no label changes.
+        seed: seed of every random choice.
     """
 
     balance: Balance = "none"
@@ -116,26 +126,32 @@ class LoopSettings:
     """How a loop of gradient steps runs, whatever it trains.
 
     Attributes:
-        epochs: times that every training row is seen.
-        learning_rate: the highest that the schedule reaches; "auto" looks for it first; what suits when not given.
-        batch_rows: rows an optimizer step.
-        schedule: what the learning rate does after the warm-up: falls to 0 on a line or a cosine, or stays.
-        warmup_share: share of all steps, 0 to 1, in which it rises.
-        weight_decay: of AdamW, on all weights but biases and norms.
-        clip_norm: longest gradient; of any length when off.
-        loss: "cross-entropy", or for two classes "binary", one logit with binary cross-entropy.
+        epochs: how often every training row is seen.
+        learning_rate: maximum learning rate, or "auto" to look for it in a short training first. Default: what
+            suits the method.
+        batch_rows: rows per optimizer step.
+        schedule: course of the learning rate after the warm-up: "linear" or "cosine" fall to 0, "constant"
+            stays.
+        warmup_share: share of all steps, 0 to 1, in which the learning rate rises to its maximum.
+        weight_decay: weight decay of AdamW, on all weights but biases and norms.
+        clip_norm: maximum norm of the gradient; "off" for no clipping.
+        loss: loss to bring down: "cross-entropy", or for two classes "binary", one logit with binary
+            cross-entropy.
         label_smoothing: share of a label, 0 to 1, that is spread over all classes.
-        balance: "weights" gives every class the same say, "focal" hard rows a larger one.
+        balance: how unequal class sizes are met: "weights" gives every class the same weight, "focal" gives
+            hard rows more weight.
         best_by: figure on the validation rows that decides which epoch is kept.
-        patience: epochs in a row without a better figure after which training ends; it never ends early when not given.
-        checkpoint_every_s: seconds between two checkpoints, the first of which come sooner; 0 for one after every
-            step, off for one an epoch.
-        keep_checkpoints: how many are kept.
-        tensorboard: write events for TensorBoard beside the journal.
-        calibrate: fit a temperature on the validation rows and fold it into the weights.
-        seed: of drawn weights, order and dropout.
-        seeds: how many models are trained, each with the next seed; the best on the validation rows is kept, and mean
-            and spread are told.
+        patience: number of epochs in a row without a better figure after which training ends. Default: all
+            epochs are run.
+        checkpoint_every_s: seconds between two checkpoints (the first ones come sooner); 0 for one after every
+            step, "off" for one per epoch.
+        keep_checkpoints: number of checkpoints that are kept.
+        tensorboard: write events for TensorBoard into RUN/events, epoch by epoch.
+        calibrate: fit a temperature on rows that the model did not learn from, so that a probability can be
+            taken at its word; no label changes.
+        seed: seed of every random choice.
+        seeds: number of models to train, each with the next seed; the best on the validation rows is kept, mean
+            and spread are reported.
     """
 
     epochs: int
@@ -163,7 +179,8 @@ class HeadSettings(LoopSettings):
     """How a head is trained on a frozen encoder.
 
     Attributes:
-        head: "linear", or "mlp", Hugging Face's head of two layers, on [CLS] of the last layer.
+        learning_rate: maximum learning rate, or "auto" to look for it in a short training first. Default: 1e-3.
+        head: kind of head: "linear", or "mlp", Hugging Face's head of two layers on [CLS] of the last layer.
     """
 
     epochs: int = 10
@@ -178,15 +195,17 @@ class FinetuneSettings(LoopSettings):
     """How an encoder and its head are trained together.
 
     Attributes:
-        token_budget: tokens computed at a time; a step's rows are computed in as many parts as that needs.
-        precision: of the arithmetic, "float32", "bfloat16", or "auto": bfloat16 where the processor multiplies it.
-            Weights are kept in float32.
-        top_layers: train the head and this many of the uppermost layers only; everything when not given.
+        learning_rate: maximum learning rate, or "auto" to look for it in a short training first. Default: by
+            the width, 2e-4 at 384, 5e-5 at 768.
+        token_budget: maximum number of tokens that are computed at a time; it bounds the memory.
+        precision: arithmetic to compute in: "float32", "bfloat16", or "auto", bfloat16 where the processor
+            multiplies it; weights stay in float32.
+        top_layers: number of layers to train, from the uppermost down, and the head. Default: all of them.
         layer_decay: factor by which the learning rate falls from each layer to the one below.
-        unfreeze: train "all" of these from the first step, or the head first and one more layer after another:
-            "gradual".
-        freeze_words: leave the word embeddings as they are.
-        dropout: rate of every dropout inside the encoder; the encoder's own when not given.
+        unfreeze: when layers are trained: "all" from the first step, or "gradual", the head first and then one
+            more layer per epoch.
+        freeze_words: leave the word embeddings unchanged.
+        dropout: rate of every dropout inside the encoder. Default: the encoder's own.
     """
 
     epochs: int = 3
@@ -200,12 +219,29 @@ class FinetuneSettings(LoopSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SweepSettings:
+    """How a sweep looks for settings.
+
+    Attributes:
+        budget_minutes: minutes for all trials; the one that is under way then ends with its epoch.
+        most_trials: maximum number of trials. Default: as many as the time allows.
+        by: figure on the validation rows that decides which trial is the best, and within a trial which epoch.
+        seed: seed of every random choice.
+    """
+
+    budget_minutes: float = 30.0
+    most_trials: int | None = None
+    by: BestBy = "accuracy"
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class AuditSettings:
     """What an audit looks for.
 
     Attributes:
-        near_threshold: least Jaccard similarity, 0.5 to 1, of the five-character shingles of two near-duplicates.
-        limits: candidate length limits in tokens, rising.
+        near_threshold: minimum Jaccard similarity, 0.5 to 1, of the five-character runs of two near-duplicates.
+        limits: length limits in tokens to compare, rising.
     """
 
     near_threshold: float = 0.7
@@ -218,9 +254,10 @@ class CleanSettings:
 
     Attributes:
         drop: kinds of rows to remove: see `limbeck.auditing.clean.KINDS`.
-        on_conflict: of equal texts with different labels, drop all, or keep those with the first row's label or with
-            the most frequent one (all go where no label is the most frequent).
-        near_threshold: as in `AuditSettings`.
+        on_conflict: which of equal texts with different labels go: all of them ("drop"), all but those with the
+            first row's label, or all but those with the most frequent label (all, where no label is the most
+            frequent).
+        near_threshold: minimum Jaccard similarity, 0.5 to 1, of the five-character runs of two near-duplicates.
     """
 
     drop: tuple[str, ...] = ()
@@ -229,13 +266,35 @@ class CleanSettings:
 
 
 SettingsT = TypeVar("SettingsT")
+_ABSENT = object()
 
 _METHODS: dict[str, type] = {"probe": ProbeSettings, "head": HeadSettings, "finetune": FinetuneSettings}
 """The settings of the ways to train a classifier, of which one has what another has not."""
 
 
+def settable(kind: type) -> dict[str, Field[Any]]:
+    """Return the fields of a settings class that can be given, by name.
+
+    A class that has no use for some of the fields that it inherits names them in `FIXED`.
+    """
+    return {one.name: one for one in fields(kind) if one.name not in getattr(kind, "FIXED", ())}
+
+
+def meanings(kind: type) -> dict[str, str]:
+    """Return what each field means: the words of the section `Attributes:` of a class and of those it inherits from.
+
+    Words after "Default:" say what holds where the default is None.
+    """
+    found: dict[str, str] = {}
+    for one in reversed(kind.__mro__):
+        text = (one.__doc__ or "").partition("Attributes:\n")[2]
+        for name, meaning in re.findall(r"^ {8}(\w+): (.*(?:\n {12}.*)*)", text, re.MULTILINE):
+            found[name] = " ".join(meaning.split())
+    return found
+
+
 def _has(kind: type, key: str) -> bool:
-    return key in {field.name for field in fields(kind)}
+    return key in settable(kind)
 
 
 def build(kind: type[SettingsT], *layers: Mapping[str, Any], where: str = "settings") -> SettingsT:
@@ -251,11 +310,13 @@ def build(kind: type[SettingsT], *layers: Mapping[str, Any], where: str = "setti
         3
     """
     hints = get_type_hints(kind)
-    known = {field.name: hints[field.name] for field in fields(kind)}  # type: ignore[arg-type]  # kind is a dataclass
+    known = {name: hints[name] for name in settable(kind)}
+    # A run's own record has every field; one that is fixed may be there with its one value.
+    fixed = {one.name: one.default for one in fields(kind) if one.name not in known}  # type: ignore[arg-type]  # kind is a dataclass
     faults = FaultLog()
     values: dict[str, Any] = {}
     for layer in layers:
-        faults.extend(_unknown(layer, known, where))
+        faults.extend(_unknown((key for key in layer if layer[key] != fixed.get(key, _ABSENT)), known, where))
         for key, value in layer.items():
             if key in known and value is not None:
                 fitted = _read(value, known[key])

@@ -17,11 +17,11 @@ from limbeck.errors import (
     TrainingError,
 )
 from limbeck.experiments.search_space import Knob, first_values, read_space, space_of, with_values
-from limbeck.experiments.sweep import FIRST_TRIALS, Plan, SweepSettings, run_sweep
+from limbeck.experiments.sweep import FIRST_TRIALS, Plan, run_sweep
 from limbeck.methods.finetune import Finetuning
 from limbeck.methods.head import HeadTraining
 from limbeck.methods.probe import ProbeTraining
-from limbeck.settings import FeatureSettings, FinetuneSettings, HeadSettings
+from limbeck.settings import FeatureSettings, FinetuneSettings, HeadSettings, SweepSettings
 from limbeck.training.journal import EpochScores
 
 KNOBS = (

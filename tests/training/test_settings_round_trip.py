@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from limbeck.errors import SettingsError
-from limbeck.experiments.sweep import SweepSettings
 from limbeck.methods.distil_settings import DistillationSettings, check_distillation
 from limbeck.methods.pretrain_settings import PretrainingSettings, check_pretraining
 from limbeck.settings import (
@@ -22,7 +21,9 @@ from limbeck.settings import (
     ProbeSettings,
     ReadSettings,
     SplitSettings,
+    SweepSettings,
     build,
+    settable,
     to_plain,
     to_toml,
 )
@@ -59,7 +60,7 @@ def values_of(hint):
 
 def settings_of(kind):
     hints = get_type_hints(kind)
-    return st.builds(kind, **{field.name: values_of(hints[field.name]) for field in fields(kind)})
+    return st.builds(kind, **{name: values_of(hints[name]) for name in settable(kind)})
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -81,6 +82,16 @@ def test_off_is_none(kind, name):
     assert to_plain(settings)[name] == (None if name == "patience" else "off")
 
 
+@pytest.mark.parametrize("kind", [DistillationSettings, PretrainingSettings])
+def test_what_is_not_used_cannot_be_set(kind):
+    """A setting that a training only inherits is unknown to it, but the one value that it has in a run's record."""
+    assert {"loss", "balance", "seeds"} & kind.FIXED
+    for name in kind.FIXED:
+        assert build(kind, {name: getattr(kind(), name)}) == kind()
+        with pytest.raises(SettingsError, match=f"unknown key '{name}'"):
+            build(kind, {name: "other"})
+
+
 def test_off_is_a_text_where_texts_are_wanted():
     """A column may be called off."""
     assert build(ReadSettings, {"text_column": "off"}).text_column == "off"
@@ -98,7 +109,8 @@ def test_what_is_endless_is_refused(kind, value):
     names = [field.name for field in fields(kind) if hints[field.name] is float or float in get_args(hints[field.name])]
     assert {"clip_norm", "checkpoint_every_s", "warmup_share", "learning_rate"} <= set(names)
     for name in names:
-        with pytest.raises(SettingsError, match=rf"{name} = (-?inf|nan) is not a number"):
+        wrong = rf"{name} = (-?inf|nan) is not a number" if name in settable(kind) else "unknown key"
+        with pytest.raises(SettingsError, match=wrong):
             build(kind, {name: value})
         with pytest.raises(SettingsError, match=rf"{name} = (-?inf|nan) is not possible: give a finite number"):
             check(kind(**{name: value}))

@@ -56,11 +56,10 @@ def sweep(
     """
     from limbeck import progress
     from limbeck.data.read import read_with
-    from limbeck.experiments.sweep import SweepSettings
     from limbeck.experiments.sweep_methods import Sweeping
     from limbeck.experiments.sweep_methods import sweep as look_for
     from limbeck.features.cache import FeatureCache
-    from limbeck.settings import SplitSettings, build
+    from limbeck.settings import SplitSettings, SweepSettings, build
 
     tables = options.tables_of(config)
     chosen = own.method_of(method, tables)

@@ -32,7 +32,7 @@ from limbeck.experiments.search_space import Knob, with_values
 from limbeck.experiments.sweep_folder import SweepFolder, opened_sweep
 from limbeck.experiments.sweep_result import Sweep, TrialFacts, write_sweep
 from limbeck.progress import SILENT, Progress
-from limbeck.settings import BestBy, to_toml
+from limbeck.settings import SweepSettings, to_toml
 from limbeck.training.journal import AfterEpoch, EpochLine
 
 if TYPE_CHECKING:
@@ -47,23 +47,6 @@ MOST_ASKED = 100
 
 Train = Callable[[Any, Path, AfterEpoch | None, Progress], dict[str, Any]]
 """Trains with settings into a run folder, going on with what is there; returns what its `metrics.json` holds."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SweepSettings:
-    """How a sweep looks for settings.
-
-    Attributes:
-        budget_minutes: of trials; the one under way then is ended after its epoch.
-        most_trials: ends sooner than the budget after so many; as many as there is time for when not given.
-        by: the figure on the validation rows that is brought up, or the loss, brought down.
-        seed: of what is tried.
-    """
-
-    budget_minutes: float = 30.0
-    most_trials: int | None = None
-    by: BestBy = "accuracy"
-    seed: int = 0
 
 
 class _OutOfTime(Exception):  # noqa: N818  # it is no error

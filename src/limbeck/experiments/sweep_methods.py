@@ -13,7 +13,7 @@ from limbeck.catalog.presets import load_encoder_folder
 from limbeck.data.dataset import Dataset
 from limbeck.errors import SettingsError
 from limbeck.experiments.search_space import first_values, read_space, space_of
-from limbeck.experiments.sweep import Plan, SweepSettings, run_sweep
+from limbeck.experiments.sweep import Plan, run_sweep
 from limbeck.experiments.sweep_result import Sweep
 from limbeck.features.cache import FeatureCache
 from limbeck.methods.finetune import FinetuneMethod, Finetuning
@@ -21,6 +21,7 @@ from limbeck.methods.head import HEAD_RATE, HeadMethod, HeadTraining
 from limbeck.methods.probe import ProbeTraining, train_probe
 from limbeck.progress import SILENT, Progress
 from limbeck.runs.run_folder import RunFolder
+from limbeck.settings import SweepSettings
 from limbeck.training.journal import AfterEpoch, EpochLine, EpochScores, read_epochs
 from limbeck.training.optim import default_learning_rate
 from limbeck.training.seeds import train_by_loop

@@ -4,12 +4,14 @@ In: plain values. Out: frozen settings, checked. It does not know what a distill
 """
 
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from limbeck.errors import FaultLog, SettingsError
-from limbeck.model.student import StudentShape, StudentStart
-from limbeck.settings import Device, FinetuneSettings, ReadSettings, SplitSettings
+from limbeck.settings import Device, FinetuneSettings, ReadSettings, SplitSettings, StudentStart
 from limbeck.training.setting_checks import check_training
+
+if TYPE_CHECKING:
+    from limbeck.model.student import StudentShape
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,19 +22,23 @@ class DistillationSettings(FinetuneSettings):
     states), α = `teacher_weight`, β = `hidden_weight`. A row without a label costs the first and the last.
 
     Attributes:
-        layers: how many the student has; as many as the teacher when not given.
-        take: the teacher's layers that it begins with, from 0; spread evenly when not given.
-        width: of its hidden states; the teacher's when not given.
-        start: "teacher" to begin with the teacher's weights, "nothing" to draw all of them.
-        prune_vocabulary: keep only tokens that the training texts use, and single characters.
-        min_token_uses: how often they must use a token for it to be kept; above 1, rarer words are spelt in smaller
-            pieces.
-        teacher_weight: α, 0 to 1: how much the teacher counts against the labels.
-        temperature: T, at which both are compared.
-        hidden_weight: β; above 0 only for a teacher whose head sees [CLS].
-        max_tokens: longer texts are cut to this many tokens; the teacher's limit when not given.
-        device: where to compute.
+        layers: number of layers of the student. Default: as many as the teacher.
+        take: layers of the teacher that the student begins with, counted from 0. Default: spread evenly.
+        width: width of the student's hidden states. Default: the teacher's.
+        start: weights that the student begins with: "teacher" for the teacher's, "nothing" for random ones.
+        prune_vocabulary: keep only tokens that the training texts use, and single characters; the tokens of
+            these texts do not change.
+        min_token_uses: minimum number of uses of a token in the training texts for it to be kept, with a pruned
+            vocabulary; above 1, rarer words are spelt in smaller pieces.
+        teacher_weight: weight α, 0 to 1, of the teacher's answers against the labels.
+        temperature: temperature T at which the answers of teacher and student are compared.
+        hidden_weight: weight β of the angle between the [CLS] states of teacher and student; above 0 only for a
+            teacher whose head sees [CLS].
+        max_tokens: maximum length of a text in tokens; longer texts are cut. Default: the teacher's limit.
+        device: device to compute on; "auto" takes a GPU where there is one.
     """
+
+    FIXED: ClassVar = frozenset({"loss", "balance", "seeds", "unfreeze"})
 
     epochs: int = 6
     layers: int | None = None
@@ -48,8 +54,10 @@ class DistillationSettings(FinetuneSettings):
     device: Device = "auto"
 
     @property
-    def shape(self) -> StudentShape:
+    def shape(self) -> "StudentShape":
         """How the student differs from its teacher."""
+        from limbeck.model.student import StudentShape
+
         return StudentShape(layers=self.layers, take=self.take, width=self.width, start=self.start)
 
 

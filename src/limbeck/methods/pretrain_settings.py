@@ -4,13 +4,15 @@ In: plain values. Out: frozen settings, checked. It does not know what a pretrai
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from limbeck.errors import FaultLog, SettingsError
-from limbeck.methods.distil_objectives import TripleWeights
-from limbeck.model.student import StudentShape, StudentStart
-from limbeck.settings import Device, LoopSettings, Precision
+from limbeck.settings import Device, LoopSettings, Precision, StudentStart
 from limbeck.training.setting_checks import check_training
+
+if TYPE_CHECKING:
+    from limbeck.methods.distil_objectives import TripleWeights
+    from limbeck.model.student import StudentShape
 
 Objective = Literal["triple", "mlm"]
 
@@ -20,30 +22,34 @@ class PretrainingSettings(LoopSettings):
     """How an encoder learns from raw text.
 
     Attributes:
-        objective: "triple", what a teacher says of masked tokens, the tokens, and its hidden states; or "mlm", masked
-            tokens alone.
-        teacher: the encoder that the student is made of, and learns from; a preset's name or a folder.
-        layers: of the student; as many as the teacher when not given.
-        take: the teacher's layers that it begins with; spread evenly when not given.
-        width: of its hidden states; the teacher's when not given.
-        start: "teacher" to begin with the teacher's weights, "nothing" to draw them.
-        epochs: stretches that the training is divided into; the model is judged after each.
-        steps: optimizer steps in all; one pass over the texts when neither this nor `budget_minutes` is given.
-        budget_minutes: of training; decides the steps by measuring a few.
-        batch_rows: rows a step.
-        learning_rate: the highest that the schedule reaches.
-        max_tokens: of a row; a longer text becomes several rows.
-        masked_share: of the tokens.
-        whole_words: mask words instead of tokens.
-        soft_weight: of the soft cross-entropy with the teacher.
-        masked_weight: of the masked tokens.
-        cosine_weight: of the angle between hidden states.
-        temperature: at which both are compared.
-        head_steps: in which the teacher's language head is trained first, where it has none.
-        token_budget: tokens computed at a time.
-        precision: of the arithmetic; weights are kept in float32.
-        device: where to compute.
+        objective: what the student learns from: "triple" from the teacher's answers at masked tokens, the
+            masked tokens, and the teacher's hidden states; "mlm" from the masked tokens alone.
+        teacher: encoder that the student is made of and learns from: a preset or a folder.
+        layers: number of layers of the student. Default: as many as the teacher.
+        take: layers of the teacher that the student begins with, counted from 0. Default: spread evenly.
+        width: width of the student's hidden states. Default: the teacher's.
+        start: weights that the student begins with: "teacher" for the teacher's, "nothing" for random ones.
+        epochs: number of stretches that the training is divided into; the model is judged after each.
+        steps: number of optimizer steps. Default: one pass over the texts.
+        budget_minutes: minutes to train; a few steps are measured to know how many these are. Default: no
+            limit.
+        batch_rows: rows per optimizer step.
+        learning_rate: maximum learning rate.
+        max_tokens: maximum length of a row in tokens; a longer text becomes several rows.
+        masked_share: share of the tokens that are masked, above 0 and below 1.
+        whole_words: mask whole words instead of tokens.
+        soft_weight: weight of the teacher's answers, in the triple loss.
+        masked_weight: weight of the masked tokens, in the triple loss.
+        cosine_weight: weight of the angle between the hidden states of teacher and student, in the triple loss.
+        temperature: temperature at which the answers of teacher and student are compared.
+        head_steps: number of steps that train the teacher's language head first, where it has none.
+        token_budget: maximum number of tokens that are computed at a time; it bounds the memory.
+        precision: arithmetic to compute in: "float32", "bfloat16", or "auto", bfloat16 where the processor
+            multiplies it; weights stay in float32.
+        device: device to compute on; "auto" takes a GPU where there is one.
     """
+
+    FIXED: ClassVar = frozenset({"loss", "label_smoothing", "balance", "best_by", "calibrate", "seeds"})
 
     objective: Objective = "triple"
     teacher: str = "minilm"
@@ -69,13 +75,17 @@ class PretrainingSettings(LoopSettings):
     device: Device = "auto"
 
     @property
-    def shape(self) -> StudentShape:
+    def shape(self) -> "StudentShape":
         """How the student differs from its teacher."""
+        from limbeck.model.student import StudentShape
+
         return StudentShape(layers=self.layers, take=self.take, width=self.width, start=self.start)
 
     @property
-    def weights(self) -> TripleWeights:
-        """Of the three losses."""
+    def weights(self) -> "TripleWeights":
+        """Weights of the three losses."""
+        from limbeck.methods.distil_objectives import TripleWeights
+
         return TripleWeights(soft=self.soft_weight, masked=self.masked_weight, cosine=self.cosine_weight)
 
 

@@ -10,7 +10,6 @@ the very hidden states of its teacher on the texts that it was pruned for. Width
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import torch
 
@@ -20,9 +19,8 @@ from limbeck.model.encoder import Encoder
 from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.model.narrowing import narrow_encoder
 from limbeck.model.weights import fingerprint_of
+from limbeck.settings import StudentStart
 from limbeck.tokens.pruning import PrunedVocabulary
-
-StudentStart = Literal["teacher", "nothing"]
 
 
 @dataclass(frozen=True, kw_only=True)
