@@ -6,10 +6,8 @@ It reads names, defaults and help of the commands, not their printed help, so th
 """
 
 import argparse
-import re
 import sys
 from collections.abc import Iterator
-from dataclasses import fields
 from inspect import getdoc
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ from limbeck.methods.finetune import Finetuning
 from limbeck.methods.head import HeadTraining
 from limbeck.methods.pretrain_settings import PretrainingSettings
 from limbeck.methods.probe import ProbeTraining
+from limbeck.settings import meanings, settable
 
 PAGE = Path(__file__).with_name("reference.md")
 HEAD = """# Reference
@@ -64,27 +63,18 @@ def stages() -> dict[str, Any]:
 def settings() -> Iterator[str]:
     """Describe each stage's settings: key, default, meaning."""
     for name, one in stages().items():
-        meanings = attributes(type(one))
-        default = {field.name: getattr(one, field.name) for field in fields(one)}
-        rows = [(f"`{key}`", shown(value), meanings.get(key, "")) for key, value in default.items()]
+        words = meanings(type(one))
+        rows = []
+        for key in settable(type(one)):
+            meaning, _, default = words.get(key, "").partition(" Default: ")
+            value = getattr(one, key)
+            rows.append((f"`{key}`", shown(value) if value is not None else default.removesuffix("."), meaning))
         yield f"### [{name}]\n\n{(getdoc(type(one)) or '').splitlines()[0]}\n"
         yield table(("key", "default", "meaning"), rows)
 
 
-def attributes(kind: type) -> dict[str, str]:
-    """Read the meaning of each attribute from the docstrings of a class and its parents."""
-    found: dict[str, str] = {}
-    for one in reversed(kind.__mro__):
-        text = (one.__doc__ or "").partition("Attributes:\n")[2]
-        for name, meaning in re.findall(r"^ {8}(\w+): (.*(?:\n {12}.*)*)", text, re.MULTILINE):
-            found[name] = " ".join(meaning.split())
-    return found
-
-
 def shown(value: Any) -> str:
-    """Return a default as TOML has it; "–" where none is set."""
-    if value is None:
-        return "–"
+    """Return a default as TOML has it."""
     written = tomli_w.dumps({"key": list(value) if isinstance(value, tuple) else value})
     return f"`{' '.join(written.partition('=')[2].split()).replace(', ]', ' ]')}`"
 
