@@ -65,7 +65,7 @@ def ours(folder: Path, scratch: Path) -> Train:
                 "split": split,
             }
         )
-        data = limbeck.Dataset.from_arrow(table)
+        data = limbeck.from_arrow(table)
         settings = Finetuning(
             features=FeatureSettings(encoder=str(folder), pooling="cls", device="cpu"),
             finetune=FinetuneSettings(epochs=1, learning_rate=1e-4, checkpoint_every_s=1e9),

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from limbeck.classifier.text_classifier import TextClassifier as TextClassifier
     from limbeck.classifier.text_features import TextFeatures as TextFeatures
     from limbeck.data.dataset import Dataset as Dataset
+    from limbeck.data.in_memory import from_arrow as from_arrow
+    from limbeck.data.in_memory import from_lists as from_lists
+    from limbeck.data.in_memory import from_pandas as from_pandas
+    from limbeck.data.in_memory import from_polars as from_polars
     from limbeck.data.read import read as read
     from limbeck.data.text_stream import open_stream as open_stream
     from limbeck.errors import LimbeckError as LimbeckError
@@ -65,6 +69,10 @@ _HOMES = {
     "find_hard_cases": "limbeck.evaluation.hard_cases",
     "find_label_issues": "limbeck.review.issues",
     "finetune": "limbeck.methods.finetune",
+    "from_arrow": "limbeck.data.in_memory",
+    "from_lists": "limbeck.data.in_memory",
+    "from_pandas": "limbeck.data.in_memory",
+    "from_polars": "limbeck.data.in_memory",
     "load": "limbeck.inference.predictor",
     "load_encoder": "limbeck.features.text_encoder",
     "load_tokenizer": "limbeck.catalog.presets",
@@ -101,6 +109,10 @@ __all__ = [
     "find_hard_cases",
     "find_label_issues",
     "finetune",
+    "from_arrow",
+    "from_lists",
+    "from_pandas",
+    "from_polars",
     "load",
     "load_encoder",
     "load_tokenizer",

@@ -66,7 +66,7 @@ def test_it_is_the_command_lines_training(encoder_folder: Path, weather: Weather
     texts, labels = weather
     share = {"validation_share": 0.1, "random_state": 4}
     model = TextClassifier(encoder=encoder_folder, pooling="mean", **share).fit(texts, labels)
-    rows = limbeck.Dataset.from_arrow(pa.table({"text": texts, "label": labels}))
+    rows = limbeck.from_arrow(pa.table({"text": texts, "label": labels}))
     settings = ProbeTraining(
         split=SplitSettings(seed=4),
         features=FeatureSettings(encoder=str(encoder_folder)),

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from limbeck.data.dataset import Dataset
-from limbeck.data.read import from_arrow
+from limbeck.data.in_memory import from_arrow
 from limbeck.errors import DataError
 from limbeck.settings import ReadSettings
 
@@ -84,7 +84,7 @@ def test_repr_says_sizes() -> None:
 )
 def test_labels_that_are_not_known_say_why_and_what_helps(labels: list[object], known: list[str], says: str) -> None:
     """Rows, the nearest spelling and the option that helps are named; no label is matched by half."""
-    found = Dataset.from_arrow(pa.table({"text": ["a", "b"], "label": labels}))
+    found = from_arrow(pa.table({"text": ["a", "b"], "label": labels}))
     with pytest.raises(DataError) as caught:
         found.with_label_names(known)
     assert says in str(caught.value)
@@ -93,5 +93,5 @@ def test_labels_that_are_not_known_say_why_and_what_helps(labels: list[object], 
 
 def test_spellings_that_no_eye_tells_apart_are_one_label() -> None:
     """A model that learned from true answers for TRUE, as one folder of both would have."""
-    found = Dataset.from_arrow(pa.table({"text": ["a", "b"], "label": ["TRUE", "caf\u00e9"]}))
+    found = from_arrow(pa.table({"text": ["a", "b"], "label": ["TRUE", "caf\u00e9"]}))
     assert found.with_label_names(["cafe\u0301", "true"]).labels.tolist() == [1, 0]

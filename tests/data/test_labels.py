@@ -8,7 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from limbeck.data.dataset import Dataset
-from limbeck.data.read import from_arrow, read
+from limbeck.data.in_memory import from_arrow
+from limbeck.data.read import read
 from limbeck.errors import DataError
 from limbeck.settings import ReadSettings
 

@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from limbeck.data.dataset import Dataset
-from limbeck.data.read import from_arrow, from_pandas, read
+from limbeck.data.in_memory import from_arrow, from_pandas
+from limbeck.data.read import read
 from limbeck.errors import DataError, LimbeckError, SettingsError
 from limbeck.settings import ReadSettings
 
@@ -166,9 +167,9 @@ def test_advice_of_python_names_settings() -> None:
 def test_what_is_no_source_is_told_its_reader() -> None:
     """A table given to the reader of files is told where it belongs; frames that speak Arrow are read."""
     frame = pd.DataFrame({"text": ["a", "b"], "label": ["x", "y"]})
-    with pytest.raises(SettingsError, match=r"Dataset\.from_pandas"):
+    with pytest.raises(SettingsError, match=r"limbeck\.from_pandas"):
         read(frame)  # type: ignore[arg-type]  # what newcomers try
-    with pytest.raises(SettingsError, match=r"Dataset\.from_arrow"):
+    with pytest.raises(SettingsError, match=r"limbeck\.from_arrow"):
         from_pandas(pl.from_pandas(frame))
     with pytest.raises(SettingsError, match=r"limbeck\.read"):
         from_arrow("data.csv")

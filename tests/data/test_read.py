@@ -12,8 +12,9 @@ import pyarrow.feather
 import pyarrow.parquet
 import pytest
 
-from limbeck.data.dataset import CORE_SCHEMA, Dataset
-from limbeck.data.read import from_arrow, read, read_with
+from limbeck.data.dataset import CORE_SCHEMA
+from limbeck.data.in_memory import from_arrow, from_pandas
+from limbeck.data.read import read, read_with
 from limbeck.errors import DataError, SettingsError
 from limbeck.settings import ReadSettings
 
@@ -220,12 +221,12 @@ def test_wrong_arguments(tmp_path: Path, wrong: dict[str, str], says: str) -> No
 def test_from_pandas_and_back() -> None:
     """A DataFrame goes in by its usual column names, and comes out with label_name; in again it is the same."""
     frame = pd.DataFrame({"sentence": ["a", "b", "c"], "target": [2.0, 0.0, 2.0], "stars": [1, 2, 3]})
-    dataset = Dataset.from_pandas(frame)
+    dataset = from_pandas(frame)
     assert dataset.label_names == ("0", "2")
     out = dataset.to_pandas()
     assert list(out.columns) == ["row_id", "split", "text", "label", "label_name", "stars"]
     assert out["label_name"].tolist() == ["2", "0", "2"]
-    again = Dataset.from_pandas(out)
+    again = from_pandas(out)
     assert again.fingerprint() == dataset.fingerprint()
     assert again.label_names == dataset.label_names
 
@@ -233,7 +234,7 @@ def test_from_pandas_and_back() -> None:
 def test_pandas_categories_give_the_label_map() -> None:
     """The order of a categorical column is the order of the classes, unused ones included."""
     frame = pd.DataFrame({"text": ["a", "b"], "label": pd.Categorical(["good", "bad"], ["bad", "so-so", "good"])})
-    dataset = Dataset.from_pandas(frame)
+    dataset = from_pandas(frame)
     assert dataset.label_names == ("bad", "so-so", "good")
     assert dataset.labels.tolist() == [2, 0]
 

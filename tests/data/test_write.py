@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from limbeck.data.dataset import Dataset, ReadNote
-from limbeck.data.read import from_arrow, read, read_with
+from limbeck.data.in_memory import from_arrow
+from limbeck.data.read import read, read_with
 from limbeck.data.write import write
 from limbeck.errors import DataError, SettingsError, StorageError
 from limbeck.settings import ReadSettings

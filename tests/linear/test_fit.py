@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.class_weight import compute_sample_weight
 
-from limbeck.data.dataset import Dataset
+from limbeck.data.in_memory import from_pandas
 from limbeck.errors import DataError, SettingsError, StorageError, TrainingError
 from limbeck.linear import fit as probe
 from limbeck.linear import search as penalty_search
@@ -306,7 +306,7 @@ def test_an_unwritable_folder_is_found_before_anything_is_computed(tmp_path, mon
     """A run folder that cannot be made is told before an encoder is loaded."""
     (tmp_path / "file").write_text("not a folder")
     monkeypatch.setattr(probe_training, "load_encoder_folder", lambda name: pytest.fail("loaded an encoder"))
-    rows = Dataset.from_pandas(pd.DataFrame({"text": ["a", "b"], "label": ["x", "y"]}))
+    rows = from_pandas(pd.DataFrame({"text": ["a", "b"], "label": ["x", "y"]}))
     with pytest.raises(StorageError, match="file"):
         train_probe(rows, tmp_path / "file" / "RUN")
 

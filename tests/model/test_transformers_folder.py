@@ -138,7 +138,7 @@ def test_scoring_it_says_what_the_baseline_is(folder: Path) -> None:
             said.append(message)
 
     labels = ["joy", "joy", "sadness", "슬픔", "joy"]
-    rows = limbeck.Dataset.from_arrow(pa.table({"text": [text or "so" for text in TEXTS[:5]], "label": labels}))
+    rows = limbeck.from_arrow(pa.table({"text": [text or "so" for text in TEXTS[:5]], "label": labels}))
     scored = score(limbeck.load(folder), rows, progress=Listener())
     assert scored.evaluation.baseline.label == "joy"
     assert any("largest class of the rows that are scored" in message for message in said)

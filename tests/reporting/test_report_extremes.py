@@ -15,7 +15,7 @@ from tests.reporting.report_runs import evidence_of, write_run
 from limbeck import storage
 from limbeck.auditing.audit import audit
 from limbeck.cli.app import app
-from limbeck.data.dataset import Dataset
+from limbeck.data.in_memory import from_arrow
 from limbeck.evaluation.predictions import Predictions
 from limbeck.reporting import report
 from limbeck.reporting.picture import Picture
@@ -127,7 +127,7 @@ def test_what_the_audit_calls_high_stands_in_the_summary_and_in_the_limits(tmp_p
     run = read_run(write_run(tmp_path / "r", answers=RUNS["one wrong"]))
     table = pa.table({"text": ["same text here", "same text here", "other one", "a third"], "label": [*"abba"],
                       "split": ["train", "validation", "train", "validation"]})  # fmt: skip
-    found = audit(Dataset.from_arrow(table))
+    found = audit(from_arrow(table))
     high = [one for one in found.findings if one.severity == "high"]
     assert high
     evidence = evidence_of(run)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from limbeck import read
-from limbeck.data.dataset import Dataset
+from limbeck.data.in_memory import from_arrow
 from limbeck.errors import DataError
 from limbeck.review.corrections import apply_corrections, correct
 from limbeck.review.sheet import Decision, Sheet
@@ -22,7 +22,7 @@ def dataset():
     table = pa.table(
         {"text": TEXTS, "label": ["joy", "joy", "sadness", "joy"], "split": ["train"] * 3 + ["validation"]}
     )
-    return Dataset.from_arrow(table)
+    return from_arrow(table)
 
 
 def decided(row_id, new_label, *, label="joy", suggested="sadness", text=None, line=2):
@@ -113,7 +113,7 @@ def test_the_same_decision_twice_is_no_contradiction(dataset, new_label):
 )
 def test_labels_that_a_spreadsheet_respelled_still_fit(stands, other, written):
     """The label that stood, the suggested and the new one: each is met by name, and a note says so."""
-    data = Dataset.from_arrow(pa.table({"text": ["a", "b"], "label": [stands, other]}))
+    data = from_arrow(pa.table({"text": ["a", "b"], "label": [stands, other]}))
     first, second = data.row_ids
     new = correct(data, sheet(decided(second, written, label=other, suggested=None)))
     accepted = correct(data, sheet(decided(second, "ok", label=other, suggested=written)))
@@ -126,7 +126,7 @@ def test_labels_that_a_spreadsheet_respelled_still_fit(stands, other, written):
 
 def test_the_very_name_goes_before_one_that_is_like_it():
     """Two classes that differ in case only are both reached, and a third spelling is refused: nobody knows which."""
-    data = Dataset.from_arrow(pa.table({"text": ["a", "b", "c"], "label": ["Joy", "joy", "sad"]}))
+    data = from_arrow(pa.table({"text": ["a", "b", "c"], "label": ["Joy", "joy", "sad"]}))
     first, _, third = data.row_ids
     for name in ("Joy", "joy"):
         found = correct(data, sheet(decided(third, name, label="sad")))
@@ -139,7 +139,7 @@ def test_the_very_name_goes_before_one_that_is_like_it():
 
 def test_a_class_named_ok_is_a_class():
     """A label map's own names go before the words of acceptance."""
-    named = Dataset.from_arrow(pa.table({"text": ["a", "b", "c"], "label": ["ok", "bad", "odd"]}))
+    named = from_arrow(pa.table({"text": ["a", "b", "c"], "label": ["ok", "bad", "odd"]}))
     found = correct(named, sheet(decided(named.row_ids[1], "ok", label="bad", suggested="odd")))
     assert found.dataset.label_name_list() == ["ok", "ok", "odd"]
 
@@ -176,7 +176,7 @@ def test_ids_that_a_spreadsheet_changed_are_guessed_at_but_not_taken(real, writt
     """The message names the id that was probably meant."""
     table = pa.table({"row_id": [real, "x"], "text": ["a", "b"], "label": ["joy", "sadness"]})
     with pytest.raises(DataError, match=f"{real!r}"):
-        correct(Dataset.from_arrow(table), sheet(decided(written, "ok")))
+        correct(from_arrow(table), sheet(decided(written, "ok")))
 
 
 def test_the_folder_reads_back_as_the_corrected_data(dataset, tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from limbeck.data.dataset import Dataset
+from limbeck.data.in_memory import from_pandas
 from limbeck.linear.fit import ProbeRows, fit_probe
 from limbeck.runs import alike
 from limbeck.runs.alike import alike_texts, nearly_alike
@@ -61,7 +61,7 @@ def test_random_labels_on_doubled_rows_give_chance(again):
 
 
 def rows_of(texts, labels):
-    return Dataset.from_pandas(pd.DataFrame({"text": texts, "label": labels}))
+    return from_pandas(pd.DataFrame({"text": texts, "label": labels}))
 
 
 def test_validation_holds_no_near_duplicate_of_a_training_row():

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from limbeck.data.dataset import Dataset
+from limbeck.data.in_memory import from_pandas
 from limbeck.errors import DataError
 from limbeck.runs.training_rows import training_rows
 from limbeck.settings import SplitSettings
@@ -21,7 +21,7 @@ class Heard:
 
 def dataset(rows):
     frame = pd.DataFrame(rows, columns=["split", "text", "label"])
-    return Dataset.from_pandas(frame)
+    return from_pandas(frame)
 
 
 ROWS = [

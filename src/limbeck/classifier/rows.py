@@ -12,6 +12,7 @@ from sklearn.utils import check_consistent_length
 
 from limbeck.classifier.labels import Classes, as_labels, find_classes
 from limbeck.data.dataset import Dataset
+from limbeck.data.in_memory import from_arrow
 from limbeck.data.texts import as_texts
 from limbeck.errors import DataError, FaultLog, SettingsError
 
@@ -50,7 +51,7 @@ def fit_rows(texts: Any, labels: Any, validation: Any, *, where: str) -> FitRows
         judged = _texts(validation[0], where="validation")
         check_consistent_length(judged, validation[1])
         parts.append(_part(judged, validation[1], classes, split="validation", where="the labels of validation"))
-    dataset = Dataset.from_arrow(pa.concat_tables(parts))
+    dataset = from_arrow(pa.concat_tables(parts))
     return FitRows(dataset=replace(dataset, source=where), classes=classes)
 
 

@@ -16,17 +16,15 @@ import pyarrow.ipc
 import pyarrow.parquet
 
 from limbeck.data.bad_rows import BadRows
-from limbeck.data.columns import LABEL_NAME
-from limbeck.data.dataset import ReadNote
+from limbeck.data.dataset import LABEL_NAME, ReadNote
 from limbeck.data.plain import plain_table
 from limbeck.data.raw import RawTable, SourceFile
+from limbeck.data.write import METADATA_KEY
 from limbeck.errors import DataError
 from limbeck.progress import Advance
 from limbeck.settings import ReadSettings
 from limbeck.storage import explained
 
-METADATA_KEY = b"limbeck"
-"""Where limbeck keeps the label map and the notes in a schema's metadata, as JSON."""
 HUGGINGFACE_KEY = b"huggingface"
 
 

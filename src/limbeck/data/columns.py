@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from limbeck.data.dataset import LABEL_NAME
 from limbeck.data.names import name_key, shown
 from limbeck.errors import DataError
 from limbeck.settings import ReadSettings
@@ -54,9 +55,6 @@ LABEL_NAMES = (
     "카테고리",
 )
 """Usual names of the label column; where several are there, the first of this list is taken."""
-
-LABEL_NAME = "label_name"
-"""Beside `label` this column says what its integers mean, as `Dataset.to_pandas` writes them."""
 
 _TEXT_KEYS = frozenset(map(name_key, TEXT_NAMES))
 _LABEL_KEYS = frozenset(map(name_key, LABEL_NAMES))

@@ -9,13 +9,13 @@ import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from limbeck.data.names import name_key, shown, told_apart
+from limbeck.data.names import name_key, shown, spelling_key, told_apart
 from limbeck.display.frames import frame_of
 from limbeck.display.tables import Table
 from limbeck.display.views import View, listed
@@ -33,6 +33,9 @@ CORE_SCHEMA = pa.schema(
     ]
 )
 """The columns that every dataset has, in this order; a null label means "not labelled". Other columns may follow."""
+
+LABEL_NAME = "label_name"
+"""Beside `label` this column says what its integers mean, as `Dataset.to_pandas` writes them."""
 
 SPLIT_ORDER = ("train", "validation", "test", "unsupervised")
 """The known splits in the order in which they are shown; others follow by name."""
@@ -192,13 +195,11 @@ class Dataset(View):
     def with_label_names(self, label_names: Sequence[str]) -> "Dataset":
         """Return the same rows under another label map, matched by name; the meaning of no label changes.
 
-        Spellings that no eye can tell apart are one name, as in reading (`label_spelling`).
+        Spellings that no eye can tell apart are one name, as in reading (`names.spelling_key`).
 
         Raises:
             DataError: a class that occurs in the rows is not in `label_names`.
         """
-        from limbeck.data.label_spelling import spelling_key
-
         target = {name: index for index, name in enumerate(label_names)}
         keys = {spelling_key(name): index for name, index in target.items()}
         if len(keys) == len(target):
@@ -234,20 +235,6 @@ class Dataset(View):
     def to_pandas(self) -> "pd.DataFrame":
         """Return a DataFrame with `row_id`, `split`, `text`, `label`, `label_name` and any other columns."""
         return frame_of(self.to_arrow())
-
-    @classmethod
-    def from_arrow(cls, table: Any, settings: Any = None) -> "Dataset":
-        """Make a dataset of an Arrow table: see `limbeck.data.read.from_arrow`."""
-        from limbeck.data.read import from_arrow
-
-        return from_arrow(table, settings)
-
-    @classmethod
-    def from_pandas(cls, frame: "pd.DataFrame", settings: Any = None) -> "Dataset":
-        """Make a dataset of a DataFrame: see `limbeck.data.read.from_pandas`."""
-        from limbeck.data.read import from_pandas
-
-        return from_pandas(frame, settings)
 
     def _unknown_labels(self, unknown: Sequence[int], known: Sequence[str]) -> str:
         """Say which labels are not known, in which rows, and what makes them known."""

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet
 
+from limbeck.data.assembly import read_plan
 from limbeck.data.columns import find_columns
 from limbeck.data.dataset import SPLIT_ORDER, Dataset, ReadNote
 from limbeck.data.folders import Plan
@@ -50,8 +51,6 @@ def read_hub(source: str, settings: ReadSettings, progress: Progress = SILENT) -
         HubError: the hub or the network said no.
         DataError: no file of it can be read, or rows are at fault.
     """
-    from limbeck.data.read import read_plan
-
     place = parse_hub_id(source, has_data=True)
     repository, layout = _find(place, progress)
     chosen = _choose_splits(layout, place)

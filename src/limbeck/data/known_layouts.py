@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from limbeck.data.bad_rows import BadRows
-from limbeck.data.columns import LABEL_NAME
+from limbeck.data.dataset import LABEL_NAME
 from limbeck.data.plain import is_text
 from limbeck.data.raw import RawTable
 from limbeck.data.written_labels import is_integer

@@ -4,7 +4,6 @@ In: every file's labels as names. Out: the same labels, with a note of those tha
 It does not know what labels mean; names that a reader can tell apart (`Joy`, `joy`) stay two.
 """
 
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -14,29 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from limbeck.data.bad_rows import BadRows
-from limbeck.data.names import told_apart, without_invisible
+from limbeck.data.names import spelling_key, told_apart
 from limbeck.data.rows import is_true
 from limbeck.data.written_labels import WrittenLabels
-
-_TRUTHS = frozenset(("true", "false"))
-_WIDTHS = frozenset(("<wide>", "<narrow>"))
-
-
-def spelling_key(name: str) -> str:
-    r"""Return what two spellings of one label share, which look alike in every font.
-
-    NFC and NFD, full width and half width, invisible characters and kinds of white space make no difference, nor does
-    the case of `true` and `false`, which spreadsheets write as TRUE and Python as True.
-
-    Example:
-        >>> spelling_key("caf\u00e9") == spelling_key("cafe\u0301"), spelling_key("Joy") == spelling_key("joy")
-        (True, False)
-    """
-    if not name.isascii() or not name.isprintable():
-        name = without_invisible("".join(map(_usual_width, unicodedata.normalize("NFC", name))))
-        name = unicodedata.normalize("NFC", name)
-    name = " ".join(name.split())
-    return name.lower() if name.lower() in _TRUTHS else name
 
 
 def one_spelling(written: Sequence[WrittenLabels], given: Iterable[str] | None, bad: BadRows) -> list[WrittenLabels]:
@@ -80,8 +59,3 @@ def _respelled(labels: WrittenLabels, usual: dict[str, str], bad: BadRows) -> Wr
     bad.mend("labels that look like another one, read as that one", rows, describe)
     renamed = pa.array([usual.get(name, name) for name in names], pa.large_string())
     return replace(labels, part=replace(part, label=renamed.take(encoded.indices)))
-
-
-def _usual_width(sign: str) -> str:
-    kind = unicodedata.decomposition(sign).partition(" ")[0]
-    return unicodedata.normalize("NFKC", sign) if kind in _WIDTHS else sign

@@ -26,6 +26,9 @@ _MISSING = frozenset(
 )
 """What programs and people write where there is no label, as `name_key` has it ("\\N" is MySQL's)."""
 
+_TRUTHS = frozenset(("true", "false"))
+_WIDTHS = frozenset(("<wide>", "<narrow>"))
+
 
 def is_invisible(sign: str) -> bool:
     """Tell whether a character is drawn as nothing; white space is not meant."""
@@ -65,6 +68,28 @@ def look_key(name: str) -> str:
     should be compared by `name_key`.
     """
     return name_key(name.translate(_LOOKALIKES))
+
+
+def spelling_key(name: str) -> str:
+    r"""Return what two spellings of one label share, which look alike in every font.
+
+    NFC and NFD, full width and half width, invisible characters and kinds of white space make no difference, nor does
+    the case of `true` and `false`, which spreadsheets write as TRUE and Python as True.
+
+    Example:
+        >>> spelling_key("caf\u00e9") == spelling_key("cafe\u0301"), spelling_key("Joy") == spelling_key("joy")
+        (True, False)
+    """
+    if not name.isascii() or not name.isprintable():
+        name = without_invisible("".join(map(_usual_width, unicodedata.normalize("NFC", name))))
+        name = unicodedata.normalize("NFC", name)
+    name = " ".join(name.split())
+    return name.lower() if name.lower() in _TRUTHS else name
+
+
+def _usual_width(sign: str) -> str:
+    kind = unicodedata.decomposition(sign).partition(" ")[0]
+    return unicodedata.normalize("NFKC", sign) if kind in _WIDTHS else sign
 
 
 def shown(name: str) -> str:

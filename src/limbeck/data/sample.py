@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from limbeck.data.assembly import read_plan
 from limbeck.data.dataset import CORE_SCHEMA, Dataset
 from limbeck.data.folders import Plan
 from limbeck.data.normal_form import group_equal_texts
@@ -51,8 +52,6 @@ def read_sample(progress: Progress = SILENT, settings: ReadSettings | None = Non
         SettingsError: other columns are asked for than the sample has.
         DataError: `label_names` leave out one of its labels.
     """
-    from limbeck.data.read import read_plan
-
     settings = settings or ReadSettings()
     if settings.text_column not in (None, "text") or settings.label_column not in (None, "sentiment"):
         raise SettingsError("the sample's columns are text and sentiment: leave --text-column and --label-column out")

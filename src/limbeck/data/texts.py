@@ -33,7 +33,7 @@ def as_texts(texts: Any, *, where: str) -> list[str]:
     """
     if isinstance(texts, str):
         raise SettingsError(f"{where} takes a list of texts; for one text give [text]")
-    rows = _rows(texts, where)
+    rows = rows_of(texts, where=where)
     if wrong := [place for place, text in enumerate(rows) if not isinstance(text, str)]:
         if all(isinstance(rows[place], bytes | bytearray) for place in wrong):
             raise DataError(
@@ -55,34 +55,39 @@ def _excerpt(text: Any) -> str:
     return repr(cut) if len(repr(cut)) <= _SHOWN_CHARS * 2 else f"{repr(cut)[:_SHOWN_CHARS]}…"
 
 
-def _rows(texts: Any, where: str) -> list[Any]:
-    if isinstance(texts, list | tuple):
-        return list(texts)
-    if isinstance(texts, np.ndarray):
-        return _array_rows(texts, where)
-    if (names := _column_names(texts)) is not None:
+def rows_of(values: Any, *, where: str, what: str = "texts") -> list[Any]:
+    """Return what stands in the rows of any container, in their order; nothing is checked.
+
+    Raises:
+        SettingsError: it is a table of several columns, or nothing that has rows in an order.
+    """
+    if isinstance(values, list | tuple):
+        return list(values)
+    if isinstance(values, np.ndarray):
+        return _array_rows(values, where, what)
+    if (names := _column_names(values)) is not None:
         if len(names) != 1:
             raise SettingsError(
-                f"{where} takes one column of texts, and the table has {len(names)} "
+                f"{where} takes one column of {what}, and the table has {len(names)} "
                 f"({', '.join(map(repr, names[:10]))}): name one of them, table[column]"
             )
-        return _rows(texts[names[0]], where)
+        return rows_of(values[names[0]], where=where, what=what)
     # Arrow's name for it, then that of pandas and polars.
     for method in ("to_pylist", "to_list"):
-        if hasattr(texts, method):
-            rows: list[Any] = getattr(texts, method)()
+        if hasattr(values, method):
+            rows: list[Any] = getattr(values, method)()
             return rows
-    if isinstance(texts, Sequence) and not isinstance(texts, bytes):
-        return list(texts)
-    raise SettingsError(f"{where} takes texts in {_TAKEN}, not {_spoken(texts)}")
+    if isinstance(values, Sequence) and not isinstance(values, str | bytes):
+        return list(values)
+    raise SettingsError(f"{where} takes {what} in {_TAKEN}, not {_spoken(values)}")
 
 
-def _array_rows(texts: np.ndarray, where: str) -> list[Any]:
-    if texts.ndim != 1 and not (texts.ndim == 2 and texts.shape[1] == 1):
+def _array_rows(values: np.ndarray, where: str, what: str) -> list[Any]:
+    if values.ndim != 1 and not (values.ndim == 2 and values.shape[1] == 1):
         raise SettingsError(
-            f"{where} takes texts in an array of shape (N,) or (N, 1), not {texts.shape}: one text a row was expected"
+            f"{where} takes {what} in an array of shape (N,) or (N, 1), not {values.shape}: one per row was expected"
         )
-    rows: list[Any] = texts.ravel().tolist()
+    rows: list[Any] = values.ravel().tolist()
     return rows
 
 

@@ -18,11 +18,12 @@ import pyarrow.csv
 import pyarrow.feather
 import pyarrow.parquet
 
-from limbeck.data.columnar import METADATA_KEY
 from limbeck.data.dataset import SPLIT_ORDER, Dataset
 from limbeck.errors import DataError
 from limbeck.storage import check_place, staged_file, staged_folder
 
+METADATA_KEY = b"limbeck"
+"""Where limbeck keeps the label map and the notes in a schema's metadata, as JSON."""
 CHUNK_ROWS = 10_000
 _SEPARATORS = {".csv": ",", ".tsv": "\t"}
 SUFFIXES = (".parquet", ".arrow", ".feather", ".csv", ".tsv", ".jsonl", "")

@@ -12,8 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from limbeck.catalog.hub_bundle import fetch_model
-from limbeck.data.columns import LABEL_NAME
-from limbeck.data.dataset import CORE_SCHEMA, Dataset
+from limbeck.data.dataset import CORE_SCHEMA, LABEL_NAME, Dataset
 from limbeck.data.learned import NAME as LEARNED_NAME
 from limbeck.data.learned import read_learned
 from limbeck.data.texts import as_texts

@@ -8,11 +8,11 @@ import csv
 import io
 from collections.abc import Sequence
 from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 
 import pyarrow as pa
 
-import limbeck
 from limbeck.auditing.audit import Audit
 from limbeck.auditing.finding import said_labels
 from limbeck.data.names import told_apart
@@ -94,7 +94,7 @@ def audit_page(
         "lookalikes": audit.shape.lookalike_labels[:MOST_LOOKALIKES],
         "rows_name": ROWS_NAME,
         "made_on": made_on.isoformat() if made_on else "",
-        "version": limbeck.__version__,
+        "version": version("limbeck"),
     }
     return render(
         "audit.html.j2", values, filters={"section": section_of, "labels": said_labels, "told_apart": _told_apart}

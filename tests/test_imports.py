@@ -1,0 +1,58 @@
+"""Who imports whom: no circle anywhere, however late or for whatever purpose an import is made."""
+
+import ast
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import limbeck
+
+ROOT = Path(limbeck.__file__).parent
+
+
+def modules() -> dict[str, Path]:
+    """Return every module of the package: its dotted name → its file."""
+    found = {}
+    for path in sorted(ROOT.rglob("*.py")):
+        parts = ("limbeck", *path.relative_to(ROOT).with_suffix("").parts)
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def imported(tree: ast.AST, known: dict[str, Path]) -> Iterator[str]:
+    """Give the modules that a file imports: at its top, inside functions, and for types only."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in known)
+        elif isinstance(node, ast.ImportFrom) and node.module in known:
+            inner = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (name if name in known else str(node.module) for name in inner)
+
+
+def circle(graph: dict[str, set[str]]) -> list[str]:
+    """Return a circle of a graph, its first member again at the end; nothing where there is none."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        members: list[str] = error.args[1]
+        return members
+    return []
+
+
+def test_there_is_no_circle_of_imports() -> None:
+    """No module leads back to itself through what it imports: late imports and those for types are imports too."""
+    known = modules()
+    graph = {name: set(imported(ast.parse(path.read_text("utf-8")), known)) for name, path in known.items()}
+    assert circle(graph) == []
+
+
+def test_a_circle_would_be_seen() -> None:
+    """An import inside a function, and one for types alone, close a circle as one at the top does."""
+    known = {name: Path() for name in ("limbeck", "limbeck.a", "limbeck.b", "limbeck.c")}
+    files = {
+        "limbeck.a": "from limbeck import b",
+        "limbeck.b": "def f():\n    from limbeck.c import x",
+        "limbeck.c": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import limbeck.a",
+    }
+    graph = {name: set(imported(ast.parse(text), known)) for name, text in files.items()}
+    assert set(circle(graph)) == set(files)
