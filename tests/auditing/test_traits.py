@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from limbeck import Dataset
 from limbeck.auditing.traits import tell_negation, tell_repeats, tell_scripts
+from limbeck.data.in_memory import from_pandas
 
 
 def named(tell):
@@ -51,7 +51,7 @@ def test_texts_that_stand_elsewhere():
             "split": ["train", "train", "test", "test", "test", "test", "test"],
         }
     )
-    dataset = Dataset.from_pandas(frame)
+    dataset = from_pandas(frame)
     assert named(tell_repeats)(dataset, "test") == [
         "equal text in train",
         "similar text in train",
