@@ -1,4 +1,4 @@
-"""Write the tables of the README and of docs from benchmarks/results, so that no figure is typed by hand.
+"""Write the tables of both READMEs and of docs from benchmarks/results, so that no figure is typed by hand.
 
 A table stands between `<!-- NAME -->` and `<!-- /NAME -->`. With --check nothing is written; a difference is an error.
 
@@ -14,6 +14,7 @@ from typing import Any
 
 import readme_distil
 import readme_labels
+import readme_summary
 from measure import RESULTS, read_result
 from readme_korean import in_korean
 from readme_training import course_head, train_imdb, train_speed
@@ -22,7 +23,7 @@ COLUMNS = {"cls": 384, "mean": 384, "max": 384, "upper means": 4 * 384, "layers"
 """Columns of each pooling of the embedded encoder."""
 
 OURS = "limbeck"
-PAGES = ("README.md", "README.ko.md", "docs/course.md", "docs/distillation.md", "docs/labels.md")
+PAGES = ("README.md", "README.ko.md", "docs/measured.md", "docs/course.md", "docs/distillation.md", "docs/labels.md")
 
 
 def measured(values: list[float]) -> str:
@@ -205,6 +206,8 @@ def _rate(entry: dict[str, Any] | None) -> str:
 
 
 TABLES: dict[str, Callable[[], list[list[str]]]] = {
+    "speed": readme_summary.speed,
+    "quality": readme_summary.quality,
     "probe-emotion": probe_emotion,
     "balance-emotion": balance_emotion,
     "course-emotion": course_emotion,
