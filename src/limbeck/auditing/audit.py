@@ -4,7 +4,7 @@ In: a Dataset, settings, tokenizers by name. Out: one frozen `Audit`, whose fiel
 It does not know files, pages or models; it changes nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from limbeck.auditing.characters import script_counts
 from limbeck.auditing.conflicts import Conflicts, find_conflicts
 from limbeck.auditing.duplicates import Duplicates, find_duplicates
 from limbeck.auditing.faults import Fault, describe_faults, fault_masks
-from limbeck.auditing.finding import Evidence, Finding
+from limbeck.auditing.finding import SEVERITIES, Evidence, Finding
 from limbeck.auditing.findings import draw_findings
 from limbeck.auditing.flagged import Mark, flagged_rows, marks_of_labels, marks_of_repeats
 from limbeck.auditing.grouping import group_equal
@@ -36,7 +36,10 @@ from limbeck.auditing.profile import Shape, describe_shape
 from limbeck.auditing.rows import Columns, columns_of
 from limbeck.auditing.tokenizer_fit import Scripts, TokenizerFit, describe_fit, describe_scripts
 from limbeck.data.dataset import Dataset, ReadNote
+from limbeck.display.tables import Table
+from limbeck.display.views import View, listed
 from limbeck.errors import DataError, SettingsError
+from limbeck.evaluation.counted import percent
 from limbeck.progress import SILENT, Progress, Steps
 from limbeck.settings import AuditSettings
 from limbeck.tokens import Tokenizer
@@ -83,8 +86,8 @@ class Tokens:
     recommended: Recommendation
 
 
-@dataclass(frozen=True, kw_only=True)
-class Audit:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Audit(View):
     """Everything that an audit found; plain values only, audit.json has these fields as keys, in this order.
 
     Attributes:
@@ -125,6 +128,53 @@ class Audit:
     def has_leaks_or_conflicts(self) -> bool:
         """True when an equal text stands in two splits or with two labels: what `--strict` refuses."""
         return bool(self.leaks.exact.texts or self.conflicts.exact.texts)
+
+    def _lines(self) -> tuple[str, str]:
+        tally = {severity: sum(one.severity == severity for one in self.findings) for severity in SEVERITIES}
+        found = ", ".join(f"{count} {severity}" for severity, count in tally.items() if count) or "none"
+        worst = f"; first: {self.findings[0].title} ({self.findings[0].counted})" if self.findings else ""
+        splits = listed([f"{name} {split.rows:,}" for name, split in self.shape.splits.items()])
+        return (
+            f"Audit of {self.shape.rows:,} rows ({splits}), {len(self.shape.classes):,} classes",
+            f"findings: {found}{worst}",
+        )
+
+    def _tables(self) -> Iterator[Table]:
+        if self.findings:
+            yield Table(
+                title="Findings, worst first",
+                header=("finding", "severity", "how many", "share of rows", "example", "what to do"),
+                rows=tuple(
+                    (
+                        one.title,
+                        one.severity,
+                        one.counted,
+                        percent(one.share) if one.share else "–",
+                        one.example,
+                        one.advice,
+                    )
+                    for one in self.findings
+                ),
+                prose=("severity", "example", "what to do"),
+            )
+        if self.shape.classes:
+            classes = sorted(self.shape.classes.items(), key=lambda item: -item[1].rows)
+            yield Table(
+                title="Classes",
+                header=("label", "rows", "share", *self.shape.splits),
+                rows=tuple(
+                    (name, f"{one.rows:,}", percent(one.share), *(f"{rows:,}" for rows in one.by_split.values()))
+                    for name, one in classes
+                ),
+            )
+        if self.tokens is not None and self.tokens.recommended.needed:
+            yield Table(
+                title="Length limits in tokens",
+                header=("limit", "texts cut", "tokens lost"),
+                rows=tuple(
+                    (f"{one.limit:,}", percent(one.texts_cut), percent(one.tokens_lost)) for one in self.tokens.limits
+                ),
+            )
 
     def to_json(self) -> dict[str, Any]:
         """Return the value of audit.json: keys as documented in docs/audit.md, always in the same order."""

@@ -7,7 +7,7 @@ Kinds are worked through in the order of `KINDS`, each on the rows that are left
 reason. A row goes because of a row that stays and that is equal to it, or nearly so; no chain of others counts.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,6 +21,8 @@ from limbeck.auditing.near import all_pairs, find_near_duplicates
 from limbeck.auditing.rows import Columns, columns_of
 from limbeck.auditing.staying import leaking, repeating
 from limbeck.data.dataset import Dataset, ReadNote
+from limbeck.display.tables import Table
+from limbeck.display.views import View, listed
 from limbeck.errors import DataError, FaultLog, SettingsError
 from limbeck.progress import SILENT, Progress, Steps
 from limbeck.settings import CleanSettings
@@ -58,8 +60,8 @@ REMOVED_SCHEMA = pa.schema(
 _NO_PAIRS = np.zeros((0, 2), dtype=np.int64)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Cleaning:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Cleaning(View):
     """What cleaning did.
 
     Attributes:
@@ -71,6 +73,29 @@ class Cleaning:
     dataset: Dataset
     removed: pa.Table
     counts: dict[str, int]
+
+    def _lines(self) -> tuple[str, str]:
+        rows, gone = len(self.dataset), self.removed.num_rows
+        said = listed([f"{kind} {count:,}" for kind, count in self.counts.items()])
+        return f"Cleaning: {rows + gone:,} rows read, {rows:,} kept, {gone:,} removed", f"removed: {said}"
+
+    def _tables(self) -> Iterator[Table]:
+        yield Table(
+            title="Removed",
+            header=("because of", "rows"),
+            rows=tuple((kind, f"{count:,}") for kind, count in self.counts.items()),
+        )
+        if self.removed.num_rows:
+            columns = ("text", "label", "split", "reason", "because_of")
+            yield Table(
+                title="The first removed rows",
+                header=("text", "label", "split", "reason", "row that stays"),
+                rows=tuple(
+                    tuple("–" if row[name] is None else row[name] for name in columns)
+                    for row in self.removed.slice(0, 5).to_pylist()
+                ),
+                prose=("label", "split", "reason", "row that stays"),
+            )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -5,6 +5,7 @@ It does not know files; how rows are dealt out is `data.split`'s.
 """
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,12 +15,14 @@ from limbeck.auditing.grouping import repeated
 from limbeck.auditing.near import DEFAULT_THRESHOLD, find_near_duplicates
 from limbeck.data.dataset import Dataset
 from limbeck.data.split import split
+from limbeck.display.tables import Table
+from limbeck.display.views import View, listed
 from limbeck.progress import SILENT, Progress, Steps
 from limbeck.settings import SplitSettings
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Resplit:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Resplit(View):
     """New splits.
 
     Attributes:
@@ -31,6 +34,21 @@ class Resplit:
     dataset: Dataset
     groups: int
     counts: dict[str, dict[str, int]]
+
+    def _lines(self) -> tuple[str, str]:
+        sizes = listed([f"{name} {count:,}" for name, count in self.dataset.split_sizes().items()])
+        return (
+            f"New splits of {len(self.dataset):,} rows: {sizes}",
+            f"groups of equal or nearly equal texts, each kept in one split: {self.groups:,}",
+        )
+
+    def _tables(self) -> Iterator[Table]:
+        labels = list(dict.fromkeys(label for counts in self.counts.values() for label in counts))
+        yield Table(
+            title="Rows per class",
+            header=("label", *self.counts),
+            rows=tuple((label, *(f"{counts.get(label, 0):,}" for counts in self.counts.values())) for label in labels),
+        )
 
 
 def resplit(

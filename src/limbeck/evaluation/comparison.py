@@ -14,16 +14,18 @@ Source: McNemar (1947); Dietterich, Approximate Statistical Tests for Comparing 
 Algorithms (1998), section 3.1; Efron & Tibshirani (1993), chapter 13, for the intervals.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy.stats import binom
 
+from limbeck.display.tables import Table
+from limbeck.display.views import View
 from limbeck.errors import DataError
 from limbeck.evaluation import intervals, metrics
-from limbeck.evaluation.measured import Measured, with_interval
+from limbeck.evaluation.measured import Measured, signed, with_interval
 
 LEAST_P = 1 - intervals.LEVEL
 """A p-value below this is called a difference: 0.05."""
@@ -65,8 +67,8 @@ class ClassDifference:
     f1: Measured
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Comparison:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Comparison(View):
     """The second classifier beside the first, on N rows. Differences are the second's score minus the first's.
 
     Attributes:
@@ -97,6 +99,32 @@ class Comparison:
     per_class: tuple[ClassDifference, ...]
     resamples: int
     seed: int
+
+    def _lines(self) -> tuple[str, str]:
+        test = self.mcnemar
+        return (
+            f"Comparison on {self.rows:,} rows: accuracy {signed(self.accuracy)}, macro F1 {signed(self.f1_macro)}",
+            f"{test.mended:,} rows mended, {test.broken:,} broken, McNemar p = {test.p_value:.2g}",
+        )
+
+    def _tables(self) -> Iterator[Table]:
+        tests = {"accuracy": self.mcnemar.p_value, "macro F1": self.f1_macro_p, "log loss (nats)": self.log_loss_p}
+        found = (self.accuracy, self.f1_macro, self.log_loss)
+        yield Table(
+            title="The second minus the first",
+            header=("score", "difference (95 %)", "p"),
+            rows=tuple(
+                (name, signed(one), f"{p_value:.2g}") for (name, p_value), one in zip(tests.items(), found, strict=True)
+            ),
+        )
+        yield Table(
+            title="Classes",
+            header=("label", "rows", "mended", "broken", "recall (95 %)", "F1 (95 %)"),
+            rows=tuple(
+                (one.name, f"{one.rows:,}", f"{one.mended:,}", f"{one.broken:,}", signed(one.recall), signed(one.f1))
+                for one in self.per_class
+            ),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON: differences with ends, the test, counts by class; rows by their position."""

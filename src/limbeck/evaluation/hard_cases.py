@@ -5,12 +5,15 @@ shown: highest and lowest loss of all, of each class, of each cell of the confus
 It does not know models, nor whether a label is right: a high loss is either a hard text or a wrong label.
 """
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from limbeck.display.tables import Table
+from limbeck.display.views import View
 from limbeck.errors import DataError, SettingsError
 from limbeck.evaluation.predictions import Predictions
 
@@ -61,8 +64,8 @@ class CasesOf:
     lowest: tuple[HardCase, ...]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class HardCases:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class HardCases(View):
     """Every row whose label is known, by its loss.
 
     Shapes: M rows with a known label.
@@ -81,6 +84,32 @@ class HardCases:
 
     def __len__(self) -> int:
         return len(self.order_M)
+
+    def _lines(self) -> tuple[str, str]:
+        wrong = int((self._said[self.order_M] != self._labels[self.order_M]).sum())
+        hardest = self.highest(1)[0]
+        return (
+            f"Hard cases among {len(self):,} rows: {wrong:,} answered wrong",
+            f"highest loss {hardest.loss:.2f} nats: row {hardest.row_id}, {hardest.label} → {hardest.predicted}",
+        )
+
+    def _tables(self) -> Iterator[Table]:
+        for title, cases in (("Highest loss", self.highest(8)), ("Lowest loss", self.lowest(4))):
+            yield Table(
+                title=f"{title}, in nats",
+                header=("text", "label", "predicted", "loss", "probability of the label"),
+                rows=tuple(
+                    (
+                        one.row_id if one.text is None else one.text,
+                        one.label,
+                        one.predicted,
+                        f"{one.loss:.2f}",
+                        f"{one.probability:.3f}",
+                    )
+                    for one in cases
+                ),
+                prose=("label", "predicted"),
+            )
 
     def highest(self, count: int) -> tuple[HardCase, ...]:
         """Return the rows of the highest loss, highest first."""

@@ -46,6 +46,14 @@ def brief(score: Measured) -> str:
     return f"{score.value:.3f} ({score.between(3)})"
 
 
+def signed(difference: Measured) -> str:
+    """Return a difference with its interval: "+0.012 (-0.003 to +0.027)"; a dash where there is none."""
+    if math.isnan(difference.value):
+        return "–"
+    ends = f"{difference.low:+.3f} to {difference.high:+.3f}" if difference.is_known else "not known"
+    return f"{difference.value:+.3f} ({ends})"
+
+
 def with_interval(value: Any, interval: Interval) -> Measured:
     """Put a score and its interval together."""
     return measured(value, interval.low, interval.high)

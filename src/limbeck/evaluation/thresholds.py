@@ -17,12 +17,14 @@ Bates, Candès, Jordan & Lei, Learn then Test (2021), for choosing by tests; Wie
 (2003), for the order of tests; Clopper & Pearson (1934), for each test.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from limbeck.display.tables import Table
+from limbeck.display.views import View, listed
 from limbeck.errors import DataError, SettingsError
 from limbeck.evaluation import metrics
 from limbeck.evaluation.abstaining import NEVER
@@ -88,8 +90,8 @@ class Threshold:
         }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Thresholds:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Thresholds(View):
     """The thresholds of a classifier.
 
     Attributes:
@@ -113,6 +115,35 @@ class Thresholds:
     def is_reached(self) -> bool:
         """Whether the goal is reached anywhere."""
         return any(one.is_reached for one in self.chosen)
+
+    def _lines(self) -> tuple[str, str]:
+        goal = self.goal
+        wanted = (
+            f"a precision of {goal.precision:g}, with {goal.confidence:.0%} confidence"
+            if goal.precision is not None
+            else f"{goal.coverage:.0%} of the rows answered"
+        )
+        one, scope = self.chosen[0], "per class" if goal.per_class else "for every class"
+        told = f"answers above {one.value:g}" if one.is_reached else "cannot be reached"
+        more = "" if one.answered is None else f"; {one.answered.value:.1%} of {one.answered.rows:,} rows answered"
+        first = f"{listed([one.label])}: " if one.label is not None else ""
+        return f"Thresholds {scope} for {wanted}", f"{first}{told}{more}"
+
+    def _tables(self) -> Iterator[Table]:
+        yield Table(
+            title="Thresholds",
+            header=("answers of", "given above", "rows answered (95 %)", "of these right (95 %)", "precision promised"),
+            rows=tuple(
+                (
+                    "every class" if one.label is None else one.label,
+                    f"{one.value:g}" if one.is_reached else "never",
+                    "–" if one.answered is None else str(one.answered),
+                    "–" if one.right is None else str(one.right),
+                    f"{one.precision_low:.3f}",
+                )
+                for one in self.chosen
+            ),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON: the goal, the values by class, and what each was chosen on."""

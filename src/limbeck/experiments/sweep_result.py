@@ -5,11 +5,13 @@ In: the facts of trials. Out: sweep.json, sweep.csv, best.toml. It does not know
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from limbeck import storage
+from limbeck.display.tables import Table
+from limbeck.display.views import View
 from limbeck.experiments.sweep_folder import SweepFolder
 from limbeck.settings import BestBy
 
@@ -39,8 +41,8 @@ class TrialFacts:
     failed: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sweep:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Sweep(View):
     """What came out of a sweep.
 
     Attributes:
@@ -52,6 +54,33 @@ class Sweep:
     by: BestBy
     budget_minutes: float
     trials: tuple[TrialFacts, ...]
+
+    def _lines(self) -> tuple[str, str]:
+        best = self.best
+        values = "" if best is None else ", ".join(f"{name} {_brief(value)}" for name, value in best.values.items())
+        failed = f", {len(self.failed)} failed" if self.failed else ""
+        trials = "trial" if len(self.trials) == 1 else "trials"
+        return (
+            f"Sweep of {len(self.trials)} {trials}{failed}, judged by {self.by} on validation",
+            "no trial ended" if best is None else f"best: {self.by} {best.figure:.4f}, trial {best.number}: {values}",
+        )
+
+    def _tables(self) -> Iterator[Table]:
+        names = list(self.trials[0].values) if self.trials else []
+        yield Table(
+            title="Trials, the best first",
+            header=("trial", self.by, "epochs", "seconds", *names),
+            rows=tuple(
+                (
+                    f"{one.number}{' (as given)' if one.number == 0 else ''}",
+                    f"{one.figure:.4f}",
+                    "–" if one.epochs is None else str(one.epochs),
+                    f"{one.seconds:,.0f}",
+                    *(_brief(one.values[name]) for name in names),
+                )
+                for one in self.ordered
+            ),
+        )
 
     @property
     def best(self) -> TrialFacts | None:
@@ -81,6 +110,10 @@ class Sweep:
             "best": None if self.best is None else asdict(self.best),
             "trials": [asdict(trial) for trial in self.trials],
         }
+
+
+def _brief(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def write_sweep(sweep: Sweep, folder: SweepFolder, best_toml: str) -> None:

@@ -16,6 +16,7 @@ from limbeck.data.dataset import CORE_SCHEMA, LABEL_NAME, Dataset
 from limbeck.data.learned import NAME as LEARNED_NAME
 from limbeck.data.learned import read_learned
 from limbeck.data.texts import as_texts
+from limbeck.display.views import View, listed
 from limbeck.errors import BundleError
 from limbeck.evaluation.abstaining import find_unsure
 from limbeck.evaluation.predictions import Predictions
@@ -28,7 +29,7 @@ from limbeck.progress import SILENT, Progress
 from limbeck.settings import Device, Precision
 
 
-class Predictor:
+class Predictor(View):
     """A model folder, loaded.
 
     Attributes:
@@ -47,6 +48,14 @@ class Predictor:
         self.learned: np.ndarray | None = None
         self._engine = open_engine(
             bundle.loaded, classifier=bundle, device=device, precision=precision, progress=progress
+        )
+
+    def _lines(self) -> tuple[str, str]:
+        facts = self.bundle.facts
+        unsure = "" if facts.thresholds is None else ', says "unsure" below its thresholds'
+        return (
+            f"Predictor of {len(self.label_names):,} classes: {listed(self.label_names)}",
+            f"reads {facts.max_tokens:,} tokens of a text{unsure}; computed by {self.numerics}",
         )
 
     @property

@@ -4,12 +4,15 @@ In: a `Predictor` and a labelled `Dataset`. Out: its predictions and their evalu
 It does not know files nor how the result is shown.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from limbeck.data.dataset import Dataset
 from limbeck.data.learned import count_learned
+from limbeck.display.tables import Table
+from limbeck.display.views import View
 from limbeck.errors import DataError
 from limbeck.evaluation.abstaining import Answered, RiskCoverage, score_answered, trace_risk
 from limbeck.evaluation.evaluation import Evaluation, evaluate
@@ -18,8 +21,8 @@ from limbeck.inference.predictor import Predictor
 from limbeck.progress import SILENT, Progress
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Scored:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Scored(View):
     """What a model said of labelled rows, and how right it was.
 
     Attributes:
@@ -36,6 +39,12 @@ class Scored:
     risk_coverage: RiskCoverage
     answered: Answered | None
     learned_rows: int | None = None
+
+    def _lines(self) -> tuple[str, str]:
+        return self.evaluation._lines()
+
+    def _tables(self) -> Iterable[Table]:
+        return self.evaluation._tables()
 
 
 def score(predictor: Predictor, dataset: Dataset, *, seed: int = 0, progress: Progress = SILENT) -> Scored:

@@ -23,6 +23,7 @@ import torch
 from limbeck import storage
 from limbeck.catalog.presets import find_encoder, load_encoder_folder
 from limbeck.data.text_stream import TextStream
+from limbeck.display.views import View
 from limbeck.methods.language import (
     LanguageCosts,
     LanguageJudge,
@@ -53,8 +54,8 @@ from limbeck.training.native_step import NativeStep
 from limbeck.training.signals import StopSignal, noticed_signals
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class PretrainedRun:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class PretrainedRun(View):
     """What a pretraining made.
 
     Attributes:
@@ -64,6 +65,15 @@ class PretrainedRun:
 
     folder: RunFolder
     metrics: Mapping[str, Any]
+
+    def _lines(self) -> tuple[str, str]:
+        epochs = self.metrics["epochs"]
+        best = epochs[self.metrics["best_epoch"] - 1]
+        return (
+            f"Run {self.folder.path} (pretrain): validation loss {best['validation_loss']:.3f} nats after "
+            f"{len(epochs)} {'epoch' if len(epochs) == 1 else 'epochs'}",
+            f"the encoder: {self.folder.encoder}",
+        )
 
 
 def pretrain(

@@ -37,6 +37,7 @@ from limbeck.runs.calibrated import calibrate_by, calibrate_by_folds, left_alone
 from limbeck.runs.model_card import card_text
 from limbeck.runs.run_folder import RunFolder, opened_run
 from limbeck.runs.run_record import make_record
+from limbeck.runs.run_view import RunView
 from limbeck.runs.stopwatch import Stopwatch
 from limbeck.runs.training_rows import is_judged_by_folds, training_rows
 from limbeck.settings import FeatureSettings, ProbeSettings, ReadSettings, SplitSettings, to_toml
@@ -64,8 +65,8 @@ class ProbeTraining:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class ProbeRun:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class ProbeRun(RunView):
     """What training a probe made.
 
     Attributes:

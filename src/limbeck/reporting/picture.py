@@ -55,6 +55,10 @@ class Picture:
     svg: str = field(repr=False)
     notices: tuple[str, ...] = ()
 
+    def _repr_svg_(self) -> str:
+        """Return the picture for a notebook."""
+        return self.svg
+
     def write(self, folder: Path, name: str) -> None:
         """Write `name`.png and `name`.svg into a folder.
 

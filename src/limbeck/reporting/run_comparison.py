@@ -8,7 +8,7 @@ the fingerprints of the data must be equal instead. Runs that were trained on ot
 be compared: that is how a corrected training set is judged; it is said.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -16,11 +16,13 @@ from typing import Any, Literal
 import numpy as np
 
 from limbeck import storage
+from limbeck.display.tables import Table
+from limbeck.display.views import View
 from limbeck.errors import DataError, SettingsError
 from limbeck.evaluation import metrics
 from limbeck.evaluation.calibration import ece_of
 from limbeck.evaluation.comparison import LEAST_P, Comparison, compare_answers, holm
-from limbeck.evaluation.measured import Measured
+from limbeck.evaluation.measured import Measured, signed
 from limbeck.evaluation.prediction_files import read_predictions
 from limbeck.evaluation.predictions import Predictions
 from limbeck.evaluation.same_rows import Sides, on_the_rows_of
@@ -108,8 +110,8 @@ class RunPair:
         }
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class RunComparison:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class RunComparison(View):
     """Runs side by side.
 
     Attributes:
@@ -128,6 +130,43 @@ class RunComparison:
     def rows(self) -> Predictions:
         """The first run's answers: row ids, texts and true labels stand there for all."""
         return self.runs[0].answers[0]
+
+    def _lines(self) -> tuple[str, str]:
+        said = [f"{one.second} beside {one.first}: {one.verdict} ({signed(one.accuracy)})" for one in self.pairs]
+        rows = len(self.rows.labelled_rows)
+        return (
+            f"{len(self.runs)} runs on the same {rows:,} rows of the {self.split} split",
+            f"accuracy, {'; '.join(said)}",
+        )
+
+    def _tables(self) -> Iterator[Table]:
+        yield Table(
+            title=f"Runs on the {self.split} split",
+            header=("run", "seeds", "accuracy", "macro F1", "log loss (nats)", "calibration error"),
+            rows=tuple(
+                (one.name, str(len(one.accuracy.values)), *(str(getattr(one, score)) for score in SCORES))
+                for one in self.scores
+            ),
+        )
+        yield Table(
+            title=f"Beside {self.runs[0].name}",
+            header=("run", "accuracy (95 %)", "p", "accuracy is", "macro F1 is", "log loss is", "mended", "broken"),
+            rows=tuple(
+                (
+                    one.second,
+                    signed(one.accuracy),
+                    f"{one.p_value:.2g}",
+                    *(verdict or "–" for verdict in (one.verdict, one.f1_macro_verdict, one.log_loss_verdict)),
+                    *(
+                        ("–", "–")
+                        if one.details is None
+                        else (f"{len(one.details.mended):,}", f"{len(one.details.broken):,}")
+                    ),
+                )
+                for one in self.pairs
+            ),
+            prose=("accuracy is", "macro F1 is", "log loss is"),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON: `split`, `rows`, `labels`, `runs`, `pairs`."""

@@ -12,6 +12,7 @@ import csv
 import io
 import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -22,6 +23,8 @@ import pyarrow as pa
 from limbeck.data.dataset import Dataset, ReadNote
 from limbeck.data.names import name_key, shown
 from limbeck.data.write import write
+from limbeck.display.tables import Table
+from limbeck.display.views import View, listed
 from limbeck.errors import DataError, FaultLog
 from limbeck.evaluation.spreadsheet import neutralise
 from limbeck.review.sheet import Decision, Sheet, read_decided
@@ -48,8 +51,8 @@ EXCEL_CELL_CHARS = 32_767
 """Excel cuts longer cells without a word."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Corrections:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Corrections(View):
     """What a review changed.
 
     Attributes:
@@ -66,10 +69,38 @@ class Corrections:
     kept: int
     origin: dict[str, str] = field(default_factory=dict)
 
+    def _lines(self) -> tuple[str, str]:
+        return (
+            f"Corrections of {len(self.dataset):,} rows: {self.reviewed:,} reviewed, {self.changes.num_rows:,} labels "
+            f"changed, {self.kept:,} kept",
+            f"changed: {listed([f'{pair} {count:,}' for pair, count in self._pairs().items()])}",
+        )
+
+    def _tables(self) -> Iterator[Table]:
+        yield Table(
+            title="Changed labels",
+            header=("label → new label", "rows"),
+            rows=tuple((pair, f"{count:,}") for pair, count in self._pairs().items()),
+        )
+        if self.changes.num_rows:
+            yield Table(
+                title="The first changed rows",
+                header=("text", "label", "new label", "split"),
+                rows=tuple(
+                    (row["text"], row["label"], row["new_label"], row["split"])
+                    for row in self.changes.slice(0, 5).to_pylist()
+                ),
+                prose=("label", "new label", "split"),
+            )
+
+    def _pairs(self) -> dict[str, int]:
+        """Return how often each label became which, the most frequent first."""
+        rows = self.changes.to_pylist()
+        return dict(Counter(f"{row['label']} → {row['new_label']}" for row in rows).most_common())
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON: counts by split and by pair of labels."""
         rows = self.changes.to_pylist()
-        pairs = Counter(f"{row['label']} → {row['new_label']}" for row in rows)
         return {
             **self.origin,
             "source": self.dataset.source,
@@ -78,7 +109,7 @@ class Corrections:
             "kept": self.kept,
             "changed": len(rows),
             "changed_by_split": dict(Counter(row["split"] for row in rows)),
-            "changed_by_pair": dict(pairs.most_common()),
+            "changed_by_pair": self._pairs(),
             "suggestions_taken": sum(row["new_label"] == row["suggested_label"] for row in rows),
             "fingerprint": self.dataset.fingerprint(),
         }

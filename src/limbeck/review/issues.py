@@ -12,11 +12,14 @@ label_quality = posterior(given label), in three steps:
 The suggested label is the most probable other one; it is worth taking where the quality is below that.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from limbeck.display.tables import Table
+from limbeck.display.views import View, listed
 from limbeck.errors import DataError
 from limbeck.evaluation import metrics
 from limbeck.evaluation.predictions import Predictions
@@ -52,8 +55,8 @@ class LabelIssue:
     flagged: bool
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class LabelIssues:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class LabelIssues(View):
     """Every row, by how probably its label is wrong.
 
     Shapes: N rows, C classes.
@@ -80,6 +83,41 @@ class LabelIssues:
 
     def __len__(self) -> int:
         return len(self.quality_N)
+
+    def _lines(self) -> tuple[str, str]:
+        names = self.predictions.label_names
+        mixups = [f"{one.given} → {one.true} {one.rows:,}" for one in self.learning.mixups(names)[:3]]
+        most = "not estimated" if self.most_wrong is None else f"at most about {self.most_wrong:.1%}"
+        return (
+            f"Label issues in {len(self):,} rows: {self.probably_wrong:,} labels look wrong to the model",
+            f"labels that are wrong: {most}; mixed up most: {listed(mixups)}",
+        )
+
+    def _tables(self) -> Iterator[Table]:
+        names = self.predictions.label_names
+        yield Table(
+            title="Rows whose label is least probably right",
+            header=("text", "label", "suggested", "quality", "why"),
+            rows=tuple(
+                (
+                    one.row_id if one.text is None else one.text,
+                    one.label,
+                    one.suggested_label,
+                    f"{one.label_quality:.3f}",
+                    one.reason,
+                )
+                for one in self.worst(10)
+            ),
+            prose=("label", "suggested", "why"),
+        )
+        mixups = self.learning.mixups(names)[:5]
+        if mixups:
+            yield Table(
+                title="Mixed up most (confident learning)",
+                header=("labelled", "probably", "rows", "share of the label"),
+                rows=tuple((one.given, one.true, f"{one.rows:,}", f"{one.share:.3f}") for one in mixups),
+                prose=("probably",),
+            )
 
     @property
     def probably_wrong(self) -> int:

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from limbeck import storage
 from limbeck.data.dataset import Dataset
+from limbeck.display.views import View
 from limbeck.errors import DataError
 from limbeck.evaluation import metrics
 from limbeck.evaluation.comparison import LEAST_P, Comparison, compare_answers
@@ -72,8 +73,8 @@ class BeforeAfter:
         }
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Rescored:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Rescored(View):
     """What retraining on corrected labels came to.
 
     Attributes:
@@ -85,6 +86,9 @@ class Rescored:
     folder: RunFolder
     found: tuple[BeforeAfter, ...]
     changed_validation: int
+
+    def _lines(self) -> tuple[str, str]:
+        return f"The run on corrected labels: {self.folder.path}", str(self.found[0])
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""

@@ -10,6 +10,7 @@ the run folder, with a digest of all that they depend on: where that is another,
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from limbeck import storage
+from limbeck.display.tables import Table
+from limbeck.display.views import View
 from limbeck.errors import DataError, SettingsError, StorageError, TrainingError
 from limbeck.evaluation.prediction_files import read_predictions
 from limbeck.evaluation.predictions import Predictions
@@ -42,8 +45,8 @@ SHEET_ROWS = 100
 """Rows to review at least, while there are so many."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class LabelSearch:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class LabelSearch(View):
     """What a search found.
 
     Attributes:
@@ -55,6 +58,12 @@ class LabelSearch:
     issues: LabelIssues
     second_fit: bool
     note: str
+
+    def _lines(self) -> tuple[str, str]:
+        return self.issues._lines()
+
+    def _tables(self) -> Iterable[Table]:
+        return self.issues._tables()
 
     def rows_to_review(self, rows: int | None = None) -> int:
         """Return how many rows a sheet holds: `rows` where given, else those that look wrong, `SHEET_ROWS` at least.

@@ -27,6 +27,7 @@ from limbeck.model.pooling import Block
 from limbeck.runs.calibrated import calibrate_on, left_alone
 from limbeck.runs.model_card import card_text
 from limbeck.runs.run_folder import RunFolder, opened_run
+from limbeck.runs.run_view import RunView
 from limbeck.runs.stopwatch import Stopwatch
 from limbeck.runs.training_rows import TrainingRows
 from limbeck.settings import to_toml
@@ -43,8 +44,8 @@ this machine computes in another arithmetic than the one that the run was begun 
 ACCEPTING: Start = "resume-with-any-engine"
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class LoopRun:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class LoopRun(RunView):
     """What a training made.
 
     Attributes:
