@@ -4,7 +4,7 @@ from dataclasses import fields
 import pytest
 
 from limbeck.auditing.audit import Audit, audit
-from limbeck.auditing.finding import SEVERITIES
+from limbeck.auditing.findings import SEVERITIES
 from limbeck.data.dataset import ReadNote
 from limbeck.errors import DataError, SettingsError
 from limbeck.settings import AuditSettings

@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from limbeck.auditing.audit import audit
-from limbeck.auditing.clean import KINDS, clean
-from limbeck.auditing.clean_folder import write_cleaning
+from limbeck.auditing.clean import KINDS, clean, write_cleaning
 from limbeck.auditing.near import find_near_duplicates
 from limbeck.auditing.resplit import resplit
 from limbeck.auditing.staying import leaking

@@ -9,7 +9,7 @@ from tokenizers import Tokenizer as RawTokenizer
 from tokenizers import models, normalizers, pre_tokenizers, processors
 
 from limbeck.auditing.lengths import count_tokens, split_words
-from limbeck.auditing.limits import EncoderShape, box_of, limit_table, recommend
+from limbeck.auditing.token_limits import EncoderShape, box_of, limit_table, recommend
 from limbeck.tokens import SPECIAL_TOKENS, Tokenizer
 
 PIECES = ("a", "b", "##a", "##b", "ab", "##ab", "good", "##ly", ".", ",", "'", "-", "[", "]", "한", "##국", "é", "e")

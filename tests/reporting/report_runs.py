@@ -7,13 +7,13 @@ import numpy as np
 import pyarrow as pa
 
 from limbeck import storage
+from limbeck.auditing.row_slices import answer_groupings
 from limbeck.evaluation.evaluation import evaluate
 from limbeck.evaluation.prediction_files import write_predictions
 from limbeck.evaluation.predictions import Predictions
 from limbeck.evaluation.slices import slice_rows
 from limbeck.reporting.report import Evidence, Report, make_report
 from limbeck.reporting.report_words import words_in
-from limbeck.reporting.row_slices import answer_groupings
 from limbeck.reporting.run_facts import RunFacts, read_run
 from limbeck.review.issues import find_label_issues
 

@@ -12,28 +12,27 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from limbeck.auditing.characters import script_counts
-from limbeck.auditing.conflicts import Conflicts, find_conflicts
 from limbeck.auditing.duplicates import Duplicates, find_duplicates
 from limbeck.auditing.faults import Fault, describe_faults, fault_masks
-from limbeck.auditing.finding import SEVERITIES, Evidence, Finding
-from limbeck.auditing.findings import draw_findings
+from limbeck.auditing.findings import SEVERITIES, Evidence, Finding, about_labels, about_reading
+from limbeck.auditing.findings_of_texts import about_conflicts, about_duplicates, about_leaks, about_texts, about_tokens
 from limbeck.auditing.flagged import Mark, flagged_rows, marks_of_labels, marks_of_repeats
 from limbeck.auditing.grouping import group_equal
-from limbeck.auditing.leaks import Leaks, find_leaks
+from limbeck.auditing.leaks_and_conflicts import Conflicts, Leaks, find_conflicts, find_leaks
 from limbeck.auditing.lengths import TokenCounts, Words, count_tokens, split_words
-from limbeck.auditing.limits import (
+from limbeck.auditing.near import find_near_duplicates
+from limbeck.auditing.profile import Shape, describe_shape
+from limbeck.auditing.rows import Columns, columns_of
+from limbeck.auditing.token_limits import (
     Box,
     EncoderShape,
-    Limit,
     Recommendation,
+    TokenLimit,
     box_of,
     boxes_by_class,
     limit_table,
     recommend,
 )
-from limbeck.auditing.near import find_near_duplicates
-from limbeck.auditing.profile import Shape, describe_shape
-from limbeck.auditing.rows import Columns, columns_of
 from limbeck.auditing.tokenizer_fit import Scripts, TokenizerFit, describe_fit, describe_scripts
 from limbeck.data.dataset import Dataset, ReadNote
 from limbeck.display.tables import Table
@@ -82,7 +81,7 @@ class Tokens:
     over_model_limit: int
     encoder_width: int
     encoder_feed_forward: int
-    limits: tuple[Limit, ...]
+    limits: tuple[TokenLimit, ...]
     recommended: Recommendation
 
 
@@ -248,7 +247,7 @@ def audit_rows(
         source=dataset.source,
         fingerprint=dataset.fingerprint(),
         settings=settings,
-        findings=draw_findings(evidence),
+        findings=_worst_first(evidence),
         reading=evidence.reading,
         shape=evidence.shape,
         words=_lengths(per_text, columns),
@@ -270,6 +269,19 @@ def audit_rows(
         marks["tokens.misfit"] = Mark(rows=chosen.unknown > 0)
         marks["tokens.truncation"] = Mark(rows=chosen.tokens > tokens.recommended.limit)
     return found, flagged_rows(columns, found.findings, marks)
+
+
+def _worst_first(evidence: Evidence) -> tuple[Finding, ...]:
+    found = [
+        *about_reading(evidence),
+        *about_leaks(evidence),
+        *about_conflicts(evidence),
+        *about_labels(evidence.shape),
+        *about_duplicates(evidence),
+        *about_texts(evidence),
+        *about_tokens(evidence),
+    ]
+    return tuple(sorted(found, key=lambda finding: (SEVERITIES.index(finding.severity), -finding.share)))
 
 
 def check_threshold(threshold: float) -> None:

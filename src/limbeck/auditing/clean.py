@@ -1,14 +1,18 @@
 """Cleaning: the rows that are asked for go, each with a reason; no other row changes.
 
-In: a Dataset and `CleanSettings`. Out: a `Cleaning`: the rows that stay and a log of every row that went.
-It does not know files.
+In: a Dataset and `CleanSettings`. Out: a `Cleaning`: the rows that stay and a log of every row that went; on disk a
+folder with `data/` (one Parquet file per split), `removed.jsonl` (one line per removed row) and `clean.json`. The
+folder is whole or absent.
 
 Kinds are worked through in the order of `KINDS`, each on the rows that are left, so that every removed row has one
 reason. A row goes because of a row that stays and that is equal to it, or nearly so; no chain of others counts.
 """
 
+import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,11 +25,13 @@ from limbeck.auditing.near import all_pairs, find_near_duplicates
 from limbeck.auditing.rows import Columns, columns_of
 from limbeck.auditing.staying import leaking, repeating
 from limbeck.data.dataset import Dataset, ReadNote
+from limbeck.data.write import write
 from limbeck.display.tables import Table
 from limbeck.display.views import View, listed
 from limbeck.errors import DataError, FaultLog, SettingsError
 from limbeck.progress import SILENT, Progress, Steps
 from limbeck.settings import CleanSettings
+from limbeck.storage import staged_folder, write_json, write_text
 
 FAULT_KINDS: dict[str, tuple[str, ...]] = {
     "empty": ("empty", "white_space_only"),
@@ -43,6 +49,10 @@ KINDS = (*FAULT_KINDS, "conflicts", "leaks", "near-leaks", "exact-duplicates", "
 STAYING_SPLITS = ("test", "validation")
 """Of a leak, the row of the first of these stays, so that scores stay comparable; then that of other splits by their
 order, and an unlabelled row never pushes out a labelled one."""
+
+DATA_NAME = "data"
+REMOVED_NAME = "removed.jsonl"
+COUNTS_NAME = "clean.json"
 
 REMOVED_SCHEMA = pa.schema(
     [
@@ -318,3 +328,31 @@ def _example(removed: pa.Table, kind: str) -> str:
     row = removed.slice(place, 1).to_pylist()[0]
     instead = f", because of {row['because_of']}" if row["because_of"] else ""
     return f"{row['row_id']}{instead}"
+
+
+def counts_of(cleaning: Cleaning, settings: CleanSettings) -> dict[str, Any]:
+    """Return the value of clean.json: `rows_in` is always `rows_out` and `rows_removed` together."""
+    rows_out = len(cleaning.dataset)
+    return {
+        "source": cleaning.dataset.source,
+        "settings": asdict(settings),
+        "rows_in": rows_out + cleaning.removed.num_rows,
+        "rows_out": rows_out,
+        "rows_removed": cleaning.removed.num_rows,
+        "removed_by_kind": cleaning.counts,
+        "splits_out": cleaning.dataset.split_sizes(),
+        "notes": [asdict(note) for note in cleaning.dataset.notes],
+    }
+
+
+def write_cleaning(cleaning: Cleaning, settings: CleanSettings, folder: Path) -> None:
+    """Write a cleaning.
+
+    Raises:
+        StorageError: the folder is there already and not empty, or cannot be written.
+    """
+    with staged_folder(folder) as staged:
+        write(cleaning.dataset, staged / DATA_NAME)
+        lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in cleaning.removed.to_pylist())
+        write_text(staged / REMOVED_NAME, "".join(lines))
+        write_json(staged / COUNTS_NAME, counts_of(cleaning, settings))

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from limbeck.auditing.duplicates import different_texts, fold
-from limbeck.auditing.finding import Finding
+from limbeck.auditing.findings import Finding
 from limbeck.auditing.grouping import Selection, group_equal, in_both, repeated, spanning
 from limbeck.auditing.profile import Shape
 from limbeck.auditing.rows import Columns

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from limbeck.auditing.leaks import training_split
+from limbeck.auditing.leaks_and_conflicts import training_split
 from limbeck.auditing.lookalikes import Lookalike, lookalikes
 from limbeck.auditing.rows import Columns
 from limbeck.data.names import looks_missing

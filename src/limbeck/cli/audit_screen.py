@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from limbeck.auditing.audit import Audit
-from limbeck.auditing.finding import SEVERITIES, Finding
+from limbeck.auditing.findings import SEVERITIES, Finding
 from limbeck.cli import screen
 from limbeck.cli.screen import one_line
 from limbeck.evaluation.counted import counted as number

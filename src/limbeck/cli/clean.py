@@ -53,7 +53,7 @@ def clean(
     """
     from limbeck import progress
     from limbeck.auditing.clean import clean as clean_dataset
-    from limbeck.auditing.clean_folder import counts_of, write_cleaning
+    from limbeck.auditing.clean import counts_of, write_cleaning
     from limbeck.data.read import read_with
     from limbeck.errors import SettingsError
     from limbeck.settings import CleanSettings, build

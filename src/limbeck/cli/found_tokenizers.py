@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from limbeck.auditing.limits import EncoderShape
+from limbeck.auditing.token_limits import EncoderShape
 from limbeck.errors import HubError, MissingExtraError
 from limbeck.progress import SILENT, Progress
 from limbeck.tokens import Tokenizer

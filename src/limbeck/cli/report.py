@@ -122,8 +122,8 @@ def _read_data(run: Path, data: str | None, following: "Progress") -> "Dataset |
 
 
 def _slice(found: "RunFacts", dataset: "Dataset | None", following: "Progress") -> "Slices":
+    from limbeck.auditing.row_slices import answer_groupings, own_groupings
     from limbeck.evaluation.slices import slice_rows
-    from limbeck.reporting.row_slices import answer_groupings, own_groupings
 
     answers = found.answers
     groupings = (

@@ -2,7 +2,7 @@
 
 In: whether each row is right, its loss, and for each way to group rows a name a row, (N,). Out: accuracy and loss of
 each slice with intervals, and which differ from the rest.
-It does not know texts or models; groupings of texts are made in `audit.traits`.
+It does not know texts or models; groupings of texts are made in `auditing.row_slices`.
 
 A slice is shown with at least 30 rows; those of smaller ones are counted. Each slice shown is tested against all other
 rows (Fisher's exact test of right and wrong, inside and outside), and a slice is called different only when that holds

@@ -7,7 +7,7 @@ It does not know pages, texts or files.
 from typing import TYPE_CHECKING
 
 from limbeck.auditing.audit import Audit, Tokens
-from limbeck.auditing.limits import Box
+from limbeck.auditing.token_limits import Box
 from limbeck.display.wrapping import wrap
 from limbeck.evaluation.counted import percent
 from limbeck.reporting.charts import class_frequency, percent_tick

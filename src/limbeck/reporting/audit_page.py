@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from limbeck.auditing.audit import Audit
-from limbeck.auditing.finding import said_labels
+from limbeck.auditing.findings import said_labels
 from limbeck.data.names import told_apart
 from limbeck.evaluation.spreadsheet import neutralise
 from limbeck.progress import SILENT, Progress

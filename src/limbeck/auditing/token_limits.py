@@ -1,4 +1,4 @@
-"""Limits: what each candidate length limit cuts, what it costs, and which one to take.
+"""Token limits: what each candidate length limit cuts, what it costs, and which one to take.
 
 In: tokens of each text, labels. Out: box figures and a table of limits, plain values for JSON.
 It does not know tokenizers or texts.
@@ -61,7 +61,7 @@ class Box:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limit:
+class TokenLimit:
     """What one limit means.
 
     Attributes:
@@ -143,7 +143,7 @@ def limit_table(
     *,
     limits: Iterable[int] = CANDIDATE_LIMITS,
     shape: EncoderShape,
-) -> tuple[Limit, ...]:
+) -> tuple[TokenLimit, ...]:
     """Describe each candidate limit.
 
     Args:
@@ -156,7 +156,7 @@ def limit_table(
     classes = _rows_by_class(label, label_names)
     reference = _cost(tokens, REFERENCE_LIMIT, shape)
     return tuple(
-        Limit(
+        TokenLimit(
             limit=limit,
             texts_cut=float((tokens > limit).mean()),
             tokens_lost=_lost(tokens, limit),
@@ -168,7 +168,7 @@ def limit_table(
     )
 
 
-def recommend(table: tuple[Limit, ...], longest: int, model_limit: int) -> Recommendation:
+def recommend(table: tuple[TokenLimit, ...], longest: int, model_limit: int) -> Recommendation:
     """Choose the smallest limit that loses next to nothing, or say what the largest one costs.
 
     Args:
@@ -219,7 +219,7 @@ def _recommended(limit: int, reason: str) -> Recommendation:
     return Recommendation(limit=limit, reason=reason, needed=True, advice=f"Recommended: {limit} tokens, {reason}.")
 
 
-def _loses_much(row: Limit) -> bool:
+def _loses_much(row: TokenLimit) -> bool:
     worst = max(row.tokens_lost_by_class.values(), default=row.tokens_lost)
     return row.tokens_lost > MOST_LOST or worst > MOST_LOST_BY_CLASS
 

@@ -1,7 +1,8 @@
-"""Leaks: the same text, or nearly the same, in more than one split, and the score that a model gets for free from them.
+"""Leaks and conflicts: the same text, or nearly the same, in more than one split or with different labels.
 
-In: columns of a dataset, its groups of equal and of nearly equal texts. Out: `Leaks`, plain values for JSON.
-It does not know conflicts nor models: the free score is that of a memory which looks texts up.
+In: columns of a dataset, its groups of equal and of nearly equal texts. Out: `Leaks` and `Conflicts`, plain values for
+JSON; and the score that a model gets for free from leaks.
+It does not know which label is right, nor models: the free score is that of a memory which looks texts up.
 """
 
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from limbeck.auditing.duplicates import Group, different_texts, example_groups
-from limbeck.auditing.grouping import in_both, shared_by_pair, spanning
+from limbeck.auditing.grouping import Selection, in_both, shared_by_pair, spanning
 from limbeck.auditing.near import NearDuplicates
 from limbeck.auditing.rows import Columns
 
@@ -131,3 +132,61 @@ def _most_frequent(group: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np
     order = np.lexsort((pairs[:, 1], -counts, pairs[:, 0]))
     known, place = np.unique(pairs[order, 0], return_index=True)
     return known, pairs[order, 1][place]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExactConflicts:
+    """Texts that stand there with two or more labels."""
+
+    texts: int
+    rows: int
+    label_pairs: dict[str, int]
+    examples: tuple[Group, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NearConflicts:
+    """Groups of nearly equal texts with two or more labels; each holds at least two different texts."""
+
+    groups: int
+    rows: int
+    examples: tuple[Group, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conflicts:
+    """The same text, different labels."""
+
+    exact: ExactConflicts
+    near: NearConflicts
+
+
+def find_conflicts(columns: Columns, exact: np.ndarray, near: NearDuplicates) -> Conflicts:
+    """Describe equal and nearly equal texts whose labels differ; rows without a label take no part."""
+    equal = spanning(exact, columns.label)
+    alike = in_both(near.group, spanning(near.group, columns.label), different_texts(near.group, exact))
+    return Conflicts(
+        exact=ExactConflicts(
+            texts=equal.groups,
+            rows=equal.rows,
+            label_pairs=_label_pairs(columns, exact, equal),
+            examples=example_groups(columns, exact, equal.leaders, telling=columns.label),
+        ),
+        near=NearConflicts(
+            groups=alike.groups,
+            rows=alike.rows,
+            examples=example_groups(columns, near.group, alike.leaders, telling=columns.label),
+        ),
+    )
+
+
+def _label_pairs(columns: Columns, exact: np.ndarray, conflicts: Selection) -> dict[str, int]:
+    """Count the sets of labels that stand on one text, the most frequent first; keys are "joy/love"."""
+    labelled = conflicts.chosen & (columns.label >= 0)
+    pairs = np.unique(np.stack([exact[labelled], columns.label[labelled]], axis=1), axis=0)
+    starts = np.flatnonzero(np.diff(pairs[:, 0], prepend=-1))
+    counts: dict[str, int] = {}
+    for labels in np.split(pairs[:, 1], starts[1:]):
+        name = "/".join(columns.label_names[label] for label in labels)
+        counts[name] = counts.get(name, 0) + (1 if name else 0)
+    return {name: counts[name] for name in sorted(counts, key=lambda name: (-counts[name], name)) if name}

@@ -1,9 +1,9 @@
-"""Traits of texts: scripts, negation by the stated rule, and whether a text stands elsewhere."""
+"""Slices of rows: scripts, negation by the stated rule, and whether a text stands elsewhere."""
 
 import pandas as pd
 import pytest
 
-from limbeck.auditing.traits import tell_negation, tell_repeats, tell_scripts
+from limbeck.auditing.row_slices import tell_negation, tell_repeats, tell_scripts
 from limbeck.data.in_memory import from_pandas
 
 
