@@ -38,7 +38,7 @@ _SHOWN_PAIRS = 5
 _OF_ROWS = ("rows ", "labels ", "lines ", "cells ")
 """How notes begin that count rows; the others say how files were understood, which is no fault of the data."""
 _HISTORY = ("rows removed by limbeck clean", "labels corrected after review")
-"""Notes of what was done to the data on purpose, by `audit.clean` and `review.corrections`."""
+"""Notes of what was done to the data on purpose, by `auditing.clean` and `review.corrections`."""
 
 
 @dataclass(frozen=True, kw_only=True)
