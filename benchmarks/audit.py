@@ -29,7 +29,7 @@ from measure import SHARED_DATA, write_result
 from limbeck.auditing.minhash import BINS
 from limbeck.auditing.near import DEFAULT_THRESHOLD, SHINGLE_CHARACTERS, find_near_duplicates
 from limbeck.auditing.shingles import shingle
-from limbeck.data.read import read_with
+from limbeck.reading.read import read_with
 from limbeck.settings import ReadSettings
 
 PACKAGES = ("limbeck", "numpy", "pyarrow", "tokenizers", "datasketch", "cleanlab", "scikit-learn")
@@ -38,7 +38,7 @@ WHOLE = """
 import json, resource, sys, time
 import numpy as np
 from limbeck.auditing.audit import audit
-from limbeck.data.read import read_with
+from limbeck.reading.read import read_with
 from limbeck.settings import ReadSettings
 from limbeck.tokens import Tokenizer
 from importlib.util import find_spec

@@ -31,7 +31,7 @@ from limbeck.auditing.near import DEFAULT_THRESHOLD, SHINGLE_CHARACTERS, find_ne
 from limbeck.auditing.rows import columns_of
 from limbeck.auditing.shingles import shingle
 from limbeck.data.dataset import CORE_SCHEMA, Dataset
-from limbeck.data.read import read_with
+from limbeck.reading.read import read_with
 from limbeck.settings import CleanSettings, ReadSettings
 
 PLANTED = 200

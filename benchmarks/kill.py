@@ -31,7 +31,6 @@ from tokenizers import models, pre_tokenizers, processors
 
 from limbeck import read, storage
 from limbeck.catalog.presets import load_encoder_folder
-from limbeck.data.text_stream import open_stream
 from limbeck.errors import BundleError
 from limbeck.features.cache import FeatureCache
 from limbeck.methods.distil import Curriculum, distil
@@ -43,6 +42,7 @@ from limbeck.model.bundle import load_bundle
 from limbeck.model.config import EncoderConfig
 from limbeck.model.encoder import Encoder
 from limbeck.model.loaded_encoder import write_encoder
+from limbeck.reading.text_stream import open_stream
 from limbeck.settings import FeatureSettings, FinetuneSettings, Precision
 from limbeck.tokens import SPECIAL_TOKENS, Tokenizer
 from limbeck.training import checkpoint

@@ -31,7 +31,7 @@ facts = {{"wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - c
 print(json.dumps({{**facts, "rows": len(data), "imports_bytes": before}}))
 """
 CONTESTANTS = {
-    "limbeck.read": MEASURED.format(imports="from limbeck.data.read import read", call="read(sys.argv[1])"),
+    "limbeck.read": MEASURED.format(imports="from limbeck.reading.read import read", call="read(sys.argv[1])"),
     "pandas.read_csv": MEASURED.format(imports="import pandas", call="pandas.read_csv(sys.argv[1])"),
 }
 WORDS = (  # noqa: SIM905 # a sentence is easier to read than a list

@@ -28,7 +28,7 @@ def test_help_loads_nothing_heavy():
     assert loaded_after(code) == set()
 
 
-@pytest.mark.parametrize("module", ["data.read", "evaluation.evaluation", "reporting.charts", "auditing", "tokens"])
+@pytest.mark.parametrize("module", ["reading.read", "evaluation.evaluation", "reporting.charts", "auditing", "tokens"])
 def test_rooms_of_numbers_and_words_load_no_torch(module):
     """Reading, auditing, evaluating and drawing never wait for torch."""
     assert "torch" not in loaded_after(f"import limbeck.{module}")

@@ -13,12 +13,6 @@ if TYPE_CHECKING:
     from limbeck.classifier.text_classifier import TextClassifier as TextClassifier
     from limbeck.classifier.text_features import TextFeatures as TextFeatures
     from limbeck.data.dataset import Dataset as Dataset
-    from limbeck.data.in_memory import from_arrow as from_arrow
-    from limbeck.data.in_memory import from_lists as from_lists
-    from limbeck.data.in_memory import from_pandas as from_pandas
-    from limbeck.data.in_memory import from_polars as from_polars
-    from limbeck.data.read import read as read
-    from limbeck.data.text_stream import open_stream as open_stream
     from limbeck.errors import LimbeckError as LimbeckError
     from limbeck.evaluation.evaluation import evaluate as evaluate
     from limbeck.evaluation.hard_cases import find_hard_cases as find_hard_cases
@@ -39,6 +33,12 @@ if TYPE_CHECKING:
     from limbeck.methods.probe import ProbeTraining as ProbeTraining
     from limbeck.methods.probe import train_probe as train_probe
     from limbeck.publishing.publication import publish as publish
+    from limbeck.reading.in_memory import from_arrow as from_arrow
+    from limbeck.reading.in_memory import from_lists as from_lists
+    from limbeck.reading.in_memory import from_pandas as from_pandas
+    from limbeck.reading.in_memory import from_polars as from_polars
+    from limbeck.reading.read import read as read
+    from limbeck.reading.text_stream import open_stream as open_stream
     from limbeck.review.issues import find_label_issues as find_label_issues
     from limbeck.settings import FeatureSettings as FeatureSettings
     from limbeck.settings import FinetuneSettings as FinetuneSettings
@@ -69,17 +69,17 @@ _HOMES = {
     "find_hard_cases": "limbeck.evaluation.hard_cases",
     "find_label_issues": "limbeck.review.issues",
     "finetune": "limbeck.methods.finetune",
-    "from_arrow": "limbeck.data.in_memory",
-    "from_lists": "limbeck.data.in_memory",
-    "from_pandas": "limbeck.data.in_memory",
-    "from_polars": "limbeck.data.in_memory",
+    "from_arrow": "limbeck.reading.in_memory",
+    "from_lists": "limbeck.reading.in_memory",
+    "from_pandas": "limbeck.reading.in_memory",
+    "from_polars": "limbeck.reading.in_memory",
     "load": "limbeck.inference.predictor",
     "load_encoder": "limbeck.features.text_encoder",
     "load_tokenizer": "limbeck.catalog.presets",
-    "open_stream": "limbeck.data.text_stream",
+    "open_stream": "limbeck.reading.text_stream",
     "pretrain": "limbeck.methods.pretrain",
     "publish": "limbeck.publishing.publication",
-    "read": "limbeck.data.read",
+    "read": "limbeck.reading.read",
     "read_predictions": "limbeck.evaluation.prediction_files",
     "score": "limbeck.inference.scoring",
     "train_head": "limbeck.methods.head",

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from limbeck.data.dataset import CORE_SCHEMA, Dataset
-from limbeck.data.read import read_with
+from limbeck.reading.read import read_with
 from limbeck.settings import ReadSettings
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"

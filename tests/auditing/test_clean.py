@@ -13,8 +13,8 @@ from limbeck.auditing.near import find_near_duplicates
 from limbeck.auditing.resplit import resplit
 from limbeck.auditing.staying import leaking
 from limbeck.data.dataset import CORE_SCHEMA, Dataset
-from limbeck.data.read import read_with
 from limbeck.errors import DataError, SettingsError, StorageError
+from limbeck.reading.read import read_with
 from limbeck.settings import CleanSettings, ReadSettings, SplitSettings
 
 POOL = (

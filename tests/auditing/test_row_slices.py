@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from limbeck.auditing.row_slices import tell_negation, tell_repeats, tell_scripts
-from limbeck.data.in_memory import from_pandas
+from limbeck.reading.in_memory import from_pandas
 
 
 def named(tell):

@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from limbeck.cli.app import app
-from limbeck.data.read import read
 from limbeck.errors import DataError, SettingsError, StorageError
+from limbeck.reading.read import read
 
 ROWS = [
     ("train", "the same text in two places", "joy"),
@@ -137,7 +137,7 @@ def test_no_work_for_a_place_that_cannot_be_written(
     """The result's place is looked at before any row is read."""
     (data.parent / "full").mkdir()
     (data.parent / "full" / "mine").write_text("precious")
-    monkeypatch.setattr("limbeck.data.read.read_with", lambda *_: pytest.fail("rows were read"))
+    monkeypatch.setattr("limbeck.reading.read.read_with", lambda *_: pytest.fail("rows were read"))
     with pytest.raises((SettingsError, StorageError), match=said):
         run(*words, str(data), "--out", str(data.parent / out))
     assert data.read_text().startswith("split,text,label")

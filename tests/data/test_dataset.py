@@ -6,8 +6,8 @@ import pyarrow as pa
 import pytest
 
 from limbeck.data.dataset import Dataset
-from limbeck.data.in_memory import from_arrow
 from limbeck.errors import DataError
+from limbeck.reading.in_memory import from_arrow
 from limbeck.settings import ReadSettings
 
 

@@ -10,10 +10,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from limbeck.data.dataset import Dataset
-from limbeck.data.in_memory import from_arrow
 from limbeck.data.normal_form import normal_form
 from limbeck.data.split import ensure_validation, split
 from limbeck.errors import DataError, SettingsError
+from limbeck.reading.in_memory import from_arrow
 from limbeck.settings import ReadSettings, SplitSettings
 
 

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from limbeck.data.dataset import Dataset, ReadNote
-from limbeck.data.in_memory import from_arrow
-from limbeck.data.read import read, read_with
 from limbeck.data.write import write
 from limbeck.errors import DataError, SettingsError, StorageError
+from limbeck.reading.in_memory import from_arrow
+from limbeck.reading.read import read, read_with
 from limbeck.settings import ReadSettings
 
 SUFFIXES = [".parquet", ".arrow", ".feather", ".csv", ".tsv", ".jsonl"]

@@ -9,9 +9,9 @@ import pytest
 
 import limbeck as library
 from limbeck.cli import screen
-from limbeck.data import read as reading
 from limbeck.methods import probe as probe_training
 from limbeck.methods.probe import ProbeTraining
+from limbeck.reading import read as reading
 from limbeck.settings import FeatureSettings
 
 CLI = Path(library.__file__).parent / "cli"

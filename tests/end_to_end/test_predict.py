@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
-from limbeck.data.line_stream import Lines
 from limbeck.errors import DataError
 from limbeck.evaluation.prediction_files import read_predictions
 from limbeck.inference import long_answers
+from limbeck.reading.text_stream import Lines
 from limbeck.settings import ReadSettings
 
 

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from limbeck.catalog.presets import load_encoder_folder
-from limbeck.data.text_stream import open_stream
 from limbeck.errors import Interrupted
 from limbeck.methods.language import LanguageCosts
 from limbeck.methods.pretrain import pretrain
 from limbeck.methods.pretrain_settings import PretrainingSettings
+from limbeck.reading.text_stream import open_stream
 
 WORDS = ("i", "feel", "fine", "sad", "so", "very", "today", "it", "is", "rain", "sun", ".", "!")
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from limbeck.data import sample
+from limbeck.reading import sample
 
 
 @pytest.fixture

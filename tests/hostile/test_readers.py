@@ -26,8 +26,8 @@ from tests.hostile.wrong_files import (
     zipped,
 )
 
-from limbeck.data.read import read_with
 from limbeck.errors import DataError, LimbeckError, SettingsError, StorageError, status_of
+from limbeck.reading.read import read_with
 from limbeck.settings import ReadSettings
 
 GOOD = "text,label\nI am glad,joy\nI am sad,sadness\n"

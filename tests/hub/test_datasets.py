@@ -4,8 +4,8 @@ import pyarrow.parquet
 import pytest
 
 from limbeck import read
-from limbeck.data.read import read_with
 from limbeck.errors import DataError, HubError, SettingsError
+from limbeck.reading.read import read_with
 
 NAMES = ["sadness", "joy", "love"]
 CARD = b"""---

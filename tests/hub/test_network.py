@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from limbeck import read
-from limbeck.data.read import read_with
 from limbeck.errors import HubError, HubUnreachableError, StorageError, status_of
+from limbeck.reading.read import read_with
 
 NAMES = ["no", "yes"]
 FILE = "train-00000-of-00001.parquet"

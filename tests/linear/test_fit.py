@@ -11,7 +11,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.class_weight import compute_sample_weight
 
-from limbeck.data.in_memory import from_pandas
 from limbeck.errors import DataError, SettingsError, StorageError, TrainingError
 from limbeck.linear import fit as probe
 from limbeck.linear import search as penalty_search
@@ -20,6 +19,7 @@ from limbeck.linear.balance import balance_rows
 from limbeck.linear.fit import ProbeRows, fit_probe
 from limbeck.methods import probe as probe_training
 from limbeck.methods.probe import ProbeTraining, train_probe
+from limbeck.reading.in_memory import from_pandas
 from limbeck.settings import ProbeSettings
 
 NAMES = ("joy", "fear", "love", "anger", "grief")

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from limbeck import storage
-from limbeck.data.text_stream import open_stream
 from limbeck.errors import DataError, SettingsError, StorageError
 from limbeck.methods import token_store
 from limbeck.methods.language import Reading, masking_vocabulary
 from limbeck.methods.teacher_head import split_rows
 from limbeck.methods.token_store import make_store
+from limbeck.reading.text_stream import open_stream
 
 LINES = ["i feel fine", "", "so sad today . it is rain !", "sun", "very very very"] * 5
 

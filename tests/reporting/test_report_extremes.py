@@ -15,8 +15,8 @@ from tests.reporting.report_runs import evidence_of, write_run
 from limbeck import storage
 from limbeck.auditing.audit import audit
 from limbeck.cli.app import app
-from limbeck.data.in_memory import from_arrow
 from limbeck.evaluation.predictions import Predictions
+from limbeck.reading.in_memory import from_arrow
 from limbeck.reporting import report
 from limbeck.reporting.picture import Picture
 from limbeck.reporting.report import make_report

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 from limbeck import read
-from limbeck.data.in_memory import from_arrow
 from limbeck.errors import DataError
+from limbeck.reading.in_memory import from_arrow
 from limbeck.review.corrections import apply_corrections, correct
 from limbeck.review.sheet import Decision, Sheet
 

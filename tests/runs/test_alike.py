@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from limbeck.data.in_memory import from_pandas
 from limbeck.linear.fit import ProbeRows, fit_probe
+from limbeck.reading.in_memory import from_pandas
 from limbeck.runs import alike
 from limbeck.runs.alike import alike_texts, nearly_alike
 from limbeck.runs.training_rows import training_rows

@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from limbeck.data.in_memory import from_pandas
 from limbeck.errors import DataError
+from limbeck.reading.in_memory import from_pandas
 from limbeck.runs.training_rows import training_rows
 from limbeck.settings import SplitSettings
 

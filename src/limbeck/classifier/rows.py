@@ -12,9 +12,9 @@ from sklearn.utils import check_consistent_length
 
 from limbeck.classifier.labels import Classes, as_labels, find_classes
 from limbeck.data.dataset import Dataset
-from limbeck.data.in_memory import from_arrow
 from limbeck.data.texts import as_texts
 from limbeck.errors import DataError, FaultLog, SettingsError
+from limbeck.reading.in_memory import from_arrow
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

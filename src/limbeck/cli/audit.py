@@ -57,8 +57,8 @@ def audit(
     from limbeck.auditing.audit import audit_rows
     from limbeck.cli.audit_screen import show_audit
     from limbeck.cli.found_tokenizers import find_tokenizers
-    from limbeck.data.read import read_with
     from limbeck.errors import DataError
+    from limbeck.reading.read import read_with
     from limbeck.reporting.audit_page import write_audit, write_rows
     from limbeck.settings import AuditSettings, build
     from limbeck.storage import check_folder

@@ -54,8 +54,8 @@ def clean(
     from limbeck import progress
     from limbeck.auditing.clean import clean as clean_dataset
     from limbeck.auditing.clean import counts_of, write_cleaning
-    from limbeck.data.read import read_with
     from limbeck.errors import SettingsError
+    from limbeck.reading.read import read_with
     from limbeck.settings import CleanSettings, build
     from limbeck.storage import check_folder
 

@@ -23,11 +23,11 @@ def demo(
 ) -> None:
     """Train a sentiment classifier on 38,158 embedded tweets, score it, label three new texts. Minutes on a laptop."""
     from limbeck import progress
-    from limbeck.data.read import read_with
     from limbeck.features.cache import FeatureCache
     from limbeck.inference.predictor import load
     from limbeck.inference.scoring import score
     from limbeck.methods.probe import train_probe
+    from limbeck.reading.read import read_with
     from limbeck.settings import ReadSettings
 
     following = progress.for_stream()

@@ -110,11 +110,11 @@ def distil(
     The validation split is only scored, and made of training rows where there is none; a test split is not looked at.
     """
     from limbeck import progress
-    from limbeck.data.read import read_with
     from limbeck.experiments.ablation_runs import ablate
     from limbeck.features.cache import FeatureCache
     from limbeck.methods import distil as distillation
     from limbeck.methods.distil_settings import Distillation, DistillationSettings
+    from limbeck.reading.read import read_with
     from limbeck.settings import SplitSettings
 
     tables = own.tables_of(config, out, resume=resume, used=options.DISTIL_TABLES)

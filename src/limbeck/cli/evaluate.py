@@ -44,12 +44,12 @@ def evaluate(
     """Score RUN on one split of DATA: accuracy, F1, log loss, each with its 95 % interval; per class; confusions."""
     from limbeck import progress
     from limbeck.auditing.row_slices import column_groupings, own_groupings, slice_answers
-    from limbeck.data.read import read_with
     from limbeck.evaluation.confusions import name_confusions
     from limbeck.evaluation.hard_cases import find_hard_cases
     from limbeck.evaluation.prediction_files import SUFFIXES, write_predictions
     from limbeck.inference.predictor import load
     from limbeck.inference.scoring import rows_to_score, score
+    from limbeck.reading.read import read_with
     from limbeck.storage import check_place
 
     if out is not None:

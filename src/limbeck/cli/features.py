@@ -30,12 +30,12 @@ def features(
 ) -> None:
     """Write the pooled hidden states of every text of DATA, in the order of its rows; labels are not needed."""
     from limbeck import progress
-    from limbeck.data.read import read_with
     from limbeck.features.cache import FeatureCache
     from limbeck.features.extraction import extract_features
     from limbeck.features.files import SUFFIXES, write_features
     from limbeck.features.text_encoder import load_encoder
     from limbeck.model.pooling import blocks_for
+    from limbeck.reading.read import read_with
     from limbeck.settings import FeatureSettings
     from limbeck.storage import check_place
 

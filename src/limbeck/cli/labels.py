@@ -131,9 +131,9 @@ def apply(
 ) -> None:
     """Give the rows of DATA the labels that SHEET's column new_label decides; an empty cell keeps the label."""
     from limbeck import progress
-    from limbeck.data.read import read_with
     from limbeck.features.cache import FeatureCache
     from limbeck.methods.past_run import open_past_run
+    from limbeck.reading.read import read_with
     from limbeck.review.corrections import DATA_NAME, apply_corrections
     from limbeck.review.rescoring import rescore as score_again
     from limbeck.review.sheet import read_decided

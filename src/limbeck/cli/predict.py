@@ -11,10 +11,10 @@ import typer
 from limbeck.cli import options, screen
 
 if TYPE_CHECKING:
-    from limbeck.data.line_stream import Pieces
     from limbeck.evaluation.predictions import Predictions
     from limbeck.inference.predictor import Predictor
     from limbeck.progress import Progress
+    from limbeck.reading.text_stream import Pieces
     from limbeck.settings import ReadSettings
 
 STANDARD_INPUT = "-"
@@ -62,11 +62,11 @@ def predict(
 ) -> None:
     """Label each TEXT, each row of --input, or each line of standard input, with RUN."""
     from limbeck import progress
-    from limbeck.data.read import read_with
     from limbeck.errors import DataError, SettingsError
     from limbeck.evaluation.prediction_files import SUFFIXES, write_predictions
     from limbeck.inference.long_answers import predict_to_file
     from limbeck.inference.predictor import load
+    from limbeck.reading.read import read_with
     from limbeck.settings import ReadSettings, build
     from limbeck.storage import check_place
 
@@ -125,8 +125,8 @@ def _answer_lines(
     """Answer standard input as it comes: what has come is answered and said before more is waited for."""
     from dataclasses import replace
 
-    from limbeck.data.line_stream import Lines
     from limbeck.inference.long_answers import Written
+    from limbeck.reading.text_stream import Lines
 
     lines = Lines(cast("Pieces", sys.stdin.buffer), reading)
     answered = Written(rows=0, count_cut=0, count_unread=0)

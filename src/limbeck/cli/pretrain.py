@@ -81,9 +81,9 @@ def pretrain(
     RUN/encoder is what `--encoder` takes. Every 50th text is held out to judge by, up to 50,000 tokens.
     """
     from limbeck import progress
-    from limbeck.data.text_stream import open_stream
     from limbeck.methods import pretrain as pretraining
     from limbeck.methods.pretrain_settings import PretrainingSettings
+    from limbeck.reading.text_stream import open_stream
 
     tables = own.tables_of(config, out, resume=resume, used=options.PRETRAIN_TABLES)
     flags = own.only_given(

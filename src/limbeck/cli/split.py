@@ -35,8 +35,8 @@ def split(
     """
     from limbeck import progress
     from limbeck.auditing.resplit import resplit
-    from limbeck.data.read import read_with
     from limbeck.data.write import SUFFIXES, write
+    from limbeck.reading.read import read_with
     from limbeck.settings import AuditSettings, SplitSettings, build
     from limbeck.storage import check_place
 

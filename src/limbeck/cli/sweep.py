@@ -55,10 +55,10 @@ def sweep(
     The validation split decides; a test split is not looked at. The first trial is that of the settings as given.
     """
     from limbeck import progress
-    from limbeck.data.read import read_with
     from limbeck.experiments.sweep_methods import Sweeping
     from limbeck.experiments.sweep_methods import sweep as look_for
     from limbeck.features.cache import FeatureCache
+    from limbeck.reading.read import read_with
     from limbeck.settings import SplitSettings, SweepSettings, build
 
     tables = options.tables_of(config)

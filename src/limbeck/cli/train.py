@@ -76,8 +76,8 @@ def train(
     The validation split is only scored, and made of training rows where there is none; a test split is not looked at.
     """
     from limbeck import progress
-    from limbeck.data.read import read_with
     from limbeck.features.cache import FeatureCache
+    from limbeck.reading.read import read_with
     from limbeck.settings import SplitSettings
     from limbeck.training.team import is_follower
 

@@ -1,1 +1,1 @@
-"""Data: files become a Dataset, the labelled texts that every later step shares."""
+"""Data: the labelled texts that every later step shares, and what is done with them: names, splits, writing."""

@@ -39,6 +39,9 @@ LABEL_NAME = "label_name"
 
 SPLIT_ORDER = ("train", "validation", "test", "unsupervised")
 """The known splits in the order in which they are shown; others follow by name."""
+
+UNLABELLED_SPLIT = "unsupervised"
+"""The split whose rows need no label, and where -1 means that there is none."""
 _SHOWN_LABELS = 20
 
 

@@ -11,13 +11,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from limbeck.data.dataset import Dataset, ReadNote
+from limbeck.data.dataset import UNLABELLED_SPLIT, Dataset, ReadNote
 from limbeck.data.exchange import Exchange, Shapes
 from limbeck.data.normal_form import group_equal_texts
 from limbeck.errors import DataError, FaultLog, SettingsError
 from limbeck.settings import SplitSettings, check_seed
-
-UNLABELLED_SPLIT = "unsupervised"
 
 
 def split(dataset: Dataset, settings: SplitSettings | None = None, groups: np.ndarray | None = None) -> Dataset:

@@ -22,7 +22,6 @@ import torch
 
 from limbeck import storage
 from limbeck.catalog.presets import find_encoder, load_encoder_folder
-from limbeck.data.text_stream import TextStream
 from limbeck.display.views import View
 from limbeck.methods.language import (
     LanguageCosts,
@@ -41,6 +40,7 @@ from limbeck.model.language_head import LanguageHead, load_language_head, write_
 from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.model.student import count_costs, make_student, taken_layers
 from limbeck.progress import SILENT, Progress
+from limbeck.reading.text_stream import TextStream
 from limbeck.runs.run_folder import RunFolder
 from limbeck.runs.run_record import claim_run, recorded_numerics
 from limbeck.runs.stopwatch import Stopwatch

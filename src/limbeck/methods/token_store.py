@@ -18,9 +18,9 @@ import numpy as np
 from tokenizers import Tokenizer as RawTokenizer
 
 from limbeck import storage
-from limbeck.data.text_stream import TextStream
 from limbeck.errors import DataError, SettingsError, StorageError
 from limbeck.progress import SILENT, Progress
+from limbeck.reading.text_stream import TextStream
 from limbeck.tokens import TokenBatch, Tokenizer
 from limbeck.training.examples import Int64
 

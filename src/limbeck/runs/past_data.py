@@ -8,9 +8,9 @@ from pathlib import Path
 
 from limbeck import storage
 from limbeck.data.dataset import Dataset
-from limbeck.data.read import read_with
 from limbeck.errors import DataError, SettingsError, StorageError
 from limbeck.progress import SILENT, Progress
+from limbeck.reading.read import read_with
 from limbeck.runs.run_folder import RunFolder, require_finished
 from limbeck.runs.training_rows import training_rows
 from limbeck.settings import ReadSettings, SplitSettings, build, read_toml
