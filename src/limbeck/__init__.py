@@ -1,6 +1,13 @@
 """limbeck distils text into labels, with DistilBERT, on your own machine.
 
 The public names, each loaded on first use: importing limbeck loads no torch.
+
+Example:
+    >>> import limbeck
+    >>> data = limbeck.from_lists(["so happy", "so sad"], ["joy", "sadness"])
+    >>> print(data)
+    Dataset of 2 rows: train 2
+    labels: joy, sadness
 """
 
 from importlib import import_module
@@ -8,17 +15,70 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    # For type checkers and editors; a test holds that these are the names of `_HOMES`.
+    from limbeck.api.fitting import sweep as sweep
+    from limbeck.api.fitting import train as train
+    from limbeck.api.judging import clear_thresholds as clear_thresholds
+    from limbeck.api.judging import compare as compare
+    from limbeck.api.judging import evaluate as evaluate
+    from limbeck.api.judging import threshold as threshold
+    from limbeck.api.preparing import audit as audit
+    from limbeck.api.preparing import clean as clean
+    from limbeck.api.preparing import split as split
+    from limbeck.api.reports import ReportSettings as ReportSettings
+    from limbeck.api.reports import WrittenReport as WrittenReport
+    from limbeck.api.reports import report as report
+    from limbeck.api.reviewing import apply_corrections as apply_corrections
+    from limbeck.api.reviewing import find_label_issues as find_label_issues
+    from limbeck.api.reviewing import write_sheet as write_sheet
+    from limbeck.auditing.audit import Audit as Audit
+    from limbeck.auditing.clean import Cleaning as Cleaning
+    from limbeck.auditing.findings import Finding as Finding
+    from limbeck.auditing.resplit import Resplit as Resplit
     from limbeck.catalog.presets import load_tokenizer as load_tokenizer
     from limbeck.classifier.probe_classifier import ProbeClassifier as ProbeClassifier
     from limbeck.classifier.text_classifier import TextClassifier as TextClassifier
     from limbeck.classifier.text_features import TextFeatures as TextFeatures
     from limbeck.data.dataset import Dataset as Dataset
+    from limbeck.data.dataset import ReadNote as ReadNote
+    from limbeck.data.write import write as write
+    from limbeck.errors import BundleError as BundleError
+    from limbeck.errors import DataError as DataError
+    from limbeck.errors import HubError as HubError
+    from limbeck.errors import HubUnreachableError as HubUnreachableError
+    from limbeck.errors import Interrupted as Interrupted
     from limbeck.errors import LimbeckError as LimbeckError
-    from limbeck.evaluation.evaluation import evaluate as evaluate
+    from limbeck.errors import LockedError as LockedError
+    from limbeck.errors import MissingExtraError as MissingExtraError
+    from limbeck.errors import MissingNameError as MissingNameError
+    from limbeck.errors import ModelError as ModelError
+    from limbeck.errors import NoMemoryError as NoMemoryError
+    from limbeck.errors import SettingsError as SettingsError
+    from limbeck.errors import StorageError as StorageError
+    from limbeck.errors import Terminated as Terminated
+    from limbeck.errors import TokenizerError as TokenizerError
+    from limbeck.errors import TrainingError as TrainingError
+    from limbeck.errors import WeightsError as WeightsError
+    from limbeck.evaluation.comparison import Comparison as Comparison
+    from limbeck.evaluation.evaluation import ClassScores as ClassScores
+    from limbeck.evaluation.evaluation import Confusion as Confusion
+    from limbeck.evaluation.evaluation import Evaluation as Evaluation
+    from limbeck.evaluation.hard_cases import HardCase as HardCase
+    from limbeck.evaluation.hard_cases import HardCases as HardCases
     from limbeck.evaluation.hard_cases import find_hard_cases as find_hard_cases
+    from limbeck.evaluation.measured import Measured as Measured
     from limbeck.evaluation.prediction_files import read_predictions as read_predictions
+    from limbeck.evaluation.prediction_files import write_predictions as write_predictions
+    from limbeck.evaluation.predictions import Predictions as Predictions
+    from limbeck.evaluation.thresholds import Threshold as Threshold
+    from limbeck.evaluation.thresholds import Thresholds as Thresholds
+    from limbeck.experiments.sweep_result import Sweep as Sweep
+    from limbeck.experiments.sweep_result import TrialFacts as TrialFacts
+    from limbeck.features.text_encoder import TextEncoder as TextEncoder
     from limbeck.features.text_encoder import load_encoder as load_encoder
+    from limbeck.inference.predictor import Predictor as Predictor
     from limbeck.inference.predictor import load as load
+    from limbeck.inference.scoring import Scored as Scored
     from limbeck.inference.scoring import score as score
     from limbeck.methods.distil import Curriculum as Curriculum
     from limbeck.methods.distil import distil as distil
@@ -28,8 +88,10 @@ if TYPE_CHECKING:
     from limbeck.methods.finetune import finetune as finetune
     from limbeck.methods.head import HeadTraining as HeadTraining
     from limbeck.methods.head import train_head as train_head
+    from limbeck.methods.pretrain import PretrainedRun as PretrainedRun
     from limbeck.methods.pretrain import pretrain as pretrain
     from limbeck.methods.pretrain_settings import PretrainingSettings as PretrainingSettings
+    from limbeck.methods.probe import ProbeRun as ProbeRun
     from limbeck.methods.probe import ProbeTraining as ProbeTraining
     from limbeck.methods.probe import train_probe as train_probe
     from limbeck.publishing.publication import publish as publish
@@ -38,108 +100,98 @@ if TYPE_CHECKING:
     from limbeck.reading.in_memory import from_pandas as from_pandas
     from limbeck.reading.in_memory import from_polars as from_polars
     from limbeck.reading.read import read as read
+    from limbeck.reading.text_stream import TextStream as TextStream
     from limbeck.reading.text_stream import open_stream as open_stream
-    from limbeck.review.issues import find_label_issues as find_label_issues
+    from limbeck.reporting.picture import Picture as Picture
+    from limbeck.reporting.run_comparison import RunComparison as RunComparison
+    from limbeck.review.corrections import Corrections as Corrections
+    from limbeck.review.issues import LabelIssue as LabelIssue
+    from limbeck.review.issues import LabelIssues as LabelIssues
+    from limbeck.settings import AuditSettings as AuditSettings
+    from limbeck.settings import CleanSettings as CleanSettings
     from limbeck.settings import FeatureSettings as FeatureSettings
     from limbeck.settings import FinetuneSettings as FinetuneSettings
     from limbeck.settings import HeadSettings as HeadSettings
     from limbeck.settings import ProbeSettings as ProbeSettings
+    from limbeck.settings import ReadSettings as ReadSettings
+    from limbeck.settings import SplitSettings as SplitSettings
+    from limbeck.settings import SweepSettings as SweepSettings
+    from limbeck.tokens.tokenizer import Tokenizer as Tokenizer
+    from limbeck.training.finished import LoopRun as LoopRun
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Curriculum": "limbeck.methods.distil",
-    "Dataset": "limbeck.data.dataset",
-    "Distillation": "limbeck.methods.distil_settings",
-    "DistillationSettings": "limbeck.methods.distil_settings",
-    "FeatureSettings": "limbeck.settings",
-    "FinetuneSettings": "limbeck.settings",
-    "Finetuning": "limbeck.methods.finetune",
-    "HeadSettings": "limbeck.settings",
-    "HeadTraining": "limbeck.methods.head",
-    "LimbeckError": "limbeck.errors",
-    "PretrainingSettings": "limbeck.methods.pretrain_settings",
-    "ProbeClassifier": "limbeck.classifier.probe_classifier",
-    "ProbeSettings": "limbeck.settings",
-    "ProbeTraining": "limbeck.methods.probe",
-    "TextClassifier": "limbeck.classifier.text_classifier",
-    "TextFeatures": "limbeck.classifier.text_features",
-    "distil": "limbeck.methods.distil",
-    "evaluate": "limbeck.evaluation.evaluation",
-    "find_hard_cases": "limbeck.evaluation.hard_cases",
-    "find_label_issues": "limbeck.review.issues",
-    "finetune": "limbeck.methods.finetune",
-    "from_arrow": "limbeck.reading.in_memory",
-    "from_lists": "limbeck.reading.in_memory",
-    "from_pandas": "limbeck.reading.in_memory",
-    "from_polars": "limbeck.reading.in_memory",
-    "load": "limbeck.inference.predictor",
-    "load_encoder": "limbeck.features.text_encoder",
-    "load_tokenizer": "limbeck.catalog.presets",
-    "open_stream": "limbeck.reading.text_stream",
-    "pretrain": "limbeck.methods.pretrain",
-    "publish": "limbeck.publishing.publication",
-    "read": "limbeck.reading.read",
-    "read_predictions": "limbeck.evaluation.prediction_files",
-    "score": "limbeck.inference.scoring",
-    "train_head": "limbeck.methods.head",
-    "train_probe": "limbeck.methods.probe",
+    "limbeck.api.fitting": "sweep train",
+    "limbeck.api.judging": "clear_thresholds compare evaluate threshold",
+    "limbeck.api.preparing": "audit clean split",
+    "limbeck.api.reports": "ReportSettings WrittenReport report",
+    "limbeck.api.reviewing": "apply_corrections find_label_issues write_sheet",
+    "limbeck.auditing.audit": "Audit",
+    "limbeck.auditing.clean": "Cleaning",
+    "limbeck.auditing.findings": "Finding",
+    "limbeck.auditing.resplit": "Resplit",
+    "limbeck.catalog.presets": "load_tokenizer",
+    "limbeck.classifier.probe_classifier": "ProbeClassifier",
+    "limbeck.classifier.text_classifier": "TextClassifier",
+    "limbeck.classifier.text_features": "TextFeatures",
+    "limbeck.data.dataset": "Dataset ReadNote",
+    "limbeck.reading.in_memory": "from_arrow from_lists from_pandas from_polars",
+    "limbeck.reading.read": "read",
+    "limbeck.reading.text_stream": "TextStream open_stream",
+    "limbeck.data.write": "write",
+    "limbeck.errors": (
+        "BundleError DataError HubError HubUnreachableError Interrupted LimbeckError "
+        "LockedError MissingExtraError MissingNameError ModelError NoMemoryError SettingsError "
+        "StorageError Terminated TokenizerError TrainingError WeightsError"
+    ),
+    "limbeck.evaluation.comparison": "Comparison",
+    "limbeck.evaluation.evaluation": "ClassScores Confusion Evaluation",
+    "limbeck.evaluation.hard_cases": "HardCase HardCases find_hard_cases",
+    "limbeck.evaluation.measured": "Measured",
+    "limbeck.evaluation.prediction_files": "read_predictions write_predictions",
+    "limbeck.evaluation.predictions": "Predictions",
+    "limbeck.evaluation.thresholds": "Threshold Thresholds",
+    "limbeck.experiments.sweep_result": "Sweep TrialFacts",
+    "limbeck.features.text_encoder": "TextEncoder load_encoder",
+    "limbeck.inference.predictor": "Predictor load",
+    "limbeck.inference.scoring": "Scored score",
+    "limbeck.methods.distil": "Curriculum distil",
+    "limbeck.methods.distil_settings": "Distillation DistillationSettings",
+    "limbeck.methods.finetune": "Finetuning finetune",
+    "limbeck.methods.head": "HeadTraining train_head",
+    "limbeck.methods.pretrain": "PretrainedRun pretrain",
+    "limbeck.methods.pretrain_settings": "PretrainingSettings",
+    "limbeck.methods.probe": "ProbeRun ProbeTraining train_probe",
+    "limbeck.publishing.publication": "publish",
+    "limbeck.reporting.picture": "Picture",
+    "limbeck.reporting.run_comparison": "RunComparison",
+    "limbeck.review.corrections": "Corrections",
+    "limbeck.review.issues": "LabelIssue LabelIssues",
+    "limbeck.settings": (
+        "AuditSettings CleanSettings FeatureSettings FinetuneSettings HeadSettings ProbeSettings "
+        "ReadSettings SplitSettings SweepSettings"
+    ),
+    "limbeck.tokens.tokenizer": "Tokenizer",
+    "limbeck.training.finished": "LoopRun",
 }
-
-__all__ = [
-    "Curriculum",
-    "Dataset",
-    "Distillation",
-    "DistillationSettings",
-    "FeatureSettings",
-    "FinetuneSettings",
-    "Finetuning",
-    "HeadSettings",
-    "HeadTraining",
-    "LimbeckError",
-    "PretrainingSettings",
-    "ProbeClassifier",
-    "ProbeSettings",
-    "ProbeTraining",
-    "TextClassifier",
-    "TextFeatures",
-    "__version__",
-    "distil",
-    "evaluate",
-    "find_hard_cases",
-    "find_label_issues",
-    "finetune",
-    "from_arrow",
-    "from_lists",
-    "from_pandas",
-    "from_polars",
-    "load",
-    "load_encoder",
-    "load_tokenizer",
-    "open_stream",
-    "pretrain",
-    "publish",
-    "read",
-    "read_predictions",
-    "score",
-    "train_head",
-    "train_probe",
-]
+"""The public names by the module where they are at home."""
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 _NEED_SKLEARN = ("ProbeClassifier", "TextClassifier", "TextFeatures")
-if find_spec("sklearn") is None:
-    # `from limbeck import *` takes what can be had.
-    __all__ = [name for name in __all__ if name not in _NEED_SKLEARN]
+# `from limbeck import *` takes what can be had.
+_ABSENT = () if find_spec("sklearn") else _NEED_SKLEARN
+__all__ = [name for name in ("__version__", *_HOME_OF) if name not in _ABSENT]
 
 
 def __getattr__(name: str) -> Any:
     """Import a public name from its home on first use."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'limbeck' has no attribute {name!r}; it has {', '.join(sorted(_HOMES))}")
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'limbeck' has no attribute {name!r}; it has {', '.join(sorted(_HOME_OF))}")
     from limbeck.errors import MissingExtraError, MissingNameError
 
     try:
-        return getattr(import_module(_HOMES[name]), name)
+        return getattr(import_module(_HOME_OF[name]), name)
     except MissingExtraError as error:
         raise MissingNameError(str(error)) from error
 

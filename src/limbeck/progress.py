@@ -41,6 +41,10 @@ class Progress(Protocol):
         ...
 
 
+ProgressLike = Progress | bool | None
+"""What public functions take: True shows what is being done, False or None nothing."""
+
+
 class Silent:
     """Shows nothing: what library calls use unless told otherwise."""
 
@@ -225,6 +229,18 @@ SILENT = Silent()
 def for_stream() -> Progress:
     """Return bars when standard error is a terminal, plain lines otherwise."""
     return Bars() if sys.stderr.isatty() else Lines()
+
+
+def as_progress(wish: ProgressLike) -> Progress:
+    """Return what follows long steps: bars or lines for True, nothing for False or None, else what was given.
+
+    Example:
+        >>> as_progress(None) is SILENT
+        True
+    """
+    if isinstance(wish, bool) or wish is None:
+        return for_stream() if wish else SILENT
+    return wish
 
 
 def _rate(units_per_s: float) -> str:

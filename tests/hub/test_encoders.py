@@ -122,7 +122,7 @@ def test_offline_with_what_other_libraries_fetched(hub, tiny, tiny_folder, heard
 
 def test_presets_that_nobody_asked_for_touch_no_network(hub, tiny) -> None:
     """An audit compares the presets that are on this machine, and asks nobody for the others."""
-    from limbeck.cli.found_tokenizers import find_tokenizers
+    from limbeck.api.found_tokenizers import find_tokenizers
 
     found = find_tokenizers([f"hub:{NAME}"])
     assert next(iter(found.tokenizers)) == f"hub:{NAME}"

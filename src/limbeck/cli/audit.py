@@ -54,9 +54,9 @@ def audit(
     Nothing is changed. Rows may lack labels.
     """
     from limbeck import progress
+    from limbeck.api.found_tokenizers import find_tokenizers
     from limbeck.auditing.audit import audit_rows
     from limbeck.cli.audit_screen import show_audit
-    from limbeck.cli.found_tokenizers import find_tokenizers
     from limbeck.errors import DataError
     from limbeck.reading.read import read_with
     from limbeck.reporting.audit_page import write_audit, write_rows

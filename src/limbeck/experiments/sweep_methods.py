@@ -19,7 +19,7 @@ from limbeck.features.cache import FeatureCache
 from limbeck.methods.finetune import FinetuneMethod, Finetuning
 from limbeck.methods.head import HEAD_RATE, HeadMethod, HeadTraining
 from limbeck.methods.probe import ProbeTraining, train_probe
-from limbeck.progress import SILENT, Progress
+from limbeck.progress import SILENT, Progress, ProgressLike, as_progress
 from limbeck.runs.run_folder import RunFolder
 from limbeck.settings import SweepSettings
 from limbeck.training.journal import AfterEpoch, EpochLine, EpochScores, read_epochs
@@ -53,7 +53,7 @@ def sweep(
     *,
     resume: bool = False,
     cache: FeatureCache | None = None,
-    progress: Progress = SILENT,
+    progress: ProgressLike = SILENT,
 ) -> Sweep:
     """Look for better settings of a method, within a budget of minutes.
 
@@ -74,6 +74,7 @@ def sweep(
         >>> found = sweep(read("reviews.csv"), "SWEEP", Sweeping(base=Finetuning()))  # doctest: +SKIP
         >>> found.best.values  # doctest: +SKIP
     """
+    progress = as_progress(progress)
     if is_one_of_many():
         raise SettingsError("a sweep runs in one process: run limbeck without torchrun")
     base, space = settings.base, settings.space

