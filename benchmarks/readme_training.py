@@ -14,7 +14,7 @@ POOLINGS = {"cls": "[CLS] of the last layer", "mean": "mean of the last layer"}
 def train_speed() -> list[list[str]]:
     """Seconds of an epoch of emotion, by contestant and size, and how many times that is of ours."""
     sizes = read_result("train")["sizes"]
-    rows = [["seconds an epoch of 16,000 tweets (ours is × times as fast)", "MiniLM, tweets", "base, tweets"]]
+    rows = [["seconds per epoch of 16,000 tweets (ours is × times as fast)", "MiniLM, tweets", "base, tweets"]]
     for name in sizes["mini"]["contestants"]:
         entries = [sizes[size]["contestants"][name] for size in ("mini", "base")]
         cells = [

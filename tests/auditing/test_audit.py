@@ -79,7 +79,7 @@ def test_broken_letters_advise_no_other_vocabulary(make_dataset, tiny_tokenizer)
     texts = [text.encode("cp1252").decode("cp949") for text in ("it’s a good one, isn’t it", "I don’t know, can’t say")]
     found = audit(make_dataset(texts), tokenizers={"minilm": tiny_tokenizer}).findings
     advice = next(finding.advice for finding in found if finding.kind == "tokens.misfit")
-    assert advice == "2 rows hold mojibake: read the data with their true encoding first, then audit them again."
+    assert advice == "2 rows contain mojibake: read the data with their true encoding first, then audit them again."
 
 
 def test_a_better_tokenizer_that_is_here_is_named_with_its_numbers(make_dataset, tiny_tokenizer) -> None:
@@ -96,7 +96,7 @@ def test_a_better_tokenizer_that_is_here_is_named_with_its_numbers(make_dataset,
     korean = Tokenizer(definition, max_tokens=24, where="a Korean tokenizer")
     found = audit(make_dataset(KOREAN), tokenizers={"minilm": tiny_tokenizer, "korean": korean})
     advice = next(finding.advice for finding in found.findings if finding.kind == "tokens.misfit")
-    assert advice.startswith("Take korean: 1.00 tokens a word and 0 % [UNK]")
+    assert advice.startswith("Take korean: 1.00 tokens per word, 0 % [UNK]")
 
 
 def test_unlabelled_and_empty_texts_are_audited(make_dataset, tiny_tokenizer) -> None:

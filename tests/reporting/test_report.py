@@ -165,7 +165,7 @@ def test_a_report_does_without_what_nobody_found(run_folder: Path) -> None:
     run = read_run(run_folder)
     page = make_report(run, evidence_of(run, features=False, issues=False), words_in("en")).html
     assert "--cross-fit 5" in page
-    assert "The data were not looked at" in page
+    assert "The data were not examined" in page
     assert "No map" in page
 
 

@@ -186,7 +186,7 @@ def about_labels(shape: Shape) -> Iterator[Finding]:
         yield Finding(
             kind="labels.unlabelled",
             severity="medium",
-            title="Rows without a label stand among labelled ones",
+            title="Some rows have no label",
             count=lacking,
             unit="rows",
             share=lacking / max(1, shape.rows),
@@ -233,19 +233,19 @@ def about_labels(shape: Shape) -> Iterator[Finding]:
         yield Finding(
             kind="labels.unbalanced",
             severity="medium" if ratio >= VERY_UNBALANCED else "low",
-            title=f"Classes are unequal: the largest has {ratio:,.1f} times the rows of the smallest",
+            title=f"Classes differ in size: the largest has {ratio:,.1f} times the rows of the smallest",
             count=len(shape.classes),
             unit="classes",
             share=smallest[1].share,
             example=f"{excerpt(classes[0][0], 40)} {classes[0][1].rows:,}, {excerpt(smallest[0], 40)} "
             f"{quantity(smallest[1].rows, 'rows')}",
-            advice="Read macro F1 beside accuracy; --balance weights is worth a try.",
+            advice="Read macro F1 beside accuracy, and try --balance weights.",
         )
     if shape.sorted_by_label:
         yield Finding(
             kind="labels.sorted",
             severity="low",
-            title="Rows stand sorted by label",
+            title="Rows are sorted by label",
             count=len(shape.sorted_by_label),
             unit="splits",
             share=sum(shape.splits[name].rows for name in shape.sorted_by_label) / max(1, shape.rows),
@@ -268,12 +268,12 @@ def _about_lookalikes(shape: Shape) -> Finding:
     return Finding(
         kind="labels.lookalike",
         severity="high" if sure else "medium",
-        title=f"Label names {'look like one and the same' if sure else 'are nearly the same'}{bound}",
+        title=f"Label names {'look like the same name' if sure else 'are nearly the same'}{bound}",
         count=len(pairs),
         unit="pairs",
         share=sum(shape.classes[name].rows for name in names) / max(1, shape.rows),
         example="; ".join(listed) + more,
-        advice="Give them one name in the data, or the model must tell apart what is the same.",
+        advice="If they mean the same, give them one name in the data: the model cannot tell them apart.",
     )
 
 

@@ -18,28 +18,28 @@ _TEXT_FINDINGS: dict[str, tuple[Severity, str, str]] = {
     "empty": ("high", "Texts are empty", "Run `limbeck clean DATA --drop empty`."),
     "white_space_only": (
         "high",
-        "Texts are nothing but white space or characters that cannot be seen",
+        "Texts consist of white space or invisible characters",
         "Run `limbeck clean DATA --drop empty`.",
     ),
     "no_token": (
         "high",
         "Texts leave no token: the tokenizer drops all of their characters",
-        "To the model they are empty, and all alike: take them out.",
+        "The model reads them as empty and equal: remove them.",
     ),
     "equal_to_label": (
         "high",
-        "Texts are nothing but their own label",
+        "Texts are equal to their label",
         "They teach the model to read labels: run `limbeck clean DATA --drop equal-to-label`.",
     ),
     "mojibake": (
         "medium",
         "Mojibake: characters broken by a wrong encoding",
-        "Read the source again with its true encoding (--encoding cp1252, cp949, …); what is lost in it stays lost: "
+        "Read the source again with its true encoding (--encoding cp1252, cp949, …); what is lost stays lost: "
         "`limbeck clean DATA --drop mojibake` removes the rows.",
     ),
     "control_characters": (
         "medium",
-        "Control characters stand in texts",
+        "Texts contain control characters",
         "The tokenizer drops them; clean the source.",
     ),
     "decomposed_hangul": (
@@ -49,29 +49,29 @@ _TEXT_FINDINGS: dict[str, tuple[Severity, str, str]] = {
     ),
     "html": (
         "low",
-        "HTML is left in texts",
-        "Tags and entities become tokens that mean nothing: take them out where the texts come from.",
+        "Texts contain HTML",
+        "Tags and entities become tokens that mean nothing: remove them where the texts come from.",
     ),
     "invisible_characters": (
         "low",
-        "Characters that cannot be seen stand in texts (zero-width, direction, fillers)",
-        "Two texts that look equal may differ by them: take them out.",
+        "Texts contain invisible characters (zero-width, direction, fillers)",
+        "Texts that look equal may differ in them: remove them.",
     ),
-    "one_token": ("low", "Texts are a single word", "Check that they say enough for a label."),
+    "one_token": ("low", "Texts are a single word", "Check that one word is enough for a label."),
     "urls": (
         "low",
-        "Texts hold web addresses",
-        "Addresses can give the label away; think of replacing them by one word.",
+        "Texts contain web addresses",
+        "Addresses can give the label away; consider replacing them with one word.",
     ),
     "handles": (
         "low",
-        "Texts hold @handles",
-        "A model can learn who is spoken to instead of what is said; think of replacing them by one word.",
+        "Texts contain @handles",
+        "A model can learn who is spoken to instead of what is said; consider replacing them with one word.",
     ),
     "special_tokens": (
         "low",
-        "Texts hold the tokenizer's own tokens, such as [SEP] or [MASK]",
-        "A tokenizer reads them as its own signs, not as letters; write them in another way if that is not meant.",
+        "Texts contain the tokenizer's own tokens, such as [SEP] or [MASK]",
+        "A tokenizer reads them as its own signs, not as letters; write them in another way if you do not want that.",
     ),
 }
 
@@ -84,7 +84,7 @@ def about_leaks(evidence: Evidence) -> Iterator[Finding]:
         yield Finding(
             kind="leaks.exact",
             severity="high",
-            title=f"The same text stands in more than one split ({pairs})",
+            title=f"The same text appears in more than one split ({pairs})",
             count=leaks.exact.texts,
             unit="texts",
             share=leaks.exact.rows / rows,
@@ -97,7 +97,7 @@ def about_leaks(evidence: Evidence) -> Iterator[Finding]:
         yield Finding(
             kind="leaks.near",
             severity="high",
-            title=f"Nearly the same text stands in more than one split ({pairs})",
+            title=f"Nearly the same text appears in more than one split ({pairs})",
             count=leaks.near.groups,
             unit="groups",
             share=leaks.near.rows / rows,
@@ -120,7 +120,7 @@ def about_conflicts(evidence: Evidence) -> Iterator[Finding]:
             unit="texts",
             share=conflicts.exact.rows / rows,
             example=example_of(conflicts.exact.examples, by_label=True),
-            advice="At least one label of each is wrong. Decide them (findings.csv has every row), or run "
+            advice="At least one label of each is wrong. Correct them (findings.csv has every row), or run "
             "`limbeck clean DATA --drop conflicts`: with --keep-majority the rows with the most "
             "frequent label stay, without it none.",
         )
@@ -144,12 +144,12 @@ def about_duplicates(evidence: Evidence) -> Iterator[Finding]:
         yield Finding(
             kind="duplicates.exact",
             severity="medium",
-            title=f"The same text stands there more than once ({quantity(duplicates.exact.surplus, 'rows')} too many)",
+            title=f"The same text appears more than once ({quantity(duplicates.exact.surplus, 'rows')} too many)",
             count=duplicates.exact.texts,
             unit="texts",
             share=duplicates.exact.rows / rows,
             example=example_of(duplicates.exact.examples),
-            advice="Run `limbeck clean DATA --drop exact-duplicates`, unless repeats are meant as weight.",
+            advice="Run `limbeck clean DATA --drop exact-duplicates`, unless the repeats are intended.",
         )
     if duplicates.near.groups:
         yield Finding(
@@ -178,7 +178,7 @@ def about_duplicates(evidence: Evidence) -> Iterator[Finding]:
             unit="groups",
             share=duplicates.folded.rows / rows,
             example=example_of(duplicates.folded.examples),
-            advice="To an uncased model they are one text: treat them as duplicates.",
+            advice="An uncased model reads them as one text: treat them as duplicates.",
         )
 
 
@@ -187,9 +187,9 @@ def _free(scores: dict[str, FreeScore]) -> str:
     told = [
         f"In {name}, training has the texts of {score.seen:,} of {score.rows:,} rows, and "
         + (
-            f"memory alone gets {score.right:,} of them right: {100 * score.accuracy:.2f} points of accuracy for free"
+            f"looking them up gets {score.right:,} right: {100 * score.accuracy:.2f} points of accuracy for nothing"
             if score.right
-            else "their labels differ, so that memory gets none of them right"
+            else "their labels differ, so looking them up gets none right"
         )
         for name, score in scores.items()
         if score.seen
@@ -234,7 +234,7 @@ def about_tokens(evidence: Evidence) -> Iterator[Finding]:
             count=chosen.texts_with_unknown or evidence.shape.rows,
             unit="texts with [UNK]" if chosen.texts_with_unknown else "texts",
             share=(chosen.texts_with_unknown or evidence.shape.rows) / max(1, evidence.shape.rows),
-            example=f"{chosen.tokens_per_word:.2f} tokens a word, "
+            example=f"{chosen.tokens_per_word:.2f} tokens per word, "
             f"{percent(chosen.unknown_share)} of the tokens are [UNK]",
             advice=_mend_first(evidence) or _other_vocabulary(evidence.tokenizer_fit, main),
         )
@@ -259,7 +259,7 @@ def _mend_first(evidence: Evidence) -> str:
     if 2 * broken < evidence.tokenizer_fit[0].texts_with_unknown or not broken:
         return ""
     rows = quantity(broken, "rows")
-    return f"{rows} hold mojibake: read the data with their true encoding first, then audit them again."
+    return f"{rows} contain mojibake: read the data with their true encoding first, then audit them again."
 
 
 def _other_vocabulary(fits: tuple[TokenizerFit, ...], script: str) -> str:
@@ -273,7 +273,7 @@ def _other_vocabulary(fits: tuple[TokenizerFit, ...], script: str) -> str:
     if better:
         best = min(better, key=lambda fit: (fit.unknown_share > UNKNOWN_SHARE, fit.tokens_per_word))
         return (
-            f"Take {best.name}: {best.tokens_per_word:.2f} tokens a word and {percent(best.unknown_share)} [UNK] here, "
+            f"Take {best.name}: {best.tokens_per_word:.2f} tokens per word, {percent(best.unknown_share)} [UNK] here, "
             f"against {chosen.tokens_per_word:.2f} and {percent(chosen.unknown_share)}."
         )
     if MULTILINGUAL in (fit.name for fit in fits):

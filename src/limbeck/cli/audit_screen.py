@@ -98,4 +98,4 @@ def _show_tokenizers(audit: Audit) -> None:
         for fit in audit.tokenizer_fit
     ]
     if rows:
-        screen.show_table("Tokenizers", ["tokenizer", "tokens a word", "[UNK]", "texts with [UNK]"], rows)
+        screen.show_table("Tokenizers", ["tokenizer", "tokens per word", "[UNK]", "texts with [UNK]"], rows)
