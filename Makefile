@@ -3,7 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: setup demo test check fix bench clean
+# As many processes as there are cores; `make test WORKERS=0` runs in one, as a debugger wants it.
+WORKERS ?= auto
+
+.PHONY: setup demo test test-quick check fix bench clean
 
 setup: $(READY)
 
@@ -17,7 +20,10 @@ demo: $(READY)
 	$(BIN)/limbeck demo
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal --durations 15
+
+test-quick: $(READY)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal --durations 15 -m 'not slow'
 
 check: $(READY)
 	$(BIN)/ruff format --check .

@@ -13,6 +13,7 @@ Children are forked from this process after torch is loaded, and compute with on
 """
 
 import argparse
+import importlib
 import json
 import os
 import random
@@ -205,6 +206,10 @@ def killing_at(number: int, work: Callable[[], None]) -> Callable[[], None]:
 def run_trials(what: str, mode: str, kills: int, seed: int, *, native: bool) -> Counts:
     """Kill, resume and compare."""
     torch.set_num_threads(1)
+    for name in ("pandas", "torch._dynamo"):
+        importlib.import_module(
+            name
+        )  # else each child loads them anew: longer than it trains, and no moment to be killed
     drawing = random.Random(seed)  # noqa: S311
     with tempfile.TemporaryDirectory() as folder:
         world = make_world(what, Path(folder), every_step=mode == "moments", native=native)

@@ -28,9 +28,16 @@ CACHE_HOME = Path(__file__).parents[1] / ".pytest_cache" / "home"
 TINY_WORDS = ("i", "feel", "fine", "sad", "so", "very", "today", "it", "is", "rain", "##y", "sun", "##n", ".", "!")
 
 
-def pytest_configure() -> None:
-    """Leave the user's cache alone. Kernels and the converted encoder stay for the next run; results do not."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Leave the user's cache alone. Kernels and the converted encoder stay for the next run; results do not.
+
+    Workers of pytest-xdist share the cores, so each computes on one; the process that starts them clears the cache.
+    """
     os.environ["XDG_CACHE_HOME"] = str(CACHE_HOME)
+    if hasattr(config, "workerinput"):
+        return
+    if config.getoption("numprocesses", None):
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
     for results in ("features", "calibrations"):
         shutil.rmtree(CACHE_HOME / "limbeck" / results, ignore_errors=True)
 

@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.browser.windows import NARROW, WIDE, ZOOMED, judged
+from tests.browser.windows import WIDE, WINDOWS, ZOOMED, judged
 from tests.reporting.report_runs import report_of, write_run
 
+pytestmark = pytest.mark.slow
 MOST_BYTES = 5_000_000
-MOST_MS = 2000
+MOST_S = 2.0
 
 
 @pytest.fixture(scope="module")
@@ -25,26 +26,26 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
-@pytest.mark.parametrize(("width", "scheme"), [(NARROW, "light"), (ZOOMED, "dark"), (WIDE, "light"), (WIDE, "dark")])
-def test_report_in_a_browser(browser: Any, files: dict[str, Path], language: str, width: int, scheme: str) -> None:
+@pytest.mark.parametrize("scheme", WINDOWS)
+def test_report_in_a_browser(browser: Any, files: dict[str, Path], language: str, scheme: str) -> None:
     """No console message, no request, no payload that ran, nothing that sticks out, no accessibility violation."""
     unfold = "document.querySelectorAll('main > section > details, details.twin').forEach(one => one.open = true)"
-    with judged(browser, files[language], width, scheme) as page:
+    with judged(browser, files[language], scheme) as page:
         assert "owned" not in page.title()
         assert page.locator("table.rows button").count()
         page.evaluate(unfold)
 
 
 def test_a_large_report_is_small_and_soon_there(browser: Any, files: dict[str, Path]) -> None:
-    """25,000 rows: under 5 MB, and loaded in under 2 s, the best of three (other work may share the machine)."""
+    """25,000 rows: under 5 MB, and loaded by less than 2 s of the processor, whatever else the machine does."""
     assert files["en"].stat().st_size < MOST_BYTES
-    took = []
-    for _ in range(3):
-        page = browser.new_page(viewport={"width": WIDE, "height": 800})
-        page.goto(files["en"].as_uri())
-        took.append(page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd"))
-        page.close()
-    assert min(took) < MOST_MS
+    page = browser.new_page(viewport={"width": WIDE, "height": 800})
+    counted = page.context.new_cdp_session(page)
+    counted.send("Performance.enable", {"timeDomain": "threadTicks"})
+    page.goto(files["en"].as_uri())
+    found = {one["name"]: one["value"] for one in counted.send("Performance.getMetrics")["metrics"]}
+    page.close()
+    assert 0 < found["TaskDuration"] < MOST_S
 
 
 def test_tables_filter_and_sort(browser: Any, files: dict[str, Path]) -> None:

@@ -128,6 +128,7 @@ EXPECTED_FAILURES = {
 }
 
 
+@pytest.mark.slow
 @parametrize_with_checks(
     [NumericClassifier(), NumericFeatures()],
     expected_failed_checks=lambda estimator: EXPECTED_FAILURES[type(estimator).__name__],

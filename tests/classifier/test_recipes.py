@@ -54,6 +54,7 @@ def offline(minilm: LoadedEncoder, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     disable_progress_bars()
 
 
+@pytest.mark.slow
 @pytest.mark.encoder
 @pytest.mark.parametrize("recipe", RECIPES, ids=TITLES)
 def test_a_recipe_runs(recipe: str, reviews: Path, offline: None, capsys: pytest.CaptureFixture[str]) -> None:

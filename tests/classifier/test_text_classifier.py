@@ -160,6 +160,7 @@ def test_a_pipeline_and_a_grid(probe: TextClassifier, weather: Weather) -> None:
     assert grid.score(texts, labels) > 0.8
 
 
+@pytest.mark.slow
 def test_cross_validation_in_other_processes(probe: TextClassifier, weather: Weather) -> None:
     """cross_val_score, one process a fold; cross_val_predict gives honest probabilities of every row."""
     texts, labels = weather
@@ -179,6 +180,7 @@ def test_calibration(probe: TextClassifier, weather: Weather) -> None:
     assert frozen.fit(texts, labels).score(texts, labels) > 0.8
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_spec("cleanlab") is None, reason="cleanlab is absent: it is in the dev group")
 def test_cleanlab_runs_over_it(probe: TextClassifier, weather: Weather) -> None:
     """CleanLearning finds labels that were swapped, and trains without them."""
@@ -216,6 +218,7 @@ def test_joblib_takes_it(probe: TextClassifier, weather: Weather, tmp_path: Path
     assert joblib.load(tmp_path / "model.joblib").score(texts, labels) == probe.score(texts, labels)
 
 
+@pytest.mark.slow
 def test_what_is_saved_opens_everywhere(encoder_folder: Path, weather: Weather, tmp_path: Path) -> None:
     """It writes a bundle with its card; limbeck and, fine-tuned, transformers answer alike."""
     from transformers import pipeline

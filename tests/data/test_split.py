@@ -187,6 +187,7 @@ def test_large_groups_take_no_more_than_their_share(sizes: list[int], expected: 
     assert tuple(split(of(texts, ["a"] * len(texts))).split_sizes().values()) == expected
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(
     st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)).filter(any), min_size=4, max_size=8),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ import torch
 from limbeck import read
 from limbeck.__main__ import main
 from limbeck.features.cache import FeatureCache
+from limbeck.inference import timing
 from limbeck.methods.probe import ProbeTraining, train_probe
 from limbeck.model.config import EncoderConfig
 from limbeck.model.encoder import Encoder
@@ -22,6 +24,7 @@ from limbeck.reporting.run_pictures import write_run_pictures
 from limbeck.settings import FeatureSettings
 from limbeck.tokens import Tokenizer
 
+BLANK_SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"></svg>'
 OPENINGS = ("i feel so", "i feel very", "today i feel", "it is so", "today it is")
 WORDS = {"joy": ("fine", "sunn sun", "fine sun"), "sadness": ("sad", "rain", "sad rainy"), "슬픔": ("sad !", "rain !")}
 
@@ -77,6 +80,30 @@ def computed_on_one_thread() -> Iterator[None]:
     """Every test of this folder."""
     with one_thread():
         yield
+
+
+@pytest.fixture(autouse=True)
+def few_texts_are_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A student is timed beside its teacher as ever, but on few texts; tests/inference/test_timing asks for more."""
+    monkeypatch.setattr(timing, "FEWEST_TOKENS", 1)
+
+
+@pytest.fixture
+def drawn() -> None:
+    """For tests that promise something of a picture; see `pictures_are_drawn_where_promised`."""
+
+
+@pytest.fixture(autouse=True)
+def pictures_are_drawn_where_promised(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elsewhere every file is there but blank: drawing them takes longer than the tiny runs that they are of."""
+    if "drawn" in request.fixturenames:
+        return
+    figure = pytest.importorskip("matplotlib.figure")
+
+    def save(self: Any, file: Any, *, format: str, **_: Any) -> None:  # noqa: A002  # matplotlib's own name
+        file.write(BLANK_SVG if format == "svg" else b"")
+
+    monkeypatch.setattr(figure.Figure, "savefig", save)
 
 
 @pytest.fixture(scope="session")

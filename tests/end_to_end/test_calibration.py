@@ -10,6 +10,8 @@ import limbeck as library
 from limbeck.evaluation.prediction_files import read_predictions
 from limbeck.model.bundle import load_bundle
 
+pytestmark = pytest.mark.slow
+
 
 def figures(run):
     return json.loads((run / "metrics.json").read_text("utf-8"))

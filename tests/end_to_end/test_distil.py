@@ -21,6 +21,8 @@ from limbeck.model.bundle import load_bundle
 from limbeck.runs.past_data import open_past_data, read_data_of
 from limbeck.settings import FeatureSettings, FinetuneSettings, SplitSettings
 
+pytestmark = pytest.mark.slow
+
 QUICK = ("--layers", "1", "--epochs", "2", "--batch-size", "32", "--precision", "float32")
 
 

@@ -15,6 +15,8 @@ from limbeck.model.encoder import Encoder
 from limbeck.model.loaded_encoder import write_encoder
 from limbeck.tokens import SPECIAL_TOKENS, Tokenizer
 
+pytestmark = pytest.mark.slow
+
 REVIEWS = Path(__file__).parents[2] / "docs" / "data" / "korean_reviews.csv"
 LABELS = {"긍정", "부정", "중립"}
 CP949 = ("--encoding", "cp949")

@@ -15,6 +15,8 @@ from limbeck.review import search
 from limbeck.review.search import SHEET_ROWS
 from limbeck.review.sheet import COLUMNS
 
+pytestmark = pytest.mark.slow
+
 
 def rows_of(sheet):
     with sheet.open(encoding="utf-8-sig", newline="") as file:

@@ -1,6 +1,7 @@
 """The main job from a file to predictions, by the commands of the README, with a tiny encoder."""
 
 import importlib.util
+import io
 import json
 import os
 import shlex
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import limbeck as library
+from limbeck.__main__ import main
 from limbeck.evaluation.prediction_files import read_predictions
 from limbeck.methods import probe as probe_training
 from limbeck.model.bundle import load_bundle
@@ -211,22 +213,48 @@ def test_top_k_is_what_was_asked_for(limbeck, trained):
     assert not [name for name in row if name.startswith("top_")]
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "cp949", "latin-1"])
-def test_a_screen_that_is_not_utf_8_gets_every_answer(trained, weather, encoding):
+def in_this_process(encoding, monkeypatch, *words):
+    """Run a command on a screen of that encoding, made as Python makes it: status, and what was written."""
+    written = {name: io.BytesIO() for name in ("stdout", "stderr")}
+    with monkeypatch.context() as patched, pytest.raises(SystemExit) as ended:
+        for name, raw in written.items():
+            errors = "strict" if name == "stdout" else "backslashreplace"
+            patched.setattr(sys, name, io.TextIOWrapper(raw, encoding=encoding, errors=errors))
+        patched.setattr(sys, "argv", ["limbeck", *map(str, words)])
+        try:
+            main()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            held = sys.stdout.detach(), sys.stderr.detach()
+    return ended.value.code or 0, *(raw.getvalue() for raw in held)
+
+
+def in_another_process(encoding, _, *words):
+    """The same as a shell does it."""
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    command = [sys.executable, "-m", "limbeck", *map(str, words)]
+    ended = subprocess.run(command, capture_output=True, check=False, env=environment)
+    return ended.returncode, ended.stdout, ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("run", "encoding"),
+    [
+        (in_this_process, "ascii"),
+        (in_this_process, "latin-1"),
+        pytest.param(in_another_process, "cp949", marks=pytest.mark.slow),
+    ],
+)
+def test_a_screen_that_is_not_utf_8_gets_every_answer(trained, weather, run, encoding, monkeypatch):
     """Hangul, dashes and quotes never end in a traceback; JSON stays JSON with the same content."""
-
-    def run(*words):
-        environment = {**os.environ, "PYTHONIOENCODING": encoding}
-        command = [sys.executable, "-m", "limbeck", *map(str, words)]
-        return subprocess.run(command, capture_output=True, check=False, env=environment)
-
-    shown = run("evaluate", trained, weather)
-    said = shown.stderr.decode(encoding).splitlines()
-    assert (shown.returncode, [line for line in said if "rows were learned from" not in line]) == (0, [])
-    assert b"95 % interval" in shown.stdout
-    found = run("predict", trained, "슬픔 😀", "--json")
-    assert found.returncode == 0, found.stderr
-    (row,) = json.loads(found.stdout.decode(encoding))["rows"]
+    status, out, err = run(encoding, monkeypatch, "evaluate", trained, weather)
+    said = err.decode(encoding).splitlines()
+    assert (status, [line for line in said if "rows were learned from" not in line]) == (0, [])
+    assert b"95 % interval" in out
+    status, out, err = run(encoding, monkeypatch, "predict", trained, "슬픔 😀", "--json")
+    assert status == 0, err
+    (row,) = json.loads(out.decode(encoding))["rows"]
     assert row["text"] == "슬픔 😀"
     assert "probability.슬픔" in row
 

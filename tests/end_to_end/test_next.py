@@ -14,6 +14,8 @@ from limbeck.methods.probe import ProbeTraining
 from limbeck.reading import read as reading
 from limbeck.settings import FeatureSettings
 
+pytestmark = pytest.mark.slow
+
 CLI = Path(library.__file__).parent / "cli"
 
 

@@ -15,6 +15,8 @@ from limbeck.methods.pretrain import pretrain
 from limbeck.methods.pretrain_settings import PretrainingSettings
 from limbeck.reading.text_stream import open_stream
 
+pytestmark = pytest.mark.slow
+
 WORDS = ("i", "feel", "fine", "sad", "so", "very", "today", "it", "is", "rain", "sun", ".", "!")
 
 

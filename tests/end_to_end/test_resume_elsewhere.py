@@ -16,6 +16,8 @@ from limbeck.methods.head import HeadTraining, train_head
 from limbeck.methods.probe import ProbeTraining, train_probe
 from limbeck.training import arithmetic
 
+pytestmark = pytest.mark.slow
+
 
 def quick(method, encoder_folder, **changes):
     own = dict(epochs=2, batch_rows=32, checkpoint_every_s=0.0, **changes)

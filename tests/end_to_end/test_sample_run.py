@@ -6,6 +6,8 @@ import pytest
 
 from limbeck.reading import sample
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def sample_run(limbeck, encoder_folder, tmp_path, monkeypatch):

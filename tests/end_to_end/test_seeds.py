@@ -5,6 +5,8 @@ import shutil
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 QUICK = ("--method", "head", "--epochs", "2", "--batch-size", "32", "--learning-rate", "0.02")
 
 

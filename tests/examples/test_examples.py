@@ -55,6 +55,7 @@ def feeling_rows(count, seed):
     ]
 
 
+@pytest.mark.slow
 def test_emotion_runs_on_a_folder(encoder, tmp_path, capsys):
     """Every step of the notebook says something, and leaves its pictures."""
     for seed, (split, count) in enumerate({"train": 120, "val": 40, "test": 40}.items()):

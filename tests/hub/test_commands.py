@@ -101,6 +101,7 @@ def weather(hub, parquet, tiny_folder):
     return hub.add("dataset", "me/weather", files)
 
 
+@pytest.mark.slow
 def test_train_evaluate_publish_and_predict_over_the_hub(
     hub, weather, limbeck, process, token, tmp_path, monkeypatch
 ) -> None:
@@ -173,6 +174,7 @@ def test_audit_and_tokens_take_ids(weather, limbeck, hub) -> None:
     assert hub.asked("safetensors") == []
 
 
+@pytest.mark.slow
 def test_a_kill_in_the_middle_leaves_nothing_that_counts(hub, weather, environment, fault, tmp_path) -> None:
     """Kill -9 while a file is coming: the next command fetches it anew and is right."""
     cut = fault(match="GET /lfs/", cut_after=100, times=1000)

@@ -83,6 +83,7 @@ def test_a_transformer_in_a_folder_of_its_own(hub, files, tiny_folder) -> None:
     assert hub.asked("1_Dense") == []
 
 
+@pytest.mark.slow
 def test_a_bert_is_converted(hub, tmp_path, heard) -> None:
     """Any BERT with safetensors: the hidden states are those of transformers."""
     import torch

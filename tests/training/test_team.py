@@ -18,6 +18,8 @@ from limbeck.errors import Terminated, TrainingError
 from limbeck.training.signals import StopSignal, noticed_signals
 from limbeck.training.team import ALONE, is_follower, joined_team
 
+pytestmark = pytest.mark.slow
+
 LONGEST_S = 60.0
 BOUND = 1e-4
 """A tenth of one step at the highest rate, 1e-3: AdamW makes steps of that size of gradients that are mere rounding."""
