@@ -10,7 +10,7 @@ import torch
 
 from limbeck.catalog.presets import load_encoder_folder
 from limbeck.errors import Interrupted
-from limbeck.methods.language import LanguageCosts
+from limbeck.methods.language import LanguageLosses
 from limbeck.methods.pretrain import pretrain
 from limbeck.methods.pretrain_settings import PretrainingSettings
 from limbeck.reading.text_stream import open_stream
@@ -115,7 +115,7 @@ def test_an_interrupted_run_ends_with_the_same_bits(encoder_folder, stream_file,
     settings = settings_of(encoder_folder, **changes)
     whole = pretrain(open_stream(stream_file), tmp_path / "whole", settings)
     calls = []
-    honest = LanguageCosts.losses
+    honest = LanguageLosses.losses
 
     def interrupting(self, rows):
         calls.append(len(rows))
@@ -124,7 +124,7 @@ def test_an_interrupted_run_ends_with_the_same_bits(encoder_folder, stream_file,
         return honest(self, rows)
 
     with monkeypatch.context() as patched:
-        patched.setattr(LanguageCosts, "losses", interrupting)
+        patched.setattr(LanguageLosses, "losses", interrupting)
         with pytest.raises(Interrupted, match="--resume"):
             pretrain(open_stream(stream_file), tmp_path / "broken", settings)
     torch.manual_seed(12345)

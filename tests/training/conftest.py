@@ -12,7 +12,10 @@ from limbeck.model.pooling import blocks_for
 from limbeck.runs.run_folder import RunFolder
 from limbeck.settings import FinetuneSettings
 from limbeck.training.examples import Labelled, TextExamples
-from limbeck.training.loop import Loop, Plan
+from limbeck.training.judge import LabelJudge
+from limbeck.training.loop import Loop
+from limbeck.training.losses import LabelLosses
+from limbeck.training.plan import Plan
 from limbeck.training.team import ALONE
 
 SAID = ["i feel fine", "so sad", "it is rain today", "sun", "i feel so very sad today .", "today it is fine !"] * 8
@@ -41,14 +44,15 @@ def make_loop(tiny_loaded):
         plan = Plan(
             settings=settings,
             learning_rate=rate,
-            n_labels=2,
             token_budget=settings.token_budget,
             layer_decay=settings.layer_decay,
             n_layers=2,
             unfreeze=unfreeze,
         )
         place.mkdir(exist_ok=True)
-        return Loop(network, examples, examples, plan, RunFolder(place), team=team)
+        losses = LabelLosses(examples, settings, 2, torch.device("cpu"))
+        judge = LabelJudge(network, examples, settings, 2, team=team)
+        return Loop(network, losses, judge, plan, RunFolder(place), team=team)
 
     yield make
     torch.set_num_threads(before)

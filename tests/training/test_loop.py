@@ -20,11 +20,13 @@ from limbeck.model.network import Network
 from limbeck.model.pooling import blocks_for
 from limbeck.runs.run_folder import RunFolder
 from limbeck.settings import FinetuneSettings, HeadSettings
+from limbeck.training.checkpoint import SaveTimes
 from limbeck.training.examples import FeatureExamples, Labelled, TextExamples
 from limbeck.training.journal import read_epochs
 from limbeck.training.judge import LabelJudge
-from limbeck.training.loop import Loop, Plan, SaveTimes
-from limbeck.training.losses import LabelCosts
+from limbeck.training.loop import Loop
+from limbeck.training.losses import LabelLosses
+from limbeck.training.plan import Plan
 from limbeck.training.signals import SAME_S, StopSignal
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -63,15 +65,16 @@ def make_loop(loaded, place, *, bf16=False, n_logits=2, **changes):
     tokenized = loaded.tokenizer.encode(TEXTS)
     facts = Labelled(labels_N=LABELS, tokens_N=tokenized.lengths, row_ids=[f"train:{n + 1}" for n in range(len(TEXTS))])
     examples = TextExamples(network, tokenized, facts, use_bf16=bf16)
-    plan = Plan(settings=settings, learning_rate=1e-3, n_labels=2, token_budget=settings.token_budget)
+    plan = Plan(settings=settings, learning_rate=1e-3, token_budget=settings.token_budget)
     place.mkdir(exist_ok=True)
-    return Loop(network, examples, examples, plan, RunFolder(place))
+    losses = LabelLosses(examples, settings, 2, torch.device("cpu"))
+    return Loop(network, losses, LabelJudge(network, examples, settings, 2), plan, RunFolder(place))
 
 
 def watch(loop, at, what):
     """Let something happen at a certain call for logits, in training or evaluation."""
     counted = Counted(loop.judge.examples, at, what)
-    loop.costs = LabelCosts(counted, loop.plan.settings, 2, torch.device("cpu"))
+    loop.losses = LabelLosses(counted, loop.plan.settings, 2, torch.device("cpu"))
     loop.judge = LabelJudge(loop.module, counted, loop.plan.settings, 2)
 
 
@@ -106,9 +109,9 @@ def test_a_plain_torch_loop_gives_the_same_head(tmp_path):
     head = LinearHead.zeros(3, 5)
     loop = Loop(
         head,
-        FeatureExamples(head, features_NF, facts),
-        FeatureExamples(head, features_NF, facts),
-        Plan(settings=settings, learning_rate=1e-3, n_labels=3, token_budget=8),
+        LabelLosses(FeatureExamples(head, features_NF, facts), settings, 3, torch.device("cpu")),
+        LabelJudge(head, FeatureExamples(head, features_NF, facts), settings, 3),
+        Plan(settings=settings, learning_rate=1e-3, token_budget=8),
         RunFolder(tmp_path),
     )
     loop.run(StopSignal())

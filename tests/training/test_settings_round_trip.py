@@ -102,7 +102,7 @@ def test_off_is_a_text_where_texts_are_wanted():
 def test_what_is_endless_is_refused(kind, value):
     """By name, before anything is written: from a file, a flag, or Python, for every number of a training."""
     check = {
-        DistillationSettings: lambda settings: check_distillation(settings, n_labels=2),
+        DistillationSettings: check_distillation,
         PretrainingSettings: check_pretraining,
     }.get(kind, check_training)
     hints = get_type_hints(kind)

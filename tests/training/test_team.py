@@ -128,7 +128,7 @@ def test_a_signal_to_one_ends_all_and_all_is_saved(make_loop, tmp_path, rank):
     def work(own):
         with noticed_signals() as stop, joined_team() as team:
             loop = make_loop(broken, team=team, token_budget=20, epochs=2)
-            honest, calls = loop.costs.losses, []
+            honest, calls = loop.losses.losses, []
 
             def losses(rows):
                 calls.append(1)
@@ -136,7 +136,7 @@ def test_a_signal_to_one_ends_all_and_all_is_saved(make_loop, tmp_path, rank):
                     stop.note(signal.SIGTERM)
                 return honest(rows)
 
-            loop.costs.losses = losses
+            loop.losses.losses = losses
             try:
                 loop.run(stop)
             except Exception as error:
@@ -155,9 +155,9 @@ def test_a_fault_in_one_is_told_by_all(make_loop, tmp_path):
     def work(own):
         with noticed_signals() as stop, joined_team() as team:
             loop = make_loop(tmp_path / "run", team=team, token_budget=20)
-            honest = loop.costs.losses
+            honest = loop.losses.losses
             if own == 1:
-                loop.costs.losses = lambda rows: honest(rows) * float("nan")
+                loop.losses.losses = lambda rows: honest(rows) * float("nan")
             try:
                 loop.run(stop)
             except TrainingError as error:

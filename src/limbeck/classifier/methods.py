@@ -17,7 +17,7 @@ from limbeck.settings import FeatureSettings, FinetuneSettings, HeadSettings, Pr
 
 if TYPE_CHECKING:
     from limbeck.methods.probe import ProbeRun
-    from limbeck.training.finished import LoopRun
+    from limbeck.training.outcome import LoopRun
 
 Method = Literal["probe", "head", "finetune"]
 METHODS: tuple[str, ...] = get_args(Method)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from limbeck.methods.probe import ProbeRun
     from limbeck.progress import Progress
-    from limbeck.training.finished import LoopRun
+    from limbeck.training.outcome import LoopRun
 
 
 def draw_pictures(run: "LoopRun | ProbeRun", following: "Progress") -> list[Path]:

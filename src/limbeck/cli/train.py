@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from limbeck.features.cache import FeatureCache
     from limbeck.methods.probe import ProbeRun
     from limbeck.progress import Progress
-    from limbeck.training.finished import LoopRun, Start
+    from limbeck.training.outcome import LoopRun
+    from limbeck.training.session import Start
 
     Run = LoopRun | ProbeRun
 

@@ -15,7 +15,7 @@ from limbeck.errors import SettingsError
 from limbeck.settings import OFF, ReadSettings, SplitSettings
 
 if TYPE_CHECKING:
-    from limbeck.training.finished import Start
+    from limbeck.training.session import Start
 
 Method = Literal["probe", "head", "finetune"]
 METHODS: tuple[Method, ...] = get_args(Method)

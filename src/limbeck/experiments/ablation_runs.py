@@ -20,7 +20,7 @@ from limbeck.progress import SILENT, Progress
 from limbeck.runs.run_folder import RunFolder
 from limbeck.runs.run_record import differences
 from limbeck.settings import SplitSettings, to_plain
-from limbeck.training.finished import ACCEPTING, Start
+from limbeck.training.session import ACCEPTING, Start
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

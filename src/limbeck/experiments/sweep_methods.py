@@ -16,15 +16,15 @@ from limbeck.experiments.search_space import first_values, read_space, space_of
 from limbeck.experiments.sweep import Plan, run_sweep
 from limbeck.experiments.sweep_result import Sweep
 from limbeck.features.cache import FeatureCache
-from limbeck.methods.finetune import FinetuneMethod, Finetuning
-from limbeck.methods.head import HEAD_RATE, HeadMethod, HeadTraining
+from limbeck.methods.finetune import FinetuneRecipe, Finetuning
+from limbeck.methods.head import HEAD_RATE, HeadRecipe, HeadTraining
 from limbeck.methods.probe import ProbeTraining, train_probe
 from limbeck.progress import SILENT, Progress, ProgressLike, as_progress
 from limbeck.runs.run_folder import RunFolder
 from limbeck.settings import SweepSettings
+from limbeck.training.job import train
 from limbeck.training.journal import AfterEpoch, EpochLine, EpochScores, read_epochs
 from limbeck.training.optim import default_learning_rate
-from limbeck.training.seeds import train_by_loop
 from limbeck.training.team import is_one_of_many
 
 Settings = ProbeTraining | HeadTraining | Finetuning
@@ -130,8 +130,8 @@ def _train(
         after_epoch(line)
     if folder.metrics.exists():
         return dict(storage.read_json(folder.metrics))
-    method = FinetuneMethod(base) if isinstance(base, Finetuning) else HeadMethod(base, cache)
-    run = train_by_loop(dataset, out, method, start="resume", progress=progress, after_epoch=after_epoch)
+    recipe = FinetuneRecipe(base, dataset) if isinstance(base, Finetuning) else HeadRecipe(base, dataset, cache)
+    run = train(recipe, out, "resume", progress=progress, after_epoch=after_epoch)
     return dict(run.metrics)
 
 

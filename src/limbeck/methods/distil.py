@@ -8,7 +8,7 @@ split.
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -23,13 +23,19 @@ from limbeck.evaluation.evaluation import Evaluation, evaluate
 from limbeck.evaluation.kept import accuracy_kept
 from limbeck.evaluation.predictions import Predictions
 from limbeck.features.cache import FeatureCache, fingerprint_texts
-from limbeck.inference.predictor import Predictor
+from limbeck.inference.predictor import Predictor, open_bundle
 from limbeck.inference.timing import Speedup, measure_speedup
-from limbeck.methods.distil_losses import DistillationCosts, DistilledModule, Lesson
+from limbeck.methods.distil_losses import DistilledModule, DistilLosses, Lesson
 from limbeck.methods.distil_settings import Distillation, DistillationSettings, check_distillation
 from limbeck.methods.new_heads import hugging_face_head
-from limbeck.methods.teachers import Teacher, TeacherAnswers, ask_teachers, load_teachers
-from limbeck.methods.teachers_rows import made_of_other_rows, split_of_teachers
+from limbeck.methods.teachers import (
+    Teacher,
+    TeacherAnswers,
+    ask_teachers,
+    load_teachers,
+    made_of_other_rows,
+    split_of_model,
+)
 from limbeck.model.bundle import Bundle
 from limbeck.model.heads import ClassificationHead
 from limbeck.model.loaded_encoder import LoadedEncoder
@@ -38,19 +44,30 @@ from limbeck.model.pooling import blocks_for
 from limbeck.model.student import count_costs, make_student, taken_layers
 from limbeck.model.weights import fingerprint_of
 from limbeck.progress import SILENT, Progress
-from limbeck.runs.run_record import claim_run, make_record, recorded_numerics
-from limbeck.runs.stopwatch import Stopwatch
+from limbeck.runs.run_folder import RunFolder
+from limbeck.runs.run_record import data_record, make_record
 from limbeck.runs.training_rows import TrainingRows, training_rows
+from limbeck.settings import SplitSettings
 from limbeck.tokens import Tokenized
 from limbeck.tokens.pruning import prune_vocabulary
 from limbeck.training.arithmetic import device_to_train_on, find_arithmetic, native_step_of
 from limbeck.training.examples import Labelled, TextExamples
-from limbeck.training.finished import ACCEPTING, LoopRun, Start, Trained, finish_run, labelled, make_facts, open_start
 from limbeck.training.freezing import freeze, set_dropout
-from limbeck.training.gradients import own_chance
-from limbeck.training.loop import Loop, Plan, fixed_rate
+from limbeck.training.job import train
+from limbeck.training.judge import LabelJudge
 from limbeck.training.optim import default_learning_rate
-from limbeck.training.signals import noticed_signals
+from limbeck.training.outcome import (
+    LoopRun,
+    Outcome,
+    finish_run,
+    labelled,
+    make_facts,
+    reopened,
+    require_same_rows,
+)
+from limbeck.training.plan import Job, LoopResult, Plan, fixed_rate
+from limbeck.training.seeds import LABEL_FIGURES
+from limbeck.training.session import Session, Start
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -117,31 +134,80 @@ def distil(
         >>> run = distil(Curriculum(teachers=["TEACHER"], dataset=read("reviews.csv")), "RUN")  # doctest: +SKIP
         >>> run.metrics["speedup"]  # doctest: +SKIP
     """
-    watch = Stopwatch()
-    with noticed_signals() as stop, own_chance(), open_start(out, start) as folder:
-        own = settings.distil
-        loaded = load_teachers([Path(teacher) for teacher in curriculum.teachers], device=own.device, progress=progress)
-        check_distillation(own, n_labels=len(loaded[0].bundle.facts.label_names))
-        _require_comparable(loaded, own)
-        settings = replace(settings, split=split_of_teachers(loaded, settings.split))
-        data = _material(curriculum, settings, loaded[0], progress)
-        limit = min(loaded[0].bundle.loaded.tokenizer.checked_limit(own.max_tokens), loaded[0].bundle.facts.max_tokens)
-        student = _student(loaded[0].bundle.loaded, data.texts, own, progress)
+    return train(DistilRecipe(settings, curriculum, cache or FeatureCache()), out, start, progress=progress)
+
+
+@dataclass(frozen=True)
+class DistilRecipe:
+    """Distilling from teachers, as `training.job.train` asks for it."""
+
+    settings: Distillation
+    curriculum: Curriculum
+    cache: FeatureCache
+    name = "distil"
+    figures = LABEL_FIGURES
+
+    @property
+    def loop(self) -> DistillationSettings:
+        """The settings of the loop."""
+        return self.settings.distil
+
+    def stages(self) -> dict[str, Any]:
+        """Return each stage's settings by the name of its table."""
+        return self.settings.stages()
+
+    def with_loop(self, loop: Mapping[str, Any]) -> "DistilRecipe":
+        """Return the same with other settings of the loop."""
+        return replace(self, settings=replace(self.settings, distil=replace(self.loop, **loop)))
+
+    def data(self) -> dict[str, Any]:
+        """Say what it is trained on."""
+        return {**data_record(self.curriculum.dataset), "unlabelled": _unlabelled_record(self.curriculum.unlabelled)}
+
+    def check(self) -> None:
+        """Refuse settings that no distillation can use.
+
+        Raises:
+            SettingsError: gathers every fault.
+        """
+        check_distillation(self.loop)
+
+    def usual_rate(self, progress: Progress = SILENT) -> float:
+        """Return the learning rate that suits a student as wide as the settings say."""
+        width = self.loop.width or open_bundle(Path(self.curriculum.teachers[0])).loaded.config.dim
+        return default_learning_rate(width)
+
+    def prepare(self, session: Session) -> Job[LoopRun]:
+        """Make the student, and ask the teachers.
+
+        Raises:
+            BundleError: a teacher is not there or was changed.
+            DataError: no train split, a row without a label, classes that the teacher does not know.
+            SettingsError: the student does not fit the teacher.
+        """
+        own, progress, watch = self.loop, session.progress, session.watch
+        folders = [Path(teacher) for teacher in self.curriculum.teachers]
+        teachers = load_teachers(folders, device=own.device, progress=progress)
+        first = teachers[0].bundle
+        _require_comparable(teachers, own)
+        split = split_of_model(first.facts, self.settings.split)
+        data = _material(self.curriculum, split, teachers[0], progress)
+        limit = min(first.loaded.tokenizer.checked_limit(own.max_tokens), first.facts.max_tokens)
+        student = _student(first.loaded, data.texts, own, progress)
         rate = default_learning_rate(student.config.dim) if own.learning_rate is None else own.learning_rate
-        settings = replace(settings, distil=replace(own, learning_rate=rate))
-        begun = recorded_numerics(folder)
-        device = device_to_train_on(own.device, begun)
-        network = _student_network(student, loaded[0], settings.distil).to(device)
+        settings = replace(own, learning_rate=rate)
+        stages = replace(self.settings, split=split, distil=settings).stages()
+        device = device_to_train_on(own.device, session.numerics)
+        network = _student_network(student, teachers[0], settings).to(device)
         how = find_arithmetic(
             own.precision,
             device,
             lambda use_bf16: native_step_of(network, use_bf16=use_bf16, progress=progress),
-            numerics=begun,
+            numerics=session.numerics,
         )
-        native, in_bf16 = how.native, how.use_bf16
-        record = _record(data, settings, student, loaded, how.numerics)
-        record = claim_run(folder, record, progress, accepts_engine=start == ACCEPTING)
-        strangers = made_of_other_rows(loaded, record["data"]["fingerprint"])
+        record = session.claim(_record(data, stages, student, teachers, how.numerics))
+        require_same_rows(data.rows, session.team)
+        strangers = made_of_other_rows(teachers, record["data"]["fingerprint"])
         for name in strangers:
             progress.say(
                 f"{name} was made of other rows than these, or of another split of them: if it learned from validation "
@@ -153,59 +219,62 @@ def distil(
             for texts in (data.texts, data.rows.validation.texts)
         )
         watch.lap("tokenize")
-        for line in _sizes(loaded, student, settings.distil, float(train.lengths.mean())):
+        for line in _sizes(teachers, student, settings, float(train.lengths.mean())):
             progress.say(line)
         answers = ask_teachers(
-            loaded,
-            data.texts,
-            temperature=own.temperature,
-            max_tokens=limit,
-            cache=cache or FeatureCache(),
-            progress=progress,
+            teachers, data.texts, temperature=own.temperature, max_tokens=limit, cache=self.cache, progress=progress
         )
         watch.lap("teacher")
-        width = loaded[0].bundle.loaded.config.dim if own.hidden_weight > 0 else None
         torch.manual_seed(own.seed)
-        module = DistilledModule(network, width).to(device)
-        costs = DistillationCosts(
-            module,
-            TextExamples(network, train, _rows(data, train), use_bf16=in_bf16, native=native),
-            _lesson(data, train, answers, settings.distil),
-            settings.distil,
+        module = DistilledModule(network, first.loaded.config.dim if own.hidden_weight > 0 else None).to(device)
+        to_learn, to_judge = (
+            TextExamples(network, texts, facts, use_bf16=how.use_bf16, native=how.native)
+            for texts, facts in (
+                (train, _rows(data, train)),
+                (validation, labelled(data.rows.validation, validation.lengths)),
+            )
         )
-        to_judge = TextExamples(
-            network, validation, labelled(data.rows.validation, validation.lengths), use_bf16=in_bf16, native=native
+
+        def finish(result: LoopResult, stages: Mapping[str, Any]) -> LoopRun:
+            """Compare the student with its teachers."""
+            network.eval().requires_grad_(False).cpu()
+            bundle = Bundle(
+                loaded=replace(student, fingerprint=fingerprint_of(network.encoder)),
+                head=network.head,
+                facts=make_facts(network.head, network.blocks, data.rows, record, limit),
+            )
+            compared = _compare(teachers, bundle, data.rows.validation, settings, session)
+            watch.lap("compare")
+            outcome = Outcome(
+                method=self.name,
+                rows=data.rows,
+                bundle=bundle,
+                answers=compared.student,
+                texts_cut={"train": int(train.truncated.sum()), "validation": int(validation.truncated.sum())},
+                more=partial(_figures, teachers, bundle, compared, strangers),
+            )
+            return finish_run(outcome, result, stages, session)
+
+        return Job(
+            module=module,
+            losses=DistilLosses(module, to_learn, _lesson(data, train, answers, settings), settings),
+            judge=LabelJudge(module, to_judge, settings, len(data.rows.label_names), team=session.team),
+            plan=Plan(
+                settings=settings,
+                learning_rate=fixed_rate(settings),
+                token_budget=own.token_budget,
+                layer_decay=own.layer_decay,
+                n_layers=student.config.n_layers,
+            ),
+            stages=stages,
+            finish=finish,
         )
-        plan = Plan(
-            settings=settings.distil,
-            learning_rate=fixed_rate(settings.distil),
-            n_labels=len(data.rows.label_names),
-            token_budget=own.token_budget,
-            layer_decay=own.layer_decay,
-            n_layers=student.config.n_layers,
-        )
-        result = Loop(module, costs, to_judge, plan, folder).run(stop, progress)
-        settings = replace(settings, distil=replace(settings.distil, learning_rate=result.learning_rate))
-        watch.lap("train")
-        network.eval().requires_grad_(False).cpu()
-        bundle = Bundle(
-            loaded=replace(student, fingerprint=fingerprint_of(network.encoder)),
-            head=network.head,
-            facts=make_facts(network.head, network.blocks, data.rows, record, limit),
-        )
-        compared = _compare(loaded, bundle, data.rows.validation, settings.distil, progress)
-        watch.lap("compare")
-        trained = Trained(
-            method="distil",
-            stages=settings.stages(),
-            rows=data.rows,
-            bundle=bundle,
-            answers=compared.student,
-            texts_cut={"train": int(train.truncated.sum()), "validation": int(validation.truncated.sum())},
-            result=result,
-            more=partial(_figures, loaded, bundle, compared, strangers),
-        )
-        return finish_run(trained, folder, watch)
+
+    def reopen(self, folder: RunFolder, metrics: Mapping[str, Any]) -> LoopRun:
+        """Return the run that a folder holds."""
+        facts = open_bundle(folder.bundle).facts
+        dataset = self.curriculum.dataset.with_label_names(facts.label_names)
+        return reopened(folder, metrics, dataset, split_of_model(facts, self.settings.split))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -216,13 +285,13 @@ class _Compared:
         student: its answers.
         teacher: how right the teachers are.
         teacher_right_N: bool (N,), the rows that they got right.
-        speed: of both.
+        speed: of both; None in a process that leaves measuring to another.
     """
 
     student: Predictions
     teacher: Evaluation
     teacher_right_N: np.ndarray
-    speed: Speedup
+    speed: Speedup | None
 
 
 def _require_comparable(teachers: Sequence[Teacher], settings: DistillationSettings) -> None:
@@ -233,10 +302,10 @@ def _require_comparable(teachers: Sequence[Teacher], settings: DistillationSetti
         )
 
 
-def _material(curriculum: Curriculum, settings: Distillation, teacher: Teacher, progress: Progress) -> _Material:
+def _material(curriculum: Curriculum, split: SplitSettings, teacher: Teacher, progress: Progress) -> _Material:
     """Match the labels to the teacher's; leave texts out that the student is judged by."""
     dataset = curriculum.dataset.with_label_names(teacher.bundle.facts.label_names)
-    rows = training_rows(dataset, settings.split, progress)
+    rows = training_rows(dataset, split, progress)
     judged = set(rows.validation.texts)
     kept = tuple(text for text in curriculum.unlabelled if text not in judged)
     if left := len(curriculum.unlabelled) - len(kept):
@@ -245,15 +314,16 @@ def _material(curriculum: Curriculum, settings: Distillation, teacher: Teacher, 
 
 
 def _record(
-    data: _Material, settings: Distillation, student: LoadedEncoder, teachers: Sequence[Teacher], numerics: str
+    data: _Material, stages: Mapping[str, Any], student: LoadedEncoder, teachers: Sequence[Teacher], numerics: str
 ) -> dict[str, Any]:
-    record = make_record(data.rows.dataset, settings.stages(), student, numerics)
+    record = make_record(data.rows.dataset, stages, student, numerics)
     record["encoder"]["teachers"] = [{"name": str(teacher.folder), "weights": teacher.digest} for teacher in teachers]
-    record["data"]["unlabelled"] = {
-        "rows": len(data.unlabelled),
-        "fingerprint": fingerprint_texts(data.unlabelled),
-    }
+    record["data"]["unlabelled"] = _unlabelled_record(data.unlabelled)
     return record
+
+
+def _unlabelled_record(texts: Sequence[str]) -> dict[str, Any]:
+    return {"rows": len(texts), "fingerprint": fingerprint_texts(texts)}
 
 
 def _student(
@@ -335,19 +405,25 @@ def _lesson(data: _Material, tokenized: Tokenized, answers: TeacherAnswers, sett
 
 
 def _compare(
-    teachers: Sequence[Teacher], bundle: Bundle, validation: Dataset, settings: DistillationSettings, progress: Progress
+    teachers: Sequence[Teacher], bundle: Bundle, validation: Dataset, settings: DistillationSettings, session: Session
 ) -> _Compared:
     """Score teachers and student on the validation rows, and time both as whoever loads them will have them."""
+    progress = session.progress
     slow = [Predictor(teacher.bundle, device=settings.device, progress=progress) for teacher in teachers]
     fast = Predictor(bundle, device=settings.device, progress=progress)
-    progress.say("measuring the speed of both, in turn")
     answers = [predictor.predict_dataset(validation, progress=progress) for predictor in slow]
     averaged_NC = np.mean(
         [found.probabilities[:, list(teacher.order_C)] for found, teacher in zip(answers, teachers, strict=True)],
         axis=0,
     )
+    student = fast.predict_dataset(validation, progress=progress)
+    session.team.wait()  # so that no other process computes while one is timed
+    speed = None
+    if session.team.is_first:
+        progress.say("measuring the speed of both, in turn")
+        speed = measure_speedup(slow, fast, validation.texts, seed=settings.seed)
     return _Compared(
-        student=fast.predict_dataset(validation, progress=progress),
+        student=student,
         teacher=evaluate(
             averaged_NC,
             validation.labels,
@@ -356,7 +432,7 @@ def _compare(
             seed=settings.seed,
         ),
         teacher_right_N=averaged_NC.argmax(axis=1) == validation.labels,
-        speed=measure_speedup(slow, fast, validation.texts, seed=settings.seed),
+        speed=speed,
     )
 
 
@@ -386,6 +462,5 @@ def _figures(
         },
         "accuracy_kept": kept.value,
         "accuracy_kept_interval": {"low": kept.low, "high": kept.high, "rows": len(compared.student)},
-        "speedup": compared.speed.speedup,
-        "speed": asdict(compared.speed),
+        **({} if compared.speed is None else {"speedup": compared.speed.speedup, "speed": asdict(compared.speed)}),
     }

@@ -54,7 +54,7 @@ class Lesson:
     features_NF: Tensor | None
 
 
-class DistillationCosts:
+class DistilLosses:
     """What it costs a student to say something else than its teacher and the labels.
 
     Args:

@@ -38,7 +38,7 @@ class DistillationSettings(FinetuneSettings):
         device: device to compute on; "auto" takes a GPU where there is one.
     """
 
-    FIXED: ClassVar = frozenset({"loss", "balance", "seeds", "unfreeze"})
+    FIXED: ClassVar = frozenset({"loss", "balance", "unfreeze"})
 
     epochs: int = 6
     layers: int | None = None
@@ -74,13 +74,13 @@ class Distillation:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-def check_distillation(settings: DistillationSettings, *, n_labels: int) -> None:
+def check_distillation(settings: DistillationSettings) -> None:
     """Refuse values that no distillation can use.
 
     Raises:
         SettingsError: gathers every fault.
     """
-    check_training(settings, n_labels=n_labels)
+    check_training(settings)
     faults = FaultLog()
     if not 0 <= settings.teacher_weight <= 1:
         faults.add(f"teacher_weight = {settings.teacher_weight} is not possible: give a value from 0 to 1")
@@ -92,8 +92,6 @@ def check_distillation(settings: DistillationSettings, *, n_labels: int) -> None
         faults.add(f"min_token_uses = {settings.min_token_uses} is not possible: give 1 or more")
     if settings.min_token_uses > 1 and not settings.prune_vocabulary:
         faults.add(f"min_token_uses = {settings.min_token_uses} says which tokens to keep: give --prune-vocabulary too")
-    if settings.seeds != 1:
-        faults.add(f"seeds = {settings.seeds}: a distillation has one; --ablation trains over several")
     if settings.loss != "cross-entropy" or settings.balance != "none":
         faults.add(
             f"loss = {settings.loss!r}, balance = {settings.balance!r}: a student answers as its teacher does; leave "

@@ -23,17 +23,22 @@ from limbeck.model.network import Network
 from limbeck.model.pooling import blocks_for
 from limbeck.model.weights import fingerprint_of
 from limbeck.progress import SILENT, Named, Progress
-from limbeck.runs.stopwatch import Stopwatch
-from limbeck.runs.training_rows import TrainingRows
+from limbeck.runs.run_folder import RunFolder
+from limbeck.runs.run_record import data_record
+from limbeck.runs.training_rows import require_classes
 from limbeck.settings import FeatureSettings, FinetuneSettings, ReadSettings, SplitSettings
 from limbeck.training.arithmetic import device_to_train_on, find_arithmetic, native_step_of
 from limbeck.training.examples import TextExamples
-from limbeck.training.finished import LoopRun, Start, labelled, make_facts
 from limbeck.training.freezing import freeze, set_dropout
-from limbeck.training.job import Outcome, Prepared
-from limbeck.training.loop import Plan, fixed_rate
+from limbeck.training.job import train
+from limbeck.training.judge import LabelJudge
+from limbeck.training.losses import LabelLosses
 from limbeck.training.optim import default_learning_rate
-from limbeck.training.seeds import train_by_loop
+from limbeck.training.outcome import LoopRun, Outcome, claimed_rows, finish_run, labelled, make_facts, reopened
+from limbeck.training.plan import Job, LoopResult, Plan, fixed_rate
+from limbeck.training.seeds import LABEL_FIGURES
+from limbeck.training.session import Session, Start
+from limbeck.training.setting_checks import check_training
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,15 +85,17 @@ def finetune(
         >>> run = finetune(read("reviews.csv"), "RUN")  # doctest: +SKIP
         >>> print(run.validation.accuracy.value)  # doctest: +SKIP
     """
-    return train_by_loop(dataset, out, FinetuneMethod(settings), start=start, progress=progress)
+    return train(FinetuneRecipe(settings, dataset), out, start, progress=progress)
 
 
 @dataclass(frozen=True)
-class FinetuneMethod:
-    """Fine-tuning, as `train_by_loop` asks for it."""
+class FinetuneRecipe:
+    """Fine-tuning on a data set, as `training.job.train` asks for it."""
 
     settings: Finetuning
+    dataset: Dataset
     name = "finetune"
+    figures = LABEL_FIGURES
 
     @property
     def loop(self) -> FinetuneSettings:
@@ -99,16 +106,23 @@ class FinetuneMethod:
         """Return each stage's settings by the name of its table."""
         return self.settings.stages()
 
-    def with_loop(self, loop: Mapping[str, Any]) -> "FinetuneMethod":
+    def with_loop(self, loop: Mapping[str, Any]) -> "FinetuneRecipe":
         """Return the same with other settings of the loop."""
-        return FinetuneMethod(replace(self.settings, finetune=replace(self.loop, **loop)))
+        return replace(self, settings=replace(self.settings, finetune=replace(self.loop, **loop)))
 
-    def open(self, n_labels: int, progress: Progress = SILENT, *, numerics: str | None = None) -> "FinetuneWork":
-        """Load the encoder and put a new head on it.
+    def data(self) -> dict[str, Any]:
+        """Say what it is trained on."""
+        return data_record(self.dataset)
+
+    def check(self) -> None:
+        """Refuse settings and rows that no training can use.
 
         Raises:
-            SettingsError: the settings do not fit the encoder or the machine.
+            DataError: fewer than two labels.
+            SettingsError: gathers every fault.
         """
+        require_classes(self.dataset)
+        check_training(self.loop, n_labels=len(self.dataset.label_names))
         features = self.settings.features
         if features.pooling != "cls" or features.layer is not None:
             raise SettingsError(
@@ -121,92 +135,81 @@ class FinetuneMethod:
                 f"precision is {features.precision!r} in the table features and {self.loop.precision!r} in finetune: "
                 "one run has one; give the same in both, or leave one out"
             )
+
+    def usual_rate(self, progress: Progress = SILENT) -> float:
+        """Return the learning rate that suits the encoder."""
+        return default_learning_rate(load_encoder_folder(self.settings.features.encoder, progress=progress).config.dim)
+
+    def prepare(self, session: Session) -> Job[LoopRun]:
+        """Put a newly drawn head on the encoder, and tokenize.
+
+        Raises:
+            SettingsError: the settings do not fit the encoder or the machine.
+        """
+        features, progress = self.settings.features, session.progress
         loaded = load_encoder_folder(features.encoder, progress=progress)
-        rate = self.loop.learning_rate
-        rate = default_learning_rate(loaded.config.dim) if rate is None else rate
-        settings = replace(self.settings, finetune=replace(self.loop, learning_rate=rate))
-        return FinetuneWork(settings, loaded, n_labels, progress, numerics=numerics)
-
-
-class FinetuneWork:
-    """One fine-tuning.
-
-    Args:
-        settings: of every stage, the learning rate resolved.
-        loaded: the encoder.
-        n_labels: number of classes.
-        progress: is told when something is compiled.
-        numerics: the arithmetic to compute in where there is a choice.
-    """
-
-    def __init__(
-        self,
-        settings: Finetuning,
-        loaded: LoadedEncoder,
-        n_labels: int,
-        progress: Progress = SILENT,
-        *,
-        numerics: str | None = None,
-    ) -> None:
-        device = device_to_train_on(settings.features.device, numerics)
-        self.loaded = loaded
-        self.stages = settings.stages()
-        self._settings = settings
-        self._n_labels = n_labels
-        self._max_tokens = loaded.tokenizer.checked_limit(settings.features.max_tokens)
-        self._network = _new_network(loaded, settings.finetune, n_labels).to(device)
+        rate = default_learning_rate(loaded.config.dim) if self.loop.learning_rate is None else self.loop.learning_rate
+        settings = replace(self.loop, learning_rate=rate)
+        stages = replace(self.settings, finetune=settings).stages()
+        n_labels = len(self.dataset.label_names)
+        device = device_to_train_on(features.device, session.numerics)
+        limit = loaded.tokenizer.checked_limit(features.max_tokens)
+        network = _new_network(loaded, settings, n_labels).to(device)
         how = find_arithmetic(
-            settings.finetune.precision,
+            settings.precision,
             device,
-            lambda use_bf16: native_step_of(self._network, use_bf16=use_bf16, progress=progress),
-            numerics=numerics,
+            lambda use_bf16: native_step_of(network, use_bf16=use_bf16, progress=progress),
+            numerics=session.numerics,
         )
-        self._use_bf16, self._native, self.numerics = how.use_bf16, how.native, how.numerics
-
-    def prepare(self, rows: TrainingRows, watch: Stopwatch, progress: Progress) -> Prepared:
-        """Tokenize."""
-        settings = self._settings.finetune
+        rows, record = claimed_rows(self.dataset, stages, loaded, how.numerics, session)
         train, validation = (
-            self.loaded.tokenizer.encode(
-                part.texts, max_tokens=self._max_tokens, progress=Named(progress, f"{name} rows")
-            )
+            loaded.tokenizer.encode(part.texts, max_tokens=limit, progress=Named(progress, f"{name} rows"))
             for name, part in (("train", rows.train), ("validation", rows.validation))
         )
-        watch.lap("tokenize")
+        session.watch.lap("tokenize")
         to_learn, to_judge = (
-            TextExamples(
-                self._network, found, labelled(part, found.lengths), use_bf16=self._use_bf16, native=self._native
-            )
-            for part, found in ((rows.train, train), (rows.validation, validation))
+            TextExamples(network, texts, labelled(part, texts.lengths), use_bf16=how.use_bf16, native=how.native)
+            for part, texts in ((rows.train, train), (rows.validation, validation))
         )
-        return Prepared(
-            module=self._network,
-            train=to_learn,
-            validation=to_judge,
+
+        def finish(result: LoopResult, stages: Mapping[str, Any]) -> LoopRun:
+            """Answer the validation rows as the bundle will."""
+            network.eval().requires_grad_(False)
+            head = with_all_logits(network.head, n_labels)
+            bundle = Bundle(
+                loaded=replace(loaded, fingerprint=fingerprint_of(network.encoder)),
+                head=head,
+                facts=make_facts(head, network.blocks, rows, record, limit),
+            )
+            predictor = Predictor(bundle, device=features.device, precision=features.precision, progress=progress)
+            outcome = Outcome(
+                method=self.name,
+                rows=rows,
+                bundle=bundle,
+                answers=predictor.predict_dataset(rows.validation, progress=progress),
+                texts_cut={"train": int(train.truncated.sum()), "validation": int(validation.truncated.sum())},
+            )
+            return finish_run(outcome, result, stages, session)
+
+        return Job(
+            module=network,
+            losses=LabelLosses(to_learn, settings, n_labels, device),
+            judge=LabelJudge(network, to_judge, settings, n_labels, team=session.team),
             plan=Plan(
                 settings=settings,
                 learning_rate=fixed_rate(settings),
-                n_labels=self._n_labels,
                 token_budget=settings.token_budget,
                 layer_decay=settings.layer_decay,
-                n_layers=self.loaded.config.n_layers,
+                n_layers=loaded.config.n_layers,
                 unfreeze=settings.unfreeze,
             ),
-            texts_cut={"train": int(train.truncated.sum()), "validation": int(validation.truncated.sum())},
+            stages=stages,
+            finish=finish,
         )
 
-    def finish(self, rows: TrainingRows, record: dict[str, Any], progress: Progress) -> Outcome:
-        """Answer the validation rows as the bundle will."""
-        network, features = self._network, self._settings.features
-        network.eval().requires_grad_(False)
-        head = with_all_logits(network.head, self._n_labels)
-        bundle = Bundle(
-            loaded=replace(self.loaded, fingerprint=fingerprint_of(network.encoder)),
-            head=head,
-            facts=make_facts(head, network.blocks, rows, record, self._max_tokens),
-        )
-        predictor = Predictor(bundle, device=features.device, precision=features.precision, progress=progress)
-        return Outcome(bundle=bundle, answers=predictor.predict_dataset(rows.validation, progress=progress))
+    def reopen(self, folder: RunFolder, metrics: Mapping[str, Any]) -> LoopRun:
+        """Return the run that a folder holds."""
+        return reopened(folder, metrics, self.dataset, self.settings.split)
 
 
 def _new_network(loaded: LoadedEncoder, settings: FinetuneSettings, n_labels: int) -> Network:

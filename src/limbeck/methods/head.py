@@ -17,10 +17,9 @@ import torch
 
 from limbeck.catalog.presets import load_encoder_folder
 from limbeck.data.dataset import Dataset
-from limbeck.errors import SettingsError, TrainingError
-from limbeck.evaluation.predictions import Predictions
+from limbeck.errors import SettingsError
 from limbeck.features.cache import FeatureCache
-from limbeck.features.extraction import Features, extract_features
+from limbeck.features.extraction import extract_features
 from limbeck.inference.choice import open_engine, open_engine_of
 from limbeck.inference.engine import Engine
 from limbeck.methods.new_heads import count_logits, hugging_face_head, with_all_logits
@@ -29,14 +28,28 @@ from limbeck.model.config import EncoderConfig
 from limbeck.model.heads import Head, LinearHead
 from limbeck.model.pooling import Block, blocks_for
 from limbeck.progress import SILENT, Named, Progress
-from limbeck.runs.stopwatch import Stopwatch
-from limbeck.runs.training_rows import TrainingRows
+from limbeck.runs.run_folder import RunFolder
+from limbeck.runs.run_record import data_record
+from limbeck.runs.training_rows import require_classes
 from limbeck.settings import FeatureSettings, HeadSettings, ReadSettings, SplitSettings
 from limbeck.training.examples import FeatureExamples
-from limbeck.training.finished import LoopRun, Start, labelled, make_facts
-from limbeck.training.job import Outcome, Prepared
-from limbeck.training.loop import Plan, fixed_rate
-from limbeck.training.seeds import train_by_loop
+from limbeck.training.job import train
+from limbeck.training.judge import LabelJudge
+from limbeck.training.losses import LabelLosses
+from limbeck.training.outcome import (
+    LoopRun,
+    Outcome,
+    answers_of,
+    claimed_rows,
+    finish_run,
+    labelled,
+    make_facts,
+    reopened,
+)
+from limbeck.training.plan import Job, LoopResult, Plan, fixed_rate
+from limbeck.training.seeds import LABEL_FIGURES
+from limbeck.training.session import Session, Start
+from limbeck.training.setting_checks import check_training
 
 HEAD_RATE = 1e-3
 """The learning rate that suits a head on features, whatever their width."""
@@ -81,16 +94,18 @@ def train_head(
         TrainingError: the loss is not finite.
         Interrupted: a signal came; a checkpoint is saved.
     """
-    return train_by_loop(dataset, out, HeadMethod(settings, cache or FeatureCache()), start=start, progress=progress)
+    return train(HeadRecipe(settings, dataset, cache or FeatureCache()), out, start, progress=progress)
 
 
 @dataclass(frozen=True)
-class HeadMethod:
-    """Training a head, as `train_by_loop` asks for it."""
+class HeadRecipe:
+    """Training a head on a data set, as `training.job.train` asks for it."""
 
     settings: HeadTraining
+    dataset: Dataset
     cache: FeatureCache
     name = "head"
+    figures = LABEL_FIGURES
 
     @property
     def loop(self) -> HeadSettings:
@@ -101,94 +116,96 @@ class HeadMethod:
         """Return each stage's settings by the name of its table."""
         return self.settings.stages()
 
-    def with_loop(self, loop: Mapping[str, Any]) -> "HeadMethod":
+    def with_loop(self, loop: Mapping[str, Any]) -> "HeadRecipe":
         """Return the same with other settings of the loop."""
-        return HeadMethod(replace(self.settings, head=replace(self.loop, **loop)), self.cache)
+        return replace(self, settings=replace(self.settings, head=replace(self.loop, **loop)))
 
-    def open(self, n_labels: int, progress: Progress = SILENT, *, numerics: str | None = None) -> "HeadWork":
-        """Load the encoder and draw a head for it.
+    def data(self) -> dict[str, Any]:
+        """Say what it is trained on."""
+        return data_record(self.dataset)
+
+    def check(self) -> None:
+        """Refuse settings and rows that no training can use.
+
+        Raises:
+            DataError: fewer than two labels.
+            SettingsError: gathers every fault.
+        """
+        require_classes(self.dataset)
+        check_training(self.loop, n_labels=len(self.dataset.label_names))
+
+    def usual_rate(self, progress: Progress = SILENT) -> float:
+        """Return the learning rate that suits a head."""
+        return HEAD_RATE
+
+    def prepare(self, session: Session) -> Job[LoopRun]:
+        """Draw a head, and encode each text once, or take its features from the cache.
 
         Raises:
             SettingsError: the settings do not fit the encoder or the machine.
         """
-        features = self.settings.features
-        loaded = load_encoder_folder(features.encoder, progress=progress)
-        engine = None if numerics is None else open_engine_of(loaded, numerics, progress=progress)
-        engine = engine or open_engine(loaded, device=features.device, precision=features.precision, progress=progress)
+        features, progress = self.settings.features, session.progress
         rate = HEAD_RATE if self.loop.learning_rate is None else self.loop.learning_rate
-        return HeadWork(self.with_loop({"learning_rate": rate}), engine, n_labels)
-
-
-class HeadWork:
-    """One training of a head.
-
-    Args:
-        method: settings, the learning rate resolved, and where features are kept.
-        engine: computes them.
-        n_labels: number of classes.
-    """
-
-    def __init__(self, method: HeadMethod, engine: Engine, n_labels: int) -> None:
-        features = method.settings.features
-        self.loaded = engine.loaded
-        self.numerics = engine.numerics
-        self.stages = method.stages()
-        self._method = method
-        self._engine = engine
-        self._n_labels = n_labels
-        self._max_tokens = engine.loaded.tokenizer.checked_limit(features.max_tokens)
-        self._blocks = blocks_for(features.pooling, features.layer, engine.layers)
-        torch.manual_seed(method.loop.seed)
-        self._head = _new_head(method.loop, self._blocks, engine.loaded.config, n_labels)
-        self._validation: Features | None = None
-
-    def prepare(self, rows: TrainingRows, watch: Stopwatch, progress: Progress) -> Prepared:
-        """Encode each text once, or take its features from the cache."""
-        settings = self._method.loop
+        settings = replace(self.loop, learning_rate=rate)
+        stages = replace(self.settings, head=settings).stages()
+        engine = self._open_engine(session.numerics, progress)
+        loaded, n_labels = engine.loaded, len(self.dataset.label_names)
+        limit = loaded.tokenizer.checked_limit(features.max_tokens)
+        blocks = blocks_for(features.pooling, features.layer, engine.layers)
+        torch.manual_seed(settings.seed)
+        head = _new_head(settings, blocks, loaded.config, n_labels)
+        rows, record = claimed_rows(self.dataset, stages, loaded, engine.numerics, session)
         train, validation = (
             extract_features(
                 part.texts,
-                self._engine,
-                self._blocks,
-                max_tokens=self._max_tokens,
-                cache=self._method.cache,
+                engine,
+                blocks,
+                max_tokens=limit,
+                cache=self.cache,
                 progress=Named(progress, f"{name} rows"),
             )
             for name, part in (("train", rows.train), ("validation", rows.validation))
         )
-        watch.lap("encode")
-        self._validation = validation
+        session.watch.lap("encode")
         to_learn, to_judge = (
-            FeatureExamples(self._head, found.values_NF, labelled(part, np.ones(len(part), np.int64)))
-            for part, found in ((rows.train, train), (rows.validation, validation))
-        )
-        return Prepared(
-            module=self._head,
-            train=to_learn,
-            validation=to_judge,
-            plan=Plan(
-                settings=settings,
-                learning_rate=fixed_rate(settings),
-                n_labels=self._n_labels,
-                token_budget=settings.batch_rows,
-            ),
-            texts_cut={
-                "train": int((train.cut_tokens_N > 0).sum()),
-                "validation": int((validation.cut_tokens_N > 0).sum()),
-            },
+            FeatureExamples(head, encoded.values_NF, labelled(part, np.ones(len(part), np.int64)))
+            for part, encoded in ((rows.train, train), (rows.validation, validation))
         )
 
-    def finish(self, rows: TrainingRows, record: dict[str, Any], progress: Progress) -> Outcome:
-        """Answer the validation rows."""
-        if self._validation is None:
-            raise TrainingError("a head is finished before it was prepared")
-        head = with_all_logits(self._head, self._n_labels)
-        return Outcome(
-            bundle=Bundle(
-                loaded=self.loaded, head=head, facts=make_facts(head, self._blocks, rows, record, self._max_tokens)
-            ),
-            answers=_answers(rows.validation, self._validation, head.probabilities(self._validation.values_NF)),
+        def finish(result: LoopResult, stages: Mapping[str, Any]) -> LoopRun:
+            """Answer the validation rows."""
+            whole = with_all_logits(head, n_labels)
+            outcome = Outcome(
+                method=self.name,
+                rows=rows,
+                bundle=Bundle(loaded=loaded, head=whole, facts=make_facts(whole, blocks, rows, record, limit)),
+                answers=answers_of(rows.validation, validation, whole.probabilities(validation.values_NF)),
+                texts_cut={
+                    "train": int((train.cut_tokens_N > 0).sum()),
+                    "validation": int((validation.cut_tokens_N > 0).sum()),
+                },
+            )
+            return finish_run(outcome, result, stages, session)
+
+        return Job(
+            module=head,
+            losses=LabelLosses(to_learn, settings, n_labels, torch.device("cpu")),
+            judge=LabelJudge(head, to_judge, settings, n_labels, team=session.team),
+            plan=Plan(settings=settings, learning_rate=fixed_rate(settings), token_budget=settings.batch_rows),
+            stages=stages,
+            finish=finish,
         )
+
+    def reopen(self, folder: RunFolder, metrics: Mapping[str, Any]) -> LoopRun:
+        """Return the run that a folder holds."""
+        return reopened(folder, metrics, self.dataset, self.settings.split)
+
+    def _open_engine(self, numerics: str | None, progress: Progress) -> Engine:
+        """Open the engine that an unfinished run was begun with; where there is none, the fastest."""
+        features = self.settings.features
+        loaded = load_encoder_folder(features.encoder, progress=progress)
+        engine = None if numerics is None else open_engine_of(loaded, numerics, progress=progress)
+        return engine or open_engine(loaded, device=features.device, precision=features.precision, progress=progress)
 
 
 def _new_head(settings: HeadSettings, blocks: tuple[Block, ...], config: EncoderConfig, n_labels: int) -> Head:
@@ -201,15 +218,3 @@ def _new_head(settings: HeadSettings, blocks: tuple[Block, ...], config: Encoder
             "[CLS] of the last layer; give --pooling cls, or --head linear"
         )
     return hugging_face_head(config, n_logits)
-
-
-def _answers(rows: Dataset, features: Features, probabilities_NC: np.ndarray) -> Predictions:
-    return Predictions(
-        row_ids=tuple(rows.row_ids),
-        label_names=rows.label_names,
-        probabilities=probabilities_NC,
-        true_labels=rows.table["label"],
-        tokens=features.lengths_N + features.cut_tokens_N,
-        truncated=features.cut_tokens_N > 0,
-        texts=tuple(rows.texts),
-    )

@@ -120,7 +120,7 @@ class Triple:
     temperature: float
 
 
-class LanguageCosts:
+class LanguageLosses:
     """What guesses of rows cost.
 
     Args:

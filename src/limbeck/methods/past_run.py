@@ -26,7 +26,7 @@ from limbeck.settings import (
     build,
     read_toml,
 )
-from limbeck.training.finished import LoopRun
+from limbeck.training.outcome import LoopRun
 
 AnyTraining = ProbeTraining | HeadTraining | Finetuning
 

@@ -24,8 +24,8 @@ from limbeck import storage
 from limbeck.catalog.presets import find_encoder, load_encoder_folder
 from limbeck.display.views import View
 from limbeck.methods.language import (
-    LanguageCosts,
     LanguageJudge,
+    LanguageLosses,
     LanguageModel,
     Perplexity,
     Reading,
@@ -42,16 +42,13 @@ from limbeck.model.student import count_costs, make_student, taken_layers
 from limbeck.progress import SILENT, Progress
 from limbeck.reading.text_stream import TextStream
 from limbeck.runs.run_folder import RunFolder
-from limbeck.runs.run_record import claim_run, recorded_numerics
-from limbeck.runs.stopwatch import Stopwatch
 from limbeck.runtime import choose_device, library_versions
 from limbeck.settings import Device, to_plain, to_toml
 from limbeck.training.arithmetic import device_to_train_on, find_arithmetic, native_language_step_of
-from limbeck.training.finished import ACCEPTING, Start, open_start
-from limbeck.training.gradients import own_chance
-from limbeck.training.loop import Loop, LoopResult, Plan
+from limbeck.training.job import train
 from limbeck.training.native_step import NativeStep
-from limbeck.training.signals import StopSignal, noticed_signals
+from limbeck.training.plan import Job, LoopResult, Plan
+from limbeck.training.session import Session, Start
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -103,85 +100,143 @@ def pretrain(
         >>> run = pretrain(open_stream(Path("reviews.parquet")), "RUN")  # doctest: +SKIP
         >>> run.metrics["validation"]["perplexity"]  # doctest: +SKIP
     """
-    watch = Stopwatch()
-    with noticed_signals() as stop, own_chance(), open_start(out, start) as folder:
-        check_pretraining(settings)
+    return train(PretrainRecipe(settings, stream), out, start, progress=progress)
+
+
+@dataclass(frozen=True)
+class PretrainRecipe:
+    """Pretraining on a stream of texts, as `training.job.train` asks for it."""
+
+    settings: PretrainingSettings
+    stream: TextStream
+    name = "pretrain"
+    figures = ("perplexity", "guessed", "loss")
+
+    @property
+    def loop(self) -> PretrainingSettings:
+        """The settings of the loop."""
+        return self.settings
+
+    def stages(self) -> dict[str, Any]:
+        """Return each stage's settings by the name of its table."""
+        return {self.name: self.settings}
+
+    def with_loop(self, loop: Mapping[str, Any]) -> "PretrainRecipe":
+        """Return the same with other settings of the loop."""
+        return replace(self, settings=replace(self.settings, **loop))
+
+    def data(self) -> dict[str, Any]:
+        """Say what it is trained on."""
+        return {"source": ", ".join(map(str, self.stream.files)), "fingerprint": self.stream.fingerprint()}
+
+    def check(self) -> None:
+        """Refuse settings that no pretraining can use.
+
+        Raises:
+            SettingsError: gathers every fault.
+        """
+        check_pretraining(self.settings)
+
+    def prepare(self, session: Session) -> Job[PretrainedRun]:
+        """Make the student, tokenize the stream, and give the teacher its language head.
+
+        Raises:
+            DataError: there is no text, or a file is damaged.
+            SettingsError: the student does not fit its teacher.
+        """
+        settings, folder, watch, progress = self.settings, session.folder, session.watch, session.progress
         loaded = load_encoder_folder(settings.teacher, progress=progress)
         limit = loaded.tokenizer.checked_limit(settings.max_tokens)
-        begun = recorded_numerics(folder)
-        device = device_to_train_on(settings.device, begun)
+        device = device_to_train_on(settings.device, session.numerics)
         student = make_student(loaded, settings.shape, seed=settings.seed)
         student.encoder.to(device)
         how = find_arithmetic(
             settings.precision,
             device,
             lambda use_bf16: native_language_step_of(student.encoder, use_bf16=use_bf16, progress=progress),
-            numerics=begun,
+            numerics=session.numerics,
         )
-        native, in_bf16 = how.native, how.use_bf16
-        record = _record(stream, settings, loaded, how.numerics)
-        claim_run(folder, record, progress, accepts_engine=start == ACCEPTING)
+        session.claim(self._record(loaded, how.numerics))
         watch.lap("load")
         for line in _sizes(loaded, student, settings):
             progress.say(line)
-        store = make_store(stream, loaded.tokenizer, folder.texts, max_tokens=limit, progress=progress)
+        store = session.team_in_turn(
+            lambda: make_store(self.stream, loaded.tokenizer, folder.texts, max_tokens=limit, progress=progress)
+        )
         reading = Reading(
             vocabulary=masking_vocabulary(loaded.tokenizer),
             share=settings.masked_share,
             whole_words=settings.whole_words,
-            use_bf16=in_bf16,
+            use_bf16=how.use_bf16,
         )
         material = split_rows(store, reading)
         progress.say(_spoken_store(store))
         watch.lap("tokenize")
-        here = replace(settings, device=cast("Device", device.type))
-        teacher = _teacher(loaded, material, here, folder, stop=stop, progress=progress)
+        teacher = _teacher(loaded, material, replace(settings, device=cast("Device", device.type)), session)
         if teacher is not None:
             teacher.eval().requires_grad_(False)
         watch.lap("teacher_head")
-        model = _model(student, teacher, settings, native).to(device)
+        model = _model(student, teacher, settings, how.native).to(device)
         triple = None
         if settings.objective == "triple" and teacher is not None:
             triple = Triple(teacher=teacher, weights=settings.weights, temperature=settings.temperature)
-        costs = LanguageCosts(model, store, material.train, reading, triple)
+        losses = LanguageLosses(model, store, material.train, reading, triple)
         judge = judge_of(model, material, seed=settings.seed)
-        sides = {"before": _judged(judge, stop, progress)}
+        sides = {"before": _judged(judge, session)}
         if teacher is not None:
-            sides["teacher"] = _judged(judge_of(teacher, material, seed=settings.seed), stop, progress)
+            sides["teacher"] = _judged(judge_of(teacher, material, seed=settings.seed), session)
         steps = settings.steps
         if steps is None:
             steps = -(-len(material.train) // settings.batch_rows)
         if settings.budget_minutes is not None:
-            steps = steps_within(settings.budget_minutes, model, costs, folder, settings, progress=progress)
+            minutes = settings.budget_minutes
+            steps = session.team_told(lambda: steps_within(minutes, model, losses, folder, settings, progress=progress))
         watch.lap("before")
-        result = Loop(model, costs, judge, _plan(settings, steps, student), folder).run(stop, progress)
-        watch.lap("train")
-        _write_encoder(model, loaded, folder)
-        watch.lap("save")
-        metrics = {
-            "method": "pretrain",
-            "objective": settings.objective,
-            **_figures(result, store, folder),
-            **{name: _spoken(line) for name, line in sides.items() if name != "teacher"},
-            "student": _size(student),
-            "teacher": _size(loaded) | (_spoken(sides["teacher"]) if "teacher" in sides else {}),
-            "seconds": watch.seconds,
-        }
-        storage.write_text(folder.settings, to_toml({"pretrain": settings}))
-        storage.write_json(folder.metrics, metrics)
-        with storage.explained(folder.checkpoints, doing="remove"):
-            shutil.rmtree(folder.checkpoints)
+
+        def finish(result: LoopResult, stages: Mapping[str, Any]) -> PretrainedRun:
+            """Write the encoder, and what is known of it."""
+            if not session.team.is_first:
+                return PretrainedRun(folder=folder, metrics={})
+            _write_encoder(model, loaded, folder)
+            watch.lap("save")
+            metrics = {
+                "method": self.name,
+                "objective": settings.objective,
+                **_figures(result, store, folder),
+                **{name: _spoken(line) for name, line in sides.items() if name != "teacher"},
+                "student": _size(student),
+                "teacher": _size(loaded) | (_spoken(sides["teacher"]) if "teacher" in sides else {}),
+                "seconds": watch.seconds,
+            }
+            storage.write_text(folder.settings, to_toml(stages))
+            storage.write_json(folder.metrics, metrics)
+            with storage.explained(folder.checkpoints, doing="remove"):
+                shutil.rmtree(folder.checkpoints)
+            return PretrainedRun(folder=folder, metrics=metrics)
+
+        plan = _plan(settings, steps, student)
+        return Job(module=model, losses=losses, judge=judge, plan=plan, stages=self.stages(), finish=finish)
+
+    def reopen(self, folder: RunFolder, metrics: Mapping[str, Any]) -> PretrainedRun:
+        """Return the run that a folder holds."""
         return PretrainedRun(folder=folder, metrics=metrics)
+
+    def _record(self, loaded: LoadedEncoder, numerics: str) -> dict[str, Any]:
+        return {
+            "settings": {self.name: to_plain(self.settings)},
+            "data": self.data(),
+            "encoder": {
+                "name": loaded.name,
+                "weights": loaded.fingerprint,
+                "tokenizer": loaded.tokenizer.fingerprint,
+                "numerics": numerics,
+            },
+            "versions": library_versions(),
+        }
 
 
 def _teacher(
-    loaded: LoadedEncoder,
-    material: Material,
-    settings: PretrainingSettings,
-    folder: RunFolder,
-    *,
-    stop: StopSignal,
-    progress: Progress,
+    loaded: LoadedEncoder, material: Material, settings: PretrainingSettings, session: Session
 ) -> LanguageModel | None:
     """Return the teacher with its language head, trained now where it has none; None where nobody needs it."""
     if settings.objective == "mlm" and (settings.start == "nothing" or settings.width is not None):
@@ -192,7 +247,7 @@ def _teacher(
     native = native_language_step_of(encoder, use_bf16=material.reading.use_bf16)
     teacher = LanguageModel(encoder, head or _new_head(loaded, settings), native=native).to(device)
     if head is None:
-        train_head_first(teacher, material, settings, folder, stop=stop, progress=progress)
+        train_head_first(teacher, material, settings, session)
     return teacher
 
 
@@ -203,20 +258,6 @@ def _write_encoder(model: LanguageModel, loaded: LoadedEncoder, folder: RunFolde
             shutil.rmtree(folder.encoder)
     with storage.staged_folder(folder.encoder) as staged:
         write_language_model(model.encoder, model.head, loaded.tokenizer, staged)
-
-
-def _record(stream: TextStream, settings: PretrainingSettings, loaded: LoadedEncoder, numerics: str) -> dict[str, Any]:
-    return {
-        "settings": {"pretrain": to_plain(settings)},
-        "data": {"source": ", ".join(map(str, stream.files)), "fingerprint": stream.fingerprint()},
-        "encoder": {
-            "name": loaded.name,
-            "weights": loaded.fingerprint,
-            "tokenizer": loaded.tokenizer.fingerprint,
-            "numerics": numerics,
-        },
-        "versions": library_versions(),
-    }
 
 
 def _sizes(teacher: LoadedEncoder, student: LoadedEncoder, settings: PretrainingSettings) -> list[str]:
@@ -266,19 +307,20 @@ def _plan(settings: PretrainingSettings, steps: int, student: LoadedEncoder) -> 
     return Plan(
         settings=replace(settings, epochs=stretches),
         learning_rate=settings.learning_rate,
-        n_labels=0,
         token_budget=settings.token_budget,
         n_layers=student.config.n_layers,
         stretch_rows=-(-steps // stretches) * settings.batch_rows,
     )
 
 
-def _judged(judge: LanguageJudge, stop: StopSignal, progress: Progress) -> Perplexity:
+def _judged(judge: LanguageJudge, session: Session) -> Perplexity:
     def check() -> None:
-        if stop.is_set:
-            raise stop.error("interrupted; nothing is half written. Run the same command with --resume to go on")
+        if session.team.any(session.stop.is_set):
+            raise session.stop.error(
+                "interrupted; nothing is half written. Run the same command with --resume to go on"
+            )
 
-    return judge.judge(0, 0.0, check=check, progress=progress)
+    return judge.judge(0, 0.0, check=check, progress=session.progress)
 
 
 def _spoken(line: Perplexity) -> dict[str, float]:
@@ -303,6 +345,7 @@ def _figures(result: LoopResult, store: TokenStore, folder: RunFolder) -> dict[s
         "best_epoch": result.best_epoch,
         "steps": result.steps,
         "resumed_at_step": result.resumed_at,
+        "learning_rate": result.learning_rate,
         "tokens": tokens,
         "tokens_per_s": round(tokens / result.train_s) if result.train_s else None,
         "train_seconds": result.train_s,

@@ -49,7 +49,7 @@ class PretrainingSettings(LoopSettings):
         device: device to compute on; "auto" takes a GPU where there is one.
     """
 
-    FIXED: ClassVar = frozenset({"loss", "label_smoothing", "balance", "best_by", "calibrate", "seeds"})
+    FIXED: ClassVar = frozenset({"loss", "label_smoothing", "balance", "best_by", "calibrate"})
 
     objective: Objective = "triple"
     teacher: str = "minilm"
@@ -109,7 +109,6 @@ def check_pretraining(settings: PretrainingSettings) -> None:
         ("head_steps", settings.head_steps >= 1, "of at least 1"),
         ("token_budget", settings.token_budget >= 1, "of at least 1"),
         ("learning_rate", isinstance(settings.learning_rate, float), "between 0 and 1, as a number"),
-        ("seeds", settings.seeds == 1, "of 1"),
     ]
     faults.extend(
         f"{name} = {getattr(settings, name)} is not possible: give a value {wanted}"

@@ -9,8 +9,6 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from limbeck import storage
 from limbeck.catalog.presets import load_encoder_folder
 from limbeck.data.dataset import Dataset
@@ -42,6 +40,7 @@ from limbeck.runs.stopwatch import Stopwatch
 from limbeck.runs.training_rows import is_judged_by_folds, training_rows
 from limbeck.settings import FeatureSettings, ProbeSettings, ReadSettings, SplitSettings, to_toml
 from limbeck.training.doubts import doubts_of, doubts_of_texts, say_doubts_of_texts
+from limbeck.training.outcome import answers_of
 
 OUT_OF_FOLD = "out_of_fold"
 """Name of the answers that cross-validation gave to the training rows."""
@@ -171,8 +170,8 @@ def train_probe(
                 head, fit.out_of_fold_NC, train.rows.labels, validation_NF, validation.rows.labels
             )
         answers = {
-            "validation": _answers(validation, calibrated.probabilities),
-            OUT_OF_FOLD: _answers(train, fit.out_of_fold_NC),
+            "validation": answers_of(validation.rows, validation.features, calibrated.probabilities),
+            OUT_OF_FOLD: answers_of(train.rows, train.features, fit.out_of_fold_NC),
         }
         scored = {name: _score(found, rows.majority_label, settings.probe.seed) for name, found in answers.items()}
         watch.lap("evaluate")
@@ -245,19 +244,6 @@ def _encode(
         progress=progress,
     )
     return _Encoded(rows=rows, features=features)
-
-
-def _answers(encoded: _Encoded, probabilities_NC: np.ndarray) -> Predictions:
-    features = encoded.features
-    return Predictions(
-        row_ids=tuple(encoded.rows.row_ids),
-        label_names=encoded.rows.label_names,
-        probabilities=probabilities_NC,
-        true_labels=encoded.rows.table["label"],
-        tokens=features.lengths_N + features.cut_tokens_N,
-        truncated=features.cut_tokens_N > 0,
-        texts=tuple(encoded.rows.texts),
-    )
 
 
 def _score(found: Predictions, majority_label: int, seed: int) -> Evaluation:

@@ -12,15 +12,15 @@ from safetensors.torch import load_file
 
 from limbeck import storage
 from limbeck.errors import DataError, StorageError
-from limbeck.methods.language import LanguageCosts, LanguageJudge, LanguageModel, Reading
+from limbeck.methods.language import LanguageJudge, LanguageLosses, LanguageModel, Reading
 from limbeck.methods.pretrain_settings import PretrainingSettings
 from limbeck.methods.token_store import TokenStore
 from limbeck.model.weights import write_tensors
-from limbeck.progress import SILENT, Progress
 from limbeck.runs.run_folder import RunFolder
 from limbeck.training.examples import Int64
-from limbeck.training.loop import Loop, Plan
-from limbeck.training.signals import StopSignal
+from limbeck.training.loop import Loop
+from limbeck.training.plan import Plan
+from limbeck.training.session import Session
 
 HEAD_RATE = 1e-3
 HEAD_NAME = "head.safetensors"
@@ -80,13 +80,7 @@ class _HeadOnly(LanguageModel):
 
 
 def train_head_first(
-    teacher: LanguageModel,
-    material: Material,
-    settings: PretrainingSettings,
-    folder: RunFolder,
-    *,
-    stop: StopSignal,
-    progress: Progress = SILENT,
+    teacher: LanguageModel, material: Material, settings: PretrainingSettings, session: Session
 ) -> None:
     """Train the head of a teacher in place, or take the one that was trained for this run before.
 
@@ -94,30 +88,31 @@ def train_head_first(
         TrainingError: the loss is not finite.
         Interrupted: a signal came; a checkpoint is saved.
     """
-    kept = folder.teacher_head / HEAD_NAME
+    team, progress, place = session.team, session.progress, RunFolder(session.folder.teacher_head)
+    kept = place.path / HEAD_NAME
     device = next(teacher.head.parameters()).device
-    if not kept.exists():
+    if not team.tell("kept" if kept.exists() else ""):
         progress.say(f"the teacher has no language head: one is trained first, {settings.head_steps:,} steps")
         encoder, head = teacher.encoder.requires_grad_(False), teacher.head.requires_grad_(True)
         model = _HeadOnly(encoder, head, native=teacher.native)
         plan = Plan(
             settings=replace(settings, epochs=1),
             learning_rate=HEAD_RATE,
-            n_labels=0,
             token_budget=settings.token_budget,
             stretch_rows=settings.head_steps * settings.batch_rows,
         )
-        place = RunFolder(folder.teacher_head)
-        costs = LanguageCosts(model, material.store, material.train, material.reading)
+        losses = LanguageLosses(model, material.store, material.train, material.reading)
         judge = judge_of(model, material, seed=settings.seed)
-        Loop(model, costs, judge, plan, place).run(stop, progress)
-        with storage.staged_file(kept) as staged:
-            write_tensors(
-                {name: values.cpu().contiguous() for name, values in teacher.head.state_dict().items()}, staged
-            )
-        storage.write_json(kept.with_suffix(".json"), {"sha256": storage.sha256_of(kept)})
-        with storage.explained(place.checkpoints, doing="remove"):
-            shutil.rmtree(place.checkpoints)
+        Loop(model, losses, judge, plan, place, team=team).run(session.stop, progress)
+        if team.is_first:
+            with storage.staged_file(kept) as staged:
+                write_tensors(
+                    {name: values.cpu().contiguous() for name, values in teacher.head.state_dict().items()}, staged
+                )
+            storage.write_json(kept.with_suffix(".json"), {"sha256": storage.sha256_of(kept)})
+            with storage.explained(place.checkpoints, doing="remove"):
+                shutil.rmtree(place.checkpoints)
+        team.wait()
     _require_whole(kept)
     teacher.head.load_state_dict({name: values.to(device) for name, values in load_file(kept).items()})
 

@@ -6,9 +6,10 @@ What is kept on disk are the features under the teacher's head, in the feature c
 no time. Several teachers are an ensemble: their probabilities are averaged.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,10 +23,11 @@ from limbeck.inference.engine import Engine
 from limbeck.inference.predictor import find_model, open_bundle
 from limbeck.methods.distil_objectives import softened
 from limbeck.model.bundle import Bundle
+from limbeck.model.facts import BundleFacts
 from limbeck.model.pooling import blocks_for
 from limbeck.model.weights import digest_of_weights
 from limbeck.progress import SILENT, Progress
-from limbeck.settings import Device, Precision
+from limbeck.settings import Device, Precision, SplitSettings
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -149,3 +151,34 @@ def _logits(teacher: Teacher, features_NF: np.ndarray) -> Tensor:
     with torch.inference_mode():
         logits_NC: Tensor = head(torch.from_numpy(features_NF).to(device)).cpu()
     return logits_NC[:, list(teacher.order_C)].clone()
+
+
+def split_of_model(facts: BundleFacts, given: SplitSettings) -> SplitSettings:
+    """Return how validation rows were taken for a model, whose student may be judged by no others.
+
+    Only data without a validation split of their own are split so. What is given is taken where the model's record does
+    not say.
+    """
+    split = _part(facts, "settings", "split")
+    share, seed = split.get("validation_share"), split.get("seed")
+    if isinstance(share, float) and 0 < share < 1 and type(seed) is int and seed >= 0:
+        return replace(given, validation_share=share, seed=seed)
+    return given
+
+
+def made_of_other_rows(teachers: Sequence[Teacher], fingerprint: str) -> list[str]:
+    """Return the folders of the teachers of which nobody knows whether they learned from the validation rows.
+
+    Args:
+        teachers: models to learn from.
+        fingerprint: of the rows and their splits, `Dataset.fingerprint`.
+    """
+    return [str(one.folder) for one in teachers if _part(one.bundle.facts, "data").get("fingerprint") != fingerprint]
+
+
+def _part(facts: BundleFacts, *names: str) -> Mapping[str, Any]:
+    """Return a part of the record in a bundle; empty where it is not there, or not what it should be."""
+    part: Any = facts.provenance
+    for name in names:
+        part = part.get(name) if isinstance(part, Mapping) else None
+    return part if isinstance(part, Mapping) else {}

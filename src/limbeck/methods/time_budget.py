@@ -9,7 +9,7 @@ import time
 import torch
 
 from limbeck import storage
-from limbeck.methods.language import LanguageCosts, LanguageModel
+from limbeck.methods.language import LanguageLosses, LanguageModel
 from limbeck.methods.pretrain_settings import PretrainingSettings
 from limbeck.progress import SILENT, Progress
 from limbeck.runs.run_folder import RunFolder
@@ -24,7 +24,7 @@ SHARE = 0.9
 def steps_within(
     minutes: float,
     model: LanguageModel,
-    costs: LanguageCosts,
+    losses: LanguageLosses,
     folder: RunFolder,
     settings: PretrainingSettings,
     *,
@@ -34,7 +34,7 @@ def steps_within(
     if folder.budget.exists():
         return int(storage.read_json(folder.budget)["steps"])
     updates = plan_epoch(
-        costs.facts.tokens_N,
+        losses.facts.tokens_N,
         batch_rows=settings.batch_rows,
         token_budget=settings.token_budget,
         seed=settings.seed,
@@ -47,7 +47,7 @@ def steps_within(
         if number == 1:
             began_s = time.perf_counter()
         for rows in update.parts:
-            torch.autograd.backward(costs.losses(rows).sum() / update.size)
+            torch.autograd.backward(losses.losses(rows).sum() / update.size)
         model.zero_grad(set_to_none=True)
     step_s = (time.perf_counter() - began_s) / MEASURED
     steps = max(1, int(minutes * 60 * SHARE / step_s))

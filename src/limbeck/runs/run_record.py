@@ -25,12 +25,7 @@ def make_record(dataset: Dataset, stages: Mapping[str, Any], loaded: LoadedEncod
     """Say how a run is made: settings and seeds, data and its fingerprint, encoder, arithmetic, threads, versions."""
     return {
         "settings": {name: to_plain(stage) for name, stage in stages.items()},
-        "data": {
-            "source": dataset.source,
-            "fingerprint": dataset.fingerprint(),
-            "rows": dataset.split_sizes(),
-            "notes": [asdict(note) for note in dataset.notes],
-        },
+        "data": {**data_record(dataset), "notes": [asdict(note) for note in dataset.notes]},
         "encoder": {
             "name": loaded.name,
             "weights": loaded.fingerprint,
@@ -40,6 +35,11 @@ def make_record(dataset: Dataset, stages: Mapping[str, Any], loaded: LoadedEncod
         "threads": count_threads(),
         "versions": library_versions(),
     }
+
+
+def data_record(dataset: Dataset) -> dict[str, Any]:
+    """Say which rows a run is made of."""
+    return {"source": dataset.source, "fingerprint": dataset.fingerprint(), "rows": dataset.split_sizes()}
 
 
 def recorded_numerics(folder: RunFolder) -> str | None:

@@ -115,3 +115,29 @@ def pack_rows(rows: Int64, tokens_N: NDArray[np.integer], token_budget: int) -> 
         stop = max(start + 1, int(np.searchsorted(ends, used + token_budget, side="right")))
         yield rows[start:stop]
         start, used = stop, int(ends[stop - 1])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Where:
+    """The place of an update in a training.
+
+    Attributes:
+        step: its number from 0.
+        said: the same in words, for messages.
+    """
+
+    step: int
+    said: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slope:
+    """What is known once an update's gradient is there.
+
+    Attributes:
+        loss_sum: losses of its rows, added up, in nats.
+        norm: of the gradient, before it was clipped.
+    """
+
+    loss_sum: float
+    norm: float

@@ -10,6 +10,7 @@ is drawn for a micro-batch from seed, step and its number.
 """
 
 import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -29,6 +30,10 @@ _BEST_PREFIX = "best-"
 _WEIGHTS = "weights.safetensors"
 _OPTIMIZER = "optimizer.safetensors"
 _STATE = "state.json"
+
+
+FIRST_CHECKPOINT_S = 20.0
+"""Seconds until the first checkpoint within an epoch; each further one comes after twice as long, up to the setting."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,3 +225,28 @@ def _load_tensors(path: Path) -> dict[str, Tensor]:
     except (SafetensorError, OSError) as error:
         raise StorageError(f"cannot read {path}: {error}") from error
     return tensors
+
+
+class SaveTimes:
+    """When to save within an epoch: soon at first, so that a kill loses little, then ever more seldom.
+
+    Args:
+        every_s: seconds between two checkpoints in the end; None for none within an epoch.
+    """
+
+    def __init__(self, every_s: float | None) -> None:
+        self._every_s = every_s
+        self._next_s = FIRST_CHECKPOINT_S
+        self._saved_s = time.monotonic()
+
+    def is_due(self) -> bool:
+        """Tell whether it is time for a checkpoint."""
+        if self._every_s is None:
+            return False
+        return time.monotonic() - self._saved_s >= min(self._next_s, self._every_s)
+
+    def note(self, *, grows: bool = True) -> None:
+        """Note that one was saved; the time until the next grows, unless it was saved for another reason."""
+        self._saved_s = time.monotonic()
+        if grows:
+            self._next_s *= 2

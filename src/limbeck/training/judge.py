@@ -3,11 +3,11 @@
 In: validation `Examples`. Out: one line of the table of epochs, and the figure by which the best epoch is chosen.
 It does not know updates or optimizers.
 
-What a training is judged by stands here and nowhere in the loop, as what it costs stands in `costs`.
+What a training is judged by stands here and nowhere in the loop, as what it costs stands in `losses`.
 """
 
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -27,7 +27,6 @@ EVALUATION_TOKENS = 4096
 """Tokens computed at a time when the validation rows are answered."""
 
 
-@runtime_checkable
 class Judge(Protocol):
     """What the loop asks after each epoch.
 

@@ -1,11 +1,11 @@
-"""Costs: what rows of the training split cost, with gradients, as the loop asks for them.
+"""Losses: what rows of the training split cost, with gradients, as the loop asks for them.
 
 In: training `Examples` and what they should say. Out: one loss a row, in nats. It does not know updates or optimizers.
 
-What a training is after stands here and nowhere in the loop: a distillation brings costs of its own.
+What a training is after stands here and nowhere in the loop: a distillation brings losses of its own.
 """
 
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -15,8 +15,7 @@ from limbeck.training import objectives
 from limbeck.training.examples import Examples, Int64, Labelled, Rows
 
 
-@runtime_checkable
-class Costs(Protocol):
+class Losses(Protocol):
     """What the loop brings down."""
 
     @property
@@ -29,7 +28,7 @@ class Costs(Protocol):
         ...
 
 
-class LabelCosts:
+class LabelLosses:
     """What missing the labels costs.
 
     Args:

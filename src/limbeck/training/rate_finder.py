@@ -12,7 +12,7 @@ Source: Smith, "Cyclical Learning Rates for Training Neural Networks" (2017), se
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,7 @@ from limbeck import storage
 from limbeck.errors import TrainingError
 from limbeck.progress import SILENT, Progress
 from limbeck.training import optim
-from limbeck.training.batches import Update, plan_epoch
-from limbeck.training.gradients import Gradients, Where
+from limbeck.training.batches import Slope, Update, Where, plan_epoch
 from limbeck.training.signals import StopSignal
 from limbeck.training.team import Team
 
@@ -73,7 +72,7 @@ class Trial:
     Attributes:
         module: its weights are put back.
         named: the weights that are trained.
-        gradients: of updates.
+        gradient: leaves that of an update at the weights; None when a signal came.
         tokens_N: tokens of each row to learn from.
         optimizer: a new one, not the training's.
         batch_rows: rows an update.
@@ -83,7 +82,7 @@ class Trial:
 
     module: nn.Module
     named: Mapping[str, nn.Parameter]
-    gradients: Gradients
+    gradient: Callable[[Update, Where], Slope | None]
     tokens_N: Any
     optimizer: torch.optim.Optimizer
     batch_rows: int
@@ -180,7 +179,7 @@ def _descend(trial: Trial, stop: StopSignal, progress: Progress) -> list[float]:
             trial.optimizer.zero_grad(set_to_none=True)
             place = Where(step=len(losses), said=f"the learning-rate finder at rate {rate:.2g}")
             try:
-                slope = trial.gradients.compute(update, place, stop)
+                slope = trial.gradient(update, place)
             except TrainingError:
                 if not _has_fallen(losses):
                     raise

@@ -1,114 +1,101 @@
-"""One training, or several that differ in nothing but the seed, which tell how much of a figure is chance.
+"""Several trainings that differ in nothing but the seed, which tell how much of a figure is chance.
 
     RUN/
     ├── seeds/0, 1, 2         each a whole run, which is resumed by itself
     ├── metrics.json          of the best on the validation rows, with `seeds` and `spread` beside
-    └── bundle/, predictions/ of the same
+    └── bundle/, predictions/ of the same; encoder/ where that is what is trained
 
-In: a `Method`. Out: a `LoopRun`, where there are several seeds that of the best. It does not know what is trained.
+In: a `Recipe`, and how one seed is trained. Out: the run of the best seed. It does not know what is trained.
 Where validation rows are taken from the training rows, the split is the same for all.
 """
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from limbeck import storage
-from limbeck.data.dataset import Dataset
 from limbeck.errors import SettingsError
-from limbeck.evaluation.evaluation import Evaluation
 from limbeck.progress import SILENT, Progress
 from limbeck.runs.run_folder import RunFolder
 from limbeck.runs.run_record import claim_run, differences, recorded_numerics
-from limbeck.runs.training_rows import require_classes, with_validation
 from limbeck.runtime import library_versions
 from limbeck.settings import to_plain, to_toml
-from limbeck.training.finished import ACCEPTING, LoopRun, Start, opened
-from limbeck.training.gradients import own_chance
-from limbeck.training.job import Method, Session, train_once
-from limbeck.training.journal import AfterEpoch, EpochScores
-from limbeck.training.setting_checks import check_training
-from limbeck.training.signals import noticed_signals
-from limbeck.training.team import joined_team
+from limbeck.training.plan import Recipe
+from limbeck.training.session import ACCEPTING, Start, opened
+from limbeck.training.team import Team
 
-FIGURES = ("accuracy", "f1_weighted", "f1_macro", "log_loss")
-"""Of the validation rows, whose mean and spread are told."""
+RunT = TypeVar("RunT")
+RunOnceT = TypeVar("RunOnceT")
 
-
-def train_by_loop(
-    dataset: Dataset,
-    out: str | Path,
-    method: Method,
-    *,
-    start: Start = "new",
-    progress: Progress = SILENT,
-    after_epoch: AfterEpoch | None = None,
-) -> LoopRun:
-    """Train once, or once a seed where the settings ask for several.
-
-    Raises:
-        DataError: no train split, a row without a label, a class without training rows.
-        SettingsError: `out` holds another run, or the settings do not fit the encoder.
-        TrainingError: the loss is not finite, or another process of the training ended.
-        Interrupted: a signal came; a checkpoint is saved.
-    """
-    require_classes(dataset)
-    check_training(method.loop, n_labels=len(dataset.label_names))
-    with noticed_signals() as stop, joined_team() as team, own_chance():
-        own_progress = progress if team.is_first else SILENT
-        session = Session(stop=stop, team=team, progress=own_progress, after_epoch=after_epoch)
-        if method.loop.seeds > 1:
-            return train_seeds(dataset, Path(out), method, start, session)
-        return train_once(dataset, Path(out), method, start, session)
+LABEL_FIGURES = ("accuracy", "f1_weighted", "f1_macro", "log_loss")
+"""Of a classifier on the validation rows."""
 
 
-def train_seeds(dataset: Dataset, out: Path, method: Method, start: Start, session: Session) -> LoopRun:
-    """Train one model a seed, keep the best, and tell how far they lie apart.
+class Once(Protocol[RunOnceT]):
+    """Trains one seed."""
+
+    def __call__(self, recipe: Recipe[RunOnceT], out: Path, start: Start, numerics: str | None = None, /) -> RunOnceT:
+        """Train, in the arithmetic that is given where there is a choice."""
+        ...
+
+
+def train_seeds(
+    recipe: Recipe[RunT], out: Path, start: Start, once: Once[RunT], *, team: Team, progress: Progress
+) -> RunT:
+    """Train one model per seed, keep the best, and report how far they lie apart.
+
+    Args:
+        recipe: what is trained.
+        out: the folder of them all.
+        start: what to do with a run that is in it.
+        once: trains one of them.
+        team: the processes that train.
+        progress: is told which seed is trained.
 
     Raises:
         SettingsError: `out` holds another run.
     """
-    team, settings = session.team, method.loop
+    settings = recipe.loop
+    progress = progress if team.is_first else SILENT
     numbers = range(settings.seed, settings.seed + settings.seeds)
     with opened(out, start, team) as folder:
         if team.is_first:
-            claim_run(folder, _record(dataset, method), session.progress)
+            claim_run(folder, _record(recipe), progress)
         for place, number in enumerate(numbers):
-            own = RunFolder(folder.seeds / str(number))
-            session.progress.say(f"seed {number}, {place + 1} of {len(numbers)}")
-            if team.tell("done" if own.metrics.exists() else ""):
-                session.progress.say(f"{own.path} is finished already")
+            run = RunFolder(folder.seeds / str(number))
+            progress.say(f"seed {number}, {place + 1} of {len(numbers)}")
+            if team.tell("done" if run.metrics.exists() else ""):
+                progress.say(f"{run.path} is finished already")
                 continue
-            once = method.with_loop({"seed": number, "seeds": 1})
             how: Start = ACCEPTING if start == ACCEPTING else "resume"
-            train_once(dataset, own.path, once, how, replace(session, numerics=_first_numerics(folder, numbers)))
-        if not team.is_first:
-            return _kept_run(folder, RunFolder(folder.seeds / str(numbers[0])), dataset, method, {})
+            once(recipe.with_loop({"seed": number, "seeds": 1}), run.path, how, _first_numerics(folder, numbers))
+        team.wait()
         runs = {number: RunFolder(folder.seeds / str(number)) for number in numbers}
-        found = {number: storage.read_json(run.metrics) for number, run in runs.items()}
-        _require_one_encoder(runs, session.progress, accepts_engine=start == ACCEPTING)
-        kept = _best(found, settings.best_by)
+        metrics = {number: storage.read_json(run.metrics) for number, run in runs.items()}
+        kept = _best(metrics, settings.best_by, loss=recipe.figures[-1])
+        if not team.is_first:
+            return recipe.reopen(folder, metrics[kept])
+        _require_one_encoder(runs, progress, accepts_engine=start == ACCEPTING)
         more = {
             "kept_seed": kept,
-            "seeds": [_line(number, found[number], runs[number], folder) for number in numbers],
-            "spread": spread([found[number]["validation"] for number in numbers]),
+            "seeds": [_line(number, metrics[number], runs[number], folder, recipe.figures) for number in numbers],
+            "spread": spread([metrics[number]["validation"] for number in numbers], recipe.figures),
         }
-        return _finish(folder, runs[kept], dataset, method, more)
+        return _finish(folder, runs[kept], recipe, {**metrics[kept], **more})
 
 
-def spread(scored: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
-    """Return mean, standard deviation (of a sample), lowest and highest of each of `FIGURES`.
+def spread(scored: Sequence[Mapping[str, Any]], figures: Sequence[str] = LABEL_FIGURES) -> dict[str, dict[str, float]]:
+    """Return mean, standard deviation (of a sample), lowest and highest of each figure.
 
     Example:
-        >>> some = [dict.fromkeys(FIGURES, value) for value in (0.5, 0.75)]
+        >>> some = [dict.fromkeys(LABEL_FIGURES, value) for value in (0.5, 0.75)]
         >>> spread(some)["accuracy"]
         {'mean': 0.625, 'std': 0.1767766952966369, 'min': 0.5, 'max': 0.75}
     """
-    values = {name: np.array([float(one[name]) for one in scored]) for name in FIGURES}
+    values = {name: np.array([float(one[name]) for one in scored]) for name in figures}
     return {
         name: {
             "mean": float(found.mean()),
@@ -120,27 +107,30 @@ def spread(scored: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
     }
 
 
-def _record(dataset: Dataset, method: Method) -> dict[str, Any]:
+def _record(recipe: Recipe[Any]) -> dict[str, Any]:
     """Say what all seeds share; each seed's own record says the rest."""
     return {
-        "settings": {name: to_plain(stage) for name, stage in method.stages().items()},
-        "data": {"source": dataset.source, "fingerprint": dataset.fingerprint(), "rows": dataset.split_sizes()},
+        "settings": {name: to_plain(stage) for name, stage in recipe.stages().items()},
+        "data": recipe.data(),
         "versions": library_versions(),
     }
 
 
-def _best(found: Mapping[int, Mapping[str, Any]], by: str) -> int:
+def _best(metrics: Mapping[int, Mapping[str, Any]], by: str, *, loss: str) -> int:
     """Return the seed with the best figure on the validation rows; of equal figures the one of the lowest loss."""
 
     def goodness(number: int) -> tuple[float, float]:
-        figures, loss = found[number]["validation"], -float(found[number]["validation"]["log_loss"])
-        return loss if by == "loss" else float(figures[by]), loss
+        figures = metrics[number]["validation"]
+        lowest = -float(figures[loss])
+        return lowest if by == "loss" or by not in figures else float(figures[by]), lowest
 
-    return max(found, key=goodness)
+    return max(metrics, key=goodness)
 
 
-def _line(number: int, metrics: Mapping[str, Any], run: RunFolder, folder: RunFolder) -> dict[str, Any]:
-    figures = {name: metrics["validation"][name] for name in FIGURES}
+def _line(
+    number: int, metrics: Mapping[str, Any], run: RunFolder, folder: RunFolder, names: Sequence[str]
+) -> dict[str, Any]:
+    figures = {name: metrics["validation"][name] for name in names}
     facts = {name: metrics[name] for name in ("best_epoch", "learning_rate", "train_seconds")}
     return {"seed": number, **figures, **facts, "folder": run.path.relative_to(folder.path).as_posix()}
 
@@ -167,26 +157,16 @@ def _require_one_encoder(runs: Mapping[int, RunFolder], progress: Progress, *, a
         )
 
 
-def _finish(folder: RunFolder, kept: RunFolder, dataset: Dataset, method: Method, more: Mapping[str, Any]) -> LoopRun:
+def _finish(folder: RunFolder, kept: RunFolder, recipe: Recipe[RunT], metrics: Mapping[str, Any]) -> RunT:
     """Put the best model and its figures where those of a single run are; the figures last."""
-    with storage.staged_folder(folder.bundle) as staged:
-        shutil.copytree(kept.bundle, staged, dirs_exist_ok=True)
-    answers = folder.predictions("validation")
-    with storage.explained(answers, doing="write"):
-        storage.write_bytes(answers, kept.predictions("validation").read_bytes())
-    storage.write_text(folder.settings, to_toml(method.stages()))
-    run = _kept_run(folder, kept, dataset, method, more)
-    storage.write_json(folder.metrics, run.metrics)
-    return run
-
-
-def _kept_run(folder: RunFolder, kept: RunFolder, dataset: Dataset, method: Method, more: Mapping[str, Any]) -> LoopRun:
-    metrics = {**storage.read_json(kept.metrics), **more}
-    return LoopRun(
-        folder=folder,
-        dataset=with_validation(dataset, method.stages()["split"]),
-        validation=Evaluation.from_dict(metrics["validation"]),
-        epochs=tuple(EpochScores(**line) for line in metrics["epochs"]),
-        best_epoch=metrics["best_epoch"],
-        metrics=metrics,
-    )
+    for made, place in ((kept.bundle, folder.bundle), (kept.encoder, folder.encoder)):
+        if made.exists():
+            with storage.staged_folder(place) as staged:
+                shutil.copytree(made, staged, dirs_exist_ok=True)
+    answers, made = folder.predictions("validation"), kept.predictions("validation")
+    if made.exists():
+        with storage.explained(answers, doing="write"):
+            storage.write_bytes(answers, made.read_bytes())
+    storage.write_text(folder.settings, to_toml(recipe.stages()))
+    storage.write_json(folder.metrics, metrics)
+    return recipe.reopen(folder, metrics)

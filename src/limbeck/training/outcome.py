@@ -1,47 +1,44 @@
-"""What every training by gradients shares: how its run is opened, and what a finished one leaves behind.
+"""The outcome of a classifier's training by gradients, and what a finished one leaves behind.
 
 In: a trained model and its answers to the validation rows. Out: a `LoopRun`, and the files of the run folder.
 It does not know how the model was trained.
 """
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from limbeck import storage
 from limbeck.data.dataset import Dataset
 from limbeck.data.learned import write_learned
+from limbeck.errors import DataError
 from limbeck.evaluation.evaluation import Evaluation, evaluate
 from limbeck.evaluation.limits import Circumstances, find_limits, told_of
 from limbeck.evaluation.prediction_files import write_predictions
 from limbeck.evaluation.predictions import Predictions
+from limbeck.features.extraction import Features
 from limbeck.model.bundle import Bundle, save_bundle
 from limbeck.model.facts import BundleFacts
 from limbeck.model.heads import Head
+from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.model.pooling import Block
+from limbeck.progress import SILENT, Progress
 from limbeck.runs.calibrated import calibrate_on, left_alone
 from limbeck.runs.model_card import card_text
-from limbeck.runs.run_folder import RunFolder, opened_run
+from limbeck.runs.run_folder import RunFolder
+from limbeck.runs.run_record import make_record
 from limbeck.runs.run_view import RunView
-from limbeck.runs.stopwatch import Stopwatch
-from limbeck.runs.training_rows import TrainingRows
-from limbeck.settings import to_toml
-from limbeck.training.doubts import doubts_of, doubts_of_epochs, doubts_of_texts
+from limbeck.runs.training_rows import TrainingRows, training_rows, with_validation
+from limbeck.settings import SplitSettings, to_toml
+from limbeck.training.doubts import doubts_of, doubts_of_epochs, doubts_of_texts, say_doubts_of_texts
 from limbeck.training.examples import Labelled
-from limbeck.training.journal import EpochLine
-from limbeck.training.loop import LoopResult
+from limbeck.training.journal import EpochLine, EpochScores
+from limbeck.training.plan import LoopResult
+from limbeck.training.session import Session
 from limbeck.training.team import Team
-
-Start = Literal["new", "overwrite", "resume", "resume-with-any-engine"]
-"""What to do with a run that is in the folder already: refuse it, replace it, or go on with it; by the last also where
-this machine computes in another arithmetic than the one that the run was begun in."""
-
-ACCEPTING: Start = "resume-with-any-engine"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -71,50 +68,76 @@ def no_more(_: Evaluation) -> Mapping[str, Any]:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Trained:
-    """A model that was trained, and what it says of the validation rows.
+class Outcome:
+    """A classifier that was trained, and what it answers to the validation rows.
 
     Attributes:
         method: "head", "finetune" or "distil"; the name of its stage.
-        stages: the settings of each stage by its name.
         rows: what it was trained on and is judged by.
         bundle: the model.
         answers: to the validation rows.
         texts_cut: texts that were longer than the limit, by split.
-        result: of the loop.
         more: figures that only this method has, for `metrics.json`, made of those on the validation rows.
     """
 
     method: str
-    stages: Mapping[str, Any]
     rows: TrainingRows
     bundle: Bundle
     answers: Predictions
     texts_cut: Mapping[str, int]
-    result: LoopResult
     more: Callable[[Evaluation], Mapping[str, Any]] = no_more
 
 
-def open_start(out: str | Path, start: Start) -> AbstractContextManager[RunFolder]:
-    """Hold the run folder in the way that `start` says."""
-    return opened_run(Path(out), overwrite=start == "overwrite", resume=start in ("resume", ACCEPTING))
+def claimed_rows(
+    dataset: Dataset, stages: Mapping[str, Any], loaded: LoadedEncoder, numerics: str, session: Session
+) -> tuple[TrainingRows, dict[str, Any]]:
+    """Take the rows of a classifier's training, and claim the run folder for it; return the rows and the record."""
+    rows = training_rows(dataset, stages["split"], session.progress)
+    say_doubts_of_texts(loaded, rows.train.texts, session.progress)
+    record = session.claim(make_record(rows.dataset, stages, loaded, numerics))
+    require_same_rows(rows, session.team)
+    session.watch.lap("load")
+    return rows, record
 
 
-@contextmanager
-def opened(out: Path, start: Start, team: Team) -> Iterator[RunFolder]:
-    """Hold the run folder in the first process of a team, and only then let the others go on."""
-    if not team.is_first:
-        team.wait()
-        yield RunFolder(out)
-        return
-    with open_start(out, start) as folder:
-        team.wait()
-        yield folder
+def require_same_rows(rows: TrainingRows, team: Team) -> None:
+    """Refuse to train on other rows than the first process has."""
+    if team.tell(own := rows.dataset.fingerprint()) != own:
+        raise DataError(
+            "this process read other rows than the first one: give every process the same files, by the same settings"
+        )
+
+
+def reopened(
+    folder: RunFolder, metrics: Mapping[str, Any], dataset: Dataset, split: SplitSettings, progress: Progress = SILENT
+) -> LoopRun:
+    """Return the run that a folder holds, whose figures are given."""
+    return LoopRun(
+        folder=folder,
+        dataset=with_validation(dataset, split, progress),
+        validation=Evaluation.from_dict(dict(metrics["validation"])),
+        epochs=tuple(EpochScores(**line) for line in metrics["epochs"]),
+        best_epoch=metrics["best_epoch"],
+        metrics=metrics,
+    )
 
 
 def labelled(rows: Dataset, tokens_N: np.ndarray) -> Labelled:
     """Return what the loop knows about the rows of a split."""
     return Labelled(labels_N=rows.labels, tokens_N=tokens_N, row_ids=rows.row_ids)
+
+
+def answers_of(rows: Dataset, features: Features, probabilities_NC: np.ndarray) -> Predictions:
+    """Return what a head on features answers to rows."""
+    return Predictions(
+        row_ids=tuple(rows.row_ids),
+        label_names=rows.label_names,
+        probabilities=probabilities_NC,
+        true_labels=rows.table["label"],
+        tokens=features.lengths_N + features.cut_tokens_N,
+        truncated=features.cut_tokens_N > 0,
+        texts=tuple(rows.texts),
+    )
 
 
 def make_facts(
@@ -130,21 +153,22 @@ def make_facts(
     )
 
 
-def finish_run(trained: Trained, folder: RunFolder, watch: Stopwatch, *, writes: bool = True) -> LoopRun:
+def finish_run(outcome: Outcome, result: LoopResult, stages: Mapping[str, Any], session: Session) -> LoopRun:
     """Score the answers and write everything that a finished run leaves; the figures last.
 
     Args:
-        trained: the model and what it says.
-        folder: of the run.
-        watch: of the seconds.
-        writes: false in the processes that leave writing to another.
+        outcome: the model and what it answers.
+        result: of the loop.
+        stages: the settings of each stage by its name.
+        session: the folder, and whether this process is the one that writes.
     """
-    rows, result, settings = trained.rows, trained.result, trained.stages[trained.method]
-    answers = trained.answers
+    folder, watch, writes = session.folder, session.watch, session.team.is_first
+    rows, settings = outcome.rows, stages[outcome.method]
+    answers = outcome.answers
     calibrate = calibrate_on if settings.calibrate else left_alone
-    calibrated = calibrate(trained.bundle.head, answers.probabilities, answers.known_labels)
+    calibrated = calibrate(outcome.bundle.head, answers.probabilities, answers.known_labels)
     answers = replace(answers, probabilities=calibrated.probabilities)
-    facts = replace(trained.bundle.facts, folded_temperature=calibrated.temperature)
+    facts = replace(outcome.bundle.facts, folded_temperature=calibrated.temperature)
     scored = evaluate(
         answers.probabilities,
         answers.known_labels,
@@ -154,25 +178,25 @@ def finish_run(trained: Trained, folder: RunFolder, watch: Stopwatch, *, writes:
     )
     watch.lap("evaluate")
     warnings = [
-        *doubts_of_texts(trained.bundle.loaded, rows.validation.texts),
-        *doubts_of(scored, method=trained.method),
-        *doubts_of_epochs(result.epochs, method=trained.method, steps=result.steps, planned_epochs=settings.epochs),
+        *doubts_of_texts(outcome.bundle.loaded, rows.validation.texts),
+        *doubts_of(scored, method=outcome.method),
+        *doubts_of_epochs(result.epochs, method=outcome.method, steps=result.steps, planned_epochs=settings.epochs),
     ]
     if writes:
         known = Circumstances(
-            method=trained.method,
+            method=outcome.method,
             max_tokens=facts.max_tokens,
             texts_cut=int(answers.truncated.sum()),
             told=told_of(warnings),
         )
         card = card_text(facts, scored, find_limits(scored, known))
-        save_bundle(replace(trained.bundle, facts=facts), folder.bundle, card=card)
+        save_bundle(replace(outcome.bundle, facts=facts), folder.bundle, card=card)
         write_predictions(folder.predictions("validation"), answers)
         write_learned(folder.learned, rows.dataset.split("train").texts)
-        storage.write_text(folder.settings, to_toml(trained.stages))
+        storage.write_text(folder.settings, to_toml(stages))
     watch.lap("save")
     metrics = {
-        "method": trained.method,
+        "method": outcome.method,
         "validation": scored.to_dict(),
         "temperature": calibrated.record,
         "epochs": [asdict(line) for line in result.epochs],
@@ -181,10 +205,10 @@ def finish_run(trained: Trained, folder: RunFolder, watch: Stopwatch, *, writes:
         "resumed_at_step": result.resumed_at,
         "learning_rate": result.learning_rate,
         "train_seconds": result.train_s,
-        "texts_cut": {"max_tokens": facts.max_tokens, **trained.texts_cut},
+        "texts_cut": {"max_tokens": facts.max_tokens, **outcome.texts_cut},
         "seconds": watch.seconds,
         "warnings": warnings,
-        **trained.more(scored),
+        **outcome.more(scored),
     }
     if writes:
         storage.write_json(folder.metrics, metrics)
