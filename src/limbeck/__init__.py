@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from limbeck.evaluation.predictions import Predictions as Predictions
     from limbeck.evaluation.thresholds import Threshold as Threshold
     from limbeck.evaluation.thresholds import Thresholds as Thresholds
+    from limbeck.experiments.run_comparison import RunComparison as RunComparison
     from limbeck.experiments.sweep_result import Sweep as Sweep
     from limbeck.experiments.sweep_result import TrialFacts as TrialFacts
     from limbeck.features.text_encoder import TextEncoder as TextEncoder
@@ -103,7 +104,6 @@ if TYPE_CHECKING:
     from limbeck.reading.text_stream import TextStream as TextStream
     from limbeck.reading.text_stream import open_stream as open_stream
     from limbeck.reporting.picture import Picture as Picture
-    from limbeck.reporting.run_comparison import RunComparison as RunComparison
     from limbeck.review.corrections import Corrections as Corrections
     from limbeck.review.issues import LabelIssue as LabelIssue
     from limbeck.review.issues import LabelIssues as LabelIssues
@@ -117,7 +117,7 @@ if TYPE_CHECKING:
     from limbeck.settings import SplitSettings as SplitSettings
     from limbeck.settings import SweepSettings as SweepSettings
     from limbeck.tokens.tokenizer import Tokenizer as Tokenizer
-    from limbeck.training.finished import LoopRun as LoopRun
+    from limbeck.training.outcome import LoopRun as LoopRun
 
 __version__ = "0.1.0"
 
@@ -165,7 +165,7 @@ _HOMES = {
     "limbeck.methods.probe": "ProbeRun ProbeTraining train_probe",
     "limbeck.publishing.publication": "publish",
     "limbeck.reporting.picture": "Picture",
-    "limbeck.reporting.run_comparison": "RunComparison",
+    "limbeck.experiments.run_comparison": "RunComparison",
     "limbeck.review.corrections": "Corrections",
     "limbeck.review.issues": "LabelIssue LabelIssues",
     "limbeck.settings": (
@@ -173,7 +173,7 @@ _HOMES = {
         "ReadSettings SplitSettings SweepSettings"
     ),
     "limbeck.tokens.tokenizer": "Tokenizer",
-    "limbeck.training.finished": "LoopRun",
+    "limbeck.training.outcome": "LoopRun",
 }
 """The public names by the module where they are at home."""
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from tests.reporting.test_run_comparison import answered, run
+from tests.experiments.test_run_comparison import answered, run
 from typer.testing import CliRunner
 
 from limbeck.cli.app import app

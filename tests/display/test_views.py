@@ -23,8 +23,8 @@ from limbeck.evaluation.evaluation import evaluate
 from limbeck.evaluation.hard_cases import find_hard_cases
 from limbeck.evaluation.predictions import Predictions
 from limbeck.evaluation.thresholds import Goal, choose_thresholds
+from limbeck.experiments.run_comparison import RunAnswers, compare_runs
 from limbeck.experiments.sweep_result import Sweep, TrialFacts
-from limbeck.reporting.run_comparison import RunAnswers, compare_runs
 from limbeck.review.corrections import correct
 from limbeck.review.issues import find_label_issues
 from limbeck.review.sheet import Decision, Sheet

@@ -20,7 +20,7 @@ from limbeck.methods.probe import ProbeTraining, train_probe
 from limbeck.model.config import EncoderConfig
 from limbeck.model.encoder import Encoder
 from limbeck.model.loaded_encoder import write_encoder
-from limbeck.reporting.run_pictures import write_run_pictures
+from limbeck.reporting.run_pictures import draw_pictures
 from limbeck.settings import FeatureSettings
 from limbeck.tokens import Tokenizer
 
@@ -120,7 +120,7 @@ def finished(encoder_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     settings = ProbeTraining(features=FeatureSettings(encoder=str(encoder_folder), pooling="layers"))
     with one_thread():
         run = train_probe(read(place / "weather"), place / "RUN", settings, cache=FeatureCache(place / "cache"))
-    write_run_pictures(run.dataset, run.validation, run.folder.pictures)
+    draw_pictures(run)
     return place
 
 

@@ -5,7 +5,8 @@ import json
 import pytest
 import torch
 
-from limbeck.inference import calibration, quiet, speeds
+from limbeck.inference import engine_calibration as calibration
+from limbeck.inference import quiet, speeds
 from limbeck.native.kernels import NoKernels
 
 

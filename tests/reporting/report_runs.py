@@ -12,7 +12,7 @@ from limbeck.evaluation.evaluation import evaluate
 from limbeck.evaluation.prediction_files import write_predictions
 from limbeck.evaluation.predictions import Predictions
 from limbeck.evaluation.slices import slice_rows
-from limbeck.reporting.report import Evidence, Report, make_report
+from limbeck.reporting.report import Report, ReportEvidence, make_report
 from limbeck.reporting.report_words import words_in
 from limbeck.reporting.run_facts import RunFacts, read_run
 from limbeck.review.issues import find_label_issues
@@ -141,13 +141,13 @@ def _out_of_fold(answers: Predictions) -> Predictions:
     return answers_of(len(answers), seed=1, split="out_of_fold") if answers.label_names == NAMES else answers
 
 
-def evidence_of(run: RunFacts, *, features: bool = True, issues: bool = True) -> Evidence:
+def evidence_of(run: RunFacts, *, features: bool = True, issues: bool = True) -> ReportEvidence:
     """Everything that can be known of a run without its model and its data."""
     answers = run.answers
     rows_N = np.arange(min(len(answers), 3000))
     generator = np.random.default_rng(0)
     features_NF = np.log(answers.probabilities[rows_N] + 1e-6) @ generator.normal(size=(len(answers.label_names), 32))
-    return Evidence(
+    return ReportEvidence(
         slices=slice_rows(answers.predicted == answers.known_labels, answers.losses, answer_groupings(answers)),
         issues=find_label_issues(_out_of_fold(answers)) if issues else None,
         features_NF=features_NF if features else None,

@@ -15,9 +15,9 @@ from limbeck.evaluation.evaluation import Evaluation
 from limbeck.evaluation.evaluation import evaluate as evaluate_arrays
 from limbeck.evaluation.predictions import Predictions
 from limbeck.evaluation.thresholds import Goal, Thresholds
-from limbeck.inference.abstaining import clear_thresholds as take_out
-from limbeck.inference.abstaining import write_thresholds
-from limbeck.reporting.run_comparison import RunComparison, compare_runs
+from limbeck.experiments.run_comparison import RunComparison, compare_runs
+from limbeck.runs.run_thresholds import clear_thresholds as take_out
+from limbeck.runs.run_thresholds import write_thresholds
 
 
 def evaluate(

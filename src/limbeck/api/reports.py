@@ -26,11 +26,11 @@ from limbeck.methods.probe import OUT_OF_FOLD
 from limbeck.progress import Progress, ProgressLike, as_progress
 from limbeck.reporting.page import need_jinja
 from limbeck.reporting.plane import sample_rows
-from limbeck.reporting.report import Evidence, make_report
+from limbeck.reporting.report import ReportEvidence, make_report
 from limbeck.reporting.report_charts import write_charts
 from limbeck.reporting.report_words import words_in
 from limbeck.reporting.run_facts import RunFacts, read_run
-from limbeck.review.search import search_labels
+from limbeck.review.label_search import search_labels
 from limbeck.runs.model_card import rewrite_card
 from limbeck.runs.past_data import open_past_data, read_data_of
 from limbeck.runs.run_folder import RunFolder
@@ -150,7 +150,7 @@ def write_report(
         features_NF = encode_rows(
             folder, found.answers.texts, rows_N, device=settings.device, cache=cache, progress=progress
         )
-    evidence = Evidence(
+    evidence = ReportEvidence(
         slices=_slice(found, dataset, progress),
         issues=None if search is None else search.issues,
         second_fit=search is not None and search.second_fit,

@@ -14,7 +14,7 @@ from limbeck.review.corrections import Corrections
 from limbeck.review.corrections import apply_corrections as correct_rows
 from limbeck.review.issues import LabelIssues
 from limbeck.review.issues import find_label_issues as find_in_answers
-from limbeck.review.search import LabelSearch, search_labels, search_with_cross_fit
+from limbeck.review.label_search import LabelSearch, search_labels, search_with_cross_fit
 from limbeck.review.sheet import write_sheet as write_issues
 from limbeck.storage import check_place
 

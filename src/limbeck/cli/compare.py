@@ -10,7 +10,7 @@ from limbeck.cli import options, screen
 if TYPE_CHECKING:
     from limbeck.evaluation.comparison import Comparison
     from limbeck.evaluation.measured import Measured
-    from limbeck.reporting.run_comparison import RunComparison, RunPair
+    from limbeck.experiments.run_comparison import RunComparison, RunPair
 
 SHOWN_ROWS = 5
 """Rows of each kind that are shown."""
@@ -34,7 +34,7 @@ def compare(
 
     A mended row was wrong in the first run and is right in the other; a broken one the other way round.
     """
-    from limbeck.reporting.run_comparison import compare_runs
+    from limbeck.experiments.run_comparison import compare_runs
 
     found = compare_runs(runs, split=split, seed=seed)
     if as_json:

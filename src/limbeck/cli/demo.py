@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from limbeck.cli import options, screen
-from limbeck.cli.pictures import draw_pictures
 
 TRY_TEXTS = (
     "driverless cars will save so many lives, i can't wait",
@@ -36,6 +35,8 @@ def demo(
     following.say(f"    {dataset!r}")
     following.say("2/4 encoding them with the embedded MiniLM encoder, and fitting a linear probe")
     run = train_probe(dataset, out, cache=FeatureCache(cache_dir), overwrite=True, progress=following)
+    from limbeck.reporting.run_pictures import draw_pictures
+
     pictures = draw_pictures(run, following)
     following.say("3/4 scoring the test split, which nothing has looked at so far")
     predictor = load(run.folder.path)

@@ -8,7 +8,6 @@ import typer
 
 from limbeck.cli import options, screen
 from limbeck.cli import training_options as own
-from limbeck.cli.pictures import draw_pictures
 from limbeck.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -173,6 +172,8 @@ def distil(
         screen.show_line(f"Results are in {ablated.folder.path}; the table is {ablated.folder.ablation_table}")
         return
     run = distillation.distil(curriculum, out, settings, cache=cache, start=start, progress=following)
+    from limbeck.reporting.run_pictures import draw_pictures
+
     pictures = draw_pictures(run, following)
     if as_json:
         screen.show_json(run.metrics)

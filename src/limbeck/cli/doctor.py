@@ -25,7 +25,7 @@ def doctor(
     """Show the CPU, the compiled kernels, and each engine's speed and distance from float32."""
     from limbeck import progress
     from limbeck.catalog.presets import load_encoder_folder
-    from limbeck.inference.calibration import find_calibration, judge_of, used_by
+    from limbeck.inference.engine_calibration import find_calibration, judge_of, used_by
     from limbeck.inference.predictor import open_bundle
     from limbeck.reading.sample import SAMPLE_TEXTS, SAMPLE_TOKENS
     from limbeck.runtime import library_versions

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from limbeck.cli import hard_cases_screen, options, screen, slices_screen
+from limbeck.cli import figures_screen, options, screen
 
 
 def evaluate(
@@ -89,11 +89,11 @@ def evaluate(
         screen.show_json({**facts, **headline, **more, split: found, **risk, **told})
         return
     screen.show_evaluation(scored.evaluation, title=f"{run} on the {split} split of {data}")
-    hard_cases_screen.show_hard_cases(cases, confusions, count=hard)
+    figures_screen.show_hard_cases(cases, confusions, count=hard)
     if scored.answered is not None:
         screen.show_answered(scored.answered)
     if sliced is not None:
-        slices_screen.show_slices(sliced)
+        figures_screen.show_slices(sliced)
     screen.show_line(screen.say_read(scored.predictions))
     if out is not None:
         screen.show_line(f"predictions: {out}")

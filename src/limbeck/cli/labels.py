@@ -68,7 +68,7 @@ def find(
     from limbeck.errors import SettingsError
     from limbeck.features.cache import FeatureCache
     from limbeck.methods.past_run import open_past_run
-    from limbeck.review.search import search_labels, search_with_cross_fit
+    from limbeck.review.label_search import search_labels, search_with_cross_fit
     from limbeck.review.sheet import write_sheet
     from limbeck.storage import check_place
 

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
 
     from limbeck.evaluation.proportions import Share
     from limbeck.review.corrections import Corrections
+    from limbeck.review.label_search import LabelSearch
     from limbeck.review.rescoring import Rescored
-    from limbeck.review.search import LabelSearch
 
 SHOWN_ISSUES = 10
 SHOWN_MIXUPS = 5

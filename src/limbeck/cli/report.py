@@ -52,11 +52,11 @@ def report(
     from limbeck.methods.probe import OUT_OF_FOLD
     from limbeck.reporting.page import need_jinja
     from limbeck.reporting.plane import sample_rows
-    from limbeck.reporting.report import Evidence, make_report
+    from limbeck.reporting.report import ReportEvidence, make_report
     from limbeck.reporting.report_charts import write_charts
     from limbeck.reporting.report_words import words_in
     from limbeck.reporting.run_facts import read_run
-    from limbeck.review.search import search_labels
+    from limbeck.review.label_search import search_labels
     from limbeck.runs.model_card import rewrite_card
     from limbeck.runs.run_folder import RunFolder
 
@@ -78,7 +78,7 @@ def report(
             folder, found.answers.texts, rows_N, device=options.device_of(device), cache=cache, progress=following
         )
     dataset = _read_data(run, data, following)
-    evidence = Evidence(
+    evidence = ReportEvidence(
         slices=_slice(found, dataset, following),
         issues=None if search is None else search.issues,
         second_fit=search is not None and search.second_fit,

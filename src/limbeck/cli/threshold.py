@@ -38,7 +38,7 @@ def threshold(
     """
     from limbeck.errors import SettingsError
     from limbeck.evaluation.thresholds import Goal
-    from limbeck.inference.abstaining import clear_thresholds, write_thresholds
+    from limbeck.runs.run_thresholds import clear_thresholds, write_thresholds
 
     if clear:
         if precision is not None or coverage is not None or per_class or predictions is not None:

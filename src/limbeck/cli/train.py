@@ -7,9 +7,8 @@ import typer
 
 from limbeck.cli import options, screen
 from limbeck.cli import training_options as own
+from limbeck.cli.figures_screen import show_seeds
 from limbeck.cli.method_settings import settings_of
-from limbeck.cli.pictures import draw_pictures
-from limbeck.cli.seeds_screen import show_seeds
 from limbeck.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -125,6 +124,8 @@ def train(
     run = _train_with(settings, dataset, out, start, FeatureCache(cache_dir), following)
     if not is_speaking:
         return
+    from limbeck.reporting.run_pictures import draw_pictures
+
     pictures = draw_pictures(run, following)
     if as_json:
         screen.show_json(run.metrics)

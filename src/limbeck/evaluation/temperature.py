@@ -16,7 +16,7 @@ from limbeck.evaluation import metrics
 
 COLDEST, HOTTEST = 0.05, 20.0
 """Between these a temperature is looked for; beyond them, rows do not determine one."""
-FEWEST_ROWS = 30
+FEWEST_TO_FIT = 30
 """With fewer rows no temperature is fitted: it would be noise."""
 
 
@@ -60,8 +60,8 @@ def fit_temperature(probabilities_NC: np.ndarray, labels_N: np.ndarray) -> Tempe
 
     coldest, hottest = float(np.log(COLDEST)), float(np.log(HOTTEST))
     why_not = None
-    if len(labels_N) < FEWEST_ROWS:
-        why_not = f"{len(labels_N)} rows are too few to fit a temperature on: at least {FEWEST_ROWS} are needed"
+    if len(labels_N) < FEWEST_TO_FIT:
+        why_not = f"{len(labels_N)} rows are too few to fit a temperature on: at least {FEWEST_TO_FIT} are needed"
     elif slope(coldest) <= 0:
         why_not = "nearly every answer is right: no temperature is too cold for these rows"
     elif slope(hottest) >= 0:

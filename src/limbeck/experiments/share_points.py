@@ -25,7 +25,7 @@ from limbeck.runs.alike import alike_texts
 
 SHARES = (0.1, 0.2, 0.4, 0.7)
 """Of the training rows; the whole is known already."""
-FEWEST_ROWS = 10
+FEWEST_TO_LEARN_FROM = 10
 """Of each class in a part, while it has so many."""
 _FOLDS = 2
 """The fewest that the probe's fit can do with: its answers out of fold are not used here."""
@@ -93,5 +93,5 @@ def part_of(labels_N: np.ndarray, share: float, *, seed: int) -> np.ndarray:
     taken = []
     for label in np.unique(labels_N):
         own = order[labels_N[order] == label]
-        taken.append(own[: max(FEWEST_ROWS, round(share * len(own)))])
+        taken.append(own[: max(FEWEST_TO_LEARN_FROM, round(share * len(own)))])
     return np.sort(np.concatenate(taken))

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import get_args
 
 from limbeck.errors import SettingsError
-from limbeck.inference.calibration import SAFE, candidate_names, find_calibration
 from limbeck.inference.engine import Engine
+from limbeck.inference.engine_calibration import SAFE, candidate_names, find_calibration
 from limbeck.inference.native_engine import NUMERICS as NATIVE_NUMERICS
 from limbeck.inference.native_engine import NativeEngine, why_not
 from limbeck.inference.torch_engine import TorchEngine, TorchPrecision

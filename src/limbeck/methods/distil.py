@@ -19,8 +19,8 @@ import torch
 
 from limbeck.data.dataset import Dataset
 from limbeck.errors import SettingsError
+from limbeck.evaluation.comparison import accuracy_kept
 from limbeck.evaluation.evaluation import Evaluation, evaluate
-from limbeck.evaluation.kept import accuracy_kept
 from limbeck.evaluation.predictions import Predictions
 from limbeck.features.cache import FeatureCache, fingerprint_texts
 from limbeck.inference.predictor import Predictor, open_bundle

@@ -23,7 +23,7 @@ from limbeck.errors import DataError, MissingExtraError
 
 MOST_ROWS = 3000
 """Rows of a plane; more would hide each other, and make a page slow."""
-FEWEST_ROWS = 3
+FEWEST_POINTS = 3
 _SMALL = 64
 """Up to this many rows or columns the whole decomposition is the quicker one."""
 
@@ -102,8 +102,8 @@ def neighbour_plane(features_NF: np.ndarray, *, seed: int = 0) -> Plane:
 
 
 def _standardised(features_NF: np.ndarray) -> np.ndarray:
-    if features_NF.ndim != 2 or len(features_NF) < FEWEST_ROWS:
-        raise DataError(f"features of shape {features_NF.shape} make no map: at least {FEWEST_ROWS} rows are needed")
+    if features_NF.ndim != 2 or len(features_NF) < FEWEST_POINTS:
+        raise DataError(f"features of shape {features_NF.shape} make no map: at least {FEWEST_POINTS} rows are needed")
     taken_NF = features_NF.astype(np.float32)
     if not np.isfinite(taken_NF).all():
         raise DataError("features that are not finite numbers make no map: encode the texts again")

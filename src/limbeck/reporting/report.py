@@ -31,7 +31,7 @@ from limbeck.progress import SILENT, Progress
 from limbeck.reporting.charts import most_confused
 from limbeck.reporting.maps import Mapped
 from limbeck.reporting.page import render
-from limbeck.reporting.plane import FEWEST_ROWS, neighbour_plane, principal_plane
+from limbeck.reporting.plane import FEWEST_POINTS, neighbour_plane, principal_plane
 from limbeck.reporting.report_cells import make_filters, say_reason, worst_slice
 from limbeck.reporting.report_charts import Charted, Drawn, class_counts, draw_charts
 from limbeck.reporting.report_words import ReportWords
@@ -56,7 +56,7 @@ _RATES = 30
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Evidence:
+class ReportEvidence:
     """What others found about a run.
 
     Attributes:
@@ -110,7 +110,7 @@ class Report:
 
 def make_report(
     run: RunFacts,
-    evidence: Evidence,
+    evidence: ReportEvidence,
     words: ReportWords,
     *,
     umap: bool = False,
@@ -214,9 +214,9 @@ def _answered(run: RunFacts) -> Answered | None:
     return score_answered(unsure_N, answers.predicted[known], answers.known_labels, answers.label_names)
 
 
-def _planes(run: RunFacts, evidence: Evidence, *, umap: bool, progress: Progress) -> dict[str, Mapped]:
+def _planes(run: RunFacts, evidence: ReportEvidence, *, umap: bool, progress: Progress) -> dict[str, Mapped]:
     features_NF = evidence.features_NF
-    if features_NF is None or len(features_NF) < FEWEST_ROWS or not np.ptp(features_NF, axis=0).any():
+    if features_NF is None or len(features_NF) < FEWEST_POINTS or not np.ptp(features_NF, axis=0).any():
         return {}
     labels_N = run.answers.true_labels.to_numpy(zero_copy_only=False)[evidence.rows_N].astype(np.int64)
     said_N = run.answers.predicted[evidence.rows_N]

@@ -36,7 +36,7 @@ def make_filters(words: ReportWords) -> dict[str, Callable[..., Any]]:
         "data": data,
         "name": name,
         "code": code,
-        "measured": measured,
+        "measured": say_measured,
         "arrow": arrow,
         "row_text": lambda text, row_id: row_text(text, row_id, words),
         "grouping": lambda found: say_grouping(found, words),
@@ -84,7 +84,7 @@ def code(command: str) -> "Markup":
     return _marked("<code>{}</code>", command)
 
 
-def measured(found: Measured | Share) -> str:
+def say_measured(found: Measured | Share) -> str:
     """Show a score with its interval; a dash where nothing is known, as of a class without rows."""
     if isinstance(found, Measured) and not found.is_known:
         return "–"

@@ -1,41 +1,43 @@
-"""The pictures of a run: how frequent the classes are, and which are taken for which.
+"""The pictures of a run, drawn after it: classes, confusions, epochs, learning rates.
 
-In: a dataset with its splits, an evaluation. Out: PNG and SVG files in a folder.
-It does not know how the run was made.
+In: a finished run. Out: PNG and SVG files in its folder. It does not know how the run was made.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from limbeck import storage
 from limbeck.data.dataset import Dataset
-from limbeck.evaluation.evaluation import Evaluation
+from limbeck.errors import MissingExtraError
 from limbeck.progress import SILENT, Progress
 from limbeck.reporting.charts import class_frequency, confusion_matrix
 from limbeck.reporting.curves import learning_curves, rate_curve
+from limbeck.reporting.picture import Picture
+
+if TYPE_CHECKING:
+    from limbeck.methods.probe import ProbeRun
+    from limbeck.training.outcome import LoopRun
 
 
-def write_run_pictures(
-    dataset: Dataset, validation: Evaluation, folder: Path, progress: Progress = SILENT
-) -> list[Path]:
-    """Write `class_frequency` and `confusion` as PNG and SVG, and say what could not be shown as it is.
+def draw_pictures(run: "LoopRun | ProbeRun", progress: Progress = SILENT) -> list[Path]:
+    """Draw what a run can be seen by, and say what could not be shown as it is.
+
+    Where matplotlib or a font is missing, it says so, and what to install: a run is whole without its pictures.
 
     Returns:
-        The PNG files.
+        The PNG files; an SVG stands beside each.
 
     Raises:
-        MissingExtraError: matplotlib, or a font for Hangul, is absent.
         StorageError: the folder cannot be written.
     """
-    counts = {name: _class_counts(dataset.split(name)) for name in dataset.split_names}
-    pictures = {
-        "class_frequency": class_frequency(
-            {name: found for name, found in counts.items() if sum(found)}, dataset.label_names
-        ),
-        "confusion": confusion_matrix(validation.confusion_counts, dataset.label_names),
-    }
+    try:
+        pictures = _pictures_of(run)
+    except MissingExtraError as error:
+        progress.say(f"no pictures were drawn, the run is whole without them: {error}")
+        return []
+    folder = run.folder.pictures
     for name, picture in pictures.items():
         picture.write(folder, name)
         for notice in picture.notices:
@@ -43,32 +45,19 @@ def write_run_pictures(
     return [folder / f"{name}.png" for name in pictures]
 
 
-def write_learning_curves(metrics: Mapping[str, Any], folder: Path) -> Path:
-    """Write `learning_curves` as PNG and SVG, from the figures of a run that has epochs.
-
-    Returns:
-        The PNG file.
-
-    Raises:
-        MissingExtraError: matplotlib is absent.
-        StorageError: the folder cannot be written.
-    """
-    learning_curves(metrics["epochs"], best_epoch=metrics["best_epoch"]).write(folder, "learning_curves")
-    return folder / "learning_curves.png"
-
-
-def write_rate_curve(found: Mapping[str, Any], folder: Path) -> Path:
-    """Write `learning_rate` as PNG and SVG, from what the learning-rate finder saw.
-
-    Returns:
-        The PNG file.
-
-    Raises:
-        MissingExtraError: matplotlib is absent.
-        StorageError: the folder cannot be written.
-    """
-    rate_curve(found).write(folder, "learning_rate")
-    return folder / "learning_rate.png"
+def _pictures_of(run: "LoopRun | ProbeRun") -> dict[str, Picture]:
+    dataset = run.dataset
+    counts = {name: _class_counts(dataset.split(name)) for name in dataset.split_names}
+    counts = {name: found for name, found in counts.items() if sum(found)}
+    pictures = {
+        "class_frequency": class_frequency(counts, dataset.label_names),
+        "confusion": confusion_matrix(run.validation.confusion_counts, dataset.label_names),
+    }
+    if "epochs" in run.metrics:
+        pictures["learning_curves"] = learning_curves(run.metrics["epochs"], best_epoch=run.metrics["best_epoch"])
+    if run.folder.rate_curve.exists():
+        pictures["learning_rate"] = rate_curve(storage.read_json(run.folder.rate_curve))
+    return pictures
 
 
 def _class_counts(rows: Dataset) -> list[int]:

@@ -207,7 +207,7 @@ def find_label_issues(
 
     The command `limbeck labels` knows more, and ranks better: of a probe it answers the rows a second time, learning
     little from suspect labels, and it looks for equal and nearly equal texts. From Python the same is
-    `limbeck.review.search.search_labels(open_past_run("RUN"))`; what it adds are `votes` and `second_NC` here.
+    `limbeck.review.label_search.search_labels(open_past_run("RUN"))`; what it adds are `votes` and `second_NC` here.
 
     Args:
         predictions: out of fold, every row labelled.

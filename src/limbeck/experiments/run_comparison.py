@@ -26,7 +26,7 @@ from limbeck.evaluation.measured import Measured, signed
 from limbeck.evaluation.prediction_files import read_predictions
 from limbeck.evaluation.predictions import Predictions
 from limbeck.evaluation.same_rows import Sides, on_the_rows_of
-from limbeck.evaluation.seeds import Spread, compare_seeds, spread_of
+from limbeck.evaluation.spread import Spread, compare_seeds, spread_of
 from limbeck.runs.run_folder import RunFolder
 
 Verdict = Literal["better", "worse", "no difference shown"]

@@ -5,7 +5,7 @@ import pytest
 from tests.review.test_issues import made
 
 from limbeck.review.issues import find_label_issues
-from limbeck.review.search import SHEET_ROWS, LabelSearch
+from limbeck.review.label_search import SHEET_ROWS, LabelSearch
 
 
 def searched(rows, wrong):

@@ -11,7 +11,7 @@ from limbeck.errors import DataError, SettingsError
 from limbeck.evaluation.prediction_files import write_predictions
 from limbeck.evaluation.predictions import Predictions
 from limbeck.evaluation.same_rows import Sides, on_the_rows_of
-from limbeck.reporting.run_comparison import compare_runs
+from limbeck.experiments.run_comparison import compare_runs
 
 NAMES = ("joy", "sadness", "슬픔")
 SIDES = Sides(first="A", second="B")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from limbeck.errors import DataError
-from limbeck.evaluation.seeds import compare_seeds, spread_of
+from limbeck.evaluation.spread import compare_seeds, spread_of
 
 
 def runs(accuracies, rows=500, seed=0):
