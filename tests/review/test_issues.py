@@ -8,7 +8,7 @@ import pytest
 
 from limbeck.errors import DataError
 from limbeck.evaluation.predictions import Predictions
-from limbeck.review.issues import find_label_issues
+from limbeck.review.issues import SHEET_ROWS, find_label_issues
 from limbeck.review.votes import LabelVotes
 
 cleanlab_rank = pytest.importorskip("cleanlab.rank", reason="cleanlab is the oracle: pip install cleanlab")
@@ -165,3 +165,29 @@ def test_a_weak_model_estimates_no_share_of_wrong_labels(sharpness, is_weak):
     assert found.doubtful.count == found.probably_wrong
     assert found.doubtful.low <= found.doubtful.value < found.doubtful.high
     assert json.loads(json.dumps(found.to_dict(3), allow_nan=False))["doubtful"]["rows"] == 900
+
+
+def issues_of(rows, wrong):
+    """Rows of two classes, of which the first `wrong` look like the other class to the model."""
+    labels_N = np.arange(rows) % 2
+    sure_NC = np.where(np.eye(2, dtype=bool)[labels_N], 0.98, 0.02)
+    sure_NC[:wrong] = sure_NC[:wrong, ::-1]
+    return find_label_issues(made(sure_NC, labels_N, ("joy", "sadness")))
+
+
+@pytest.mark.parametrize(
+    ("rows", "wrong", "asked", "held"),
+    [
+        (300, 0, None, 0),
+        (300, 0, 7, 7),
+        (300, 5, None, SHEET_ROWS),
+        (60, 5, None, 60),
+        (900, 130, None, 130),
+        (900, 130, 20, 20),
+    ],
+)
+def test_a_sheet_holds_what_looks_wrong_and_a_hundred_rows_at_least(rows, wrong, asked, held):
+    """Never more than there are, none where none looks wrong, and what was asked for where it was."""
+    found = issues_of(rows, wrong)
+    assert found.probably_wrong == wrong
+    assert found.rows_to_review(asked) == held

@@ -17,7 +17,8 @@ from limbeck.methods.options import reading_options, training_of
 from limbeck.methods.probe import ProbeRun, train_probe
 from limbeck.progress import ProgressLike, as_progress
 from limbeck.settings import SweepSettings, build, settable
-from limbeck.training.outcome import LoopRun, Start
+from limbeck.training.outcome import LoopRun
+from limbeck.training.session import Start
 
 
 def train(

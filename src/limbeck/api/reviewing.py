@@ -14,7 +14,7 @@ from limbeck.review.corrections import Corrections
 from limbeck.review.corrections import apply_corrections as correct_rows
 from limbeck.review.issues import LabelIssues
 from limbeck.review.issues import find_label_issues as find_in_answers
-from limbeck.review.label_search import LabelSearch, search_labels, search_with_cross_fit
+from limbeck.review.label_search import search_labels, search_with_cross_fit
 from limbeck.review.sheet import write_sheet as write_issues
 from limbeck.storage import check_place
 
@@ -73,8 +73,7 @@ def write_sheet(issues: LabelIssues, path: str | Path, *, rows: int | None = Non
     """
     place = Path(path)
     check_place(place, (".csv",), overwrite=overwrite)
-    found = LabelSearch(issues=issues, second_fit=False, note="")
-    write_issues(place, issues, count=found.rows_to_review(rows))
+    write_issues(place, issues, count=issues.rows_to_review(rows))
     return place
 
 

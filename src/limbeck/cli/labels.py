@@ -82,7 +82,7 @@ def find(
         found = search_labels(past, cache=cache, progress=following)
     else:
         found = search_with_cross_fit(past, cross_fit, data, cache=cache, progress=following)
-    count = found.rows_to_review(rows)
+    count = found.issues.rows_to_review(rows)
     if out is not None and count:
         write_sheet(out, found.issues, count=count)
     if as_json:

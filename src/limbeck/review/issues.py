@@ -30,6 +30,8 @@ from limbeck.review.votes import LabelVotes, weigh_votes
 LEAST_RIGHT = 0.8
 """Share of labels that a model must agree with, out of fold, before its doubts are taken for an estimate of wrong ones:
 the mistakes of a weaker one outnumber them."""
+SHEET_ROWS = 100
+"""Rows to review at least, while there are so many."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +142,14 @@ class LabelIssues(View):
     def most_wrong(self) -> float | None:
         """What share of the labels may be wrong at most (`noise.rate`); None where the model is too weak to tell."""
         return self.noise.rate if self.right_out_of_fold.low >= LEAST_RIGHT else None
+
+    def rows_to_review(self, rows: int | None = None) -> int:
+        """Return how many rows a sheet holds: `rows` where given, else those that look wrong, `SHEET_ROWS` at least.
+
+        None looks wrong: 0, there is nothing to review.
+        """
+        wrong = self.probably_wrong
+        return rows or (min(len(self), max(SHEET_ROWS, wrong)) if wrong else 0)
 
     def worst(self, count: int) -> tuple[LabelIssue, ...]:
         """Return the rows of the least quality, least first."""

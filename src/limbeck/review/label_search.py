@@ -41,8 +41,6 @@ from limbeck.review.votes import LabelVotes, count_votes
 from limbeck.runs.past_data import read_data_of
 
 _NAME = "probabilities"
-SHEET_ROWS = 100
-"""Rows to review at least, while there are so many."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -64,14 +62,6 @@ class LabelSearch(View):
 
     def _tables(self) -> Iterable[Table]:
         return self.issues._tables()
-
-    def rows_to_review(self, rows: int | None = None) -> int:
-        """Return how many rows a sheet holds: `rows` where given, else those that look wrong, `SHEET_ROWS` at least.
-
-        None looks wrong: 0, there is nothing to review.
-        """
-        wrong = self.issues.probably_wrong
-        return rows or (min(len(self.issues), max(SHEET_ROWS, wrong)) if wrong else 0)
 
 
 def search_labels(run: PastRun, *, cache: FeatureCache | None = None, progress: Progress = SILENT) -> LabelSearch:
