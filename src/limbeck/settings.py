@@ -196,11 +196,11 @@ class FinetuneSettings(LoopSettings):
 
     Attributes:
         learning_rate: maximum learning rate, or "auto" to look for it in a short training first. Default: by
-            the width, 2e-4 at 384, 5e-5 at 768.
+            the encoder's width, 2e-4 at 384, 5e-5 at 768.
         token_budget: maximum number of tokens that are computed at a time; it bounds the memory.
         precision: arithmetic to compute in: "float32", "bfloat16", or "auto", bfloat16 where the processor
             multiplies it; weights stay in float32.
-        top_layers: number of layers to train, from the uppermost down, and the head. Default: all of them.
+        top_layers: number of layers to train, from the uppermost down, and the head. Default: everything.
         layer_decay: factor by which the learning rate falls from each layer to the one below.
         unfreeze: when layers are trained: "all" from the first step, or "gradual", the head first and then one
             more layer per epoch.
@@ -224,7 +224,7 @@ class SweepSettings:
 
     Attributes:
         budget_minutes: minutes for all trials; the one that is under way then ends with its epoch.
-        most_trials: maximum number of trials. Default: as many as the time allows.
+        most_trials: maximum number of trials. Default: as the time allows.
         by: figure on the validation rows that decides which trial is the best, and within a trial which epoch.
         seed: seed of every random choice.
     """

@@ -6,6 +6,7 @@ from typer.testing import CliRunner
 
 from limbeck.cli import options
 from limbeck.cli.app import app
+from limbeck.cli.settings_options import Flags, names_of
 from limbeck.errors import SettingsError
 from limbeck.settings import FeatureSettings
 
@@ -15,7 +16,7 @@ def test_flags_win_over_the_file(tmp_path):
     path = tmp_path / "settings.toml"
     path.write_text('[features]\npooling = "cls"\nmax_tokens = 64\n')
     tables = options.tables_of(path)
-    made = options.stage(FeatureSettings, "features", tables, options.given(pooling="max", max_tokens=None))
+    made = Flags({"pooling": "max"}).build(FeatureSettings, tables["features"], where="features")
     assert (made.pooling, made.max_tokens) == ("max", 64)
 
 
@@ -29,17 +30,18 @@ def test_an_unknown_table_is_refused(tmp_path):
 
 def test_label_names_are_split_at_commas():
     """`--label-names` takes names in the order of their integers."""
-    assert options.names_of("슬픔, joy") == ("슬픔", "joy")
-    assert options.names_of('"Food, Drink",Toys, "a ""b"""') == ("Food, Drink", "Toys", 'a "b"')
-    assert options.names_of(None) is None
+    assert names_of("슬픔, joy") == ("슬픔", "joy")
+    assert names_of('"Food, Drink",Toys, "a ""b"""') == ("Food, Drink", "Toys", 'a "b"')
+    assert options.reading_words(Flags({})) == {}
     with pytest.raises(SettingsError, match="in double quotes"):
-        options.names_of('"Food, Drink')
+        names_of('"Food, Drink')
 
 
 def test_a_wrong_device_names_the_devices():
     """`--device tpu` is answered with what there is."""
-    with pytest.raises(SettingsError, match="one of auto, cpu, cuda, mps"):
-        options.device_of("tpu")
+    ended = CliRunner().invoke(app, ["train", "DATA", "--out", "R", "--device", "tpu"])
+    assert ended.exit_code == 2
+    assert all(device in ended.stderr for device in ("auto", "cpu", "cuda", "mps"))
 
 
 @pytest.mark.parametrize(
@@ -74,9 +76,3 @@ def test_the_help_of_config_names_the_tables(command, used):
     params = typer.main.get_command(app).commands[command].params
     (said,) = [one.help for one in params if one.name == "config"]
     assert all(table in said for table in used)
-
-
-@pytest.mark.parametrize("names", [("joy", "sad"), ("a, b", 'c "d"'), ("기쁨",)])
-def test_names_are_said_as_they_are_taken(names):
-    """A command that is printed for copying names the classes so that they are the same classes again."""
-    assert options.names_of(options.said_names(names)) == names

@@ -7,20 +7,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from limbeck.cli import options, screen
+from limbeck.cli.settings_options import Flags, From, takes
+from limbeck.settings import AuditSettings, ReadSettings
 
 if TYPE_CHECKING:
     from limbeck.auditing.audit import Audit
 
 
+@takes(From(kind=AuditSettings), options.MENDING)
 def audit(
     data: options.Data,
     out: Annotated[
         Path,
-        typer.Option(
-            help="Folder for audit.html, charts, audit.json and findings.csv (every row of each finding).",
-            show_default=False,
-        ),
+        options.out("Folder for audit.html, charts, audit.json and findings.csv (every row of each finding)."),
     ],
+    flags: Flags,
     encoder: Annotated[
         list[str] | None,
         typer.Option(
@@ -28,25 +29,10 @@ def audit(
             "more. Every preset on this machine is compared. [default: minilm]"
         ),
     ] = None,
-    near_threshold: Annotated[
-        float | None,
-        typer.Option(help="Least similarity (Jaccard, five-character runs) of near-duplicates. [default: 0.7]"),
-    ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with status 3 when there are exact leaks or conflicts.")
     ] = False,
     page: Annotated[bool, typer.Option(help="Write audit.html and the charts beside audit.json.")] = True,
-    text_column: options.TextColumn = None,
-    label_column: options.LabelColumn = None,
-    label_names: options.LabelNames = None,
-    encoding: options.Encoding = None,
-    on_bad_row: Annotated[
-        str | None,
-        typer.Option(
-            help="Rows at fault: 'mend' keeps every row of which a text can be had, broken or empty ones too, so that "
-            "they are found; 'error', 'keep-replacement' and 'skip' as in the other commands. [default: mend]"
-        ),
-    ] = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Audit DATA: shape, lengths, duplicates, conflicts, leaks, faults, tokenizer fit; worst first.
@@ -60,13 +46,10 @@ def audit(
     from limbeck.errors import DataError
     from limbeck.reading.read import read_with
     from limbeck.reporting.audit_page import write_audit, write_rows
-    from limbeck.settings import AuditSettings, build
     from limbeck.storage import check_folder
 
-    reading = options.read_settings(
-        text_column, label_column, label_names, encoding, on_bad_row or "mend", labels="optional"
-    )
-    settings = build(AuditSettings, options.given(near_threshold=near_threshold), where="audit")
+    reading = flags.build(ReadSettings, {"on_bad_row": "mend", "labels": "optional"})
+    settings = flags.build(AuditSettings, where="audit")
     check_folder(out, new=False)
     following = progress.for_stream()
     found = find_tokenizers(encoder or [], following)
@@ -83,8 +66,7 @@ def audit(
             screen.show_line(line)
         screen.show_line(f"Written: {', '.join(map(str, files))}")
         show_audit(result, files[0] if page else None)
-        how = options.reading_flags(text_column, label_column, label_names, encoding, on_bad_row)
-        _show_next(result, data, how, is_labelled=dataset.is_labelled)
+        _show_next(result, data, options.reading_words(flags), is_labelled=dataset.is_labelled)
     if strict and result.has_leaks_or_conflicts:
         raise DataError(
             f"--strict: {_said(result.leaks.exact.texts, 'leaks', 'leak')} between splits and "

@@ -6,11 +6,15 @@ from typing import Annotated
 import typer
 
 from limbeck.cli import options, screen
+from limbeck.cli.settings_options import Flags, From, takes
+from limbeck.settings import CleanSettings, ReadSettings
 
 
+@takes(From(kind=CleanSettings, only=("near_threshold",)), options.MENDING)
 def clean(
     data: options.Data,
-    out: Annotated[Path, typer.Option(help="Folder to make: data/, removed.jsonl, clean.json.", show_default=False)],
+    out: Annotated[Path, options.out("Folder to make: data/, removed.jsonl, clean.json.")],
+    flags: Flags,
     drop: Annotated[
         str,
         typer.Option(
@@ -34,17 +38,6 @@ def clean(
             "two labels are equally frequent, drop all of them.",
         ),
     ] = False,
-    near_threshold: Annotated[
-        float | None, typer.Option(help="Least similarity of near-duplicates. [default: 0.7]")
-    ] = None,
-    text_column: options.TextColumn = None,
-    label_column: options.LabelColumn = None,
-    label_names: options.LabelNames = None,
-    encoding: options.Encoding = None,
-    on_bad_row: Annotated[
-        str | None,
-        typer.Option(help="Rows at fault, as in 'limbeck audit': what cannot be read at all is noted. [default: mend]"),
-    ] = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Write DATA without the rows that --drop names, and a log with every removed row and why.
@@ -56,20 +49,16 @@ def clean(
     from limbeck.auditing.clean import counts_of, write_cleaning
     from limbeck.errors import SettingsError
     from limbeck.reading.read import read_with
-    from limbeck.settings import CleanSettings, build
     from limbeck.storage import check_folder
 
     if keep_first and keep_majority:
         raise SettingsError("--keep-first and --keep-majority contradict each other: give one of them")
-    reading = options.read_settings(
-        text_column, label_column, label_names, encoding, on_bad_row or "mend", labels="optional"
-    )
-    flags = options.given(
-        drop=tuple(kind.strip() for kind in drop.split(",") if kind.strip()),
-        on_conflict="keep-majority" if keep_majority else "keep-first" if keep_first else "drop",
-        near_threshold=near_threshold,
-    )
-    settings = build(CleanSettings, flags, where="clean")
+    reading = flags.build(ReadSettings, {"on_bad_row": "mend", "labels": "optional"})
+    wishes = {
+        "drop": tuple(kind.strip() for kind in drop.split(",") if kind.strip()),
+        "on_conflict": "keep-majority" if keep_majority else "keep-first" if keep_first else "drop",
+    }
+    settings = flags.build(CleanSettings, wishes, where="clean")
     check_folder(out)
     following = progress.for_stream()
     cleaning = clean_dataset(read_with(data, reading, following), settings, following)

@@ -8,98 +8,40 @@ import typer
 
 from limbeck.cli import options, screen
 from limbeck.cli import training_options as own
-from limbeck.errors import SettingsError
+from limbeck.cli.settings_options import Flags, From, takes
+from limbeck.methods.distil_settings import Distillation, DistillationSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from limbeck.experiments.ablation import Ablation
 
-Take = Annotated[
-    str | None,
-    typer.Option(help="The teacher's layers that it begins with, from 0, as in 0,2,4. [default: spread evenly]"),
-]
-Start = Annotated[
-    str | None,
-    typer.Option("--start", help="'teacher': begin with its weights. 'nothing': draw them. [default: teacher]"),
-]
-Prune = Annotated[
-    bool | None,
-    typer.Option(
-        "--prune-vocabulary",
-        help="Keep only tokens that the training texts use, and single characters; these texts stay what they are.",
-    ),
-]
-MinTokenUses = Annotated[
-    int | None,
-    typer.Option(
-        help="With --prune-vocabulary: how often the training texts must use a token for it to be kept. Above 1, rarer "
-        "words are spelt in smaller pieces. [default: 1]"
-    ),
-]
-TeacherWeight = Annotated[
-    float | None, typer.Option(help="How much the teacher counts against the labels, 0 to 1. [default: 0.9]")
-]
-Temperature = Annotated[float | None, typer.Option(help="At which both are compared. [default: 2]")]
-HiddenWeight = Annotated[
-    float | None, typer.Option(help="How much the angle between their [CLS] states counts. [default: 0]")
-]
+STUDENT = (From(kind=DistillationSettings), options.READING)
 
 
+@takes(*STUDENT)
 def distil(
     teacher: Annotated[Path, typer.Argument(metavar="TEACHER", help="Run folder of `limbeck train`, or a bundle.")],
     data: options.Data,
-    out: Annotated[Path, typer.Option(help="Run folder to make.", show_default=False)],
+    out: options.RunOut,
+    flags: Flags,
     ensemble: Annotated[
         list[Path] | None,
-        typer.Option(help="A further teacher; probabilities are averaged. May be given several times."),
+        typer.Option(help="A further teacher, whose probabilities are averaged with TEACHER's; may be repeated."),
     ] = None,
-    layers: Annotated[int | None, typer.Option(help="Layers of the student. [default: as many as the teacher]")] = None,
-    take: Take = None,
-    width: Annotated[int | None, typer.Option(help="Of its hidden states. [default: the teacher's]")] = None,
-    begin: Start = None,
-    prune_vocabulary: Prune = None,
-    min_token_uses: MinTokenUses = None,
-    teacher_weight: TeacherWeight = None,
-    temperature: Temperature = None,
-    hidden_weight: HiddenWeight = None,
     unlabelled: Annotated[
         Path | None,
-        typer.Option(help="File or folder of further texts; what the teacher says of them is learnt too."),
+        typer.Option(help="File or folder of further texts, without labels; the student learns the teacher's answers."),
     ] = None,
     ablation: Annotated[
         bool,
-        typer.Option("--ablation", help="Train it without the teacher and without each part too, over 3 seeds."),
+        typer.Option(
+            "--ablation", help="Also train the student without the teacher and without each part, with 3 seeds."
+        ),
     ] = False,
-    max_tokens: Annotated[
-        int | None, typer.Option(help="Cut longer texts to this many tokens. [default: the teacher's limit]")
-    ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Times every training row is seen. [default: 6]")] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(help="Highest learning rate. [default: by the width, 2e-4 at 384, 5e-5 at 768]")
-    ] = None,
-    batch_size: own.BatchSize = None,
-    schedule: own.LoopSchedule = None,
-    warmup_share: own.LoopWarmupShare = None,
-    weight_decay: own.LoopWeightDecay = None,
-    label_smoothing: own.LabelSmoothing = None,
-    best_by: own.BestBy = None,
-    patience: own.Patience = None,
-    dropout: own.Dropout = None,
-    token_budget: own.LoopTokenBudget = None,
-    precision: own.Precision = None,
-    checkpoint_every_s: own.CheckpointEvery = None,
-    keep_checkpoints: own.KeepCheckpoints = None,
-    seed: options.Seed = None,
-    config: options.DistilConfig = None,
-    text_column: options.TextColumn = None,
-    label_column: options.LabelColumn = None,
-    label_names: options.LabelNames = None,
-    encoding: options.Encoding = None,
-    on_bad_row: options.OnBadRow = None,
-    device: options.DeviceName = None,
+    config: Annotated[Path | None, options.config(options.DISTIL_TABLES)] = None,
     cache_dir: options.CacheFolder = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --out.")] = False,
+    overwrite: own.Overwrite = False,
     resume: own.Resume = False,
     accept_engine: own.AcceptEngine = False,
     as_json: options.AsJson = False,
@@ -112,52 +54,17 @@ def distil(
     from limbeck.experiments.ablation_runs import ablate
     from limbeck.features.cache import FeatureCache
     from limbeck.methods import distil as distillation
-    from limbeck.methods.distil_settings import Distillation, DistillationSettings
     from limbeck.reading.read import read_with
-    from limbeck.settings import SplitSettings
 
     tables = own.tables_of(config, out, resume=resume, used=options.DISTIL_TABLES)
-    flags = own.only_given(
-        layers=layers,
-        take=numbers_of(take),
-        width=width,
-        start=begin,
-        prune_vocabulary=prune_vocabulary,
-        min_token_uses=min_token_uses,
-        teacher_weight=teacher_weight,
-        temperature=temperature,
-        hidden_weight=hidden_weight,
-        max_tokens=max_tokens,
-        epochs=epochs,
-        learning_rate=learning_rate,
-        batch_rows=batch_size,
-        schedule=schedule,
-        warmup_share=warmup_share,
-        weight_decay=weight_decay,
-        label_smoothing=label_smoothing,
-        best_by=best_by,
-        patience=patience,
-        dropout=dropout,
-        token_budget=token_budget,
-        precision=precision,
-        checkpoint_every_s=own.number_or_off(checkpoint_every_s, "--checkpoint-every-s"),
-        keep_checkpoints=keep_checkpoints,
-        seed=seed,
-        device=device,
-    )
-    reading = options.read_settings(text_column, label_column, label_names, encoding, on_bad_row, tables)
-    settings = Distillation(
-        read=reading,
-        split=options.stage(SplitSettings, "split", tables, {}),
-        distil=options.stage(DistillationSettings, "distil", tables, flags),
-    )
+    settings = own.stages_of(Distillation, STUDENT, flags, tables)
     start = own.start_of(overwrite=overwrite, resume=resume, accept_engine=accept_engine)
     following = progress.for_stream()
     teachers = (teacher, *(ensemble or []))
-    dataset = read_with(data, reading, following)
+    dataset = read_with(data, settings.read, following)
     more: tuple[str, ...] = ()
     if unlabelled is not None:
-        found = read_with(unlabelled, replace(reading, labels="ignored"), following)
+        found = read_with(unlabelled, replace(settings.read, labels="ignored"), following)
         screen.tell_notes(found.notes, following)
         more = tuple(found.texts)
     curriculum = distillation.Curriculum(teachers=teachers, dataset=dataset, unlabelled=more)
@@ -183,18 +90,8 @@ def distil(
     _show_comparison(run.metrics)
     screen.show_warnings(run.metrics)
     screen.show_run_places(run.folder, pictures)
-    how = options.reading_flags(text_column, label_column, label_names, encoding, on_bad_row)
+    how = options.reading_words(flags)
     screen.show_scoring_next(out, data, how, splits=run.dataset.split_names)
-
-
-def numbers_of(take: str | None) -> tuple[int, ...] | None:
-    """Split `--take 0,2,4`."""
-    if take is None:
-        return None
-    try:
-        return tuple(int(number) for number in take.split(","))
-    except ValueError as error:
-        raise SettingsError(f"--take {take}: give numbers of layers, separated by commas, as in 0,2,4") from error
 
 
 def _show_comparison(metrics: "Mapping[str, Any]") -> None:

@@ -7,10 +7,13 @@ from typing import Annotated
 import typer
 
 from limbeck.cli import options, screen
+from limbeck.cli.settings_options import Flags, takes
 from limbeck.errors import SettingsError
 
 
+@takes(options.ENCODER)
 def doctor(
+    flags: Flags,
     model: Annotated[
         Path | None,
         typer.Argument(
@@ -18,7 +21,6 @@ def doctor(
             show_default=False,
         ),
     ] = None,
-    encoder: options.Encoder = None,
     again: Annotated[bool, typer.Option("--again", help="Measure the engines anew.")] = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -31,7 +33,7 @@ def doctor(
     from limbeck.runtime import library_versions
     from limbeck.settings import FeatureSettings
 
-    following = progress.for_stream()
+    following, encoder = progress.for_stream(), flags.given.get("encoder")
     if model is not None and encoder is not None:
         raise SettingsError(f"{model} has an encoder of its own: give it or --encoder {encoder}, not both")
     bundle = None if model is None else open_bundle(model, following)

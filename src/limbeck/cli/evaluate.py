@@ -6,20 +6,26 @@ from typing import Annotated
 import typer
 
 from limbeck.cli import figures_screen, options, screen
+from limbeck.cli.settings_options import Flags, takes
+from limbeck.settings import FeatureSettings, ReadSettings
 
 
+@takes(options.READING, options.DEVICE)
 def evaluate(
     run: Annotated[
         Path, typer.Argument(metavar="RUN", help="Run folder of `limbeck train`, a bundle, or hub:OWNER/NAME.")
     ],
     data: options.Data,
+    flags: Flags,
     split: Annotated[
         str | None,
         typer.Option(
             help="Split to score: train, validation or test. [default: test, or the only split that there is]"
         ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Also write the predictions here: .parquet, .jsonl or .csv.")] = None,
+    out: Annotated[
+        Path | None, options.out("File to write the predictions to as well: .parquet, .jsonl or .csv.")
+    ] = None,
     hard: Annotated[
         int, typer.Option(min=0, help="Show this many rows of the highest and of the lowest loss; 0 for none.")
     ] = 5,
@@ -32,12 +38,6 @@ def evaluate(
     slice_by: Annotated[
         list[str] | None, typer.Option(help="Also score parts of the rows by this column of DATA; may be repeated.")
     ] = None,
-    text_column: options.TextColumn = None,
-    label_column: options.LabelColumn = None,
-    label_names: options.LabelNames = None,
-    encoding: options.Encoding = None,
-    on_bad_row: options.OnBadRow = None,
-    device: options.DeviceName = None,
     overwrite: options.Overwrite = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -55,8 +55,8 @@ def evaluate(
     if out is not None:
         check_place(out, SUFFIXES, source=data, overwrite=overwrite)
     following = progress.for_stream()
-    predictor = load(run, device=options.device_of(device), progress=following)
-    reading = options.read_settings(text_column, label_column, label_names, encoding, on_bad_row)
+    predictor = load(run, device=flags.build(FeatureSettings).device, progress=following)
+    reading = flags.build(ReadSettings)
     dataset = read_with(data, reading, following)
     screen.tell_notes(dataset.notes, following)
     rows, split = rows_to_score(dataset, split, following)
@@ -81,7 +81,6 @@ def evaluate(
             "learned_rows": scored.learned_rows,
         }
         more = {} if scored.answered is None else {"answered": scored.answered.to_dict()}
-        facts["learned_rows"] = scored.learned_rows
         risk = {"risk_coverage": scored.risk_coverage.to_dict()}
         if sliced is not None:
             more["slices"] = sliced.to_dict()

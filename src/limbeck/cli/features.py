@@ -6,24 +6,18 @@ from typing import Annotated
 import typer
 
 from limbeck.cli import options, screen
+from limbeck.cli.settings_options import Flags, From, takes
+from limbeck.settings import FeatureSettings, ReadSettings
+
+FEATURES = From(kind=FeatureSettings, without=("precision",))
 
 
+@takes(FEATURES, options.READING)
 def features(
     data: options.Data,
-    out: Annotated[
-        Path, typer.Option(help="File to write: .npy (one array), or .parquet (row ids, labels, features).")
-    ],
-    encoder: options.Encoder = None,
-    pooling: options.Pooling = None,
-    layer: options.Layer = None,
-    max_tokens: options.MaxTokens = None,
-    split: Annotated[str | None, typer.Option(help="Only this split. [default: all rows]")] = None,
-    text_column: options.TextColumn = None,
-    label_column: options.LabelColumn = None,
-    label_names: options.LabelNames = None,
-    encoding: options.Encoding = None,
-    on_bad_row: options.OnBadRow = None,
-    device: options.DeviceName = None,
+    out: Annotated[Path, options.out("File to write: .npy (one array), or .parquet (row ids, labels, features).")],
+    flags: Flags,
+    split: Annotated[str | None, typer.Option(help="Split to take. [default: all rows]")] = None,
     cache_dir: options.CacheFolder = None,
     overwrite: options.Overwrite = False,
     as_json: options.AsJson = False,
@@ -36,13 +30,11 @@ def features(
     from limbeck.features.text_encoder import load_encoder
     from limbeck.model.pooling import blocks_for
     from limbeck.reading.read import read_with
-    from limbeck.settings import FeatureSettings
     from limbeck.storage import check_place
 
     check_place(out, SUFFIXES, source=data, overwrite=overwrite)
-    flags = options.given(encoder=encoder, pooling=pooling, layer=layer, max_tokens=max_tokens, device=device)
-    settings = options.stage(FeatureSettings, "features", {}, flags)
-    reading = options.read_settings(text_column, label_column, label_names, encoding, on_bad_row, labels="optional")
+    settings = flags.build(FeatureSettings, where="features")
+    reading = flags.build(ReadSettings, {"labels": "optional"})
     following = progress.for_stream()
     dataset = read_with(data, reading, following)
     screen.tell_notes(dataset.notes, following)
@@ -51,7 +43,7 @@ def features(
     engine = load_encoder(settings.encoder, device=settings.device, progress=following).engine
     blocks = blocks_for(settings.pooling, settings.layer, engine.layers)
     found = extract_features(
-        dataset.texts, engine, blocks, max_tokens=max_tokens, cache=FeatureCache(cache_dir), progress=following
+        dataset.texts, engine, blocks, max_tokens=settings.max_tokens, cache=FeatureCache(cache_dir), progress=following
     )
     write_features(found, dataset, out)
     rows, width = found.values_NF.shape

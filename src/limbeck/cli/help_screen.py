@@ -22,6 +22,9 @@ DATA = "Reading DATA"
 FEATURES = "Encoder and features"
 TRAINING = "Training"
 MACHINE = "Machine"
+OUTPUT = "Output"
+ORDER = ("Arguments", "Options", OUTPUT, DATA, FEATURES, TRAINING, MACHINE)
+"""Of the groups in the help of a command."""
 
 
 class HelpfulCommand(TyperCommand):
@@ -33,15 +36,15 @@ class HelpfulCommand(TyperCommand):
         return ["[OPTIONS]", *(one.metavar or (one.name or "").upper() for one in given)]
 
     def format_options(self, ctx: "Context", formatter: "HelpFormatter") -> None:
-        """Write the options, those of one group together, groups in the order in which they are met."""
+        """Write the options, those of one group together."""
         groups: dict[str, list[tuple[str, str]]] = {}
         for param in self.get_params(ctx):
             own = "Arguments" if param.param_type_name == "argument" else "Options"
             if (written := param.get_help_record(ctx)) is not None:
                 groups.setdefault(getattr(param, "rich_help_panel", None) or own, []).append(written)
-        for title, rows in groups.items():
+        for title in sorted(groups, key=ORDER.index):
             with formatter.section(title):
-                formatter.write_dl(rows)
+                formatter.write_dl(groups[title])
 
 
 class HelpfulGroup(TyperGroup):

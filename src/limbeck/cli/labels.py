@@ -7,6 +7,8 @@ import typer
 
 from limbeck.cli import labels_screen, options, screen
 from limbeck.cli.help_screen import HelpfulCommand, HelpfulGroup
+from limbeck.cli.settings_options import Flags, takes
+from limbeck.settings import ReadSettings
 
 if TYPE_CHECKING:
     from typer._click.core import Context
@@ -42,9 +44,7 @@ def find(
             metavar="[DATA]", help="With --cross-fit: the run's data, if they have moved.", show_default=False
         ),
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Sheet to write, worst rows first: a CSV for a spreadsheet.", show_default=False)
-    ] = None,
+    out: Annotated[Path | None, options.out("Sheet to write, worst rows first: a CSV for a spreadsheet.")] = None,
     rows: Annotated[
         int | None,
         typer.Option(
@@ -108,10 +108,12 @@ def find(
 
 
 @labels.command(cls=HelpfulCommand)
+@takes(options.READING)
 def apply(
     sheet: Annotated[Path, typer.Argument(metavar="SHEET", help="The reviewed sheet (CSV).", show_default=False)],
     data: options.Data,
-    out: Annotated[Path, typer.Option(help="Folder to make: data/, changes.csv, labels.json.", show_default=False)],
+    out: Annotated[Path, options.out("Folder to make: data/, changes.csv, labels.json.")],
+    flags: Flags,
     rescore: Annotated[
         Path | None,
         typer.Option(
@@ -121,11 +123,6 @@ def apply(
             show_default=False,
         ),
     ] = None,
-    text_column: options.TextColumn = None,
-    label_column: options.LabelColumn = None,
-    label_names: options.LabelNames = None,
-    encoding: options.Encoding = None,
-    on_bad_row: options.OnBadRow = None,
     cache_dir: options.CacheFolder = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -140,7 +137,7 @@ def apply(
 
     following = progress.for_stream()
     past, decided = None if rescore is None else open_past_run(rescore), read_decided(sheet)
-    reading = options.read_settings(text_column, label_column, label_names, encoding, on_bad_row, labels="optional")
+    reading = flags.build(ReadSettings, {"labels": "optional"})
     dataset = read_with(data, reading, following)
     screen.tell_notes(dataset.notes, following)
     corrections = apply_corrections(dataset, decided, out)

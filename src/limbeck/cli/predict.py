@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from limbeck.cli import options, screen
+from limbeck.cli.settings_options import Flags, takes
 
 if TYPE_CHECKING:
     from limbeck.evaluation.predictions import Predictions
@@ -20,10 +21,12 @@ if TYPE_CHECKING:
 STANDARD_INPUT = "-"
 
 
+@takes(options.READING_TEXTS, options.DEVICE)
 def predict(
     run: Annotated[
         Path, typer.Argument(metavar="RUN", help="Run folder of `limbeck train`, a bundle, or hub:OWNER/NAME.")
     ],
+    flags: Flags,
     texts: Annotated[
         list[str] | None,
         typer.Argument(metavar="[TEXT]...", help="Texts to label; '-' alone: one text per line of standard input."),
@@ -50,10 +53,6 @@ def predict(
             "top_1.label, top_1.probability and so on. [default: 1 on screen, no such columns]"
         ),
     ] = None,
-    text_column: options.TextColumn = None,
-    encoding: options.Encoding = None,
-    on_bad_row: options.OnBadRow = None,
-    device: options.DeviceName = None,
     overwrite: options.Overwrite = False,
     as_json: Annotated[
         bool,
@@ -67,7 +66,7 @@ def predict(
     from limbeck.inference.long_answers import predict_to_file
     from limbeck.inference.predictor import load
     from limbeck.reading.read import read_with
-    from limbeck.settings import ReadSettings, build
+    from limbeck.settings import FeatureSettings, ReadSettings
     from limbeck.storage import check_place
 
     if texts == [STANDARD_INPUT] and source is None:
@@ -81,11 +80,10 @@ def predict(
     if out is not None:
         check_place(out, SUFFIXES, source=source, overwrite=overwrite)
     following = progress.for_stream()
-    predictor = load(run, device=options.device_of(device), progress=following)
+    predictor = load(run, device=flags.build(FeatureSettings).device, progress=following)
     # With the model's names a text;label file is told from a file of plain texts.
     names = ReadSettings(label_names=predictor.label_names, labels="ignored")
-    flags = options.given(text_column=text_column, encoding=encoding, on_bad_row=on_bad_row)
-    reading = build(ReadSettings, asdict(names), flags, where="flags")
+    reading = flags.build(ReadSettings, asdict(names))
     if source == STANDARD_INPUT:
         _answer_lines(predictor, reading, top_k, following, as_lines=as_json or not sys.stdout.isatty())
         return

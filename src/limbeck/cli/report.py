@@ -2,11 +2,13 @@
 
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from limbeck.cli import options, screen
+from limbeck.cli.settings_options import Flags, takes
+from limbeck.settings import FeatureSettings
 
 if TYPE_CHECKING:
     from limbeck.auditing.audit import Audit
@@ -17,16 +19,18 @@ if TYPE_CHECKING:
     from limbeck.runs.run_folder import RunFolder
 
 
+@takes(options.DEVICE)
 def report(
     run: Annotated[
         Path, typer.Argument(metavar="RUN", help="Run folder of `limbeck train` or `distil`.", show_default=False)
     ],
+    flags: Flags,
     data: Annotated[
         str | None,
         typer.Argument(metavar="[DATA]", help="The run's data, if they have moved.", show_default=False),
     ] = None,
-    lang: Annotated[str, typer.Option(help="Language of the page and of its charts: en or ko.")] = "en",
-    out: Annotated[Path | None, typer.Option(help="The page. [default: RUN/report.html]")] = None,
+    lang: Annotated[Literal["en", "ko"], typer.Option(help="Language of the page and of its charts.")] = "en",
+    out: Annotated[Path | None, options.out("File to write the page to. [default: RUN/report.html]")] = None,
     learning_curve: Annotated[
         bool,
         typer.Option(
@@ -39,7 +43,6 @@ def report(
         bool, typer.Option("--umap", help="Map the rows by UMAP too; needs umap-learn, and up to minutes.")
     ] = False,
     overwrite: options.Overwrite = False,
-    device: options.DeviceName = None,
     cache_dir: options.CacheFolder = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -75,7 +78,12 @@ def report(
     features_NF = None
     if found.answers.texts is not None:
         features_NF = encode_rows(
-            folder, found.answers.texts, rows_N, device=options.device_of(device), cache=cache, progress=following
+            folder,
+            found.answers.texts,
+            rows_N,
+            device=flags.build(FeatureSettings).device,
+            cache=cache,
+            progress=following,
         )
     dataset = _read_data(run, data, following)
     evidence = ReportEvidence(
@@ -108,7 +116,7 @@ def report(
 
 
 def _read_data(run: Path, data: str | None, following: "Progress") -> "Dataset | None":
-    """Read the run's data again; where they have moved and nobody says where to, the report does without them."""
+    """Read the run's data again; where they have moved and nobody says where to, return none."""
     from limbeck.errors import DataError, SettingsError, StorageError
     from limbeck.runs.past_data import open_past_data, read_data_of
 
@@ -117,7 +125,7 @@ def _read_data(run: Path, data: str | None, following: "Progress") -> "Dataset |
     except (SettingsError, StorageError, DataError) as error:
         if data is not None:
             raise
-        following.say(f"the report does without the data: {error}")
+        following.say(f"the report leaves out what only the data can show: {error}")
         return None
 
 

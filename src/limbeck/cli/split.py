@@ -3,29 +3,16 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from limbeck.cli import options, screen
+from limbeck.cli.settings_options import Flags, From, takes
+from limbeck.settings import AuditSettings, ReadSettings, SplitSettings
 
 
+@takes(From(kind=SplitSettings, group=None), From(kind=AuditSettings, only=("near_threshold",)), options.READING)
 def split(
     data: options.Data,
-    out: Annotated[
-        Path, typer.Option(help="Folder to make with one Parquet file a split, or a file.", show_default=False)
-    ],
-    validation_share: Annotated[
-        float | None, typer.Option(help="Share of the rows for validation. [default: 0.1]")
-    ] = None,
-    test_share: Annotated[float | None, typer.Option(help="Share of the rows for test. [default: 0.1]")] = None,
-    seed: options.Seed = None,
-    near_threshold: Annotated[
-        float | None, typer.Option(help="Least similarity of near-duplicates, which stay together. [default: 0.7]")
-    ] = None,
-    text_column: options.TextColumn = None,
-    label_column: options.LabelColumn = None,
-    label_names: options.LabelNames = None,
-    encoding: options.Encoding = None,
-    on_bad_row: options.OnBadRow = None,
+    out: Annotated[Path, options.out("Folder to make, with one Parquet file per split, or a file.")],
+    flags: Flags,
     overwrite: options.Overwrite = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -37,13 +24,11 @@ def split(
     from limbeck.auditing.resplit import resplit
     from limbeck.data.write import SUFFIXES, write
     from limbeck.reading.read import read_with
-    from limbeck.settings import AuditSettings, SplitSettings, build
     from limbeck.storage import check_place
 
-    reading = options.read_settings(text_column, label_column, label_names, encoding, on_bad_row, labels="optional")
-    flags = options.given(validation_share=validation_share, test_share=test_share, seed=seed)
-    settings = build(SplitSettings, flags, where="split")
-    threshold = build(AuditSettings, options.given(near_threshold=near_threshold), where="split").near_threshold
+    reading = flags.build(ReadSettings, {"labels": "optional"})
+    settings = flags.build(SplitSettings, where="split")
+    threshold = flags.build(AuditSettings, where="split").near_threshold
     check_place(out, SUFFIXES, source=data, overwrite=overwrite)
     following = progress.for_stream()
     result = resplit(read_with(data, reading, following), settings, near_threshold=threshold, progress=following)

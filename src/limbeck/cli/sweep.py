@@ -1,6 +1,6 @@
 """`limbeck sweep`: look for better settings within a budget of minutes."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,23 +8,27 @@ import typer
 
 from limbeck.cli import options, screen
 from limbeck.cli import training_options as own
-from limbeck.cli.method_settings import settings_of
+from limbeck.cli.settings_options import Flags, From, takes
+from limbeck.settings import SweepSettings
 
 if TYPE_CHECKING:
     from limbeck.experiments.sweep_result import Sweep
 
 SHOWN_TRIALS = 10
+VARIED = ("encoder", "pooling", "max_tokens", "epochs", "batch_rows", "balance", "seed", "device")
+"""Settings of a training that a sweep has options for; a settings file has all."""
 
 
+@takes(
+    From(kind=SweepSettings, group=None),
+    *(replace(one, only=tuple(name for name in one.fields if name in VARIED)) for one in own.CLASSIFIER[:-1]),
+    options.READING,
+)
 def sweep(
     data: options.Data,
-    out: Annotated[Path, typer.Option(help="Folder of the sweep.", show_default=False)],
+    out: Annotated[Path, options.out("Folder of the sweep.")],
+    flags: Flags,
     method: own.MethodName = None,
-    budget_minutes: Annotated[
-        float | None, typer.Option(help="Minutes for all trials; the last ends with its epoch. [default: 30]")
-    ] = None,
-    trials: Annotated[int | None, typer.Option(help="End after so many trials. [default: as the time allows]")] = None,
-    by: own.SweepBy = None,
     space: Annotated[
         Path | None,
         typer.Option(
@@ -32,20 +36,7 @@ def sweep(
             "log = true }. [default: what is sensible for the method]"
         ),
     ] = None,
-    encoder: options.Encoder = None,
-    pooling: options.Pooling = None,
-    max_tokens: options.MaxTokens = None,
-    epochs: own.Epochs = None,
-    batch_size: own.BatchSize = None,
-    balance: own.Balance = None,
-    seed: options.Seed = None,
-    config: options.Config = None,
-    text_column: options.TextColumn = None,
-    label_column: options.LabelColumn = None,
-    label_names: options.LabelNames = None,
-    encoding: options.Encoding = None,
-    on_bad_row: options.OnBadRow = None,
-    device: options.DeviceName = None,
+    config: Annotated[Path | None, options.config(options.CLASSIFIER_TABLES)] = None,
     cache_dir: options.CacheFolder = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the sweep in --out.")] = False,
     as_json: options.AsJson = False,
@@ -59,22 +50,14 @@ def sweep(
     from limbeck.experiments.sweep_methods import sweep as look_for
     from limbeck.features.cache import FeatureCache
     from limbeck.reading.read import read_with
-    from limbeck.settings import SplitSettings, SweepSettings, build
 
     tables = options.tables_of(config)
     chosen = own.method_of(method, tables)
-    given = own.Given(
-        read=options.read_settings(text_column, label_column, label_names, encoding, on_bad_row, tables),
-        split=options.stage(SplitSettings, "split", tables, options.given(seed=seed)),
-        features=own.only_given(encoder=encoder, pooling=pooling, max_tokens=max_tokens, device=device),
-        fitting=own.only_given(epochs=epochs, batch_rows=batch_size, balance=balance, seed=seed),
-    )
-    base = settings_of(chosen, given, tables)
-    wishes = own.only_given(budget_minutes=budget_minutes, most_trials=trials, by=by, seed=seed)
-    settings = build(SweepSettings, wishes, where="sweep")
+    base = own.settings_of(chosen, flags, tables)
+    settings = flags.build(SweepSettings, where="sweep")
     following = progress.for_stream()
     found = look_for(
-        read_with(data, given.read, following),
+        read_with(data, base.read, following),
         out,
         Sweeping(base=base, search=settings, space=space),
         resume=resume,
@@ -84,7 +67,7 @@ def sweep(
     if as_json:
         screen.show_json(found.to_dict())
         return
-    how = options.reading_flags(text_column, label_column, label_names, encoding, on_bad_row)
+    how = options.reading_words(flags)
     _show(found, out)
     screen.show_next("train", data, "--config", out / "best.toml", "--out", screen.free_place("RUN"), how=how)
 

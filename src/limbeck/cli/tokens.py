@@ -5,21 +5,23 @@ from typing import Annotated
 import typer
 
 from limbeck.cli import options, screen
+from limbeck.cli.settings_options import Flags, From, takes
+from limbeck.settings import FeatureSettings
 
 
+@takes(From(kind=FeatureSettings, only=("encoder", "max_tokens")))
 def tokens(
     texts: Annotated[list[str], typer.Argument(metavar="TEXT...", help="Texts to cut into tokens.")],
-    encoder: options.Encoder = None,
-    max_tokens: options.MaxTokens = None,
+    flags: Flags,
     as_json: options.AsJson = False,
 ) -> None:
     """Show tokens, ids and attention mask of each TEXT, and the facts of the tokenizer."""
     from limbeck import progress
     from limbeck.catalog.presets import load_tokenizer
-    from limbeck.settings import FeatureSettings
 
-    tokenizer = load_tokenizer(encoder or FeatureSettings().encoder, progress=progress.for_stream())
-    tokenized = tokenizer.encode(texts, max_tokens=max_tokens)
+    settings = flags.build(FeatureSettings, where="features")
+    tokenizer = load_tokenizer(settings.encoder, progress=progress.for_stream())
+    tokenized = tokenizer.encode(texts, max_tokens=settings.max_tokens)
     view = tokenized.take(range(len(texts))).padded(tokenizer.pad_id)
     facts = {
         "vocabulary_size": tokenizer.vocabulary_size,
@@ -30,7 +32,7 @@ def tokens(
     found = [
         {
             "text": text,
-            "tokens": [piece.token for piece in tokenizer.pieces(text, max_tokens=max_tokens)],
+            "tokens": [piece.token for piece in tokenizer.pieces(text, max_tokens=settings.max_tokens)],
             "input_ids": ids.tolist(),
             "attention_mask": mask.tolist(),
             "cut_tokens": int(cut),

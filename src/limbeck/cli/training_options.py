@@ -1,241 +1,59 @@
-"""Options of `limbeck train`, each described once, and what they mean for the methods.
+"""How a training is asked for: its method, its settings of flags and a file, and whether it goes on.
 
-An option that is not given is None, so that a TOML file, or else the default in `limbeck.settings`, speaks for it.
+In: flags and the tables of a settings file. Out: the settings of a training, checked before data is read.
+It does not know how a method trains.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
 
 import typer
 
 from limbeck.cli import help_screen, options
+from limbeck.cli.settings_options import Flags, From
 from limbeck.errors import SettingsError
-from limbeck.settings import OFF, ReadSettings, SplitSettings
+from limbeck.settings import (
+    FeatureSettings,
+    FinetuneSettings,
+    HeadSettings,
+    LoopSettings,
+    ProbeSettings,
+    SplitSettings,
+    build,
+    settable,
+)
 
 if TYPE_CHECKING:
+    from limbeck.methods.finetune import Finetuning
+    from limbeck.methods.head import HeadTraining
+    from limbeck.methods.probe import ProbeTraining
     from limbeck.training.session import Start
+
+    Settings = ProbeTraining | HeadTraining | Finetuning
 
 Method = Literal["probe", "head", "finetune"]
 METHODS: tuple[Method, ...] = get_args(Method)
+KINDS: dict[Method, type] = {"probe": ProbeSettings, "head": HeadSettings, "finetune": FinetuneSettings}
+
+CLASSIFIER = (
+    From(kind=SplitSettings, only=("seed",)),
+    From(kind=FeatureSettings),
+    *(From(kind=kind, method=name) for name, kind in KINDS.items()),
+    options.READING,
+)
+"""The settings of `train`."""
 
 MethodName = Annotated[
     Method | None,
     typer.Option(
-        help="'probe': a linear classifier on frozen features, cross-validated. 'head': a head trained by gradients on "
-        "frozen features. 'finetune': the encoder and a head on [CLS], trained together. [default: probe]"
+        help="Way to train. 'probe': a linear classifier on frozen features, cross-validated. 'head': a head trained "
+        "by gradients on frozen features. 'finetune': the encoder and a head on [CLS], trained together. "
+        "[default: probe]"
     ),
 ]
-Balance = Annotated[
-    str | None,
-    typer.Option(
-        help="How unequal class sizes are met, in training rows only. probe: none, weights, oversample or smote; "
-        "head and finetune: none, weights or focal. [default: none]",
-        rich_help_panel=help_screen.TRAINING,
-    ),
-]
-Epochs = Annotated[
-    int | None,
-    typer.Option(
-        help="Times every training row is seen. [default: head 10, finetune 3]", rich_help_panel=help_screen.TRAINING
-    ),
-]
-LearningRate = Annotated[
-    str | None,
-    typer.Option(
-        "--learning-rate",
-        "--lr",
-        help="Highest learning rate, or 'auto' to look for it in a short training first. [default: head 1e-3; finetune "
-        "by the encoder's width, 2e-4 at 384, 5e-5 at 768]",
-        rich_help_panel=help_screen.TRAINING,
-    ),
-]
-BatchSize = Annotated[
-    int | None, typer.Option(help="Rows an optimizer step. [default: 64]", rich_help_panel=help_screen.TRAINING)
-]
-Schedule = Annotated[
-    str | None,
-    typer.Option(
-        help="Learning rate after the warm-up: linear, cosine or constant. [default: head constant, finetune linear]",
-        rich_help_panel=help_screen.TRAINING,
-    ),
-]
-WarmupShare = Annotated[
-    float | None,
-    typer.Option(
-        help="Share of all steps in which it rises. [default: head 0, finetune 0.1]",
-        rich_help_panel=help_screen.TRAINING,
-    ),
-]
-WeightDecay = Annotated[
-    float | None, typer.Option(help="Of AdamW. [default: head 0, finetune 0.01]", rich_help_panel=help_screen.TRAINING)
-]
-ClipNorm = Annotated[
-    str | None,
-    typer.Option(help="Longest gradient, or 'off' for any length. [default: 1]", rich_help_panel=help_screen.TRAINING),
-]
-# Of distil and pretrain, which have one method each.
-LoopSchedule = Annotated[
-    str | None,
-    typer.Option(
-        "--schedule",
-        help="Learning rate after the warm-up: linear, cosine or constant. [default: linear]",
-        rich_help_panel=help_screen.TRAINING,
-    ),
-]
-LoopWarmupShare = Annotated[
-    float | None,
-    typer.Option(
-        "--warmup-share",
-        help="Share of all steps in which it rises. [default: 0.1]",
-        rich_help_panel=help_screen.TRAINING,
-    ),
-]
-LoopWeightDecay = Annotated[
-    float | None,
-    typer.Option("--weight-decay", help="Of AdamW. [default: 0.01]", rich_help_panel=help_screen.TRAINING),
-]
-LoopTokenBudget = Annotated[
-    int | None,
-    typer.Option(
-        "--token-budget",
-        help="Tokens computed at a time; bounds the memory. [default: 4096]",
-        rich_help_panel=help_screen.MACHINE,
-    ),
-]
-Loss = Annotated[
-    str | None,
-    typer.Option(
-        help="cross-entropy, or for two classes binary: one logit. [default: cross-entropy]",
-        rich_help_panel=help_screen.TRAINING,
-    ),
-]
-LabelSmoothing = Annotated[
-    float | None,
-    typer.Option(
-        help="Share of a label that is spread over all classes. [default: 0]", rich_help_panel=help_screen.TRAINING
-    ),
-]
-BestBy = Annotated[
-    str | None,
-    typer.Option(
-        help="Validation figure that decides which epoch is kept: accuracy, f1_weighted, f1_macro or loss. "
-        "[default: accuracy]",
-        rich_help_panel=help_screen.TRAINING,
-    ),
-]
-SweepBy = Annotated[
-    str | None,
-    typer.Option(
-        "--by",
-        help="Validation figure that decides which trial is the best, and within a trial which epoch: accuracy, "
-        "f1_weighted, f1_macro or loss. [default: accuracy]",
-        rich_help_panel=help_screen.TRAINING,
-    ),
-]
-Patience = Annotated[
-    int | None,
-    typer.Option(
-        help="End after this many epochs without a better figure. [default: all epochs are run]",
-        rich_help_panel=help_screen.TRAINING,
-    ),
-]
-HeadKind = Annotated[
-    str | None,
-    typer.Option(
-        "--head",
-        help="With --method head: linear or mlp (two layers, on [CLS]). [default: linear]",
-        rich_help_panel=help_screen.TRAINING,
-    ),
-]
-TopLayers = Annotated[
-    int | None,
-    typer.Option(
-        help="Fine-tune this many of the uppermost layers only. [default: everything]",
-        rich_help_panel=help_screen.TRAINING,
-    ),
-]
-LayerDecay = Annotated[
-    float | None,
-    typer.Option(
-        help="Factor by which the learning rate falls from each layer to the one below. [default: 1]",
-        rich_help_panel=help_screen.TRAINING,
-    ),
-]
-Unfreeze = Annotated[
-    str | None,
-    typer.Option(
-        help="Fine-tune 'all' layers from the first step, or 'gradual': the head first, then one more layer an epoch. "
-        "[default: all]",
-        rich_help_panel=help_screen.TRAINING,
-    ),
-]
-FreezeWords = Annotated[
-    bool | None,
-    typer.Option(
-        "--freeze-words",
-        help="Leave the word embeddings as they are while fine-tuning.",
-        rich_help_panel=help_screen.TRAINING,
-    ),
-]
-Dropout = Annotated[
-    float | None,
-    typer.Option(
-        help="Rate of every dropout inside the encoder. [default: the encoder's own]",
-        rich_help_panel=help_screen.TRAINING,
-    ),
-]
-TokenBudget = Annotated[
-    int | None,
-    typer.Option(
-        help="Tokens computed at a time while fine-tuning; bounds the memory. [default: 4096]",
-        rich_help_panel=help_screen.MACHINE,
-    ),
-]
-Precision = Annotated[
-    str | None,
-    typer.Option(
-        help="Arithmetic: float32, bfloat16, or auto, what this machine is fastest with. [default: auto]",
-        rich_help_panel=help_screen.MACHINE,
-    ),
-]
-CheckpointEvery = Annotated[
-    str | None,
-    typer.Option(
-        "--checkpoint-every-s",
-        help="Seconds between two checkpoints, the first of which come sooner; 0: after every step; 'off': at the end "
-        "of an epoch only. [default: 120]",
-        rich_help_panel=help_screen.MACHINE,
-    ),
-]
-KeepCheckpoints = Annotated[
-    int | None, typer.Option(help="Checkpoints that are kept. [default: 2]", rich_help_panel=help_screen.MACHINE)
-]
-Calibrate = Annotated[
-    bool | None,
-    typer.Option(
-        "--calibrate/--no-calibrate",
-        help="Fit a temperature on rows that the model did not learn from, so that a probability can be taken at its "
-        "word; no label changes. [default: calibrate]",
-        rich_help_panel=help_screen.TRAINING,
-    ),
-]
-TensorBoard = Annotated[
-    bool | None,
-    typer.Option(
-        "--tensorboard",
-        help="Write events for TensorBoard into OUT/events, epoch by epoch.",
-        rich_help_panel=help_screen.MACHINE,
-    ),
-]
-Seeds = Annotated[
-    int | None,
-    typer.Option(
-        help="Train this many models, each with the next seed; tell mean and spread, keep the best. Not for probe, "
-        "which has no chance in it. [default: 1]",
-        rich_help_panel=help_screen.TRAINING,
-    ),
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace the run in --out.", rich_help_panel=help_screen.OUTPUT)
 ]
 Resume = Annotated[
     bool, typer.Option("--resume", help="Go on with the unfinished run in --out; begin where there is none.")
@@ -245,11 +63,12 @@ AcceptEngine = Annotated[
     typer.Option(
         "--accept-engine",
         help="With --resume: go on although this machine computes in another arithmetic than the one that the run was "
-        "begun in; it is recorded in run.json.",
+        "begun in; run.json records it.",
     ),
 ]
 
 Tables = Mapping[str, Mapping[str, Any]]
+WholeT = TypeVar("WholeT")
 
 
 def tables_of(
@@ -285,37 +104,44 @@ def method_of(method: Method | None, tables: Tables) -> Method:
     return method or (stated[0] if stated else "probe")
 
 
-def only_given(**flags: Any) -> dict[str, Any]:
-    """Gather the flags that were given, so that one which the method does not have is an error, not ignored."""
-    return {name: value for name, value in flags.items() if value is not None}
-
-
-def rate_of(said: str | None) -> float | str | None:
-    """Read `--learning-rate`.
+def settings_of(method: Method, flags: Flags, tables: Tables) -> "Settings":
+    """Build the settings of a method.
 
     Raises:
-        SettingsError: it is neither a number nor "auto".
+        SettingsError: gathers the faults of a stage.
     """
-    if said is None or said == "auto":
-        return said
-    try:
-        return float(said)
-    except ValueError as error:
-        raise SettingsError(f"--learning-rate {said!r} is not possible: give a number such as 2e-4, or auto") from error
+    from limbeck.methods.finetune import Finetuning
+    from limbeck.methods.head import HeadTraining
+    from limbeck.methods.probe import ProbeTraining
+    from limbeck.training.setting_checks import check_training
+
+    wholes: dict[Method, type[Settings]] = {"probe": ProbeTraining, "head": HeadTraining, "finetune": Finetuning}
+    settings = stages_of(wholes[method], CLASSIFIER, flags, tables)
+    own = settings.stages()[method]
+    if isinstance(own, LoopSettings):
+        check_training(own)
+    return settings
 
 
-def number_or_off(said: str | None, option: str) -> float | str | None:
-    """Read an option that is a number or "off".
+def stages_of(kind: type[WholeT], sources: Sequence[From], flags: Flags, tables: Tables) -> WholeT:
+    """Build the settings of every stage: flags over tables over what this training has by default.
+
+    A flag that no stage has is given to the last, the training's own, which refuses it by name.
 
     Raises:
-        SettingsError: it is neither.
+        SettingsError: gathers the faults of a stage.
     """
-    if said is None or said == OFF:
-        return said
-    try:
-        return float(said)
-    except ValueError as error:
-        raise SettingsError(f"{option} {said!r} is not possible: give a number, or off") from error
+    usual: dict[str, Any] = kind().stages()  # type: ignore[attr-defined]  # each has stages
+    having = {one.kind: one for one in sources if one.kind in {type(stage) for stage in usual.values()}}
+    taken = {name for one in having.values() for name in one.fields}
+    idle = {name: value for name, value in flags.given.items() if name not in taken}
+    made = {}
+    for name, stage in usual.items():
+        of_stage = flags.of(having[type(stage)]) if type(stage) in having else {}
+        default = {key: getattr(stage, key) for key in settable(type(stage))}
+        given = of_stage | (idle if name == list(usual)[-1] else {})
+        made[name] = build(type(stage), default, tables.get(name, {}), given, where=name)
+    return kind(**made)
 
 
 def start_of(*, overwrite: bool, resume: bool, accept_engine: bool = False) -> "Start":
@@ -331,13 +157,3 @@ def start_of(*, overwrite: bool, resume: bool, accept_engine: bool = False) -> "
     if accept_engine:
         return "resume-with-any-engine"
     return "resume" if resume else "overwrite" if overwrite else "new"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Given:
-    """What was given on the command line, by stage: finished settings, or the flags of a stage yet to be built."""
-
-    read: ReadSettings
-    split: SplitSettings
-    features: Mapping[str, Any]
-    fitting: Mapping[str, Any]

@@ -22,6 +22,8 @@ class DistillationSettings(FinetuneSettings):
     states), α = `teacher_weight`, β = `hidden_weight`. A row without a label costs the first and the last.
 
     Attributes:
+        learning_rate: maximum learning rate, or "auto" to look for it in a short training first. Default: by the
+            width, 2e-4 at 384, 5e-5 at 768.
         layers: number of layers of the student. Default: as many as the teacher.
         take: layers of the teacher that the student begins with, counted from 0. Default: spread evenly.
         width: width of the student's hidden states. Default: the teacher's.
