@@ -126,7 +126,7 @@ def settings_of(method: Method, flags: Flags, tables: Tables) -> "Settings":
 def stages_of(kind: type[WholeT], sources: Sequence[From], flags: Flags, tables: Tables) -> WholeT:
     """Build the settings of every stage: flags over tables over what this training has by default.
 
-    A flag that no stage has is given to the last, the training's own, which refuses it by name.
+    A flag of another method's settings is given to the last stage, the training's own, which refuses it by name.
 
     Raises:
         SettingsError: gathers the faults of a stage.
@@ -134,7 +134,7 @@ def stages_of(kind: type[WholeT], sources: Sequence[From], flags: Flags, tables:
     usual: dict[str, Any] = kind().stages()  # type: ignore[attr-defined]  # each has stages
     having = {one.kind: one for one in sources if one.kind in {type(stage) for stage in usual.values()}}
     taken = {name for one in having.values() for name in one.fields}
-    idle = {name: value for name, value in flags.given.items() if name not in taken}
+    idle = {name: value for one in sources for name, value in flags.of(one).items() if name not in taken}
     made = {}
     for name, stage in usual.items():
         of_stage = flags.of(having[type(stage)]) if type(stage) in having else {}
