@@ -87,7 +87,11 @@ class WrittenReport(View):
     def _tables(self) -> tuple[Table, ...]:
         if not self.limits:
             return ()
-        return (Table(title="Limits", header=("limit",), rows=tuple((str(one),) for one in self.limits)),)
+        return (
+            Table(
+                title="Limits", header=("what to know",), rows=tuple((str(one),) for one in self.limits), most_chars=400
+            ),
+        )
 
 
 def report(

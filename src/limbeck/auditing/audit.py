@@ -155,7 +155,8 @@ class Audit(View):
                     for one in self.findings
                 ),
                 prose=("severity", "example", "what to do"),
-            )
+                most_chars=90,
+            ).first(8, "findings")
         if self.shape.classes:
             classes = sorted(self.shape.classes.items(), key=lambda item: -item[1].rows)
             yield Table(

@@ -30,6 +30,7 @@ class Table:
         prose: names of columns that hold words: they stand to the left, as the first does, and may break.
         shares: from 0 to 1 for each value but the first column's, shown as the ground of its cell; none where empty.
         left_out: what is not in it, in words.
+        most_chars: of a cell in HTML; what is longer ends in an ellipsis.
     """
 
     header: tuple[str, ...]
@@ -38,6 +39,7 @@ class Table:
     prose: tuple[str, ...] = ()
     shares: tuple[tuple[float, ...], ...] = ()
     left_out: str = ""
+    most_chars: int = MOST_CHARS
 
     def first(self, count: int, what: str = "rows") -> "Table":
         """Return the table of the first rows; what is left out is counted."""
@@ -82,10 +84,10 @@ class Table:
 
     def _cells(self, place: int, kinds: list[str]) -> str:
         name, *values = self.rows[place]
-        cells = [f'<th scope="row" class="name">{safe(name)}</th>']
+        cells = [f'<th scope="row" class="name">{safe(name, most=self.most_chars)}</th>']
         for column, (kind, value) in enumerate(zip(kinds[1:], values, strict=True)):
             ground = f' style="{_ground(self.shares[place][column])}"' if self.shares else ""
-            cells.append(f'<td class="{kind}"{ground}>{safe(value)}</td>')
+            cells.append(f'<td class="{kind}"{ground}>{safe(value, most=self.most_chars)}</td>')
         return "".join(cells)
 
 

@@ -30,6 +30,8 @@ text-align:right;vertical-align:top;font-variant-numeric:tabular-nums;white-spac
 .limbeck.limbeck thead th{border-bottom:1px solid rgba(128,128,128,.8);font-weight:600;vertical-align:bottom}
 .limbeck.limbeck .name,.limbeck.limbeck .prose{text-align:left;white-space:normal;max-width:32em;
 overflow-wrap:anywhere;word-break:keep-all}
+.limbeck.limbeck .prose{min-width:6.5em}
+.limbeck.limbeck .name{min-width:7em}
 .limbeck.limbeck tbody .name{font-weight:400}
 """.strip().replace("\n", "")
 

@@ -94,7 +94,7 @@ class HardCases(View):
         )
 
     def _tables(self) -> Iterator[Table]:
-        for title, cases in (("Highest loss", self.highest(8)), ("Lowest loss", self.lowest(4))):
+        for title, cases in (("Highest loss", self.highest(6)), ("Lowest loss", self.lowest(3))):
             yield Table(
                 title=f"{title}, in nats",
                 header=("text", "label", "predicted", "loss", "probability of the label"),

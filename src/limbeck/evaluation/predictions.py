@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from limbeck.display.frames import frame_of
 from limbeck.display.tables import Table
-from limbeck.display.views import MOST_ROWS, View, listed
+from limbeck.display.views import View, listed
 from limbeck.errors import DataError, SettingsError
 from limbeck.evaluation import metrics
 
@@ -27,6 +27,8 @@ _OWN = re.compile(
     r"|top_\d+\.(label|probability)",
     re.DOTALL,
 )
+FIRST_ROWS = 6
+"""Shown in a notebook."""
 WRAPPING_TOKENS = 2
 """[CLS] and [SEP], which every text has."""
 MOSTLY = 0.5
@@ -96,35 +98,45 @@ class Predictions(View):
 
     def _lines(self) -> tuple[str, str]:
         rows, known = self.labelled_rows, len(self.labelled_rows)
-        right = f", {int((self.predicted[rows] == self.known_labels).sum()):,} of them right" if known else ""
+        right = int((self.predicted[rows] == self.known_labels).sum())
+        judged = f", {known:,} with a known label, {right:,} of them right" if known else ""
         unsure = "" if self.unsure is None else f"; unsure of {int(self.unsure.sum()):,}"
         cut = f"; {self.count_cut:,} texts cut" if self.count_cut else ""
         counts = np.bincount(self.predicted, minlength=len(self.label_names))
-        said = [f"{self.label_names[label]} {counts[label]:,}" for label in np.argsort(-counts, kind="stable")]
+        said = [
+            f"{self.label_names[label]} {counts[label]:,}"
+            for label in np.argsort(-counts, kind="stable")
+            if counts[label]
+        ]
         return (
-            f"Predictions of {len(self):,} rows, {known:,} with a known label{right}{unsure}{cut}",
+            f"Predictions of {len(self):,} rows{judged}{unsure}{cut}",
             f"predicted: {listed(said)}",
         )
 
     def _tables(self) -> tuple[Table, ...]:
-        shown = replace(self, **self._slice(MOST_ROWS))
+        shown = replace(self, **self._slice(FIRST_ROWS))
         known = dict(zip(shown.labelled_rows.tolist(), shown.known_labels.tolist(), strict=True))
         texts = shown.row_ids if shown.texts is None else shown.texts
         highest_N = shown.probabilities.max(axis=1)
         table = Table(
-            title="The first rows" if len(self) > MOST_ROWS else "",
-            header=("row" if shown.texts is None else "text", "prediction", "probability", "true label"),
+            title="The first rows" if len(self) > FIRST_ROWS else "",
+            header=(
+                "row" if shown.texts is None else "text",
+                "prediction",
+                "probability",
+                *(["true label"] if known else []),
+            ),
             rows=tuple(
                 (
                     texts[row],
                     "unsure" if answer is None else answer,
                     f"{highest_N[row]:.3f}",
-                    self.label_names[known[row]] if row in known else "–",
+                    *([self.label_names[known[row]] if row in known else "–"] if known else []),
                 )
                 for row, answer in enumerate(shown.answers)
             ),
             prose=("prediction", "true label"),
-            left_out=f"and {len(self) - MOST_ROWS:,} more rows" if len(self) > MOST_ROWS else "",
+            left_out=f"and {len(self) - FIRST_ROWS:,} more rows" if len(self) > FIRST_ROWS else "",
         )
         return (table,) if len(self) else ()
 

@@ -28,6 +28,7 @@ from limbeck.display.views import View, listed
 from limbeck.errors import DataError, SettingsError
 from limbeck.evaluation import metrics
 from limbeck.evaluation.abstaining import NEVER
+from limbeck.evaluation.counted import percent
 from limbeck.evaluation.intervals import LEVEL
 from limbeck.evaluation.proportions import Share, least_share, share_of
 
@@ -119,15 +120,15 @@ class Thresholds(View):
     def _lines(self) -> tuple[str, str]:
         goal = self.goal
         wanted = (
-            f"a precision of {goal.precision:g}, with {goal.confidence:.0%} confidence"
+            f"a precision of {goal.precision:g}, with {percent(goal.confidence)} confidence"
             if goal.precision is not None
-            else f"{goal.coverage:.0%} of the rows answered"
+            else f"{percent(goal.coverage or 0.0)} of the rows answered"
         )
         one, scope = self.chosen[0], "per class" if goal.per_class else "for every class"
         told = f"answers above {one.value:g}" if one.is_reached else "cannot be reached"
-        more = "" if one.answered is None else f"; {one.answered.value:.1%} of {one.answered.rows:,} rows answered"
+        more = "" if one.answered is None else f"; {percent(one.answered.value)} of {one.answered.rows:,} rows answered"
         first = f"{listed([one.label])}: " if one.label is not None else ""
-        return f"Thresholds {scope} for {wanted}", f"{first}{told}{more}"
+        return f"Thresholds {scope}: {wanted}", f"{first}{told}{more}"
 
     def _tables(self) -> Iterator[Table]:
         yield Table(

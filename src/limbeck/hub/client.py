@@ -8,8 +8,10 @@ import logging
 import os
 import re
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
@@ -44,6 +46,10 @@ def require_client() -> None:
             f"huggingface_hub {found} is too old, {OLDEST_CLIENT}.0 or newer is needed: "
             'pip install --upgrade "limbeck[hub]"'
         )
+    with warnings.catch_warnings():
+        # In a notebook the client's own bars want ipywidgets; ours are shown, so there is nothing to warn of.
+        warnings.filterwarnings("ignore", message="IProgress not found")
+        import_module("huggingface_hub.utils.tqdm")
 
 
 def endpoint() -> str:

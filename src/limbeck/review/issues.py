@@ -22,6 +22,7 @@ from limbeck.display.tables import Table
 from limbeck.display.views import View, listed
 from limbeck.errors import DataError
 from limbeck.evaluation import metrics
+from limbeck.evaluation.counted import percent
 from limbeck.evaluation.predictions import Predictions
 from limbeck.evaluation.proportions import Share, share_of
 from limbeck.review.noise import ConfidentLearning, LabelNoise, estimate_noise, learn_confidently, weigh_labels
@@ -89,7 +90,7 @@ class LabelIssues(View):
     def _lines(self) -> tuple[str, str]:
         names = self.predictions.label_names
         mixups = [f"{one.given} → {one.true} {one.rows:,}" for one in self.learning.mixups(names)[:3]]
-        most = "not estimated" if self.most_wrong is None else f"at most about {self.most_wrong:.1%}"
+        most = "not estimated" if self.most_wrong is None else f"at most about {percent(self.most_wrong)}"
         return (
             f"Label issues in {len(self):,} rows: {self.probably_wrong:,} labels look wrong to the model",
             f"labels that are wrong: {most}; mixed up most: {listed(mixups)}",
@@ -108,7 +109,7 @@ class LabelIssues(View):
                     f"{one.label_quality:.3f}",
                     one.reason,
                 )
-                for one in self.worst(10)
+                for one in self.worst(8)
             ),
             prose=("label", "suggested", "why"),
         )
