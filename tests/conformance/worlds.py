@@ -1,0 +1,194 @@
+"""Twelve rows and whatever has a cost or is judged by them, made anew for each test from the same draw."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from limbeck.methods.distil_losses import DistillationCosts, DistilledModule, Lesson
+from limbeck.methods.distil_objectives import TripleWeights
+from limbeck.methods.distil_settings import DistillationSettings
+from limbeck.methods.language import (
+    LanguageCosts,
+    LanguageJudge,
+    LanguageModel,
+    Reading,
+    Triple,
+    masking_vocabulary,
+)
+from limbeck.methods.token_store import TokenStore, make_store
+from limbeck.model.heads import ClassificationHead, LinearHead
+from limbeck.model.language_head import LanguageHead
+from limbeck.model.loaded_encoder import LoadedEncoder
+from limbeck.model.network import Network
+from limbeck.model.pooling import blocks_for
+from limbeck.reading.text_stream import open_stream
+from limbeck.settings import FinetuneSettings
+from limbeck.training.examples import FeatureExamples, Labelled, TextExamples
+from limbeck.training.judge import Judge, LabelJudge
+from limbeck.training.losses import Costs, LabelCosts
+from limbeck.training.team import ALONE, Team
+
+TEXTS = (
+    "i feel fine", "so sad", "it is rain today", "sun", "i feel so very sad today .", "today it is fine !",
+    "rainy", "very very sunny", "i feel", "is it so ?", "sad rain . sad rain .", "fine fine fine",
+)  # fmt: skip
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True, eq=False)
+class World:
+    """The rows.
+
+    Attributes:
+        loaded: a tiny encoder.
+        texts: of the rows.
+        labels_N: of three classes, unlike in number.
+        is_labelled_N: which of them are known where some are not.
+        store: the same texts as a `TokenStore`.
+    """
+
+    loaded: LoadedEncoder
+    texts: tuple[str, ...]
+    labels_N: NDArray[np.int64]
+    is_labelled_N: NDArray[np.bool_]
+    store: TokenStore
+
+    def facts(self, labels_N: NDArray[np.int64] | None = None) -> Labelled:
+        """What the loop knows of the rows."""
+        return Labelled(
+            labels_N=self.labels_N if labels_N is None else labels_N,
+            tokens_N=self.loaded.tokenizer.encode(self.texts).lengths,
+            row_ids=[f"train:{row + 1}" for row in range(len(self.texts))],
+        )
+
+    def network(self, n_labels: int = 3, seed: int = 1) -> Network:
+        """An encoder of its own, and a head that is drawn."""
+        torch.manual_seed(seed)
+        head = ClassificationHead(dim=16, n_labels=n_labels, initializer_range=0.5)
+        encoder = copy.deepcopy(self.loaded.encoder)
+        return Network(encoder=encoder, blocks=blocks_for("cls", None, 2), head=head).eval()
+
+    def language_model(self, seed: int = 1) -> LanguageModel:
+        """An encoder of its own, and a language head that is drawn."""
+        torch.manual_seed(seed)
+        return LanguageModel(copy.deepcopy(self.loaded.encoder), LanguageHead(self.loaded.config)).eval()
+
+    def reading(self) -> Reading:
+        """Every token is masked."""
+        return Reading(vocabulary=masking_vocabulary(self.loaded.tokenizer), share=1.0)
+
+
+def make_world(loaded: LoadedEncoder, folder: Path, order: NDArray[np.int64] | None = None) -> World:
+    """Make the world, its rows in an order if one is given."""
+    order = np.arange(len(TEXTS)) if order is None else order
+    texts = tuple(TEXTS[row] for row in order)
+    folder.mkdir()
+    (folder / "texts.txt").write_text("\n".join(texts), "utf-8")
+    store = make_store(open_stream(folder / "texts.txt"), loaded.tokenizer, folder / "store", max_tokens=24)
+    labels_N = np.array([0, 1, 1, 0, 1, 0, 2, 0, 0, 1, 2, 0])[order]
+    known_N = np.array([True, True, False] * 4)[order]
+    return World(loaded=loaded, texts=texts, labels_N=labels_N, is_labelled_N=known_N, store=store)
+
+
+def settings_of(**changes: object) -> FinetuneSettings:
+    """Settings of a fine-tuning."""
+    return FinetuneSettings(**{"epochs": 1, "precision": "float32", **changes})
+
+
+def _labels(**changes: object) -> Callable[[World], tuple[Costs, nn.Module]]:
+    def make(world: World) -> tuple[Costs, nn.Module]:
+        settings = settings_of(**changes)
+        binary = settings.loss == "binary"
+        network = world.network(1 if binary else 3)
+        facts = world.facts(world.labels_N % 2 if binary else None)
+        examples = TextExamples(network, world.loaded.tokenizer.encode(world.texts), facts, use_bf16=False)
+        return LabelCosts(examples, settings, 2 if binary else 3, CPU), network
+
+    return make
+
+
+def _labels_of_features(world: World) -> tuple[Costs, nn.Module]:
+    random = torch.Generator().manual_seed(2)
+    features_NF = torch.randn(len(world.texts), 6, generator=random).numpy()
+    head = LinearHead(torch.randn(3, 6, generator=random), torch.randn(3, generator=random))
+    return LabelCosts(FeatureExamples(head, features_NF, world.facts()), settings_of(), 3, CPU), head
+
+
+def _distillation(width: int | None = None, **changes: object) -> Callable[[World], tuple[Costs, nn.Module]]:
+    def make(world: World) -> tuple[Costs, nn.Module]:
+        torch.manual_seed(4)
+        module = DistilledModule(world.network(), width)
+        examples = TextExamples(
+            module.network, world.loaded.tokenizer.encode(world.texts), world.facts(), use_bf16=False
+        )
+        random = torch.Generator().manual_seed(3)
+        lesson = Lesson(
+            rows=world.facts(),
+            labels_N=np.where(world.is_labelled_N, world.labels_N, 0),
+            is_labelled_N=world.is_labelled_N,
+            softened_NC=torch.randn(len(world.texts), 3, generator=random).softmax(dim=1),
+            features_NF=torch.randn(len(world.texts), width or 16, generator=random),
+        )
+        return DistillationCosts(module, examples, lesson, DistillationSettings(**changes)), module
+
+    return make
+
+
+def _language(*, taught: bool) -> Callable[[World], tuple[Costs, nn.Module]]:
+    def make(world: World) -> tuple[Costs, nn.Module]:
+        model, rows = world.language_model(), np.arange(len(world.texts))
+        teacher = world.language_model(seed=9)
+        triple = Triple(teacher=teacher, weights=TripleWeights(), temperature=2.0) if taught else None
+        return LanguageCosts(model, world.store, rows, world.reading(), triple), model
+
+    return make
+
+
+COSTS: dict[str, Callable[[World], tuple[Costs, nn.Module]]] = {
+    "labels": _labels(),
+    "labels, smoothing": _labels(label_smoothing=0.1),
+    "labels, binary": _labels(loss="binary"),
+    "labels, weights": _labels(balance="weights"),
+    "labels, focal": _labels(balance="focal"),
+    "labels of features": _labels_of_features,
+    "distillation": _distillation(teacher_weight=0.5),
+    "distillation, labels alone": _distillation(teacher_weight=0.0),
+    "distillation, states": _distillation(teacher_weight=0.9, hidden_weight=1.0),
+    "distillation, wider states": _distillation(24, teacher_weight=0.9, hidden_weight=1.0),
+    "masked tokens": _language(taught=False),
+    "the triple loss": _language(taught=True),
+}
+MAKERS_OF_COSTS = ("LabelCosts", "DistillationCosts", "LanguageCosts")
+
+
+def _label_judge(loss: str, best_by: str) -> Callable[[World, Team], tuple[Judge, nn.Module]]:
+    def make(world: World, team: Team = ALONE) -> tuple[Judge, nn.Module]:
+        settings = settings_of(loss=loss, best_by=best_by)
+        network = world.network(1 if loss == "binary" else 3)
+        facts = world.facts(world.labels_N % 2 if loss == "binary" else None)
+        examples = TextExamples(network, world.loaded.tokenizer.encode(world.texts), facts, use_bf16=False)
+        return LabelJudge(network, examples, settings, 2 if loss == "binary" else 3, team=team), network
+
+    return make
+
+
+def _language_judge(world: World, team: Team = ALONE) -> tuple[Judge, nn.Module]:
+    model = world.language_model()
+    return LanguageJudge(model, world.store, np.arange(len(world.texts)), world.reading(), seed=5), model
+
+
+JUDGES: dict[str, Callable[[World, Team], tuple[Judge, nn.Module]]] = {
+    "labels by F1": _label_judge("cross-entropy", "f1_macro"),
+    "labels by accuracy": _label_judge("cross-entropy", "accuracy"),
+    "labels by loss": _label_judge("binary", "loss"),
+    "masked tokens": _language_judge,
+}
+MAKERS_OF_JUDGES = ("LabelJudge", "LanguageJudge")
+SHARED_OUT = ("labels by F1", "labels by accuracy", "labels by loss")
+"""Judges that a team of processes shares the rows of."""
