@@ -59,9 +59,9 @@ if TYPE_CHECKING:
     from limbeck.errors import TokenizerError as TokenizerError
     from limbeck.errors import TrainingError as TrainingError
     from limbeck.errors import WeightsError as WeightsError
+    from limbeck.evaluation.class_scores import ClassScores as ClassScores
     from limbeck.evaluation.comparison import Comparison as Comparison
-    from limbeck.evaluation.evaluation import ClassScores as ClassScores
-    from limbeck.evaluation.evaluation import Confusion as Confusion
+    from limbeck.evaluation.confusions import Confusion as Confusion
     from limbeck.evaluation.evaluation import Evaluation as Evaluation
     from limbeck.evaluation.hard_cases import HardCase as HardCase
     from limbeck.evaluation.hard_cases import HardCases as HardCases
@@ -146,7 +146,9 @@ _HOMES = {
         "StorageError Terminated TokenizerError TrainingError WeightsError"
     ),
     "limbeck.evaluation.comparison": "Comparison",
-    "limbeck.evaluation.evaluation": "ClassScores Confusion Evaluation",
+    "limbeck.evaluation.class_scores": "ClassScores",
+    "limbeck.evaluation.confusions": "Confusion",
+    "limbeck.evaluation.evaluation": "Evaluation",
     "limbeck.evaluation.hard_cases": "HardCase HardCases find_hard_cases",
     "limbeck.evaluation.measured": "Measured",
     "limbeck.evaluation.prediction_files": "read_predictions write_predictions",

@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from limbeck.errors import DataError, SettingsError
-from limbeck.evaluation.confusions import name_confusions
 from limbeck.evaluation.evaluation import evaluate
-from limbeck.evaluation.hard_cases import find_hard_cases
+from limbeck.evaluation.hard_cases import find_hard_cases, name_confusions
 from limbeck.evaluation.predictions import Predictions
 
 NAMES = ("sadness", "joy", "love")

@@ -44,8 +44,7 @@ def evaluate(
     """Score RUN on one split of DATA: accuracy, F1, log loss, each with its 95 % interval; per class; confusions."""
     from limbeck import progress
     from limbeck.auditing.row_slices import column_groupings, own_groupings, slice_answers
-    from limbeck.evaluation.confusions import name_confusions
-    from limbeck.evaluation.hard_cases import find_hard_cases
+    from limbeck.evaluation.hard_cases import find_hard_cases, name_confusions
     from limbeck.evaluation.prediction_files import SUFFIXES, write_predictions
     from limbeck.inference.predictor import load
     from limbeck.inference.scoring import rows_to_score, score

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 from limbeck.cli import screen
 
 if TYPE_CHECKING:
-    from limbeck.evaluation.confusions import NamedConfusion
-    from limbeck.evaluation.hard_cases import HardCase, HardCases
+    from limbeck.evaluation.hard_cases import HardCase, HardCases, NamedConfusion
     from limbeck.evaluation.slices import Grouping, Slice, Slices
 
 SHOWN_CONFUSIONS = 5

@@ -19,60 +19,17 @@ from limbeck.display.views import View, listed
 from limbeck.errors import DataError
 from limbeck.evaluation import intervals, metrics
 from limbeck.evaluation.calibration import Calibration, measure_calibration
+from limbeck.evaluation.class_scores import ClassScores, score_classes
+from limbeck.evaluation.confusions import Confusion, counts_of, find_worst, matrix_facts
 from limbeck.evaluation.measured import Measured, brief, joined, measured, with_interval
-from limbeck.evaluation.proportions import f1_ends, share_of, wilson
+from limbeck.evaluation.proportions import share_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MOST_IN_MATRIX = 50
-"""Classes up to which JSON has the confusion matrix whole; of more, only the cells in which rows fell."""
 MOST_DRAWN = 10
 """Classes up to which a notebook shows the whole confusion matrix; of more, the worst confusions in words."""
-WORST_CONFUSIONS = 10
-"""How many confusions are named in words."""
 _ROUNDING = 1e-12
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClassScores:
-    """The scores of one class.
-
-    Attributes:
-        name: of the class.
-        support: rows of the class.
-        predicted: rows that were given the class.
-        precision: share of the rows given the class that are of it.
-        recall: share of the rows of the class that were given it.
-        f1: their harmonic mean.
-    """
-
-    name: str
-    support: int
-    predicted: int
-    precision: Measured
-    recall: Measured
-    f1: Measured
-
-
-@dataclass(frozen=True, kw_only=True)
-class Confusion:
-    """Rows of one class that were given another.
-
-    Attributes:
-        true_label: the class the rows are of.
-        predicted_label: the class they were given.
-        count: rows.
-        share: of the rows of the true class, with a Wilson interval.
-    """
-
-    true_label: str
-    predicted_label: str
-    count: int
-    share: Measured
-
-    def __str__(self) -> str:
-        return f"{self.true_label} → {self.predicted_label} {self.share.value:.2f}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,31 +90,12 @@ class Evaluation(View):
         return metrics.confusion_shares(self.confusion_counts)
 
     @property
-    def confusion_cells(self) -> list[tuple[int, int, int]]:
-        """The cells in which rows fell: true label, predicted label, rows; in the order of the matrix."""
-        places = np.argwhere(self.confusion_counts)
-        counts = self.confusion_counts[places[:, 0], places[:, 1]]
-        return [(int(true), int(said), int(count)) for (true, said), count in zip(places, counts, strict=True)]
-
-    @property
     def worst_confusions(self) -> tuple[Confusion, ...]:
         """The worst confusions, at most `WORST_CONFUSIONS`: those of the most rows first; of equals, by share.
 
         So one row of three (0.33, but maybe chance) does not outrank ninety of a thousand.
         """
-        support_C = self.confusion_counts.sum(axis=1)
-        found = [
-            Confusion(
-                true_label=self.label_names[true],
-                predicted_label=self.label_names[said],
-                count=count,
-                share=_share(count, int(support_C[true])),
-            )
-            for true, said, count in self.confusion_cells
-            if true != said
-        ]
-        found.sort(key=lambda confusion: (-confusion.count, -confusion.share.value))
-        return tuple(found[:WORST_CONFUSIONS])
+        return find_worst(self.confusion_counts, self.label_names)
 
     def to_pandas(self) -> "pd.DataFrame":
         """Return a DataFrame with a row for each class, each score beside the ends of its interval."""
@@ -263,34 +201,8 @@ class Evaluation(View):
                 "seed": self.seed,
                 **{name: one.ends for name, one in summary.items()},
             },
-            "per_class": {
-                one.name: {
-                    "support": one.support,
-                    "predicted": one.predicted,
-                    "precision": one.precision.value,
-                    "recall": one.recall.value,
-                    "f1": one.f1.value,
-                    "intervals": {
-                        "precision": one.precision.ends,
-                        "recall": one.recall.ends,
-                        "f1": one.f1.ends,
-                    },
-                }
-                for one in self.per_class
-            },
-            "confusion": {
-                **self._matrix(),
-                "worst": [
-                    {
-                        "true_label": one.true_label,
-                        "predicted_label": one.predicted_label,
-                        "count": one.count,
-                        "share": one.share.value,
-                        **one.share.ends,
-                    }
-                    for one in self.worst_confusions
-                ],
-            },
+            "per_class": {one.name: one.to_dict() for one in self.per_class},
+            "confusion": matrix_facts(self.confusion_counts, self.label_names),
             "baseline": {
                 "label": self.baseline.label,
                 "accuracy": self.baseline.accuracy,
@@ -300,12 +212,6 @@ class Evaluation(View):
             },
             "calibration": self.calibration.to_dict(),
         }
-
-    def _matrix(self) -> dict[str, Any]:
-        if len(self.label_names) <= MOST_IN_MATRIX:
-            return {"counts": self.confusion_counts.tolist(), "shares": self.confusion_shares.tolist()}
-        true, predicted, counts = (list(column) for column in zip(*self.confusion_cells, strict=True))
-        return {"cells": {"true": true, "predicted": predicted, "counts": counts}}
 
     @classmethod
     def from_dict(cls, facts: Mapping[str, Any]) -> "Evaluation":
@@ -323,8 +229,8 @@ class Evaluation(View):
                 f1_macro=joined(facts, "f1_macro"),
                 log_loss=joined(facts, "log_loss"),
                 calibration=Calibration.from_dict(facts["calibration"]),
-                per_class=tuple(_class_scores(name, facts["per_class"][name]) for name in facts["labels"]),
-                confusion_counts=_frozen(_counts(facts["confusion"], len(facts["labels"]))),
+                per_class=tuple(ClassScores.from_dict(name, facts["per_class"][name]) for name in facts["labels"]),
+                confusion_counts=_frozen(counts_of(facts["confusion"], len(facts["labels"]))),
                 baseline=Baseline(
                     label=facts["baseline"]["label"],
                     accuracy=float(facts["baseline"]["accuracy"]),
@@ -383,7 +289,7 @@ def evaluate(
     tally = metrics.tally_of(counts_CC)
     cells = intervals.cells_of(labels_N, predicted_N, losses_N, len(names))
     drawn = intervals.bootstrap(cells, seed=seed, resamples=resamples)
-    per_class = _per_class(names, tally)
+    per_class = score_classes(names, tally)
     right = share_of(int(tally.hits.sum()), len(labels_N))
     weighted, macro = metrics.f1_weighted(tally), metrics.f1_macro(tally)
     return Evaluation(
@@ -451,28 +357,6 @@ def _baseline(labels_N: np.ndarray, names: tuple[str, ...], majority_label: int)
     )
 
 
-def _per_class(names: tuple[str, ...], tally: metrics.Tally) -> tuple[ClassScores, ...]:
-    precision = wilson(tally.hits, tally.predicted)
-    recall = wilson(tally.hits, tally.support)
-    f1 = f1_ends(tally.hits, tally.support, tally.predicted)
-    precision_C, recall_C, f1_C = (
-        metrics.precision_by_class(tally),
-        metrics.recall_by_class(tally),
-        metrics.f1_by_class(tally),
-    )
-    return tuple(
-        ClassScores(
-            name=name,
-            support=int(tally.support[label]),
-            predicted=int(tally.predicted[label]),
-            precision=measured(precision_C[label], precision.low[label], precision.high[label]),
-            recall=measured(recall_C[label], recall.low[label], recall.high[label]),
-            f1=measured(f1_C[label], f1.low[label], f1.high[label]),
-        )
-        for label, name in enumerate(names)
-    )
-
-
 def _mean_f1(
     value: np.ndarray, drawn: intervals.Interval, per_class: tuple[ClassScores, ...], *, weights_C: np.ndarray
 ) -> Measured:
@@ -497,32 +381,6 @@ def _mean_loss(value: np.floating, drawn: intervals.Interval) -> Measured:
 def _has_width(drawn: intervals.Interval) -> bool:
     """Tell whether resamples differ by more than rounding."""
     return bool(drawn.high - drawn.low > _ROUNDING)
-
-
-def _share(count: int, rows: int) -> Measured:
-    found = share_of(count, rows)
-    return measured(found.value, found.low, found.high)
-
-
-def _counts(facts: Mapping[str, Any], classes: int) -> np.ndarray:
-    """Make the confusion matrix of what JSON has of it: whole, or the cells in which rows fell."""
-    if "cells" not in facts:
-        return np.array(facts["counts"], dtype=np.int64)
-    cells = facts["cells"]
-    counts_CC = np.zeros((classes, classes), dtype=np.int64)
-    counts_CC[cells["true"], cells["predicted"]] = cells["counts"]
-    return counts_CC
-
-
-def _class_scores(name: str, facts: Mapping[str, Any]) -> ClassScores:
-    return ClassScores(
-        name=name,
-        support=int(facts["support"]),
-        predicted=int(facts["predicted"]),
-        precision=joined(facts, "precision"),
-        recall=joined(facts, "recall"),
-        f1=joined(facts, "f1"),
-    )
 
 
 def _frozen(array: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ shown: highest and lowest loss of all, of each class, of each cell of the confus
 It does not know models, nor whether a label is right: a high loss is either a hard text or a wrong label.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -15,6 +15,8 @@ import numpy as np
 from limbeck.display.tables import Table
 from limbeck.display.views import View
 from limbeck.errors import DataError, SettingsError
+from limbeck.evaluation.confusions import Confusion
+from limbeck.evaluation.evaluation import Evaluation
 from limbeck.evaluation.predictions import Predictions
 
 
@@ -207,6 +209,60 @@ def find_hard_cases(predictions: Predictions) -> HardCases:
         order_M=rows[np.argsort(-losses_N[rows], kind="stable")],
         losses_N=losses_N,
         margins_N=predictions.margins,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamedConfusion:
+    """One class taken for another.
+
+    Attributes:
+        confusion: the labels, how many rows, and their share of the true label's rows with its interval.
+        of: rows of the true label.
+        examples: of those rows, some of the highest loss.
+    """
+
+    confusion: Confusion
+    of: int
+    examples: tuple[HardCase, ...]
+
+    def __str__(self) -> str:
+        share = self.confusion.share
+        return f"{self.confusion} ({self.confusion.count:,} of {self.of:,}; 95 % {share.low:.2f}–{share.high:.2f})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        one = self.confusion
+        return {
+            "true_label": one.true_label,
+            "predicted_label": one.predicted_label,
+            "count": one.count,
+            "of": self.of,
+            "share": one.share.value,
+            "low": one.share.low,
+            "high": one.share.high,
+            "in_words": str(self),
+            "examples": [case.row_id for case in self.examples],
+        }
+
+
+def name_confusions(evaluation: Evaluation, cases: HardCases, *, examples: int = 3) -> tuple[NamedConfusion, ...]:
+    """Name the worst confusions, the most rows first (see `Evaluation.worst_confusions`), with rows of each.
+
+    Raises:
+        DataError: evaluation and cases are of different rows.
+    """
+    support: Mapping[str, int] = {one.name: one.support for one in evaluation.per_class}
+    if len(cases) != evaluation.rows:
+        raise DataError(f"the evaluation is of {evaluation.rows:,} rows, the cases are {len(cases):,}: give the same")
+    cells = {part.name: part for part in cases.by_confusion(examples)}
+    return tuple(
+        NamedConfusion(
+            confusion=one,
+            of=support[one.true_label],
+            examples=cells[f"{one.true_label} → {one.predicted_label}"].highest,
+        )
+        for one in evaluation.worst_confusions
     )
 
 

@@ -19,10 +19,9 @@ import numpy as np
 from limbeck.auditing.audit import Audit
 from limbeck.evaluation.abstaining import Answered, find_unsure, score_answered, trace_risk
 from limbeck.evaluation.calibration import ReliabilityBins
-from limbeck.evaluation.confusions import name_confusions
 from limbeck.evaluation.counted import counted, percent
 from limbeck.evaluation.evaluation import Evaluation
-from limbeck.evaluation.hard_cases import find_hard_cases
+from limbeck.evaluation.hard_cases import find_hard_cases, name_confusions
 from limbeck.evaluation.limits import Limit
 from limbeck.evaluation.measured import measured
 from limbeck.evaluation.slices import Slices

@@ -9,7 +9,7 @@ own words. A long text is shortened; the whole of it opens under it.
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from limbeck.evaluation.evaluation import Confusion
+from limbeck.evaluation.confusions import Confusion
 from limbeck.evaluation.limits import Limit
 from limbeck.evaluation.measured import Measured
 from limbeck.evaluation.proportions import Share
