@@ -28,6 +28,10 @@ BestBy = Literal["accuracy", "f1_weighted", "f1_macro", "loss"]
 LearningRate = float | Literal["auto"]
 StudentStart = Literal["teacher", "nothing"]
 
+NEAR_THRESHOLD = 0.7
+"""Two texts of this similarity, or more, are near-duplicates unless something else is said."""
+TOKEN_LIMITS = (64, 128, 256, 400, 512)
+"""Length limits that an audit compares."""
 OFF = "off"
 """What None is called in files and on the command line, where it is not the default."""
 
@@ -244,8 +248,8 @@ class AuditSettings:
         limits: length limits in tokens to compare, rising.
     """
 
-    near_threshold: float = 0.7
-    limits: tuple[int, ...] = (64, 128, 256, 400, 512)
+    near_threshold: float = NEAR_THRESHOLD
+    limits: tuple[int, ...] = TOKEN_LIMITS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -262,7 +266,7 @@ class CleanSettings:
 
     drop: tuple[str, ...] = ()
     on_conflict: Literal["drop", "keep-first", "keep-majority"] = "drop"
-    near_threshold: float = 0.7
+    near_threshold: float = NEAR_THRESHOLD
 
 
 SettingsT = TypeVar("SettingsT")

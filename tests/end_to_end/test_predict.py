@@ -10,7 +10,7 @@ import pytest
 from limbeck.errors import DataError
 from limbeck.evaluation.prediction_files import read_predictions
 from limbeck.inference import long_answers
-from limbeck.reading.text_stream import Lines
+from limbeck.reading.text_stream import LineStream
 from limbeck.settings import ReadSettings
 
 
@@ -129,15 +129,15 @@ class Trickle:
 def test_lines_are_whole_however_they_come(size, encoding):
     """Letters of several bytes, both line ends, a byte order mark, no end of the last line."""
     content = "기분이 좋다\r\nso sad\x0bstill\nlast".encode(encoding)
-    come = Lines(Trickle(content, size), ReadSettings(encoding=encoding))
+    come = LineStream(Trickle(content, size), ReadSettings(encoding=encoding))
     assert [pair for lines in come for pair in lines] == [(1, "기분이 좋다"), (2, "so sad\x0bstill"), (3, "last")]
 
 
 def test_bytes_of_another_encoding_are_a_fault():
     """They are never taken for something else in silence; or kept as U+FFFD where that is asked for."""
     with pytest.raises(DataError, match=r"not utf-8.*--encoding"):
-        list(Lines(Trickle(b"fine\n\xff\n", 100), ReadSettings()))
-    kept = Lines(Trickle(b"fine\n\xff\n", 100), ReadSettings(on_bad_row="keep-replacement"))
+        list(LineStream(Trickle(b"fine\n\xff\n", 100), ReadSettings()))
+    kept = LineStream(Trickle(b"fine\n\xff\n", 100), ReadSettings(on_bad_row="keep-replacement"))
     assert [pair for lines in kept for pair in lines] == [(1, "fine"), (2, "\ufffd")]
 
 

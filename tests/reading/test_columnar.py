@@ -138,7 +138,7 @@ def test_columns_that_are_not_needed_hinder_nobody(extra: pa.Array) -> None:
 
 
 def test_odd_columns_of_frames() -> None:
-    """Columns of pandas of mixed kinds are faults by row where they are needed, and text where they are not."""
+    """ColumnNames of pandas of mixed kinds are faults by row where they are needed, and text where they are not."""
     frame = pd.DataFrame({"text": ["a", "b", "c"], "label": ["x", "y", "x"]})
     notes = frame.assign(notes=[1, "two", object()], when=pd.period_range("2020", periods=3, freq="M"), n=[1j, 2j, 3j])
     assert from_pandas(notes).label_name_list() == ["x", "y", "x"]

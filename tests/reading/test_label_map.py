@@ -118,8 +118,8 @@ def test_dictionaries_that_disagree_are_joined_by_name() -> None:
     """Two splits whose dictionaries have other orders: no label changes its meaning."""
     from limbeck.reading.bad_rows import BadRows
     from limbeck.reading.columnar import raw_table
+    from limbeck.reading.file_rows import check_rows
     from limbeck.reading.label_map import map_labels
-    from limbeck.reading.parts import check_rows
 
     bad, settings = BadRows("error"), ReadSettings()
     tables = {

@@ -12,9 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from limbeck.auditing.lengths import WRAPPING_TOKENS
-from limbeck.auditing.mojibake import REPLACEMENT, find_mojibake, mojibake_mask
+from limbeck.auditing.mojibake import find_mojibake, mojibake_mask
 from limbeck.auditing.rows import Columns, Row
 from limbeck.display.unseen import CONTROL, INVISIBLE, find_stray
+from limbeck.reading.decoding import REPLACEMENT
 from limbeck.tokens import SPECIAL_TOKENS
 
 EXAMPLES = 5

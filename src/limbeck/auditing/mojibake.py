@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-REPLACEMENT = "\ufffd"
+from limbeck.reading.decoding import REPLACEMENT
 
 _HIGH_1252 = "\u0080-\u00bf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ"
 """The bytes 0x80 to 0xBF as Latin-1 and Windows-1252 show them: what follows the first byte of a UTF-8 character."""

@@ -22,9 +22,9 @@ from limbeck.auditing.characters import blocks, one_array
 from limbeck.auditing.minhash import BINS, Sketches, agreement, candidate_pairs, distinct, sketch
 from limbeck.auditing.shingles import shingle
 from limbeck.progress import SILENT, Progress
+from limbeck.settings import NEAR_THRESHOLD
 
 SHINGLE_CHARACTERS = 5
-DEFAULT_THRESHOLD = 0.7
 
 MOST_COMPARED = 200
 """Different texts of a group up to which every pair is compared: 19,900 pairs."""
@@ -58,7 +58,7 @@ class NearDuplicates:
 
 
 def find_near_duplicates(
-    texts: pa.Array | pa.ChunkedArray, *, threshold: float = DEFAULT_THRESHOLD, progress: Progress = SILENT
+    texts: pa.Array | pa.ChunkedArray, *, threshold: float = NEAR_THRESHOLD, progress: Progress = SILENT
 ) -> NearDuplicates:
     """Group texts that are equal or nearly so.
 

@@ -12,13 +12,13 @@ import numpy as np
 
 from limbeck.auditing.audit import check_threshold
 from limbeck.auditing.grouping import repeated
-from limbeck.auditing.near import DEFAULT_THRESHOLD, find_near_duplicates
+from limbeck.auditing.near import find_near_duplicates
 from limbeck.data.dataset import Dataset
 from limbeck.data.split import split
 from limbeck.display.tables import Table
 from limbeck.display.views import View, listed
 from limbeck.progress import SILENT, Progress, Steps
-from limbeck.settings import SplitSettings
+from limbeck.settings import NEAR_THRESHOLD, SplitSettings
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -55,7 +55,7 @@ def resplit(
     dataset: Dataset,
     settings: SplitSettings,
     *,
-    near_threshold: float = DEFAULT_THRESHOLD,
+    near_threshold: float = NEAR_THRESHOLD,
     progress: Progress = SILENT,
 ) -> Resplit:
     """Give rows new splits, stratified, with equal and nearly equal texts together.

@@ -22,7 +22,7 @@ from limbeck.data.dataset import CORE_SCHEMA, Dataset
 from limbeck.errors import DataError, SettingsError
 from limbeck.evaluation.predictions import Predictions
 from limbeck.evaluation.slices import (
-    FEWEST_ROWS,
+    FEWEST_SLICE_ROWS,
     MOST_SLICES,
     Groupings,
     Slices,
@@ -48,7 +48,7 @@ def slice_answers(
     found: Predictions,
     groupings: Groupings,
     *,
-    fewest_rows: int = FEWEST_ROWS,
+    fewest_rows: int = FEWEST_SLICE_ROWS,
 ) -> Slices:
     """Score the slices of one split.
 

@@ -17,8 +17,8 @@ import numpy as np
 
 from limbeck.auditing.grouping import members
 from limbeck.evaluation.counted import percent
+from limbeck.settings import TOKEN_LIMITS
 
-CANDIDATE_LIMITS = (64, 128, 256, 400, 512)
 REFERENCE_LIMIT = 512
 
 MOST_LOST = 0.01
@@ -141,7 +141,7 @@ def limit_table(
     label: np.ndarray,
     label_names: tuple[str, ...],
     *,
-    limits: Iterable[int] = CANDIDATE_LIMITS,
+    limits: Iterable[int] = TOKEN_LIMITS,
     shape: EncoderShape,
 ) -> tuple[TokenLimit, ...]:
     """Describe each candidate limit.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from limbeck.evaluation.predictions import Predictions
     from limbeck.inference.predictor import Predictor
     from limbeck.progress import Progress
-    from limbeck.reading.text_stream import Pieces
+    from limbeck.reading.text_stream import ByteStream
     from limbeck.settings import ReadSettings
 
 STANDARD_INPUT = "-"
@@ -43,7 +43,7 @@ def predict(
         typer.Option(
             "--output",
             help="File to write: .parquet, .jsonl or .csv, rows in the same order, the input's columns first. Without "
-            "it, --input gives JSON Lines on standard output.",
+            "it, --input gives JSON LineStream on standard output.",
         ),
     ] = None,
     top_k: Annotated[
@@ -124,9 +124,9 @@ def _answer_lines(
     from dataclasses import replace
 
     from limbeck.inference.long_answers import Written
-    from limbeck.reading.text_stream import Lines
+    from limbeck.reading.text_stream import LineStream
 
-    lines = Lines(cast("Pieces", sys.stdin.buffer), reading)
+    lines = LineStream(cast("ByteStream", sys.stdin.buffer), reading)
     answered = Written(rows=0, count_cut=0, count_unread=0)
     for come in lines:
         found = predictor.predict([text for _, text in come])

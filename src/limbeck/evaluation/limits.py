@@ -12,7 +12,7 @@ from typing import Any
 from limbeck.evaluation.counted import counted
 from limbeck.evaluation.evaluation import Evaluation
 from limbeck.evaluation.proportions import Share
-from limbeck.evaluation.slices import FEWEST_ROWS, Slices
+from limbeck.evaluation.slices import FEWEST_SLICE_ROWS, Slices
 
 NAMED_SLICES = 5
 """Slices that are named, worst first."""
@@ -159,8 +159,8 @@ def _class_limits(found: Evaluation) -> list[Limit]:
                 rows=counted(weak.support),
             )
         )
-    if rare := [one.name for one in found.per_class if one.support < FEWEST_ROWS]:
-        limits.append(_limit("rare_classes", labels=_listed(rare), fewest=str(FEWEST_ROWS)))
+    if rare := [one.name for one in found.per_class if one.support < FEWEST_SLICE_ROWS]:
+        limits.append(_limit("rare_classes", labels=_listed(rare), fewest=str(FEWEST_SLICE_ROWS)))
     limits.extend(
         _limit(
             "confusion",

@@ -25,7 +25,7 @@ from limbeck.evaluation.intervals import LEVEL
 from limbeck.evaluation.measured import Measured, measured
 from limbeck.evaluation.proportions import Share, share_of
 
-FEWEST_ROWS = 30
+FEWEST_SLICE_ROWS = 30
 """Of a slice that is shown."""
 MOST_SLICES = 20
 """Shown of one grouping, the largest; the rest is counted."""
@@ -211,7 +211,7 @@ def slice_rows(
     losses_N: np.ndarray,
     groupings: Groupings,
     *,
-    fewest_rows: int = FEWEST_ROWS,
+    fewest_rows: int = FEWEST_SLICE_ROWS,
 ) -> Slices:
     """Score each slice of each grouping.
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from limbeck.hub.client import spoken
-from limbeck.hub.faults import Question, fault_of, known_exceptions
+from limbeck.hub.failures import Question, failure_of, known_exceptions
 from limbeck.progress import Progress
 
 PAUSES_S = (1.0, 4.0, 10.0)
@@ -33,7 +33,7 @@ def ask(call: Callable[[], T], question: Question, progress: Progress) -> T:
             with spoken(progress):
                 return call()
         except known_exceptions() as error:
-            fault = fault_of(error, question)
+            fault = failure_of(error, question)
         if not fault.may_pass or not pauses_s or (fault.wait_s or 0.0) > LONGEST_WAIT_S:
             raise fault.error
         wait_s = max(pauses_s.pop(0), fault.wait_s or 0.0)

@@ -15,7 +15,7 @@ from platformdirs import user_cache_path
 from limbeck.errors import HubError, HubUnreachableError, StorageError
 from limbeck.hub.asking import ask
 from limbeck.hub.client import Kind, is_offline, repository_folder, require_client
-from limbeck.hub.faults import Question
+from limbeck.hub.failures import Question
 from limbeck.hub.ids import HubId, is_commit
 from limbeck.progress import SILENT, Progress
 from limbeck.storage import read_json, write_json, write_text

@@ -12,7 +12,7 @@ from typing import Any
 from limbeck.errors import HubError, SettingsError, StorageError
 from limbeck.hub.asking import ask
 from limbeck.hub.client import page_of, require_client
-from limbeck.hub.faults import Question
+from limbeck.hub.failures import Question
 from limbeck.hub.ids import HUB_PREFIX, HubId, is_hub_id, parse_hub_id
 from limbeck.inference.predictor import find_bundle
 from limbeck.model.bundle import BUNDLE_NAME, CARD_NAME, load_bundle

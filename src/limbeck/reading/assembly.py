@@ -1,8 +1,8 @@
 """Assembly: what was planned is read file by file, and becomes one `Dataset` with one label map and stable row ids.
 
-In: a `Plan` and `ReadSettings`. Out: a `Dataset`, or one error that lists what is wrong with the rows. What the files
-of one folder are to each other is found here: parts of one split, the same rows twice, rows to predict, no data. It
-knows no format, and does not know where the files come from.
+In: a `ReadPlan` and `ReadSettings`. Out: a `Dataset`, or one error that lists what is wrong with the rows. What the
+files of one folder are to each other is found here: parts of one split, the same rows twice, rows to predict, no
+data. It knows no format, and does not know where the files come from.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,19 +18,19 @@ from limbeck.data.dataset import CORE_SCHEMA, Dataset, ReadNote
 from limbeck.errors import DataError
 from limbeck.progress import SILENT, Advance, Progress
 from limbeck.reading.bad_rows import BadRows
-from limbeck.reading.columns import Columns, find_columns
+from limbeck.reading.columns import ColumnNames, find_columns
 from limbeck.reading.decoding import check_encoding, suggest_encoding, suggest_utf_16
-from limbeck.reading.folders import Joined, LabelFolders, Plan
+from limbeck.reading.file_rows import FileRows, check_rows
+from limbeck.reading.folders import Joined, LabelFolders, ReadPlan
 from limbeck.reading.formats import COLUMNAR, check_signature, reader_of
 from limbeck.reading.known_layouts import as_meant
 from limbeck.reading.label_map import LabelMap, map_labels
-from limbeck.reading.parts import Part, check_rows
 from limbeck.reading.plain_text import read_label_folders
 from limbeck.reading.raw import RawTable, SourceFile
 from limbeck.settings import ReadSettings
 
 
-def read_plan(plan: Plan, settings: ReadSettings, *, source: str, progress: Progress = SILENT) -> Dataset:
+def read_plan(plan: ReadPlan, settings: ReadSettings, *, source: str, progress: Progress = SILENT) -> Dataset:
     """Read the files of a plan into one dataset.
 
     Raises:
@@ -148,7 +148,7 @@ def assemble(
     readings, bare = readings_of(raws, settings, bad)
     notes = (*notes, *bare)
     raws.clear()
-    parts: list[Part] = []
+    parts: list[FileRows] = []
     while readings:
         try:
             # What was read is let go file by file, so that no table is held twice.
@@ -190,7 +190,7 @@ def _tables(found: LabelMap, *, numbered: bool) -> list[pa.Table]:
     return tables
 
 
-def _row_ids(part: Part, offsets: dict[str, int], *, numbered: bool) -> pa.Array:
+def _row_ids(part: FileRows, offsets: dict[str, int], *, numbered: bool) -> pa.Array:
     """Return "split:n" for each row, or "n" alone.
 
     `offsets` holds the rows of each split in the files before, and is moved on.
@@ -276,7 +276,7 @@ def readings_of(
     return [(raw, without if raw.name in bare else settings) for raw in raws], (note,)
 
 
-def check_doubled(parts: Sequence[Part], joined: Sequence[Joined], bad: BadRows) -> tuple[ReadNote, ...]:
+def check_doubled(parts: Sequence[FileRows], joined: Sequence[Joined], bad: BadRows) -> tuple[ReadNote, ...]:
     """Refuse files of one split that hold the same rows, and note which files each split was put together from."""
     notes = []
     for one in joined:
@@ -329,7 +329,7 @@ def check_row_ids(tables: Sequence[pa.Table], bad: BadRows) -> tuple[list[pa.Tab
     return list(tables), ()
 
 
-def _columns(raw: RawTable, settings: ReadSettings) -> Columns | None:
+def _columns(raw: RawTable, settings: ReadSettings) -> ColumnNames | None:
     """Return a file's columns, labels aside; None where it has no column of texts."""
     try:
         without = replace(settings, labels="ignored", label_column=None)

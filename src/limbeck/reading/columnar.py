@@ -26,6 +26,9 @@ from limbeck.reading.raw import RawTable, SourceFile
 from limbeck.settings import ReadSettings
 from limbeck.storage import explained
 
+EXACT_FLOAT = 2**53
+"""Whole numbers up to this are exact in a float."""
+
 HUGGINGFACE_KEY = b"huggingface"
 
 

@@ -1,6 +1,6 @@
 """Which column is the text, which the label, which the split and which the row id.
 
-In: the column names of one file, and the settings. Out: a `Columns`, or a `DataError` that lists what there is.
+In: the column names of one file, and the settings. Out: a `ColumnNames`, or a `DataError` that lists what there is.
 It does not look at any value.
 """
 
@@ -67,7 +67,7 @@ _ROWS_TO_PREDICT = "; rows without labels are for limbeck predict"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Columns:
+class ColumnNames:
     """The columns of one file, by the file's own names.
 
     Attributes:
@@ -87,7 +87,7 @@ class Columns:
     others: dict[str, str]
 
 
-def find_columns(names: Sequence[str], settings: ReadSettings, *, file: str, split: str) -> Columns:
+def find_columns(names: Sequence[str], settings: ReadSettings, *, file: str, split: str) -> ColumnNames:
     """Find the columns of one file; names are compared by `names.name_key`.
 
     Args:
@@ -112,7 +112,7 @@ def find_columns(names: Sequence[str], settings: ReadSettings, *, file: str, spl
             while new in reserved or new in kept.values() or (new != name and new in names):
                 new += "_"
             kept[name] = new
-    return Columns(
+    return ColumnNames(
         text=text,
         label=label,
         label_index=label_index,
@@ -134,7 +134,7 @@ def has_usual_name(names: Sequence[str]) -> bool:
     return not {name_key(name) for name in names}.isdisjoint(_USUAL_KEYS)
 
 
-def say_choice(columns: Columns, names: Sequence[str], settings: ReadSettings) -> str | None:
+def say_choice(columns: ColumnNames, names: Sequence[str], settings: ReadSettings) -> str | None:
     """Say which columns were taken by their usual names, where there was a choice or the names are not the plain ones.
 
     Returns:

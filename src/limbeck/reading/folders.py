@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from limbeck.data.dataset import ReadNote
 from limbeck.errors import DataError
 from limbeck.reading.raw import SourceFile
-from limbeck.reading.split_names import SPLIT_WORDS, part_of, split_of, words_of
+from limbeck.reading.split_names import SPLIT_WORDS, split_of, whole_of, words_of
 from limbeck.storage import explained, read_json
 
 _KEYED = re.compile(r"[^=]+=.*")
@@ -58,7 +58,7 @@ class Joined:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class ReadPlan:
     """What to read, in order.
 
     Attributes:
@@ -74,12 +74,12 @@ class Plan:
     notes: tuple[ReadNote, ...] = ()
 
 
-def plan_file(path: Path) -> Plan:
-    """Plan a lone file: it is train, or the split that a word of its name tells."""
-    return _told(Plan(sources=(_file(path, split_of(path.stem) or "train"),)))
+def plan_file(path: Path) -> ReadPlan:
+    """ReadPlan a lone file: it is train, or the split that a word of its name tells."""
+    return _told(ReadPlan(sources=(_file(path, split_of(path.stem) or "train"),)))
 
 
-def plan_folder(folder: Path, suffixes: frozenset[str]) -> Plan:
+def plan_folder(folder: Path, suffixes: frozenset[str]) -> ReadPlan:
     """Find out what a folder holds.
 
     Understood are files that name their splits, one lone file or the numbered parts of one, folders that name splits,
@@ -105,7 +105,7 @@ def plan_folder(folder: Path, suffixes: frozenset[str]) -> Plan:
         _refuse_both(folder, "split files", split_files[0], "split folders", split_folders[0])
     if split_files:
         sources = [_file(file, split_of(file.name) or "train") for file in split_files]
-        return _told(_in_order(Plan(sources=tuple(sources), unread=listing.beside(split_files))))
+        return _told(_in_order(ReadPlan(sources=tuple(sources), unread=listing.beside(split_files))))
     if listing.keyed:
         return _plan_keyed(listing, "train")
     if split_folders:
@@ -117,13 +117,13 @@ def _refuse_both(folder: Path, files: str, file: Path, folders: str, inner: Path
     raise DataError(f"{folder} has both {files} ({file.name}) and {folders} ({inner.name}/): name the one to read")
 
 
-def _plan_without_splits(listing: "_Listing") -> Plan:
-    """Plan a folder in which no name tells a split."""
+def _plan_without_splits(listing: "_Listing") -> ReadPlan:
+    """ReadPlan a folder in which no name tells a split."""
     folder, files = listing.folder, listing.files
     if len(listing.text_folders) > 1:
         return _plan_labels(listing, "train")
-    if files and len({part_of(file.name) for file in files}) == 1:
-        return Plan(sources=tuple(_file(file, "train") for file in files), unread=listing.beside(files))
+    if files and len({whole_of(file.name) for file in files}) == 1:
+        return ReadPlan(sources=tuple(_file(file, "train") for file in files), unread=listing.beside(files))
     if files:
         names = ", ".join(file.name for file in files[:5])
         raise DataError(
@@ -176,8 +176,8 @@ class _Listing:
         )
 
 
-def _plan_split_folders(listing: _Listing, split_folders: list[Path]) -> Plan:
-    """Plan folders that name splits, unless other folders beside them say that all of them are labels."""
+def _plan_split_folders(listing: _Listing, split_folders: list[Path]) -> ReadPlan:
+    """ReadPlan folders that name splits, unless other folders beside them say that all of them are labels."""
     folder = listing.folder
     inside = {entry: _Listing(entry, listing.suffixes) for entry in split_folders}
     texts_alone = all(one.holds_texts_alone for one in inside.values())
@@ -192,7 +192,7 @@ def _plan_split_folders(listing: _Listing, split_folders: list[Path]) -> Plan:
             )
         return _plan_labels(listing, "train")
     plans = [_plan_split(one) for one in inside.values()]
-    plan = Plan(
+    plan = ReadPlan(
         sources=tuple(source for one in plans for source in one.sources),
         unread=listing.beside(split_folders) + tuple(name for one in plans for name in one.unread),
     )
@@ -206,12 +206,12 @@ def _plan_split_folders(listing: _Listing, split_folders: list[Path]) -> Plan:
 _LINES_OF_SPLITS = "folders read as splits, each line of their .txt files as a row"
 
 
-def _plan_split(listing: _Listing) -> Plan:
-    """Plan a folder that is one split: data files, `key=value` folders, or folders a label."""
+def _plan_split(listing: _Listing) -> ReadPlan:
+    """ReadPlan a folder that is one split: data files, `key=value` folders, or folders a label."""
     folder = listing.folder
     split = split_of(folder.name) or "train"
     if (folder / STATE_NAME).is_file():
-        return Plan(sources=saved_files(folder, split))
+        return ReadPlan(sources=saved_files(folder, split))
     if listing.keyed:
         return _plan_keyed(listing, split)
     if listing.text_folders:
@@ -219,21 +219,21 @@ def _plan_split(listing: _Listing) -> Plan:
     if not listing.files:
         raise DataError(f"{folder} holds nothing that can be read: data files, or a folder of .txt files a label")
     sources = tuple(_file(file, split) for file in listing.files)
-    return Plan(sources=sources, unread=listing.beside(listing.files, folder.name))
+    return ReadPlan(sources=sources, unread=listing.beside(listing.files, folder.name))
 
 
-def _plan_saved(folder: Path, suffixes: frozenset[str]) -> Plan:
-    """Plan what `save_to_disk` wrote: one data set, or a folder a split."""
+def _plan_saved(folder: Path, suffixes: frozenset[str]) -> ReadPlan:
+    """ReadPlan what `save_to_disk` wrote: one data set, or a folder a split."""
     if (folder / STATE_NAME).is_file():
-        return Plan(sources=saved_files(folder, "train"))
+        return ReadPlan(sources=saved_files(folder, "train"))
     listing = _Listing(folder, suffixes)
     names = saved_splits(folder)
     sources = tuple(file for name in names for file in saved_files(folder / name, SPLIT_WORDS.get(name.lower(), name)))
-    return _in_order(Plan(sources=sources, unread=listing.beside([folder / name for name in (*names, *NO_DATA)])))
+    return _in_order(ReadPlan(sources=sources, unread=listing.beside([folder / name for name in (*names, *NO_DATA)])))
 
 
-def _plan_keyed(listing: _Listing, split: str) -> Plan:
-    """Plan `key=value` folders, one in another: every file in them is a part, and the keys are columns."""
+def _plan_keyed(listing: _Listing, split: str) -> ReadPlan:
+    """ReadPlan `key=value` folders, one in another: every file in them is a part, and the keys are columns."""
     sources: list[SourceFile | LabelFolders] = []
     unread: list[str] = []
 
@@ -248,11 +248,11 @@ def _plan_keyed(listing: _Listing, split: str) -> Plan:
     walk(listing, {})
     if not sources:
         raise DataError(f"{listing.folder} holds key=value folders without a file that can be read in them")
-    return Plan(sources=tuple(sources), unread=tuple(unread))
+    return ReadPlan(sources=tuple(sources), unread=tuple(unread))
 
 
-def _plan_labels(listing: _Listing, split: str, prefix: str = "") -> Plan:
-    """Plan a folder with a folder of text files a label; one named as unlabelled is the unsupervised split."""
+def _plan_labels(listing: _Listing, split: str, prefix: str = "") -> ReadPlan:
+    """ReadPlan a folder with a folder of text files a label; one named as unlabelled is the unsupervised split."""
     folders = listing.text_folders
     if not folders:
         raise DataError(
@@ -284,7 +284,7 @@ def _plan_labels(listing: _Listing, split: str, prefix: str = "") -> Plan:
         notes.append(
             ReadNote(what="folders read as labels, though splits have such names", rows=len(told), example=told[0])
         )
-    return Plan(sources=tuple(sources), unread=tuple(unread), notes=tuple(notes))
+    return ReadPlan(sources=tuple(sources), unread=tuple(unread), notes=tuple(notes))
 
 
 def _file(path: Path, split: str) -> SourceFile:
@@ -310,7 +310,7 @@ def _entries(folder: Path) -> list[Path]:
         return sorted(entry for entry in folder.iterdir() if not LEFT_BEHIND.fullmatch(entry.name))
 
 
-def _told(plan: Plan) -> Plan:
+def _told(plan: ReadPlan) -> ReadPlan:
     """Note which word made one lone file a split other than train, where its name says more than that word."""
     file = plan.sources[0]
     if len(plan.sources) > 1 or file.split == "train" or file.path.stem.lower() in SPLIT_WORDS:
@@ -320,7 +320,7 @@ def _told(plan: Plan) -> Plan:
     return replace(plan, notes=(*plan.notes, ReadNote(what=what, rows=1, example=file.path.name)))
 
 
-def _in_order(plan: Plan) -> Plan:
+def _in_order(plan: ReadPlan) -> ReadPlan:
     """Order sources as splits are shown, files of one split by name, and say which splits are put together."""
     order = {name: place for place, name in enumerate(dict.fromkeys(SPLIT_WORDS.values()))}
     sources = tuple(sorted(plan.sources, key=lambda source: order.get(source.split, len(order))))
@@ -329,7 +329,7 @@ def _in_order(plan: Plan) -> Plan:
         groups: dict[str, list[str]] = {}
         for source in sources:
             if source.split == split and isinstance(source, SourceFile) and not source.cells:
-                groups.setdefault(part_of(source.path.name), []).append(source.name)
+                groups.setdefault(whole_of(source.path.name), []).append(source.name)
         if len(groups) > 1:
             joined.append(Joined(split=split, groups=tuple(tuple(names) for names in groups.values())))
     return replace(plan, sources=sources, joined=tuple(joined))

@@ -18,7 +18,7 @@ from limbeck.reading.columnar import read_arrow, read_parquet
 from limbeck.reading.columns import has_text_column
 from limbeck.reading.decoding import open_text
 from limbeck.reading.delimited import read_delimited
-from limbeck.reading.json_files import read_json, read_json_lines
+from limbeck.reading.json_files import read_json_file, read_json_lines
 from limbeck.reading.plain_text import read_lines
 from limbeck.reading.raw import RawTable, Reader, SourceFile
 from limbeck.reading.workbook import read_workbook
@@ -46,7 +46,7 @@ def _reader(source: SourceFile, settings: ReadSettings) -> tuple[Reader, str]:
     if first[:1] == "{" and _is_json(first):
         return read_json_lines, "JSONL"
     if first[:1] in ("{", "["):
-        return read_json, "JSON"
+        return read_json_file, "JSON"
     if lines and all("\t" in line for line in lines):
         return read_delimited, "tab-separated"
     if any(has_text_column(next(csv.reader([first], delimiter=mark)), settings) and mark in first for mark in ",;|"):
@@ -69,14 +69,14 @@ READERS: dict[str, Reader] = {
     ".txt": read_lines,
     ".jsonl": read_json_lines,
     ".ndjson": read_json_lines,
-    ".json": read_json,
+    ".json": read_json_file,
     ".parquet": read_parquet,
     ".arrow": read_arrow,
     ".feather": read_arrow,
     ".xlsx": read_workbook,
     ".xlsm": read_workbook,
 }
-SUFFIXES = frozenset(READERS)
+READ_SUFFIXES = frozenset(READERS)
 COLUMNAR = frozenset((".parquet", ".arrow", ".feather", ".xlsx", ".xlsm"))
 """Files that say themselves how they are encoded."""
 

@@ -23,7 +23,7 @@ from limbeck.hub.repository import Repository, find_repository
 from limbeck.progress import SILENT, Progress
 from limbeck.reading.assembly import read_plan
 from limbeck.reading.columns import find_columns
-from limbeck.reading.folders import NO_DATA, Plan
+from limbeck.reading.folders import NO_DATA, ReadPlan
 from limbeck.reading.raw import SourceFile
 from limbeck.reading.split_names import SPLIT_WORDS, split_of
 from limbeck.settings import ReadSettings
@@ -91,7 +91,7 @@ def read_hub(source: str, settings: ReadSettings, progress: Progress = SILENT) -
             notes.append(ReadNote(what=what, rows=hidden, example=files[0].name))
         sources += files
     exact = str(replace(repository.pinned, config=layout.config))
-    plan = Plan(sources=tuple(sources), unread=layout.unread)
+    plan = ReadPlan(sources=tuple(sources), unread=layout.unread)
     dataset = read_plan(plan, settings, source=exact, progress=progress)
     return replace(dataset, notes=(*dataset.notes, *notes))
 
@@ -169,7 +169,7 @@ def _hidden_labels(files: list[SourceFile], settings: ReadSettings) -> int | Non
     return rows or None
 
 
-SUFFIXES = (".parquet", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".arrow", ".txt")
+HUB_SUFFIXES = (".parquet", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".arrow", ".txt")
 """Files that are read, the preferred ones first where a repository has the same rows in several formats."""
 DEFAULT = "default"
 _CONVERTED = re.compile(r"(?P<config>[^/]+)/(?P<split>[^/]+)/\d{4}\.parquet")
@@ -195,7 +195,9 @@ def find_data_files(
         DataError: there is no such configuration, or there are several and none was asked for.
     """
     readable = sorted(
-        name for name in names if name.endswith(SUFFIXES) and not name.startswith(".") and not name.endswith(NO_DATA)
+        name
+        for name in names
+        if name.endswith(HUB_SUFFIXES) and not name.startswith(".") and not name.endswith(NO_DATA)
     )
     if not readable:
         return None
@@ -375,7 +377,7 @@ def _guess(names: Sequence[str], card: Mapping[str, Any], config: str | None, wh
                 + (f"its folders are {', '.join(folders[:30])}" if folders else "it has only one: leave # out")
             )
         names = inside
-    suffix = next(suffix for suffix in SUFFIXES if any(name.endswith(suffix) for name in names))
+    suffix = next(suffix for suffix in HUB_SUFFIXES if any(name.endswith(suffix) for name in names))
     kept = [name for name in names if name.endswith(suffix)]
     told = {name: split for name in kept if (split := _split_of_path(name)) is not None}
     splits: dict[str, list[str]] = {}

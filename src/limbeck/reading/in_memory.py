@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from limbeck.data.dataset import Dataset
-from limbeck.data.texts import rows_of
+from limbeck.data.texts import cells_of
 from limbeck.errors import DataError, SettingsError
 from limbeck.reading.assembly import assemble
 from limbeck.reading.bad_rows import BadRows
@@ -20,7 +20,7 @@ from limbeck.reading.columnar import raw_table
 from limbeck.reading.decoding import replaced
 from limbeck.reading.known_layouts import as_meant
 from limbeck.reading.objects import as_strings, typed
-from limbeck.reading.read import ListOptions, ReadOptions, said_in_python, settings_of, wrong_object
+from limbeck.reading.read import ListOptions, ReadOptions, said_in_python, settings_with, wrong_object
 from limbeck.settings import ReadSettings, check_keys
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def from_lists(
         Dataset(2 rows: train 2; labels: anger, joy)
     """
     check_keys(options, ListOptions.__annotations__, where="from_lists")
-    settings = settings_of(options, settings, where="from_lists")
+    settings = settings_with(options, settings, where="from_lists")
     columns = {"text": _cells_in(texts, "texts")}
     if labels is None:
         settings = replace(settings, labels="ignored")
@@ -91,7 +91,7 @@ def from_arrow(table: Any, settings: ReadSettings | None = None, **options: Unpa
         if not (isinstance(table, pa.RecordBatch) or hasattr(table, "__arrow_c_stream__")):
             raise wrong_object(table, where="from_arrow", takes="an Arrow table")
         table = pa.table(table)
-    return _dataset_of(table, {}, settings_of(options, settings, where="from_arrow"))
+    return _dataset_of(table, {}, settings_with(options, settings, where="from_arrow"))
 
 
 def from_polars(frame: Any, settings: ReadSettings | None = None, **options: Unpack[ReadOptions]) -> Dataset:
@@ -110,7 +110,7 @@ def from_polars(frame: Any, settings: ReadSettings | None = None, **options: Unp
         raise SettingsError("from_polars takes a DataFrame, not a LazyFrame: give frame.collect()")
     if not (hasattr(frame, "to_arrow") and hasattr(frame, "columns")):
         raise wrong_object(frame, where="from_polars", takes="a DataFrame of polars")
-    return _dataset_of(frame.to_arrow(), {}, settings_of(options, settings, where="from_polars"))
+    return _dataset_of(frame.to_arrow(), {}, settings_with(options, settings, where="from_polars"))
 
 
 def from_pandas(frame: Any, settings: ReadSettings | None = None, **options: Unpack[ReadOptions]) -> Dataset:
@@ -133,7 +133,7 @@ def from_pandas(frame: Any, settings: ReadSettings | None = None, **options: Unp
     if not (hasattr(frame, "iloc") and hasattr(frame, "columns")):
         raise wrong_object(frame, where="from_pandas", takes="a DataFrame of pandas")
     table, odd = _table_of_frame(frame)
-    return _dataset_of(table, odd, settings_of(options, settings, where="from_pandas"))
+    return _dataset_of(table, odd, settings_with(options, settings, where="from_pandas"))
 
 
 def _dataset_of(
@@ -193,7 +193,7 @@ def _cells_in(values: Any, what: str) -> list[Any]:
         return _cells(values)
     if isinstance(values, str):
         raise SettingsError(f"from_lists takes {what} in a list, not one string: give [{values[:20]!r}]")
-    return rows_of(values, where="from_lists()", what=what)
+    return cells_of(values, where="from_lists()", what=what)
 
 
 def _cells(column: "pd.Series[Any]") -> list[Any]:

@@ -1,7 +1,7 @@
 """JSON: one object per line, or one value that holds all rows in one of the shapes that programs write.
 
 In: a file. Out: a `RawTable`; what is no JSON, or no row, is a fault with its line and column.
-Columns are joined by key, never by place. It does not know labels.
+ColumnNames are joined by key, never by place. It does not know labels.
 """
 
 import json
@@ -32,7 +32,7 @@ def read_json_lines(source: SourceFile, settings: ReadSettings, bad: BadRows, ad
     """
     if _is_one_value(source, settings):
         bad.note("files named as JSON lines that hold one JSON value, read as .json", 1, source.name)
-        return read_json(source, settings, bad, advance)
+        return read_json_file(source, settings, bad, advance)
     rows_of_file = ObjectRows(source, settings, bad)
     with open_text(source.path, settings.encoding) as file:
         for numbers, objects in _object_chunks(file, source, bad, rows_of_file, advance):
@@ -42,7 +42,7 @@ def read_json_lines(source: SourceFile, settings: ReadSettings, bad: BadRows, ad
     return rows_of_file.finish()
 
 
-def read_json(source: SourceFile, settings: ReadSettings, bad: BadRows, advance: Advance) -> RawTable:
+def read_json_file(source: SourceFile, settings: ReadSettings, bad: BadRows, advance: Advance) -> RawTable:
     """Read a JSON file: an array of objects, or another shape in which pandas writes tables (see `json_shapes`).
 
     Raises:
@@ -57,7 +57,7 @@ def read_json(source: SourceFile, settings: ReadSettings, bad: BadRows, advance:
     except (ValueError, RecursionError) as error:
         detail = _encodable(explain(error, content))
         raise DataError(f"{source.name} is not valid JSON: {detail}{_lines_hint(content)}") from error
-    rows = rows_of(value, source.name, settings, bad)
+    rows = json_rows(value, source.name, settings, bad)
     rows_of_file = ObjectRows(source, settings, bad)
     for start in range(0, len(rows), CHUNK_ROWS):
         objects: list[dict[str, Any]] = []
@@ -177,7 +177,7 @@ def _lines_hint(content: str) -> str:
 _SHOWN_KEYS = 5
 
 
-def rows_of(value: Any, name: str, settings: ReadSettings, bad: BadRows) -> list[Any]:
+def json_rows(value: Any, name: str, settings: ReadSettings, bad: BadRows) -> list[Any]:
     """Return the rows of an array of objects, or of any shape in which pandas writes a table.
 
     Args:

@@ -1,6 +1,6 @@
 """The one label map of all files: names or integers, declared or found, become indices into one tuple of names.
 
-In: every file's `Part` with its label column as written. Out: the names (C,), and the parts with int32 indices.
+In: every file's `FileRows` with its label column as written. Out: the names (C,), and the parts with int32 indices.
 Spellings that the eye cannot tell apart become one name, which is noted; names that a reader can tell apart (`Joy`,
 `joy`) stay two. Integers that no file explains are places in a list of names, or ranks, or they are refused. It does
 not know texts, nor formats.
@@ -20,7 +20,7 @@ from limbeck.data.dataset import UNLABELLED_SPLIT
 from limbeck.data.names import looks_missing, shown, spelling_key, told_apart
 from limbeck.errors import DataError, SettingsError
 from limbeck.reading.bad_rows import BadRows
-from limbeck.reading.parts import Part, RowFault, is_true, reject_rows
+from limbeck.reading.file_rows import FileRows, RowFault, is_true, reject_rows
 from limbeck.reading.written_labels import WrittenLabels, is_integer, read_labels
 from limbeck.settings import ReadSettings
 
@@ -32,10 +32,10 @@ class LabelMap:
     """The names (C,), and every part with `label` int32 (R,), an index into them or null."""
 
     names: tuple[str, ...]
-    parts: tuple[Part, ...]
+    parts: tuple[FileRows, ...]
 
 
-def map_labels(parts: Sequence[Part], settings: ReadSettings, bad: BadRows) -> LabelMap:
+def map_labels(parts: Sequence[FileRows], settings: ReadSettings, bad: BadRows) -> LabelMap:
     """Find the one label map and put every label into it.
 
     The names are, in this order: those of the settings; those that the data declare (an Arrow dictionary, a Hugging
@@ -118,7 +118,7 @@ def _index(
     places: Mapping[int, int] | None,
     settings: ReadSettings,
     bad: BadRows,
-) -> Part:
+) -> FileRows:
     """Return a part with its labels as indices into the names.
 
     Args:
@@ -179,7 +179,7 @@ def _unknown(value: int | str, names: tuple[str, ...]) -> str:
     return f"is {value[:_SHOWN_CHARS]!r}, none of the label names ({known}){hint}"
 
 
-def _check_splits(parts: Sequence[Part], names: tuple[str, ...], bad: BadRows) -> list[Part]:
+def _check_splits(parts: Sequence[FileRows], names: tuple[str, ...], bad: BadRows) -> list[FileRows]:
     """Refuse labels that stand outside the train split only: no model could learn them."""
     trained: set[int] = set()
     for part in parts:
@@ -203,12 +203,12 @@ def _check_splits(parts: Sequence[Part], names: tuple[str, ...], bad: BadRows) -
     return kept
 
 
-def _untrained(part: Part, what: str, row: int) -> str:
+def _untrained(part: FileRows, what: str, row: int) -> str:
     place = part.place(row, part.columns.label or "label")
     return f"{place}: label {what} but in no row of train: no model can learn it"
 
 
-def _note_odd_classes(parts: Sequence[Part], names: tuple[str, ...], bad: BadRows) -> None:
+def _note_odd_classes(parts: Sequence[FileRows], names: tuple[str, ...], bad: BadRows) -> None:
     """Note classes that no row has, and names that are written where a label is missing."""
     rows = np.zeros(len(names), np.int64)
     for part in parts:

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from limbeck.data.names import name_key
 from limbeck.reading.bad_rows import BadRows
 from limbeck.reading.decoding import replaced
-from limbeck.reading.parts import is_true
+from limbeck.reading.file_rows import is_true
 from limbeck.reading.raw import RawTable
 
 _LINE_END = re.compile(r"\r\n|\n|\r")

@@ -14,12 +14,11 @@ from typing import Any
 import pyarrow as pa
 
 from limbeck.reading.bad_rows import BadRows
+from limbeck.reading.columnar import EXACT_FLOAT
 from limbeck.reading.decoding import CellStrings, is_broken, replaced
 from limbeck.reading.raw import RawRows, RawTable, SourceFile
 from limbeck.settings import ReadSettings
 
-_EXACT_FLOAT = 2**53
-"""Whole numbers up to this are exact in a float."""
 _KEYS = "(the keys)"
 """What messages call the column that a fault in an object's keys is in."""
 
@@ -123,7 +122,7 @@ def typed(values: Sequence[Any]) -> pa.Array | None:
 
 
 def _too_large(values: Sequence[Any]) -> bool:
-    return any(isinstance(value, int) and abs(value) > _EXACT_FLOAT for value in values)
+    return any(isinstance(value, int) and abs(value) > EXACT_FLOAT for value in values)
 
 
 def kind_of(value: Any) -> str:

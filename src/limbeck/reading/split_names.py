@@ -43,13 +43,13 @@ def words_of(name: str) -> list[str]:
     return re.split(r"[^a-z]+", name.lower())
 
 
-def part_of(name: str) -> str:
+def whole_of(name: str) -> str:
     """Return what the numbered parts of one whole share of their names; the name of a file that is no such part.
 
     Example:
-        >>> part_of("train-00000-of-00002.csv") == part_of("train-00001-of-00002.csv")
+        >>> whole_of("train-00000-of-00002.csv") == whole_of("train-00001-of-00002.csv")
         True
-        >>> part_of("train (1).csv")
+        >>> whole_of("train (1).csv")
         'train (1).csv'
     """
     return re.sub(r"\d+", "#", _UUID.sub("#", name)) if _PART.search(name) else name

@@ -20,7 +20,7 @@ from limbeck.reading.bad_rows import BadRows
 from limbeck.reading.columns import find_columns
 from limbeck.reading.decoding import check_encoding, is_broken, open_text
 from limbeck.reading.folders import LEFT_BEHIND, NO_DATA
-from limbeck.reading.formats import READERS, SUFFIXES, check_signature, reader_of
+from limbeck.reading.formats import READ_SUFFIXES, READERS, check_signature, reader_of
 from limbeck.reading.json_files import BYTE_ORDER_MARK, parse_json
 from limbeck.reading.raw import SourceFile
 from limbeck.settings import ReadSettings
@@ -151,7 +151,7 @@ def open_stream(path: Path, *, text_column: str | None = None, encoding: str = "
         raise DataError(f"{path} does not exist: give a {', '.join(READERS)} file, or a folder of them")
     found = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
     found = [file for file in found if not any(_is_left_behind(part) for part in file.relative_to(path).parts)]
-    files = tuple(file for file in found if file.suffix.lower() in SUFFIXES and file.name not in NO_DATA)
+    files = tuple(file for file in found if file.suffix.lower() in READ_SUFFIXES and file.name not in NO_DATA)
     if not files:
         raise DataError(f"{path} holds no file that can be streamed: {', '.join(READERS)} were expected")
     left = [str(file) for file in found if file not in files]
@@ -181,7 +181,7 @@ def _require_text(value: object, path: Path, row: int) -> None:
 READ_BYTES = 1 << 16
 
 
-class Pieces(Protocol):
+class ByteStream(Protocol):
     """A stream that gives what is there."""
 
     def read1(self, size: int, /) -> bytes:
@@ -189,14 +189,14 @@ class Pieces(Protocol):
         ...
 
 
-class Lines:
+class LineStream:
     """The lines of a stream.
 
     Attributes:
         left_out: numbers of the lines that were left out, as `on_bad_row` is "skip".
     """
 
-    def __init__(self, stream: Pieces, settings: ReadSettings) -> None:
+    def __init__(self, stream: ByteStream, settings: ReadSettings) -> None:
         check_encoding(settings.encoding)
         self._stream = stream
         self._policy = settings.on_bad_row

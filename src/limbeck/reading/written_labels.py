@@ -1,8 +1,9 @@
 """One file's label column as it was written: names or integers, and what the file says its integers mean.
 
-In: a `Part`. Out: a `WrittenLabels`, with every odd way of writing labels (floats, truth values, dictionaries, texts of
-digits, integers beside names) made names or integers, and the wrappings of annotation tools (a list of one, choices, an
-object of scores) taken off. Rows of several labels are faults: limbeck reads one. It does not know the other files.
+In: a `FileRows`. Out: a `WrittenLabels`, with every odd way of writing labels (floats, truth values, dictionaries,
+texts of digits, integers beside names) made names or integers, and the wrappings of annotation tools (a list of one,
+choices, an object of scores) taken off. Rows of several labels are faults: limbeck reads one. It does not know the
+other files.
 """
 
 import json
@@ -17,13 +18,12 @@ import pyarrow.compute as pc
 
 from limbeck.errors import DataError
 from limbeck.reading.bad_rows import BadRows
-from limbeck.reading.columnar import is_text
-from limbeck.reading.parts import Part, RowFault, is_true, reject_rows
+from limbeck.reading.columnar import EXACT_FLOAT, is_text
+from limbeck.reading.file_rows import FileRows, RowFault, is_true, reject_rows
 
 MOST_CLASSES = 100_000
 """More places than this in a list of names are no list of names."""
 _INTEGER = re.compile(r"-?(0|[1-9]\d{0,17})(\.0+)?")
-_EXACT_FLOAT = 2**53
 _LARGEST = 2**63 - 1
 
 
@@ -36,7 +36,7 @@ class WrittenLabels:
         declared: integer → name, where the file says so.
     """
 
-    part: Part
+    part: FileRows
     declared: Mapping[int, str]
 
     @property
@@ -69,7 +69,7 @@ def is_integer(name: str) -> bool:
     return _INTEGER.fullmatch(name) is not None
 
 
-def read_labels(part: Part, bad: BadRows) -> WrittenLabels:
+def read_labels(part: FileRows, bad: BadRows) -> WrittenLabels:
     """Return a part's labels as names or integers.
 
     Raises:
@@ -104,7 +104,7 @@ def read_labels(part: Part, bad: BadRows) -> WrittenLabels:
     return WrittenLabels(part=part, declared=declared) if part.label_index is None else _join_index(part, declared, bad)
 
 
-def _reject_odd(part: Part, column: str, bad: BadRows) -> Part:
+def _reject_odd(part: FileRows, column: str, bad: BadRows) -> FileRows:
     """Refuse cells that are no text among names, unless they wrap one."""
     odd = part.odd_cells(column)
     if odd:
@@ -121,7 +121,7 @@ def _reject_odd(part: Part, column: str, bad: BadRows) -> Part:
     return reject_rows(part, [fault], column=column, bad=bad)
 
 
-def _read_names(part: Part, column: str, bad: BadRows, *, trims: bool) -> Part:
+def _read_names(part: FileRows, column: str, bad: BadRows, *, trims: bool) -> FileRows:
     """Make blank names null, take white space off their ends, and refuse those with a NUL character."""
     nul = is_true(pc.match_substring(part.label, "\0"))
     fault = RowFault("rows with a NUL character", nul, lambda _: "holds a NUL character: a label name was expected")
@@ -137,7 +137,7 @@ def _read_names(part: Part, column: str, bad: BadRows, *, trims: bool) -> Part:
     return replace(part, label=names)
 
 
-def _read_floats(part: Part, column: str, bad: BadRows) -> Part:
+def _read_floats(part: FileRows, column: str, bad: BadRows) -> FileRows:
     """Make floats integers, and refuse fractions; pandas makes floats of integers as soon as one is missing."""
     values = np.asarray(part.label.fill_null(np.nan))
     if np.isinf(values).any():
@@ -145,17 +145,17 @@ def _read_floats(part: Part, column: str, bad: BadRows) -> Part:
         values = np.asarray(part.label.fill_null(np.nan))
     fault = RowFault(
         "rows whose label is a fraction",
-        ~np.isnan(values) & ((values != np.floor(values)) | (np.abs(values) > _EXACT_FLOAT)),
+        ~np.isnan(values) & ((values != np.floor(values)) | (np.abs(values) > EXACT_FLOAT)),
         lambda row: f"is {values[row]}, where a name or an integer was expected",
     )
     part = reject_rows(part, [fault], column=column, bad=bad)
     values = np.asarray(part.label.fill_null(np.nan))
-    missing = np.isnan(values) | (np.abs(values) > _EXACT_FLOAT)
+    missing = np.isnan(values) | (np.abs(values) > EXACT_FLOAT)
     integers = pa.array(np.where(missing, 0, values).astype(np.int64), pa.int64(), mask=missing)
     return replace(part, label=integers)
 
 
-def _read_integers(part: Part, column: str, bad: BadRows) -> Part:
+def _read_integers(part: FileRows, column: str, bad: BadRows) -> FileRows:
     """Make integers of any width int64, and refuse those that are too large for it."""
     labels = part.label
     too_large = (
@@ -172,7 +172,7 @@ def _read_integers(part: Part, column: str, bad: BadRows) -> Part:
     return replace(part, label=part.label.cast(pa.int64(), safe=False))
 
 
-def _join_index(part: Part, declared: Mapping[int, str], bad: BadRows) -> WrittenLabels:
+def _join_index(part: FileRows, declared: Mapping[int, str], bad: BadRows) -> WrittenLabels:
     """Check label names against the integers beside them, which give the names their order.
 
     Raises:
@@ -204,7 +204,7 @@ def _join_index(part: Part, declared: Mapping[int, str], bad: BadRows) -> Writte
     return WrittenLabels(part=reject_rows(part, [fault], column="label_name", bad=bad), declared=order)
 
 
-def _index_column(part: Part, index: pa.Array) -> pa.Array:
+def _index_column(part: FileRows, index: pa.Array) -> pa.Array:
     try:
         if is_text(index.type):
             index = pc.if_else(pc.equal(index, ""), None, index)
@@ -221,7 +221,7 @@ CHOICES = "choices"
 _MOST_CHARS = 10_000
 
 
-def unwrap_labels(part: Part, column: str, bad: BadRows) -> Part:
+def unwrap_labels(part: FileRows, column: str, bad: BadRows) -> FileRows:
     """Return a part whose labels are out of their wrapping, where its label column has a type that wraps them."""
     kind = part.label.type
     if pa.types.is_struct(kind) and [field.name for field in kind.fields] == [CHOICES]:
@@ -236,7 +236,7 @@ def unwrap_labels(part: Part, column: str, bad: BadRows) -> Part:
     return part
 
 
-def unwrap_names(part: Part, column: str, bad: BadRows) -> Part:
+def unwrap_names(part: FileRows, column: str, bad: BadRows) -> FileRows:
     """Return a part whose names are out of JSON that wraps them: `["joy"]` or `{"choices": ["joy"]}`."""
     if not is_text(part.label.type):
         return part
@@ -279,7 +279,7 @@ def _is_score(kind: pa.DataType) -> bool:
     return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind))
 
 
-def _reject_shares(part: Part, column: str, bad: BadRows) -> Part:
+def _reject_shares(part: FileRows, column: str, bad: BadRows) -> FileRows:
     """Refuse rows of scores that are neither 0 nor 1: which label is meant is not said."""
     cells = part.label.to_pylist()
     fault = RowFault(
@@ -294,7 +294,7 @@ def _of_scores(cell: dict[str, Any] | None) -> list[str] | None:
     return None if cell is None else [name for name, score in cell.items() if score]
 
 
-def _unwrap(part: Part, cells: list[Any], column: str, bad: BadRows) -> Part:
+def _unwrap(part: FileRows, cells: list[Any], column: str, bad: BadRows) -> FileRows:
     """Put labels for lists of one, null for empty lists, and refuse rows of several."""
     several = np.array([isinstance(cell, list) and len(cell) > 1 for cell in cells], bool)
     wrapped = [row for row, cell in enumerate(cells) if isinstance(cell, list) and len(cell) == 1]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 DPI = 144
 """Dots an inch of the PNG."""
-REPLACEMENT = "?"
+NO_GLYPH = "?"
 """Stands for a character that no font here has; a notice says which."""
 _LOCK = Lock()
 
@@ -102,7 +102,7 @@ def paint(caption: Caption, draw: Callable[["Figure"], None], *, look: Look) -> 
     notices = caption.notices
     if fonts.uncovered:
         shown = " ".join(f"{sign} (U+{ord(sign):04X})" for sign in fonts.uncovered[:10])
-        notices = (*notices, f"no font here can draw {shown}: such characters are shown as {REPLACEMENT}")
+        notices = (*notices, f"no font here can draw {shown}: such characters are shown as {NO_GLYPH}")
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -145,13 +145,13 @@ def _settings(families: Iterable[str], theme: Theme) -> dict[str, Any]:
 
 
 def _replace_uncovered(figure: "Figure", uncovered: tuple[str, ...]) -> None:
-    """Put `REPLACEMENT` where no font has a glyph, tick labels included: those are made anew at each drawing."""
+    """Put `NO_GLYPH` where no font has a glyph, tick labels included: those are made anew at each drawing."""
     if not uncovered:
         return
     from matplotlib.text import Text
     from matplotlib.ticker import FuncFormatter
 
-    table = str.maketrans(dict.fromkeys(uncovered, REPLACEMENT))
+    table = str.maketrans(dict.fromkeys(uncovered, NO_GLYPH))
     for text in figure.findobj(Text):
         text.set_text(text.get_text().translate(table))
     for axes in figure.axes:

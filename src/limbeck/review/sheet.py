@@ -21,14 +21,13 @@ from pathlib import Path
 from limbeck import storage
 from limbeck.errors import DataError, FaultLog
 from limbeck.evaluation import spreadsheet
+from limbeck.reading.dialect import MAX_CELL_CHARS
 from limbeck.review.issues import LabelIssues
 
 COLUMNS = ("row_id", "text", "label", "suggested_label", "label_quality", "new_label", "reason", "flagged")
 NEEDED = ("row_id", "label", "new_label")
 ACCEPTING = ("ok", "y", "yes", "예", "네")
 """What a person may write for "the suggested label is right", unless a class has that name."""
-MAX_CELL_CHARS = 1 << 24
-
 _SEPARATORS = ",;\t"
 _BEFORE_HEADER = re.compile(r"(?:(?:sep=.?|[ ,;\t]*)\r?\n)*", re.IGNORECASE)
 """Excel's line that names the separator, and empty rows, before the header."""

@@ -21,9 +21,10 @@ import pyarrow as pa
 
 from limbeck.auditing.characters import one_array
 from limbeck.auditing.grouping import group_equal
-from limbeck.auditing.near import DEFAULT_THRESHOLD, find_near_duplicates
+from limbeck.auditing.near import find_near_duplicates
 from limbeck.progress import SILENT, Progress
 from limbeck.review.noise import LabelNoise
+from limbeck.settings import NEAR_THRESHOLD
 
 MOST_VOTES = 3.0
 """What all equal, or all near, votes of a row weigh together at most: a hundred copies of one boilerplate, labelled in
@@ -106,7 +107,7 @@ def count_votes(
     labels_N: np.ndarray,
     classes: int,
     *,
-    near_threshold: float = DEFAULT_THRESHOLD,
+    near_threshold: float = NEAR_THRESHOLD,
     progress: Progress = SILENT,
 ) -> LabelVotes:
     """Count for each row the labels of the other rows that say the same.

@@ -13,5 +13,5 @@ from limbeck.tokens.stated import TOKENIZER_CONFIG_NAME as TOKENIZER_CONFIG_NAME
 from limbeck.tokens.stated import TOKENIZER_NAME as TOKENIZER_NAME
 from limbeck.tokens.tokenizer import MODEL_MAX_TOKENS as MODEL_MAX_TOKENS
 from limbeck.tokens.tokenizer import SPECIAL_TOKENS as SPECIAL_TOKENS
-from limbeck.tokens.tokenizer import Piece as Piece
+from limbeck.tokens.tokenizer import Token as Token
 from limbeck.tokens.tokenizer import Tokenizer as Tokenizer

@@ -39,7 +39,7 @@ _CHUNK_CHARACTERS = 2_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Piece:
+class Token:
     """One token of a text: what it looks like and its id."""
 
     token: str
@@ -197,10 +197,10 @@ class Tokenizer:
         ids_T = np.concatenate(chunks) if chunks else np.zeros(0, dtype=np.int32)
         return Tokenized(ids=ids_T, offsets=offsets, cut_tokens=cut_tokens)
 
-    def pieces(self, text: str, *, max_tokens: int | None = None) -> list[Piece]:
+    def pieces(self, text: str, *, max_tokens: int | None = None) -> list[Token]:
         """Return a text's tokens with their ids, as `encode` makes them."""
         ids = self.encode([text], max_tokens=max_tokens).ids.tolist()
-        return [Piece(token=str(self._raw.id_to_token(token_id)), id=token_id) for token_id in ids]
+        return [Token(token=str(self._raw.id_to_token(token_id)), id=token_id) for token_id in ids]
 
     def vocabulary(self) -> dict[str, int]:
         """Return the id of every token, the special ones included."""

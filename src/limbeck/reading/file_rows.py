@@ -1,6 +1,6 @@
 """One file's rows, checked: texts that are texts, splits that have a name, row ids where they were given.
 
-In: a `RawTable` and the settings. Out: a `Part`, whose label column is still as it was written.
+In: a `RawTable` and the settings. Out: a `FileRows`, whose label column is still as it was written.
 It does not know what labels mean, nor the other files.
 """
 
@@ -17,14 +17,14 @@ from limbeck.data.names import name_key, shown
 from limbeck.errors import DataError
 from limbeck.reading.bad_rows import BadRows, place_of
 from limbeck.reading.columnar import as_strings_only, is_bytes, is_text, mend_utf8
-from limbeck.reading.columns import Columns, find_columns, listed, say_choice
+from limbeck.reading.columns import ColumnNames, find_columns, listed, say_choice
 from limbeck.reading.raw import RawTable
 from limbeck.reading.split_names import SPLIT_WORDS
 from limbeck.settings import ReadSettings
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class FileRows:
     """One file's rows with their columns told apart.
 
     Shapes: R rows.
@@ -42,7 +42,7 @@ class Part:
     """
 
     raw: RawTable
-    columns: Columns
+    columns: ColumnNames
     numbers: pa.Array
     text: pa.Array
     split: pa.Array
@@ -54,7 +54,7 @@ class Part:
     def __len__(self) -> int:
         return len(self.numbers)
 
-    def keep(self, mask: np.ndarray) -> "Part":
+    def keep(self, mask: np.ndarray) -> "FileRows":
         """Return the rows at which the mask, bool (R,), is true."""
         if mask.all():
             return self
@@ -83,7 +83,7 @@ EMPTY_FAULTS = ("rows without a text", "rows with an empty text", "rows with a N
 """Faults of texts that an audit wants to see rather than lose."""
 
 
-def check_rows(raw: RawTable, settings: ReadSettings, bad: BadRows) -> Part:
+def check_rows(raw: RawTable, settings: ReadSettings, bad: BadRows) -> FileRows:
     """Tell a file's columns apart and check its texts, splits and row ids.
 
     Raises:
@@ -98,7 +98,7 @@ def check_rows(raw: RawTable, settings: ReadSettings, bad: BadRows) -> Part:
     if (choice := say_choice(found, names, settings)) is not None:
         bad.note(choice, 1, raw.name)
     raw = _with_decoded_bytes(raw, found, bad)
-    part = Part(
+    part = FileRows(
         raw=replace(raw, table=raw.table.schema.empty_table(), numbers=raw.numbers.slice(0, 0)),
         columns=found,
         numbers=raw.numbers,
@@ -133,7 +133,7 @@ class RowFault(NamedTuple):
     detail: Callable[[int], str]
 
 
-def reject_rows(part: Part, faults: Sequence[RowFault], *, column: str, bad: BadRows) -> Part:
+def reject_rows(part: FileRows, faults: Sequence[RowFault], *, column: str, bad: BadRows) -> FileRows:
     """Report rows at fault, and return the part without them where the policy leaves them out.
 
     A row that has several faults counts under the first.
@@ -146,11 +146,11 @@ def reject_rows(part: Part, faults: Sequence[RowFault], *, column: str, bad: Bad
     return part.keep(~seen) if bad.skips else part
 
 
-def _describe(part: Part, column: str, fault: RowFault, position: int) -> str:
+def _describe(part: FileRows, column: str, fault: RowFault, position: int) -> str:
     return f"{part.place(position, column)}: {fault.detail(position)}"
 
 
-def _text_faults(part: Part) -> list[RowFault]:
+def _text_faults(part: FileRows) -> list[RowFault]:
     text, odd = part.text, part.odd_cells(part.columns.text)
     return [
         RowFault(
@@ -176,7 +176,7 @@ def _text_faults(part: Part) -> list[RowFault]:
     ]
 
 
-def _said_otherwise(part: Part, row: int) -> str:
+def _said_otherwise(part: FileRows, row: int) -> str:
     """Name the column of the same name in another spelling, where it has a cell in this row."""
     key = name_key(part.columns.text)
     for name in part.others.column_names:
@@ -185,7 +185,7 @@ def _said_otherwise(part: Part, row: int) -> str:
     return ""
 
 
-def _with_decoded_bytes(raw: RawTable, found: Columns, bad: BadRows) -> RawTable:
+def _with_decoded_bytes(raw: RawTable, found: ColumnNames, bad: BadRows) -> RawTable:
     """Read columns of bytes as UTF-8 where texts or names are expected: Impala, old Spark and Hive write such files."""
     for name in filter(None, (found.text, found.label, found.split, found.row_id)):
         column = raw.table[name]

@@ -1,6 +1,6 @@
 """What went wrong on the way to the hub, as one of our errors that says what to do.
 
-In: an exception of `huggingface_hub` or of the HTTP library under it. Out: a `Fault`.
+In: an exception of `huggingface_hub` or of the HTTP library under it. Out: a `Failure`.
 It does not ask anything, and quotes no more of an answer than its one line of words, without secrets.
 """
 
@@ -24,7 +24,7 @@ _RATE_LIMIT = re.compile(r"r\s*=\s*0\s*;\s*t\s*=\s*(?P<seconds>\d+)")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fault:
+class Failure:
     """What an exception means.
 
     Attributes:
@@ -79,76 +79,76 @@ def known_exceptions() -> tuple[type[Exception], ...]:
     return (*answers, OSError, ValueError, RuntimeError)
 
 
-def fault_of(error: BaseException, question: Question) -> Fault:  # noqa: PLR0911  # a return a case
+def failure_of(error: BaseException, question: Question) -> Failure:  # noqa: PLR0911  # a return a case
     """Say what an exception of the client means."""
     from huggingface_hub import errors
 
     if isinstance(error, errors.OfflineModeIsEnabled):
         what = f"{question} is not wholly in the cache ({cache_folder()}), and HF_HUB_OFFLINE forbids asking the hub"
-        return Fault(error=HubUnreachableError(f"{what}: unset it once to download"), cause="offline")
+        return Failure(error=HubUnreachableError(f"{what}: unset it once to download"), cause="offline")
     if isinstance(error, errors.HfHubHTTPError):
-        return _answer_fault(error, question)
+        return _answer_failure(error, question)
     if isinstance(error, transport().HTTPError):
-        return _network_fault(error, question)
+        return _network_failure(error, question)
     # The client wraps what happened in words of its own; the cause says what it was.
     if isinstance(error, errors.LocalEntryNotFoundError | RuntimeError) and error.__cause__ is not None:
-        return fault_of(error.__cause__, question)
+        return failure_of(error.__cause__, question)
     if isinstance(error, OSError) and error.errno:
-        return Fault(error=_disk_error(error), cause="the disk")
+        return Failure(error=_disk_error(error), cause="the disk")
     if isinstance(error, OSError) and "Consistency check" in str(error):
         told = f"{question}: the download broke off again and again: try later, or over another network"
-        return Fault(error=HubUnreachableError(told), cause="the download broke off", may_pass=True)
+        return Failure(error=HubUnreachableError(told), cause="the download broke off", may_pass=True)
     if isinstance(error, OSError | ValueError):
         told = (
             f"{endpoint()} answers, but not as a hub does ({_quote(error)}): a page to log in to the network, or a "
             "wrong HF_ENDPOINT"
         )
-        return Fault(error=HubUnreachableError(told), cause="not a hub's answer")
+        return Failure(error=HubUnreachableError(told), cause="not a hub's answer")
     told = (
         f"{question}: the transfer failed ({_quote(error)}); where a network blocks the hub's Xet storage, set "
         "HF_HUB_DISABLE_XET=1"
     )
-    return Fault(error=HubUnreachableError(told), cause="the transfer failed", may_pass=True)
+    return Failure(error=HubUnreachableError(told), cause="the transfer failed", may_pass=True)
 
 
-def _answer_fault(error: Any, question: Question) -> Fault:  # noqa: PLR0911  # a return a case
+def _answer_failure(error: Any, question: Question) -> Failure:  # noqa: PLR0911  # a return a case
     """Say what an answer with an error's status means."""
     from huggingface_hub import errors
 
     status = error.response.status_code
     if isinstance(error, errors.RevisionNotFoundError):
         told = f"{question}: there is no revision {question.place.revision or 'main'!r}: see {question.page}/tree/main"
-        return Fault(error=HubError(told), cause="no such revision")
+        return Failure(error=HubError(told), cause="no such revision")
     if isinstance(error, errors.GatedRepoError):
         told = f"{question} is gated: accept its terms at {question.page}, then {_LOGIN}"
-        return Fault(error=HubError(told), cause="gated")
+        return Failure(error=HubError(told), cause="gated")
     if isinstance(error, errors.DisabledRepoError):
-        return Fault(error=HubError(f"{question} was disabled by the hub: see {question.page}"), cause="disabled")
+        return Failure(error=HubError(f"{question} was disabled by the hub: see {question.page}"), cause="disabled")
     if isinstance(error, errors.EntryNotFoundError):
         told = f"{question}: a file is not there ({_quote(error)}): see {question.page}/tree/main"
-        return Fault(error=HubError(told), cause="no such file")
+        return Failure(error=HubError(told), cause="no such file")
     if status == HTTPStatus.UNAUTHORIZED and "credentials" in _quote(error):
-        return Fault(
+        return Failure(
             error=HubError(f"{question}: the hub does not know your token ({_quote(error)}): {_LOGIN}"), cause="token"
         )
     if isinstance(error, errors.RepositoryNotFoundError) or status in (HTTPStatus.NOT_FOUND, HTTPStatus.UNAUTHORIZED):
-        return Fault(error=HubError(_absent(question)), cause="no such repository")
+        return Failure(error=HubError(_absent(question)), cause="no such repository")
     if status == HTTPStatus.FORBIDDEN:
         asked = "write there: use a token with the right to write" if question.writes else f"read {question}"
         told = f"the hub does not let you {asked} ({_quote(error)}): {_LOGIN} that may, see {question.page}"
-        return Fault(error=HubError(told), cause="forbidden")
+        return Failure(error=HubError(told), cause="forbidden")
     if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
-        return _proxy_fault(question)
+        return _proxy_failure(question)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         wait_s = _wait_of(error.response.headers)
         when = f"in {wait_s:.0f} s" if wait_s is not None else "later"
         told = f"{question}: the hub has had too many requests from here: try {when}; logged in, more are allowed"
-        return Fault(error=HubUnreachableError(told), cause="too many requests", may_pass=True, wait_s=wait_s)
+        return Failure(error=HubUnreachableError(told), cause="too many requests", may_pass=True, wait_s=wait_s)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.REQUEST_TIMEOUT:
         told = f"{question}: the hub is in trouble (status {status}, asked several times): try later"
         wait_s = _wait_of(error.response.headers)
-        return Fault(error=HubUnreachableError(told), cause=f"status {status}", may_pass=True, wait_s=wait_s)
-    return Fault(error=HubError(f"{question}: the hub said no (status {status}, {_quote(error)})"), cause="refused")
+        return Failure(error=HubUnreachableError(told), cause=f"status {status}", may_pass=True, wait_s=wait_s)
+    return Failure(error=HubError(f"{question}: the hub said no (status {status}, {_quote(error)})"), cause="refused")
 
 
 def _absent(question: Question) -> str:
@@ -161,24 +161,24 @@ def _absent(question: Question) -> str:
     return told if question.writes else f"{told}. (A {other} of that name would not be found here.)"
 
 
-def _network_fault(error: BaseException, question: Question) -> Fault:
+def _network_failure(error: BaseException, question: Question) -> Failure:
     """Say what it means that no whole answer came."""
     http = transport()
     if isinstance(error, http.ProxyError):
-        return _proxy_fault(question)
+        return _proxy_failure(question)
     if isinstance(error, http.ConnectError | http.ConnectTimeout | http.UnsupportedProtocol):
         told = (
             f"{question}: {endpoint()} cannot be reached ({_quote(error)}): check the network, HTTPS_PROXY and "
             "HF_ENDPOINT"
         )
-        return Fault(error=HubUnreachableError(told), cause="no connection")
+        return Failure(error=HubUnreachableError(told), cause="no connection")
     told = f"{question}: the connection to {endpoint()} broke off ({_quote(error)}): run it again; whole files are kept"
-    return Fault(error=HubUnreachableError(told), cause="the connection broke off", may_pass=True)
+    return Failure(error=HubUnreachableError(told), cause="the connection broke off", may_pass=True)
 
 
-def _proxy_fault(question: Question) -> Fault:
+def _proxy_failure(question: Question) -> Failure:
     told = f"{question}: the proxy does not let the request through: check HTTPS_PROXY and the name and password in it"
-    return Fault(error=HubUnreachableError(told), cause="the proxy refused")
+    return Failure(error=HubUnreachableError(told), cause="the proxy refused")
 
 
 def _disk_error(error: OSError) -> StorageError:

@@ -1,0 +1,65 @@
+"""One name, one thing: no two modules and no two public classes of the package are called alike."""
+
+import ast
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+
+import limbeck
+
+ROOT = Path(limbeck.__file__).parent
+
+ALLOWED: Mapping[str, str] = {
+    "abstaining": "inference/abstaining writes bundles: helper review moves it",
+    "methods": "classifier/methods goes when the table METHODS is there",
+    "search": "linear/search searches a penalty, review/search label issues",
+    "seeds": "training/seeds trains, evaluation/seeds counts",
+    "Evidence": "auditing and reporting",
+    "Goal": "thresholds and the solver",
+    "Plan": "experiments and training",
+    "Trial": "linear and training",
+    "Words": "auditing and reporting",
+}
+"""Names that stand twice for now, and why."""
+
+
+def doubled(places: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """Return the names that stand in more than one place, but for those that are allowed."""
+    return {name: found for name, found in places.items() if len(found) > 1 and name not in ALLOWED}
+
+
+def test_no_two_modules_have_one_name() -> None:
+    """A file is found by its name alone.
+
+    Two pairs are one thing each: a command and what it calls (cli/split, data/split), and a room and the file that it
+    is named for (evaluation/evaluation).
+    """
+    places: defaultdict[str, list[str]] = defaultdict(list)
+    for path in sorted(ROOT.rglob("*.py")):
+        room = path.parent.name
+        if path.stem == "__init__" and path.parent != ROOT:
+            places[room].append(f"{room}/")
+        elif not path.stem.startswith("__") and room not in ("cli", path.stem):
+            places[path.stem].append(path.relative_to(ROOT).as_posix())
+    assert doubled(places) == {}
+
+
+def test_no_two_public_classes_have_one_name() -> None:
+    """A class is found by its name alone, and a message that names it means one."""
+    places: defaultdict[str, list[str]] = defaultdict(list)
+    for path in sorted(ROOT.rglob("*.py")):
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places[node.name].append(path.relative_to(ROOT).as_posix())
+    assert doubled(places) == {}
+
+
+def test_what_is_allowed_is_needed() -> None:
+    """An exception that is mended leaves the list."""
+    names: defaultdict[str, int] = defaultdict(int)
+    for path in ROOT.rglob("*.py"):
+        names[path.parent.name if path.stem == "__init__" else path.stem] += 1
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                names[node.name] += 1
+    assert [name for name in ALLOWED if names[name] < 2] == []
