@@ -1,4 +1,4 @@
-"""Calibration: measured once, kept, and never in favour of an engine that failed its certificate."""
+"""EngineCalibration: measured once, kept, and never in favour of an engine that failed its certificate."""
 
 import json
 import os

@@ -10,7 +10,7 @@ import pytest
 
 from limbeck.errors import NoMemoryError, StorageError
 from limbeck.native import kernels
-from limbeck.native.kernels import ENCODER, Kernels, NoKernels, Recipe, build_library, find_kernels
+from limbeck.native.kernels import ENCODER, BuildRecipe, Kernels, NoKernels, build_library, find_kernels
 from limbeck.native.step_kernels import STEP
 
 
@@ -69,13 +69,13 @@ def compiler() -> str:
 
 
 @pytest.fixture
-def stub(tmp_path: Path) -> Recipe:
+def stub(tmp_path: Path) -> BuildRecipe:
     """A library of one function, for any CPU."""
     compiler()
     main = tmp_path / "sources" / "stub.cpp"
     main.parent.mkdir()
     main.write_text('extern "C" int answer() { return 7; }\n')
-    return Recipe(main=main, flags=("-shared", "-fPIC"), cpu_flags=frozenset())
+    return BuildRecipe(main=main, flags=("-shared", "-fPIC"), cpu_flags=frozenset())
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     return ran
 
 
-def built(recipe: Recipe, folder: Path) -> Kernels:
+def built(recipe: BuildRecipe, folder: Path) -> Kernels:
     found = build_library(recipe, folder)
     assert isinstance(found, Kernels)
     assert found.library.answer() == 7
@@ -95,7 +95,7 @@ def built(recipe: Recipe, folder: Path) -> Kernels:
 
 
 @pytest.mark.parametrize("recipe", [ENCODER, STEP], ids=["encoder", "step"])
-def test_the_sources_compile_without_a_warning(recipe: Recipe, tmp_path: Path) -> None:
+def test_the_sources_compile_without_a_warning(recipe: BuildRecipe, tmp_path: Path) -> None:
     """On any machine with a compiler, whatever its CPU can do."""
     # GCC 12 and before warn of its own headers' undefined vectors (GCC bug 105593).
     flags = ["-Wall", "-Wextra", "-Werror", "-Wno-uninitialized", "-Wno-maybe-uninitialized"]
@@ -107,7 +107,7 @@ def test_the_sources_compile_without_a_warning(recipe: Recipe, tmp_path: Path) -
 
 
 def test_what_was_built_is_used_without_a_compiler(
-    stub: Recipe, tmp_path: Path, compiled: list[list[str]], monkeypatch: pytest.MonkeyPatch
+    stub: BuildRecipe, tmp_path: Path, compiled: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same sources and flags are compiled once; later nothing is run, and no compiler needs to be there."""
     first = built(stub, tmp_path / "cache")
@@ -121,7 +121,7 @@ def test_what_was_built_is_used_without_a_compiler(
 
 @pytest.mark.parametrize("harm", ["flipped", "cut", "empty", "foreign"])
 def test_a_library_that_cannot_be_used_is_built_anew(
-    stub: Recipe, tmp_path: Path, compiled: list[list[str]], harm: str
+    stub: BuildRecipe, tmp_path: Path, compiled: list[list[str]], harm: str
 ) -> None:
     """Damaged on the disk, cut short, or of another system: it is compiled once more, and never loaded."""
     path = built(stub, tmp_path / "cache").path
@@ -137,7 +137,7 @@ def test_a_library_that_cannot_be_used_is_built_anew(
     assert len(compiled) == 2
 
 
-def test_processes_that_need_it_at_once_compile_once(stub: Recipe, tmp_path: Path) -> None:
+def test_processes_that_need_it_at_once_compile_once(stub: BuildRecipe, tmp_path: Path) -> None:
     """One compiles, the others wait for it and take what it made."""
     slow, log = tmp_path / "slow-c++", tmp_path / "log"
     slow.write_text(f'#!/bin/sh\necho compiled >> {log}\nsleep 0.5\nexec {compiler()} "$@"\n')
@@ -145,7 +145,7 @@ def test_processes_that_need_it_at_once_compile_once(stub: Recipe, tmp_path: Pat
     program = (
         "import sys; from pathlib import Path; from limbeck.native import kernels\n"
         "kernels.COMPILERS = (sys.argv[1],)\n"
-        "recipe = kernels.Recipe(main=Path(sys.argv[2]), flags=('-shared', '-fPIC'), cpu_flags=frozenset())\n"
+        "recipe = kernels.BuildRecipe(main=Path(sys.argv[2]), flags=('-shared', '-fPIC'), cpu_flags=frozenset())\n"
         "print(kernels.build_library(recipe, Path(sys.argv[3])).library.answer())"
     )
     words = [sys.executable, "-c", program, str(slow), str(stub.main), str(tmp_path / "cache")]
@@ -155,7 +155,7 @@ def test_processes_that_need_it_at_once_compile_once(stub: Recipe, tmp_path: Pat
 
 
 def test_a_folder_without_locks_is_no_obstacle(
-    stub: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compiled: list[list[str]]
+    stub: BuildRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compiled: list[list[str]]
 ) -> None:
     """Where the file system has no locks it is compiled all the same."""
 
@@ -181,18 +181,18 @@ extern "C" int gather(int size, int* seen) {
 
 
 @pytest.fixture
-def team(tmp_path: Path) -> Recipe:
+def team(tmp_path: Path) -> BuildRecipe:
     """The team that computes together, without what it computes."""
     compiler()
     main = tmp_path / "sources" / "team.cpp"
     main.parent.mkdir()
     main.write_text(TEAM)
     flags = ("-std=c++17", "-shared", "-fPIC", "-pthread")
-    return Recipe(main=main, headers=(kernels.SOURCES,), flags=flags, cpu_flags=frozenset())
+    return BuildRecipe(main=main, headers=(kernels.SOURCES,), flags=flags, cpu_flags=frozenset())
 
 
 @pytest.mark.parametrize("size", [1, 2, 7])
-def test_a_team_is_all_there(team: Recipe, tmp_path: Path, size: int) -> None:
+def test_a_team_is_all_there(team: BuildRecipe, tmp_path: Path, size: int) -> None:
     """Every member works once."""
     found = build_library(team, tmp_path / "cache")
     assert isinstance(found, Kernels)
@@ -201,7 +201,7 @@ def test_a_team_is_all_there(team: Recipe, tmp_path: Path, size: int) -> None:
     assert list(seen) == [1] * size
 
 
-def test_threads_that_cannot_be_had_are_an_answer(team: Recipe, tmp_path: Path) -> None:
+def test_threads_that_cannot_be_had_are_an_answer(team: BuildRecipe, tmp_path: Path) -> None:
     """Where the system gives no more threads nothing is computed and nobody waits; the process lives on."""
     found = build_library(team, tmp_path / "cache")
     assert isinstance(found, Kernels)

@@ -117,3 +117,15 @@ def test_openpyxl_is_an_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(sys.modules, "openpyxl", None)
     with pytest.raises(MissingExtraError, match=r"limbeck\[excel\]"):
         read(path)
+
+
+def test_an_archive_without_a_workbook_is_a_data_error(tmp_path: Path) -> None:
+    """A zip file whose list of contents names no workbook is said to be none, not to be unreadable."""
+    path = workbook(tmp_path / "data.xlsx", ["text", "label"], ["a", "x"])
+    bare = tmp_path / "bare.xlsx"
+    with zipfile.ZipFile(path) as whole, zipfile.ZipFile(bare, "w") as archive:
+        for name in whole.namelist():
+            content = whole.read(name)
+            archive.writestr(name, content.replace(b"sheet.main+xml", b"sheet.none+xml"))
+    with pytest.raises(DataError, match="not a whole Excel workbook"):
+        read(bare)

@@ -13,11 +13,10 @@ from limbeck.auditing.audit import Audit
 from limbeck.auditing.audit import audit as audit_dataset
 from limbeck.auditing.clean import Cleaning, write_cleaning
 from limbeck.auditing.clean import clean as clean_dataset
-from limbeck.auditing.near import DEFAULT_THRESHOLD
 from limbeck.auditing.resplit import Resplit, resplit
 from limbeck.data.write import write
 from limbeck.progress import ProgressLike, as_progress
-from limbeck.settings import AuditSettings, CleanSettings, ReadSettings, SplitSettings, build
+from limbeck.settings import NEAR_THRESHOLD, AuditSettings, CleanSettings, ReadSettings, SplitSettings, build
 
 MENDING = ReadSettings(on_bad_row="mend", labels="optional")
 """How data is read that may be at fault: broken and empty rows stay, so that they are found."""
@@ -92,7 +91,7 @@ def clean(
 def split(
     data: Rows,
     *,
-    near_threshold: float = DEFAULT_THRESHOLD,
+    near_threshold: float = NEAR_THRESHOLD,
     out: str | Path | None = None,
     progress: ProgressLike = None,
     **options: Any,

@@ -1,10 +1,9 @@
-"""Calibration: which engine is fastest on this machine and close enough to float32, measured once and kept.
+"""Which engine is fastest on this machine and close enough to float32, measured once and kept.
 
-In: a loaded encoder, and the classifier that stands on it if there is one. Out: a `Calibration`, from the user's cache
-when this machine and these versions were measured before: speeds for every encoder of the same sizes, certificates for
-the very weights. It takes a few seconds the first time, and again when what was kept was measured on a busy machine, or
-when the machine is another one now.
-It does not know what the features are for.
+In: a loaded encoder, and the classifier that stands on it if there is one. Out: an `EngineCalibration`, from the
+user's cache when this machine and these versions were measured before: speeds for every encoder of the same sizes,
+certificates for the very weights. It takes a few seconds the first time, and again when what was kept was measured on
+a busy machine, or when the machine is another one now. It does not know what the features are for.
 """
 
 import hashlib
@@ -55,7 +54,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Calibration:
+class EngineCalibration:
     """What was measured and chosen.
 
     Attributes:
@@ -98,7 +97,7 @@ def find_calibration(
     cache_dir: Path | None = None,
     again: bool = False,
     progress: Progress = SILENT,
-) -> Calibration:
+) -> EngineCalibration:
     """Return the calibration of a model on this machine, measured now if it was not before.
 
     Args:
@@ -166,7 +165,7 @@ def judge_of(classifier: Bundle | None) -> Bundle | None:
     return None if classifier is None or classifier.is_frozen else classifier
 
 
-def used_by(found: Calibration, classifier: Bundle | None) -> Candidate:
+def used_by(found: EngineCalibration, classifier: Bundle | None) -> Candidate:
     """Return the engine that "auto" opens: the chosen one, or the one that made the features of a frozen encoder."""
     numerics = None if classifier is None else classifier.feature_numerics
     wanted = found.chosen if numerics is None else "-".join(numerics.split()[:2])
@@ -197,7 +196,7 @@ def _choose(
     certificates: Mapping[str, Certificate],
     kernels: Kernels | NoKernels,
     cpu: CpuFeatures,
-) -> Calibration:
+) -> EngineCalibration:
     candidates = tuple(
         Candidate(
             name=name,
@@ -208,7 +207,7 @@ def _choose(
         for name, tokens_per_s in speeds.tokens_per_s.items()
     )
     passed = [one for one in candidates if one.certificate is None or one.certificate.passed]
-    return Calibration(
+    return EngineCalibration(
         chosen=max(passed, key=lambda one: one.tokens_per_s).name,
         candidates=candidates,
         one_text_threads=speeds.one_text_threads,

@@ -44,7 +44,7 @@ _SHOWN_CHARACTERS = 400
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
+class BuildRecipe:
     """How a library is built.
 
     Attributes:
@@ -60,7 +60,7 @@ class Recipe:
     cpu_flags: frozenset[str] = CPU_FLAGS
 
 
-ENCODER = Recipe(main=SOURCES / "encoder.cpp")
+ENCODER = BuildRecipe(main=SOURCES / "encoder.cpp")
 
 
 class NormArrays(ctypes.Structure):
@@ -136,7 +136,7 @@ class NoKernels:
     reason: str
 
 
-_KNOWN: dict[tuple[Recipe, Path | None], Kernels | NoKernels] = {}
+_KNOWN: dict[tuple[BuildRecipe, Path | None], Kernels | NoKernels] = {}
 """What was found in this process; a machine does not change meanwhile."""
 
 
@@ -151,7 +151,9 @@ def find_kernels(cache_dir: Path | None = None, progress: Progress = SILENT) -> 
     return found if isinstance(found, NoKernels) else _described(found)
 
 
-def find_library(recipe: Recipe, cache_dir: Path | None = None, progress: Progress = SILENT) -> Kernels | NoKernels:
+def find_library(
+    recipe: BuildRecipe, cache_dir: Path | None = None, progress: Progress = SILENT
+) -> Kernels | NoKernels:
     """Return a library, compiled on first use, or why there is none; its functions are not described yet.
 
     Args:
@@ -165,7 +167,7 @@ def find_library(recipe: Recipe, cache_dir: Path | None = None, progress: Progre
     return _KNOWN[key]
 
 
-def _look(recipe: Recipe, cache_dir: Path | None, progress: Progress) -> Kernels | NoKernels:
+def _look(recipe: BuildRecipe, cache_dir: Path | None, progress: Progress) -> Kernels | NoKernels:
     if sys.platform != "linux" or platform.machine() != "x86_64":
         return NoKernels(reason=f"they are for Linux on x86-64; this is {sys.platform} on {platform.machine()}")
     if missing := sorted(recipe.cpu_flags - cpu_flags()):
@@ -176,7 +178,7 @@ def _look(recipe: Recipe, cache_dir: Path | None, progress: Progress) -> Kernels
         return NoKernels(reason=f"building them failed: {_short(error)}")
 
 
-def build_library(recipe: Recipe, folder: Path, progress: Progress = SILENT) -> Kernels | NoKernels:
+def build_library(recipe: BuildRecipe, folder: Path, progress: Progress = SILENT) -> Kernels | NoKernels:
     """Load the library that these sources and flags gave before, or compile it; or say that no compiler is there.
 
     Of several processes that need it at once one compiles and the others wait. A library that is damaged, or that
@@ -213,7 +215,7 @@ def build_library(recipe: Recipe, folder: Path, progress: Progress = SILENT) -> 
     return Kernels(library=ctypes.CDLL(str(path)), path=path, digest=digest)
 
 
-def _digest_of(recipe: Recipe) -> str:
+def _digest_of(recipe: BuildRecipe) -> str:
     """Return the SHA-256 (hexadecimal) of what a library is built from. Compilers agree on what it computes."""
     digest = hashlib.sha256(" ".join(recipe.flags).encode())
     for place in (recipe.main.parent, *recipe.headers):
@@ -223,7 +225,7 @@ def _digest_of(recipe: Recipe) -> str:
     return digest.hexdigest()
 
 
-def _stem(recipe: Recipe, digest: str) -> str:
+def _stem(recipe: BuildRecipe, digest: str) -> str:
     return f"{recipe.main.stem}-{digest[:20]}-"
 
 
@@ -231,7 +233,7 @@ def _content_digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:20]
 
 
-def _opened(recipe: Recipe, folder: Path, digest: str) -> Kernels | None:
+def _opened(recipe: BuildRecipe, folder: Path, digest: str) -> Kernels | None:
     """Load a library that was compiled before; None when there is none that is whole and that this system can load."""
     for path in sorted(folder.glob(f"{_stem(recipe, digest)}*.so")):
         try:
@@ -243,7 +245,7 @@ def _opened(recipe: Recipe, folder: Path, digest: str) -> Kernels | None:
     return None
 
 
-def _compile(recipe: Recipe, compiler: str) -> bytes:
+def _compile(recipe: BuildRecipe, compiler: str) -> bytes:
     # Compilers want a file of their own; what they leave is written whole elsewhere, so no kill leaves half of it.
     with tempfile.TemporaryDirectory() as built:
         target = Path(built) / "library.so"

@@ -11,9 +11,9 @@ from limbeck.native.kernels import (
     CPU_FLAGS,
     FLAGS,
     SOURCES,
+    BuildRecipe,
     Kernels,
     NoKernels,
-    Recipe,
     check_library,
     find_library,
 )
@@ -21,7 +21,7 @@ from limbeck.progress import SILENT, Progress
 
 ABI = 2
 """Version of the functions and structures below; the library must say the same."""
-STEP = Recipe(
+STEP = BuildRecipe(
     main=Path(__file__).parent / "step" / "step.cpp",
     headers=(SOURCES,),
     flags=(*FLAGS, "-mvaes", "-maes"),

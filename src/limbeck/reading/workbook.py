@@ -67,7 +67,10 @@ def read_workbook(source: SourceFile, settings: ReadSettings, bad: BadRows, adva
                 raw = _read_sheet(book, source, bad)
             finally:
                 book.close()
-        except _DAMAGED as error:
+        except (*_DAMAGED, OSError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                # The disk's fault. openpyxl raises one without a number for a file that has no workbook in it.
+                raise
             raise DataError(
                 f"{source.name} is not a whole Excel workbook ({type(error).__name__}: {error}): "
                 "open it in Excel and save it again, or save the sheet as CSV (UTF-8)"
