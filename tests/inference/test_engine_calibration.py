@@ -14,14 +14,14 @@ import pytest
 
 from limbeck.errors import StorageError
 from limbeck.inference import certificate, choice, speeds
-from limbeck.inference import kept_results as kept
 from limbeck.inference import engine_calibration as calibration
+from limbeck.inference import kept_results as kept
 from limbeck.inference.certificate import Certificate, certify
 from limbeck.inference.certificate_texts import Sentences, certificate_texts, in_its_words, more_texts, speaks_of
 from limbeck.inference.choice import open_engine
 from limbeck.inference.engine import Engine
 from limbeck.inference.engine_calibration import SAFE, find_calibration
-from limbeck.inference.kept_results import KeptResults
+from limbeck.inference.kept import KeptResults
 from limbeck.inference.predictor import Predictor
 from limbeck.inference.quiet import Moment, look_at_machine
 from limbeck.inference.speeds import Speeds

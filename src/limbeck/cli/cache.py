@@ -16,7 +16,7 @@ cache = typer.Typer(
 def show(cache_dir: options.CacheFolder = None, as_json: options.AsJson = False) -> None:
     """List the cached features, most recently used first."""
     from limbeck.features.cache import FeatureCache
-    from limbeck.inference.kept_results import KeptResults
+    from limbeck.inference.kept import KeptResults
 
     kept = FeatureCache(cache_dir)
     listings = kept.listings()

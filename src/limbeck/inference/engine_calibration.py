@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from limbeck.inference.certificate import Certificate, certify
 from limbeck.inference.engine import Engine
-from limbeck.inference.kept_results import KeptResults
+from limbeck.inference.kept import KeptResults
 from limbeck.inference.native_engine import NativeEngine, why_not
 from limbeck.inference.quiet import Moment, look_at_machine
 from limbeck.inference.speeds import Speeds, measure_speeds
