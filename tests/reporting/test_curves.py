@@ -50,7 +50,7 @@ def test_the_rate_curve_says_in_words_what_it_shows():
     """First, lowest and last loss, and the rate that was chosen."""
     said = rate_curve(FOUND).description
     assert "1.7000 (1.0e-05), 1.4000 (1.0e-04), 1.6000 (1.0e-03)" in said
-    assert "2.5e-05, the rate that was trained with" in said
+    assert "2.5e-05, the rate that training used" in said
 
 
 def test_the_rate_curve_korean_words_can_be_drawn():
