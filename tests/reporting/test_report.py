@@ -75,7 +75,7 @@ def test_a_student_stands_beside_its_teacher(student_folder: Path) -> None:
     for says in (
         "keeps 98.5 % (95 % interval 96.1–100.4 %) of its teacher's accuracy with 50 % fewer parameters",
         "and is 2.25 times as fast",
-        "22,600,000", "11,300,000", "between 1.50 and 2.50", "made of other rows", "Without the teacher", "−1.25",
+        "22,600,000", "11,300,000", "between 1.50 and 2.50", "trained on other rows", "Without the teacher", "−1.25",
         "0.031", "the part helps",
     ):  # fmt: skip
         assert says in html.replace("&#39;", "'"), says
