@@ -36,9 +36,10 @@ from limbeck.errors import BundleError
 from limbeck.features.cache import FeatureCache
 from limbeck.methods.distil import Curriculum, distil
 from limbeck.methods.distil_settings import Distillation, DistillationSettings
-from limbeck.methods.finetune import Finetuning, finetune
+from limbeck.methods.finetune import finetune
 from limbeck.methods.pretrain import pretrain
 from limbeck.methods.pretrain_settings import PretrainingSettings
+from limbeck.methods.trainings import Finetuning
 from limbeck.model.bundle import load_bundle
 from limbeck.model.config import EncoderConfig
 from limbeck.model.encoder import Encoder

@@ -18,7 +18,8 @@ from measure import SHARED_DATA, write_result
 
 import limbeck
 from limbeck.inference.scoring import score
-from limbeck.methods.finetune import Finetuning, finetune
+from limbeck.methods.finetune import finetune
+from limbeck.methods.trainings import Finetuning
 from limbeck.progress import for_stream
 from limbeck.settings import FinetuneSettings
 

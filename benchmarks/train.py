@@ -31,7 +31,8 @@ from transformers.utils import logging as transformers_logging
 
 import limbeck
 from limbeck.catalog.presets import load_encoder_folder
-from limbeck.methods.finetune import Finetuning, finetune
+from limbeck.methods.finetune import finetune
+from limbeck.methods.trainings import Finetuning
 from limbeck.runtime import set_threads
 from limbeck.settings import FeatureSettings, FinetuneSettings
 

@@ -20,7 +20,8 @@ from measure import SHARED_DATA, write_result
 from trainers import scored_trainer
 
 import limbeck
-from limbeck.methods.finetune import Finetuning, finetune
+from limbeck.methods.finetune import finetune
+from limbeck.methods.trainings import Finetuning
 from limbeck.runtime import set_threads
 from limbeck.settings import FeatureSettings, FinetuneSettings
 

@@ -17,10 +17,8 @@ import typer
 
 from limbeck.cli.app import app
 from limbeck.methods.distil_settings import Distillation
-from limbeck.methods.finetune import Finetuning
-from limbeck.methods.head import HeadTraining
 from limbeck.methods.pretrain_settings import PretrainingSettings
-from limbeck.methods.probe import ProbeTraining
+from limbeck.methods.trainings import Finetuning, HeadTraining, ProbeTraining
 from limbeck.settings import meanings, settable
 
 PAGE = Path(__file__).with_name("reference.md")

@@ -79,7 +79,7 @@ def compare_probes(data: limbeck.Dataset, encoder: str, out: Path) -> None:
             probe=limbeck.ProbeSettings(balance=balance),
         )
         folder = out / f"probe-{pooling}-{balance}"
-        run = limbeck.train_probe(data, folder, settings, overwrite=True, progress=for_stream())
+        run = limbeck.train_probe(data, folder, settings, start="overwrite", progress=for_stream())
         found[pooling if balance == "none" else f"{pooling}, {balance}"] = run.validation
     print("\nFrozen features and logistic regression, validation split", summary_table(found).text(), sep="\n")
 

@@ -85,16 +85,16 @@ if TYPE_CHECKING:
     from limbeck.methods.distil import distil as distil
     from limbeck.methods.distil_settings import Distillation as Distillation
     from limbeck.methods.distil_settings import DistillationSettings as DistillationSettings
-    from limbeck.methods.finetune import Finetuning as Finetuning
     from limbeck.methods.finetune import finetune as finetune
-    from limbeck.methods.head import HeadTraining as HeadTraining
     from limbeck.methods.head import train_head as train_head
     from limbeck.methods.pretrain import PretrainedRun as PretrainedRun
     from limbeck.methods.pretrain import pretrain as pretrain
     from limbeck.methods.pretrain_settings import PretrainingSettings as PretrainingSettings
     from limbeck.methods.probe import ProbeRun as ProbeRun
-    from limbeck.methods.probe import ProbeTraining as ProbeTraining
     from limbeck.methods.probe import train_probe as train_probe
+    from limbeck.methods.trainings import Finetuning as Finetuning
+    from limbeck.methods.trainings import HeadTraining as HeadTraining
+    from limbeck.methods.trainings import ProbeTraining as ProbeTraining
     from limbeck.publishing.publication import publish as publish
     from limbeck.reading.in_memory import from_arrow as from_arrow
     from limbeck.reading.in_memory import from_lists as from_lists
@@ -160,11 +160,12 @@ _HOMES = {
     "limbeck.inference.scoring": "Scored score",
     "limbeck.methods.distil": "Curriculum distil",
     "limbeck.methods.distil_settings": "Distillation DistillationSettings",
-    "limbeck.methods.finetune": "Finetuning finetune",
-    "limbeck.methods.head": "HeadTraining train_head",
+    "limbeck.methods.finetune": "finetune",
+    "limbeck.methods.head": "train_head",
     "limbeck.methods.pretrain": "PretrainedRun pretrain",
     "limbeck.methods.pretrain_settings": "PretrainingSettings",
-    "limbeck.methods.probe": "ProbeRun ProbeTraining train_probe",
+    "limbeck.methods.probe": "ProbeRun train_probe",
+    "limbeck.methods.trainings": "Finetuning HeadTraining ProbeTraining",
     "limbeck.publishing.publication": "publish",
     "limbeck.reporting.picture": "Picture",
     "limbeck.experiments.run_comparison": "RunComparison",

@@ -22,7 +22,8 @@ from sklearn.preprocessing import FunctionTransformer
 import limbeck
 from limbeck.classifier.text_classifier import TextClassifier
 from limbeck.errors import DataError, SettingsError, StorageError
-from limbeck.methods.probe import ProbeTraining, train_probe
+from limbeck.methods.probe import train_probe
+from limbeck.methods.trainings import ProbeTraining
 from limbeck.settings import FeatureSettings, SplitSettings
 
 Weather = tuple[list[str], list[str]]

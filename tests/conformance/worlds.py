@@ -10,12 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from limbeck.methods.distil_losses import DistillationCosts, DistilledModule, Lesson
+from limbeck.methods.distil_losses import DistilledModule, DistilLosses, Lesson
 from limbeck.methods.distil_objectives import TripleWeights
 from limbeck.methods.distil_settings import DistillationSettings
 from limbeck.methods.language import (
-    LanguageCosts,
     LanguageJudge,
+    LanguageLosses,
     LanguageModel,
     Reading,
     Triple,
@@ -31,7 +31,7 @@ from limbeck.reading.text_stream import open_stream
 from limbeck.settings import FinetuneSettings
 from limbeck.training.examples import FeatureExamples, Labelled, TextExamples
 from limbeck.training.judge import Judge, LabelJudge
-from limbeck.training.losses import Costs, LabelCosts
+from limbeck.training.losses import LabelLosses, Losses
 from limbeck.training.team import ALONE, Team
 
 TEXTS = (
@@ -101,27 +101,27 @@ def settings_of(**changes: object) -> FinetuneSettings:
     return FinetuneSettings(**{"epochs": 1, "precision": "float32", **changes})
 
 
-def _labels(**changes: object) -> Callable[[World], tuple[Costs, nn.Module]]:
-    def make(world: World) -> tuple[Costs, nn.Module]:
+def _labels(**changes: object) -> Callable[[World], tuple[Losses, nn.Module]]:
+    def make(world: World) -> tuple[Losses, nn.Module]:
         settings = settings_of(**changes)
         binary = settings.loss == "binary"
         network = world.network(1 if binary else 3)
         facts = world.facts(world.labels_N % 2 if binary else None)
         examples = TextExamples(network, world.loaded.tokenizer.encode(world.texts), facts, use_bf16=False)
-        return LabelCosts(examples, settings, 2 if binary else 3, CPU), network
+        return LabelLosses(examples, settings, 2 if binary else 3, CPU), network
 
     return make
 
 
-def _labels_of_features(world: World) -> tuple[Costs, nn.Module]:
+def _labels_of_features(world: World) -> tuple[Losses, nn.Module]:
     random = torch.Generator().manual_seed(2)
     features_NF = torch.randn(len(world.texts), 6, generator=random).numpy()
     head = LinearHead(torch.randn(3, 6, generator=random), torch.randn(3, generator=random))
-    return LabelCosts(FeatureExamples(head, features_NF, world.facts()), settings_of(), 3, CPU), head
+    return LabelLosses(FeatureExamples(head, features_NF, world.facts()), settings_of(), 3, CPU), head
 
 
-def _distillation(width: int | None = None, **changes: object) -> Callable[[World], tuple[Costs, nn.Module]]:
-    def make(world: World) -> tuple[Costs, nn.Module]:
+def _distillation(width: int | None = None, **changes: object) -> Callable[[World], tuple[Losses, nn.Module]]:
+    def make(world: World) -> tuple[Losses, nn.Module]:
         torch.manual_seed(4)
         module = DistilledModule(world.network(), width)
         examples = TextExamples(
@@ -135,22 +135,22 @@ def _distillation(width: int | None = None, **changes: object) -> Callable[[Worl
             softened_NC=torch.randn(len(world.texts), 3, generator=random).softmax(dim=1),
             features_NF=torch.randn(len(world.texts), width or 16, generator=random),
         )
-        return DistillationCosts(module, examples, lesson, DistillationSettings(**changes)), module
+        return DistilLosses(module, examples, lesson, DistillationSettings(**changes)), module
 
     return make
 
 
-def _language(*, taught: bool) -> Callable[[World], tuple[Costs, nn.Module]]:
-    def make(world: World) -> tuple[Costs, nn.Module]:
+def _language(*, taught: bool) -> Callable[[World], tuple[Losses, nn.Module]]:
+    def make(world: World) -> tuple[Losses, nn.Module]:
         model, rows = world.language_model(), np.arange(len(world.texts))
         teacher = world.language_model(seed=9)
         triple = Triple(teacher=teacher, weights=TripleWeights(), temperature=2.0) if taught else None
-        return LanguageCosts(model, world.store, rows, world.reading(), triple), model
+        return LanguageLosses(model, world.store, rows, world.reading(), triple), model
 
     return make
 
 
-COSTS: dict[str, Callable[[World], tuple[Costs, nn.Module]]] = {
+COSTS: dict[str, Callable[[World], tuple[Losses, nn.Module]]] = {
     "labels": _labels(),
     "labels, smoothing": _labels(label_smoothing=0.1),
     "labels, binary": _labels(loss="binary"),
@@ -164,7 +164,7 @@ COSTS: dict[str, Callable[[World], tuple[Costs, nn.Module]]] = {
     "masked tokens": _language(taught=False),
     "the triple loss": _language(taught=True),
 }
-MAKERS_OF_COSTS = ("LabelCosts", "DistillationCosts", "LanguageCosts")
+MAKERS_OF_COSTS = ("LabelLosses", "DistilLosses", "LanguageLosses")
 
 
 def _label_judge(loss: str, best_by: str) -> Callable[[World, Team], tuple[Judge, nn.Module]]:

@@ -16,7 +16,8 @@ from limbeck import read
 from limbeck.__main__ import main
 from limbeck.features.cache import FeatureCache
 from limbeck.inference import timing
-from limbeck.methods.probe import ProbeTraining, train_probe
+from limbeck.methods.probe import train_probe
+from limbeck.methods.trainings import ProbeTraining
 from limbeck.model.config import EncoderConfig
 from limbeck.model.encoder import Encoder
 from limbeck.model.loaded_encoder import write_encoder

@@ -15,8 +15,9 @@ from limbeck.features.cache import FeatureCache
 from limbeck.methods import teachers as teachers_module
 from limbeck.methods.distil import Curriculum, distil
 from limbeck.methods.distil_settings import Distillation, DistillationSettings
-from limbeck.methods.finetune import Finetuning, finetune
+from limbeck.methods.finetune import finetune
 from limbeck.methods.teachers import ask_teachers, load_teachers
+from limbeck.methods.trainings import Finetuning
 from limbeck.model.bundle import load_bundle
 from limbeck.runs.past_data import open_past_data, read_data_of
 from limbeck.settings import FeatureSettings, FinetuneSettings, SplitSettings

@@ -13,8 +13,9 @@ from transformers import pipeline
 from limbeck import load, read
 from limbeck.features.cache import FeatureCache
 from limbeck.inference.torch_engine import TorchEngine
-from limbeck.methods.finetune import Finetuning, finetune
-from limbeck.methods.head import HeadTraining, train_head
+from limbeck.methods.finetune import finetune
+from limbeck.methods.head import train_head
+from limbeck.methods.trainings import Finetuning, HeadTraining
 from limbeck.model.bundle import load_bundle
 from limbeck.settings import FeatureSettings, FinetuneSettings, HeadSettings
 from limbeck.storage import lock

@@ -10,7 +10,7 @@ import pytest
 import limbeck as library
 from limbeck.cli import screen
 from limbeck.methods import probe as probe_training
-from limbeck.methods.probe import ProbeTraining
+from limbeck.methods.trainings import ProbeTraining
 from limbeck.reading import read as reading
 from limbeck.settings import FeatureSettings
 

@@ -11,9 +11,10 @@ from limbeck.errors import Interrupted, SettingsError
 from limbeck.features.cache import FeatureCache
 from limbeck.inference.choice import open_engine_of
 from limbeck.methods import head as head_training
-from limbeck.methods.finetune import Finetuning, finetune
-from limbeck.methods.head import HeadTraining, train_head
-from limbeck.methods.probe import ProbeTraining, train_probe
+from limbeck.methods.finetune import finetune
+from limbeck.methods.head import train_head
+from limbeck.methods.probe import train_probe
+from limbeck.methods.trainings import Finetuning, HeadTraining, ProbeTraining
 from limbeck.training import arithmetic
 
 pytestmark = pytest.mark.slow

@@ -16,11 +16,11 @@ from limbeck.errors import (
     StorageError,
     TrainingError,
 )
-from limbeck.experiments.search_space import Knob, first_values, read_space, space_of, with_values
+from limbeck.experiments.search_space import first_values, read_space, with_values
 from limbeck.experiments.sweep import FIRST_TRIALS, Plan, run_sweep
-from limbeck.methods.finetune import Finetuning
-from limbeck.methods.head import HeadTraining
-from limbeck.methods.probe import ProbeTraining
+from limbeck.methods.knobs import Knob
+from limbeck.methods.table import METHODS
+from limbeck.methods.trainings import Finetuning, HeadTraining, ProbeTraining
 from limbeck.settings import FeatureSettings, FinetuneSettings, HeadSettings, SweepSettings
 from limbeck.training.journal import EpochScores
 
@@ -66,18 +66,11 @@ def limits(error, beyond):
 def plan_of(trainings, **changes):
     base = Finetuning(finetune=FinetuneSettings(learning_rate=1e-3))
     first = first_values(base, KNOBS, {})
-    return Plan(base=base, knobs=KNOBS, first=first, train=trainings.train, **changes)
+    return Plan(base=base, knobs=KNOBS, first=first, train=trainings.train, fingerprint="a", **changes)
 
 
 def search(place, trainings, *, resume=False, **wishes):
-    return run_sweep(Fingerprinted(), place, plan_of(trainings), SweepSettings(**wishes), resume=resume)
-
-
-class Fingerprinted:
-    """All that a sweep asks of a dataset."""
-
-    def fingerprint(self):
-        return "f" * 64
+    return run_sweep(place, plan_of(trainings), SweepSettings(**wishes), resume=resume)
 
 
 def test_the_first_trial_is_the_settings_as_given(tmp_path):
@@ -212,8 +205,8 @@ def test_equal_settings_are_not_tried_twice(tmp_path, knobs, failing):
         return honest(settings, out, after_epoch, progress)
 
     base = Finetuning(finetune=FinetuneSettings(learning_rate=2e-4, epochs=1, top_layers=0))
-    plan = Plan(base=base, knobs=knobs, first=first_values(base, knobs, {}), train=train)
-    found = run_sweep(Fingerprinted(), tmp_path / "S", plan, SweepSettings(most_trials=100))
+    plan = Plan(base=base, knobs=knobs, first=first_values(base, knobs, {}), train=train, fingerprint="a")
+    found = run_sweep(tmp_path / "S", plan, SweepSettings(most_trials=100))
     seen = [tuple(trial.values.values()) for trial in found.trials]
     every = 1
     for knob in knobs:
@@ -246,7 +239,7 @@ def test_budgets_that_mean_nothing_are_refused(tmp_path, wish):
 )
 def test_every_method_has_a_space_that_its_settings_fit(method, settings):
     """Each knob is a setting, and the first values lie within."""
-    knobs = space_of(method, settings, 1e-3)
+    knobs = METHODS[method].knobs(settings, 1e-3)
     first = first_values(settings, knobs, {"learning_rate": 1e-3, "dropout": 0.1})
     for knob in knobs:
         assert first[knob.name] in knob.choices if knob.choices else knob.low <= first[knob.name] <= knob.high

@@ -18,7 +18,8 @@ from limbeck.linear import trials
 from limbeck.linear.balance import balance_rows
 from limbeck.linear.fit import ProbeRows, fit_probe
 from limbeck.methods import probe as probe_training
-from limbeck.methods.probe import ProbeTraining, train_probe
+from limbeck.methods.probe import train_probe
+from limbeck.methods.trainings import ProbeTraining
 from limbeck.reading.in_memory import from_pandas
 from limbeck.settings import ProbeSettings
 

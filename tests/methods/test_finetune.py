@@ -4,7 +4,8 @@ import pytest
 
 from limbeck import read
 from limbeck.errors import SettingsError, WeightsError
-from limbeck.methods.finetune import Finetuning, finetune
+from limbeck.methods.finetune import finetune
+from limbeck.methods.trainings import Finetuning
 from limbeck.settings import FeatureSettings, FinetuneSettings
 
 

@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from limbeck.api.given import Rows, dataset_of, require_path
-from limbeck.errors import SettingsError
 from limbeck.experiments.sweep_methods import Sweeping
 from limbeck.experiments.sweep_methods import sweep as sweep_method
 from limbeck.experiments.sweep_result import Sweep
-from limbeck.methods.finetune import Finetuning, finetune
-from limbeck.methods.head import HeadTraining, train_head
 from limbeck.methods.options import reading_options, training_of
-from limbeck.methods.probe import ProbeRun, train_probe
+from limbeck.methods.probe import ProbeRun
+from limbeck.methods.table import method_named
 from limbeck.progress import ProgressLike, as_progress
 from limbeck.settings import SweepSettings, build, settable
 from limbeck.training.outcome import LoopRun
@@ -57,13 +55,8 @@ def train(
     training = training_of(method, options)
     require_path(data, reading_options(options), where="train")
     rows = dataset_of(data, training.read, following, where="train")
-    if isinstance(training, Finetuning):
-        return finetune(rows, out, training, start=start, progress=following)
-    if isinstance(training, HeadTraining):
-        return train_head(rows, out, training, start=start, progress=following)
-    if start not in ("new", "overwrite"):
-        raise SettingsError('a probe is not resumed: give start="overwrite"; its features are kept, so little is lost')
-    return train_probe(rows, out, training, overwrite=start == "overwrite", progress=following)
+    run: ProbeRun | LoopRun = method_named(method).train(rows, Path(out), training, start=start, progress=following)
+    return run
 
 
 def sweep(

@@ -34,7 +34,7 @@ def demo(
     dataset = read_with("sample", ReadSettings(), following)
     following.say(f"    {dataset!r}")
     following.say("2/4 encoding them with the embedded MiniLM encoder, and fitting a linear probe")
-    run = train_probe(dataset, out, cache=FeatureCache(cache_dir), overwrite=True, progress=following)
+    run = train_probe(dataset, out, cache=FeatureCache(cache_dir), start="overwrite", progress=following)
     from limbeck.reporting.run_pictures import draw_pictures
 
     pictures = draw_pictures(run, following)

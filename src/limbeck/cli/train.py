@@ -7,15 +7,11 @@ from limbeck.cli import options, screen
 from limbeck.cli import training_options as own
 from limbeck.cli.figures_screen import show_seeds
 from limbeck.cli.settings_options import Flags, takes
-from limbeck.errors import SettingsError
+from limbeck.methods.table import CLASSIFIERS
 
 if TYPE_CHECKING:
-    from limbeck.data.dataset import Dataset
-    from limbeck.features.cache import FeatureCache
     from limbeck.methods.probe import ProbeRun
-    from limbeck.progress import Progress
     from limbeck.training.outcome import LoopRun
-    from limbeck.training.session import Start
 
     Run = LoopRun | ProbeRun
 
@@ -49,7 +45,9 @@ def train(
     is_speaking = not is_follower()
     following = progress.for_stream() if is_speaking else progress.SILENT
     dataset = read_with(data, settings.read, following)
-    run = _train_with(settings, dataset, out, start, FeatureCache(cache_dir), following)
+    run = CLASSIFIERS[chosen].train(
+        dataset, out, settings, cache=FeatureCache(cache_dir), start=start, progress=following
+    )
     if not is_speaking:
         return
     from limbeck.reporting.run_pictures import draw_pictures
@@ -68,23 +66,3 @@ def train(
     screen.show_warnings(run.metrics)
     screen.show_run_places(run.folder, pictures)
     screen.show_scoring_next(out, data, options.reading_words(flags), splits=run.dataset.split_names)
-
-
-def _train_with(
-    settings: "own.Settings", data: "Dataset", out: Path, start: "Start", cache: "FeatureCache", following: "Progress"
-) -> "Run":
-    """Train by the method that the settings are of."""
-    from limbeck.methods.finetune import Finetuning, finetune
-    from limbeck.methods.head import HeadTraining, train_head
-    from limbeck.methods.probe import train_probe
-    from limbeck.training.team import is_one_of_many
-
-    if isinstance(settings, Finetuning):
-        return finetune(data, out, settings, start=start, progress=following)
-    if isinstance(settings, HeadTraining):
-        return train_head(data, out, settings, cache=cache, start=start, progress=following)
-    if start not in ("new", "overwrite"):
-        raise SettingsError("a probe is not resumed: leave --resume out; its features are kept, so little is lost")
-    if is_one_of_many():
-        raise SettingsError("a probe is fitted in one process: run limbeck without torchrun")
-    return train_probe(data, out, settings, cache=cache, overwrite=start == "overwrite", progress=following)

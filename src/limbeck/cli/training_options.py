@@ -6,52 +6,43 @@ It does not know how a method trains.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
 from limbeck.cli import help_screen, options
 from limbeck.cli.settings_options import Flags, From
 from limbeck.errors import SettingsError
+from limbeck.methods.table import CLASSIFIERS
 from limbeck.settings import (
     FeatureSettings,
-    FinetuneSettings,
-    HeadSettings,
     LoopSettings,
-    ProbeSettings,
     SplitSettings,
     build,
     settable,
 )
 
 if TYPE_CHECKING:
-    from limbeck.methods.finetune import Finetuning
-    from limbeck.methods.head import HeadTraining
-    from limbeck.methods.probe import ProbeTraining
     from limbeck.training.session import Start
 
-    Settings = ProbeTraining | HeadTraining | Finetuning
-
-Method = Literal["probe", "head", "finetune"]
-METHODS: tuple[Method, ...] = get_args(Method)
-KINDS: dict[Method, type] = {"probe": ProbeSettings, "head": HeadSettings, "finetune": FinetuneSettings}
 
 CLASSIFIER = (
     From(kind=SplitSettings, only=("seed",)),
     From(kind=FeatureSettings),
-    *(From(kind=kind, method=name) for name, kind in KINDS.items()),
+    *(From(kind=type(one.training().fitting), method=name) for name, one in CLASSIFIERS.items()),
     options.READING,
 )
 """The settings of `train`."""
 
-MethodName = Annotated[
-    Method | None,
-    typer.Option(
-        help="Way to train. 'probe': a linear classifier on frozen features, cross-validated. 'head': a head trained "
-        "by gradients on frozen features. 'finetune': the encoder and a head on [CLS], trained together. "
-        "[default: probe]"
-    ),
-]
+_METHOD = typer.Option(
+    help="Way to train. "
+    + " ".join(f"'{name}': {method.summary}." for name, method in CLASSIFIERS.items())
+    + " [default: probe]",
+)
+if TYPE_CHECKING:
+    MethodName = Annotated[str | None, _METHOD]
+else:  # typer makes choices of it
+    MethodName = Annotated[Literal[tuple(CLASSIFIERS)] | None, _METHOD]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace the run in --out.", rich_help_panel=help_screen.OUTPUT)
 ]
@@ -89,13 +80,13 @@ def tables_of(
     return options.tables_of(config, used)
 
 
-def method_of(method: Method | None, tables: Tables) -> Method:
+def method_of(method: str | None, tables: Tables) -> str:
     """Return the method: the one that was given, else the one that the settings have a table of, else "probe".
 
     Raises:
         SettingsError: the settings have a table of another method.
     """
-    stated = [name for name in METHODS if name in tables]
+    stated = [name for name in CLASSIFIERS if name in tables]
     if others := [name for name in stated if name != (method or stated[0])]:
         raise SettingsError(
             f"the settings have a table of {others[0]}, but the method is {method or stated[0]}: take the table out, "
@@ -104,22 +95,17 @@ def method_of(method: Method | None, tables: Tables) -> Method:
     return method or (stated[0] if stated else "probe")
 
 
-def settings_of(method: Method, flags: Flags, tables: Tables) -> "Settings":
+def settings_of(method: str, flags: Flags, tables: Tables) -> Any:
     """Build the settings of a method.
 
     Raises:
         SettingsError: gathers the faults of a stage.
     """
-    from limbeck.methods.finetune import Finetuning
-    from limbeck.methods.head import HeadTraining
-    from limbeck.methods.probe import ProbeTraining
     from limbeck.training.setting_checks import check_training
 
-    wholes: dict[Method, type[Settings]] = {"probe": ProbeTraining, "head": HeadTraining, "finetune": Finetuning}
-    settings = stages_of(wholes[method], CLASSIFIER, flags, tables)
-    own = settings.stages()[method]
-    if isinstance(own, LoopSettings):
-        check_training(own)
+    settings: Any = stages_of(CLASSIFIERS[method].training, CLASSIFIER, flags, tables)
+    if isinstance(settings.fitting, LoopSettings):
+        check_training(settings.fitting)
     return settings
 
 

@@ -1,6 +1,6 @@
-"""The search space: which settings a sweep varies, and from where to where.
+"""A search space of one's own, and settings with the values that a sweep chose.
 
-In: the name of a method and its settings, or a TOML table. Out: `Knob`s. It does not know how a sweep chooses.
+In: a TOML table, knobs and values. Out: `Knob`s. It does not know how a sweep chooses.
 
     [search]
     learning_rate = { low = 5e-5, high = 8e-4, log = true }
@@ -8,68 +8,15 @@ In: the name of a method and its settings, or a TOML table. Out: `Knob`s. It doe
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from limbeck.errors import FaultLog, SettingsError
+from limbeck.methods.knobs import Knob
 from limbeck.settings import read_toml
 
 _KEYS = ({"choices"}, {"low", "high"}, {"low", "high", "log"})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Knob:
-    """A setting that is varied.
-
-    Attributes:
-        stage: the table that it stands in.
-        name: its key.
-        choices: the values it may take; or, when there are none:
-        low: the lowest value.
-        high: the highest value.
-        log: whether its logarithm is drawn evenly.
-    """
-
-    stage: str
-    name: str
-    choices: tuple[Any, ...] = ()
-    low: float = 0.0
-    high: float = 0.0
-    log: bool = False
-
-
-def space_of(method: str, settings: Any, rate: float | None) -> tuple[Knob, ...]:
-    """Return what is sensible to vary.
-
-    Args:
-        method: "probe", "head" or "finetune".
-        settings: of the whole training.
-        rate: the learning rate that suits the encoder; a sweep looks from a quarter to four times that.
-    """
-    if method == "probe":
-        return (
-            Knob(stage="features", name="pooling", choices=("cls", "mean", "max", "layers")),
-            Knob(stage="probe", name="balance", choices=("none", "weights", "oversample")),
-        )
-    own = 1e-3 if rate is None else rate
-    if method == "head":
-        return (
-            Knob(stage="head", name="learning_rate", low=own / 10, high=own * 10, log=True),
-            Knob(stage="head", name="batch_rows", choices=(16, 32, 64, 128)),
-            Knob(stage="head", name="label_smoothing", choices=(0.0, 0.05, 0.1)),
-            Knob(stage="head", name="weight_decay", choices=(0.0, 0.001, 0.01, 0.1)),
-            *_kinds_of_head(settings),
-        )
-    return (
-        Knob(stage="finetune", name="learning_rate", low=own / 4, high=own * 4, log=True),
-        Knob(stage="finetune", name="batch_rows", choices=(16, 32, 64)),
-        Knob(stage="finetune", name="warmup_share", low=0.0, high=0.3),
-        Knob(stage="finetune", name="weight_decay", low=1e-3, high=1e-1, log=True),
-        Knob(stage="finetune", name="label_smoothing", choices=(0.0, 0.05, 0.1)),
-        Knob(stage="finetune", name="dropout", low=0.0, high=0.2),
-        Knob(stage="finetune", name="layer_decay", low=0.7, high=1.0),
-    )
 
 
 def read_space(path: Path, method: str, settings: Any) -> tuple[Knob, ...]:
@@ -120,14 +67,6 @@ def first_values(settings: Any, knobs: tuple[Knob, ...], defaults: Mapping[str, 
         else:
             found[knob.name] = knob.low if value is None else min(max(value, knob.low), knob.high)
     return found
-
-
-def _kinds_of_head(settings: Any) -> list[Knob]:
-    """Give the choice of a head where there is one: that of two layers sees [CLS] of the last layer only."""
-    features = settings.features
-    if features.pooling != "cls" or features.layer is not None:
-        return []
-    return [Knob(stage="head", name="head", choices=("linear", "mlp"))]
 
 
 def _fault(name: str, wish: Any, stage: str | None, known: set[str]) -> str | None:

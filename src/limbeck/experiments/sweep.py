@@ -26,11 +26,11 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from limbeck.data.dataset import Dataset
 from limbeck.errors import FaultLog, MissingExtraError, NoMemoryError, SettingsError, TrainingError
-from limbeck.experiments.search_space import Knob, with_values
+from limbeck.experiments.search_space import with_values
 from limbeck.experiments.sweep_folder import SweepFolder, opened_sweep
 from limbeck.experiments.sweep_result import Sweep, TrialFacts, write_sweep
+from limbeck.methods.knobs import Knob
 from limbeck.progress import SILENT, Progress
 from limbeck.settings import SweepSettings, to_toml
 from limbeck.training.journal import AfterEpoch, EpochLine
@@ -66,16 +66,17 @@ class Plan:
         knobs: the settings that are varied.
         first: their values in the first trial.
         train: trains.
+        fingerprint: of the data that all trials learn from.
     """
 
     base: Any
     knobs: tuple[Knob, ...]
     first: dict[str, Any]
     train: Train
+    fingerprint: Any
 
 
 def run_sweep(
-    dataset: Dataset,
     out: Path,
     plan: Plan,
     settings: SweepSettings,
@@ -92,7 +93,7 @@ def run_sweep(
     """
     _check(settings)
     with opened_sweep(out, resume=resume) as folder:
-        folder.claim(plan.base, plan.knobs, settings, dataset)
+        folder.claim(plan.base, plan.knobs, settings, plan.fingerprint)
         search = _Search(folder, plan, settings, progress)
         search.adopt()
         while search.seconds_left() > 0 and not search.is_full() and search.try_next():

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from limbeck import storage
-from limbeck.data.dataset import Dataset
 from limbeck.errors import FaultLog, SettingsError
-from limbeck.experiments.search_space import Knob
+from limbeck.methods.knobs import Knob
 from limbeck.runs.run_record import differences
 from limbeck.settings import to_plain
 
@@ -42,7 +41,7 @@ class SweepFolder:
         """The folder of run folders."""
         return self.path / "trials"
 
-    def claim(self, base: Any, knobs: Sequence[Knob], settings: Any, dataset: Dataset) -> None:
+    def claim(self, base: Any, knobs: Sequence[Knob], settings: Any, fingerprint: Any) -> None:
         """Write what the sweep is of, or refuse to go on with another.
 
         Raises:
@@ -52,7 +51,7 @@ class SweepFolder:
             "settings": {name: to_plain(stage) for name, stage in base.stages().items()},
             "search": {knob.name: asdict(knob) for knob in knobs},
             "sweep": {key: value for key, value in asdict(settings).items() if key not in _FREE},
-            "data": {"fingerprint": dataset.fingerprint()},
+            "data": {"fingerprint": fingerprint},
         }
         if not self.record.exists():
             storage.write_json(self.record, record)

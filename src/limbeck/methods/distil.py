@@ -28,6 +28,7 @@ from limbeck.inference.timing import Speedup, measure_speedup
 from limbeck.methods.distil_losses import DistilledModule, DistilLosses, Lesson
 from limbeck.methods.distil_settings import Distillation, DistillationSettings, check_distillation
 from limbeck.methods.new_heads import hugging_face_head
+from limbeck.methods.recipe import ClassifierRecipe
 from limbeck.methods.teachers import (
     Teacher,
     TeacherAnswers,
@@ -45,7 +46,7 @@ from limbeck.model.student import count_costs, make_student, taken_layers
 from limbeck.model.weights import fingerprint_of
 from limbeck.progress import SILENT, Progress
 from limbeck.runs.run_folder import RunFolder
-from limbeck.runs.run_record import data_record, make_record
+from limbeck.runs.run_record import make_record
 from limbeck.runs.training_rows import TrainingRows, training_rows
 from limbeck.settings import SplitSettings
 from limbeck.tokens import Tokenized
@@ -66,7 +67,6 @@ from limbeck.training.outcome import (
     require_same_rows,
 )
 from limbeck.training.plan import Job, LoopResult, Plan, fixed_rate
-from limbeck.training.seeds import LABEL_FIGURES
 from limbeck.training.session import Session, Start
 
 
@@ -134,35 +134,24 @@ def distil(
         >>> run = distil(Curriculum(teachers=["TEACHER"], dataset=read("reviews.csv")), "RUN")  # doctest: +SKIP
         >>> run.metrics["speedup"]  # doctest: +SKIP
     """
-    return train(DistilRecipe(settings, curriculum, cache or FeatureCache()), out, start, progress=progress)
+    return train(recipe_of(settings, curriculum, cache or FeatureCache()), out, start, progress=progress)
 
 
-@dataclass(frozen=True)
-class DistilRecipe:
-    """Distilling from teachers, as `training.job.train` asks for it."""
+@dataclass(frozen=True, kw_only=True)
+class DistilRecipe(ClassifierRecipe[Distillation]):
+    """Distilling from teachers, as `training.job.train` asks for it; its rows are those of the curriculum."""
 
-    settings: Distillation
     curriculum: Curriculum
     cache: FeatureCache
-    name = "distil"
-    figures = LABEL_FIGURES
 
     @property
     def loop(self) -> DistillationSettings:
         """The settings of the loop."""
         return self.settings.distil
 
-    def stages(self) -> dict[str, Any]:
-        """Return each stage's settings by the name of its table."""
-        return self.settings.stages()
-
-    def with_loop(self, loop: Mapping[str, Any]) -> "DistilRecipe":
-        """Return the same with other settings of the loop."""
-        return replace(self, settings=replace(self.settings, distil=replace(self.loop, **loop)))
-
     def data(self) -> dict[str, Any]:
         """Say what it is trained on."""
-        return {**data_record(self.curriculum.dataset), "unlabelled": _unlabelled_record(self.curriculum.unlabelled)}
+        return {**super().data(), "unlabelled": _unlabelled_record(self.curriculum.unlabelled)}
 
     def check(self) -> None:
         """Refuse settings that no distillation can use.
@@ -273,8 +262,13 @@ class DistilRecipe:
     def reopen(self, folder: RunFolder, metrics: Mapping[str, Any]) -> LoopRun:
         """Return the run that a folder holds."""
         facts = open_bundle(folder.bundle).facts
-        dataset = self.curriculum.dataset.with_label_names(facts.label_names)
+        dataset = self.dataset.with_label_names(facts.label_names)
         return reopened(folder, metrics, dataset, split_of_model(facts, self.settings.split))
+
+
+def recipe_of(settings: Distillation, curriculum: Curriculum, cache: FeatureCache) -> DistilRecipe:
+    """Return the recipe of a distillation."""
+    return DistilRecipe(settings=settings, dataset=curriculum.dataset, curriculum=curriculum, cache=cache)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

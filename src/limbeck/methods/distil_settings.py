@@ -3,11 +3,12 @@
 In: plain values. Out: frozen settings, checked. It does not know what a distillation does with them.
 """
 
-from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
 
 from limbeck.errors import FaultLog, SettingsError
-from limbeck.settings import Device, FinetuneSettings, ReadSettings, SplitSettings, StudentStart
+from limbeck.methods.trainings import Training
+from limbeck.settings import Device, FinetuneSettings, StudentStart
 from limbeck.training.setting_checks import check_training
 
 if TYPE_CHECKING:
@@ -64,16 +65,12 @@ class DistillationSettings(FinetuneSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Distillation:
-    """The settings of every stage of a distillation; what `RUN/settings.toml` holds."""
+class Distillation(Training):
+    """The settings of every stage of a distillation."""
 
-    read: ReadSettings = ReadSettings()
-    split: SplitSettings = SplitSettings()
+    method: ClassVar[str] = "distil"
+
     distil: DistillationSettings = field(default_factory=DistillationSettings)
-
-    def stages(self) -> dict[str, Any]:
-        """Return each stage's settings by the name of its table."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 def check_distillation(settings: DistillationSettings) -> None:

@@ -6,7 +6,7 @@ In: a `Dataset` with labels. Out: a `LoopRun`. It does not read files of data, a
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +17,15 @@ from limbeck.data.dataset import Dataset
 from limbeck.errors import SettingsError
 from limbeck.inference.predictor import Predictor
 from limbeck.methods.new_heads import count_logits, hugging_face_head, with_all_logits
+from limbeck.methods.recipe import ClassifierRecipe
+from limbeck.methods.trainings import Finetuning
 from limbeck.model.bundle import Bundle
 from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.model.network import Network
 from limbeck.model.pooling import blocks_for
 from limbeck.model.weights import fingerprint_of
 from limbeck.progress import SILENT, Named, Progress
-from limbeck.runs.run_folder import RunFolder
-from limbeck.runs.run_record import data_record
-from limbeck.runs.training_rows import require_classes
-from limbeck.settings import FeatureSettings, FinetuneSettings, ReadSettings, SplitSettings
+from limbeck.settings import FinetuneSettings
 from limbeck.training.arithmetic import device_to_train_on, find_arithmetic, native_step_of
 from limbeck.training.examples import TextExamples
 from limbeck.training.freezing import freeze, set_dropout
@@ -34,28 +33,9 @@ from limbeck.training.job import train
 from limbeck.training.judge import LabelJudge
 from limbeck.training.losses import LabelLosses
 from limbeck.training.optim import default_learning_rate
-from limbeck.training.outcome import LoopRun, Outcome, claimed_rows, finish_run, labelled, make_facts, reopened
+from limbeck.training.outcome import LoopRun, Outcome, claimed_rows, finish_run, labelled, make_facts
 from limbeck.training.plan import Job, LoopResult, Plan, fixed_rate
-from limbeck.training.seeds import LABEL_FIGURES
 from limbeck.training.session import Session, Start
-from limbeck.training.setting_checks import check_training
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finetuning:
-    """The settings of every stage of a fine-tuning; what `RUN/settings.toml` holds.
-
-    Of the features' settings it uses encoder, max_tokens and device; the head sees [CLS] of the last layer.
-    """
-
-    read: ReadSettings = ReadSettings()
-    split: SplitSettings = SplitSettings()
-    features: FeatureSettings = FeatureSettings(pooling="cls")
-    finetune: FinetuneSettings = field(default_factory=FinetuneSettings)
-
-    def stages(self) -> dict[str, Any]:
-        """Return each stage's settings by the name of its table."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 def finetune(
@@ -85,34 +65,17 @@ def finetune(
         >>> run = finetune(read("reviews.csv"), "RUN")  # doctest: +SKIP
         >>> print(run.validation.accuracy.value)  # doctest: +SKIP
     """
-    return train(FinetuneRecipe(settings, dataset), out, start, progress=progress)
+    return train(FinetuneRecipe(settings=settings, dataset=dataset), out, start, progress=progress)
 
 
-@dataclass(frozen=True)
-class FinetuneRecipe:
+@dataclass(frozen=True, kw_only=True)
+class FinetuneRecipe(ClassifierRecipe[Finetuning]):
     """Fine-tuning on a data set, as `training.job.train` asks for it."""
-
-    settings: Finetuning
-    dataset: Dataset
-    name = "finetune"
-    figures = LABEL_FIGURES
 
     @property
     def loop(self) -> FinetuneSettings:
         """The settings of the loop."""
         return self.settings.finetune
-
-    def stages(self) -> dict[str, Any]:
-        """Return each stage's settings by the name of its table."""
-        return self.settings.stages()
-
-    def with_loop(self, loop: Mapping[str, Any]) -> "FinetuneRecipe":
-        """Return the same with other settings of the loop."""
-        return replace(self, settings=replace(self.settings, finetune=replace(self.loop, **loop)))
-
-    def data(self) -> dict[str, Any]:
-        """Say what it is trained on."""
-        return data_record(self.dataset)
 
     def check(self) -> None:
         """Refuse settings and rows that no training can use.
@@ -121,8 +84,7 @@ class FinetuneRecipe:
             DataError: fewer than two labels.
             SettingsError: gathers every fault.
         """
-        require_classes(self.dataset)
-        check_training(self.loop, n_labels=len(self.dataset.label_names))
+        super().check()
         features = self.settings.features
         if features.pooling != "cls" or features.layer is not None:
             raise SettingsError(
@@ -207,9 +169,10 @@ class FinetuneRecipe:
             finish=finish,
         )
 
-    def reopen(self, folder: RunFolder, metrics: Mapping[str, Any]) -> LoopRun:
-        """Return the run that a folder holds."""
-        return reopened(folder, metrics, self.dataset, self.settings.split)
+
+def recipe_of(settings: Finetuning, dataset: Dataset, _cache: object) -> FinetuneRecipe:
+    """Return the recipe of a fine-tuning, which keeps no features."""
+    return FinetuneRecipe(settings=settings, dataset=dataset)
 
 
 def _new_network(loaded: LoadedEncoder, settings: FinetuneSettings, n_labels: int) -> Network:

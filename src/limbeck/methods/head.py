@@ -8,7 +8,7 @@ In: a `Dataset` with labels. Out: a `LoopRun`. It does not read files of data, a
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +23,14 @@ from limbeck.features.extraction import extract_features
 from limbeck.inference.choice import open_engine, open_engine_of
 from limbeck.inference.engine import Engine
 from limbeck.methods.new_heads import count_logits, hugging_face_head, with_all_logits
+from limbeck.methods.recipe import ClassifierRecipe
+from limbeck.methods.trainings import HeadTraining
 from limbeck.model.bundle import Bundle
 from limbeck.model.config import EncoderConfig
 from limbeck.model.heads import Head, LinearHead
 from limbeck.model.pooling import Block, blocks_for
 from limbeck.progress import SILENT, Named, Progress
-from limbeck.runs.run_folder import RunFolder
-from limbeck.runs.run_record import data_record
-from limbeck.runs.training_rows import require_classes
-from limbeck.settings import FeatureSettings, HeadSettings, ReadSettings, SplitSettings
+from limbeck.settings import HeadSettings
 from limbeck.training.examples import FeatureExamples
 from limbeck.training.job import train
 from limbeck.training.judge import LabelJudge
@@ -44,29 +43,12 @@ from limbeck.training.outcome import (
     finish_run,
     labelled,
     make_facts,
-    reopened,
 )
 from limbeck.training.plan import Job, LoopResult, Plan, fixed_rate
-from limbeck.training.seeds import LABEL_FIGURES
 from limbeck.training.session import Session, Start
-from limbeck.training.setting_checks import check_training
 
 HEAD_RATE = 1e-3
 """The learning rate that suits a head on features, whatever their width."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class HeadTraining:
-    """The settings of every stage of a head's training; what `RUN/settings.toml` holds."""
-
-    read: ReadSettings = ReadSettings()
-    split: SplitSettings = SplitSettings()
-    features: FeatureSettings = FeatureSettings()
-    head: HeadSettings = field(default_factory=HeadSettings)
-
-    def stages(self) -> dict[str, Any]:
-        """Return each stage's settings by the name of its table."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 def train_head(
@@ -94,45 +76,19 @@ def train_head(
         TrainingError: the loss is not finite.
         Interrupted: a signal came; a checkpoint is saved.
     """
-    return train(HeadRecipe(settings, dataset, cache or FeatureCache()), out, start, progress=progress)
+    return train(recipe_of(settings, dataset, cache or FeatureCache()), out, start, progress=progress)
 
 
-@dataclass(frozen=True)
-class HeadRecipe:
+@dataclass(frozen=True, kw_only=True)
+class HeadRecipe(ClassifierRecipe[HeadTraining]):
     """Training a head on a data set, as `training.job.train` asks for it."""
 
-    settings: HeadTraining
-    dataset: Dataset
     cache: FeatureCache
-    name = "head"
-    figures = LABEL_FIGURES
 
     @property
     def loop(self) -> HeadSettings:
         """The settings of the loop."""
         return self.settings.head
-
-    def stages(self) -> dict[str, Any]:
-        """Return each stage's settings by the name of its table."""
-        return self.settings.stages()
-
-    def with_loop(self, loop: Mapping[str, Any]) -> "HeadRecipe":
-        """Return the same with other settings of the loop."""
-        return replace(self, settings=replace(self.settings, head=replace(self.loop, **loop)))
-
-    def data(self) -> dict[str, Any]:
-        """Say what it is trained on."""
-        return data_record(self.dataset)
-
-    def check(self) -> None:
-        """Refuse settings and rows that no training can use.
-
-        Raises:
-            DataError: fewer than two labels.
-            SettingsError: gathers every fault.
-        """
-        require_classes(self.dataset)
-        check_training(self.loop, n_labels=len(self.dataset.label_names))
 
     def usual_rate(self, progress: Progress = SILENT) -> float:
         """Return the learning rate that suits a head."""
@@ -196,16 +152,17 @@ class HeadRecipe:
             finish=finish,
         )
 
-    def reopen(self, folder: RunFolder, metrics: Mapping[str, Any]) -> LoopRun:
-        """Return the run that a folder holds."""
-        return reopened(folder, metrics, self.dataset, self.settings.split)
-
     def _open_engine(self, numerics: str | None, progress: Progress) -> Engine:
         """Open the engine that an unfinished run was begun with; where there is none, the fastest."""
         features = self.settings.features
         loaded = load_encoder_folder(features.encoder, progress=progress)
         engine = None if numerics is None else open_engine_of(loaded, numerics, progress=progress)
         return engine or open_engine(loaded, device=features.device, precision=features.precision, progress=progress)
+
+
+def recipe_of(settings: HeadTraining, dataset: Dataset, cache: FeatureCache) -> HeadRecipe:
+    """Return the recipe of a head's training."""
+    return HeadRecipe(settings=settings, dataset=dataset, cache=cache)
 
 
 def _new_head(settings: HeadSettings, blocks: tuple[Block, ...], config: EncoderConfig, n_labels: int) -> Head:

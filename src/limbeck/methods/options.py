@@ -10,21 +10,15 @@ from difflib import get_close_matches
 from typing import Any
 
 from limbeck.errors import FaultLog, SettingsError
-from limbeck.methods.finetune import Finetuning
-from limbeck.methods.head import HeadTraining
-from limbeck.methods.probe import ProbeTraining
+from limbeck.methods.table import CLASSIFIERS, method_named
 from limbeck.settings import LoopSettings, build, settable, to_plain
 from limbeck.training.setting_checks import check_training
 
-Training = ProbeTraining | HeadTraining | Finetuning
-"""The settings of every stage of a training."""
-TRAININGS: dict[str, type[Training]] = {"probe": ProbeTraining, "head": HeadTraining, "finetune": Finetuning}
-"""The settings of each method's training; each field of one is a stage."""
 READING = "read"
 """The stage that says how a file is read."""
 
 
-def training_of(method: str, options: Mapping[str, Any]) -> Training:
+def training_of(method: str, options: Mapping[str, Any]) -> Any:
     """Build the settings of a method's training: its defaults, and the options laid over them.
 
     An option goes to every stage that has it: `seed` is of the splits and of the method, `precision` of features and
@@ -38,7 +32,7 @@ def training_of(method: str, options: Mapping[str, Any]) -> Training:
         >>> training_of("probe", {"pooling": "layers", "folds": 3}).probe.folds
         3
     """
-    kind = require_method(method)
+    kind = method_named(method).training
     usual = kind()
     stages = {field.name: getattr(usual, field.name) for field in fields(kind)}
     _refuse_unknown(method, options, stages)
@@ -49,17 +43,6 @@ def training_of(method: str, options: Mapping[str, Any]) -> Training:
         if isinstance(built[name], LoopSettings):
             check_training(built[name])
     return kind(**built)
-
-
-def require_method(method: str) -> type[Training]:
-    """Return the settings class of a method's training.
-
-    Raises:
-        SettingsError: there is no such method.
-    """
-    if method not in TRAININGS:
-        raise SettingsError(f"method = {method!r} is not known: give one of {', '.join(TRAININGS)}")
-    return TRAININGS[method]
 
 
 def reading_options(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,7 +60,7 @@ def _refuse_unknown(method: str, options: Mapping[str, Any], stages: Mapping[str
             continue
         others = [
             name
-            for name, kind in TRAININGS.items()
+            for name, kind in ((name, one.training) for name, one in CLASSIFIERS.items())
             if name != method and any(key in settable(type(getattr(kind(), field.name))) for field in fields(kind))
         ]
         near = get_close_matches(key, known, n=1)

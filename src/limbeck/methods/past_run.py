@@ -4,7 +4,7 @@ In: a run folder. Out: its method and settings, and further trainings with the s
 It does not know why anybody wants them again.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +12,11 @@ from limbeck import storage
 from limbeck.data.dataset import Dataset
 from limbeck.errors import SettingsError
 from limbeck.features.cache import FeatureCache
-from limbeck.methods.finetune import Finetuning, finetune
-from limbeck.methods.head import HeadTraining, train_head
-from limbeck.methods.probe import ProbeRun, ProbeTraining, train_probe
+from limbeck.methods.table import CLASSIFIERS
 from limbeck.progress import SILENT, Progress
 from limbeck.runs.past_data import PastData, open_past_data
 from limbeck.runs.run_folder import RunFolder
-from limbeck.settings import (
-    FeatureSettings,
-    FinetuneSettings,
-    HeadSettings,
-    ProbeSettings,
-    build,
-    read_toml,
-)
-from limbeck.training.outcome import LoopRun
-
-AnyTraining = ProbeTraining | HeadTraining | Finetuning
+from limbeck.settings import FeatureSettings, build, read_toml
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +25,7 @@ class PastRun:
 
     Attributes:
         folder: its places.
-        method: "probe", "head" or "finetune".
+        method: of `CLASSIFIERS`.
         training: the settings of every stage.
         data: where its data are, and how they were read and split.
         metrics: what metrics.json holds.
@@ -45,7 +33,7 @@ class PastRun:
 
     folder: RunFolder
     method: str
-    training: AnyTraining
+    training: Any
     data: PastData
     metrics: dict[str, Any]
 
@@ -62,19 +50,16 @@ def open_past_run(path: Path) -> PastRun:
     method = metrics.get("method")
     tables = read_toml(folder.settings)
     where = str(folder.settings)
-    features = build(FeatureSettings, tables.get("features", {}), where=where)
-    training: AnyTraining
-    if method == "probe":
-        probe = build(ProbeSettings, tables.get("probe", {}), where=where)
-        training = ProbeTraining(read=data.read, split=data.split, features=features, probe=probe)
-    elif method == "head":
-        head = build(HeadSettings, tables.get("head", {}), where=where)
-        training = HeadTraining(read=data.read, split=data.split, features=features, head=head)
-    elif method == "finetune":
-        finetuned = build(FinetuneSettings, tables.get("finetune", {}), where=where)
-        training = Finetuning(read=data.read, split=data.split, features=features, finetune=finetuned)
-    else:
-        raise SettingsError(f"{path} was made by {method!r}: give a run of probe, head or finetune")
+    if method not in CLASSIFIERS:
+        raise SettingsError(f"{path} was made by {method!r}: give a run of {', '.join(CLASSIFIERS)}")
+    kind = CLASSIFIERS[method].training
+    fitting = type(kind().fitting)
+    training = kind(  # type: ignore[call-arg]  # every classifier's training has these stages
+        read=data.read,
+        split=data.split,
+        features=build(FeatureSettings, tables.get("features", {}), where=where),
+        **{method: build(fitting, tables.get(method, {}), where=where)},
+    )
     return PastRun(
         folder=folder,
         method=method,
@@ -91,17 +76,14 @@ def train_again(
     *,
     cache: FeatureCache | None = None,
     progress: Progress = SILENT,
-) -> ProbeRun | LoopRun:
+) -> Any:
     """Train with a run's method and settings on other rows; one seed; an unfinished run in `out` goes on.
 
     Raises:
         LimbeckError: what the method's own training raises.
     """
-    training = run.training
-    if isinstance(training, ProbeTraining):
-        return train_probe(dataset, out, training, cache=cache, progress=progress)
-    if isinstance(training, HeadTraining):
-        once = replace(training, head=replace(training.head, seeds=1))
-        return train_head(dataset, out, once, cache=cache, start="resume", progress=progress)
-    alone = replace(training, finetune=replace(training.finetune, seeds=1))
-    return finetune(dataset, out, alone, start="resume", progress=progress)
+    method = CLASSIFIERS[run.method]
+    if not method.by_steps:
+        return method.train(dataset, out, run.training, cache=cache, progress=progress)
+    once = run.training.with_fitting(seeds=1)
+    return method.train(dataset, out, once, cache=cache, start="resume", progress=progress)

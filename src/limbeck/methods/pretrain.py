@@ -32,7 +32,7 @@ from limbeck.methods.language import (
     Triple,
     masking_vocabulary,
 )
-from limbeck.methods.pretrain_settings import PretrainingSettings, check_pretraining
+from limbeck.methods.pretrain_settings import Pretraining, PretrainingSettings, check_pretraining
 from limbeck.methods.teacher_head import Material, judge_of, split_rows, train_head_first
 from limbeck.methods.time_budget import steps_within
 from limbeck.methods.token_store import TokenStore, make_store
@@ -103,6 +103,18 @@ def pretrain(
     return train(PretrainRecipe(settings, stream), out, start, progress=progress)
 
 
+def pretrain_by_stages(
+    stream: TextStream, out: str | Path, settings: Pretraining, *, start: Start = "new", progress: Progress = SILENT
+) -> PretrainedRun:
+    """Train an encoder on raw text; the settings are given stage by stage, as those of every method are."""
+    return pretrain(stream, out, settings.pretrain, start=start, progress=progress)
+
+
+def recipe_of(settings: Pretraining, stream: TextStream, _cache: object) -> "PretrainRecipe":
+    """Return the recipe of a pretraining, which keeps no features."""
+    return PretrainRecipe(settings.pretrain, stream)
+
+
 @dataclass(frozen=True)
 class PretrainRecipe:
     """Pretraining on a stream of texts, as `training.job.train` asks for it."""
@@ -136,6 +148,10 @@ class PretrainRecipe:
             SettingsError: gathers every fault.
         """
         check_pretraining(self.settings)
+
+    def usual_rate(self, progress: Progress = SILENT) -> float:
+        """Return the learning rate that is the default."""
+        return PretrainingSettings().learning_rate
 
     def prepare(self, session: Session) -> Job[PretrainedRun]:
         """Make the student, tokenize the stream, and give the teacher its language head.

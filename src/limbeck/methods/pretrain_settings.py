@@ -3,10 +3,11 @@
 In: plain values. Out: frozen settings, checked. It does not know what a pretraining does with them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from limbeck.errors import FaultLog, SettingsError
+from limbeck.methods.trainings import Stages
 from limbeck.settings import Device, LoopSettings, Precision, StudentStart
 from limbeck.training.setting_checks import check_training
 
@@ -87,6 +88,15 @@ class PretrainingSettings(LoopSettings):
         from limbeck.methods.distil_objectives import TripleWeights
 
         return TripleWeights(soft=self.soft_weight, masked=self.masked_weight, cosine=self.cosine_weight)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pretraining(Stages):
+    """The settings of every stage of a pretraining, of which there is one."""
+
+    method: ClassVar[str] = "pretrain"
+
+    pretrain: PretrainingSettings = field(default_factory=PretrainingSettings)
 
 
 def check_pretraining(settings: PretrainingSettings) -> None:

@@ -5,9 +5,11 @@ It does not read files of data, and never looks at the test split.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from limbeck import storage
 from limbeck.catalog.presets import load_encoder_folder
@@ -22,46 +24,31 @@ from limbeck.features.cache import FeatureCache
 from limbeck.features.extraction import Features, extract_features
 from limbeck.inference.choice import open_engine
 from limbeck.inference.engine import Engine
-from limbeck.linear.checks import check_probe
-from limbeck.linear.fit import ProbeRows, fit_probe
+from limbeck.linear.fit import ProbeFit, ProbeRows, fit_probe
 from limbeck.linear.record import fit_record
 from limbeck.methods.candidates import Candidates, all_blocks, candidates_for, columns_of
+from limbeck.methods.trainings import ProbeTraining
 from limbeck.model.bundle import Bundle, save_bundle
 from limbeck.model.facts import BundleFacts
 from limbeck.model.heads import LinearHead
+from limbeck.model.pooling import Block
 from limbeck.progress import SILENT, Named, Progress
 from limbeck.runs.alike import alike_texts
-from limbeck.runs.calibrated import calibrate_by, calibrate_by_folds, left_alone
+from limbeck.runs.calibrated import Calibrated, calibrate_by, calibrate_by_folds, left_alone
 from limbeck.runs.model_card import card_text
 from limbeck.runs.run_folder import RunFolder, opened_run
 from limbeck.runs.run_record import make_record
 from limbeck.runs.run_view import RunView
 from limbeck.runs.stopwatch import Stopwatch
-from limbeck.runs.training_rows import is_judged_by_folds, training_rows
-from limbeck.settings import FeatureSettings, ProbeSettings, ReadSettings, SplitSettings, to_toml
+from limbeck.runs.training_rows import TrainingRows, is_judged_by_folds, training_rows
+from limbeck.settings import FeatureSettings, to_toml
 from limbeck.training.doubts import doubts_of, doubts_of_texts, say_doubts_of_texts
 from limbeck.training.outcome import answers_of
+from limbeck.training.session import Start
+from limbeck.training.team import is_one_of_many
 
 OUT_OF_FOLD = "out_of_fold"
 """Name of the answers that cross-validation gave to the training rows."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ProbeTraining:
-    """The settings of every stage of a probe; what `RUN/settings.toml` holds."""
-
-    read: ReadSettings = ReadSettings()
-    split: SplitSettings = SplitSettings()
-    features: FeatureSettings = FeatureSettings()
-    probe: ProbeSettings = ProbeSettings()
-
-    def __post_init__(self) -> None:
-        """Refuse what no probe can be fitted with, before any data is read."""
-        check_probe(self.probe)
-
-    def stages(self) -> dict[str, Any]:
-        """Return each stage's settings by the name of its table."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -97,7 +84,7 @@ def train_probe(
     settings: ProbeTraining = ProbeTraining(),
     *,
     cache: FeatureCache | None = None,
-    overwrite: bool = False,
+    start: Start = "new",
     progress: Progress = SILENT,
 ) -> ProbeRun:
     """Fit a linear probe on the training rows, score it on the validation rows, and leave a run folder.
@@ -108,7 +95,7 @@ def train_probe(
         out: the run folder.
         settings: of every stage.
         cache: where features are kept; the user's cache folder when not given.
-        overwrite: replace a finished run in `out`.
+        start: what to do with a run that is in `out`; an unfinished probe has nothing to go on from.
         progress: is told what is being done.
 
     Raises:
@@ -125,99 +112,155 @@ def train_probe(
             f"train_probe was given a {type(dataset).__name__} instead of a Dataset: read the rows first, "
             "train_probe(limbeck.read(path), out)"
         )
+    if start not in ("new", "overwrite"):
+        raise SettingsError("a probe is not resumed: leave --resume out; its features are kept, so little is lost")
+    if is_one_of_many():
+        raise SettingsError("a probe is fitted in one process: run limbeck without torchrun")
     watch = Stopwatch()
-    with opened_run(Path(out), overwrite=overwrite) as folder:
+    with opened_run(Path(out), overwrite=start == "overwrite") as folder:
         rows = training_rows(dataset, settings.split, progress, folds_may_judge=True)
-        by_folds = is_judged_by_folds(rows.dataset, settings.split)
         engine = open_engine(
             load_encoder_folder(settings.features.encoder, progress=progress),
             device=settings.features.device,
             precision=settings.features.precision,
             progress=progress,
         )
-        candidates = candidates_for(settings.features, engine.layers)
         say_doubts_of_texts(engine.loaded, rows.train.texts, progress)
         watch.lap("load")
-        kept = cache or FeatureCache()
-        train = _encode(rows.train, engine, candidates, settings.features, kept, Named(progress, "train rows"))
-        validation = train
-        if not by_folds:
-            named = Named(progress, "validation rows")
-            validation = _encode(rows.validation, engine, candidates, settings.features, kept, named)
-        watch.lap("encode")
-        columns = {name: columns_of(blocks, train.features.blocks, engine.width) for name, blocks in candidates.items()}
-        fit = fit_probe(
-            train.features.values_NF,
-            ProbeRows(
-                labels_N=train.rows.labels,
-                label_names=rows.label_names,
-                group_N=alike_texts(train.rows.texts, progress),
-            ),
-            settings=settings.probe,
-            candidates=columns,
-            progress=progress,
-        )
-        watch.lap("fit")
-        head = LinearHead(fit.weight_CF, fit.bias_C)
-        validation_NF = validation.features.values_NF[:, columns[fit.candidate]]
-        if not settings.probe.calibrate:
-            unseen_NC = fit.out_of_fold_NC if by_folds else head.probabilities(validation_NF)
-            calibrated = left_alone(head, unseen_NC, validation.rows.labels)
-        elif by_folds:
-            calibrated = calibrate_by_folds(head, fit.out_of_fold_NC, train.rows.labels)
-        else:
-            calibrated = calibrate_by(
-                head, fit.out_of_fold_NC, train.rows.labels, validation_NF, validation.rows.labels
-            )
-        answers = {
-            "validation": answers_of(validation.rows, validation.features, calibrated.probabilities),
-            OUT_OF_FOLD: answers_of(train.rows, train.features, fit.out_of_fold_NC),
-        }
-        scored = {name: _score(found, rows.majority_label, settings.probe.seed) for name, found in answers.items()}
-        watch.lap("evaluate")
+        fitted = _fit(rows, engine, settings, cache or FeatureCache(), watch, progress)
+        return _leave(fitted, folder, settings, watch)
 
-        record = make_record(rows.dataset, settings.stages(), engine.loaded, engine.numerics)
-        limit = settings.features.max_tokens
-        facts = BundleFacts(
-            head="linear",
-            blocks=candidates[fit.candidate],
-            max_tokens=engine.loaded.tokenizer.max_tokens if limit is None else limit,
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Fitted:
+    """A probe, and what it was fitted on.
+
+    Attributes:
+        rows: of the training.
+        engine: computed the features.
+        blocks: that the probe sees.
+        fit: the probe.
+        train: the training rows and their features.
+        validation: the rows that judge it and their features.
+        by_folds: whether cross-validation judges it, as there are no validation rows.
+        validation_NF: what the probe sees of the rows that judge it.
+    """
+
+    rows: TrainingRows
+    engine: Engine
+    blocks: tuple[Block, ...]
+    fit: ProbeFit
+    train: _Encoded
+    validation: _Encoded
+    by_folds: bool
+    validation_NF: np.ndarray
+
+
+def _fit(
+    rows: TrainingRows,
+    engine: Engine,
+    settings: ProbeTraining,
+    cache: FeatureCache,
+    watch: Stopwatch,
+    progress: Progress,
+) -> _Fitted:
+    """Encode the rows, and fit a probe on those to learn from."""
+    by_folds = is_judged_by_folds(rows.dataset, settings.split)
+    candidates = candidates_for(settings.features, engine.layers)
+    train = _encode(rows.train, engine, candidates, settings.features, cache, Named(progress, "train rows"))
+    validation = train
+    if not by_folds:
+        named = Named(progress, "validation rows")
+        validation = _encode(rows.validation, engine, candidates, settings.features, cache, named)
+    watch.lap("encode")
+    columns = {name: columns_of(blocks, train.features.blocks, engine.width) for name, blocks in candidates.items()}
+    fit = fit_probe(
+        train.features.values_NF,
+        ProbeRows(
+            labels_N=train.rows.labels,
             label_names=rows.label_names,
-            folded_temperature=calibrated.temperature,
-            provenance={**record, "majority_label": rows.label_names[rows.majority_label]},
-        )
-        texts_cut = {name: int(found.truncated.sum()) for name, found in answers.items()}
-        warnings = [
-            *doubts_of_texts(engine.loaded, rows.validation.texts),
-            *doubts_of(scored["validation"], method="probe"),
-        ]
-        known = Circumstances(
-            method="probe",
-            max_tokens=facts.max_tokens,
-            texts_cut=texts_cut["validation"],
-            told=told_of(warnings),
-        )
-        card = card_text(facts, scored["validation"], find_limits(scored["validation"], known))
-        save_bundle(Bundle(loaded=engine.loaded, head=head, facts=facts), folder.bundle, card=card)
-        for name, found in answers.items():
-            if by_folds and name == "validation":
-                continue
+            group_N=alike_texts(train.rows.texts, progress),
+        ),
+        settings=settings.probe,
+        candidates=columns,
+        progress=progress,
+    )
+    watch.lap("fit")
+    return _Fitted(
+        rows=rows,
+        engine=engine,
+        blocks=candidates[fit.candidate],
+        fit=fit,
+        train=train,
+        validation=validation,
+        by_folds=by_folds,
+        validation_NF=validation.features.values_NF[:, columns[fit.candidate]],
+    )
+
+
+def _calibrate(fitted: _Fitted, head: LinearHead, *, calibrate: bool) -> Calibrated:
+    """Fold a temperature into the head, or leave it as it is; return the answers to the rows that judge it."""
+    fit, train, validation = fitted.fit, fitted.train, fitted.validation
+    if not calibrate:
+        unseen_NC = fit.out_of_fold_NC if fitted.by_folds else head.probabilities(fitted.validation_NF)
+        return left_alone(head, unseen_NC, validation.rows.labels)
+    if fitted.by_folds:
+        return calibrate_by_folds(head, fit.out_of_fold_NC, train.rows.labels)
+    return calibrate_by(head, fit.out_of_fold_NC, train.rows.labels, fitted.validation_NF, validation.rows.labels)
+
+
+def _leave(fitted: _Fitted, folder: RunFolder, settings: ProbeTraining, watch: Stopwatch) -> ProbeRun:
+    """Score the answers and write everything that a finished run leaves; the figures last."""
+    rows, engine, fit, train, validation = fitted.rows, fitted.engine, fitted.fit, fitted.train, fitted.validation
+    head = LinearHead(fit.weight_CF, fit.bias_C)
+    calibrated = _calibrate(fitted, head, calibrate=settings.probe.calibrate)
+    answers = {
+        "validation": answers_of(validation.rows, validation.features, calibrated.probabilities),
+        OUT_OF_FOLD: answers_of(train.rows, train.features, fit.out_of_fold_NC),
+    }
+    scored = {name: _score(found, rows.majority_label, settings.probe.seed) for name, found in answers.items()}
+    watch.lap("evaluate")
+    record = make_record(rows.dataset, settings.stages(), engine.loaded, engine.numerics)
+    limit = settings.features.max_tokens
+    facts = BundleFacts(
+        head="linear",
+        blocks=fitted.blocks,
+        max_tokens=engine.loaded.tokenizer.max_tokens if limit is None else limit,
+        label_names=rows.label_names,
+        folded_temperature=calibrated.temperature,
+        provenance={**record, "majority_label": rows.label_names[rows.majority_label]},
+    )
+    texts_cut = {name: int(found.truncated.sum()) for name, found in answers.items()}
+    warnings = [
+        *doubts_of_texts(engine.loaded, rows.validation.texts),
+        *doubts_of(scored["validation"], method="probe"),
+    ]
+    known = Circumstances(
+        method="probe",
+        max_tokens=facts.max_tokens,
+        texts_cut=texts_cut["validation"],
+        told=told_of(warnings),
+    )
+    card = card_text(facts, scored["validation"], find_limits(scored["validation"], known))
+    save_bundle(Bundle(loaded=engine.loaded, head=head, facts=facts), folder.bundle, card=card)
+    for name, found in answers.items():
+        if not (fitted.by_folds and name == "validation"):
             write_predictions(folder.predictions(name), found)
-        write_learned(folder.learned, rows.dataset.split("train").texts)
-        storage.write_text(folder.settings, to_toml(settings.stages()))
-        storage.write_json(folder.record, record)
-        watch.lap("save")
-        metrics: dict[str, Any] = {
-            "method": "probe",
-            "judged_by": OUT_OF_FOLD if by_folds else "validation",
-            **{name: found.to_dict() for name, found in scored.items()},
-            "temperature": calibrated.record,
-            "probe": fit_record(fit),
-            "texts_cut": {"max_tokens": facts.max_tokens, **texts_cut},
-            "seconds": watch.seconds,
-            "warnings": warnings,
-        }
-        storage.write_json(folder.metrics, metrics)
+    write_learned(folder.learned, rows.dataset.split("train").texts)
+    storage.write_text(folder.settings, to_toml(settings.stages()))
+    storage.write_json(folder.record, record)
+    watch.lap("save")
+    metrics: dict[str, Any] = {
+        "method": "probe",
+        "judged_by": OUT_OF_FOLD if fitted.by_folds else "validation",
+        **{name: found.to_dict() for name, found in scored.items()},
+        "temperature": calibrated.record,
+        "probe": fit_record(fit),
+        "texts_cut": {"max_tokens": facts.max_tokens, **texts_cut},
+        "seconds": watch.seconds,
+        "warnings": warnings,
+    }
+    storage.write_json(folder.metrics, metrics)
     return ProbeRun(
         folder=folder,
         dataset=rows.dataset,

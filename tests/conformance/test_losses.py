@@ -1,4 +1,4 @@
-"""The contract of `Costs`, run over each: a loss of every row, its own, whatever rows are asked for with it."""
+"""The contract of `Losses`, run over each: a loss of every row, its own, whatever rows are asked for with it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from tests.conformance.implementers import implementers
 from tests.conformance.worlds import COSTS, MAKERS_OF_COSTS, World
 from torch import Tensor, nn
 
-from limbeck.training.losses import Costs
+from limbeck.training.losses import Losses
 
 pytestmark = pytest.mark.usefixtures("one_thread", "no_chance_in_masks")
 ROWS = np.arange(12)
@@ -18,9 +18,9 @@ ROWS = np.arange(12)
 
 @dataclass(frozen=True)
 class Case:
-    """Costs, and what they train."""
+    """Losses, and what they train."""
 
-    costs: Costs
+    costs: Losses
     module: nn.Module
 
     def slopes(self, *parts: np.ndarray) -> list[Tensor]:
@@ -39,8 +39,8 @@ class Case:
 
 @pytest.fixture(params=COSTS)
 def case(request: pytest.FixtureRequest, world: World) -> Case:
-    """Costs of one kind over twelve rows."""
-    make: Callable[[World], tuple[Costs, nn.Module]] = COSTS[request.param]
+    """Losses of one kind over twelve rows."""
+    make: Callable[[World], tuple[Losses, nn.Module]] = COSTS[request.param]
     return Case(*make(world))
 
 
@@ -52,7 +52,7 @@ def test_every_kind_of_costs_is_here() -> None:
 def test_it_knows_its_rows(case: Case) -> None:
     """As many tokens as rows, each at least its special ones, each row with a name of its own."""
     facts = case.costs.facts
-    assert isinstance(case.costs, Costs)
+    assert isinstance(case.costs, Losses)
     assert len(facts) == len(facts.row_ids) == len(set(facts.row_ids)) == len(ROWS)
     assert (facts.tokens_N >= 2).all()
 

@@ -1,0 +1,70 @@
+"""What the recipes of classifiers share: their settings, and the labelled rows that they are trained on.
+
+In: settings and rows. Out: what `training.job.train` asks of every recipe. It does not know how anything is trained.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Generic, Self, TypeVar
+
+from limbeck.data.dataset import Dataset
+from limbeck.methods.trainings import Training
+from limbeck.runs.run_folder import RunFolder
+from limbeck.runs.run_record import data_record
+from limbeck.runs.training_rows import require_classes
+from limbeck.training.outcome import LoopRun, reopened
+from limbeck.training.seeds import LABEL_FIGURES
+from limbeck.training.setting_checks import check_training
+
+TrainingT = TypeVar("TrainingT", bound=Training)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifierRecipe(Generic[TrainingT]):
+    """A classifier's training on labelled rows.
+
+    Attributes:
+        settings: of every stage.
+        dataset: the rows.
+    """
+
+    figures: ClassVar[tuple[str, ...]] = LABEL_FIGURES
+
+    settings: TrainingT
+    dataset: Dataset
+
+    @property
+    def name(self) -> str:
+        """The method's name, which its stage has too."""
+        return self.settings.method
+
+    @property
+    def loop(self) -> Any:
+        """The settings of the loop."""
+        return self.settings.fitting
+
+    def stages(self) -> dict[str, Any]:
+        """Return each stage's settings by the name of its table."""
+        return self.settings.stages()
+
+    def with_loop(self, loop: Mapping[str, Any]) -> Self:
+        """Return the same with other settings of the loop."""
+        return replace(self, settings=self.settings.with_fitting(**loop))
+
+    def data(self) -> dict[str, Any]:
+        """Say what it is trained on."""
+        return data_record(self.dataset)
+
+    def check(self) -> None:
+        """Refuse settings and rows that no training can use.
+
+        Raises:
+            DataError: fewer than two labels.
+            SettingsError: gathers every fault.
+        """
+        require_classes(self.dataset)
+        check_training(self.loop, n_labels=len(self.dataset.label_names))
+
+    def reopen(self, folder: RunFolder, metrics: Mapping[str, Any]) -> LoopRun:
+        """Return the run that a folder holds."""
+        return reopened(folder, metrics, self.dataset, self.settings.split)
