@@ -25,8 +25,8 @@ LEAST_DOUBTFUL = 0.01
 """Share of training labels that look wrong from which it is told."""
 
 SENTENCES = {
-    "not_better": "It is not shown to be better than always answering {label}: accuracy {low}–{high}, against "
-    "{baseline}.",
+    "not_better": "The figures do not show that it is better than always answering {label}: accuracy {low}–{high}, "
+    "against {baseline}.",
     "data_share": "In the data, of high severity: {finding} ({count}; {share} of the rows).",
     "data_count": "In the data, of high severity: {finding} ({count}).",
     "warning": "While training: {text}",
@@ -34,23 +34,22 @@ SENTENCES = {
     "few_updates": "It was trained in few optimizer steps: more epochs may make it better.",
     "vocabulary": "The vocabulary of its encoder does not fit these texts: many of their tokens are unknown to it "
     "([UNK]), so it reads them badly. Choose an encoder of their language.",
-    "validation_only": "The figures are of validation rows. No test row was looked at; score it on rows that nobody "
-    "has used yet.",
-    "chosen_here": "The same validation rows chose the epoch that was kept and the temperature, which flatters the "
-    "figures a little.",
+    "validation_only": "The figures are for validation rows. No test row was used: score it on rows that were never used.",
+    "chosen_here": "The same validation rows chose the epoch that was kept and the temperature, so the "
+    "figures are a little too good.",
     "few_rows": "There {rows:is|are} only {rows} validation {rows:row|rows}, so every interval is wide.",
     "never_said": "It never answers {labels}, so {rows} validation {rows:row|rows} of {count:this class|these classes} "
     "{rows:is|are} answered wrongly.",
     "weak_class": "Weakest class: {label}, F1 {f1} ({ends}) on {rows} {rows:row|rows}.",
-    "rare_classes": "Of {labels} there are fewer than {fewest} validation rows: their figures mean little.",
-    "confusion": "{true} is taken for {said} in {share} of its rows.",
-    "calibration": "Its probabilities are off by more than chance explains: calibration error {ece}.",
-    "cut": "{rows} of {all} validation texts {rows:was|were} longer than {limit} tokens; their ends were not read.",
-    "noise": "{count} of {rows} training labels look wrong to the model ({share}). Until somebody has reviewed them, a "
-    "score nearer to perfect than that cannot be believed.",
+    "rare_classes": "Of {labels} there are fewer than {fewest} validation rows: their figures are very uncertain.",
+    "confusion": "{true} is mistaken for {said} in {share} of its rows.",
+    "calibration": "Its probabilities are wrong by more than chance explains: calibration error {ece}.",
+    "cut": "{rows} of {all} validation texts {rows:was|were} longer than {limit} tokens; the model did not read their ends.",
+    "noise": "{count} of {rows} training labels look wrong to the model ({share}). Until they are reviewed, do not "
+    "trust a score that is closer to perfect than that.",
     "slice": "It is worse on some rows: {grouping}, {name}: accuracy {value} ({low}–{high}) on {rows} rows.",
-    "unlike": "It answers any text, also one unlike its training texts (another language, another subject), and may "
-    "be sure of itself there. Nothing measured here tells how good it is on such texts.",
+    "unlike": "It answers any text, even one that differs from its training texts (another language, another "
+    "subject), and may be very certain there. No figure here says how good it is on such texts.",
 }
 """By kind; braces stand for the values of the limit."""
 
