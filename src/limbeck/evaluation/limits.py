@@ -34,7 +34,8 @@ SENTENCES = {
     "few_updates": "It was trained in few optimizer steps: more epochs may make it better.",
     "vocabulary": "The vocabulary of its encoder does not fit these texts: many of their tokens are unknown to it "
     "([UNK]), so it reads them badly. Choose an encoder of their language.",
-    "validation_only": "The figures are for validation rows. No test row was used: score it on rows that were never used.",
+    "validation_only": "The figures are for validation rows. No test row was used: score it on rows that "
+    "were never used.",
     "chosen_here": "The same validation rows chose the epoch that was kept and the temperature, so the "
     "figures are a little too good.",
     "few_rows": "There {rows:is|are} only {rows} validation {rows:row|rows}, so every interval is wide.",
@@ -44,7 +45,8 @@ SENTENCES = {
     "rare_classes": "Of {labels} there are fewer than {fewest} validation rows: their figures are very uncertain.",
     "confusion": "{true} is mistaken for {said} in {share} of its rows.",
     "calibration": "Its probabilities are wrong by more than chance explains: calibration error {ece}.",
-    "cut": "{rows} of {all} validation texts {rows:was|were} longer than {limit} tokens; the model did not read their ends.",
+    "cut": "{rows} of {all} validation texts {rows:was|were} longer than {limit} tokens; the model did not "
+    "read their ends.",
     "noise": "{count} of {rows} training labels look wrong to the model ({share}). Until they are reviewed, do not "
     "trust a score that is closer to perfect than that.",
     "slice": "It is worse on some rows: {grouping}, {name}: accuracy {value} ({low}–{high}) on {rows} rows.",
