@@ -14,7 +14,6 @@ ALLOWED: Mapping[str, str] = {
     "Goal": "of a threshold, and of the solver",
     "Plan": "of a sweep, and of a training",
     "Trial": "of a penalty, and of a rate",
-    "Words": "of a text's length, and of a chart's language",
 }
 """Names that stand twice for now, and why."""
 

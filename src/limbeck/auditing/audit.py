@@ -19,10 +19,10 @@ from limbeck.auditing.findings_of_texts import about_conflicts, about_duplicates
 from limbeck.auditing.flagged import Mark, flagged_rows, marks_of_labels, marks_of_repeats
 from limbeck.auditing.grouping import group_equal
 from limbeck.auditing.leaks_and_conflicts import Conflicts, Leaks, find_conflicts, find_leaks
-from limbeck.auditing.lengths import TokenCounts, Words, count_tokens, split_words
+from limbeck.auditing.lengths import TextWords, TokenCounts, count_tokens, split_words
 from limbeck.auditing.near import find_near_duplicates
 from limbeck.auditing.profile import Shape, describe_shape
-from limbeck.auditing.rows import Columns, columns_of
+from limbeck.auditing.rows import RowColumns, columns_of
 from limbeck.auditing.token_limits import (
     Box,
     EncoderShape,
@@ -308,7 +308,7 @@ def _check(dataset: Dataset, settings: AuditSettings) -> None:
 
 
 def _fits(
-    columns: Columns, tokenizers: Mapping[str, Tokenizer], counts: Mapping[str, TokenCounts], words: Words
+    columns: RowColumns, tokenizers: Mapping[str, Tokenizer], counts: Mapping[str, TokenCounts], words: TextWords
 ) -> tuple[TokenizerFit, ...]:
     characters = pc.sum(pc.utf8_length(columns.text)).as_py()
     return tuple(
@@ -317,12 +317,12 @@ def _fits(
     )
 
 
-def _lengths(values: Any, columns: Columns) -> Lengths:
+def _lengths(values: Any, columns: RowColumns) -> Lengths:
     return Lengths(overall=box_of(values), by_class=boxes_by_class(values, columns.label, columns.label_names))
 
 
 def _describe_tokens(
-    columns: Columns,
+    columns: RowColumns,
     fits: tuple[TokenizerFit, ...],
     counts: Mapping[str, TokenCounts],
     settings: AuditSettings,

@@ -22,7 +22,7 @@ from limbeck.auditing.faults import fault_masks
 from limbeck.auditing.grouping import distinct_within, group_equal
 from limbeck.auditing.lengths import split_words
 from limbeck.auditing.near import all_pairs, find_near_duplicates
-from limbeck.auditing.rows import Columns, columns_of
+from limbeck.auditing.rows import RowColumns, columns_of
 from limbeck.auditing.staying import leaking, repeating
 from limbeck.data.dataset import Dataset, ReadNote
 from limbeck.data.write import write
@@ -112,7 +112,7 @@ class Cleaning(View):
 class _Work:
     """What the steps share: columns, pairs of nearly equal texts, which rows are there, why the others went."""
 
-    columns: Columns
+    columns: RowColumns
     exact: np.ndarray
     pairs: np.ndarray
     present: np.ndarray

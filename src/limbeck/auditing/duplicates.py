@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from limbeck.auditing.characters import normalised
 from limbeck.auditing.grouping import Selection, group_equal, largest_first, members, repeated, spanning, variety_first
 from limbeck.auditing.near import NearDuplicates
-from limbeck.auditing.rows import Columns, Row
+from limbeck.auditing.rows import Row, RowColumns
 
 Change = Callable[[pa.Array], pa.Array]
 
@@ -115,7 +115,7 @@ class Duplicates:
     near: NearGroups
 
 
-def find_duplicates(columns: Columns, exact: np.ndarray, near: NearDuplicates) -> Duplicates:
+def find_duplicates(columns: RowColumns, exact: np.ndarray, near: NearDuplicates) -> Duplicates:
     """Describe the duplicates.
 
     Args:
@@ -172,7 +172,7 @@ def different_texts(group: np.ndarray, exact: np.ndarray) -> Selection:
     return spanning(group, exact)
 
 
-def _folded(columns: Columns, exact: np.ndarray, change: Change) -> FoldedDuplicates:
+def _folded(columns: RowColumns, exact: np.ndarray, change: Change) -> FoldedDuplicates:
     distinct = np.unique(exact)
     folded = group_equal(change(columns.text.take(pa.array(distinct))))
     place = np.zeros(len(exact), dtype=np.int64)
@@ -188,7 +188,7 @@ def _folded(columns: Columns, exact: np.ndarray, change: Change) -> FoldedDuplic
 
 
 def example_groups(
-    columns: Columns, group: np.ndarray, leaders: np.ndarray, *, telling: np.ndarray
+    columns: RowColumns, group: np.ndarray, leaders: np.ndarray, *, telling: np.ndarray
 ) -> tuple[Group, ...]:
     """Return up to `EXAMPLES` groups to be shown, the largest first.
 
@@ -209,7 +209,7 @@ def example_groups(
     )
 
 
-def _label_counts(columns: Columns, rows: np.ndarray) -> dict[str, int]:
+def _label_counts(columns: RowColumns, rows: np.ndarray) -> dict[str, int]:
     label, count = np.unique(columns.label[rows], return_counts=True)
     order = np.lexsort((label, -count))
     return {columns.label_names[label[place]]: int(count[place]) for place in order if label[place] >= 0}

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from limbeck.auditing.lengths import WRAPPING_TOKENS
 from limbeck.auditing.mojibake import find_mojibake, mojibake_mask
-from limbeck.auditing.rows import Columns, Row
+from limbeck.auditing.rows import Row, RowColumns
 from limbeck.display.unseen import CONTROL, INVISIBLE, find_stray
 from limbeck.reading.decoding import REPLACEMENT
 from limbeck.tokens import SPECIAL_TOKENS
@@ -66,7 +66,7 @@ class Fault:
     examples: tuple[Row, ...]
 
 
-def fault_masks(columns: Columns, words: np.ndarray, tokens: np.ndarray | None = None) -> dict[str, np.ndarray]:
+def fault_masks(columns: RowColumns, words: np.ndarray, tokens: np.ndarray | None = None) -> dict[str, np.ndarray]:
     """Find the rows with each kind of fault.
 
     Args:
@@ -93,7 +93,7 @@ def fault_masks(columns: Columns, words: np.ndarray, tokens: np.ndarray | None =
     }
 
 
-def describe_faults(columns: Columns, masks: dict[str, np.ndarray]) -> dict[str, Fault]:
+def describe_faults(columns: RowColumns, masks: dict[str, np.ndarray]) -> dict[str, Fault]:
     """Turn masks into counts and examples."""
     faults = {}
     for kind, mask in masks.items():
@@ -134,7 +134,7 @@ def _place_of(kind: str, text: str) -> int:
     return found.start() if found else 0
 
 
-def _equal_to_label(columns: Columns) -> np.ndarray:
+def _equal_to_label(columns: RowColumns) -> np.ndarray:
     """Tell which texts are nothing but the name of their own label, whatever the case and the white space around."""
     if not columns.label_names:
         return np.zeros(len(columns), dtype=bool)

@@ -16,7 +16,7 @@ from limbeck.auditing.duplicates import different_texts, fold
 from limbeck.auditing.findings import Finding
 from limbeck.auditing.grouping import Selection, group_equal, in_both, repeated, spanning
 from limbeck.auditing.profile import Shape
-from limbeck.auditing.rows import Columns
+from limbeck.auditing.rows import RowColumns
 
 SHOWN_CHARACTERS = 200
 """Of a text; row_id, split and row tell where the whole text is."""
@@ -44,7 +44,7 @@ class Mark:
     group: np.ndarray | None = None
 
 
-def marks_of_repeats(columns: Columns, exact: np.ndarray, near: np.ndarray) -> dict[str, Mark]:
+def marks_of_repeats(columns: RowColumns, exact: np.ndarray, near: np.ndarray) -> dict[str, Mark]:
     """Mark the rows that stand there twice, by kind of finding.
 
     Args:
@@ -69,7 +69,7 @@ def marks_of_repeats(columns: Columns, exact: np.ndarray, near: np.ndarray) -> d
     }
 
 
-def marks_of_labels(columns: Columns, shape: Shape) -> dict[str, Mark]:
+def marks_of_labels(columns: RowColumns, shape: Shape) -> dict[str, Mark]:
     """Mark the rows whose class, or whose lack of one, is a finding."""
     labelled = columns.label >= 0
     splits = [place for place, name in enumerate(columns.split_names) if shape.splits[name].labelled]
@@ -91,7 +91,7 @@ def marks_of_labels(columns: Columns, shape: Shape) -> dict[str, Mark]:
     }
 
 
-def flagged_rows(columns: Columns, findings: Iterable[Finding], marks: dict[str, Mark]) -> pa.Table:
+def flagged_rows(columns: RowColumns, findings: Iterable[Finding], marks: dict[str, Mark]) -> pa.Table:
     """Return the rows of all findings as one table, in the order of the findings, groups together.
 
     Findings about the data as a whole (an imbalance, an order) have no rows of their own and are left out.
@@ -103,7 +103,7 @@ def flagged_rows(columns: Columns, findings: Iterable[Finding], marks: dict[str,
     return pa.concat_tables([FLAGGED_SCHEMA.empty_table(), *parts])
 
 
-def _part(columns: Columns, finding: Finding, mark: Mark, row_in_split: np.ndarray) -> pa.Table:
+def _part(columns: RowColumns, finding: Finding, mark: Mark, row_in_split: np.ndarray) -> pa.Table:
     rows = np.flatnonzero(mark.rows)
     group = None
     if mark.group is not None:
@@ -131,7 +131,7 @@ def _part(columns: Columns, finding: Finding, mark: Mark, row_in_split: np.ndarr
     )
 
 
-def _row_in_split(columns: Columns) -> np.ndarray:
+def _row_in_split(columns: RowColumns) -> np.ndarray:
     """Count the rows of each split from 1, int64 (N,)."""
     order = np.argsort(columns.split, kind="stable")
     sizes = np.bincount(columns.split, minlength=len(columns.split_names))

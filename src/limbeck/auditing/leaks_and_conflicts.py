@@ -12,7 +12,7 @@ import numpy as np
 from limbeck.auditing.duplicates import Group, different_texts, example_groups
 from limbeck.auditing.grouping import Selection, in_both, shared_by_pair, spanning
 from limbeck.auditing.near import NearDuplicates
-from limbeck.auditing.rows import Columns
+from limbeck.auditing.rows import RowColumns
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +71,7 @@ class Leaks:
     free_near: dict[str, FreeScore]
 
 
-def find_leaks(columns: Columns, exact: np.ndarray, near: NearDuplicates) -> Leaks:
+def find_leaks(columns: RowColumns, exact: np.ndarray, near: NearDuplicates) -> Leaks:
     """Describe equal and nearly equal texts in more than one split, and the score they give away."""
     equal = spanning(exact, columns.split)
     different = different_texts(near.group, exact)
@@ -97,7 +97,7 @@ def find_leaks(columns: Columns, exact: np.ndarray, near: NearDuplicates) -> Lea
     )
 
 
-def training_split(columns: Columns) -> int | None:
+def training_split(columns: RowColumns) -> int | None:
     """Return the split that a model learns from: "train", or else the largest; None where there is one split only."""
     if len(columns.split_names) < 2:
         return None
@@ -106,7 +106,7 @@ def training_split(columns: Columns) -> int | None:
     return int(np.argmax(np.bincount(columns.split)))
 
 
-def _free_scores(columns: Columns, group: np.ndarray, training: int | None) -> dict[str, FreeScore]:
+def _free_scores(columns: RowColumns, group: np.ndarray, training: int | None) -> dict[str, FreeScore]:
     """Score a memory of the training split on each other split that has labels."""
     if training is None or not columns.label_names:
         return {}
@@ -161,7 +161,7 @@ class Conflicts:
     near: NearConflicts
 
 
-def find_conflicts(columns: Columns, exact: np.ndarray, near: NearDuplicates) -> Conflicts:
+def find_conflicts(columns: RowColumns, exact: np.ndarray, near: NearDuplicates) -> Conflicts:
     """Describe equal and nearly equal texts whose labels differ; rows without a label take no part."""
     equal = spanning(exact, columns.label)
     alike = in_both(near.group, spanning(near.group, columns.label), different_texts(near.group, exact))
@@ -180,7 +180,7 @@ def find_conflicts(columns: Columns, exact: np.ndarray, near: NearDuplicates) ->
     )
 
 
-def _label_pairs(columns: Columns, exact: np.ndarray, conflicts: Selection) -> dict[str, int]:
+def _label_pairs(columns: RowColumns, exact: np.ndarray, conflicts: Selection) -> dict[str, int]:
     """Count the sets of labels that stand on one text, the most frequent first; keys are "joy/love"."""
     labelled = conflicts.chosen & (columns.label >= 0)
     pairs = np.unique(np.stack([exact[labelled], columns.label[labelled]], axis=1), axis=0)

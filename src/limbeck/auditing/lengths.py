@@ -35,7 +35,7 @@ _UNLIMITED = 1 << 30
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Words:
+class TextWords:
     """The words of all texts; a word is a run of anything but white space.
 
     Shapes: N rows, W words, V distinct words.
@@ -71,7 +71,7 @@ class TokenCounts:
     unknown: np.ndarray
 
 
-def split_words(texts: pa.LargeStringArray, progress: Progress = SILENT) -> Words:
+def split_words(texts: pa.LargeStringArray, progress: Progress = SILENT) -> TextWords:
     """Cut texts at white space."""
     known: dict[str, int] = {}
     parts: list[np.ndarray] = []
@@ -95,11 +95,11 @@ def split_words(texts: pa.LargeStringArray, progress: Progress = SILENT) -> Word
             parts.append(index[coded.indices.to_numpy(zero_copy_only=False)] if len(index) else index)
             advance(rows.stop - rows.start)
     index = np.concatenate(parts) if parts else np.zeros(0, dtype=np.int32)
-    return Words(distinct=list(known), index=index, offsets=np.concatenate([[0], np.cumsum(counts)]))
+    return TextWords(distinct=list(known), index=index, offsets=np.concatenate([[0], np.cumsum(counts)]))
 
 
 def count_tokens(
-    tokenizer: Tokenizer, texts: pa.LargeStringArray, words: Words, progress: Progress = SILENT
+    tokenizer: Tokenizer, texts: pa.LargeStringArray, words: TextWords, progress: Progress = SILENT
 ) -> TokenCounts:
     """Count the tokens of each text, nothing cut.
 

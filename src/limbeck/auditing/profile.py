@@ -10,7 +10,7 @@ import numpy as np
 
 from limbeck.auditing.leaks_and_conflicts import training_split
 from limbeck.auditing.lookalikes import Lookalike, lookalikes
-from limbeck.auditing.rows import Columns
+from limbeck.auditing.rows import RowColumns
 from limbeck.data.names import looks_missing
 
 TOO_FEW_TO_SPLIT = 3
@@ -77,7 +77,7 @@ class Shape:
     sorted_by_label: tuple[str, ...]
 
 
-def describe_shape(columns: Columns) -> Shape:
+def describe_shape(columns: RowColumns) -> Shape:
     """Count rows by split and class and look at the labels."""
     names, splits = columns.label_names, columns.split_names
     labelled = columns.label >= 0

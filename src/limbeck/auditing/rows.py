@@ -1,6 +1,6 @@
 """Rows of a dataset as an audit looks at them: columns as arrays, and rows that can be shown to a person.
 
-In: a Dataset. Out: `Columns` for the room's functions, `Row` values for examples.
+In: a Dataset. Out: `RowColumns` for the room's functions, `Row` values for examples.
 It does not know what is wrong with any row.
 """
 
@@ -42,7 +42,7 @@ class Row:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Columns:
+class RowColumns:
     """A dataset's columns.
 
     Shapes: N rows, C classes, S splits.
@@ -88,12 +88,12 @@ class Columns:
         return tuple(self.row(int(place)) for place in places)
 
 
-def columns_of(dataset: Dataset) -> Columns:
+def columns_of(dataset: Dataset) -> RowColumns:
     """Take a dataset apart into arrays."""
     splits = dataset.split_names
     split_names = pa.array(splits, pa.string())
     split = pc.index_in(dataset.table["split"].cast(pa.string()), value_set=split_names)
-    return Columns(
+    return RowColumns(
         text=one_array(dataset.table["text"]),
         label=dataset.table["label"].fill_null(-1).to_numpy().astype(np.int64),
         label_names=dataset.label_names,
