@@ -14,11 +14,13 @@ from limbeck.methods.options import reading_options, training_of
 from limbeck.methods.probe import ProbeRun
 from limbeck.methods.table import method_named
 from limbeck.progress import ProgressLike, as_progress
+from limbeck.reading.read import said_in_python
 from limbeck.settings import SweepSettings, build, settable
 from limbeck.training.outcome import LoopRun
 from limbeck.training.session import Start
 
 
+@said_in_python()
 def train(
     data: Rows,
     out: str | Path,
@@ -59,6 +61,7 @@ def train(
     return run
 
 
+@said_in_python()
 def sweep(
     data: Rows,
     out: str | Path,

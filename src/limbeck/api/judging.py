@@ -16,10 +16,12 @@ from limbeck.evaluation.evaluation import evaluate as evaluate_arrays
 from limbeck.evaluation.predictions import Predictions
 from limbeck.evaluation.thresholds import Goal, Thresholds
 from limbeck.experiments.run_comparison import RunComparison, compare_runs
+from limbeck.reading.read import said_in_python
 from limbeck.runs.run_thresholds import clear_thresholds as take_out
 from limbeck.runs.run_thresholds import write_thresholds
 
 
+@said_in_python()
 def evaluate(
     answers: Predictions | ArrayLike,
     labels: ArrayLike | None = None,
@@ -71,6 +73,7 @@ def evaluate(
     return evaluate_arrays(probabilities, labels, label_names, majority_label=majority_label, seed=seed, **more)
 
 
+@said_in_python()
 def compare(*runs: Run, split: str = "validation", seed: int = 0) -> RunComparison:
     """Say whether one run is better than another on the same rows, or only luckier; and which rows changed.
 
@@ -92,6 +95,7 @@ def compare(*runs: Run, split: str = "validation", seed: int = 0) -> RunComparis
     return compare_runs([run_path(run) for run in runs], split=split, seed=seed)
 
 
+@said_in_python()
 def threshold(
     run: Run,
     *,
@@ -124,6 +128,7 @@ def threshold(
     return write_thresholds(run_path(run), goal, None if predictions is None else Path(predictions))
 
 
+@said_in_python()
 def clear_thresholds(run: Run) -> None:
     """Take the thresholds out of a model: it answers every row again.
 

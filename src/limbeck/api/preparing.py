@@ -16,6 +16,7 @@ from limbeck.auditing.clean import clean as clean_dataset
 from limbeck.auditing.resplit import Resplit, resplit
 from limbeck.data.write import write
 from limbeck.progress import ProgressLike, as_progress
+from limbeck.reading.read import said_in_python
 from limbeck.settings import NEAR_THRESHOLD, AuditSettings, CleanSettings, ReadSettings, SplitSettings, build
 
 MENDING = ReadSettings(on_bad_row="mend", labels="optional")
@@ -23,6 +24,7 @@ MENDING = ReadSettings(on_bad_row="mend", labels="optional")
 UNLABELLED_TOO = ReadSettings(labels="optional")
 
 
+@said_in_python()
 def audit(data: Rows, *, encoder: str | Iterable[str] = (), progress: ProgressLike = None, **options: Any) -> Audit:
     """Tell what is wrong with data before anything is trained: leaks, conflicts, duplicates, faults, lengths.
 
@@ -50,6 +52,7 @@ def audit(data: Rows, *, encoder: str | Iterable[str] = (), progress: ProgressLi
     return audit_dataset(dataset, settings, tokenizers=found.tokenizers, shape=found.shape, progress=following)
 
 
+@said_in_python()
 def clean(
     data: Rows,
     drop: str | Iterable[str],
@@ -88,6 +91,7 @@ def clean(
     return cleaning
 
 
+@said_in_python()
 def split(
     data: Rows,
     *,

@@ -24,6 +24,7 @@ from limbeck.features.cache import FeatureCache
 from limbeck.methods.past_run import open_past_run
 from limbeck.methods.probe import OUT_OF_FOLD
 from limbeck.progress import Progress, ProgressLike, as_progress
+from limbeck.reading.read import said_in_python
 from limbeck.reporting.page import need_jinja
 from limbeck.reporting.plane import sample_rows
 from limbeck.reporting.report import ReportEvidence, make_report
@@ -94,6 +95,7 @@ class WrittenReport(View):
         )
 
 
+@said_in_python()
 def report(
     run: Run,
     data: str | Path | None = None,

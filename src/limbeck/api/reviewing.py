@@ -10,6 +10,7 @@ from limbeck.api.preparing import UNLABELLED_TOO
 from limbeck.evaluation.predictions import Predictions
 from limbeck.methods.past_run import open_past_run
 from limbeck.progress import ProgressLike, as_progress
+from limbeck.reading.read import said_in_python
 from limbeck.review.corrections import Corrections
 from limbeck.review.corrections import apply_corrections as correct_rows
 from limbeck.review.issues import LabelIssues
@@ -19,6 +20,7 @@ from limbeck.review.sheet import write_sheet as write_issues
 from limbeck.storage import check_place
 
 
+@said_in_python()
 def find_label_issues(
     run: Run | Predictions, *, cross_fit: int | None = None, progress: ProgressLike = None
 ) -> LabelIssues:
@@ -54,6 +56,7 @@ def find_label_issues(
     return search.issues
 
 
+@said_in_python()
 def write_sheet(issues: LabelIssues, path: str | Path, *, rows: int | None = None, overwrite: bool = False) -> Path:
     """Write the worst rows into a CSV file for a spreadsheet; a person fills in its column new_label.
 
@@ -77,6 +80,7 @@ def write_sheet(issues: LabelIssues, path: str | Path, *, rows: int | None = Non
     return place
 
 
+@said_in_python()
 def apply_corrections(
     data: Rows, sheet: str | Path, *, out: str | Path | None = None, progress: ProgressLike = None
 ) -> Corrections:

@@ -44,7 +44,7 @@ from limbeck.model.network import Network
 from limbeck.model.pooling import blocks_for
 from limbeck.model.student import count_costs, make_student, taken_layers
 from limbeck.model.weights import fingerprint_of
-from limbeck.progress import SILENT, Progress
+from limbeck.progress import SILENT, Progress, ProgressLike, as_progress
 from limbeck.runs.run_folder import RunFolder
 from limbeck.runs.run_record import make_record
 from limbeck.runs.training_rows import TrainingRows, training_rows
@@ -111,7 +111,7 @@ def distil(
     *,
     cache: FeatureCache | None = None,
     start: Start = "new",
-    progress: Progress = SILENT,
+    progress: ProgressLike = SILENT,
 ) -> LoopRun:
     """Train a smaller model to answer as a larger one does.
 
@@ -134,6 +134,7 @@ def distil(
         >>> run = distil(Curriculum(teachers=["TEACHER"], dataset=read("reviews.csv")), "RUN")  # doctest: +SKIP
         >>> run.metrics["speedup"]  # doctest: +SKIP
     """
+    progress = as_progress(progress)
     return train(recipe_of(settings, curriculum, cache or FeatureCache()), out, start, progress=progress)
 
 

@@ -24,7 +24,7 @@ from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.model.network import Network
 from limbeck.model.pooling import blocks_for
 from limbeck.model.weights import fingerprint_of
-from limbeck.progress import SILENT, Named, Progress
+from limbeck.progress import SILENT, Named, Progress, ProgressLike, as_progress
 from limbeck.settings import FinetuneSettings
 from limbeck.training.arithmetic import device_to_train_on, find_arithmetic, native_step_of
 from limbeck.training.examples import TextExamples
@@ -44,7 +44,7 @@ def finetune(
     settings: Finetuning = Finetuning(),
     *,
     start: Start = "new",
-    progress: Progress = SILENT,
+    progress: ProgressLike = SILENT,
 ) -> LoopRun:
     """Train an encoder and Hugging Face's head on [CLS] together.
 
@@ -65,6 +65,7 @@ def finetune(
         >>> run = finetune(read("reviews.csv"), "RUN")  # doctest: +SKIP
         >>> print(run.validation.accuracy.value)  # doctest: +SKIP
     """
+    progress = as_progress(progress)
     return train(FinetuneRecipe(settings=settings, dataset=dataset), out, start, progress=progress)
 
 

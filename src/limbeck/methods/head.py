@@ -29,7 +29,7 @@ from limbeck.model.bundle import Bundle
 from limbeck.model.config import EncoderConfig
 from limbeck.model.heads import Head, LinearHead
 from limbeck.model.pooling import Block, blocks_for
-from limbeck.progress import SILENT, Named, Progress
+from limbeck.progress import SILENT, Named, Progress, ProgressLike, as_progress
 from limbeck.settings import HeadSettings
 from limbeck.training.examples import FeatureExamples
 from limbeck.training.job import train
@@ -58,7 +58,7 @@ def train_head(
     *,
     cache: FeatureCache | None = None,
     start: Start = "new",
-    progress: Progress = SILENT,
+    progress: ProgressLike = SILENT,
 ) -> LoopRun:
     """Train a head on a frozen encoder; its features are computed once, however many epochs there are.
 
@@ -76,6 +76,7 @@ def train_head(
         TrainingError: the loss is not finite.
         Interrupted: a signal came; a checkpoint is saved.
     """
+    progress = as_progress(progress)
     return train(recipe_of(settings, dataset, cache or FeatureCache()), out, start, progress=progress)
 
 

@@ -39,7 +39,7 @@ from limbeck.methods.token_store import TokenStore, make_store
 from limbeck.model.language_head import LanguageHead, load_language_head, write_language_model
 from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.model.student import count_costs, make_student, taken_layers
-from limbeck.progress import SILENT, Progress
+from limbeck.progress import SILENT, Progress, ProgressLike, as_progress
 from limbeck.reading.text_stream import TextStream
 from limbeck.runs.run_folder import RunFolder
 from limbeck.runtime import choose_device, library_versions
@@ -79,7 +79,7 @@ def pretrain(
     settings: PretrainingSettings = PretrainingSettings(),
     *,
     start: Start = "new",
-    progress: Progress = SILENT,
+    progress: ProgressLike = SILENT,
 ) -> PretrainedRun:
     """Train an encoder on raw text.
 
@@ -100,6 +100,7 @@ def pretrain(
         >>> run = pretrain(open_stream(Path("reviews.parquet")), "RUN")  # doctest: +SKIP
         >>> run.metrics["validation"]["perplexity"]  # doctest: +SKIP
     """
+    progress = as_progress(progress)
     return train(PretrainRecipe(settings, stream), out, start, progress=progress)
 
 

@@ -32,7 +32,7 @@ from limbeck.model.bundle import Bundle, save_bundle
 from limbeck.model.facts import BundleFacts
 from limbeck.model.heads import LinearHead
 from limbeck.model.pooling import Block
-from limbeck.progress import SILENT, Named, Progress
+from limbeck.progress import SILENT, Named, Progress, ProgressLike, as_progress
 from limbeck.runs.alike import alike_texts
 from limbeck.runs.calibrated import Calibrated, calibrate_by, calibrate_by_folds, left_alone
 from limbeck.runs.model_card import card_text
@@ -85,7 +85,7 @@ def train_probe(
     *,
     cache: FeatureCache | None = None,
     start: Start = "new",
-    progress: Progress = SILENT,
+    progress: ProgressLike = SILENT,
 ) -> ProbeRun:
     """Fit a linear probe on the training rows, score it on the validation rows, and leave a run folder.
 
@@ -107,6 +107,7 @@ def train_probe(
         >>> run = train_probe(read("sample"), "RUN")  # doctest: +SKIP
         >>> print(run.validation.accuracy.value)  # doctest: +SKIP
     """
+    progress = as_progress(progress)
     if not isinstance(dataset, Dataset):
         raise SettingsError(
             f"train_probe was given a {type(dataset).__name__} instead of a Dataset: read the rows first, "

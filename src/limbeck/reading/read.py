@@ -77,7 +77,7 @@ def said_in_python() -> Iterator[None]:
         yield
     except (DataError, SettingsError) as error:
         said = _VALUED_OPTION.sub(lambda found: f'{found[1].replace("-", "_")}="{found[2]}"', str(error))
-        said = _OPTION.sub(lambda found: found[1].replace("-", "_"), said)
+        said = _OPTION.sub(lambda found: found[1].replace("-", "_"), said).replace("--overwrite", "overwrite=True")
         if said == str(error):
             raise
         raise type(error)(said) from error.__cause__

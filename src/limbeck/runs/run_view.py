@@ -56,4 +56,6 @@ class RunView(View):
             )
         yield from self.validation._tables()
         if self.metrics.get("warnings"):
-            yield Table(title="Warnings", header=("warning",), rows=tuple((one,) for one in self.metrics["warnings"]))
+            yield Table(
+                title="Warnings", header=("warning",), rows=tuple((one["text"],) for one in self.metrics["warnings"])
+            )
