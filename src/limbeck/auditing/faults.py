@@ -11,10 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from limbeck.auditing.lengths import WRAPPING_TOKENS
 from limbeck.auditing.mojibake import find_mojibake, mojibake_mask
 from limbeck.auditing.rows import Row, RowColumns
 from limbeck.display.unseen import CONTROL, INVISIBLE, find_stray
+from limbeck.evaluation.predictions import WRAPPING_TOKENS
 from limbeck.reading.decoding import REPLACEMENT
 from limbeck.tokens import SPECIAL_TOKENS
 

@@ -19,11 +19,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from limbeck.auditing.characters import blocks
+from limbeck.evaluation.predictions import WRAPPING_TOKENS
 from limbeck.progress import SILENT, Progress
 from limbeck.tokens import SPECIAL_TOKENS, Tokenizer
-
-WRAPPING_TOKENS = 2
-"""[CLS] and [SEP]."""
 
 _SPLIT_BYTES = 1 << 23
 _PIECES_A_CALL = 256

@@ -12,8 +12,8 @@ from typing import Literal
 import numpy as np
 
 from limbeck.auditing.characters import SCRIPT_NAMES
-from limbeck.auditing.lengths import WRAPPING_TOKENS, TokenCounts
-from limbeck.evaluation.predictions import is_unread
+from limbeck.auditing.lengths import TokenCounts
+from limbeck.evaluation.predictions import WRAPPING_TOKENS, is_unread
 from limbeck.tokens import Tokenizer
 
 _OWN_SHARE = 0.02

@@ -33,7 +33,7 @@ def as_texts(texts: Any, *, where: str) -> list[str]:
     """
     if isinstance(texts, str):
         raise SettingsError(f"{where} takes a list of texts; for one text give [text]")
-    rows = cells_of(texts, where=where)
+    rows = rows_in(texts, where=where)
     if wrong := [place for place, text in enumerate(rows) if not isinstance(text, str)]:
         if all(isinstance(rows[place], bytes | bytearray) for place in wrong):
             raise DataError(
@@ -55,7 +55,7 @@ def _excerpt(text: Any) -> str:
     return repr(cut) if len(repr(cut)) <= _SHOWN_CHARS * 2 else f"{repr(cut)[:_SHOWN_CHARS]}…"
 
 
-def cells_of(values: Any, *, where: str, what: str = "texts") -> list[Any]:
+def rows_in(values: Any, *, where: str, what: str = "texts") -> list[Any]:
     """Return what stands in the rows of any container, in their order; nothing is checked.
 
     Raises:
@@ -71,7 +71,7 @@ def cells_of(values: Any, *, where: str, what: str = "texts") -> list[Any]:
                 f"{where} takes one column of {what}, and the table has {len(names)} "
                 f"({', '.join(map(repr, names[:10]))}): name one of them, table[column]"
             )
-        return cells_of(values[names[0]], where=where, what=what)
+        return rows_in(values[names[0]], where=where, what=what)
     # Arrow's name for it, then that of pandas and polars.
     for method in ("to_pylist", "to_list"):
         if hasattr(values, method):

@@ -10,6 +10,7 @@ readers of untrusted text columns should know of the apostrophe, or take Parquet
 Files of limbeck before this layout have `label` for `prediction`, and always a column `true_label`; they are read too.
 """
 
+import codecs
 import json
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
@@ -29,7 +30,6 @@ from limbeck.evaluation.predictions import PROBABILITY_PREFIX, Predictions, is_o
 
 SUFFIXES = (".parquet", ".jsonl", ".csv")
 """Of files of predictions; see `storage.check_place`."""
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _BLOCK_ROWS = 10_000
 _TYPES = {
     "row_id": pa.large_string(),
@@ -166,7 +166,7 @@ def _read_parquet(path: Path) -> pa.Table:
 
 def _write_csv(tables: Iterator[pa.Table], path: Path) -> None:
     with path.open("wb") as file:
-        file.write(BYTE_ORDER_MARK)
+        file.write(codecs.BOM_UTF8)
         for number, table in enumerate(tables):
             plain = _plain(table, nested=False)
             for place, field in enumerate(plain.schema):

@@ -10,7 +10,7 @@ from typing import Any, get_args
 from limbeck.errors import BundleError, FaultLog
 from limbeck.model.heads import HeadKind
 from limbeck.model.pooling import LAYER_POOLINGS, Block
-from limbeck.tokens import FEWEST_TOKENS
+from limbeck.tokens import SMALLEST_LIMIT
 
 FACTS_NAME = "limbeck.json"
 FORMAT_VERSION = 1
@@ -103,7 +103,9 @@ def _blocks_fault(value: Any) -> str | None:
 
 
 def _max_tokens_fault(value: Any) -> str | None:
-    return None if _is_whole(value, least=FEWEST_TOKENS) else f"= {value!r} is not a whole number from {FEWEST_TOKENS}"
+    return (
+        None if _is_whole(value, least=SMALLEST_LIMIT) else f"= {value!r} is not a whole number from {SMALLEST_LIMIT}"
+    )
 
 
 def _label_names_fault(value: Any) -> str | None:

@@ -99,16 +99,16 @@ def _hint_encoding(item: SourceFile, settings: ReadSettings, bad: BadRows) -> No
     about = [message for message in bad.faults.shown if item.name in message and "--encoding" not in message]
     if not any(sign in message for message in about for sign in _SIGNS_OF_ENCODING):
         return
-    if (found := suggest_encoding(item.path, settings.encoding)) is not None:
-        bad.lead(f"The bytes of {item.name} fit another encoding: try --encoding {found}")
+    if (better := suggest_encoding(item.path, settings.encoding)) is not None:
+        bad.lead(f"The bytes of {item.name} fit another encoding: try --encoding {better}")
 
 
 def _note_encoding(item: SourceFile, settings: ReadSettings, bad: BadRows) -> None:
     """Say so where an audit reads on although another encoding fits."""
     if item.path.suffix.lower() in COLUMNAR or not any("undecodable" in note.what for note in bad.notes()):
         return
-    if (found := suggest_encoding(item.path, settings.encoding)) is not None:
-        bad.note(f"files whose undecodable bytes fit another encoding: try --encoding {found}", 1, item.name)
+    if (better := suggest_encoding(item.path, settings.encoding)) is not None:
+        bad.note(f"files whose undecodable bytes fit another encoding: try --encoding {better}", 1, item.name)
 
 
 def _check_wide(item: SourceFile, settings: ReadSettings) -> None:
@@ -119,8 +119,8 @@ def _check_wide(item: SourceFile, settings: ReadSettings) -> None:
     """
     if check_encoding(settings.encoding).startswith(("utf-16", "utf-32")):
         return
-    if (found := suggest_utf_16(item.path)) is not None:
-        raise DataError(f"{item.name} is not {settings.encoding}: its bytes fit {found}: try --encoding {found}")
+    if (better := suggest_utf_16(item.path)) is not None:
+        raise DataError(f"{item.name} is not {settings.encoding}: its bytes fit {better}: try --encoding {better}")
 
 
 def assemble(
@@ -156,10 +156,12 @@ def assemble(
         except DataError as error:
             bad.refuse(str(error))
     notes = (*notes, *check_doubled(parts, joined, bad))
-    found = map_labels(parts, settings, bad)
+    label_map = map_labels(parts, settings, bad)
     # Rows to be labelled are told from each other by their numbers alone, where they are those of one file.
-    is_numbered = settings.labels == "ignored" and len(found.parts) == 1 and found.parts[0].columns.split is None
-    tables = _tables(found, numbered=is_numbered)
+    is_numbered = (
+        settings.labels == "ignored" and len(label_map.parts) == 1 and label_map.parts[0].columns.split is None
+    )
+    tables = _tables(label_map, numbered=is_numbered)
     if tables and any(part.row_id is not None for part in parts):
         tables, changed = check_row_ids(tables, bad)
         notes = (*notes, *changed)
@@ -168,17 +170,17 @@ def assemble(
         raise DataError(f"{source} has no rows left: every one was at fault ({bad.notes()[0].example})")
     return Dataset(
         table=_join(tables),
-        label_names=found.names,
+        label_names=label_map.names,
         source=source,
         notes=tuple(dict.fromkeys((*earlier, *notes, *bad.notes()))),
     )
 
 
-def _tables(found: LabelMap, *, numbered: bool) -> list[pa.Table]:
+def _tables(label_map: LabelMap, *, numbered: bool) -> list[pa.Table]:
     """Return each part as a table whose first columns are the core ones."""
     offsets: dict[str, int] = {}
     tables = []
-    for part in found.parts:
+    for part in label_map.parts:
         core = {
             "row_id": _row_ids(part, offsets, numbered=numbered) if part.row_id is None else part.row_id,
             "split": part.split.dictionary_encode(),
@@ -343,7 +345,9 @@ def _has_label(raw: RawTable, settings: ReadSettings) -> bool:
     if _columns(raw, settings) is None:
         return True
     try:
-        found = find_columns(raw.table.column_names, replace(settings, labels="required"), file=raw.name, split="train")
+        columns = find_columns(
+            raw.table.column_names, replace(settings, labels="required"), file=raw.name, split="train"
+        )
     except DataError:
         return False
-    return found.label is not None
+    return columns.label is not None

@@ -147,13 +147,13 @@ def say_choice(columns: ColumnNames, names: Sequence[str], settings: ReadSetting
     by_hand = settings.text_column is not None and (settings.label_column is not None or columns.label is None)
     if by_hand or (plain and set(usual) <= set(taken)):
         return None
-    told = f"text is column {excerpt(columns.text)}"
+    told = f"text is column {shown_short(columns.text)}"
     if columns.label is not None:
-        told += f", label is column {excerpt(columns.label)}"
-    return told + (f"; other columns: {listed(list(columns.others))}" if columns.others else "")
+        told += f", label is column {shown_short(columns.label)}"
+    return told + (f"; other columns: {shown_names(list(columns.others))}" if columns.others else "")
 
 
-def excerpt(name: str) -> str:
+def shown_short(name: str) -> str:
     """Show a name or a cell in quotes, shortened."""
     return shown(name if len(name) <= _SHOWN_CHARS else f"{name[: _SHOWN_CHARS - 1]}…")
 
@@ -178,7 +178,7 @@ def say_no_header(names: Sequence[str], separator: str) -> str:
     header = ["label", "text"] if width == 2 else ["label", *(["…"] if width > 2 else []), "text"]
     mark = "<TAB>" if separator == "\t" else separator
     return (
-        f"the first line looks like a row ({listed(names)}), not like the names of columns: "
+        f"the first line looks like a row ({shown_names(names)}), not like the names of columns: "
         f"write a line such as {mark.join(header)} above it, a name for each of its {width:,} cells "
         "(or, if it does name them, give --text-column and --label-column)"
     )
@@ -217,29 +217,31 @@ def _find(given: str | None, usual: Sequence[str], names: Sequence[str], file: s
         return next((by_key[name_key(key)][0] for key in usual if name_key(key) in by_key), None)
     same = by_key.get(name_key(given), [])
     if len(same) > 1:
-        raise DataError(f"{file} has several columns {given!r}, which differ in what is hard to see: {listed(same)}")
+        raise DataError(
+            f"{file} has several columns {given!r}, which differ in what is hard to see: {shown_names(same)}"
+        )
     return same[0] if same else None
 
 
 def _missing(role: str, given: str | None, names: Sequence[str], file: str) -> str:
-    what = f"{file} has no column {excerpt(given)}" if given is not None else f"{file} has no {role} column"
-    there = f"{what}: its columns are {listed(names) or 'none'}"
+    what = f"{file} has no column {shown_short(given)}" if given is not None else f"{file} has no {role} column"
+    there = f"{what}: its columns are {shown_names(names) or 'none'}"
     if given is not None:
         near = get_close_matches(given, names, n=1, cutoff=0.5)
-        return there + (f"; did you mean {excerpt(near[0])}?" if near else "")
+        return there + (f"; did you mean {shown_short(near[0])}?" if near else "")
     usual = LABEL_NAMES if role == "label" else TEXT_NAMES
     nearest = next((name for word in usual for name in get_close_matches(word, names, n=1, cutoff=0.7)), None)
     return (
         f"{there}. Give --{role}-column"
-        f"{f' {excerpt(nearest)}, the nearest' if nearest else ''}, or name it {role!r} in the first line"
+        f"{f' {shown_short(nearest)}, the nearest' if nearest else ''}, or name it {role!r} in the first line"
         f"{_ROWS_TO_PREDICT if role == 'label' else ''}"
     )
 
 
-def listed(names: Sequence[str]) -> str:
+def shown_names(names: Sequence[str]) -> str:
     """List names, long ones shortened and many counted."""
     rest = len(names) - _SHOWN_NAMES
-    return ", ".join(map(excerpt, names[:_SHOWN_NAMES])) + (f" and {rest:,} more" if rest > 0 else "")
+    return ", ".join(map(shown_short, names[:_SHOWN_NAMES])) + (f" and {rest:,} more" if rest > 0 else "")
 
 
 def _is_number(name: str) -> bool:

@@ -17,7 +17,7 @@ import pyarrow.csv
 from limbeck.errors import DataError
 from limbeck.progress import Advance
 from limbeck.reading.bad_rows import BadRows
-from limbeck.reading.columns import has_text_column, has_usual_name, listed, looks_like_row, say_no_header
+from limbeck.reading.columns import has_text_column, has_usual_name, looks_like_row, say_no_header, shown_names
 from limbeck.reading.decoding import CellStrings, check_encoding, open_text, position_of, replaced, suggest_encoding
 from limbeck.reading.dialect import (
     BLOCK_BYTES,
@@ -35,7 +35,7 @@ from limbeck.storage import explained
 
 CHUNK_ROWS = 2_000
 """Rows held as Python lists at a time; larger chunks are slower, as the garbage collector looks at each list."""
-SEPARATORS = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".txt": "\t", "": "\t"}
+SEPARATOR_OF = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".txt": "\t", "": "\t"}
 MAX_LABEL_CHARS = 64
 _LAYOUT_ROWS = 1_000
 """So many rows are looked at to tell a file without a header from one with."""
@@ -56,7 +56,7 @@ def read_delimited(source: SourceFile, settings: ReadSettings, bad: BadRows, adv
     Raises:
         DataError: no header, or a column named twice.
     """
-    dialect = find_dialect(source.path, settings.encoding, SEPARATORS.get(source.path.suffix.lower(), ","))
+    dialect = find_dialect(source.path, settings.encoding, SEPARATOR_OF.get(source.path.suffix.lower(), ","))
     for note in dialect.notes:
         bad.note(note, 1, source.name)
     with open_text(source.path, settings.encoding, newline=dialect.newline) as file:
@@ -216,7 +216,7 @@ def _header(
         bad.hint(f"If the first line of {source.name} is a row, write a line with the names of the columns above it.")
     counts = Counter(names)
     if twice := [name for name, times in counts.items() if times > 1]:
-        raise DataError(f"{source.name}, header: column {listed(twice)} is named twice: rename one of them")
+        raise DataError(f"{source.name}, header: column {shown_names(twice)} is named twice: rename one of them")
     return _Header(names, written, records.lines_read, [])
 
 
@@ -256,7 +256,7 @@ def _mended(names: list[str], source: SourceFile, encoding: str, bad: BadRows) -
     mended = [str(replaced(name)) for name in names]
     looks = Counter(mended)
     mended = [name if looks[name] == 1 else f"{name} ({place})" for place, name in enumerate(mended, start=1)]
-    shown = listed([new for new, old in zip(mended, names, strict=True) if replaced(old) != old])
+    shown = shown_names([new for new, old in zip(mended, names, strict=True) if replaced(old) != old])
     told = f"{source.name}, header: column names ({shown}) have bytes that are not {encoding}"
     if bad.policy != "keep-replacement" and (found := suggest_encoding(source.path, encoding)) is not None:
         raise DataError(f"{told}; the bytes of the file fit {found}: try --encoding {found}")

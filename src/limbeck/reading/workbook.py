@@ -19,7 +19,7 @@ import pyarrow as pa
 from limbeck.errors import DataError, MissingExtraError
 from limbeck.progress import Advance
 from limbeck.reading.bad_rows import BadRows
-from limbeck.reading.columns import listed
+from limbeck.reading.columns import shown_names
 from limbeck.reading.no_rows import without_no_rows
 from limbeck.reading.raw import RawRows, RawTable, SourceFile
 from limbeck.settings import ReadSettings
@@ -91,7 +91,7 @@ def _read_sheet(book: Any, source: SourceFile, bad: BadRows) -> RawTable:
         raise DataError(f"{source.name} has no sheet with cells: a sheet with a header and rows was expected")
     sheet = book.worksheets[0]
     if len(book.sheetnames) > 1:
-        rest = listed([name for name in book.sheetnames if name != sheet.title])
+        rest = shown_names([name for name in book.sheetnames if name != sheet.title])
         what = f"sheet {sheet.title!r} is read, the first of {len(book.sheetnames):,}; not read: {rest}"
         bad.note(what, 1, source.name)
     # What a sheet says of its own size is often wrong.
@@ -104,7 +104,7 @@ def _read_sheet(book: Any, source: SourceFile, bad: BadRows) -> RawTable:
         written.pop()
     names = [name.strip() or f"unnamed_{place}" for place, name in enumerate(written, start=1)]
     if twice := [name for name, times in Counter(names).items() if times > 1]:
-        raise DataError(f"{source.name}, header: column {listed(twice)} is named twice: rename one of them")
+        raise DataError(f"{source.name}, header: column {shown_names(twice)} is named twice: rename one of them")
     width = len(names)
     found, rows_seen = RawRows(), 0
     found.add({name: pa.array([], pa.large_string()) for name in names}, [], set())

@@ -21,7 +21,7 @@ from limbeck.reading.bad_rows import BadRows
 from limbeck.reading.columnar import EXACT_FLOAT, is_text
 from limbeck.reading.file_rows import FileRows, RowFault, is_true, reject_rows
 
-MOST_CLASSES = 100_000
+MOST_PLACES = 100_000
 """More places than this in a list of names are no list of names."""
 _INTEGER = re.compile(r"-?(0|[1-9]\d{0,17})(\.0+)?")
 _LARGEST = 2**63 - 1
@@ -184,10 +184,10 @@ def _join_index(part: FileRows, declared: Mapping[int, str], bad: BadRows) -> Wr
     for pair in pairs.to_pylist():
         if pair["name"] is not None and pair["index"] is not None and pair["index"] >= 0:
             order.setdefault(pair["index"], pair["name"])
-    if order and max(order) > MOST_CLASSES:
+    if order and max(order) > MOST_PLACES:
         raise DataError(
             f"{part.raw.name}: column 'label' goes up to {max(order):,} beside label_name: "
-            f"places in the list of names, 0 to {MOST_CLASSES:,} at most, were expected"
+            f"places in the list of names, 0 to {MOST_PLACES:,} at most, were expected"
         )
     position = {name: place for place, name in order.items()}
     encoded = names.dictionary_encode()

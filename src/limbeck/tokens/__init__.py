@@ -8,7 +8,7 @@ from limbeck.tokens.batch import PaddedView as PaddedView
 from limbeck.tokens.batch import TokenBatch as TokenBatch
 from limbeck.tokens.batch import Tokenized as Tokenized
 from limbeck.tokens.batch import batches as batches
-from limbeck.tokens.stated import FEWEST_TOKENS as FEWEST_TOKENS
+from limbeck.tokens.stated import SMALLEST_LIMIT as SMALLEST_LIMIT
 from limbeck.tokens.stated import TOKENIZER_CONFIG_NAME as TOKENIZER_CONFIG_NAME
 from limbeck.tokens.stated import TOKENIZER_NAME as TOKENIZER_NAME
 from limbeck.tokens.tokenizer import MODEL_MAX_TOKENS as MODEL_MAX_TOKENS

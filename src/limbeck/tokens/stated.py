@@ -15,7 +15,7 @@ from limbeck.storage import read_json
 
 TOKENIZER_NAME = "tokenizer.json"
 TOKENIZER_CONFIG_NAME = "tokenizer_config.json"
-FEWEST_TOKENS = 3
+SMALLEST_LIMIT = 3
 """The smallest useful `max_tokens`: [CLS], one token, [SEP]."""
 TruncationSide = Literal["right", "left"]
 _UNLIMITED = 10**9
@@ -65,9 +65,9 @@ def read_stated(folder: Path) -> Stated:
     faults = FaultLog()
     longest, side, kind = values.get("model_max_length"), values.get("truncation_side"), values.get("tokenizer_class")
     if longest is not None and (
-        isinstance(longest, bool) or not isinstance(longest, int | float) or not longest >= FEWEST_TOKENS
+        isinstance(longest, bool) or not isinstance(longest, int | float) or not longest >= SMALLEST_LIMIT
     ):
-        faults.add(f"model_max_length = {longest!r} is not a number of at least {FEWEST_TOKENS} tokens")
+        faults.add(f"model_max_length = {longest!r} is not a number of at least {SMALLEST_LIMIT} tokens")
     if side not in (None, "right", "left"):
         faults.add(f"truncation_side = {side!r} is neither 'right' nor 'left'")
     if not isinstance(kind, str | None):

@@ -20,7 +20,7 @@ from limbeck.progress import SILENT, Progress
 from limbeck.storage import read_json
 from limbeck.tokens.batch import Tokenized
 from limbeck.tokens.stated import (
-    FEWEST_TOKENS,
+    SMALLEST_LIMIT,
     TOKENIZER_CONFIG_NAME,
     TOKENIZER_NAME,
     Stated,
@@ -233,9 +233,9 @@ class Tokenizer:
         """
         if max_tokens is None:
             return self.max_tokens
-        if not FEWEST_TOKENS <= max_tokens <= self.max_tokens:
+        if not SMALLEST_LIMIT <= max_tokens <= self.max_tokens:
             raise SettingsError(
-                f"max_tokens = {max_tokens} is not possible: this encoder reads {FEWEST_TOKENS} to {self.max_tokens} "
+                f"max_tokens = {max_tokens} is not possible: this encoder reads {SMALLEST_LIMIT} to {self.max_tokens} "
                 "tokens, [CLS] and [SEP] included"
             )
         return max_tokens
