@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from limbeck.methods.distil_settings import Distillation
-from limbeck.methods.pretrain_settings import PretrainingSettings
+from limbeck.methods.pretrain_settings import Pretraining
 from limbeck.methods.trainings import Finetuning, HeadTraining, ProbeTraining
 
 
@@ -75,14 +75,14 @@ def distil_knobs(_settings: Distillation, rate: float) -> tuple[Knob, ...]:
     )
 
 
-def pretrain_knobs(settings: PretrainingSettings, rate: float) -> tuple[Knob, ...]:
+def pretrain_knobs(settings: Pretraining, rate: float) -> tuple[Knob, ...]:
     """Return what is sensible to vary of a pretraining; the weights of its losses only where there are several."""
     knobs = (
         Knob(stage="pretrain", name="learning_rate", low=rate / 4, high=rate * 4, log=True),
         Knob(stage="pretrain", name="batch_rows", choices=(16, 32, 64)),
         Knob(stage="pretrain", name="masked_share", low=0.1, high=0.3),
     )
-    if settings.objective == "mlm":
+    if settings.pretrain.objective == "mlm":
         return knobs
     return (*knobs, Knob(stage="pretrain", name="cosine_weight", choices=(0.0, 1.0, 2.0)))
 
