@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 
@@ -36,8 +37,12 @@ def test_rooms_of_numbers_and_words_load_no_torch(module):
 
 @pytest.mark.parametrize("name", [name for name in limbeck.__all__ if name != "__version__"])
 def test_every_public_name_is_there(name):
-    """Each name that the package promises can be had."""
-    assert getattr(limbeck, name) is not None
+    """Each name that the package promises is a function or a class that its home defines or hands on, and explained."""
+    value = getattr(limbeck, name)
+    assert value is getattr(import_module(limbeck._HOME_OF[name]), name)
+    assert callable(value)
+    assert value.__name__ == name
+    assert (value.__doc__ or "").strip()
 
 
 def test_an_unknown_name_is_an_attribute_error():

@@ -1,12 +1,15 @@
 """Every recipe of docs/recipes.md runs as it is printed, on a small file, without the network."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from datasets import disable_progress_bars
 
+import limbeck
 from limbeck.inference import choice
 from limbeck.model.loaded_encoder import LoadedEncoder
 
@@ -54,15 +57,84 @@ def offline(minilm: LoadedEncoder, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     disable_progress_bars()
 
 
+def pandas(made, out):
+    """The run is better than the baseline; rows on which the model differs from the label are shown."""
+    assert made["run"].validation.accuracy.value > made["run"].validation.baseline.accuracy + 0.2
+    assert set(made["doubtful"]["prediction"] == made["doubtful"]["true_label"]) <= {False}
+    assert "always the same label:" in out
+
+
+def polars(made, out):
+    """Every row of the frame has its own answer, most of them right."""
+    frame = made["frame"]
+    assert frame["answer"].to_list() == limbeck.load("RUN").predict(frame["text"]).predicted_names
+    assert (frame["answer"] == frame["label"]).mean() > 0.7
+
+
+def datasets(made, out):
+    """Names in their order, and an answer for each row."""
+    assert out.startswith("True ")
+    assert set(made["rows"]["answer"]) == {"joy", "sadness"}
+    assert len(made["rows"]) == 60
+
+
+def scikit_learn(made, out):
+    """Three folds of each of two models, shares of rows; here the first is right of nearly all."""
+    scores = [float(one) for one in re.findall(r"[01]\.\d*", out)]
+    assert len(scores) == 6
+    assert min(scores[:3]) > 0.9
+    assert all(0 <= one <= 1 for one in scores)
+
+
+def texts_beside_columns(made, out):
+    """The forest has learned its first rows."""
+    assert list(made["model"].predict(made["rows"].head(3))) == list(made["rows"]["label"].head(3))
+
+
+def cleanlab(made, out):
+    """Issues are rows of the file, and what is kept opens and answers by the names of the classes."""
+    assert len(made["cleaner"].get_label_issues()) == 60
+    assert limbeck.load("CLEANED").predict([JOY[0]]).probabilities.shape == (1, 2)
+
+
+def into_transformers(made, out):
+    """Both say the same of the same text."""
+    theirs = {one["label"]: one["score"] for one in made["classify"](["i feel fine"], top_k=None)[0]}
+    ours = limbeck.load("RUN", precision="float32").predict(["i feel fine"])
+    for name, probability in zip(ours.label_names, ours.probabilities[0], strict=True):
+        assert theirs[name] == pytest.approx(probability, abs=1e-3)
+
+
+def out_of_transformers(made, out):
+    """The labels of the checkpoint, in their order, and a share of rows."""
+    assert made["model"].label_names == ("joy", "sadness")
+    accuracy = re.match(r"0\.\d+", out.splitlines()[-1])
+    assert accuracy
+    assert 0.3 < float(accuracy[0]) < 0.7, "it has learned nothing"
+
+
+CHECKS = (
+    pandas, polars, datasets, scikit_learn, texts_beside_columns, cleanlab, into_transformers, out_of_transformers
+)  # fmt: skip
+"""What each recipe promises, in the order of the page."""
+
+
 @pytest.mark.slow
 @pytest.mark.encoder
-@pytest.mark.parametrize("recipe", RECIPES, ids=TITLES)
-def test_a_recipe_runs(recipe: str, reviews: Path, offline: None, capsys: pytest.CaptureFixture[str]) -> None:
-    """It says something, and ends."""
+@pytest.mark.parametrize(("recipe", "check"), list(zip(RECIPES, CHECKS, strict=True)), ids=TITLES)
+def test_a_recipe_runs(
+    recipe: str,
+    check: Callable[[dict[str, Any], str], None],
+    reviews: Path,
+    offline: None,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It ends, and does what the page says of it."""
     if "TRAINER_OUTPUT" in recipe:
         make_checkpoint(reviews / "TRAINER_OUTPUT" / "checkpoint-3")
-    exec(compile(recipe, str(PAGE), "exec"), {"__name__": "__main__"})  # noqa: S102  # the page is ours
-    assert capsys.readouterr().out.strip()
+    made: dict[str, Any] = {"__name__": "__main__"}
+    exec(compile(recipe, str(PAGE), "exec"), made)  # noqa: S102  # the page is ours
+    check(made, capsys.readouterr().out)
 
 
 def test_recipes_are_short() -> None:
