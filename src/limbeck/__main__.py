@@ -29,7 +29,9 @@ _WHAT_NOW = {
     "predict": "run the same command to go on: rows of --input that were answered are kept, in pieces of 2,000",
     "sweep": "run the same command with --resume to go on",
     "labels": "run the same command again: folds of --cross-fit that were finished are kept",
-    **dict.fromkeys(("train", "demo", "features", "report"), _ENCODED),
+    "train": f"{_ENCODED}; give --resume too where steps were trained (--method head or finetune)",
+    **dict.fromkeys(("distil", "pretrain"), "run the same command with --resume to go on"),
+    **dict.fromkeys(("demo", "features", "report"), _ENCODED),
 }
 """What an interrupted command has kept. A training by steps that can be resumed says so itself."""
 

@@ -3,7 +3,7 @@
 In: words. Out: calls of the library. It has no logic of its own, and imports nothing heavy before a command runs.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,6 +19,7 @@ from limbeck.cli.evaluate import evaluate
 from limbeck.cli.features import features
 from limbeck.cli.help_screen import SETTINGS, HelpfulCommand, HelpfulGroup
 from limbeck.cli.labels import labels
+from limbeck.cli.options import speaking
 from limbeck.cli.predict import predict
 from limbeck.cli.pretrain import pretrain
 from limbeck.cli.publish import publish
@@ -29,13 +30,21 @@ from limbeck.cli.threshold import threshold
 from limbeck.cli.tokens import tokens
 from limbeck.cli.train import train
 
+GROUPS: dict[str, tuple[Any, ...]] = {
+    "Data": (audit, clean, split, labels),
+    "Train": (demo, train, sweep, distil, pretrain),
+    "Judge": (evaluate, report, compare, threshold),
+    "Use": (predict, publish, tokens, features),
+    "Machine": (doctor, cache),
+}
+"""The commands, as the help lists them."""
+
 app = typer.Typer(
     name="limbeck",
     cls=HelpfulGroup,
     help="Distil text into labels, with DistilBERT, on this machine.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
     rich_markup_mode=None,
     context_settings=SETTINGS,
 )
@@ -56,25 +65,9 @@ def _root(
     """Distil text into labels, with DistilBERT, on this machine."""
 
 
-for command in (
-    demo,
-    audit,
-    clean,
-    split,
-    train,
-    sweep,
-    distil,
-    pretrain,
-    evaluate,
-    report,
-    compare,
-    threshold,
-    predict,
-    publish,
-    tokens,
-    features,
-    doctor,
-):
-    app.command(cls=HelpfulCommand)(command)
-app.add_typer(labels, name="labels")
-app.add_typer(cache, name="cache")
+for group, commands in GROUPS.items():
+    for command in commands:
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, rich_help_panel=group)
+        else:
+            app.command(cls=HelpfulCommand, rich_help_panel=group)(speaking(command))

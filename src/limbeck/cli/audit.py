@@ -39,7 +39,6 @@ def audit(
 
     Nothing is changed. Rows may lack labels.
     """
-    from limbeck import progress
     from limbeck.api.found_tokenizers import find_tokenizers
     from limbeck.auditing.audit import audit_rows
     from limbeck.cli.audit_screen import show_audit
@@ -51,7 +50,7 @@ def audit(
     reading = flags.build(ReadSettings, {"on_bad_row": "mend", "labels": "optional"})
     settings = flags.build(AuditSettings, where="audit")
     check_folder(out, new=False)
-    following = progress.for_stream()
+    following = screen.following()
     found = find_tokenizers(encoder or [], following)
     dataset = read_with(data, reading, following)
     screen.tell_notes(dataset.notes, following)

@@ -8,11 +8,16 @@ from limbeck.cli import options, screen
 from limbeck.cli.help_screen import HelpfulCommand, HelpfulGroup
 
 cache = typer.Typer(
-    cls=HelpfulGroup, help="List or clear the cached features.", no_args_is_help=True, rich_markup_mode=None
+    name="cache",
+    cls=HelpfulGroup,
+    help="List or clear the cached features.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 
 @cache.command("list", cls=HelpfulCommand)
+@options.speaking
 def show(cache_dir: options.CacheFolder = None, as_json: options.AsJson = False) -> None:
     """List the cached features, most recently used first."""
     from limbeck.features.cache import FeatureCache
@@ -53,11 +58,17 @@ def show(cache_dir: options.CacheFolder = None, as_json: options.AsJson = False)
 
 
 @cache.command("clear", cls=HelpfulCommand)
-def clear(cache_dir: options.CacheFolder = None) -> None:
+@options.speaking
+def clear(cache_dir: options.CacheFolder = None, as_json: options.AsJson = False) -> None:
     """Remove all cached features; they are computed again when they are needed."""
     from limbeck.features.cache import FeatureCache
 
-    removed = FeatureCache(cache_dir).clear()
+    kept = FeatureCache(cache_dir)
+    removed = kept.clear()
+    if as_json:
+        freed = sum(entry.size_bytes for entry in removed)
+        screen.show_json({"folder": str(kept.folder), "entries": len(removed), "bytes": freed})
+        return
     freed_mib = sum(entry.size_bytes for entry in removed) / 2**20
     screen.show_line(f"removed {_counted(len(removed))}, {freed_mib:,.1f} MiB")
 

@@ -44,7 +44,6 @@ def clean(
 
     Of a leak the row in test stays, then validation, then train; of duplicates the first row stays.
     """
-    from limbeck import progress
     from limbeck.auditing.clean import clean as clean_dataset
     from limbeck.auditing.clean import counts_of, write_cleaning
     from limbeck.errors import SettingsError
@@ -60,7 +59,7 @@ def clean(
     }
     settings = flags.build(CleanSettings, wishes, where="clean")
     check_folder(out)
-    following = progress.for_stream()
+    following = screen.following()
     cleaning = clean_dataset(read_with(data, reading, following), settings, following)
     write_cleaning(cleaning, settings, out)
     counts = counts_of(cleaning, settings)

@@ -1,9 +1,8 @@
 """`limbeck demo`: the main job on the embedded tweets, from reading to predicting."""
 
+import json
 from pathlib import Path
 from typing import Annotated
-
-import typer
 
 from limbeck.cli import options, screen
 
@@ -15,13 +14,14 @@ TRY_TEXTS = (
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="Run folder to make; one of an earlier demo is replaced.")] = Path(
-        "limbeck-demo"
-    ),
+    out: Annotated[
+        Path, options.out("Run folder to make; one of an earlier demo is replaced. [default: limbeck-demo]")
+    ] = Path("limbeck-demo"),
     cache_dir: options.CacheFolder = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Train a sentiment classifier on 38,158 embedded tweets, score it, label three new texts. Minutes on a laptop."""
-    from limbeck import progress
+    from limbeck.evaluation.prediction_files import json_lines
     from limbeck.features.cache import FeatureCache
     from limbeck.inference.predictor import load
     from limbeck.inference.scoring import score
@@ -29,7 +29,7 @@ def demo(
     from limbeck.reading.read import read_with
     from limbeck.settings import ReadSettings
 
-    following = progress.for_stream()
+    following = screen.following()
     following.say("1/4 reading the embedded tweets")
     dataset = read_with("sample", ReadSettings(), following)
     following.say(f"    {dataset!r}")
@@ -41,9 +41,14 @@ def demo(
     following.say("3/4 scoring the test split, which nothing has looked at so far")
     predictor = load(run.folder.path)
     scored = score(predictor, dataset.split("test"), progress=following)
-    screen.show_evaluation(scored.evaluation, title="Test split of the embedded tweets")
     following.say("4/4 labelling new texts")
-    screen.show_predictions(predictor.predict(TRY_TEXTS), top_k=len(predictor.label_names))
+    answers = predictor.predict(TRY_TEXTS)
+    if as_json:
+        rows = [json.loads(line) for line in json_lines(answers.to_arrow())]
+        screen.show_json({"run": str(out), "test": scored.evaluation.to_dict(), "rows": rows})
+        return
+    screen.show_evaluation(scored.evaluation, title="Test split of the embedded tweets")
+    screen.show_predictions(answers, top_k=len(predictor.label_names))
     found = scored.evaluation
     screen.show_line(
         f"The probe is right on {found.accuracy.value:.1%} of unseen tweets; always saying "

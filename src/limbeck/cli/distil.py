@@ -50,7 +50,6 @@ def distil(
 
     The validation split is only scored, and made of training rows where there is none; a test split is not looked at.
     """
-    from limbeck import progress
     from limbeck.experiments.ablation_runs import ablate
     from limbeck.features.cache import FeatureCache
     from limbeck.methods import distil as distillation
@@ -59,7 +58,7 @@ def distil(
     tables = own.tables_of(config, out, resume=resume, used=options.DISTIL_TABLES)
     settings = own.stages_of(Distillation, STUDENT, flags, tables)
     start = own.start_of(overwrite=overwrite, resume=resume, accept_engine=accept_engine)
-    following = progress.for_stream()
+    following = screen.following()
     teachers = (teacher, *(ensemble or []))
     dataset = read_with(data, settings.read, following)
     more: tuple[str, ...] = ()

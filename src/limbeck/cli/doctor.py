@@ -25,7 +25,6 @@ def doctor(
     as_json: options.AsJson = False,
 ) -> None:
     """Show the CPU, the compiled kernels, and each engine's speed and distance from float32."""
-    from limbeck import progress
     from limbeck.catalog.presets import load_encoder_folder
     from limbeck.inference.engine_calibration import find_calibration, judge_of, used_by
     from limbeck.inference.predictor import open_bundle
@@ -33,7 +32,7 @@ def doctor(
     from limbeck.runtime import library_versions
     from limbeck.settings import FeatureSettings
 
-    following, encoder = progress.for_stream(), flags.given.get("encoder")
+    following, encoder = screen.following(), flags.given.get("encoder")
     if model is not None and encoder is not None:
         raise SettingsError(f"{model} has an encoder of its own: give it or --encoder {encoder}, not both")
     bundle = None if model is None else open_bundle(model, following)

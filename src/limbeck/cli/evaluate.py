@@ -42,7 +42,6 @@ def evaluate(
     as_json: options.AsJson = False,
 ) -> None:
     """Score RUN on one split of DATA: accuracy, F1, log loss, each with its 95 % interval; per class; confusions."""
-    from limbeck import progress
     from limbeck.auditing.row_slices import column_groupings, own_groupings, slice_answers
     from limbeck.evaluation.hard_cases import find_hard_cases, name_confusions
     from limbeck.evaluation.prediction_files import SUFFIXES, write_predictions
@@ -53,7 +52,7 @@ def evaluate(
 
     if out is not None:
         check_place(out, SUFFIXES, source=data, overwrite=overwrite)
-    following = progress.for_stream()
+    following = screen.following()
     predictor = load(run, device=flags.build(FeatureSettings).device, progress=following)
     reading = flags.build(ReadSettings)
     dataset = read_with(data, reading, following)

@@ -23,7 +23,6 @@ def features(
     as_json: options.AsJson = False,
 ) -> None:
     """Write the pooled hidden states of every text of DATA, in the order of its rows; labels are not needed."""
-    from limbeck import progress
     from limbeck.features.cache import FeatureCache
     from limbeck.features.extraction import extract_features
     from limbeck.features.files import SUFFIXES, write_features
@@ -35,7 +34,7 @@ def features(
     check_place(out, SUFFIXES, source=data, overwrite=overwrite)
     settings = flags.build(FeatureSettings, where="features")
     reading = flags.build(ReadSettings, {"labels": "optional"})
-    following = progress.for_stream()
+    following = screen.following()
     dataset = read_with(data, reading, following)
     screen.tell_notes(dataset.notes, following)
     if split is not None:

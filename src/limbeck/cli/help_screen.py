@@ -55,8 +55,14 @@ class HelpfulGroup(TyperGroup):
         options = [param.get_help_record(ctx) for param in self.get_params(ctx)]
         with formatter.section("Options"):
             formatter.write_dl([row for row in options if row is not None])
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, _summary(one.help or "")) for name, one in self.commands.items()])
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for name, one in self.commands.items():
+            title = getattr(one, "rich_help_panel", None) or "Commands"
+            groups.setdefault(title, []).append((name, _summary(one.help or "")))
+        width = max(map(len, self.commands))
+        for title, rows in groups.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), words) for name, words in rows])
 
 
 def _summary(text: str) -> str:

@@ -20,13 +20,19 @@ class _RunOrCommand(HelpfulGroup):
     """Takes `limbeck labels RUN …` for `limbeck labels find RUN …`."""
 
     def parse_args(self, ctx: "Context", args: list[str]) -> list[str]:
-        """Put "find" before words that begin with no command's name."""
-        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+        """Put "find" before words that begin with no command's name, or with a run folder of such a name alone."""
+        if args and args[0] not in ctx.help_option_names and not self._is_command(args):
             args = [FIND, *args]
         return super().parse_args(ctx, args)
 
+    def _is_command(self, args: list[str]) -> bool:
+        """Tell a command's name from a run folder called so: a command has a sheet or a run after it."""
+        follows = args[1:] and (not args[1].startswith("-") or args[1] in ("-h", "--help"))
+        return args[0] in self.commands and bool(follows or not Path(args[0]).is_dir())
+
 
 labels = typer.Typer(
+    name="labels",
     cls=_RunOrCommand,
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -36,6 +42,7 @@ labels = typer.Typer(
 
 
 @labels.command(FIND, cls=HelpfulCommand)
+@options.speaking
 def find(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of `limbeck train`.", show_default=False)],
     data: Annotated[
@@ -64,7 +71,6 @@ def find(
     as_json: options.AsJson = False,
 ) -> None:
     """Rank the training rows of RUN by how probably their label is wrong, and write a sheet to review."""
-    from limbeck import progress
     from limbeck.errors import SettingsError
     from limbeck.features.cache import FeatureCache
     from limbeck.methods.past_run import open_past_run
@@ -76,7 +82,7 @@ def find(
         raise SettingsError(f"--rows {rows}: give a number of 1 or more")
     if out is not None:
         check_place(out, (".csv",), source=data, overwrite=overwrite)
-    following = progress.for_stream()
+    following = screen.following()
     past, cache = open_past_run(run), FeatureCache(cache_dir)
     if cross_fit is None:
         found = search_labels(past, cache=cache, progress=following)
@@ -108,6 +114,7 @@ def find(
 
 
 @labels.command(cls=HelpfulCommand)
+@options.speaking
 @takes(options.READING)
 def apply(
     sheet: Annotated[Path, typer.Argument(metavar="SHEET", help="The reviewed sheet (CSV).", show_default=False)],
@@ -127,7 +134,6 @@ def apply(
     as_json: options.AsJson = False,
 ) -> None:
     """Give the rows of DATA the labels that SHEET's column new_label decides; an empty cell keeps the label."""
-    from limbeck import progress
     from limbeck.features.cache import FeatureCache
     from limbeck.methods.past_run import open_past_run
     from limbeck.reading.read import read_with
@@ -135,7 +141,7 @@ def apply(
     from limbeck.review.rescoring import rescore as score_again
     from limbeck.review.sheet import read_decided
 
-    following = progress.for_stream()
+    following = screen.following()
     past, decided = None if rescore is None else open_past_run(rescore), read_decided(sheet)
     reading = flags.build(ReadSettings, {"labels": "optional"})
     dataset = read_with(data, reading, following)

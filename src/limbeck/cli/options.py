@@ -4,13 +4,17 @@ In: nothing. Out: options that are no settings, and the settings whose fields ar
 not know what a command does with them.
 """
 
-from collections.abc import Mapping, Sequence
+import functools
+import inspect
+import os
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from limbeck.cli import help_screen
+from limbeck.cli import help_screen, screen
+from limbeck.cli.help_screen import OUTPUT
 from limbeck.cli.settings_options import Flags, From, said_names
 from limbeck.errors import SettingsError
 from limbeck.settings import FeatureSettings, ReadSettings, check_keys, read_toml
@@ -47,6 +51,40 @@ AsJson = Annotated[
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace a file that is there already.", rich_help_panel=help_screen.OUTPUT)
 ]
+
+Quiet = Annotated[
+    bool,
+    typer.Option(
+        "--quiet", "-q", help="Show no progress and no notes; results and errors stay.", rich_help_panel=OUTPUT
+    ),
+]
+NoColor = Annotated[
+    bool,
+    typer.Option("--no-color", help="Show no colours, as with NO_COLOR=1.", rich_help_panel=OUTPUT),
+]
+
+
+def speaking(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that every command has: how much it says meanwhile, and in which colours."""
+
+    @functools.wraps(command)
+    def run(*, quiet: bool, no_color: bool, **words: Any) -> None:
+        screen.be_quiet(quiet)
+        if no_color:
+            os.environ["NO_COLOR"] = "1"
+        command(**words)
+
+    own = inspect.signature(command, eval_str=True)
+    more = {"quiet": Quiet, "no_color": NoColor}
+    common = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=kind)
+        for name, kind in more.items()
+    ]
+    params = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own.parameters.values()]
+    run.__signature__ = own.replace(parameters=[*params, *common])  # type: ignore[attr-defined]  # typer reads it
+    run.__annotations__ = {one.name: one.annotation for one in (*params, *common)}
+    return run
+
 
 READING = From(kind=ReadSettings, without=("labels",))
 MENDING = From(kind=ReadSettings, without=("labels",), defaults={"on_bad_row": "mend"})

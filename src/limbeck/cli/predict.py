@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from limbeck.cli import options, screen
+from limbeck.cli.help_screen import OUTPUT
 from limbeck.cli.settings_options import Flags, takes
 
 if TYPE_CHECKING:
@@ -35,32 +36,36 @@ def predict(
         str | None,
         typer.Option(
             "--input",
+            "-i",
             help="File of texts, in any format that is read; labels are not needed. '-' is standard input.",
         ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(
+        options.out(
+            "File to write: .parquet, .jsonl or .csv, rows in the same order, the input's columns first. Without it, "
+            "--input gives JSON Lines on standard output.",
             "--output",
-            help="File to write: .parquet, .jsonl or .csv, rows in the same order, the input's columns first. Without "
-            "it, --input gives JSON LineStream on standard output.",
         ),
     ] = None,
     top_k: Annotated[
         int | None,
         typer.Option(
-            help="Name this many labels a text, the most probable first; files and --json have them in columns "
+            help="Number of labels per text, the most probable first; files and --json have them in columns "
             "top_1.label, top_1.probability and so on. [default: 1 on screen, no such columns]"
         ),
     ] = None,
     overwrite: options.Overwrite = False,
     as_json: Annotated[
         bool,
-        typer.Option("--json", help="Print one JSON object for a program to read; of standard input, one per line."),
+        typer.Option(
+            "--json",
+            help="Print one JSON object for a program to read; of standard input, one per line.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = False,
 ) -> None:
     """Label each TEXT, each row of --input, or each line of standard input, with RUN."""
-    from limbeck import progress
     from limbeck.errors import DataError, SettingsError
     from limbeck.evaluation.prediction_files import SUFFIXES, write_predictions
     from limbeck.inference.long_answers import predict_to_file
@@ -79,7 +84,7 @@ def predict(
         raise SettingsError("standard input is answered on standard output, as it comes: leave --output out")
     if out is not None:
         check_place(out, SUFFIXES, source=source, overwrite=overwrite)
-    following = progress.for_stream()
+    following = screen.following()
     predictor = load(run, device=flags.build(FeatureSettings).device, progress=following)
     # With the model's names a text;label file is told from a file of plain texts.
     names = ReadSettings(label_names=predictor.label_names, labels="ignored")

@@ -38,7 +38,6 @@ def pretrain(
 
     RUN/encoder is what `--encoder` takes. Every 50th text is held out to judge by, up to 50,000 tokens.
     """
-    from limbeck import progress
     from limbeck.methods import pretrain as pretraining
     from limbeck.reading.text_stream import open_stream
 
@@ -47,7 +46,7 @@ def pretrain(
     reading = flags.build(ReadSettings)
     start = own.start_of(overwrite=overwrite, resume=resume, accept_engine=accept_engine)
     stream = open_stream(texts, text_column=reading.text_column, encoding=reading.encoding)
-    run = pretraining.pretrain(stream, out, settings, start=start, progress=progress.for_stream())
+    run = pretraining.pretrain(stream, out, settings, start=start, progress=screen.following())
     if as_json:
         screen.show_json(run.metrics)
         return

@@ -27,7 +27,6 @@ def publish(
 
     Log in with `hf auth login`, or put a token in HF_TOKEN. Folders of this machine and excerpts of data are left out.
     """
-    from limbeck import progress
     from limbeck.publishing import publication as publishing
 
     settings = publishing.PublishSettings(private=private, revision=revision, license_id=license_id)
@@ -35,7 +34,7 @@ def publish(
     if dry_run:
         outgoing = publishing.prepare(run, repo, settings)
     else:
-        published = publishing.publish(run, repo, settings, progress=progress.for_stream())
+        published = publishing.publish(run, repo, settings, progress=screen.following())
         outgoing, commit = published.publication, published.commit
     if as_json:
         sizes = {file.name: file.size_bytes for file in outgoing.files}

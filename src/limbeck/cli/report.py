@@ -47,7 +47,7 @@ def report(
     as_json: options.AsJson = False,
 ) -> None:
     """Write the report of RUN: one HTML file that loads nothing; and the model card from the same facts."""
-    from limbeck import progress, storage
+    from limbeck import storage
     from limbeck.experiments.row_features import encode_rows
     from limbeck.experiments.share_points import fit_shares
     from limbeck.features.cache import FeatureCache
@@ -65,7 +65,7 @@ def report(
 
     if out is not None:
         storage.check_place(out, (".html", ".htm"), source=data, overwrite=overwrite)
-    words, following, cache = words_in(lang), progress.for_stream(), FeatureCache(cache_dir)
+    words, following, cache = words_in(lang), screen.following(), FeatureCache(cache_dir)
     need_jinja()
     folder, found = RunFolder(run), read_run(run)
     if learning_curve:

@@ -40,6 +40,22 @@ SHOWN_CLASSES = 40
 _LINE_SIGNS = {9: "\\u0009", 10: "\\u000a"}
 
 
+_is_quiet = False
+
+
+def be_quiet(wish: bool) -> None:
+    """Say nothing meanwhile, or say it again: progress and notes, on standard error; errors and results stay."""
+    global _is_quiet  # noqa: PLW0603  # one screen in a process, and each command says how it speaks on it
+    _is_quiet = wish
+
+
+def following() -> "Progress":
+    """Return what says meanwhile how far a command is: bars on a terminal, else plain lines; nothing when quiet."""
+    from limbeck.progress import SILENT, for_stream
+
+    return SILENT if _is_quiet else for_stream()
+
+
 def show_json(value: Any) -> None:
     """Print one JSON object, Hangul as Hangul where standard output can say it."""
     content = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)

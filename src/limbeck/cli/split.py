@@ -20,7 +20,6 @@ def split(
 
     The splits that DATA has are forgotten; row ids stay.
     """
-    from limbeck import progress
     from limbeck.auditing.resplit import resplit
     from limbeck.data.write import SUFFIXES, write
     from limbeck.reading.read import read_with
@@ -30,7 +29,7 @@ def split(
     settings = flags.build(SplitSettings, where="split")
     threshold = flags.build(AuditSettings, where="split").near_threshold
     check_place(out, SUFFIXES, source=data, overwrite=overwrite)
-    following = progress.for_stream()
+    following = screen.following()
     result = resplit(read_with(data, reading, following), settings, near_threshold=threshold, progress=following)
     write(result.dataset, out)
     if as_json:

@@ -45,7 +45,6 @@ def sweep(
 
     The validation split decides; a test split is not looked at. The first trial is that of the settings as given.
     """
-    from limbeck import progress
     from limbeck.experiments.sweep_methods import Sweeping
     from limbeck.experiments.sweep_methods import sweep as look_for
     from limbeck.features.cache import FeatureCache
@@ -55,7 +54,7 @@ def sweep(
     chosen = own.method_of(method, tables)
     base = own.settings_of(chosen, flags, tables)
     settings = flags.build(SweepSettings, where="sweep")
-    following = progress.for_stream()
+    following = screen.following()
     found = look_for(
         read_with(data, base.read, following),
         out,

@@ -1,5 +1,6 @@
 """`limbeck tokens`: what an encoder's tokenizer makes of a text."""
 
+import sys
 from typing import Annotated
 
 import typer
@@ -11,16 +12,22 @@ from limbeck.settings import FeatureSettings
 
 @takes(From(kind=FeatureSettings, only=("encoder", "max_tokens")))
 def tokens(
-    texts: Annotated[list[str], typer.Argument(metavar="TEXT...", help="Texts to cut into tokens.")],
+    texts: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="TEXT...", help="Texts to cut into tokens; '-' alone: one text per line of standard input."
+        ),
+    ],
     flags: Flags,
     as_json: options.AsJson = False,
 ) -> None:
     """Show tokens, ids and attention mask of each TEXT, and the facts of the tokenizer."""
-    from limbeck import progress
     from limbeck.catalog.presets import load_tokenizer
 
+    if texts == ["-"]:
+        texts = [line for line in sys.stdin.read().splitlines() if line.strip()]
     settings = flags.build(FeatureSettings, where="features")
-    tokenizer = load_tokenizer(settings.encoder, progress=progress.for_stream())
+    tokenizer = load_tokenizer(settings.encoder, progress=screen.following())
     tokenized = tokenizer.encode(texts, max_tokens=settings.max_tokens)
     view = tokenized.take(range(len(texts))).padded(tokenizer.pad_id)
     facts = {

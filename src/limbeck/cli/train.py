@@ -43,7 +43,7 @@ def train(
     settings = own.settings_of(chosen, flags, tables)
     start = own.start_of(overwrite=overwrite, resume=resume, accept_engine=accept_engine)
     is_speaking = not is_follower()
-    following = progress.for_stream() if is_speaking else progress.SILENT
+    following = screen.following() if is_speaking else progress.SILENT
     dataset = read_with(data, settings.read, following)
     run = CLASSIFIERS[chosen].train(
         dataset, out, settings, cache=FeatureCache(cache_dir), start=start, progress=following
