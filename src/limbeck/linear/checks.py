@@ -1,16 +1,20 @@
 """What must hold before a probe is fitted.
 
 In: settings, features, labels and the names of the classes. Out: nothing, or an error that says what to do.
-It does not know penalties' scores, nor how anything is fitted.
+It does not know penalties' scores, nor how anything is fitted. NumPy is loaded by what looks at arrays: settings are
+checked before it is needed, and the command line's help needs none.
 """
 
 from collections.abc import Sequence
-
-import numpy as np
-from numpy.typing import NDArray
+from math import inf
+from typing import TYPE_CHECKING
 
 from limbeck.errors import DataError, FaultLog, SettingsError, TrainingError
 from limbeck.settings import ProbeSettings, check_seed
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 def check_probe(settings: ProbeSettings) -> None:
@@ -26,20 +30,22 @@ def check_probe(settings: ProbeSettings) -> None:
     faults.extend(
         f"penalties: C = {penalty:g} is not possible: give a value above 0 and below infinity"
         for penalty in settings.penalties
-        if not 0 < penalty < np.inf
+        if not 0 < penalty < inf
     )
     if settings.folds < 2:
         faults.add(f"folds = {settings.folds} is not possible: cross-validation needs at least 2")
     faults.raise_as(SettingsError, what="the settings of the probe are wrong", todo="correct them and run it again")
 
 
-def check_labels(labels_N: NDArray[np.int64], label_names: Sequence[str]) -> None:
+def check_labels(labels_N: "NDArray[np.int64]", label_names: Sequence[str]) -> None:
     """Refuse labels from which no classifier can be cross-validated.
 
     Raises:
         DataError: a label lies outside the classes.
         TrainingError: there are fewer than two classes, or one has fewer than two rows.
     """
+    import numpy as np
+
     classes = len(label_names)
     outside = np.flatnonzero((labels_N < 0) | (labels_N >= classes))
     if len(outside):
@@ -62,7 +68,7 @@ def check_labels(labels_N: NDArray[np.int64], label_names: Sequence[str]) -> Non
         )
 
 
-def check_features(features_NF: NDArray[np.float32], labels_N: NDArray[np.int64]) -> None:
+def check_features(features_NF: "NDArray[np.float32]", labels_N: "NDArray[np.int64]") -> None:
     """Refuse an array that does not go with the labels.
 
     Raises:
@@ -72,12 +78,14 @@ def check_features(features_NF: NDArray[np.float32], labels_N: NDArray[np.int64]
         raise DataError(f"features of shape {features_NF.shape} do not go with {len(labels_N):,} labels")
 
 
-def refuse_unfinite(features_NF: NDArray[np.float32]) -> None:
+def refuse_unfinite(features_NF: "NDArray[np.float32]") -> None:
     """Say which rows hold something that is not a finite number, where some do.
 
     Raises:
         DataError: counts them and names the first.
     """
+    import numpy as np
+
     wrong = [row for row, line in enumerate(features_NF) if not np.isfinite(line).all()]
     if wrong:
         raise DataError(
