@@ -9,18 +9,10 @@ import limbeck
 
 ROOT = Path(limbeck.__file__).parent
 
-ALLOWED: Mapping[str, str] = {
-    "methods": "classifier/methods goes when scikit-learn's face uses the table METHODS",
-    "Goal": "of a threshold, and of the solver",
-    "Plan": "of a sweep, and of a training",
-    "Trial": "of a penalty, and of a rate",
-}
-"""Names that stand twice for now, and why."""
-
 
 def doubled(places: Mapping[str, list[str]]) -> dict[str, list[str]]:
-    """Return the names that stand in more than one place, but for those that are allowed."""
-    return {name: found for name, found in places.items() if len(found) > 1 and name not in ALLOWED}
+    """Return the names that stand in more than one place."""
+    return {name: found for name, found in places.items() if len(found) > 1}
 
 
 def test_no_two_modules_have_one_name() -> None:
@@ -47,14 +39,3 @@ def test_no_two_public_classes_have_one_name() -> None:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places[node.name].append(path.relative_to(ROOT).as_posix())
     assert doubled(places) == {}
-
-
-def test_what_is_allowed_is_needed() -> None:
-    """An exception that is mended leaves the list."""
-    names: defaultdict[str, int] = defaultdict(int)
-    for path in ROOT.rglob("*.py"):
-        names[path.parent.name if path.stem == "__init__" else path.stem] += 1
-        for node in ast.parse(path.read_text("utf-8")).body:
-            if isinstance(node, ast.ClassDef):
-                names[node.name] += 1
-    assert [name for name in ALLOWED if names[name] < 2] == []

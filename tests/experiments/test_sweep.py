@@ -17,7 +17,7 @@ from limbeck.errors import (
     TrainingError,
 )
 from limbeck.experiments.search_space import first_values, read_space, with_values
-from limbeck.experiments.sweep import FIRST_TRIALS, Plan, run_sweep
+from limbeck.experiments.sweep import FIRST_TRIALS, SweepPlan, run_sweep
 from limbeck.methods.knobs import Knob
 from limbeck.methods.table import METHODS
 from limbeck.methods.trainings import Finetuning, HeadTraining, ProbeTraining
@@ -66,7 +66,7 @@ def limits(error, beyond):
 def plan_of(trainings, **changes):
     base = Finetuning(finetune=FinetuneSettings(learning_rate=1e-3))
     first = first_values(base, KNOBS, {})
-    return Plan(base=base, knobs=KNOBS, first=first, train=trainings.train, fingerprint="a", **changes)
+    return SweepPlan(base=base, knobs=KNOBS, first=first, train=trainings.train, fingerprint="a", **changes)
 
 
 def search(place, trainings, *, resume=False, **wishes):
@@ -205,7 +205,7 @@ def test_equal_settings_are_not_tried_twice(tmp_path, knobs, failing):
         return honest(settings, out, after_epoch, progress)
 
     base = Finetuning(finetune=FinetuneSettings(learning_rate=2e-4, epochs=1, top_layers=0))
-    plan = Plan(base=base, knobs=knobs, first=first_values(base, knobs, {}), train=train, fingerprint="a")
+    plan = SweepPlan(base=base, knobs=knobs, first=first_values(base, knobs, {}), train=train, fingerprint="a")
     found = run_sweep(tmp_path / "S", plan, SweepSettings(most_trials=100))
     seen = [tuple(trial.values.values()) for trial in found.trials]
     every = 1

@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from limbeck.linear.curvature import Slopes, find_basis
 from limbeck.linear.objective import Problems
 from limbeck.linear.products import InMemory, Passes
-from limbeck.linear.solver import Goal, solve
+from limbeck.linear.solver import StoppingRule, solve
 
 
 def passes(features_NF, fast_type=torch.float32):
@@ -42,7 +42,7 @@ def solve_one(rows_NF, labels_N, weight_N, penalty, *, rank=384, classes=None, f
         problems,
         basis=find_basis(features_NF, seed=0, rank=rank),
         start=Slopes(torch.zeros(1, classes, rows_NF.shape[1]), torch.zeros(1, classes)),
-        goal=Goal(gap=1e-8, steps=500),
+        goal=StoppingRule(gap=1e-8, steps=500),
     )
 
 
@@ -110,7 +110,7 @@ def test_the_gap_bounds_the_distance_from_the_minimum():
             problems,
             basis=find_basis(features_NF, seed=0, rank=3),
             start=Slopes(torch.zeros(1, 4, 20), torch.zeros(1, 4)),
-            goal=Goal(gap=0.0, steps=stop),
+            goal=StoppingRule(gap=0.0, steps=stop),
         )
         found = float(early.objective_P[0])
         assert (found - minimum) / found <= float(early.gap_P[0]) + 1e-6
@@ -142,7 +142,7 @@ def test_problems_side_by_side_do_not_touch():
         ),
         basis=find_basis(features_NF, seed=0),
         start=Slopes(torch.zeros(3, 3, 20), torch.zeros(3, 3)),
-        goal=Goal(gap=1e-8, steps=500),
+        goal=StoppingRule(gap=1e-8, steps=500),
     )
     for p in range(3):
         kept = weight_PN[p] > 0
@@ -167,7 +167,7 @@ def test_an_infinite_ridge_holds_weights_at_zero():
         ),
         basis=find_basis(features_NF, seed=0),
         start=Slopes(torch.zeros(1, 3, 20), torch.zeros(1, 3)),
-        goal=Goal(gap=1e-8, steps=500),
+        goal=StoppingRule(gap=1e-8, steps=500),
     )
     assert not solution.point.weight_PCF[0, :, 4].any()
     rows_NF[:, 4] = 0
@@ -193,7 +193,7 @@ def test_a_fit_goes_on_from_the_state_of_another_penalty():
             problems,
             basis=find_basis(features_NF, seed=0, rank=4),
             start=start,
-            goal=Goal(gap=1e-8, steps=500),
+            goal=StoppingRule(gap=1e-8, steps=500),
         )
         start = solution.state
     alone = solve_one(rows_NF, labels_N, np.ones(300), 0.1)

@@ -15,8 +15,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from limbeck.classifier.column import note_column
 from limbeck.classifier.fit_rows import fit_rows
-from limbeck.classifier.methods import Method, Parameters, run_method
 from limbeck.classifier.packed_bundle import pack_bundle, unpack_bundle
+from limbeck.classifier.parameters import Method, Parameters, run_method
 from limbeck.classifier.value_errors import value_errors
 from limbeck.errors import SettingsError
 from limbeck.features.cache import FeatureCache

@@ -58,7 +58,7 @@ class _Pruned(Exception):  # noqa: N818  # it is no error
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Plan:
+class SweepPlan:
     """What is varied, and how one trial is trained.
 
     Attributes:
@@ -78,7 +78,7 @@ class Plan:
 
 def run_sweep(
     out: Path,
-    plan: Plan,
+    plan: SweepPlan,
     settings: SweepSettings,
     *,
     resume: bool = False,
@@ -110,7 +110,7 @@ def run_sweep(
 class _Search:
     """The trials of one sweep, on Optuna's journal."""
 
-    def __init__(self, folder: SweepFolder, plan: Plan, settings: SweepSettings, progress: Progress) -> None:
+    def __init__(self, folder: SweepFolder, plan: SweepPlan, settings: SweepSettings, progress: Progress) -> None:
         self._folder = folder
         self._plan = plan
         self._settings = settings

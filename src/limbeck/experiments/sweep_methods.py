@@ -13,7 +13,7 @@ from limbeck import storage
 from limbeck.data.dataset import Dataset
 from limbeck.errors import SettingsError
 from limbeck.experiments.search_space import first_values, read_space
-from limbeck.experiments.sweep import Plan, run_sweep
+from limbeck.experiments.sweep import SweepPlan, run_sweep
 from limbeck.experiments.sweep_result import Sweep
 from limbeck.features.cache import FeatureCache
 from limbeck.methods.distil import Curriculum
@@ -91,7 +91,7 @@ def sweep(
         rate = known if isinstance(known, float) else method.recipe(base, material, kept).usual_rate(progress)
     own = settings.space
     knobs = read_space(own, method.name, base) if own else method.knobs(base, 0.0 if rate is None else rate)
-    plan = Plan(
+    plan = SweepPlan(
         base=base,
         knobs=knobs,
         first=first_values(base, knobs, {"learning_rate": rate, "dropout": 0.1}),

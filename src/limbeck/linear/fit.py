@@ -26,7 +26,7 @@ from limbeck.linear.checks import check_features, check_labels, check_probe, ref
 from limbeck.linear.folds import plan_folds
 from limbeck.linear.scaling import Columns, measure_scaling
 from limbeck.linear.search import MAX_ITERATIONS, PenaltyScore, Searched, held_out_logits, search_penalties
-from limbeck.linear.solver import Goal, solve
+from limbeck.linear.solver import StoppingRule, solve
 from limbeck.linear.trials import Trials
 from limbeck.progress import SILENT, Progress
 from limbeck.settings import ProbeSettings
@@ -169,7 +169,7 @@ def _finish(searched: Searched, scores: tuple[PenaltyScore, ...], notes: list[st
         trials.problems(searched.balanced, penalty=best.penalty),
         basis=searched.basis,
         start=searched.solution.state,
-        goal=Goal(gap=FINAL_GAP, steps=MAX_ITERATIONS),
+        goal=StoppingRule(gap=FINAL_GAP, steps=MAX_ITERATIONS),
     )
     gap = float(solution.gap_P.max())
     if not gap <= REFUSED_GAP:

@@ -64,7 +64,7 @@ class State(NamedTuple):
     loss_PCF: torch.Tensor
 
 
-class Trial(NamedTuple):
+class StepTrial(NamedTuple):
     """The objective at one step length of each problem.
 
     Attributes:
@@ -226,7 +226,7 @@ class Line:
         """Return the logits after a step of these lengths."""
         return torch.addcmul(self._logits_PCM, self._along_PCM, length_P.float()[:, None, None])
 
-    def measure(self, length_P: torch.Tensor) -> Trial:
+    def measure(self, length_P: torch.Tensor) -> StepTrial:
         """Return the objective, its slope and its bend after a step of these lengths."""
         weight_PM = self._rows.weight_PM
         log_PCM = torch.log_softmax(self.logits(length_P), dim=1)
@@ -238,7 +238,7 @@ class Line:
         residual_PCM = probability_PCM.scatter_(1, self._rows.index_P1M, 0.0)
         residual_PCM.scatter_(1, self._rows.index_P1M, -residual_PCM.sum(1, keepdim=True))
         slope_P = ((residual_PCM * self._along_PCM).sum(1) * weight_PM).sum(1, dtype=torch.float64)
-        return Trial(
+        return StepTrial(
             objective_P=loss_P + self._constant_P + length_P * (self._linear_P + 0.5 * length_P * self._square_P),
             tilted_P=length_P * self._tilt_P,
             slope_P=slope_P + self._linear_P + self._tilt_P + length_P * self._square_P,

@@ -19,7 +19,7 @@ from limbeck.linear.balance import Balanced
 from limbeck.linear.curvature import Basis, Slopes, find_basis
 from limbeck.linear.objective import Problems, State
 from limbeck.linear.products import InMemory, Passes
-from limbeck.linear.solver import Goal, Solution, extrapolate, solve
+from limbeck.linear.solver import Solution, StoppingRule, extrapolate, solve
 from limbeck.linear.trials import Trials
 from limbeck.runtime import cpu_features
 
@@ -170,14 +170,14 @@ class _Path:
         def is_lost(logits_PCN: torch.Tensor, gap: float) -> bool:
             return gap <= LOST_GAP and _log_loss(self.trials, logits_PCN) > lowest * (1 + LOST_RISE)
 
-        goal = Goal(gap=COARSE_GAP, steps=MAX_ITERATIONS, suffices=is_lost if tried else None)
+        goal = StoppingRule(gap=COARSE_GAP, steps=MAX_ITERATIONS, suffices=is_lost if tried else None)
         return self._solve(penalty, self._start(penalty, tried), goal, 0)
 
     def _fit_closely(self, one: _Tried) -> _Tried:
-        goal = Goal(gap=SEARCH_GAP, steps=MAX_ITERATIONS)
+        goal = StoppingRule(gap=SEARCH_GAP, steps=MAX_ITERATIONS)
         return self._solve(one.score.penalty, one.solution.state, goal, one.score.iterations)
 
-    def _solve(self, penalty: float, start: Slopes | State, goal: Goal, before: int) -> _Tried:
+    def _solve(self, penalty: float, start: Slopes | State, goal: StoppingRule, before: int) -> _Tried:
         solution = solve(self.passes, self._problems(penalty), basis=self.basis, start=start, goal=goal)
         return _Tried(_score(self.trials, solution, penalty, before), solution)
 

@@ -19,7 +19,7 @@ import torch
 
 from limbeck.linear.curvature import Basis, Slopes, invert_curvature
 from limbeck.linear.lbfgs import Memory
-from limbeck.linear.objective import Line, Objective, Problems, Pull, State, Trial
+from limbeck.linear.objective import Line, Objective, Problems, Pull, State, StepTrial
 from limbeck.linear.products import Passes, Products
 
 LINE_TRIALS = 20
@@ -34,7 +34,7 @@ ANCHOR_STEPS = 32
 
 
 @dataclass(frozen=True, kw_only=True)
-class Goal:
+class StoppingRule:
     """When to stop.
 
     Attributes:
@@ -81,12 +81,12 @@ class _Standing(NamedTuple):
     """What is known of the point that has been reached."""
 
     state: State
-    trial: Trial
+    trial: StepTrial
     gradient: Slopes
     gap_P: torch.Tensor
 
 
-def solve(passes: Passes, problems: Problems, *, basis: Basis, start: Slopes | State, goal: Goal) -> Solution:
+def solve(passes: Passes, problems: Problems, *, basis: Basis, start: Slopes | State, goal: StoppingRule) -> Solution:
     """Find the optimum of every problem with L-BFGS.
 
     Stops at the goal, or when rounding forbids any further step: whether the gap reached is good enough is for the
@@ -180,7 +180,7 @@ def extrapolate(passes: Passes, problems: Problems, earlier: Slopes | State, lat
     return State(later.point.plus(length_P, direction), line.logits(length_P), pull, loss_PCF)
 
 
-def _is_reached(objective: Objective, goal: Goal, now: _Standing, steps: int) -> bool:
+def _is_reached(objective: Objective, goal: StoppingRule, now: _Standing, steps: int) -> bool:
     if steps == goal.steps or bool((now.gap_P <= goal.gap).all()):
         return True
     return goal.suffices is not None and goal.suffices(_given_logits(objective, now), float(now.gap_P.max()))
@@ -210,7 +210,7 @@ def _visit(objective: Objective, point: Slopes, products: Products) -> State:
     return state._replace(pull=pull, loss_PCF=objective.loss_slopes(pull.row_PCN, products))
 
 
-def _measure_at(objective: Objective, state: State) -> Trial:
+def _measure_at(objective: Objective, state: State) -> StepTrial:
     line = Line(objective, state, _nothing(state.point), torch.zeros_like(state.logits_PCM))
     return line.measure(torch.zeros(len(state.logits_PCM), dtype=torch.float64))
 
@@ -223,7 +223,7 @@ def _stand(objective: Objective, state: State) -> _Standing:
     return _judge(objective, state, _measure_at(objective, state))
 
 
-def _judge(objective: Objective, state: State, trial: Trial) -> _Standing:
+def _judge(objective: Objective, state: State, trial: StepTrial) -> _Standing:
     gradient = objective.gradient(state)
     return _Standing(state, trial, gradient, _bound_gap(objective, gradient, trial))
 
@@ -241,7 +241,7 @@ def _is_far(now: _Standing, anchor: _Standing) -> bool:
     return float(now.gap_P.max()) <= TRUSTED_FALL * float(anchor.gap_P.max())
 
 
-def _bound_gap(objective: Objective, gradient: Slopes, trial: Trial) -> torch.Tensor:
+def _bound_gap(objective: Objective, gradient: Slopes, trial: StepTrial) -> torch.Tensor:
     """Bound the relative distance of the objective from its minimum; see `Solution.gap_P`."""
     ridge_P1F = torch.where(objective.ridge_P1F > 0, objective.ridge_P1F, 1.0)
     weight_P = (gradient.weight_PCF.square() / ridge_P1F).sum((1, 2), dtype=torch.float64)
@@ -258,7 +258,9 @@ def _start_memory(objective: Objective, basis: Basis, now: _Standing) -> Memory:
     return Memory(invert_curvature(basis, spread_CN=spread_CN, shared_CC=shared_CC, ridge=ridge), now.state.point)
 
 
-def _search(line: Line, slope_P: torch.Tensor, start: Trial, likely_P: torch.Tensor) -> tuple[torch.Tensor, Trial]:
+def _search(
+    line: Line, slope_P: torch.Tensor, start: StepTrial, likely_P: torch.Tensor
+) -> tuple[torch.Tensor, StepTrial]:
     """Find, in each problem, a step after which the slope is at most half as steep and the objective not higher.
 
     Newton's method on the slope, from a likely length, kept between the ends known to be too short and too long. A
