@@ -63,6 +63,7 @@ def settings_of(kind):
     return st.builds(kind, **{name: values_of(hints[name]) for name in settable(kind)})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @given(data=st.data())
 def test_json_and_toml_give_the_same_settings_back(kind, data):

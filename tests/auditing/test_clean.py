@@ -47,6 +47,7 @@ def dataset_of(rows: list[tuple[str, str | None, str]]) -> Dataset:
     return Dataset(table=table, label_names=names, source="memory")
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(ROWS, st.sets(st.sampled_from(KINDS), min_size=1), st.sampled_from(POLICIES))
 def test_every_row_is_kept_or_logged(rows, kinds: set[str], policy: str) -> None:

@@ -121,6 +121,7 @@ def test_equal_to_label_means_its_own_label(make_dataset) -> None:
     assert found.faults["equal_to_label"].rows == 1
 
 
+@pytest.mark.slow
 def test_the_samples_mojibake() -> None:
     """The embedded tweets: every row with undecodable bytes, 276 repeated texts, 46 with two labels."""
     from importlib.util import find_spec

@@ -60,6 +60,7 @@ def test_a_damaged_copy_is_made_again(minilm: LoadedEncoder, tmp_path: Path) -> 
     assert [name for name in _model_files(tmp_path) if "damaged" in name]
 
 
+@pytest.mark.slow
 @pytest.mark.encoder
 def test_two_processes_may_convert_at_once(minilm: LoadedEncoder, tmp_path: Path) -> None:
     """Both get the same encoder and one copy is left."""

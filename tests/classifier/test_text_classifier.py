@@ -96,6 +96,7 @@ def test_labels_come_back_as_they_were_given(
     assert model.predictor_.label_names == tuple(map(str, sorted(set(given))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "hold",
     [

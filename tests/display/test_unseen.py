@@ -7,6 +7,7 @@ from limbeck.data.names import is_invisible
 from limbeck.display.unseen import CONTROL, INVISIBLE, find_stray, show_unseen
 
 
+@pytest.mark.slow
 def test_both_sets_are_all_that_names_call_invisible() -> None:
     """Every character that `names.is_invisible` knows is in one of the two classes, but those that are drawn."""
     number_signs = (*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD)

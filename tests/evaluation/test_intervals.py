@@ -64,6 +64,7 @@ def test_losses_drawn_inside_a_cell_are_uniform_over_its_rows():
     assert means.std() == pytest.approx(28.866 / 10, rel=0.05)
 
 
+@pytest.mark.slow
 def test_intervals_of_the_loss_cover_the_truth_as_often_as_they_say():
     """Over 400 samples from a classifier of known loss, about 95 % of the intervals hold the truth."""
     generator = np.random.default_rng(8)

@@ -56,6 +56,7 @@ def test_only_the_largest_of_many_slices_are_shown():
     assert found.slices[0].name == "s29"
 
 
+@pytest.mark.slow
 def test_chance_is_not_called_a_difference():
     """A thousand groupings by pure chance: of their two hundred families at most one in twenty has any slice marked."""
     generator = np.random.default_rng(0)

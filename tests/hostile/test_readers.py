@@ -343,6 +343,7 @@ def test_faults_are_gathered_over_files(tmp_path: Path) -> None:
     assert "--on-bad-row skip" in message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["skip", "keep-replacement"])
 def test_corrupt_bytes_never_escape_as_another_exception(tmp_path: Path, policy: str) -> None:
     """Damage anywhere in a file ends in rows or in a LimbeckError, never in an exception of a library."""

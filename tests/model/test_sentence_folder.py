@@ -46,6 +46,7 @@ def test_the_first_module_is_the_encoder(
     assert encoder.encode(TEXTS).shape == (2, 16)
 
 
+@pytest.mark.slow
 def test_what_sentence_transformers_saves_opens(tiny_folder: Path, tmp_path: Path) -> None:
     """A model with mean pooling, saved by the library itself: its vectors are ours."""
     library = pytest.importorskip("sentence_transformers", reason="a peer of benchmarks/, not needed otherwise")

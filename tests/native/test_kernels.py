@@ -94,6 +94,7 @@ def built(recipe: BuildRecipe, folder: Path) -> Kernels:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", [ENCODER, STEP], ids=["encoder", "step"])
 def test_the_sources_compile_without_a_warning(recipe: BuildRecipe, tmp_path: Path) -> None:
     """On any machine with a compiler, whatever its CPU can do."""
@@ -191,6 +192,7 @@ def team(tmp_path: Path) -> BuildRecipe:
     return BuildRecipe(main=main, headers=(kernels.SOURCES,), flags=flags, cpu_flags=frozenset())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 2, 7])
 def test_a_team_is_all_there(team: BuildRecipe, tmp_path: Path, size: int) -> None:
     """Every member works once."""

@@ -118,6 +118,7 @@ def test_random_berts_convert_exactly(size: dict[str, int], lengths: list[int]) 
     assert max(differences(theirs, ours, packed(lengths, 60, size["seed"]))) <= BOUND
 
 
+@pytest.mark.slow
 @pytest.mark.encoder
 @pytest.mark.parametrize("lengths", [[2, 7, 12, 25, 25, 60], [200], [512]], ids=["tweets", "review", "longest"])
 def test_the_embedded_bert_converts_exactly(minilm: LoadedEncoder, lengths: list[int]) -> None:

@@ -213,6 +213,7 @@ def test_own_metadata_of_another_shape_are_passed_over(value: Any) -> None:
 CELLS = st.none() | st.integers(-(2**70), 2**70) | st.text(max_size=3) | st.booleans() | st.floats(width=16)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(rows=st.lists(st.tuples(CELLS, CELLS, CELLS), min_size=1, max_size=4), policy=st.sampled_from(["error", "skip"]))
 def test_any_cells_are_rows_or_an_error(rows: list[tuple[Any, Any, Any]], policy: Any, tmp_path_factory: Any) -> None:
@@ -235,6 +236,7 @@ def test_any_cells_are_rows_or_an_error(rows: list[tuple[Any, Any, Any]], policy
     assert found[0] == found[1]
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(labels=st.lists(st.none() | st.text(max_size=3), min_size=1, max_size=5), names=st.data())
 def test_tables_and_files_of_names_agree(labels: list[str | None], names: Any, tmp_path_factory: Any) -> None:

@@ -118,6 +118,7 @@ def read_or_refuse(name: str, content: str) -> Dataset | None:
             return None
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=300)
 @given(
     st.lists(st.tuples(CELLS, st.sampled_from("xyz")), min_size=1, max_size=6),
@@ -134,6 +135,7 @@ def test_rows_of_csv_come_back_or_are_refused(
         assert list(zip(dataset.texts, dataset.label_name_list(), strict=True)) == rows
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=300)
 @given(st.lists(st.tuples(TAB_CELLS, st.sampled_from("xyz")), min_size=1, max_size=6), ENDS)
 def test_rows_of_tabs_without_quotes_come_back(rows: list[tuple[str, str]], end: str) -> None:
@@ -149,6 +151,7 @@ def test_rows_of_tabs_without_quotes_come_back(rows: list[tuple[str, str]], end:
     assert dataset.texts in ([text for text, _ in rows], bare)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=300)
 @given(
     st.lists(st.tuples(CELLS, st.sampled_from("xyz")), min_size=1, max_size=6),

@@ -67,6 +67,7 @@ def short(path: Path, header_lines: int = 1) -> pa.Table | None:
     return read_clean(path, ["text", "label"], header_lines=header_lines, separator=",", advance=lambda done: None)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=600)
 @given(
     PIECES,

@@ -43,6 +43,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=300)
 @given(st.dictionaries(KEYS, VALUES, max_size=5), st.sampled_from([None, "x", "default"]))
 def test_a_card_of_any_shape(card, config):

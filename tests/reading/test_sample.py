@@ -40,6 +40,7 @@ def test_size_dirt_and_splits() -> None:
     assert dataset.table.column_names[4:] == ["confidence"]
 
 
+@pytest.mark.slow
 @installed
 def test_no_text_in_two_splits_and_one_seed() -> None:
     """No test tweet stands in train, and two readings are one dataset."""
@@ -63,6 +64,7 @@ def test_retweets_stay_together() -> None:
     assert tweet_core("!!!") == "!!!"
 
 
+@pytest.mark.slow
 @installed
 def test_settings_never_move_a_row() -> None:
     """Another label map, or labels that are not looked at, leave every row in its split."""

@@ -79,6 +79,7 @@ def hostile(tiny_tokenizer) -> Audit:
     return audit(hostile_dataset(), tokenizers={"<script>tiny": tiny_tokenizer})
 
 
+@pytest.mark.slow
 def test_payloads_stay_text(hostile: Audit) -> None:
     """No script, no handler, no element of the data's making; the words themselves are shown."""
     page = audit_page(hostile, audit_charts(hostile), absent_tokenizers=("<script>absent",))

@@ -98,6 +98,7 @@ def test_charts_of_six_classes(figures, caplog, names, look):
     assert not caplog.records
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("classes", [2, 12, 30])
 def test_confusion_matrices_from_two_to_thirty_classes(figures, classes):
     """Each cell has its number, inside the cell."""

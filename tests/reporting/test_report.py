@@ -69,6 +69,7 @@ def student_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_run(tmp_path_factory.mktemp("student") / "r", rows=100, method="distil")
 
 
+@pytest.mark.slow
 def test_a_student_stands_beside_its_teacher(student_folder: Path) -> None:
     """Sizes, figures and speeds of both, the range of single rounds, doubts about the teacher, and the ablation."""
     html = report_of(student_folder).html
@@ -84,6 +85,7 @@ def test_a_student_stands_beside_its_teacher(student_folder: Path) -> None:
     assert "img" not in [tag for tag, _ in seen.tags]
 
 
+@pytest.mark.slow
 def test_a_student_of_an_older_limbeck_is_shown_with_what_it_has(student_folder: Path, tmp_path: Path) -> None:
     """No range of rounds, no engines and no kinds in its figures: the page does without, and marks English as such."""
     older = tmp_path / "older"
@@ -104,6 +106,7 @@ def test_a_student_of_an_older_limbeck_is_shown_with_what_it_has(student_folder:
     assert "Computed by" not in html
 
 
+@pytest.mark.slow
 def test_payloads_stay_text(english: Report) -> None:
     """One script, ours, by its hash; no handler, no element of the data's making."""
     seen = Seen()
@@ -138,6 +141,7 @@ def test_both_languages_have_the_same_words() -> None:
     assert SENTENCES.keys() <= korean["limits"].keys()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", ["run_folder", "student_folder"])
 def test_no_english_is_left_on_the_korean_page(run: str, request: pytest.FixtureRequest) -> None:
     """Outside of data and commands, no Latin word but those of the field."""
@@ -160,6 +164,7 @@ def test_another_language_is_refused() -> None:
         words_in("fr")
 
 
+@pytest.mark.slow
 def test_a_report_does_without_what_nobody_found(run_folder: Path) -> None:
     """No features, no label issues, no data: the sections say how to get them."""
     run = read_run(run_folder)

@@ -79,6 +79,7 @@ def seen_of(html: str) -> str:
     return unescape(re.sub(r"<(/?\w+)[^>]*>", r"<\1>", shown))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["en", "ko"])
 @pytest.mark.parametrize("name", RUNS)
 def test_a_page_of_an_extreme_run_says_nothing_empty(tmp_path: Path, name: str, language: str) -> None:
@@ -90,6 +91,7 @@ def test_a_page_of_an_extreme_run_says_nothing_empty(tmp_path: Path, name: str, 
         assert found == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("splits", [{"train": 9, "validation": 9}, {"train": 9, "validation": 9, "test": 9}])
 @pytest.mark.parametrize("name", ["nothing wrong", "three rows"])
 def test_commands_on_the_page_are_commands(tmp_path: Path, name: str, splits: dict[str, int]) -> None:
@@ -174,6 +176,7 @@ def test_a_page_says_its_day_and_version(tmp_path: Path) -> None:
         assert bool(re.search(r"limbeck \d+\.\d+", page))
 
 
+@pytest.mark.slow
 def test_twelve_hundred_classes_are_a_page_of_bounded_size(tmp_path: Path) -> None:
     """Sixty classes have a line of their own, the others are counted; the figures file has no matrix of a million."""
     names = tuple(f"item {number:04d}" for number in range(1200))

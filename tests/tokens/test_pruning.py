@@ -33,6 +33,7 @@ def tokens_of(tokenizer, text):
     return [piece.token for piece in tokenizer.pieces(text)]
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(
     st.lists(st.one_of(PIECES, PIECES.map(lambda piece: f"##{piece}")), max_size=14),
@@ -131,6 +132,7 @@ def test_only_wordpiece_is_pruned(tiny_tokenizer):
         prune_vocabulary(Tokenizer(definition, max_tokens=8, where="a test"), ["i feel"])
 
 
+@pytest.mark.slow
 @pytest.mark.encoder
 def test_berts_vocabulary_on_tweets(minilm):
     """The embedded encoder's tokenizer on the embedded sample: the same tokens, a third of the vocabulary."""

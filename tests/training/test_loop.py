@@ -362,6 +362,7 @@ def test_patience_ends_a_run_early(tiny_loaded, tmp_path):
     assert result.best_epoch == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{"balance": "weights"}, {"balance": "focal"}, {"label_smoothing": 0.1}])
 def test_every_objective_learns(tiny_loaded, tmp_path, changes):
     """The loss falls from the first epoch to the last."""

@@ -51,6 +51,7 @@ def test_what_is_frozen_stays(make_loop, tmp_path):
     assert seen[:4] == [{3}, {3, 2}, {3, 2, 1}, {3, 2, 1, 0}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [1, 2])
 def test_a_resumed_run_ends_with_the_same_bits(make_loop, tmp_path, at):
     """Moments of weights that were still frozen begin when they would have begun."""
