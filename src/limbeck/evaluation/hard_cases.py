@@ -199,6 +199,11 @@ def find_hard_cases(predictions: Predictions) -> HardCases:
 
     Raises:
         DataError: no row has a known label.
+
+    Example:
+        >>> found = find_hard_cases(load("RUN").predict(data))
+        >>> found.highest(1)[0].loss >= found.highest(2)[1].loss
+        True
     """
     rows = predictions.labelled_rows
     if not len(rows):

@@ -51,14 +51,17 @@ _Write = Callable[[Iterator[pa.Table], Path], None]
 _Read = Callable[[Path], pa.Table]
 
 
-def write_predictions(path: Path, predictions: Predictions, *, top_k: int | None = None) -> None:
+def write_predictions(path: str | Path, predictions: Predictions, *, top_k: int | None = None) -> None:
     """Write predictions as the suffix says: .parquet, .jsonl or .csv. Columns: see `Predictions.to_arrow`.
 
     Raises:
         SettingsError: another suffix, or `top_k` out of range.
         StorageError: the file could not be written; what stood there before still stands.
+
+    Example:
+        >>> write_predictions("answers.csv", load("RUN").predict(["i feel fine"]))
     """
-    write_tables(path, [predictions.to_arrow(top_k=top_k)])
+    write_tables(Path(path), [predictions.to_arrow(top_k=top_k)])
 
 
 def write_tables(path: Path, tables: Iterable[pa.Table]) -> None:
@@ -80,6 +83,10 @@ def read_predictions(path: str | Path) -> Predictions:
         SettingsError: the suffix is none of .parquet, .jsonl, .csv.
         StorageError: the file is absent or unreadable.
         DataError: it does not hold predictions, or labels and probabilities in it do not agree.
+
+    Example:
+        >>> read_predictions("RUN/predictions/validation.parquet").label_names
+        ('joy', 'sadness')
     """
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:

@@ -75,6 +75,10 @@ def load_encoder(
         ModelError: the folder's weights, configuration or tokenizer are unusable.
         MissingExtraError: the preset's wheel, or the hub's client, is not installed.
         HubError: the hub was asked for, and it or the network said no.
+
+    Example:
+        >>> load_encoder("minilm").encode(["i feel fine", "so sad"], pooling="mean").shape[0]
+        2
     """
     progress = as_progress(progress)
     loaded = load_encoder_folder(name_or_folder, progress=progress)

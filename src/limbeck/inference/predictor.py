@@ -164,6 +164,10 @@ def load(
         BundleError: there is no model, or it was changed since it was written, or it is none that limbeck can compute.
         ModelError: weights or tokenizer are unusable.
         HubError: the hub was asked for, and it or the network said no.
+
+    Example:
+        >>> len(load("RUN").predict(["i feel fine", "so sad"]).predicted_names)
+        2
     """
     progress = as_progress(progress)
     predictor = Predictor(open_bundle(Path(folder), progress), device=device, precision=precision, progress=progress)

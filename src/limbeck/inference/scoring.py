@@ -55,6 +55,10 @@ def score(predictor: Predictor, dataset: Dataset, *, seed: int = 0, progress: Pr
 
     Raises:
         DataError: a row has no label, or one that the model does not know.
+
+    Example:
+        >>> score(load("RUN"), data).evaluation.rows == len(data)
+        True
     """
     progress = as_progress(progress)
     labels = dataset.with_label_names(predictor.label_names).labels

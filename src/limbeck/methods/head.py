@@ -75,6 +75,11 @@ def train_head(
         SettingsError: `out` holds another run, or the settings do not fit the encoder.
         TrainingError: the loss is not finite.
         Interrupted: a signal came; a checkpoint is saved.
+
+    Example:
+        >>> run = train_head(data, "HEAD", HeadTraining(head=HeadSettings(epochs=1)))
+        >>> run.best_epoch
+        1
     """
     progress = as_progress(progress)
     return train(recipe_of(settings, dataset, cache or FeatureCache()), out, start, progress=progress)

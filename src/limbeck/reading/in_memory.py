@@ -48,7 +48,8 @@ def from_lists(
 
     Example:
         >>> from_lists(["i feel fine", "i am angry"], ["joy", "anger"])
-        Dataset(2 rows: train 2; labels: anger, joy)
+        Dataset of 2 rows: train 2
+        labels: anger, joy
     """
     check_keys(options, ListOptions.__annotations__, where="from_lists")
     settings = settings_with(options, settings, where="from_lists")
@@ -84,8 +85,10 @@ def from_arrow(table: Any, settings: ReadSettings | None = None, **options: Unpa
         SettingsError: it is no table, or an option is wrong.
 
     Example:
+        >>> import pyarrow as pa
         >>> from_arrow(pa.table({"text": ["i feel fine", "i am angry"], "label": ["joy", "anger"]}))
-        Dataset(2 rows: train 2; labels: anger, joy)
+        Dataset of 2 rows: train 2
+        labels: anger, joy
     """
     if not isinstance(table, pa.Table):
         if not (isinstance(table, pa.RecordBatch) or hasattr(table, "__arrow_c_stream__")):
@@ -105,6 +108,11 @@ def from_polars(frame: Any, settings: ReadSettings | None = None, **options: Unp
     Raises:
         DataError: a column is missing, or rows are at fault.
         SettingsError: it is no DataFrame of polars, or an option is wrong.
+
+    Example:
+        >>> import polars
+        >>> from_polars(polars.DataFrame({"text": ["so happy"], "label": ["joy"]})).label_names
+        ('joy',)
     """
     if hasattr(frame, "collect") and not hasattr(frame, "to_arrow"):
         raise SettingsError("from_polars takes a DataFrame, not a LazyFrame: give frame.collect()")
@@ -128,7 +136,8 @@ def from_pandas(frame: Any, settings: ReadSettings | None = None, **options: Unp
     Example:
         >>> import pandas as pd
         >>> from_pandas(pd.DataFrame({"text": ["i feel fine", "i am angry"], "label": ["joy", "anger"]}))
-        Dataset(2 rows: train 2; labels: anger, joy)
+        Dataset of 2 rows: train 2
+        labels: anger, joy
     """
     if not (hasattr(frame, "iloc") and hasattr(frame, "columns")):
         raise wrong_object(frame, where="from_pandas", takes="a DataFrame of pandas")

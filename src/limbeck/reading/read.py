@@ -111,6 +111,10 @@ def read(
         SettingsError: the encoding or the label names are wrong.
         StorageError: the source is not there or cannot be opened.
         HubError: the hub was asked for, and it or the network said no.
+
+    Example:
+        >>> read("reviews.csv", labels="optional").label_names
+        ('joy', 'sadness')
     """
     progress = as_progress(progress)
     with said_in_python():

@@ -141,12 +141,16 @@ class TextStream:
         return find_columns(names, reading, file=str(path), split="unsupervised").text
 
 
-def open_stream(path: Path, *, text_column: str | None = None, encoding: str = "utf-8") -> TextStream:
+def open_stream(path: str | Path, *, text_column: str | None = None, encoding: str = "utf-8") -> TextStream:
     """Find the files of a stream: the one that was given, or those of a folder, by name.
 
     Raises:
         DataError: it is not there, or nothing in it can be streamed.
+
+    Example:
+        >>> stream = open_stream("reviews.csv")
     """
+    path = Path(path)
     if not path.exists():
         raise DataError(f"{path} does not exist: give a {', '.join(READERS)} file, or a folder of them")
     found = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
