@@ -69,7 +69,11 @@ def test_a_table_that_a_command_does_not_use_is_refused(command, table, tmp_path
 
 @pytest.mark.parametrize(
     ("command", "used"),
-    [("train", options.CLASSIFIER_TABLES), ("distil", options.DISTIL_TABLES), ("pretrain", options.PRETRAIN_TABLES)],
+    [
+        ("train", options.CLASSIFIER_TABLES),
+        ("distil", options.TABLES["distil"]),
+        ("pretrain", options.TABLES["pretrain"]),
+    ],
 )
 def test_the_help_of_config_names_the_tables(command, used):
     """Each command's --config says which tables it takes."""

@@ -87,7 +87,7 @@ def test_thresholds_make_rows_unsure_everywhere(limbeck, trained, weather, tmp_p
     scored = json.loads(limbeck("evaluate", trained, weather, "--json").out)
     assert scored["answered"]["coverage"]["count"] == int((~labelled.unsure).sum())
     assert scored["risk_coverage"]["coverage"][-1] == 1
-    assert "right, of the answered" in limbeck("evaluate", trained, weather).out
+    assert "correct, of the answered" in limbeck("evaluate", trained, weather).out
 
     assert limbeck("threshold", trained, "--clear").status == 0
     assert load_bundle(trained / "bundle").facts.thresholds is None

@@ -334,7 +334,7 @@ def test_a_report_finds_the_data_of_a_student_again(limbeck, taught, unsplit, tm
     assert again.split("validation").labels.tolist() == answered.known_labels.tolist()
     ended = limbeck("report", out, "--cache-dir", tmp_path)
     assert ended.status == 0, ended.err
-    assert "does without the data" not in ended.err
+    assert "leaves out what only the data" not in ended.err
     html = (out / "report.html").read_text("utf-8")
     assert "Teacher and student" in html
     assert f"limbeck labels {teacher} --out review.csv --cross-fit 5" in html

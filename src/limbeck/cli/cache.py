@@ -1,4 +1,4 @@
-"""`limbeck cache`: what is kept on disk, and how to be rid of it."""
+"""`limbeck cache`: what is kept on disk, and how to remove it."""
 
 import time
 

@@ -21,16 +21,16 @@ def compare(
         list[Path],
         typer.Argument(
             metavar="RUN...",
-            help="Run folders, the first of which the others are set beside; one with several seeds stands for all of "
-            "them. Files of `limbeck evaluate --out` do too.",
+            help="Run folders; each is compared with the first. A run with several seeds counts with all of "
+            "them. Files of `limbeck evaluate --out` can be compared too.",
         ),
     ],
-    split: Annotated[str, typer.Option(help="Predictions to compare: validation, out_of_fold.")] = "validation",
-    rows: Annotated[int, typer.Option(min=0, help="Changed rows of each kind to show.")] = SHOWN_ROWS,
-    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
+    split: Annotated[str, typer.Option(help="Predictions to compare: validation or out_of_fold.")] = "validation",
+    rows: Annotated[int, typer.Option(min=0, help="Number of changed rows of each kind to show.")] = SHOWN_ROWS,
+    seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
     as_json: options.AsJson = False,
 ) -> None:
-    """Say whether one run is better than another on the same rows, or only luckier; and which rows changed.
+    """Say whether one run is better than another on the same rows, or by chance; and which rows changed.
 
     A mended row was wrong in the first run and is right in the other; a broken one the other way round.
     """

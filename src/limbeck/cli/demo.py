@@ -20,7 +20,7 @@ def demo(
     cache_dir: options.CacheFolder = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Train a sentiment classifier on 38,158 embedded tweets, score it, label three new texts. Minutes on a laptop."""
+    """Train a sentiment classifier on 38,158 embedded tweets, score it and label three new texts, in minutes."""
     from limbeck.evaluation.prediction_files import json_lines
     from limbeck.features.cache import FeatureCache
     from limbeck.inference.predictor import load

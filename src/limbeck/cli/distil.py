@@ -8,6 +8,7 @@ import typer
 
 from limbeck.cli import options, screen
 from limbeck.cli import training_options as own
+from limbeck.cli.figures_screen import show_seeds
 from limbeck.cli.settings_options import Flags, From, takes
 from limbeck.methods.distil_settings import Distillation, DistillationSettings
 
@@ -39,7 +40,7 @@ def distil(
             "--ablation", help="Also train the student without the teacher and without each part, with 3 seeds."
         ),
     ] = False,
-    config: Annotated[Path | None, options.config(options.DISTIL_TABLES)] = None,
+    config: Annotated[Path | None, options.config(options.TABLES["distil"])] = None,
     cache_dir: options.CacheFolder = None,
     overwrite: own.Overwrite = False,
     resume: own.Resume = False,
@@ -55,7 +56,7 @@ def distil(
     from limbeck.methods import distil as distillation
     from limbeck.reading.read import read_with
 
-    tables = own.tables_of(config, out, resume=resume, used=options.DISTIL_TABLES)
+    tables = own.tables_of(config, out, resume=resume, used=options.TABLES["distil"])
     settings = own.stages_of(Distillation, STUDENT, flags, tables)
     start = own.start_of(overwrite=overwrite, resume=resume, accept_engine=accept_engine)
     following = screen.following()
@@ -85,6 +86,8 @@ def distil(
         screen.show_json(run.metrics)
         return
     screen.show_epochs(run.metrics["epochs"], best_epoch=run.metrics["best_epoch"])
+    if "spread" in run.metrics:
+        show_seeds(run.metrics)
     screen.show_evaluation(run.validation, title=f"The student on the validation split of {data}")
     _show_comparison(run.metrics)
     screen.show_warnings(run.metrics)

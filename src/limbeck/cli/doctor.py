@@ -21,7 +21,7 @@ def doctor(
             show_default=False,
         ),
     ] = None,
-    again: Annotated[bool, typer.Option("--again", help="Measure the engines anew.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Measure the engines again.")] = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Show the CPU, the compiled kernels, and each engine's speed and distance from float32."""

@@ -27,7 +27,7 @@ def evaluate(
         Path | None, options.out("File to write the predictions to as well: .parquet, .jsonl or .csv.")
     ] = None,
     hard: Annotated[
-        int, typer.Option(min=0, help="Show this many rows of the highest and of the lowest loss; 0 for none.")
+        int, typer.Option(min=0, help="Number of rows to show of the highest and of the lowest loss; 0 for none.")
     ] = 5,
     slices: Annotated[
         bool,

@@ -107,6 +107,6 @@ def show_seeds(metrics: Mapping[str, Any]) -> None:
         rows.append([said, *(f"{spread[figure][name]:.4f}" for figure in _HEADS)])
     screen.show_table(f"{len(metrics['seeds'])} seeds on the validation split", ["seed", *_HEADS.values()], rows)
     screen.show_line(
-        "The mean is what to expect of one training. The kept model is the best on these very rows, so that its "
-        "figures below flatter it a little; a test split tells more."
+        "The mean is what to expect of one training. The kept model is the best on these very rows, so its figures "
+        "below look a little better than it is; score it on a test split."
     )

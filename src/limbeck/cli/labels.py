@@ -48,14 +48,14 @@ def find(
     data: Annotated[
         str | None,
         typer.Argument(
-            metavar="[DATA]", help="With --cross-fit: the run's data, if they have moved.", show_default=False
+            metavar="[DATA]", help="With --cross-fit: the run's data, if you have moved them.", show_default=False
         ),
     ] = None,
     out: Annotated[Path | None, options.out("Sheet to write, worst rows first: a CSV for a spreadsheet.")] = None,
     rows: Annotated[
         int | None,
         typer.Option(
-            help="Rows of the sheet. [default: those whose label looks wrong, 100 at least; none where none "
+            help="Number of rows of the sheet. [default: those whose label looks wrong, 100 at least; none where none "
             "looks wrong]"
         ),
     ] = None,
@@ -70,7 +70,7 @@ def find(
     overwrite: options.Overwrite = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Rank the training rows of RUN by how probably their label is wrong, and write a sheet to review."""
+    """Rank the training rows of RUN by how likely their label is wrong, and write a sheet to review."""
     from limbeck.errors import SettingsError
     from limbeck.features.cache import FeatureCache
     from limbeck.methods.past_run import open_past_run

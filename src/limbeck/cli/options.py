@@ -17,6 +17,7 @@ from limbeck.cli import help_screen, screen
 from limbeck.cli.help_screen import OUTPUT
 from limbeck.cli.settings_options import Flags, From, said_names
 from limbeck.errors import SettingsError
+from limbeck.methods.table import CLASSIFIERS, METHODS
 from limbeck.settings import FeatureSettings, ReadSettings, check_keys, read_toml
 
 
@@ -93,12 +94,10 @@ READING_TEXTS = From(kind=ReadSettings, only=("text_column", "encoding", "on_bad
 ENCODER = From(kind=FeatureSettings, only=("encoder",))
 DEVICE = From(kind=FeatureSettings, only=("device",))
 
-STAGES = ("read", "split", "features", "probe", "head", "finetune", "distil", "pretrain")
-"""The tables of a settings file."""
-CLASSIFIER_TABLES = ("read", "split", "features", "probe", "head", "finetune")
+TABLES = {name: tuple(method.training().stages()) for name, method in METHODS.items()}
+"""The tables of a settings file that each method uses."""
+CLASSIFIER_TABLES = tuple(dict.fromkeys(table for name in CLASSIFIERS for table in TABLES[name]))
 """Those of `train` and `sweep`."""
-DISTIL_TABLES = ("read", "split", "distil")
-PRETRAIN_TABLES = ("pretrain",)
 
 
 def config(tables: Sequence[str]) -> Any:
@@ -115,7 +114,7 @@ def tables_of(config: Path | None, used: Sequence[str] = CLASSIFIER_TABLES) -> M
     if config is None:
         return {}
     tables = read_toml(config)
-    check_keys(tables, STAGES, where=str(config))
+    check_keys(tables, {table for used_by in TABLES.values() for table in used_by}, where=str(config))
     if idle := [name for name in tables if name not in used]:
         raise SettingsError(
             f"{config}: this command does not use the table {', '.join(f'[{name}]' for name in idle)}, but "

@@ -77,7 +77,7 @@ def predict(
     if texts == [STANDARD_INPUT] and source is None:
         texts, source = None, STANDARD_INPUT
     if bool(texts) == (source is not None):
-        raise SettingsError("give either texts, or --input FILE; '-' is standard input, a text per line")
+        raise SettingsError("give either texts, or --input FILE; '-' is standard input, with one text per line")
     if empty := [number for number, text in enumerate(texts or [], start=1) if not text.strip()]:
         raise DataError(f"text {empty[0]} is empty or only white space: there is nothing to label in it")
     if out is not None and source == STANDARD_INPUT:

@@ -28,7 +28,7 @@ def pretrain(
     ],
     out: options.RunOut,
     flags: Flags,
-    config: Annotated[Path | None, options.config(options.PRETRAIN_TABLES)] = None,
+    config: Annotated[Path | None, options.config(options.TABLES["pretrain"])] = None,
     overwrite: own.Overwrite = False,
     resume: own.Resume = False,
     accept_engine: own.AcceptEngine = False,
@@ -41,7 +41,7 @@ def pretrain(
     from limbeck.methods import pretrain as pretraining
     from limbeck.reading.text_stream import open_stream
 
-    tables = own.tables_of(config, out, resume=resume, used=options.PRETRAIN_TABLES)
+    tables = own.tables_of(config, out, resume=resume, used=options.TABLES["pretrain"])
     settings = flags.build(PretrainingSettings, tables.get("pretrain", {}), where="pretrain")
     reading = flags.build(ReadSettings)
     start = own.start_of(overwrite=overwrite, resume=resume, accept_engine=accept_engine)

@@ -13,14 +13,18 @@ def publish(
     repo: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="Repository on the hub; made where it is absent.")],
     private: Annotated[
         bool,
-        typer.Option("--private", help="Make a repository that only its owner sees; a public one is refused then."),
+        typer.Option(
+            "--private", help="Make a repository that only its owner sees; an existing public one is refused."
+        ),
     ] = False,
     revision: Annotated[str | None, typer.Option(help="Branch to commit to. [default: main]")] = None,
     license_id: Annotated[
         str | None,
-        typer.Option("--license", help="Licence to state, in the hub's words: apache-2.0, mit, cc-by-4.0, …"),
+        typer.Option("--license", help="Licence to state, by its id on the hub: apache-2.0, mit, cc-by-4.0, …"),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go, and ask nobody.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be uploaded, without contacting the hub.")
+    ] = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Upload RUN's model and its card to OWNER/NAME on the hub, as one commit.
@@ -43,14 +47,14 @@ def publish(
         return
     rows = [[file.name, f"{file.size_bytes:,}"] for file in outgoing.files]
     rows.append([f"{len(outgoing.files)} files", f"{outgoing.size_bytes:,}"])
-    screen.show_table(f"{'Would go' if dry_run else 'Went'} to {outgoing.page}", ["file", "bytes"], rows)
+    screen.show_table(f"{'Would be uploaded' if dry_run else 'Uploaded'} to {outgoing.page}", ["file", "bytes"], rows)
     card = next(file.content for file in outgoing.files if file.name == "README.md")
     if dry_run and isinstance(card, bytes):
         screen.show_line("README.md:")
         for line in card.decode("utf-8").splitlines():
             screen.show_line(f"  {line}")
         screen.show_line(
-            "Nothing was uploaded. What limbeck.json says of data and settings becomes public too: look at it."
+            "Nothing was uploaded. What limbeck.json says about data and settings becomes public too: check it first."
         )
     else:
         screen.show_line(f"commit {commit}")

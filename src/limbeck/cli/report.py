@@ -27,7 +27,7 @@ def report(
     flags: Flags,
     data: Annotated[
         str | None,
-        typer.Argument(metavar="[DATA]", help="The run's data, if they have moved.", show_default=False),
+        typer.Argument(metavar="[DATA]", help="The run's data, if you have moved them.", show_default=False),
     ] = None,
     lang: Annotated[Literal["en", "ko"], typer.Option(help="Language of the page and of its charts.")] = "en",
     out: Annotated[Path | None, options.out("File to write the page to. [default: RUN/report.html]")] = None,
@@ -35,18 +35,18 @@ def report(
         bool,
         typer.Option(
             "--learning-curve",
-            help="Fit the probe on 10, 20, 40 and 70 % of the training rows too: seconds to minutes. It is kept in "
-            "RUN/learning_curve.json, and later reports show it.",
+            help="Also fit the probe on 10, 20, 40 and 70 % of the training rows, in seconds to minutes. The curve "
+            "is kept in RUN/learning_curve.json, and later reports show it.",
         ),
     ] = False,
     umap: Annotated[
-        bool, typer.Option("--umap", help="Map the rows by UMAP too; needs umap-learn, and up to minutes.")
+        bool, typer.Option("--umap", help="Map the rows by UMAP too; this needs umap-learn, and takes up to minutes.")
     ] = False,
     overwrite: options.Overwrite = False,
     cache_dir: options.CacheFolder = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Write the report of RUN: one HTML file that loads nothing; and the model card from the same facts."""
+    """Write the report of RUN, one HTML file that loads nothing from elsewhere, and the model card."""
     from limbeck import storage
     from limbeck.experiments.row_features import encode_rows
     from limbeck.experiments.share_points import fit_shares

@@ -153,7 +153,7 @@ def say_read(found: "Predictions | Written") -> str:
     if unread:
         said += (
             f"; {unread:,} of {rows:,} are mostly unknown to its vocabulary ([UNK]) or empty to it: do not rely on "
-            "what it says of them (limbeck tokens shows why)"
+            "these answers (limbeck tokens shows why)"
         )
     return said
 
@@ -199,7 +199,7 @@ def show_evaluation(found: "Evaluation", *, title: str) -> None:
 def say_calibration(found: "Calibration") -> str:
     """Say whether the calibration error is more than chance."""
     verdict = (
-        "probabilities and shares of right answers differ by more than chance"
+        "probabilities and shares of correct answers differ by more than chance"
         if found.is_shown
         else "no more than chance"
     )
@@ -214,7 +214,7 @@ def show_thresholds(found: "Thresholds", *, run: "Path") -> None:
     wanted = f"precision {goal.precision:g}" if goal.precision is not None else f"coverage {goal.coverage:g}"
     show_table(
         f"Thresholds of {run} for {wanted}",
-        ["class", "threshold", "answered", "right of them", f"promised ({goal.confidence:.0%} confidence)"],
+        ["class", "threshold", "answered", "correct of them", f"promised ({goal.confidence:.0%} confidence)"],
         [
             [
                 "every class" if one.label is None else one.label,
@@ -236,8 +236,8 @@ def show_answered(found: "Answered") -> None:
     """Show how often a model with thresholds answers, and how often it is right then."""
     shares = {
         "answered": found.coverage,
-        "right, of the answered": found.accuracy,
-        "right, had the unsure been answered": found.unsure_accuracy,
+        "correct, of the answered": found.accuracy,
+        "correct, had the unsure been answered": found.unsure_accuracy,
     }
     rows = [
         [name, f"{share.value:.4f}", f"{share.low:.4f} – {share.high:.4f}", f"{share.rows:,}"]

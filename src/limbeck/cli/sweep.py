@@ -90,7 +90,9 @@ def _show(found: "Sweep", out: Path) -> None:
         screen.show_line(f"Trial {trial.number} failed: {trial.failed}")
     if more := found.failed[SHOWN_TRIALS:]:
         screen.show_line(f"… and {len(more)} more, in {out / 'sweep.json'}")
-    screen.show_line("The best of many on the same rows flatters itself a little; a test split tells more.")
+    screen.show_line(
+        "The best of many trials on the same rows looks a little better than it is; score it on a test split."
+    )
     screen.show_line(f"All trials are in {out / 'sweep.csv'} and {out / 'sweep.json'}; settings in {out / 'best.toml'}")
 
 

@@ -11,25 +11,23 @@ from limbeck.cli import options, screen
 def threshold(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of `limbeck train`, or a bundle.")],
     precision: Annotated[
-        float | None, typer.Option(help="Least share of right answers among those given, such as 0.95.")
+        float | None, typer.Option(help="Minimum share of correct answers among those that are given, such as 0.95.")
     ] = None,
     coverage: Annotated[
-        float | None, typer.Option(help="Least share of the rows that are answered, such as 0.8.")
+        float | None, typer.Option(help="Minimum share of the rows that are answered, such as 0.8.")
     ] = None,
     per_class: Annotated[
-        bool, typer.Option("--per-class", help="A threshold for each class, instead of one for all.")
+        bool, typer.Option("--per-class", help="Choose a threshold per class, instead of one for all.")
     ] = False,
-    confidence: Annotated[float, typer.Option(help="Confidence of what is promised.")] = 0.95,
+    confidence: Annotated[float, typer.Option(help="Confidence with which the precision is promised.")] = 0.95,
     predictions: Annotated[
         Path | None,
         typer.Option(
-            help="Choose on these predictions of labelled rows that the model did not learn from (evaluate --out). "
-            "[default: RUN/predictions/validation.parquet]"
+            help="File of predictions to choose on, of labelled rows that the model did not learn from (evaluate "
+            "--out). [default: RUN/predictions/validation.parquet]"
         ),
     ] = None,
-    clear: Annotated[
-        bool, typer.Option("--clear", help="Take the thresholds out again: every row is answered.")
-    ] = False,
+    clear: Annotated[bool, typer.Option("--clear", help="Remove the thresholds: every row is answered again.")] = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Make RUN say "unsure" where its highest probability is too low to keep --precision, or to answer --coverage.

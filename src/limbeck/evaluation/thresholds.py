@@ -41,8 +41,8 @@ class Goal:
     """What a threshold is to reach; one of the two.
 
     Attributes:
-        precision: least share of right answers among those that are given, with `confidence`.
-        coverage: least share of the rows that are answered, on the rows at hand.
+        precision: minimum share of correct answers among those that are given, with `confidence`.
+        coverage: minimum share of the rows that are answered, of those it is chosen on.
         confidence: of what is promised.
         per_class: a threshold for each class, each of which reaches the goal, instead of one for all.
     """

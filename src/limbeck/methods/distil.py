@@ -345,7 +345,7 @@ def _sizes(
     begins = (
         "layers " + ", ".join(map(str, taken_layers(config, settings.shape))) + " of the teacher"
         if settings.start == "teacher"
-        else f"{student.config.n_layers} layers of drawn weights"
+        else f"{student.config.n_layers} layers with random weights"
     )
     return [
         f"teacher: {config.n_layers} layers, {config.dim} wide, {config.vocab_size:,} tokens: "
