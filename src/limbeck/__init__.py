@@ -73,8 +73,8 @@ if TYPE_CHECKING:
     from limbeck.evaluation.thresholds import Threshold as Threshold
     from limbeck.evaluation.thresholds import Thresholds as Thresholds
     from limbeck.experiments.run_comparison import RunComparison as RunComparison
-    from limbeck.experiments.sweep_result import Sweep as Sweep
-    from limbeck.experiments.sweep_result import TrialFacts as TrialFacts
+    from limbeck.experiments.sweep_folder import Sweep as Sweep
+    from limbeck.experiments.sweep_folder import TrialFacts as TrialFacts
     from limbeck.features.text_encoder import TextEncoder as TextEncoder
     from limbeck.features.text_encoder import load_encoder as load_encoder
     from limbeck.inference.predictor import Predictor as Predictor
@@ -155,7 +155,7 @@ _HOMES = {
     "limbeck.evaluation.prediction_files": "read_predictions write_predictions",
     "limbeck.evaluation.predictions": "Predictions",
     "limbeck.evaluation.thresholds": "Threshold Thresholds",
-    "limbeck.experiments.sweep_result": "Sweep TrialFacts",
+    "limbeck.experiments.sweep_folder": "Sweep TrialFacts",
     "limbeck.features.text_encoder": "TextEncoder load_encoder",
     "limbeck.inference.predictor": "Predictor load",
     "limbeck.inference.scoring": "Scored score",

@@ -10,8 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from limbeck.methods.distil_losses import DistilledModule, DistilLosses, Lesson
-from limbeck.methods.distil_objectives import TripleWeights
+from limbeck.methods.distil_losses import DistilledModule, DistilLosses, Lesson, TripleWeights
 from limbeck.methods.distil_settings import DistillationSettings
 from limbeck.methods.language import (
     LanguageJudge,

@@ -24,7 +24,7 @@ from limbeck.evaluation.hard_cases import find_hard_cases
 from limbeck.evaluation.predictions import Predictions
 from limbeck.evaluation.thresholds import Goal, choose_thresholds
 from limbeck.experiments.run_comparison import RunAnswers, compare_runs
-from limbeck.experiments.sweep_result import Sweep, TrialFacts
+from limbeck.experiments.sweep_folder import Sweep, TrialFacts
 from limbeck.review.corrections import correct
 from limbeck.review.issues import find_label_issues
 from limbeck.review.sheet import Decision, Sheet

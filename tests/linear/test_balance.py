@@ -9,8 +9,7 @@ from imblearn.over_sampling import SMOTE
 from sklearn.utils.class_weight import compute_sample_weight
 
 from limbeck.errors import TrainingError
-from limbeck.linear.balance import balance_rows
-from limbeck.linear.neighbours import nearest_rows
+from limbeck.linear.balance import balance_rows, nearest_rows
 
 LABELS = st.lists(st.integers(0, 3), min_size=1, max_size=60).map(np.array)
 

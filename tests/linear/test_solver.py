@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 
 from limbeck.linear.curvature import Slopes, find_basis
 from limbeck.linear.objective import Problems
-from limbeck.linear.products import InMemory, Passes
+from limbeck.linear.scaling import InMemory, Passes
 from limbeck.linear.solver import StoppingRule, solve
 
 

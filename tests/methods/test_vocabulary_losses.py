@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from limbeck.methods import vocabulary_losses as module
-from limbeck.methods.distil_objectives import soft_divergence, softened
+from limbeck.methods.distil_losses import soft_divergence, softened
 from limbeck.methods.vocabulary_losses import vocabulary_costs
 from limbeck.training.objectives import cross_entropy
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from limbeck.api.given import Rows, dataset_of, require_path
+from limbeck.experiments.sweep_folder import Sweep
 from limbeck.experiments.sweep_methods import Sweeping
 from limbeck.experiments.sweep_methods import sweep as sweep_method
-from limbeck.experiments.sweep_result import Sweep
 from limbeck.methods.options import reading_options, training_of
 from limbeck.methods.probe import ProbeRun
 from limbeck.methods.table import method_named

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from platformdirs import user_cache_path
 
-from limbeck.catalog.hub_encoder import fetch_encoder
+from limbeck.catalog.hub_models import fetch_encoder
 from limbeck.errors import BundleError, LockedError, MissingExtraError, StorageError, WeightsError
 from limbeck.hub.ids import HUB_PREFIX, is_hub_id
 from limbeck.model.config import parse_config

@@ -12,7 +12,7 @@ from limbeck.cli.settings_options import Flags, From, takes
 from limbeck.settings import SweepSettings
 
 if TYPE_CHECKING:
-    from limbeck.experiments.sweep_result import Sweep
+    from limbeck.experiments.sweep_folder import Sweep
 
 SHOWN_TRIALS = 10
 VARIED = ("encoder", "pooling", "max_tokens", "epochs", "batch_rows", "balance", "seed", "device")

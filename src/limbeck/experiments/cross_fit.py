@@ -25,8 +25,8 @@ from limbeck.linear.folds import assign_folds
 from limbeck.methods.past_run import PastRun, train_again
 from limbeck.methods.probe import OUT_OF_FOLD
 from limbeck.progress import SILENT, Progress
-from limbeck.runs.alike import alike_texts
 from limbeck.runs.run_folder import RunFolder
+from limbeck.runs.training_rows import alike_texts
 
 FOLD_SEED = 0
 """Of the folds: the same number of folds gives the same folds, so that a second call finds what the first one made."""

@@ -22,7 +22,7 @@ from limbeck.methods.past_run import PastRun
 from limbeck.methods.probe import OUT_OF_FOLD
 from limbeck.methods.trainings import ProbeTraining
 from limbeck.progress import SILENT, Progress
-from limbeck.runs.alike import alike_texts
+from limbeck.runs.training_rows import alike_texts
 
 SHARES = (0.1, 0.2, 0.4, 0.7)
 """Of the training rows; the whole is known already."""

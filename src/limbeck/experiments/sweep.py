@@ -28,8 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from limbeck.errors import FaultLog, MissingExtraError, NoMemoryError, SettingsError, TrainingError
 from limbeck.experiments.search_space import with_values
-from limbeck.experiments.sweep_folder import SweepFolder, opened_sweep
-from limbeck.experiments.sweep_result import Sweep, TrialFacts, write_sweep
+from limbeck.experiments.sweep_folder import Sweep, SweepFolder, TrialFacts, opened_sweep, write_sweep
 from limbeck.methods.knobs import Knob
 from limbeck.progress import SILENT, Progress
 from limbeck.settings import SweepSettings, to_toml

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from limbeck.catalog.hub_bundle import fetch_model
+from limbeck.catalog.hub_models import fetch_model
 from limbeck.data.dataset import CORE_SCHEMA, LABEL_NAME, Dataset
 from limbeck.data.learned import NAME as LEARNED_NAME
 from limbeck.data.learned import read_learned

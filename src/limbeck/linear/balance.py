@@ -1,7 +1,7 @@
 """Balance: how unequal class sizes are met when a model is fitted.
 
 In: the labels of the rows that a fit may see, and for SMOTE a way to find neighbours among them. Out: a weight for
-each of those rows and, for SMOTE, new rows written as mixtures of two of them.
+each of those rows and, for SMOTE, new rows written as mixtures of two of them; the nearest others of each row.
 It does not know folds, solvers or features: a row that was not handed in cannot be weighted, copied or mixed.
 """
 
@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from limbeck.errors import SettingsError, TrainingError
@@ -155,3 +156,25 @@ def _mix(labels_M: Int64, label_names: Sequence[str], *, seed: int, find_neighbo
         labels_S=np.concatenate(labels),
     )
     return Balanced(weight_M=weight_M, mixtures=mixtures, notes=tuple(notes))
+
+
+BLOCK_ROWS = 1024
+"""Rows whose distances to all others are held at a time."""
+
+
+def nearest_rows(rows_MF: torch.Tensor, *, number: int) -> NDArray[np.int64]:
+    """Return for each row the positions of the `number` nearest others by Euclidean distance, nearest first.
+
+    Example:
+        >>> nearest_rows(torch.tensor([[0.0], [1.0], [3.0]]), number=1).tolist()
+        [[1], [0], [1]]
+    """
+    square_M = rows_MF.square().sum(1)
+    near = []
+    for start in range(0, len(rows_MF), BLOCK_ROWS):
+        block_BF = rows_MF[start : start + BLOCK_ROWS]
+        # ‖a - b‖² less ‖a‖², which is the same for every b.
+        distance_BM = torch.addmm(square_M, block_BF, rows_MF.T, alpha=-2)
+        distance_BM[torch.arange(len(block_BF)), torch.arange(start, start + len(block_BF))] = torch.inf
+        near.append(distance_BM.topk(number, dim=1, largest=False, sorted=True).indices)
+    return torch.cat(near).numpy()

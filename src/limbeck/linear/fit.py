@@ -6,7 +6,7 @@ It does not know texts, encoders or validation trials.
 
 The model is scikit-learn's LogisticRegression on standardised features: C · Σ weight · cross-entropy + ½ ‖W‖², the
 intercept free. Penalties are tried from strong to weak, each fit starting where the last ended, all folds side by side
-(`logistic.py`), in bfloat16 where the processor multiplies it. The chosen one is then solved in float32 to a strict
+(`solver.py`), in bfloat16 where the processor multiplies it. The chosen one is then solved in float32 to a strict
 bound, together with the fit on all rows.
 
 Penalties are chosen by log loss, not accuracy: it hardly changes when other folds are drawn, where accuracy moves by
@@ -15,7 +15,8 @@ the same in it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -208,3 +209,18 @@ def _constant_note(trials: Trials) -> list[str]:
     if not constant:
         return []
     return [f"{constant:,} of {len(trials.scaling.constant_F):,} columns are constant over the training rows: weight 0"]
+
+
+def fit_record(fit: ProbeFit) -> dict[str, Any]:
+    """Say what cross-validation chose and how well the fit converged."""
+    return {
+        "candidate": fit.candidate,
+        "penalty": fit.penalty,
+        "chosen_by": fit.metric,
+        "scores": [asdict(score) for score in fit.scores],
+        "iterations": fit.iterations,
+        "objective": fit.objective,
+        "gap": fit.gap,
+        "gradient": fit.gradient,
+        "notes": list(fit.notes),
+    }

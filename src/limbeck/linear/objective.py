@@ -12,7 +12,7 @@ import torch
 
 from limbeck.linear.balance import Mixtures
 from limbeck.linear.curvature import Slopes
-from limbeck.linear.products import Products
+from limbeck.linear.scaling import Products
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -13,12 +13,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from limbeck.linear.balance import Balanced, Mixtures, balance_rows
+from limbeck.linear.balance import Balanced, Mixtures, balance_rows, nearest_rows
 from limbeck.linear.curvature import Slopes
-from limbeck.linear.neighbours import nearest_rows
 from limbeck.linear.objective import Problems
-from limbeck.linear.products import Streamed
-from limbeck.linear.scaling import Columns, Scaling, standardise
+from limbeck.linear.scaling import Columns, Scaling, Streamed, standardise
 from limbeck.settings import ProbeSettings
 
 Float32 = NDArray[np.float32]

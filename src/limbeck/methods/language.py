@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from limbeck.errors import TrainingError
-from limbeck.methods.distil_objectives import (
+from limbeck.methods.distil_losses import (
     TripleWeights,
     cosine_distance,
     triple_loss,

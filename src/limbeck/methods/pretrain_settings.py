@@ -12,7 +12,7 @@ from limbeck.settings import Device, LoopSettings, Precision, StudentStart
 from limbeck.training.setting_checks import check_training
 
 if TYPE_CHECKING:
-    from limbeck.methods.distil_objectives import TripleWeights
+    from limbeck.methods.distil_losses import TripleWeights
     from limbeck.model.student import StudentShape
 
 Objective = Literal["triple", "mlm"]
@@ -85,7 +85,7 @@ class PretrainingSettings(LoopSettings):
     @property
     def weights(self) -> "TripleWeights":
         """Weights of the three losses."""
-        from limbeck.methods.distil_objectives import TripleWeights
+        from limbeck.methods.distil_losses import TripleWeights
 
         return TripleWeights(soft=self.soft_weight, masked=self.masked_weight, cosine=self.cosine_weight)
 

@@ -24,8 +24,7 @@ from limbeck.features.cache import FeatureCache
 from limbeck.features.extraction import Features, extract_features
 from limbeck.inference.choice import open_engine
 from limbeck.inference.engine import Engine
-from limbeck.linear.fit import ProbeFit, ProbeRows, fit_probe
-from limbeck.linear.record import fit_record
+from limbeck.linear.fit import ProbeFit, ProbeRows, fit_probe, fit_record
 from limbeck.methods.candidates import Candidates, all_blocks, candidates_for, columns_of
 from limbeck.methods.trainings import ProbeTraining
 from limbeck.model.bundle import Bundle, save_bundle
@@ -33,14 +32,13 @@ from limbeck.model.facts import BundleFacts
 from limbeck.model.heads import LinearHead
 from limbeck.model.pooling import Block
 from limbeck.progress import SILENT, Named, Progress, ProgressLike, as_progress
-from limbeck.runs.alike import alike_texts
 from limbeck.runs.calibrated import Calibrated, calibrate_by, calibrate_by_folds, left_alone
 from limbeck.runs.model_card import card_text
 from limbeck.runs.run_folder import RunFolder, opened_run
 from limbeck.runs.run_record import make_record
 from limbeck.runs.run_view import RunView
 from limbeck.runs.stopwatch import Stopwatch
-from limbeck.runs.training_rows import TrainingRows, is_judged_by_folds, training_rows
+from limbeck.runs.training_rows import TrainingRows, alike_texts, is_judged_by_folds, training_rows
 from limbeck.settings import FeatureSettings, to_toml
 from limbeck.training.doubts import doubts_of, doubts_of_texts, say_doubts_of_texts
 from limbeck.training.outcome import answers_of

@@ -21,7 +21,7 @@ from limbeck.features.extraction import extract_features
 from limbeck.inference.choice import open_engine
 from limbeck.inference.engine import Engine
 from limbeck.inference.predictor import find_model, open_bundle
-from limbeck.methods.distil_objectives import softened
+from limbeck.methods.distil_losses import softened
 from limbeck.model.bundle import Bundle
 from limbeck.model.facts import BundleFacts
 from limbeck.model.pooling import blocks_for

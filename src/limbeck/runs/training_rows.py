@@ -1,20 +1,25 @@
 """The rows that a training learns from and is judged by, and what must be said of them before it begins.
 
-In: a `Dataset`. Out: its training and validation rows. It does not know encoders, and never looks at the test split.
+In: a `Dataset`. Out: its training and validation rows, and which of them say the same, so that they are held out
+together. It does not know encoders, and never looks at the test split.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
 
+from limbeck.auditing.near import find_near_duplicates
 from limbeck.data.dataset import Dataset
 from limbeck.data.names import shown
-from limbeck.data.split import ensure_validation
+from limbeck.data.normal_form import group_equal_texts
+from limbeck.data.split import ensure_validation, link_groups
 from limbeck.errors import DataError
 from limbeck.model.facts import FEWEST_LABELS
 from limbeck.progress import SILENT, Progress
-from limbeck.runs.alike import nearly_alike
 from limbeck.settings import SplitSettings
 
 
@@ -135,3 +140,31 @@ def training_rows(
             "figures flatter the model; limbeck clean removes them"
         )
     return rows
+
+
+MOST_TEXTS = 200_000
+"""Of more texts only equal ones are looked for: near-duplicates would take minutes."""
+LARGEST_SHARE = 0.1
+"""Of folds: texts that chain together to more than this share of all share a template, and are not held out at once."""
+
+
+def alike_texts(texts: Sequence[str], progress: Progress = SILENT) -> NDArray[np.int64]:
+    """Return a group for each text, int64 (N,), for folds: equal texts share one, and nearly equal ones if need be.
+
+    Nearly equal texts do not where there are too many to look at, or where so many are chained together that holding
+    them out at once would leave little to learn from.
+    """
+    equal_N = group_equal_texts(texts)
+    near_N = nearly_alike(texts, progress)
+    if near_N is None:
+        return equal_N
+    different_G = np.bincount(near_N[np.unique(equal_N, return_index=True)[1]], minlength=1)
+    return equal_N if different_G.max() > max(2, LARGEST_SHARE * different_G.sum()) else near_N
+
+
+def nearly_alike(texts: Sequence[str], progress: Progress = SILENT) -> NDArray[np.int64] | None:
+    """Return a group for each text, int64 (N,), that equal and nearly equal ones share; None of too many texts."""
+    if len(texts) > MOST_TEXTS:
+        return None
+    near_N = find_near_duplicates(pa.array(texts, pa.large_string()), progress=progress).group
+    return link_groups(group_equal_texts(texts), near_N)

@@ -1,10 +1,12 @@
 """The journal of a run: one line of JSON a step and an epoch, as it goes; and the table of epochs.
 
-In: plain values. Out: `metrics.jsonl`, and the epochs read back from it. It does not know what is trained.
+In: plain values. Out: `metrics.jsonl`, and the epochs read back from it; and events for TensorBoard made of it, anew
+whenever a run goes on, as the journal stays the truth. It does not know what is trained.
 """
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -12,7 +14,7 @@ from types import TracebackType
 from typing import Any, ClassVar, Self
 
 from limbeck import storage
-from limbeck.errors import StorageError
+from limbeck.errors import MissingExtraError, StorageError
 from limbeck.training.team import Team
 
 TABLE_HEAD = ("Epoch", "Training Loss", "Validation Loss", "Accuracy", "F1 weighted", "F1 macro")
@@ -176,3 +178,54 @@ def epoch_values(line: EpochLine) -> dict[str, Any]:
 def epoch_line(line: EpochLine) -> str:
     """Return an epoch in one line of words, for a log."""
     return ", ".join(f"{name} {cell}" for name, cell in zip(line.head, line.cells(), strict=True))
+
+
+_OF_A_STEP = ("loss", "learning_rate", "gradient_norm")
+
+
+class Events:
+    """Writes what is new in a journal as events.
+
+    Args:
+        journal: to read.
+        folder: to write; what is in it is removed first.
+
+    Raises:
+        MissingExtraError: tensorboardX is absent.
+        StorageError: the folder cannot be written.
+    """
+
+    def __init__(self, journal: Path, folder: Path) -> None:
+        try:
+            from tensorboardX import SummaryWriter
+        except ImportError as error:
+            raise MissingExtraError('events need tensorboardX: pip install "limbeck[tensorboard]"') from error
+        with storage.explained(folder, doing="write"):
+            shutil.rmtree(folder, ignore_errors=True)
+            self._writer = SummaryWriter(str(folder))
+        self._journal = journal
+        self._read_bytes = 0
+
+    def update(self) -> None:
+        """Write the lines that the journal has gained."""
+        with storage.explained(self._journal, doing="read"), self._journal.open("rb") as file:
+            file.seek(self._read_bytes)
+            content = file.read()
+        whole = content[: content.rfind(b"\n") + 1]
+        self._read_bytes += len(whole)
+        for line in whole.splitlines():
+            values = json.loads(line)
+            if values["what"] == "step":
+                for name in _OF_A_STEP:
+                    self._writer.add_scalar(f"step/{name}", values[name], values["step"])
+            elif values["what"] == "epoch":
+                for name, value in values.items():
+                    if name not in ("what", "epoch"):
+                        self._writer.add_scalar(f"epoch/{name}", value, values["epoch"])
+        with storage.explained(self._journal, doing="write"):
+            self._writer.flush()
+
+    def close(self) -> None:
+        """Write what is left and let go of the file."""
+        self.update()
+        self._writer.close()

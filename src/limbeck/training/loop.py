@@ -25,18 +25,16 @@ from limbeck.runtime import release_free_memory
 from limbeck.training import optim
 from limbeck.training.batches import Int64, Slope, Update, Where, plan_epoch, updates_per_epoch
 from limbeck.training.chance import drawing_seed, seed_drawing
-from limbeck.training.checkpoint import Checkpoints, Position, SaveTimes, Snapshot
-from limbeck.training.events import Events
+from limbeck.training.checkpoint import Checkpoints, Position, SaveTimes, SharedCheckpoints, Snapshot
 from limbeck.training.examples import spoken_rows
-from limbeck.training.journal import AfterEpoch, Journal, epoch_line, epoch_values, open_journal, read_epochs
+from limbeck.training.freezing import Thaw
+from limbeck.training.journal import AfterEpoch, Events, Journal, epoch_line, epoch_values, open_journal, read_epochs
 from limbeck.training.judge import Judge
 from limbeck.training.losses import Losses
 from limbeck.training.plan import LoopResult, Plan
 from limbeck.training.rate_finder import Trial, rate_of_run
-from limbeck.training.shared_checkpoints import SharedCheckpoints
 from limbeck.training.signals import StopSignal
 from limbeck.training.team import ALONE, Team
-from limbeck.training.unfreezing import Thaw
 
 RELEASE_EVERY = 50
 """Updates after which memory that nobody uses is given back to the system."""

@@ -8,9 +8,8 @@ import pytest
 
 from limbeck.linear.fit import ProbeRows, fit_probe
 from limbeck.reading.in_memory import from_pandas
-from limbeck.runs import alike
-from limbeck.runs.alike import alike_texts, nearly_alike
-from limbeck.runs.training_rows import training_rows
+from limbeck.runs import training_rows as alike
+from limbeck.runs.training_rows import alike_texts, nearly_alike, training_rows
 from limbeck.settings import ProbeSettings, SplitSettings
 
 

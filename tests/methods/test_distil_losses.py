@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from torch.nn import functional
 
 from limbeck.errors import SettingsError
-from limbeck.methods.distil_objectives import (
+from limbeck.methods.distil_losses import (
     TripleWeights,
     cosine_distance,
     soft_cross_entropy,

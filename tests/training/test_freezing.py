@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from limbeck.errors import Interrupted
+from limbeck.training.freezing import Thaw, stage_steps
 from limbeck.training.optim import depth_of
 from limbeck.training.signals import StopSignal
-from limbeck.training.unfreezing import Thaw, stage_steps
 
 
 def test_one_layer_an_epoch_or_half_of_a_short_training():

@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from sklearn.neighbors import NearestNeighbors
 
-from limbeck.linear import neighbours
-from limbeck.linear.neighbours import nearest_rows
+from limbeck.linear import balance as neighbours
+from limbeck.linear.balance import nearest_rows
 
 
 def test_they_are_those_of_scikit_learn(monkeypatch):

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from limbeck.errors import MissingExtraError
-from limbeck.training.events import Events
+from limbeck.training.journal import Events
 from limbeck.training.signals import StopSignal
 
 
