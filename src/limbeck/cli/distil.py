@@ -51,12 +51,7 @@ def distil(
 
     The validation split is only scored, and made of training rows where there is none; a test split is not looked at.
     """
-<<<<<<< HEAD
     from limbeck.experiments.ablation import ablate
-=======
-    from limbeck import progress
-    from limbeck.experiments.ablation import ablate
->>>>>>> 419d298 (Rooms: what is one idea is one file: freezing, checkpoints, journal, fit, balance, scaling, losses of students, rows, ablation, sweep folder, hub models)
     from limbeck.features.cache import FeatureCache
     from limbeck.methods import distil as distillation
     from limbeck.reading.read import read_with

@@ -13,13 +13,8 @@ from limbeck import storage
 from limbeck.data.dataset import Dataset
 from limbeck.errors import SettingsError
 from limbeck.experiments.search_space import first_values, read_space
-<<<<<<< HEAD
 from limbeck.experiments.sweep import SweepPlan, run_sweep
 from limbeck.experiments.sweep_folder import Sweep
-=======
-from limbeck.experiments.sweep import Plan, run_sweep
-from limbeck.experiments.sweep_folder import Sweep
->>>>>>> 419d298 (Rooms: what is one idea is one file: freezing, checkpoints, journal, fit, balance, scaling, losses of students, rows, ablation, sweep folder, hub models)
 from limbeck.features.cache import FeatureCache
 from limbeck.methods.distil import Curriculum
 from limbeck.methods.language import Perplexity

@@ -18,13 +18,8 @@ from limbeck.errors import TrainingError
 from limbeck.linear.balance import Balanced
 from limbeck.linear.curvature import Basis, Slopes, find_basis
 from limbeck.linear.objective import Problems, State
-<<<<<<< HEAD
 from limbeck.linear.scaling import InMemory, Passes
 from limbeck.linear.solver import Solution, StoppingRule, extrapolate, solve
-=======
-from limbeck.linear.scaling import InMemory, Passes
-from limbeck.linear.solver import Goal, Solution, extrapolate, solve
->>>>>>> 419d298 (Rooms: what is one idea is one file: freezing, checkpoints, journal, fit, balance, scaling, losses of students, rows, ablation, sweep folder, hub models)
 from limbeck.linear.trials import Trials
 from limbeck.runtime import cpu_features
 

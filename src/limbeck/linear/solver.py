@@ -19,13 +19,8 @@ import torch
 
 from limbeck.linear.curvature import Basis, Slopes, invert_curvature
 from limbeck.linear.lbfgs import Memory
-<<<<<<< HEAD
 from limbeck.linear.objective import Line, Objective, Problems, Pull, State, StepTrial
 from limbeck.linear.scaling import Passes, Products
-=======
-from limbeck.linear.objective import Line, Objective, Problems, Pull, State, Trial
-from limbeck.linear.scaling import Passes, Products
->>>>>>> 419d298 (Rooms: what is one idea is one file: freezing, checkpoints, journal, fit, balance, scaling, losses of students, rows, ablation, sweep folder, hub models)
 
 LINE_TRIALS = 20
 """Step lengths tried before a line search gives up."""
