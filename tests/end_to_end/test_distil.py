@@ -221,7 +221,7 @@ def test_a_finished_run_is_not_written_over(limbeck, taught, tmp_path):
         (("--temperature", "0"), "above 0"),
         (("--teacher-weight", "2"), "from 0 to 1"),
         (("--take", "0,x"), "separated by commas"),
-        (("--start", "middle"), "teacher, nothing"),
+        (("--start", "middle"), "'teacher', 'nothing'"),
         (("--width", "5"), "multiple of 4"),
         (("--ensemble", "nowhere"), "nowhere does not exist"),
         (("--prune-vocabulary", "--min-token-uses", "0"), "give 1 or more"),
