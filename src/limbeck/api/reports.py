@@ -142,10 +142,10 @@ def write_report(
     """Write the report of a run to a place that is free; see `report`."""
     words, cache = words_in(settings.language), cache or FeatureCache()
     need_jinja()
-    folder = RunFolder(run)
+    folder, found = RunFolder(run), read_run(run)
     if settings.learning_curve:
         fit_shares(open_past_run(run), cache=cache, progress=progress)
-    found = read_run(run)
+        found = read_run(run)
     search = None
     if folder.predictions(OUT_OF_FOLD).is_file():
         search = search_labels(open_past_run(run), cache=cache, progress=progress)
@@ -188,7 +188,7 @@ def _read_data(run: Path, data: str | None, progress: Progress) -> Dataset | Non
     except (SettingsError, StorageError, DataError) as error:
         if data is not None:
             raise
-        progress.say(f"the report leaves the data out: {error}")
+        progress.say(f"the report leaves out what only the data can show: {error}")
         return None
 
 
