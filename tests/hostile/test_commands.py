@@ -9,7 +9,11 @@ from limbeck.__main__ import main
 CASES = {
     "a source that is not there": (["train", "nowhere.csv", "--out", "RUN"], 6, "nowhere.csv"),
     "a method that does not exist": (["train", "good.csv", "--method", "svm", "--out", "RUN"], 2, "svm"),
-    "a pooling that does not exist": (["train", "good.csv", "--pooling", "men", "--out", "RUN"], 2, "one of cls, mean"),
+    "a pooling that does not exist": (
+        ["train", "good.csv", "--pooling", "men", "--out", "RUN"],
+        2,
+        "one of 'cls', 'mean'",
+    ),
     "a layer that does not exist": (
         ["train", "good.csv", "--encoder", "ENCODER", "--layer", "9", "--out", "RUN"],
         2,
