@@ -216,3 +216,13 @@ def _cpu_name() -> str:
             if key.strip() == "model name":
                 return value.strip()
     return platform.processor() or platform.machine()
+
+
+def is_follower() -> bool:
+    """Tell whether this process is one of several, and not the one that writes and speaks."""
+    return is_one_of_many() and os.environ.get("RANK") != "0"
+
+
+def is_one_of_many() -> bool:
+    """Tell whether torchrun started this process and others: it says so by these names, and there is no other way."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1 and "RANK" in os.environ

@@ -170,6 +170,14 @@ def test_a_pretrained_encoder_and_a_student(follow, trained, weather, encoder_fo
     quick = ("--layers", "1", "--epochs", "1", "--precision", "float32")
     _, lines, _ = follow("distil", "RUN2", weather, "--out", "D", *quick, tiny=False)
     assert lines == [f"limbeck evaluate D {weather} --split test"]
+    few = ("--trials", "1", "--config", "few.toml")
+    (tmp_path / "few.toml").write_text('[distil]\nlayers = 1\nepochs = 1\nprecision = "float32"\n', "utf-8")
+    _, lines, _ = follow("sweep", weather, "--method", "distil", "--teacher", "RUN2", "--out", "S", *few, tiny=False)
+    assert lines == [f"limbeck distil RUN2 {weather} --config S/best.toml --out RUN3"]
+    table = f'[pretrain]\nteacher = "{encoder_folder}"\nlayers = 1\nsteps = 2\nepochs = 1\nhead_steps = 2\n'
+    (tmp_path / "few.toml").write_text(table, "utf-8")
+    _, lines, _ = follow("sweep", "texts.txt", "--method", "pretrain", "--out", "T", *few, tiny=False)
+    assert lines == ["limbeck pretrain texts.txt --config T/best.toml --out RUN3"]
 
 
 def calls_of(path):

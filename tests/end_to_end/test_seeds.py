@@ -67,3 +67,25 @@ def test_a_probe_has_no_seeds_to_spread(train, tmp_path):
     ended = train("--method", "probe", "--seeds", "3", "--out", tmp_path / "RUN")
     assert ended.status == 2
     assert "probe: 'seeds' goes with method head or finetune" in ended.err
+
+
+def test_a_student_and_an_encoder_have_seeds(limbeck, weather, encoder_folder, tmp_path):
+    """`distil --seeds` and `pretrain --seeds` report the spread of their own figures."""
+    quick = ("--epochs", "1", "--batch-size", "32", "--learning-rate", "0.002")
+    cache = ("--cache-dir", tmp_path / "cache")
+    teacher = tmp_path / "TEACHER"
+    made = limbeck("train", weather, "--method", "finetune", "--encoder", encoder_folder, *quick, "--out", teacher)
+    assert made.status == 0, made.err
+    student = tmp_path / "STUDENT"
+    ended = limbeck("distil", teacher, weather, "--layers", "1", *quick, *cache, "--seeds", "2", "--out", student)
+    assert ended.status == 0, ended.err
+    assert "2 seeds on the validation split" in ended.out
+    assert set(figures(student)["spread"]) == {"accuracy", "f1_weighted", "f1_macro", "log_loss"}
+    texts, encoder = weather / "train.txt", tmp_path / "ENCODER"
+    ended = limbeck(
+        "pretrain", texts, "--teacher", encoder_folder, "--layers", "1", "--steps", "3", "--stretches", "1",
+        "--head-steps", "2", "--seeds", "2", "--out", encoder,
+    )  # fmt: skip
+    assert ended.status == 0, ended.err
+    assert set(figures(encoder)["spread"]) == {"perplexity", "guessed", "loss"}
+    assert (encoder / "encoder" / "model.safetensors").exists()

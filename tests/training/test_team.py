@@ -15,8 +15,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from limbeck.errors import Terminated, TrainingError
+from limbeck.runtime import is_follower
 from limbeck.training.signals import StopSignal, noticed_signals
-from limbeck.training.team import ALONE, is_follower, joined_team
+from limbeck.training.team import ALONE, joined_team
 
 pytestmark = pytest.mark.slow
 

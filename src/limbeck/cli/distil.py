@@ -10,6 +10,7 @@ from limbeck.cli import options, screen
 from limbeck.cli import training_options as own
 from limbeck.cli.figures_screen import show_seeds
 from limbeck.cli.settings_options import Flags, From, takes
+from limbeck.errors import SettingsError
 from limbeck.methods.distil_settings import Distillation, DistillationSettings
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def distil(
     from limbeck.features.cache import FeatureCache
     from limbeck.methods import distil as distillation
     from limbeck.reading.read import read_with
+    from limbeck.runtime import is_follower, is_one_of_many
 
     tables = own.tables_of(config, out, resume=resume, used=options.TABLES["distil"])
     settings = own.stages_of(Distillation, STUDENT, flags, tables)
@@ -69,6 +71,8 @@ def distil(
         more = tuple(found.texts)
     curriculum = distillation.Curriculum(teachers=teachers, dataset=dataset, unlabelled=more)
     cache = FeatureCache(cache_dir)
+    if ablation and is_one_of_many():
+        raise SettingsError("an ablation runs in one process: run limbeck without torchrun")
     if ablation:
         ablated = ablate(curriculum, out, settings, cache=cache, start=start, progress=following)
         if as_json:
@@ -79,6 +83,8 @@ def distil(
         screen.show_line(f"Results are in {ablated.folder.path}; the table is {ablated.folder.ablation_table}")
         return
     run = distillation.distil(curriculum, out, settings, cache=cache, start=start, progress=following)
+    if is_follower():
+        return
     from limbeck.reporting.run_pictures import draw_pictures
 
     pictures = draw_pictures(run, following)

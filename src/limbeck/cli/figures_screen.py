@@ -95,17 +95,18 @@ def _marked(one: "Slice") -> str:
 
 def show_seeds(metrics: Mapping[str, Any]) -> None:
     """Show the figures of each seed, their mean, their spread, and how much the kept one flatters."""
+    heads = {name: _HEADS.get(name, name) for name in metrics["spread"]}
     rows = [
         [
             f"{one['seed']}{' (kept)' if one['seed'] == metrics['kept_seed'] else ''}",
-            *(f"{one[name]:.4f}" for name in _HEADS),
+            *(f"{one[name]:.4f}" for name in heads),
         ]
         for one in metrics["seeds"]
     ]
     spread = metrics["spread"]
     for name, said in {"mean": "mean", "std": "standard deviation", "min": "lowest", "max": "highest"}.items():
-        rows.append([said, *(f"{spread[figure][name]:.4f}" for figure in _HEADS)])
-    screen.show_table(f"{len(metrics['seeds'])} seeds on the validation split", ["seed", *_HEADS.values()], rows)
+        rows.append([said, *(f"{spread[figure][name]:.4f}" for figure in heads)])
+    screen.show_table(f"{len(metrics['seeds'])} seeds on the validation split", ["seed", *heads.values()], rows)
     screen.show_line(
         "The mean is what to expect of one training. The kept model is the best on these very rows, so its figures "
         "below look a little better than it is; score it on a test split."

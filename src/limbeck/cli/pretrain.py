@@ -7,6 +7,7 @@ import typer
 
 from limbeck.cli import options, screen
 from limbeck.cli import training_options as own
+from limbeck.cli.figures_screen import show_seeds
 from limbeck.cli.settings_options import Flags, From, takes
 from limbeck.methods.pretrain_settings import PretrainingSettings
 from limbeck.settings import ReadSettings
@@ -40,6 +41,7 @@ def pretrain(
     """
     from limbeck.methods import pretrain as pretraining
     from limbeck.reading.text_stream import open_stream
+    from limbeck.runtime import is_follower
 
     tables = own.tables_of(config, out, resume=resume, used=options.TABLES["pretrain"])
     settings = flags.build(PretrainingSettings, tables.get("pretrain", {}), where="pretrain")
@@ -47,10 +49,14 @@ def pretrain(
     start = own.start_of(overwrite=overwrite, resume=resume, accept_engine=accept_engine)
     stream = open_stream(texts, text_column=reading.text_column, encoding=reading.encoding)
     run = pretraining.pretrain(stream, out, settings, start=start, progress=screen.following())
+    if is_follower():
+        return
     if as_json:
         screen.show_json(run.metrics)
         return
     _show(run.metrics)
+    if "spread" in run.metrics:
+        show_seeds(run.metrics)
     screen.show_line(f"Results are in {run.folder.path}")
     screen.show_line(f"  figures      {run.folder.metrics}")
     screen.show_line(f"  encoder      {run.folder.encoder}")

@@ -50,10 +50,14 @@ def be_quiet(wish: bool) -> None:
 
 
 def following() -> "Progress":
-    """Return what says meanwhile how far a command is: bars on a terminal, else plain lines; nothing when quiet."""
-    from limbeck.progress import SILENT, for_stream
+    """Return what says meanwhile how far a command is: bars on a terminal, else plain lines; nothing when quiet.
 
-    return SILENT if _is_quiet else for_stream()
+    Of several processes of one training the first speaks.
+    """
+    from limbeck.progress import SILENT, for_stream
+    from limbeck.runtime import is_follower
+
+    return SILENT if _is_quiet or is_follower() else for_stream()
 
 
 def show_json(value: Any) -> None:

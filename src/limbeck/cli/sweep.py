@@ -2,14 +2,16 @@
 
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from limbeck.cli import options, screen
 from limbeck.cli import training_options as own
 from limbeck.cli.settings_options import Flags, From, takes
-from limbeck.settings import SweepSettings
+from limbeck.errors import SettingsError
+from limbeck.methods.table import METHODS, Method
+from limbeck.settings import ReadSettings, SweepSettings
 
 if TYPE_CHECKING:
     from limbeck.experiments.sweep_folder import Sweep
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 SHOWN_TRIALS = 10
 VARIED = ("encoder", "pooling", "max_tokens", "epochs", "batch_rows", "balance", "seed", "device")
 """Settings of a training that a sweep has options for; a settings file has all."""
+ALL_TABLES = tuple(dict.fromkeys(table for tables in options.TABLES.values() for table in tables))
 
 
 @takes(
@@ -28,7 +31,10 @@ def sweep(
     data: options.Data,
     out: Annotated[Path, options.out("Folder of the sweep.")],
     flags: Flags,
-    method: own.MethodName = None,
+    method: own.AnyMethodName = None,
+    teacher: Annotated[
+        Path | None, typer.Option(help="Run folder of the model to learn from; with --method distil.")
+    ] = None,
     space: Annotated[
         Path | None,
         typer.Option(
@@ -36,7 +42,7 @@ def sweep(
             "log = true }. [default: what is sensible for the method]"
         ),
     ] = None,
-    config: Annotated[Path | None, options.config(options.CLASSIFIER_TABLES)] = None,
+    config: Annotated[Path | None, options.config(ALL_TABLES)] = None,
     cache_dir: options.CacheFolder = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the sweep in --out.")] = False,
     as_json: options.AsJson = False,
@@ -48,15 +54,15 @@ def sweep(
     from limbeck.experiments.sweep_methods import Sweeping
     from limbeck.experiments.sweep_methods import sweep as look_for
     from limbeck.features.cache import FeatureCache
-    from limbeck.reading.read import read_with
 
-    tables = options.tables_of(config)
+    tables = options.tables_of(config, ALL_TABLES)
     chosen = own.method_of(method, tables)
     base = own.settings_of(chosen, flags, tables)
-    settings = flags.build(SweepSettings, where="sweep")
+    by = "loss" if METHODS[chosen].learns_from == "texts" else None
+    settings = flags.build(SweepSettings, {"by": by}, where="sweep")
     following = screen.following()
     found = look_for(
-        read_with(data, base.read, following),
+        _material(METHODS[chosen], data, base, flags, teacher),
         out,
         Sweeping(base=base, search=settings, space=space),
         resume=resume,
@@ -68,7 +74,28 @@ def sweep(
         return
     how = options.reading_words(flags)
     _show(found, out)
-    screen.show_next("train", data, "--config", out / "best.toml", "--out", screen.free_place("RUN"), how=how)
+    made = ("--config", out / "best.toml", "--out", screen.free_place("RUN"))
+    verb = {"teachers": "distil", "texts": "pretrain"}.get(METHODS[chosen].learns_from, "train")
+    screen.show_next(verb, *([] if teacher is None else [teacher]), data, *made, how=how)
+
+
+def _material(method: Method, data: str, base: Any, flags: Flags, teacher: Path | None) -> Any:
+    """Return what a method learns from.
+
+    Raises:
+        SettingsError: a teacher is wanted and not given, or given and not wanted.
+    """
+    from limbeck.methods.distil import Curriculum
+    from limbeck.reading.read import read_with
+    from limbeck.reading.text_stream import open_stream
+
+    if (teacher is None) == (method.learns_from == "teachers"):
+        raise SettingsError("--teacher TEACHER goes with --method distil, and --method distil needs one")
+    if method.learns_from == "texts":
+        reading = flags.build(ReadSettings)
+        return open_stream(Path(data), text_column=reading.text_column, encoding=reading.encoding)
+    rows = read_with(data, base.read, screen.following())
+    return rows if teacher is None else Curriculum(teachers=[teacher], dataset=rows)
 
 
 def _show(found: "Sweep", out: Path) -> None:

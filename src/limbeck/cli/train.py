@@ -33,22 +33,20 @@ def train(
 
     The validation split is only scored, and made of training rows where there is none; a test split is not looked at.
     """
-    from limbeck import progress
     from limbeck.features.cache import FeatureCache
     from limbeck.reading.read import read_with
-    from limbeck.training.team import is_follower
+    from limbeck.runtime import is_follower
 
     tables = own.tables_of(config, out, resume=resume)
     chosen = own.method_of(method, tables)
     settings = own.settings_of(chosen, flags, tables)
     start = own.start_of(overwrite=overwrite, resume=resume, accept_engine=accept_engine)
-    is_speaking = not is_follower()
-    following = screen.following() if is_speaking else progress.SILENT
+    following = screen.following()
     dataset = read_with(data, settings.read, following)
     run = CLASSIFIERS[chosen].train(
         dataset, out, settings, cache=FeatureCache(cache_dir), start=start, progress=following
     )
-    if not is_speaking:
+    if is_follower():
         return
     from limbeck.reporting.run_pictures import draw_pictures
 

@@ -13,7 +13,7 @@ import typer
 from limbeck.cli import help_screen, options
 from limbeck.cli.settings_options import Flags, From
 from limbeck.errors import SettingsError
-from limbeck.methods.table import CLASSIFIERS
+from limbeck.methods.table import CLASSIFIERS, METHODS, Method
 from limbeck.settings import (
     FeatureSettings,
     LoopSettings,
@@ -34,15 +34,20 @@ CLASSIFIER = (
 )
 """The settings of `train`."""
 
-_METHOD = typer.Option(
-    help="Way to train. "
-    + " ".join(f"'{name}': {method.summary}." for name, method in CLASSIFIERS.items())
-    + " [default: probe]",
-)
+
+def _way_to_train(among: Mapping[str, Method]) -> Any:
+    """Return the option that names a method, with what each does."""
+    each = " ".join(f"'{name}': {method.summary}." for name, method in among.items())
+    option = typer.Option("--method", help=f"Way to train. {each} [default: probe]")
+    return Annotated[Literal[tuple(among)] | None, option]
+
+
 if TYPE_CHECKING:
-    MethodName = Annotated[str | None, _METHOD]
+    MethodName = str | None
+    AnyMethodName = str | None
 else:  # typer makes choices of it
-    MethodName = Annotated[Literal[tuple(CLASSIFIERS)] | None, _METHOD]
+    MethodName = _way_to_train(CLASSIFIERS)
+    AnyMethodName = _way_to_train(METHODS)
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace the run in --out.", rich_help_panel=help_screen.OUTPUT)
 ]
@@ -86,7 +91,7 @@ def method_of(method: str | None, tables: Tables) -> str:
     Raises:
         SettingsError: the settings have a table of another method.
     """
-    stated = [name for name in CLASSIFIERS if name in tables]
+    stated = [name for name in METHODS if name in tables]
     if others := [name for name in stated if name != (method or stated[0])]:
         raise SettingsError(
             f"the settings have a table of {others[0]}, but the method is {method or stated[0]}: take the table out, "
@@ -103,7 +108,7 @@ def settings_of(method: str, flags: Flags, tables: Tables) -> Any:
     """
     from limbeck.training.setting_checks import check_training
 
-    settings: Any = stages_of(CLASSIFIERS[method].training, CLASSIFIER, flags, tables)
+    settings: Any = stages_of(METHODS[method].training, CLASSIFIER, flags, tables)
     if isinstance(settings.fitting, LoopSettings):
         check_training(settings.fitting)
     return settings
@@ -120,6 +125,7 @@ def stages_of(kind: type[WholeT], sources: Sequence[From], flags: Flags, tables:
     usual: dict[str, Any] = kind().stages()  # type: ignore[attr-defined]  # each has stages
     having = {one.kind: one for one in sources if one.kind in {type(stage) for stage in usual.values()}}
     taken = {name for one in having.values() for name in one.fields}
+    taken |= set(options.READING.fields)  # how a file is read, whatever is trained
     idle = {name: value for one in sources for name, value in flags.of(one).items() if name not in taken}
     made = {}
     for name, stage in usual.items():

@@ -23,10 +23,10 @@ from limbeck.methods.trainings import Stages
 from limbeck.progress import SILENT, Progress, ProgressLike, as_progress
 from limbeck.reading.text_stream import TextStream
 from limbeck.runs.run_folder import RunFolder
+from limbeck.runtime import is_one_of_many
 from limbeck.settings import SweepSettings
 from limbeck.training.job import train
 from limbeck.training.journal import AfterEpoch, EpochLine, EpochScores, read_epochs
-from limbeck.training.team import is_one_of_many
 
 Material = Dataset | Curriculum | TextStream
 """What a method learns from."""

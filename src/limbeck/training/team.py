@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor, distributed, nn
 
 from limbeck.errors import TrainingError
+from limbeck.runtime import is_one_of_many
 from limbeck.training.batches import Int64, pack_rows
 
 Float64 = NDArray[np.float64]
@@ -217,16 +218,6 @@ def joined_team() -> Iterator[Team]:
         yield Ranks()
     finally:
         distributed.destroy_process_group()
-
-
-def is_follower() -> bool:
-    """Tell whether this process is one of several, and not the one that writes and speaks."""
-    return is_one_of_many() and os.environ.get("RANK") != "0"
-
-
-def is_one_of_many() -> bool:
-    """Tell whether torchrun started this process and others: it says so by these names, and there is no other way."""
-    return int(os.environ.get("WORLD_SIZE", "1")) > 1 and "RANK" in os.environ
 
 
 @contextmanager
