@@ -84,7 +84,7 @@ def test_a_student_and_an_encoder_have_seeds(limbeck, weather, encoder_folder, t
     texts, encoder = weather / "train.txt", tmp_path / "ENCODER"
     ended = limbeck(
         "pretrain", texts, "--teacher", encoder_folder, "--layers", "1", "--steps", "3", "--stretches", "1",
-        "--head-steps", "2", "--seeds", "2", "--out", encoder,
+        "--head-steps", "2", "--max-tokens", "16", "--seeds", "2", "--out", encoder,
     )  # fmt: skip
     assert ended.status == 0, ended.err
     assert set(figures(encoder)["spread"]) == {"perplexity", "guessed", "loss"}
