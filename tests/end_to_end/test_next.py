@@ -174,7 +174,7 @@ def test_a_pretrained_encoder_and_a_student(follow, trained, weather, encoder_fo
     (tmp_path / "few.toml").write_text('[distil]\nlayers = 1\nepochs = 1\nprecision = "float32"\n', "utf-8")
     _, lines, _ = follow("sweep", weather, "--method", "distil", "--teacher", "RUN2", "--out", "S", *few, tiny=False)
     assert lines == [f"limbeck distil RUN2 {weather} --config S/best.toml --out RUN3"]
-    table = f'[pretrain]\nteacher = "{encoder_folder}"\nlayers = 1\nsteps = 2\nepochs = 1\nhead_steps = 2\nmax_tokens = 16\n'
+    table = f'[pretrain]\nteacher = "{encoder_folder}"\nlayers = 1\nsteps = 2\nhead_steps = 2\nmax_tokens = 16\n'
     (tmp_path / "few.toml").write_text(table, "utf-8")
     _, lines, _ = follow("sweep", "texts.txt", "--method", "pretrain", "--out", "T", *few, tiny=False)
     assert lines == ["limbeck pretrain texts.txt --config T/best.toml --out RUN3"]
