@@ -26,7 +26,7 @@ def naive(hidden_TD: torch.Tensor, lengths: list[int], kind: str) -> torch.Tenso
 @given(lengths=st.lists(st.integers(1, 30), min_size=1, max_size=12), seed=st.integers(0, 2**31))
 @settings(deadline=None)
 @pytest.mark.parametrize("kind", ["cls", "mean", "max"])
-def test_pooled_values_are_the_naive_ones(kind: pooling.BlockPooling, lengths: list[int], seed: int) -> None:
+def test_pooled_values_are_the_naive_ones(kind: str, lengths: list[int], seed: int) -> None:
     """Every real token counts once, whatever the lengths; also where segment_reduce has no kernel."""
     hidden_TD = torch.randn(sum(lengths), 5, generator=torch.Generator().manual_seed(seed))
     offsets = torch.tensor(np.cumsum([0, *lengths]), dtype=torch.int32)

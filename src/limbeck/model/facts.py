@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from limbeck.errors import BundleError, FaultLog
 from limbeck.model.heads import HeadKind
-from limbeck.model.pooling import LAYER_POOLINGS, Block
+from limbeck.model.pooling import POOLINGS, Block
 from limbeck.tokens import SMALLEST_LIMIT
 
 FACTS_NAME = "limbeck.json"
@@ -97,8 +97,8 @@ def _blocks_fault(value: Any) -> str | None:
     for block in value:
         if not isinstance(block, dict) or block.keys() != {"layer", "pooling"}:
             return f"has {block!r}, which is not a layer and a pooling"
-        if not _is_whole(block["layer"], least=0) or block["pooling"] not in LAYER_POOLINGS:
-            return f"has {block!r}; a layer from 0 and one of {', '.join(LAYER_POOLINGS)} were expected"
+        if not _is_whole(block["layer"], least=0) or block["pooling"] not in POOLINGS:
+            return f"has {block!r}; a layer from 0 and one of {', '.join(POOLINGS)} were expected"
     return None
 
 

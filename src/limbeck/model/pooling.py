@@ -7,8 +7,9 @@ It does not know encoders or heads.
 Shapes: B texts, T tokens, D width, F features (D for each block).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import torch
@@ -17,8 +18,7 @@ from torch import Tensor
 from limbeck.errors import SettingsError
 from limbeck.settings import Pooling
 
-BlockPooling = Literal["cls", "mean", "max"]
-LAYER_POOLINGS: tuple[BlockPooling, ...] = ("mean", "max", "cls")
+LAYER_POOLINGS = ("mean", "max", "cls")
 """What "layers" takes of every hidden state, in this order."""
 
 
@@ -32,7 +32,7 @@ class Block:
     """
 
     layer: int
-    pooling: BlockPooling
+    pooling: str
 
     def __str__(self) -> str:
         return f"{self.pooling}@{self.layer}"
@@ -60,9 +60,9 @@ def blocks_for(pooling: Pooling, layer: int | None, n_layers: int) -> tuple[Bloc
         if layer is not None:
             raise SettingsError(f"layer = {layer} has no meaning with pooling 'layers', which takes every layer")
         return tuple(Block(layer=index, pooling=kind) for index in range(n_layers + 1) for kind in LAYER_POOLINGS)
-    if pooling not in LAYER_POOLINGS:
+    if pooling not in POOLINGS:
         raise SettingsError(
-            f"pooling = {pooling!r} does not say what to pool: give cls, mean, max or layers"
+            f"pooling = {pooling!r} does not say what to pool: give {', '.join(POOLINGS)} or layers"
             + (" (auto is chosen while a probe is fitted)" if pooling == "auto" else "")
         )
     if layer is not None and not 0 <= layer <= n_layers:
@@ -85,25 +85,37 @@ def pool(hidden_states: Sequence[Tensor], offsets: Tensor, blocks: Sequence[Bloc
     Returns:
         features_BF, float32, F = D times the number of blocks.
     """
-    parts = [_pool_block(hidden_states[block.layer], offsets, block.pooling) for block in blocks]
+    parts = [POOLINGS[block.pooling](hidden_states[block.layer], offsets) for block in blocks]
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
 
-def _pool_block(hidden_TD: Tensor, offsets: Tensor, pooling: BlockPooling) -> Tensor:
-    if pooling == "cls":
-        return hidden_TD[offsets[:-1].long()].float()
+def _first(hidden_TD: Tensor, offsets: Tensor) -> Tensor:
+    """Take the first token of each text, [CLS]."""
+    return hidden_TD[offsets[:-1].long()].float()
+
+
+def _reduce(hidden_TD: Tensor, offsets: Tensor, *, kind: Literal["mean", "max"]) -> Tensor:
+    """Average over the tokens of each text, or take the largest of each column."""
     hidden_TD = hidden_TD.float()
     if hidden_TD.device.type == "mps":
-        return _scatter(hidden_TD, offsets, pooling)
-    return torch.segment_reduce(hidden_TD, pooling, offsets=offsets.long(), axis=0)
+        return _scatter(hidden_TD, offsets, kind)
+    return torch.segment_reduce(hidden_TD, kind, offsets=offsets.long(), axis=0)
 
 
-def _scatter(hidden_TD: Tensor, offsets: Tensor, pooling: BlockPooling) -> Tensor:
+def _scatter(hidden_TD: Tensor, offsets: Tensor, kind: Literal["mean", "max"]) -> Tensor:
     """Do the same where `segment_reduce` has no kernel."""
     lengths_B = offsets.long().diff()
     texts_T = torch.arange(len(lengths_B), device=hidden_TD.device).repeat_interleave(lengths_B)
     pooled_BD = hidden_TD.new_zeros(len(lengths_B), hidden_TD.shape[1])
-    if pooling == "mean":
+    if kind == "mean":
         return pooled_BD.index_add(0, texts_T, hidden_TD) / lengths_B[:, None]
     where_TD = texts_T[:, None].expand_as(hidden_TD)
     return pooled_BD.scatter_reduce(0, where_TD, hidden_TD, "amax", include_self=False)
+
+
+POOLINGS: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "cls": _first,
+    "mean": partial(_reduce, kind="mean"),
+    "max": partial(_reduce, kind="max"),
+}
+"""How hidden states (T, D) and offsets (B+1,) become (B, D), by a name that `settings.Pooling` has too."""
