@@ -18,15 +18,13 @@ import typer
 from limbeck.cli import options as options_of
 from limbeck.cli.app import app
 from limbeck.errors import STATUSES
-from limbeck.methods.distil_settings import Distillation
-from limbeck.methods.pretrain_settings import PretrainingSettings
-from limbeck.methods.trainings import Finetuning, HeadTraining, ProbeTraining
+from limbeck.methods.table import METHODS
 from limbeck.settings import LoopSettings, meanings, settable
 
 PAGE = Path(__file__).with_name("reference.md")
 EVERYWHERE = ("as_json", "quiet", "no_color")
 """Options that every command has."""
-STEPPED = ("head", "finetune", "distil", "pretrain")
+STEPPED = tuple(name for name, method in METHODS.items() if method.by_steps)
 """The trainings by steps."""
 VARIABLES = {
     "`XDG_CACHE_HOME`": "Folder under which features, measurements of engines and models of the hub are cached.",
@@ -103,9 +101,9 @@ def statuses() -> Iterator[str]:
 def stages() -> dict[str, Any]:
     """Return the settings of every stage, by the name of its table."""
     found: dict[str, Any] = {}
-    for kind in (ProbeTraining, HeadTraining, Finetuning, Distillation):
-        found |= {name: one for name, one in kind().stages().items() if name not in found}
-    return {**found, "pretrain": PretrainingSettings()}
+    for method in METHODS.values():
+        found |= {name: one for name, one in method.training().stages().items() if name not in found}
+    return found
 
 
 def settings() -> Iterator[str]:

@@ -138,23 +138,14 @@ def about_reading(evidence: Evidence) -> Iterator[Finding]:
 
 def about_labels(shape: Shape) -> Iterator[Finding]:
     """Tell what is odd about the labels."""
+    yield from _about_names(shape)
+    yield from _about_few_rows(shape)
+    yield from _about_sizes(shape)
+
+
+def _about_names(shape: Shape) -> Iterator[Finding]:
+    """Tell of labels that may not be what they should be."""
     labelled = shape.rows - shape.unlabelled_rows
-
-    def finding(kind: str, severity: Severity, title: str, names: tuple[str, ...], advice: str) -> Finding:
-        touched = sum(shape.classes[name].rows for name in names)
-        return Finding(
-            kind=kind,
-            severity=severity,
-            title=title,
-            count=len(names),
-            unit="classes",
-            share=touched / max(1, shape.rows),
-            example=", ".join(
-                f"{shown(excerpt(name, 40))} ({quantity(shape.classes[name].rows, 'rows')})" for name in names[:5]
-            ),
-            advice=advice,
-        )
-
     if shape.like_ids:
         yield Finding(
             kind="labels.like_ids",
@@ -169,7 +160,8 @@ def about_labels(shape: Shape) -> Iterator[Finding]:
     if shape.lookalike_labels:
         yield _about_lookalikes(shape)
     if shape.like_missing:
-        yield finding(
+        yield _of_classes(
+            shape,
             "labels.like_missing",
             "medium",
             "Class names that look like a missing label",
@@ -193,8 +185,13 @@ def about_labels(shape: Shape) -> Iterator[Finding]:
             example=where,
             advice="`limbeck train` refuses them: label them, or leave them out with --on-bad-row skip.",
         )
+
+
+def _about_few_rows(shape: Shape) -> Iterator[Finding]:
+    """Tell of classes that have no rows, or too few."""
     if shape.unused:
-        yield finding(
+        yield _of_classes(
+            shape,
             "labels.unused",
             "medium",
             "Classes without any row",
@@ -202,7 +199,8 @@ def about_labels(shape: Shape) -> Iterator[Finding]:
             "`limbeck train` cannot learn them. In pandas, `column.cat.remove_unused_categories()` takes them out.",
         )
     if shape.missing_in_training:
-        yield finding(
+        yield _of_classes(
+            shape,
             "labels.missing_in_training",
             "high",
             "Classes that the training split does not have",
@@ -210,7 +208,8 @@ def about_labels(shape: Shape) -> Iterator[Finding]:
             "No model can learn them: make new splits with `limbeck split DATA`, or add rows.",
         )
     if shape.too_rare_to_split:
-        yield finding(
+        yield _of_classes(
+            shape,
             "labels.too_rare_to_split",
             "high",
             f"Classes with fewer than {TOO_FEW_TO_SPLIT} rows, too few for train, validation and test",
@@ -219,13 +218,18 @@ def about_labels(shape: Shape) -> Iterator[Finding]:
         )
     rarest = set(shape.too_rare_to_split)
     if rare := tuple(name for name in shape.too_rare_to_learn if name not in rarest):
-        yield finding(
+        yield _of_classes(
+            shape,
             "labels.too_rare_to_learn",
             "medium",
             f"Classes with fewer than {TOO_FEW_TO_LEARN} rows to learn from",
             rare,
             "Add rows or join them with another class; their scores are luck.",
         )
+
+
+def _about_sizes(shape: Shape) -> Iterator[Finding]:
+    """Tell how unequal the classes are, and whether rows are sorted by them."""
     ratio = shape.imbalance_ratio
     if ratio is not None and ratio >= UNBALANCED:
         classes = sorted(shape.classes.items(), key=lambda item: -item[1].rows)
@@ -252,6 +256,25 @@ def about_labels(shape: Shape) -> Iterator[Finding]:
             example=", ".join(shape.sorted_by_label),
             advice="The first rows are all of one class: shuffle before taking a part (limbeck train shuffles).",
         )
+
+
+def _of_classes(
+    shape: Shape, kind: str, severity: Severity, title: str, names: tuple[str, ...], advice: str
+) -> Finding:
+    """Return a finding about some classes, with their rows."""
+    touched = sum(shape.classes[name].rows for name in names)
+    return Finding(
+        kind=kind,
+        severity=severity,
+        title=title,
+        count=len(names),
+        unit="classes",
+        share=touched / max(1, shape.rows),
+        example=", ".join(
+            f"{shown(excerpt(name, 40))} ({quantity(shape.classes[name].rows, 'rows')})" for name in names[:5]
+        ),
+        advice=advice,
+    )
 
 
 def _about_lookalikes(shape: Shape) -> Finding:
