@@ -113,7 +113,7 @@ class FinetuneRecipe(ClassifierRecipe[Finetuning]):
         loaded = load_encoder_folder(features.encoder, progress=progress)
         rate = default_learning_rate(loaded.config.dim) if self.loop.learning_rate is None else self.loop.learning_rate
         settings = replace(self.loop, learning_rate=rate)
-        stages = replace(self.settings, finetune=settings).stages()
+        stages = self.settings.with_fitting(learning_rate=rate).stages()
         n_labels = len(self.dataset.label_names)
         device = device_to_train_on(features.device, session.numerics)
         limit = loaded.tokenizer.checked_limit(features.max_tokens)

@@ -109,7 +109,7 @@ class HeadRecipe(ClassifierRecipe[HeadTraining]):
         features, progress = self.settings.features, session.progress
         rate = HEAD_RATE if self.loop.learning_rate is None else self.loop.learning_rate
         settings = replace(self.loop, learning_rate=rate)
-        stages = replace(self.settings, head=settings).stages()
+        stages = self.settings.with_fitting(learning_rate=rate).stages()
         engine = self._open_engine(session.numerics, progress)
         loaded, n_labels = engine.loaded, len(self.dataset.label_names)
         limit = loaded.tokenizer.checked_limit(features.max_tokens)
