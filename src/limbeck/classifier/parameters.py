@@ -6,7 +6,7 @@ In: rows and parameters. Out: a finished run. There is no training here.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from limbeck.data.dataset import Dataset
 from limbeck.features.cache import FeatureCache
@@ -18,8 +18,6 @@ from limbeck.settings import SplitSettings
 if TYPE_CHECKING:
     from limbeck.methods.probe import ProbeRun
     from limbeck.training.outcome import LoopRun
-
-Method = Literal["probe", "head", "finetune"]
 
 
 @dataclass(frozen=True, kw_only=True)

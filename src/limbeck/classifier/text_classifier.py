@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from limbeck.classifier.column import note_column
 from limbeck.classifier.fit_rows import fit_rows
 from limbeck.classifier.packed_bundle import pack_bundle, unpack_bundle
-from limbeck.classifier.parameters import Method, Parameters, run_method
+from limbeck.classifier.parameters import Parameters, run_method
 from limbeck.classifier.value_errors import value_errors
 from limbeck.errors import SettingsError
 from limbeck.features.cache import FeatureCache
@@ -76,7 +76,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
 
     def __init__(  # noqa: PLR0913  # scikit-learn's clone asks for one argument a parameter
         self,
-        method: Method = "probe",
+        method: str = "probe",
         *,
         encoder: str | Path = "minilm",
         pooling: Pooling | None = None,

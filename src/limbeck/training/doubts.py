@@ -19,7 +19,7 @@ STILL_FALLING = 0.02
 """Share of the validation loss by which the last epoch must have brought it down."""
 MOST_NAMED = 10
 
-_PROBE_FIRST = {"head": "; try the probe first", "finetune": "; try the probe first", "distil": ""}
+_HAS_A_MODEL = frozenset({"distil"})
 """A student is asked for after its teacher; whoever trains a first model may not know what is quick."""
 
 Warnings = list[dict[str, str]]
@@ -51,7 +51,7 @@ def doubts_of(scored: Evaluation, *, method: str) -> Warnings:
         named += f" and {len(more):,} more"
     todo = "it needs more rows of them, or --balance weights"
     if method != "probe":
-        todo = f"more --epochs may help{_PROBE_FIRST[method]}"
+        todo = f"more --epochs may help{_probe_first(method)}"
     which = f"{len(never):,} of {len(scored.label_names):,} classes are never answered on the validation rows"
     text = f"{which} ({named}): {todo}"
     return [{"kind": "never_answered", "text": text}]
@@ -70,7 +70,7 @@ def doubts_of_epochs(epochs: Sequence[EpochLine], *, method: str, steps: int, pl
     if steps < FEW_UPDATES and len(epochs) == planned_epochs:
         text = (
             f"only {steps:,} optimizer steps were taken, in {len(epochs):,} epochs, and {FEW_UPDATES} at least are "
-            f"usual: give more --epochs or a smaller --batch-size{_PROBE_FIRST[method]}"
+            f"usual: give more --epochs or a smaller --batch-size{_probe_first(method)}"
         )
         found.append({"kind": "few_updates", "text": text})
     if len(epochs) > 1 and len(epochs) == planned_epochs:
@@ -82,3 +82,7 @@ def doubts_of_epochs(epochs: Sequence[EpochLine], *, method: str, steps: int, pl
             )
             found.append({"kind": "still_falling", "text": text})
     return found
+
+
+def _probe_first(method: str) -> str:
+    return "" if method in _HAS_A_MODEL else "; try the probe first"
