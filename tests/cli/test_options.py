@@ -49,7 +49,6 @@ def test_a_wrong_device_names_the_devices():
     [
         ("train", "distil"),
         ("train", "pretrain"),
-        ("sweep", "distil"),
         ("distil", "features"),
         ("distil", "finetune"),
         ("pretrain", "read"),

@@ -122,7 +122,7 @@ def test_an_encoder_of_another_language_is_said_wherever_it_matters(limbeck, tin
     assert "unknown" not in read.out
 
 
-def test_from_cleaning_to_predictions(walk, trained_on_reviews):
+def test_from_cleaning_to_predictions(drawn, walk, trained_on_reviews):
     """No row is lost without a line in the log; the model answers in Hangul, on screen and in files."""
     here = trained_on_reviews
     removed = [json.loads(line) for line in (here / "CLEAN" / "removed.jsonl").read_text("utf-8").splitlines()]

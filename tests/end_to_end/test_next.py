@@ -177,7 +177,7 @@ def test_a_pretrained_encoder_and_a_student(follow, trained, weather, encoder_fo
     table = f'[pretrain]\nteacher = "{encoder_folder}"\nlayers = 1\nsteps = 2\nhead_steps = 2\nmax_tokens = 16\n'
     (tmp_path / "few.toml").write_text(table, "utf-8")
     _, lines, _ = follow("sweep", "texts.txt", "--method", "pretrain", "--out", "T", *few, tiny=False)
-    assert lines == ["limbeck pretrain texts.txt --config T/best.toml --out RUN3"]
+    assert lines == ["limbeck pretrain texts.txt --config T/best.toml --out RUN4"]
 
 
 def calls_of(path):

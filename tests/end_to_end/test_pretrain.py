@@ -150,7 +150,7 @@ def test_a_budget_decides_the_steps_once(encoder_folder, stream_file, tmp_path):
         (("--layers", "7", "--max-tokens", "16"), "give 1 to 2"),
         (("--max-tokens", "999"), "max_tokens = 999"),
         (("--soft-weight", "0", "--masked-weight", "0", "--cosine-weight", "0"), "nothing would be learnt"),
-        (("--objective", "both"), "triple, mlm"),
+        (("--objective", "both"), "'triple', 'mlm'"),
     ],
 )
 def test_wrong_flags_are_explained(limbeck, encoder_folder, stream_file, tmp_path, flags, says):

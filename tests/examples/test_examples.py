@@ -67,7 +67,7 @@ def test_emotion_runs_on_a_folder(encoder, tmp_path, capsys):
     load("emotion").main(list(map(str, words)))
     said = capsys.readouterr().out
     for part in (
-        "Dataset(200 rows",
+        "Dataset of 200 rows",
         "tokens a text",
         "cls, smote",
         "layers",

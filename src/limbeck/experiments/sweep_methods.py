@@ -86,7 +86,8 @@ def sweep(
             raise SettingsError("a sweep trains each of its settings once: leave seeds out, and train the best with it")
         if method.learns_from == "texts" and settings.search.by != "loss":
             raise SettingsError(f"by = {settings.search.by!r}: {method.name} is judged by its loss; give --by loss")
-        base = base.with_fitting(best_by=settings.search.by)
+        if method.learns_from != "texts":
+            base = base.with_fitting(best_by=settings.search.by)
         known = base.fitting.learning_rate
         rate = known if isinstance(known, float) else method.recipe(base, material, kept).usual_rate(progress)
     own = settings.space

@@ -7,7 +7,7 @@ What a training is judged by stands here and nowhere in the loop, as what it cos
 """
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ EVALUATION_TOKENS = 4096
 """Tokens computed at a time when the validation rows are answered."""
 
 
+@runtime_checkable
 class Judge(Protocol):
     """What the loop asks after each epoch.
 

@@ -5,7 +5,7 @@ In: training `Examples` and what they should say. Out: one loss a row, in nats. 
 What a training is after stands here and nowhere in the loop: a distillation brings losses of its own.
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ from limbeck.training import objectives
 from limbeck.training.examples import Examples, Int64, Labelled, Rows
 
 
+@runtime_checkable
 class Losses(Protocol):
     """What the loop brings down."""
 
