@@ -188,7 +188,7 @@ def test_large_groups_take_no_more_than_their_share(sizes: list[int], expected: 
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(
     st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)).filter(any), min_size=4, max_size=8),
     st.booleans(),

@@ -111,7 +111,7 @@ CASES: dict[str, tuple[Damage, str]] = {
     "a head that is a list": (facts(head=[]), r"head = \[\] is not one of"),
     "another head than the weights": (facts(head="linear"), r"head\.weight is missing"),
     "blocks that are no blocks": (facts(blocks=["cls"]), "'cls', which is not a layer and a pooling"),
-    "an unknown pooling": (facts(blocks=[{"layer": 2, "pooling": "eval"}]), "a layer from 0 and one of mean, max, cls"),
+    "an unknown pooling": (facts(blocks=[{"layer": 2, "pooling": "eval"}]), "a layer from 0 and one of cls, mean, max"),
     "a layer that is not there": (facts(blocks=[{"layer": 7, "pooling": "cls"}]), "pools layer 7, but the encoder has 2"),
     "a negative layer": (facts(blocks=[{"layer": -1, "pooling": "cls"}]), "a layer from 0"),
     "fewer names than classes": (facts(label_names=["joy", "sadness"]), "but .* names the classes joy, sadness"),

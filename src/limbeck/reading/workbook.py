@@ -62,11 +62,12 @@ def read_workbook(source: SourceFile, settings: ReadSettings, bad: BadRows, adva
     with explained(source.path, doing="read"):
         try:
             _check_size(source.path)
-            book = openpyxl.load_workbook(source.path, read_only=True, data_only=True)
-            try:
-                raw = _read_sheet(book, source, bad)
-            finally:
-                book.close()
+            with source.path.open("rb") as file:  # openpyxl leaves a file open that it fails to load
+                book = openpyxl.load_workbook(file, read_only=True, data_only=True)
+                try:
+                    raw = _read_sheet(book, source, bad)
+                finally:
+                    book.close()
         except (*_DAMAGED, OSError) as error:
             if isinstance(error, OSError) and error.errno is not None:
                 # The disk's fault. openpyxl raises one without a number for a file that has no workbook in it.
