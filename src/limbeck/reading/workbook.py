@@ -4,6 +4,7 @@ In: a file. Out: a `RawTable` of strings; what was passed over is noted. It need
 Values are what Excel last computed; numbers, truth values and dates are written as texts. It does not know columns.
 """
 
+import warnings
 import zipfile
 import zlib
 from collections import Counter
@@ -62,7 +63,9 @@ def read_workbook(source: SourceFile, settings: ReadSettings, bad: BadRows, adva
     with explained(source.path, doing="read"):
         try:
             _check_size(source.path)
-            with source.path.open("rb") as file:  # openpyxl leaves a file open that it fails to load
+            # openpyxl leaves a file open that it fails to load, and warns of styles and names, which are no cells.
+            with source.path.open("rb") as file, warnings.catch_warnings():
+                warnings.filterwarnings("ignore", category=UserWarning)
                 book = openpyxl.load_workbook(file, read_only=True, data_only=True)
                 try:
                     raw = _read_sheet(book, source, bad)
