@@ -101,10 +101,6 @@ class DistilLosses:
         return loss_B
 
 
-DISTILBERT_TEMPERATURE = 2.0
-"""T of the paper's training."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class TripleWeights:
     """How much each of the three losses of DistilBERT counts: 5, 2 and 1 in the paper's training.

@@ -11,18 +11,15 @@ from typing import Any
 
 from limbeck.errors import FaultLog, SettingsError
 from limbeck.methods.table import CLASSIFIERS, method_named
-from limbeck.settings import LoopSettings, build, settable, to_plain
+from limbeck.settings import LoopSettings, ReadSettings, build, settable, to_plain
 from limbeck.training.setting_checks import check_training
-
-READING = "read"
-"""The stage that says how a file is read."""
 
 
 def training_of(method: str, options: Mapping[str, Any]) -> Any:
     """Build the settings of a method's training: its defaults, and the options laid over them.
 
     An option goes to every stage that has it: `seed` is of the splits and of the method, `precision` of features and
-    of fine-tuning. A mapping, or a settings value of a stage, may be given under the name of the stage.
+    of fine-tuning.
 
     Raises:
         SettingsError: the method is unknown; gathers every unknown option, with the nearest known one, and every value
@@ -47,8 +44,6 @@ def training_of(method: str, options: Mapping[str, Any]) -> Any:
 
 def reading_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return those of the options that say how a file is read."""
-    from limbeck.settings import ReadSettings
-
     return {key: value for key, value in options.items() if key in settable(ReadSettings)}
 
 

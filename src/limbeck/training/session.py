@@ -4,7 +4,7 @@ In: a path, and what to do with a run that is there. Out: a `Session`. It does n
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -77,18 +77,13 @@ class Session:
         return int(self.team.tell(str(count()) if self.team.is_first else ""))
 
 
-def open_start(out: str | Path, start: Start) -> AbstractContextManager[RunFolder]:
-    """Hold the run folder in the way that `start` says."""
-    return opened_run(Path(out), overwrite=start == "overwrite", resume=start in ("resume", ACCEPTING))
-
-
 @contextmanager
 def opened(out: Path, start: Start, team: Team) -> Iterator[RunFolder]:
-    """Hold the run folder in the first process of a team, and only then let the others go on."""
+    """Hold the run folder as `start` says in the first process of a team, and only then let the others go on."""
     if not team.is_first:
         team.wait()
         yield RunFolder(out)
         return
-    with open_start(out, start) as folder:
+    with opened_run(out, overwrite=start == "overwrite", resume=start in ("resume", ACCEPTING)) as folder:
         team.wait()
         yield folder
