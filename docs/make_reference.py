@@ -19,7 +19,8 @@ from limbeck.cli import options as options_of
 from limbeck.cli.app import app
 from limbeck.errors import STATUSES
 from limbeck.methods.table import METHODS
-from limbeck.settings import LoopSettings, meanings, settable
+from limbeck.setting_tables import meanings, settable
+from limbeck.settings import LoopSettings
 
 PAGE = Path(__file__).with_name("reference.md")
 EVERYWHERE = ("as_json", "quiet", "no_color")

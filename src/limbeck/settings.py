@@ -1,22 +1,13 @@
-"""Frozen, keyword-only settings for every stage; TOML in and out.
+"""Frozen, keyword-only settings for every stage, with their defaults and what each means.
 
-In: defaults < a TOML file < flags. Out: one frozen value a stage, checked. None means off or not given; where it is not
-the default it is written and given as "off".
-It does not know what a stage does with them. An unknown key is an error that names the nearest known one.
+In: plain values, as `setting_tables` reads them. Out: one frozen value a stage. None means off or not given.
+It does not know what a stage does with them.
 """
 
-import re
-import tomllib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import Field, asdict, dataclass, fields
-from difflib import get_close_matches
-from math import isfinite
-from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from dataclasses import dataclass
+from typing import Literal
 
-import tomli_w
-
-from limbeck.errors import FaultLog, SettingsError
+from limbeck.errors import SettingsError
 
 OnBadRow = Literal["error", "keep-replacement", "skip", "mend"]
 Pooling = Literal["cls", "mean", "max", "layers", "auto"]
@@ -32,8 +23,6 @@ NEAR_THRESHOLD = 0.7
 """Two texts of this similarity, or more, are near-duplicates unless something else is said."""
 TOKEN_LIMITS = (64, 128, 256, 400, 512)
 """Length limits that an audit compares."""
-OFF = "off"
-"""What None is called in files and on the command line, where it is not the default."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -269,89 +258,6 @@ class CleanSettings:
     near_threshold: float = NEAR_THRESHOLD
 
 
-SettingsT = TypeVar("SettingsT")
-_ABSENT = object()
-
-_METHODS: dict[str, type] = {"probe": ProbeSettings, "head": HeadSettings, "finetune": FinetuneSettings}
-"""The settings of the ways to train a classifier, of which one has what another has not."""
-
-
-def settable(kind: type) -> dict[str, Field[Any]]:
-    """Return the fields of a settings class that can be given, by name.
-
-    A class that has no use for some of the fields that it inherits names them in `FIXED`.
-    """
-    return {one.name: one for one in fields(kind) if one.name not in getattr(kind, "FIXED", ())}
-
-
-def meanings(kind: type) -> dict[str, str]:
-    """Return what each field means: the words of the section `Attributes:` of a class and of those it inherits from.
-
-    Words after "Default:" say what holds where the default is None.
-    """
-    found: dict[str, str] = {}
-    for one in reversed(kind.__mro__):
-        text = (one.__doc__ or "").partition("Attributes:\n")[2]
-        for name, meaning in re.findall(r"^ {8}(\w+): (.*(?:\n {12}.*)*)", text, re.MULTILINE):
-            found[name] = " ".join(meaning.split())
-    return found
-
-
-def _has(kind: type, key: str) -> bool:
-    return key in settable(kind)
-
-
-def build(kind: type[SettingsT], *layers: Mapping[str, Any], where: str = "settings") -> SettingsT:
-    """Lay mappings over the defaults of `kind`, the later ones winning, and check every value.
-
-    A value of None in a layer means "not given" and leaves what lies below it.
-
-    Raises:
-        SettingsError: gathers every unknown key (with the nearest known one) and every value of a wrong type.
-
-    Example:
-        >>> build(SplitSettings, {"seed": 3}).seed
-        3
-    """
-    hints = get_type_hints(kind)
-    known = {name: hints[name] for name in settable(kind)}
-    # A run's own record has every field; one that is fixed may be there with its one value.
-    fixed = {one.name: one.default for one in fields(kind) if one.name not in known}  # type: ignore[arg-type]  # kind is a dataclass
-    faults = FaultLog()
-    values: dict[str, Any] = {}
-    for layer in layers:
-        faults.extend(_unknown((key for key in layer if layer[key] != fixed.get(key, _ABSENT)), known, where))
-        for key, value in layer.items():
-            if key in known and value is not None:
-                fitted = _read(value, known[key])
-                if _fits(fitted, known[key]):
-                    values[key] = fitted
-                else:
-                    faults.add(f"{where}: {key} = {value!r} is not {_spoken(known[key])}")
-    faults.raise_as(SettingsError, what="the settings are wrong", todo="correct them and run the command again")
-    return kind(**values)
-
-
-def to_plain(settings: Any) -> dict[str, Any]:
-    """Return settings as values for JSON, from which `build` makes the same settings."""
-    usual = {field.name: field.default for field in fields(settings)}
-    return {
-        key: OFF if value is None and usual[key] is not None else list(value) if isinstance(value, tuple) else value
-        for key, value in asdict(settings).items()
-    }
-
-
-def check_keys(given: Iterable[str], known: Iterable[str], *, where: str) -> None:
-    """Refuse names that are not known.
-
-    Raises:
-        SettingsError: gathers every unknown name, with the nearest known one.
-    """
-    faults = FaultLog()
-    faults.extend(_unknown(given, known, where))
-    faults.raise_as(SettingsError, what="the settings are wrong", todo="correct them and run the command again")
-
-
 def check_seed(seed: int) -> None:
     """Refuse a seed that some generator of random numbers cannot take.
 
@@ -360,75 +266,3 @@ def check_seed(seed: int) -> None:
     """
     if not 0 <= seed < 2**32:
         raise SettingsError(f"seed = {seed} is not possible: give a whole number from 0 to {2**32 - 1}")
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """Read a settings file: one table a stage.
-
-    Raises:
-        SettingsError: the file is absent or is not TOML.
-    """
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise SettingsError(f"cannot read the settings file {path}: {error.strerror}") from error
-    except ValueError as error:
-        raise SettingsError(f"{path} is not valid TOML: {error}") from error
-
-
-def to_toml(stages: Mapping[str, Any]) -> str:
-    """Write settings, one table a stage; a key that is not set is left out, so that reading gives the same value."""
-    tables = {
-        stage: {key: value for key, value in to_plain(settings).items() if value is not None}
-        for stage, settings in stages.items()
-    }
-    return tomli_w.dumps(tables)
-
-
-def _unknown(given: Iterable[str], known: Iterable[str], where: str) -> Iterator[str]:
-    """Say each name that is not known, with the nearest that is."""
-    for key in given:
-        if key not in (names := list(known)):
-            if where in _METHODS and (others := [name for name, kind in _METHODS.items() if _has(kind, key)]):
-                yield f"{where}: {key!r} goes with method {' or '.join(others)}"
-                continue
-            nearest = get_close_matches(key, names, n=1)
-            hint = f"did you mean {nearest[0]!r}?" if nearest else f"known: {', '.join(names)}"
-            yield f"{where}: unknown key {key!r}; {hint}"
-
-
-def _read(value: Any, hint: Any) -> Any:
-    """Give a value from a file or a flag the form that settings have: lists are tuples, "off" is None."""
-    if value == OFF and _fits(None, hint) and not _fits(OFF, hint):
-        return None
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    """Tell whether a value is of the annotated type; an int serves as a float, a bool or an infinity never."""
-    if get_origin(hint) is Literal:
-        return value in get_args(hint)
-    if get_origin(hint) is tuple:
-        return isinstance(value, tuple) and all(_fits(item, get_args(hint)[0]) for item in value)
-    if get_args(hint):
-        return any(_fits(value, option) for option in get_args(hint))
-    if isinstance(value, bool):
-        return hint is bool
-    if hint is float:
-        return isinstance(value, int | float) and isfinite(value)
-    return isinstance(value, hint)
-
-
-def _spoken(hint: Any) -> str:
-    """Say an annotation in words."""
-    if get_origin(hint) is Literal:
-        return "one of " + ", ".join(map(str, get_args(hint)))
-    if get_origin(hint) is tuple:
-        return f"a list of {_spoken(get_args(hint)[0])} values"
-    options = [option for option in get_args(hint) if option is not type(None)]
-    if options:
-        can_be_off = _fits(None, hint) and not _fits(OFF, hint)
-        return " or ".join([*map(_spoken, options), *([OFF] if can_be_off else [])])
-    return {"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false"}.get(
-        getattr(hint, "__name__", ""), str(hint)
-    )

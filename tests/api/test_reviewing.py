@@ -30,7 +30,7 @@ def test_labels_are_reviewed(run, data, tmp_path):
 
 def run_encoder(run):
     """The encoder that a run was made with."""
-    from limbeck.settings import read_toml
+    from limbeck.setting_tables import read_toml
 
     return read_toml(run.folder.settings)["features"]["encoder"]
 

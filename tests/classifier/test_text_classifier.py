@@ -291,7 +291,7 @@ def test_a_probe_learns_from_all_rows(probe: TextClassifier, weather: Weather, t
     ("parameters", "message"),
     [
         ({"method": "prob"}, "give one of probe, head, finetune"),
-        ({"epochs": 3}, "'epochs' goes with method head or finetune, not probe"),
+        ({"epochs": 3}, "probe: 'epochs' goes with method head or finetune"),
         ({"settings": {"fold": 3}}, "did you mean 'folds'"),
         ({"settings": {"seed": 3}}, "give random_state only"),
         ({"random_state": None}, "random_state = None is not possible"),

@@ -15,7 +15,8 @@ from limbeck.cli.app import app
 from limbeck.cli.help_screen import HelpfulCommand
 from limbeck.cli.settings_options import Flags, From, names_of, said_names, takes
 from limbeck.errors import SettingsError
-from limbeck.settings import OFF, FeatureSettings, HeadSettings, LoopSettings, ReadSettings, meanings, settable
+from limbeck.setting_tables import OFF, meanings, settable
+from limbeck.settings import FeatureSettings, HeadSettings, LoopSettings, ReadSettings
 
 KEPT = Path(__file__).with_name("kept_options.tsv")
 """Every option of 0.1.0 before options were made from settings, with its default in words."""

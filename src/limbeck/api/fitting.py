@@ -15,7 +15,8 @@ from limbeck.methods.probe import ProbeRun
 from limbeck.methods.table import method_named
 from limbeck.progress import ProgressLike, as_progress
 from limbeck.reading.read import said_in_python
-from limbeck.settings import SweepSettings, build, settable
+from limbeck.setting_tables import build, settable
+from limbeck.settings import SweepSettings
 from limbeck.training.outcome import LoopRun
 from limbeck.training.session import Start
 

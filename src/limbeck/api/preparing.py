@@ -17,7 +17,8 @@ from limbeck.auditing.resplit import Resplit, resplit
 from limbeck.data.write import write
 from limbeck.progress import ProgressLike, as_progress
 from limbeck.reading.read import said_in_python
-from limbeck.settings import NEAR_THRESHOLD, AuditSettings, CleanSettings, ReadSettings, SplitSettings, build
+from limbeck.setting_tables import build
+from limbeck.settings import NEAR_THRESHOLD, AuditSettings, CleanSettings, ReadSettings, SplitSettings
 
 MENDING = ReadSettings(on_bad_row="mend", labels="optional")
 """How data is read that may be at fault: broken and empty rows stay, so that they are found."""

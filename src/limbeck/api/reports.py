@@ -35,7 +35,8 @@ from limbeck.review.label_search import search_labels
 from limbeck.runs.model_card import rewrite_card
 from limbeck.runs.past_data import open_past_data, read_data_of
 from limbeck.runs.run_folder import RunFolder
-from limbeck.settings import Device, build
+from limbeck.setting_tables import build
+from limbeck.settings import Device
 from limbeck.tokens import Tokenizer
 
 

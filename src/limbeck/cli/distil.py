@@ -11,7 +11,7 @@ from limbeck.cli import training_options as own
 from limbeck.cli.figures_screen import show_seeds
 from limbeck.cli.settings_options import Flags, From, takes
 from limbeck.errors import SettingsError
-from limbeck.methods.distil_settings import Distillation, DistillationSettings
+from limbeck.methods.distil_settings import DistillationSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,7 +59,7 @@ def distil(
     from limbeck.runtime import is_follower, is_one_of_many
 
     tables = own.tables_of(config, out, resume=resume, used=options.TABLES["distil"])
-    settings = own.stages_of(Distillation, STUDENT, flags, tables)
+    settings = own.settings_of("distil", flags, tables, STUDENT)
     start = own.start_of(overwrite=overwrite, resume=resume, accept_engine=accept_engine)
     following = screen.following()
     teachers = (teacher, *(ensemble or []))

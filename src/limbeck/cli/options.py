@@ -18,7 +18,8 @@ from limbeck.cli.help_screen import OUTPUT
 from limbeck.cli.settings_options import Flags, From, said_names
 from limbeck.errors import SettingsError
 from limbeck.methods.table import CLASSIFIERS, METHODS
-from limbeck.settings import FeatureSettings, ReadSettings, check_keys, read_toml
+from limbeck.setting_tables import check_keys, read_toml
+from limbeck.settings import FeatureSettings, ReadSettings
 
 
 def out(meaning: str, *names: str) -> Any:

@@ -22,17 +22,8 @@ import typer
 
 from limbeck.cli import help_screen
 from limbeck.errors import SettingsError
-from limbeck.settings import (
-    OFF,
-    AuditSettings,
-    CleanSettings,
-    FeatureSettings,
-    ReadSettings,
-    SettingsT,
-    build,
-    meanings,
-    settable,
-)
+from limbeck.setting_tables import OFF, SettingsT, build, meanings, settable
+from limbeck.settings import AuditSettings, CleanSettings, FeatureSettings, ReadSettings
 
 NAMES = {
     "batch_rows": ("--batch-size",),

@@ -6,21 +6,16 @@ It does not know how a method trains.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from limbeck.cli import help_screen, options
 from limbeck.cli.settings_options import Flags, From
 from limbeck.errors import SettingsError
+from limbeck.methods.options import training_of
 from limbeck.methods.table import CLASSIFIERS, METHODS, Method
-from limbeck.settings import (
-    FeatureSettings,
-    LoopSettings,
-    SplitSettings,
-    build,
-    settable,
-)
+from limbeck.settings import FeatureSettings, SplitSettings
 
 if TYPE_CHECKING:
     from limbeck.training.session import Start
@@ -64,7 +59,6 @@ AcceptEngine = Annotated[
 ]
 
 Tables = Mapping[str, Mapping[str, Any]]
-WholeT = TypeVar("WholeT")
 
 
 def tables_of(
@@ -100,40 +94,16 @@ def method_of(method: str | None, tables: Tables) -> str:
     return method or (stated[0] if stated else "probe")
 
 
-def settings_of(method: str, flags: Flags, tables: Tables) -> Any:
-    """Build the settings of a method.
+def settings_of(method: str, flags: Flags, tables: Tables, sources: Sequence[From] = CLASSIFIER) -> Any:
+    """Build the settings of a method: of the flags, those that `sources` have.
 
     Raises:
         SettingsError: gathers the faults of a stage.
     """
-    from limbeck.training.setting_checks import check_training
-
-    settings: Any = stages_of(METHODS[method].training, CLASSIFIER, flags, tables)
-    if isinstance(settings.fitting, LoopSettings):
-        check_training(settings.fitting)
-    return settings
-
-
-def stages_of(kind: type[WholeT], sources: Sequence[From], flags: Flags, tables: Tables) -> WholeT:
-    """Build the settings of every stage: flags over tables over what this training has by default.
-
-    A flag of another method's settings is given to the last stage, the training's own, which refuses it by name.
-
-    Raises:
-        SettingsError: gathers the faults of a stage.
-    """
-    usual: dict[str, Any] = kind().stages()  # type: ignore[attr-defined]  # each has stages
-    having = {one.kind: one for one in sources if one.kind in {type(stage) for stage in usual.values()}}
-    taken = {name for one in having.values() for name in one.fields}
-    taken |= set(options.READING.fields)  # how a file is read, whatever is trained
-    idle = {name: value for one in sources for name, value in flags.of(one).items() if name not in taken}
-    made = {}
-    for name, stage in usual.items():
-        of_stage = flags.of(having[type(stage)]) if type(stage) in having else {}
-        default = {key: getattr(stage, key) for key in settable(type(stage))}
-        given = of_stage | (idle if name == list(usual)[-1] else {})
-        made[name] = build(type(stage), default, tables.get(name, {}), given, where=name)
-    return kind(**made)
+    is_read = "read" in options.TABLES[method]
+    asked = [one for one in sources if is_read or one is not options.READING]
+    given = {name: value for one in asked for name, value in flags.of(one).items()}
+    return training_of(method, given, tables, among=METHODS)
 
 
 def start_of(*, overwrite: bool, resume: bool, accept_engine: bool = False) -> "Start":

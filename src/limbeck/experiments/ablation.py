@@ -27,7 +27,8 @@ from limbeck.model.weights import digest_of_weights
 from limbeck.progress import SILENT, Progress
 from limbeck.runs.run_folder import RunFolder
 from limbeck.runs.run_record import differences
-from limbeck.settings import SplitSettings, to_plain
+from limbeck.setting_tables import to_plain
+from limbeck.settings import SplitSettings
 from limbeck.training.session import ACCEPTING, Start
 
 WHOLE = "whole"

@@ -17,7 +17,8 @@ from limbeck.model.bundle import Bundle, load_bundle
 from limbeck.model.pooling import Block
 from limbeck.progress import SILENT, Progress
 from limbeck.runs.run_folder import RunFolder
-from limbeck.settings import Device, FeatureSettings, build, read_toml
+from limbeck.setting_tables import build, read_toml
+from limbeck.settings import Device, FeatureSettings
 
 
 def encode_rows(

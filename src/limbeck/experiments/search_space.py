@@ -14,7 +14,7 @@ from typing import Any
 
 from limbeck.errors import FaultLog, SettingsError
 from limbeck.methods.knobs import Knob
-from limbeck.settings import read_toml
+from limbeck.setting_tables import read_toml
 
 _KEYS = ({"choices"}, {"low", "high"}, {"low", "high", "log"})
 

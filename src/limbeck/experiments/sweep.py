@@ -31,7 +31,8 @@ from limbeck.experiments.search_space import with_values
 from limbeck.experiments.sweep_folder import Sweep, SweepFolder, TrialFacts, opened_sweep, write_sweep
 from limbeck.methods.knobs import Knob
 from limbeck.progress import SILENT, Progress
-from limbeck.settings import SweepSettings, to_toml
+from limbeck.setting_tables import to_toml
+from limbeck.settings import SweepSettings
 from limbeck.training.journal import AfterEpoch, EpochLine
 
 if TYPE_CHECKING:

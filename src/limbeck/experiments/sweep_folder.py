@@ -19,7 +19,8 @@ from limbeck.display.views import View
 from limbeck.errors import FaultLog, SettingsError
 from limbeck.methods.knobs import Knob
 from limbeck.runs.run_record import differences
-from limbeck.settings import BestBy, to_plain
+from limbeck.setting_tables import to_plain
+from limbeck.settings import BestBy
 
 _FREE = ("budget_minutes", "most_trials")
 """What may change when a sweep goes on."""

@@ -16,7 +16,8 @@ from limbeck.methods.table import CLASSIFIERS
 from limbeck.progress import SILENT, Progress
 from limbeck.runs.past_data import PastData, open_past_data
 from limbeck.runs.run_folder import RunFolder
-from limbeck.settings import FeatureSettings, build, read_toml
+from limbeck.setting_tables import build, read_toml
+from limbeck.settings import FeatureSettings
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -43,7 +43,8 @@ from limbeck.progress import SILENT, Progress, ProgressLike, as_progress
 from limbeck.reading.text_stream import TextStream
 from limbeck.runs.run_folder import RunFolder
 from limbeck.runtime import choose_device, library_versions
-from limbeck.settings import Device, to_plain, to_toml
+from limbeck.setting_tables import to_plain, to_toml
+from limbeck.settings import Device
 from limbeck.training.arithmetic import device_to_train_on, find_arithmetic, native_language_step_of
 from limbeck.training.job import train
 from limbeck.training.native_step import NativeStep

@@ -40,7 +40,8 @@ from limbeck.runs.run_view import RunView
 from limbeck.runs.stopwatch import Stopwatch
 from limbeck.runs.training_rows import TrainingRows, alike_texts, is_judged_by_folds, training_rows
 from limbeck.runtime import is_one_of_many
-from limbeck.settings import FeatureSettings, to_toml
+from limbeck.setting_tables import to_toml
+from limbeck.settings import FeatureSettings
 from limbeck.training.doubts import doubts_of, doubts_of_texts, say_doubts_of_texts
 from limbeck.training.outcome import answers_of
 from limbeck.training.session import Start

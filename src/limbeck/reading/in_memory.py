@@ -21,7 +21,8 @@ from limbeck.reading.decoding import replaced
 from limbeck.reading.known_layouts import as_meant
 from limbeck.reading.objects import as_strings, typed
 from limbeck.reading.read import ListOptions, ReadOptions, said_in_python, settings_with, wrong_object
-from limbeck.settings import ReadSettings, check_keys
+from limbeck.setting_tables import check_keys
+from limbeck.settings import ReadSettings
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -22,7 +22,8 @@ from limbeck.reading.folders import plan_file, plan_folder
 from limbeck.reading.formats import READ_SUFFIXES, check_readable, reader_of
 from limbeck.reading.hub_datasets import read_hub
 from limbeck.reading.sample import SAMPLE, read_sample
-from limbeck.settings import OnBadRow, ReadSettings, build
+from limbeck.setting_tables import build
+from limbeck.settings import OnBadRow, ReadSettings
 
 _NAMED = "(on-bad-row|text-column|label-column|label-names|encoding)"
 _VALUED_OPTION = re.compile(rf"--{_NAMED} (skip\b|[a-z]+[\d-][\w-]*)")

@@ -13,7 +13,8 @@ from limbeck.progress import SILENT, Progress
 from limbeck.reading.read import read_with
 from limbeck.runs.run_folder import RunFolder, require_finished
 from limbeck.runs.training_rows import training_rows
-from limbeck.settings import ReadSettings, SplitSettings, build, read_toml
+from limbeck.setting_tables import build, read_toml
+from limbeck.settings import ReadSettings, SplitSettings
 
 
 @dataclass(frozen=True, kw_only=True)

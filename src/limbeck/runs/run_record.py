@@ -15,7 +15,7 @@ from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.progress import SILENT, Progress
 from limbeck.runs.run_folder import RunFolder
 from limbeck.runtime import count_threads, library_versions
-from limbeck.settings import to_plain
+from limbeck.setting_tables import to_plain
 
 _FREE = ("checkpoint_every_s", "keep_checkpoints", "tensorboard")
 """Settings that may change when a run goes on: they decide no bit of the result."""

@@ -32,7 +32,8 @@ from limbeck.runs.run_folder import RunFolder
 from limbeck.runs.run_record import make_record
 from limbeck.runs.run_view import RunView
 from limbeck.runs.training_rows import TrainingRows, training_rows, with_validation
-from limbeck.settings import SplitSettings, to_toml
+from limbeck.setting_tables import to_toml
+from limbeck.settings import SplitSettings
 from limbeck.training.doubts import doubts_of, doubts_of_epochs, doubts_of_texts, say_doubts_of_texts
 from limbeck.training.examples import Labelled
 from limbeck.training.journal import EpochLine, EpochScores

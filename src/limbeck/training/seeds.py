@@ -22,7 +22,7 @@ from limbeck.progress import SILENT, Progress
 from limbeck.runs.run_folder import RunFolder
 from limbeck.runs.run_record import claim_run, differences, recorded_numerics
 from limbeck.runtime import library_versions
-from limbeck.settings import to_plain, to_toml
+from limbeck.setting_tables import to_plain, to_toml
 from limbeck.training.plan import Recipe
 from limbeck.training.session import ACCEPTING, Start, opened
 from limbeck.training.team import Team

@@ -1,27 +1,27 @@
-"""Settings: layers, checks and TOML."""
+"""Tables of settings: layers, checks and TOML."""
 
 import tomllib
 
 import pytest
 
 from limbeck.errors import SettingsError
-from limbeck.settings import (
-    FeatureSettings,
-    FinetuneSettings,
-    HeadSettings,
-    ProbeSettings,
-    ReadSettings,
-    build,
-    check_keys,
-    read_toml,
-    to_toml,
-)
+from limbeck.setting_tables import build, check_keys, read_toml, to_toml
+from limbeck.settings import FeatureSettings, ProbeSettings, ReadSettings
 
 
 def test_later_layers_win_and_none_means_not_given():
     """Flags win over the file, the file over the defaults; an absent flag hides nothing."""
     made = build(FeatureSettings, {"pooling": "cls", "max_tokens": 99}, {"pooling": "max", "max_tokens": None})
     assert (made.pooling, made.max_tokens, made.encoder) == ("max", 99, "minilm")
+
+
+def test_an_unknown_key_names_where_it_belongs():
+    """Whoever builds settings can say more of a key than its nearest name; of the others the nearest is said."""
+    hint = {"epochs": "'epochs' is of a loop"}.get
+    with pytest.raises(SettingsError, match="2 faults") as caught:
+        build(ProbeSettings, {"epochs": 1, "foldes": 2}, where="probe", hint=hint)
+    assert "probe: 'epochs' is of a loop\n" in str(caught.value)
+    assert "probe: unknown key 'foldes'; did you mean 'folds'?" in str(caught.value)
 
 
 def test_an_unknown_key_names_the_nearest():
@@ -74,19 +74,3 @@ def test_an_unknown_table_names_the_nearest():
     """A mistyped table is an error too."""
     with pytest.raises(SettingsError, match="did you mean 'features'"):
         check_keys({"feature": {}}, ("read", "features"), where="x.toml")
-
-
-@pytest.mark.parametrize(
-    ("kind", "where", "key", "methods"),
-    [
-        (ProbeSettings, "probe", "epochs", "head or finetune"),
-        (ProbeSettings, "probe", "dropout", "finetune"),
-        (ProbeSettings, "probe", "head", "head"),
-        (HeadSettings, "head", "folds", "probe"),
-        (FinetuneSettings, "finetune", "penalties", "probe"),
-    ],
-)
-def test_a_key_of_another_method_names_that_method(kind, where, key, methods):
-    """Whoever gives --epochs to a probe is told what it goes with, not which keys a probe knows."""
-    with pytest.raises(SettingsError, match=f"{where}: '{key}' goes with method {methods}\n"):
-        build(kind, {key: 1}, where=where)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from limbeck.errors import SettingsError
 from limbeck.methods.distil_settings import DistillationSettings, check_distillation
 from limbeck.methods.pretrain_settings import PretrainingSettings, check_pretraining
+from limbeck.setting_tables import build, settable, to_plain, to_toml
 from limbeck.settings import (
     AuditSettings,
     CleanSettings,
@@ -22,10 +23,6 @@ from limbeck.settings import (
     ReadSettings,
     SplitSettings,
     SweepSettings,
-    build,
-    settable,
-    to_plain,
-    to_toml,
 )
 from limbeck.training.setting_checks import HIGHEST_SEED, check_training
 
