@@ -1,5 +1,6 @@
 """Publishing: what goes, where it goes, and what is never said."""
 
+import doctest
 import json
 import traceback
 from dataclasses import replace
@@ -10,6 +11,7 @@ import pytest
 import limbeck
 from limbeck.errors import BundleError, HubError, LimbeckError, SettingsError
 from limbeck.model.bundle import save_bundle
+from limbeck.publishing import publication
 from limbeck.publishing.publication import PublishSettings, prepare, publish
 
 REPO = "kim/feelings"
@@ -81,6 +83,17 @@ def test_what_went_is_what_comes_back(hub, run, logged_in, heard, tmp_path) -> N
     assert np.array_equal(there.probabilities, local.probabilities)
     model = AutoModelForSequenceClassification.from_pretrained(REPO)
     assert model.config.id2label == {0: "joy", 1: "sadness", 2: "슬픔"}
+
+
+def test_the_example_runs(hub, run, logged_in, monkeypatch) -> None:
+    """What the docstring of `publish` shows is what happens: a private repository."""
+    monkeypatch.chdir(run.parent)
+    found = doctest.DocTestParser().get_doctest(publish.__doc__ or "", vars(publication).copy(), "publish", None, 0)
+    runner, said = doctest.DocTestRunner(verbose=False), []
+    runner.run(found, out=said.append)
+    assert runner.tries
+    assert not runner.failures, "".join(said)
+    assert hub.repos["model", "kim/emotions"].private
 
 
 def test_a_card_that_was_edited_on_the_hub_does_no_harm(hub, run, logged_in) -> None:

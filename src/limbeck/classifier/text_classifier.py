@@ -69,9 +69,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         n_features_in_: 1, the column of texts.
 
     Example:
-        >>> model = TextClassifier("finetune", epochs=2).fit(texts, labels)  # doctest: +SKIP
-        >>> model.predict(["i feel fine"])  # doctest: +SKIP
-        array(['joy'], dtype='<U7')
+        >>> texts = [f"i feel {mood} on day {day}" for day in range(10) for mood in ("fine", "sad")]
+        >>> model = TextClassifier("finetune", epochs=2).fit(texts, ["joy", "sadness"] * 10)
+        >>> len(model.predict(["i feel fine", "so sad"]))
+        2
     """
 
     def __init__(  # noqa: PLR0913  # scikit-learn's clone asks for one argument a parameter

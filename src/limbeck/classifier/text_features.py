@@ -47,7 +47,11 @@ class TextFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sc
         n_features_in_: 1, the column of texts.
 
     Example:
-        >>> make_pipeline(TextFeatures(pooling="layers"), ProbeClassifier()).fit(texts, labels)  # doctest: +SKIP
+        >>> from sklearn.pipeline import make_pipeline
+        >>> texts, labels = ["i feel fine", "i feel sad"] * 4, ["joy", "sadness"] * 4
+        >>> model = make_pipeline(TextFeatures(pooling="layers"), ProbeClassifier(folds=2)).fit(texts, labels)
+        >>> model.predict(["i feel sad"]).tolist()
+        ['sadness']
     """
 
     def __init__(  # noqa: PLR0913  # scikit-learn's clone asks for one argument a parameter

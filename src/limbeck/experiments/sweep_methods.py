@@ -73,8 +73,10 @@ def sweep(
         Interrupted: a signal came; `resume` goes on.
 
     Example:
-        >>> found = sweep(read("reviews.csv"), "SWEEP", Sweeping(base=Finetuning()))  # doctest: +SKIP
-        >>> found.best.values  # doctest: +SKIP
+        >>> settings = Sweeping(base=ProbeTraining(), search=SweepSettings(most_trials=1))
+        >>> found = sweep(data, "SWEEP", settings)
+        >>> len(found.trials)
+        1
     """
     progress = as_progress(progress)
     if is_one_of_many():

@@ -22,9 +22,10 @@ class TextEncoder:
     """A frozen encoder with its tokenizer.
 
     Example:
-        >>> encoder = load_encoder("minilm")  # doctest: +SKIP
-        >>> encoder.encode(["i feel fine"], pooling="mean").shape  # doctest: +SKIP
-        (1, 384)
+        >>> encoder = load_encoder("minilm")
+        >>> vectors = encoder.encode(["i feel fine", "so sad"], pooling="mean")
+        >>> len(vectors), vectors.dtype.name
+        (2, 'float32')
     """
 
     def __init__(self, engine: Engine) -> None:

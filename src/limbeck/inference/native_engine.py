@@ -72,9 +72,10 @@ class NativeEngine:
         loaded: the encoder.
         threads: workers that compute chunks at the same time.
 
-    Example:
-        >>> from limbeck.native.kernels import find_kernels
-        >>> engine = NativeEngine(loaded, find_kernels())  # doctest: +SKIP
+    Only a processor that the kernels are written for can run this:
+
+        loaded = load_encoder_folder("minilm")
+        engine = NativeEngine(loaded, find_kernels())
     """
 
     def __init__(self, loaded: LoadedEncoder, kernels: Kernels, *, threads: int | None = None) -> None:

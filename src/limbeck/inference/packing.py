@@ -40,7 +40,7 @@ def fill_chunks(lengths: np.ndarray, token_budget: int) -> Chunks:
     Example:
         >>> chunks = fill_chunks(np.array([3, 7, 2, 9]), 10)
         >>> chunks.rows.tolist(), chunks.stops.tolist()
-        ([3, 1, 2, 0], [1, 3, 4])
+        ([3, 1, 0, 2], [1, 3, 4])
     """
     order = np.argsort(-lengths, kind="stable")
     sizes = lengths[order].tolist()

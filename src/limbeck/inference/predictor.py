@@ -37,7 +37,7 @@ class Predictor(View):
         learned: digests of the texts that it learned from (see `limbeck.data.learned`), where it is a run folder.
 
     Example:
-        >>> limbeck.load("RUN").predict(["i feel fine"]).predicted_names  # doctest: +SKIP
+        >>> limbeck.load("RUN").predict(["i feel fine"]).predicted_names
         ['joy']
     """
 

@@ -34,8 +34,9 @@ class TorchEngine:
 
     Example:
         >>> from limbeck.catalog.presets import load_encoder_folder
-        >>> loaded = load_encoder_folder("minilm")  # doctest: +SKIP
-        >>> engine = TorchEngine(loaded)  # doctest: +SKIP
+        >>> engine = TorchEngine(load_encoder_folder("minilm"), device="cpu")
+        >>> engine.numerics
+        'torch float32 cpu'
     """
 
     def __init__(

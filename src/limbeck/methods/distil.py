@@ -131,8 +131,11 @@ def distil(
         Interrupted: a signal came; a checkpoint is saved.
 
     Example:
-        >>> run = distil(Curriculum(teachers=["TEACHER"], dataset=read("reviews.csv")), "RUN")  # doctest: +SKIP
-        >>> run.metrics["speedup"]  # doctest: +SKIP
+        >>> teacher = limbeck.train(data, "TEACHER", method="finetune", epochs=1)
+        >>> settings = Distillation(distil=DistillationSettings(layers=1, epochs=1))
+        >>> run = distil(Curriculum(teachers=["TEACHER"], dataset=data), "STUDENT", settings)
+        >>> run.metrics["student"]["layers"], run.metrics["speedup"] > 0
+        (1, True)
     """
     progress = as_progress(progress)
     return train(recipe_of(settings, curriculum, cache or FeatureCache()), out, start, progress=progress)

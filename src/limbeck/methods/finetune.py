@@ -62,8 +62,9 @@ def finetune(
         Interrupted: a signal came; a checkpoint is saved.
 
     Example:
-        >>> run = finetune(read("reviews.csv"), "RUN")  # doctest: +SKIP
-        >>> print(run.validation.accuracy.value)  # doctest: +SKIP
+        >>> run = finetune(data, "TUNED", Finetuning(finetune=FinetuneSettings(epochs=1)))
+        >>> run.best_epoch
+        1
     """
     progress = as_progress(progress)
     return train(FinetuneRecipe(settings=settings, dataset=dataset), out, start, progress=progress)

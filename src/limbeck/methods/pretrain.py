@@ -98,8 +98,10 @@ def pretrain(
         Interrupted: a signal came; a checkpoint is saved.
 
     Example:
-        >>> run = pretrain(open_stream(Path("reviews.parquet")), "RUN")  # doctest: +SKIP
-        >>> run.metrics["validation"]["perplexity"]  # doctest: +SKIP
+        >>> settings = PretrainingSettings(objective="mlm", steps=2, epochs=1, max_tokens=16)
+        >>> run = pretrain(open_stream("reviews.csv"), "ENCODER", settings)
+        >>> run.metrics["validation"]["perplexity"] > 1
+        True
     """
     progress = as_progress(progress)
     return train(PretrainRecipe(settings, stream), out, start, progress=progress)

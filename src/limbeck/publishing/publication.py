@@ -139,7 +139,9 @@ def publish(
             for; the hub or the network said no. Nothing is half published: the commit is made last.
 
     Example:
-        >>> publish("RUN", "kim/emotions")  # doctest: +SKIP
+        >>> published = publish("RUN", "kim/emotions", PublishSettings(private=True))
+        >>> published.publication.place.repo
+        'kim/emotions'
     """
     progress = as_progress(progress)
     publication = prepare(run, repo, settings)

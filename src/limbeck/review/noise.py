@@ -208,7 +208,7 @@ def learn_confidently(probabilities_NC: np.ndarray, labels_N: np.ndarray) -> Con
         >>> no, yes = [0.9, 0.1], [0.1, 0.9]
         >>> found = learn_confidently(np.array([no, no, no, yes]), np.array([0, 0, 1, 1]))
         >>> found.counts_CC.tolist(), found.flagged_N.tolist()
-        ([[1, 0], [1, 1]], [False, False, True, False])
+        ([[2, 0], [1, 1]], [False, False, True, False])
     """
     metrics.row_losses(probabilities_NC, labels_N)  # refuses what cannot be scored
     class_count = probabilities_NC.shape[1]
