@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from tests.said import Said
 
 from limbeck.errors import StorageError
 from limbeck.features import entry as entries
@@ -106,19 +107,6 @@ def test_equal_texts_are_computed_once(engine, monkeypatch):
     found = extract_features(TEXTS, engine, blocks_for("mean", None, 2))
     assert sum(rows) == len(set(TEXTS))
     np.testing.assert_array_equal(found.values_NF, np.tile(found.values_NF[: len(set(TEXTS))], (5, 1)))
-
-
-class Said:
-    """Notes what a step says."""
-
-    def __init__(self):
-        self.lines = []
-
-    def track(self, label, *, total, unit):
-        return extraction.SILENT.track(label, total=total, unit=unit)
-
-    def say(self, line):
-        self.lines.append(line)
 
 
 @pytest.mark.parametrize("fails", [1, 10**6], ids=["once", "always"])
