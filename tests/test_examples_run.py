@@ -54,10 +54,10 @@ def make_run(data):
         writer.writerows(rows)
 
 
-def examples_of(module, data):
+def examples_of(module, shown, data):
     """The examples of a module; they know its names, the public ones and `data`."""
     home = import_module(module)
-    public = {known: getattr(limbeck, known) for known in limbeck.__all__}
+    public = {name: getattr(limbeck, name) for name in limbeck.__all__ if name in shown}
     globs = public | vars(home) | {"data": data, "limbeck": limbeck}
     return [found for found in doctest.DocTestFinder().find(home, module, globs=globs) if found.examples]
 
@@ -72,7 +72,7 @@ def test_the_examples_of_a_module_run(module, request):
         make_run(data)
     said = []
     runner = doctest.DocTestRunner(verbose=False)
-    for found in examples_of(module, data):
+    for found in examples_of(module, shown, data):
         runner.run(found, out=said.append)
     assert runner.tries
     assert not runner.failures, "".join(said)

@@ -98,7 +98,7 @@ def pretrain(
         Interrupted: a signal came; a checkpoint is saved.
 
     Example:
-        >>> settings = PretrainingSettings(objective="mlm", steps=2, epochs=1, max_tokens=16)
+        >>> settings = PretrainingSettings(steps=4, epochs=1, max_tokens=16, head_steps=10)
         >>> run = pretrain(open_stream("reviews.csv"), "ENCODER", settings)
         >>> run.metrics["validation"]["perplexity"] > 1
         True
