@@ -20,7 +20,7 @@ from limbeck.experiments.search_space import first_values, read_space, with_valu
 from limbeck.experiments.sweep import FIRST_TRIALS, SweepPlan, run_sweep
 from limbeck.methods.knobs import Knob
 from limbeck.methods.table import METHODS
-from limbeck.methods.trainings import Finetuning, HeadTraining, ProbeTraining
+from limbeck.methods.trainings import Finetuning, HeadTraining
 from limbeck.settings import FeatureSettings, FinetuneSettings, HeadSettings, SweepSettings
 from limbeck.training.journal import EpochScores
 
@@ -229,17 +229,15 @@ def test_budgets_that_mean_nothing_are_refused(tmp_path, wish):
 
 
 @pytest.mark.parametrize(
-    ("method", "settings"),
+    "settings",
     [
-        ("probe", ProbeTraining()),
-        ("head", HeadTraining()),
-        ("head", HeadTraining(features=FeatureSettings(pooling="cls"), head=HeadSettings(weight_decay=0.5))),
-        ("finetune", Finetuning()),
+        HeadTraining(features=FeatureSettings(pooling="cls"), head=HeadSettings(weight_decay=0.5)),
+        *(method.training() for method in METHODS.values()),
     ],
 )
-def test_every_method_has_a_space_that_its_settings_fit(method, settings):
+def test_every_method_has_a_space_that_its_settings_fit(settings):
     """Each knob is a setting, and the first values lie within."""
-    knobs = METHODS[method].knobs(settings, 1e-3)
+    knobs = settings.knobs(1e-3)
     first = first_values(settings, knobs, {"learning_rate": 1e-3, "dropout": 0.1})
     for knob in knobs:
         assert first[knob.name] in knob.choices if knob.choices else knob.low <= first[knob.name] <= knob.high

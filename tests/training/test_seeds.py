@@ -48,7 +48,9 @@ def test_seeds_of_another_encoder_are_no_spread(tmp_path, changed, accepted):
 
 def test_spread_is_that_of_a_sample():
     """Mean, standard deviation with N - 1, lowest and highest, by hand."""
-    found = spread([scored(accuracy, 1 - accuracy)["validation"] for accuracy in (0.9, 0.92, 0.94)])
+    found = spread(
+        [scored(accuracy, 1 - accuracy)["validation"] for accuracy in (0.9, 0.92, 0.94)], ("accuracy", "log_loss")
+    )
     assert found["accuracy"]["mean"] == pytest.approx(0.92)
     assert found["accuracy"]["std"] == pytest.approx(0.02)
     assert (found["accuracy"]["min"], found["accuracy"]["max"]) == (0.9, 0.94)

@@ -93,7 +93,7 @@ def sweep(
         known = base.fitting.learning_rate
         rate = known if isinstance(known, float) else method.recipe(base, material, kept).usual_rate(progress)
     own = settings.space
-    knobs = read_space(own, method.name, base) if own else method.knobs(base, 0.0 if rate is None else rate)
+    knobs = read_space(own, method.name, base) if own else base.knobs(0.0 if rate is None else rate)
     plan = SweepPlan(
         base=base,
         knobs=knobs,

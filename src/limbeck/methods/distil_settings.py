@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from limbeck.errors import FaultLog, SettingsError
+from limbeck.methods.knobs import Knob
 from limbeck.methods.trainings import Training
 from limbeck.settings import Device, FinetuneSettings, StudentStart
 from limbeck.training.setting_checks import check_training
@@ -71,6 +72,15 @@ class Distillation(Training):
     method: ClassVar[str] = "distil"
 
     distil: DistillationSettings = field(default_factory=DistillationSettings)
+
+    def knobs(self, rate: float) -> tuple[Knob, ...]:
+        """Return the loop's, and how much the teacher says."""
+        return (
+            Knob(stage="distil", name="learning_rate", low=rate / 4, high=rate * 4, log=True),
+            Knob(stage="distil", name="batch_rows", choices=(16, 32, 64)),
+            Knob(stage="distil", name="temperature", choices=(1.0, 2.0, 4.0)),
+            Knob(stage="distil", name="teacher_weight", low=0.5, high=1.0),
+        )
 
 
 def check_distillation(settings: DistillationSettings) -> None:

@@ -107,13 +107,6 @@ def pretrain(
     return train(PretrainRecipe(settings, stream), out, start, progress=progress)
 
 
-def pretrain_by_stages(
-    stream: TextStream, out: str | Path, settings: Pretraining, *, start: Start = "new", progress: Progress = SILENT
-) -> PretrainedRun:
-    """Train an encoder on raw text; the settings are given stage by stage, as those of every method are."""
-    return pretrain(stream, out, settings.pretrain, start=start, progress=progress)
-
-
 def recipe_of(settings: Pretraining, stream: TextStream, _cache: object) -> "PretrainRecipe":
     """Return the recipe of a pretraining, which keeps no features."""
     return PretrainRecipe(settings.pretrain, stream)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from limbeck.errors import FaultLog, SettingsError
+from limbeck.methods.knobs import Knob
 from limbeck.methods.trainings import Stages
 from limbeck.settings import Device, LoopSettings, Precision, StudentStart
 from limbeck.training.setting_checks import check_training
@@ -97,6 +98,16 @@ class Pretraining(Stages):
     method: ClassVar[str] = "pretrain"
 
     pretrain: PretrainingSettings = field(default_factory=PretrainingSettings)
+
+    def knobs(self, rate: float) -> tuple[Knob, ...]:
+        """Return the loop's and the masks'; the weights of the losses only where there are several."""
+        weights = Knob(stage="pretrain", name="cosine_weight", choices=(0.0, 1.0, 2.0))
+        return (
+            Knob(stage="pretrain", name="learning_rate", low=rate / 4, high=rate * 4, log=True),
+            Knob(stage="pretrain", name="batch_rows", choices=(16, 32, 64)),
+            Knob(stage="pretrain", name="masked_share", low=0.1, high=0.3),
+            *([] if self.pretrain.objective == "mlm" else [weights]),
+        )
 
 
 def check_pretraining(settings: PretrainingSettings) -> None:

@@ -1,20 +1,20 @@
 """What the recipes of classifiers share: their settings, and the labelled rows that they are trained on.
 
-In: settings and rows. Out: what `training.job.train` asks of every recipe. It does not know how anything is trained.
+In: settings and rows. Out: what `training.job.train` asks of every recipe. It does not know how anything is trained,
+and loads nothing heavy before it is asked: a method's file may hold its settings too, which `--help` reads.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
-from limbeck.data.dataset import Dataset
 from limbeck.methods.trainings import Training
-from limbeck.runs.run_folder import RunFolder
-from limbeck.runs.run_record import data_record
-from limbeck.runs.training_rows import require_classes
-from limbeck.training.outcome import LoopRun, reopened
-from limbeck.training.seeds import LABEL_FIGURES
 from limbeck.training.setting_checks import check_training
+
+if TYPE_CHECKING:
+    from limbeck.data.dataset import Dataset
+    from limbeck.runs.run_folder import RunFolder
+    from limbeck.training.outcome import LoopRun
 
 TrainingT = TypeVar("TrainingT", bound=Training)
 
@@ -28,10 +28,10 @@ class ClassifierRecipe(Generic[TrainingT]):
         dataset: the rows.
     """
 
-    figures: ClassVar[tuple[str, ...]] = LABEL_FIGURES
+    figures: ClassVar[tuple[str, ...]] = ("accuracy", "f1_weighted", "f1_macro", "log_loss")
 
     settings: TrainingT
-    dataset: Dataset
+    dataset: "Dataset"
 
     @property
     def name(self) -> str:
@@ -53,6 +53,8 @@ class ClassifierRecipe(Generic[TrainingT]):
 
     def data(self) -> dict[str, Any]:
         """Say what it is trained on."""
+        from limbeck.runs.run_record import data_record
+
         return data_record(self.dataset)
 
     def check(self) -> None:
@@ -62,9 +64,13 @@ class ClassifierRecipe(Generic[TrainingT]):
             DataError: fewer than two labels.
             SettingsError: gathers every fault.
         """
+        from limbeck.runs.training_rows import require_classes
+
         require_classes(self.dataset)
         check_training(self.loop, n_labels=len(self.dataset.label_names))
 
-    def reopen(self, folder: RunFolder, metrics: Mapping[str, Any]) -> LoopRun:
+    def reopen(self, folder: "RunFolder", metrics: Mapping[str, Any]) -> "LoopRun":
         """Return the run that a folder holds."""
+        from limbeck.training.outcome import reopened
+
         return reopened(folder, metrics, self.dataset, self.settings.split)

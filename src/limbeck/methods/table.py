@@ -1,24 +1,27 @@
 """METHODS: the ways to train, each by its name. Whoever asks "which method?" asks here.
 
-In: a name. Out: its settings, what a sweep varies, and its training, loaded on first use: this table needs no torch, so
-that `--help` and a wrong setting are quick.
+In: a name. Out: its settings and its training, loaded on first use: this table needs no torch, so that `--help` and a
+wrong setting are quick.
 
-A new method is a module with a function to train (and a `recipe_of`, if it goes through `training.job`), its settings
-in a class of stages, and a line here.
+A new method is a file and an entry here. The file has its settings (a class of `Stages`, with what a sweep varies) and
+`recipe_of`, which `training.job` trains. It imports what is heavy inside its functions; where that is tiresome, the
+settings have a file of their own, as those of `distil` have.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from limbeck.errors import SettingsError
 from limbeck.methods.distil_settings import Distillation
-from limbeck.methods.knobs import Knob, distil_knobs, finetune_knobs, head_knobs, pretrain_knobs, probe_knobs
 from limbeck.methods.pretrain_settings import Pretraining
 from limbeck.methods.trainings import Finetuning, HeadTraining, ProbeTraining, Stages
 from limbeck.progress import SILENT, Progress
+
+if TYPE_CHECKING:
+    from limbeck.features.cache import FeatureCache
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,27 +29,39 @@ class Method:
     """A way to train.
 
     Attributes:
-        name: its name, which its table of settings has too.
-        training: the settings of all its stages.
+        training: the settings of all its stages, which have its name.
         summary: what it does, for help.
-        home: the module that holds it, and the function there that trains.
+        home: the module that holds it: `recipe_of` there makes a recipe of settings, material and a cache.
+        in_one_go: the function there that trains it, where it is not trained step by step; only what is so trained is
+            resumed, and can have several seeds and processes.
         learns_from: labelled rows (a `Dataset`), what teachers answer (a `Curriculum`), or raw texts (a `TextStream`).
-        knobs: what a sweep varies, of the settings and the learning rate that suits.
-        by_steps: whether it is trained step by step, so that it is resumed, and can have several seeds and processes.
-        is_cached: whether it takes a cache of features.
     """
 
-    name: str
     training: type[Stages]
     summary: str
-    home: tuple[str, str]
-    knobs: Callable[[Any, float], tuple[Knob, ...]]
+    home: str
+    in_one_go: str | None = None
     learns_from: Literal["rows", "teachers", "texts"] = "rows"
-    by_steps: bool = True
-    is_cached: bool = False
 
-    def train(
-        self, material: Any, out: Path, settings: Any, *, start: str = "new", progress: Progress = SILENT, **kept: Any
+    @property
+    def name(self) -> str:
+        """Its name, which its table of settings has too."""
+        return self.training.method
+
+    @property
+    def by_steps(self) -> bool:
+        """Whether it is trained step by step."""
+        return self.in_one_go is None
+
+    def train(  # what every training takes
+        self,
+        material: Any,
+        out: Path,
+        settings: Any,
+        *,
+        cache: "FeatureCache | None" = None,
+        start: Any = "new",
+        progress: Progress = SILENT,
     ) -> Any:
         """Train with settings of this method's `training`, and return its run.
 
@@ -54,70 +69,62 @@ class Method:
             material: what it learns from.
             out: the run folder.
             settings: of every stage.
-            start: what to do with a run that is in `out`; what is not trained by steps has nothing to go on from.
+            cache: where features are kept; the user's cache folder when not given.
+            start: what to do with a run that is in `out`; what is trained in one go has nothing to go on from.
             progress: is told what is being done.
-            **kept: `cache`, where features are kept; left out where the method keeps none.
 
         Raises:
             LimbeckError: whatever the training raises.
         """
-        function = getattr(import_module(self.home[0]), self.home[1])
-        options = kept if self.is_cached else {}
-        return function(material, out, settings, start=start, progress=progress, **options)
+        if self.in_one_go is not None:
+            function = getattr(import_module(self.home), self.in_one_go)
+            return function(material, out, settings, cache=cache, start=start, progress=progress)
+        from limbeck.training.job import train
 
-    def recipe(self, settings: Any, material: Any, cache: Any) -> Any:
+        return train(self.recipe(settings, material, cache), out, start, progress=progress)
+
+    def recipe(self, settings: Any, material: Any, cache: "FeatureCache | None" = None) -> Any:
         """Return the recipe that `training.job.train` takes.
 
         Raises:
             SettingsError: it is not trained by steps.
         """
+        from limbeck.features.cache import FeatureCache
+
         if not self.by_steps:
             raise SettingsError(f"{self.name} is not trained by steps")
-        return import_module(self.home[0]).recipe_of(settings, material, cache)
+        return import_module(self.home).recipe_of(settings, material, cache or FeatureCache())
 
 
 METHODS: Mapping[str, Method] = {
     method.name: method
     for method in (
         Method(
-            name="probe",
-            summary="a linear classifier on frozen features, cross-validated",
             training=ProbeTraining,
-            home=("limbeck.methods.probe", "train_probe"),
-            knobs=probe_knobs,
-            by_steps=False,
-            is_cached=True,
+            summary="a linear classifier on frozen features, cross-validated",
+            home="limbeck.methods.probe",
+            in_one_go="train_probe",
         ),
         Method(
-            name="head",
-            summary="a head trained by gradients on frozen features",
             training=HeadTraining,
-            home=("limbeck.methods.head", "train_head"),
-            knobs=head_knobs,
-            is_cached=True,
+            summary="a head trained by gradients on frozen features",
+            home="limbeck.methods.head",
         ),
         Method(
-            name="finetune",
-            summary="the encoder and a head on [CLS], trained together",
             training=Finetuning,
-            home=("limbeck.methods.finetune", "finetune"),
-            knobs=finetune_knobs,
+            summary="the encoder and a head on [CLS], trained together",
+            home="limbeck.methods.finetune",
         ),
         Method(
-            name="distil",
-            summary="a smaller model that learns from a fine-tuned one",
             training=Distillation,
-            home=("limbeck.methods.distil", "distil"),
-            knobs=distil_knobs,
+            summary="a smaller model that learns from a fine-tuned one",
+            home="limbeck.methods.distil",
             learns_from="teachers",
-            is_cached=True,
         ),
         Method(
-            name="pretrain",
-            summary="an encoder that learns from raw texts",
             training=Pretraining,
-            home=("limbeck.methods.pretrain", "pretrain_by_stages"),
-            knobs=pretrain_knobs,
+            summary="an encoder that learns from raw texts",
+            home="limbeck.methods.pretrain",
             learns_from="texts",
         ),
     )

@@ -1,12 +1,14 @@
-"""The settings of a whole training, one table per stage; what `RUN/settings.toml` holds.
+"""The settings of a whole training, one table per stage, as `RUN/settings.toml` holds them, and what a sweep varies.
 
 In: plain values. Out: frozen settings. It does not know how anything is trained, and needs no torch.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, Self
 
 from limbeck.linear.checks import check_probe
+from limbeck.methods.knobs import Knob
 from limbeck.settings import (
     FeatureSettings,
     FinetuneSettings,
@@ -18,7 +20,7 @@ from limbeck.settings import (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stages:
+class Stages(ABC):
     """Settings stage by stage; one of them is the method's own, whose table has the method's name."""
 
     method: ClassVar[str]
@@ -35,6 +37,10 @@ class Stages:
     def with_fitting(self, **changes: Any) -> Self:
         """Return the same with other settings of the method's own stage."""
         return replace(self, **{self.method: replace(self.fitting, **changes)})
+
+    @abstractmethod
+    def knobs(self, rate: float) -> tuple[Knob, ...]:
+        """Return what is sensible to vary in a sweep, where `rate` is the learning rate that suits."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +69,13 @@ class ProbeTraining(Training):
         """Refuse what no probe can be fitted with, before any data is read."""
         check_probe(self.probe)
 
+    def knobs(self, rate: float) -> tuple[Knob, ...]:  # it has no learning rate
+        """Return the pooling and the balance."""
+        return (
+            Knob(stage="features", name="pooling", choices=("cls", "mean", "max", "layers")),
+            Knob(stage="probe", name="balance", choices=("none", "weights", "oversample")),
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class HeadTraining(Training):
@@ -72,6 +85,20 @@ class HeadTraining(Training):
 
     features: FeatureSettings = FeatureSettings()
     head: HeadSettings = field(default_factory=HeadSettings)
+
+    def knobs(self, rate: float) -> tuple[Knob, ...]:
+        """Return the loop's, the learning rate from a tenth to ten times what suits, and the kind of head.
+
+        A head of two layers sees [CLS] of the last layer only, so that there is no choice with another pooling.
+        """
+        sees_cls = self.features.pooling == "cls" and self.features.layer is None
+        return (
+            Knob(stage="head", name="learning_rate", low=rate / 10, high=rate * 10, log=True),
+            Knob(stage="head", name="batch_rows", choices=(16, 32, 64, 128)),
+            Knob(stage="head", name="label_smoothing", choices=(0.0, 0.05, 0.1)),
+            Knob(stage="head", name="weight_decay", choices=(0.0, 0.001, 0.01, 0.1)),
+            *([Knob(stage="head", name="head", choices=("linear", "mlp"))] if sees_cls else []),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,3 +112,15 @@ class Finetuning(Training):
 
     features: FeatureSettings = FeatureSettings(pooling="cls")
     finetune: FinetuneSettings = field(default_factory=FinetuneSettings)
+
+    def knobs(self, rate: float) -> tuple[Knob, ...]:
+        """Return the loop's and the encoder's; the learning rate from a quarter to four times what suits."""
+        return (
+            Knob(stage="finetune", name="learning_rate", low=rate / 4, high=rate * 4, log=True),
+            Knob(stage="finetune", name="batch_rows", choices=(16, 32, 64)),
+            Knob(stage="finetune", name="warmup_share", low=0.0, high=0.3),
+            Knob(stage="finetune", name="weight_decay", low=1e-3, high=1e-1, log=True),
+            Knob(stage="finetune", name="label_smoothing", choices=(0.0, 0.05, 0.1)),
+            Knob(stage="finetune", name="dropout", low=0.0, high=0.2),
+            Knob(stage="finetune", name="layer_decay", low=0.7, high=1.0),
+        )

@@ -30,9 +30,6 @@ from limbeck.training.team import Team
 RunT = TypeVar("RunT")
 RunOnceT = TypeVar("RunOnceT")
 
-LABEL_FIGURES = ("accuracy", "f1_weighted", "f1_macro", "log_loss")
-"""Of a classifier on the validation rows."""
-
 
 class Once(Protocol[RunOnceT]):
     """Trains one seed."""
@@ -87,12 +84,11 @@ def train_seeds(
         return _finish(folder, runs[kept], recipe, {**metrics[kept], **more})
 
 
-def spread(scored: Sequence[Mapping[str, Any]], figures: Sequence[str] = LABEL_FIGURES) -> dict[str, dict[str, float]]:
+def spread(scored: Sequence[Mapping[str, Any]], figures: Sequence[str]) -> dict[str, dict[str, float]]:
     """Return mean, standard deviation (of a sample), lowest and highest of each figure.
 
     Example:
-        >>> some = [dict.fromkeys(LABEL_FIGURES, value) for value in (0.5, 0.75)]
-        >>> spread(some)["accuracy"]
+        >>> spread([{"accuracy": 0.5}, {"accuracy": 0.75}], ["accuracy"])["accuracy"]
         {'mean': 0.625, 'std': 0.1767766952966369, 'min': 0.5, 'max': 0.75}
     """
     values = {name: np.array([float(one[name]) for one in scored]) for name in figures}
