@@ -9,7 +9,7 @@ split.
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,9 @@ import torch
 
 from limbeck.data.dataset import Dataset
 from limbeck.errors import SettingsError
-from limbeck.evaluation.comparison import accuracy_kept
-from limbeck.evaluation.evaluation import Evaluation, evaluate
-from limbeck.evaluation.predictions import Predictions
 from limbeck.features.cache import FeatureCache, fingerprint_texts
-from limbeck.inference.predictor import Predictor, open_bundle
-from limbeck.inference.timing import Speedup, measure_speedup
+from limbeck.inference.predictor import open_bundle
+from limbeck.methods.distil_comparison import compare_with_teachers, figures_of, told_sizes
 from limbeck.methods.distil_losses import DistilledModule, DistilLosses, Lesson
 from limbeck.methods.distil_settings import Distillation, DistillationSettings, check_distillation
 from limbeck.methods.new_heads import hugging_face_head
@@ -42,7 +39,7 @@ from limbeck.model.heads import ClassificationHead
 from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.model.network import Network
 from limbeck.model.pooling import blocks_for
-from limbeck.model.student import count_costs, make_student, taken_layers
+from limbeck.model.student import make_student
 from limbeck.model.weights import fingerprint_of
 from limbeck.progress import SILENT, Progress, ProgressLike, as_progress
 from limbeck.runs.run_folder import RunFolder
@@ -212,7 +209,7 @@ class DistilRecipe(ClassifierRecipe[Distillation]):
             for texts in (data.texts, data.rows.validation.texts)
         )
         watch.lap("tokenize")
-        for line in _sizes(teachers, student, settings, float(train.lengths.mean())):
+        for line in told_sizes(teachers, student, settings, float(train.lengths.mean())):
             progress.say(line)
         answers = ask_teachers(
             teachers, data.texts, temperature=own.temperature, max_tokens=limit, cache=self.cache, progress=progress
@@ -236,7 +233,7 @@ class DistilRecipe(ClassifierRecipe[Distillation]):
                 head=network.head,
                 facts=make_facts(network.head, network.blocks, data.rows, record, limit),
             )
-            compared = _compare(teachers, bundle, data.rows.validation, settings, session)
+            compared = compare_with_teachers(teachers, bundle, data.rows.validation, settings, session)
             watch.lap("compare")
             outcome = Outcome(
                 method=self.name,
@@ -244,7 +241,7 @@ class DistilRecipe(ClassifierRecipe[Distillation]):
                 bundle=bundle,
                 answers=compared.student,
                 texts_cut={"train": int(train.truncated.sum()), "validation": int(validation.truncated.sum())},
-                more=partial(_figures, teachers, bundle, compared, strangers),
+                more=partial(figures_of, teachers, bundle, compared, strangers),
             )
             return finish_run(outcome, result, stages, session)
 
@@ -273,23 +270,6 @@ class DistilRecipe(ClassifierRecipe[Distillation]):
 def recipe_of(settings: Distillation, curriculum: Curriculum, cache: FeatureCache) -> DistilRecipe:
     """Return the recipe of a distillation."""
     return DistilRecipe(settings=settings, dataset=curriculum.dataset, curriculum=curriculum, cache=cache)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Compared:
-    """Teacher and student on the validation rows.
-
-    Attributes:
-        student: its answers.
-        teacher: how right the teachers are.
-        teacher_right_N: bool (N,), the rows that they got right.
-        speed: of both; None in a process that leaves measuring to another.
-    """
-
-    student: Predictions
-    teacher: Evaluation
-    teacher_right_N: np.ndarray
-    speed: Speedup | None
 
 
 def _require_comparable(teachers: Sequence[Teacher], settings: DistillationSettings) -> None:
@@ -338,29 +318,6 @@ def _student(
     return make_student(teacher, settings.shape, pruned=pruned, seed=settings.seed)
 
 
-def _sizes(
-    teachers: Sequence[Teacher], student: LoadedEncoder, settings: DistillationSettings, tokens: float
-) -> list[str]:
-    """Say what both cost, by counting, before anything is trained."""
-    config = teachers[0].bundle.loaded.config
-    large, small = count_costs(config, tokens=tokens), count_costs(student.config, tokens=tokens)
-    ratio = len(teachers) * large.multiplications_per_token / small.multiplications_per_token
-    begins = (
-        "layers " + ", ".join(map(str, taken_layers(config, settings.shape))) + " of the teacher"
-        if settings.start == "teacher"
-        else f"{student.config.n_layers} layers with random weights"
-    )
-    return [
-        f"teacher: {config.n_layers} layers, {config.dim} wide, {config.vocab_size:,} tokens: "
-        f"{large.parameters / 1e6:.1f} M parameters, {large.embedding_parameters / 1e6:.1f} M of them word embeddings"
-        + (f"; {len(teachers)} of them, averaged" if len(teachers) > 1 else ""),
-        f"student: {begins}, {student.config.dim} wide, {student.config.vocab_size:,} tokens: "
-        f"{small.parameters / 1e6:.1f} M parameters, {small.embedding_parameters / 1e6:.1f} M of them word embeddings "
-        f"({1 - small.parameters / large.parameters:.0%} fewer)",
-        f"(heads left out); by counting, its layers are {ratio:.2f} times as fast on texts of {tokens:.0f} tokens",
-    ]
-
-
 def _student_network(student: LoadedEncoder, teacher: Teacher, settings: DistillationSettings) -> Network:
     """Put the teacher's head on the student where it fits, else a newly drawn one; mark what is trained."""
     torch.manual_seed(settings.seed)
@@ -400,65 +357,3 @@ def _lesson(data: _Material, tokenized: Tokenized, answers: TeacherAnswers, sett
         softened_NC=answers.softened_NC,
         features_NF=torch.from_numpy(answers.features_NF) if settings.hidden_weight > 0 else None,
     )
-
-
-def _compare(
-    teachers: Sequence[Teacher], bundle: Bundle, validation: Dataset, settings: DistillationSettings, session: Session
-) -> _Compared:
-    """Score teachers and student on the validation rows, and time both as whoever loads them will have them."""
-    progress = session.progress
-    slow = [Predictor(teacher.bundle, device=settings.device, progress=progress) for teacher in teachers]
-    fast = Predictor(bundle, device=settings.device, progress=progress)
-    answers = [predictor.predict_dataset(validation, progress=progress) for predictor in slow]
-    averaged_NC = np.mean(
-        [found.probabilities[:, list(teacher.order_C)] for found, teacher in zip(answers, teachers, strict=True)],
-        axis=0,
-    )
-    student = fast.predict_dataset(validation, progress=progress)
-    session.team.wait()  # so that no other process computes while one is timed
-    speed = None
-    if session.team.is_first:
-        progress.say("measuring the speed of both, in turn")
-        speed = measure_speedup(slow, fast, validation.texts, seed=settings.seed)
-    return _Compared(
-        student=student,
-        teacher=evaluate(
-            averaged_NC,
-            validation.labels,
-            bundle.facts.label_names,
-            majority_label=fast.majority_label,
-            seed=settings.seed,
-        ),
-        teacher_right_N=averaged_NC.argmax(axis=1) == validation.labels,
-        speed=speed,
-    )
-
-
-def _figures(
-    teachers: Sequence[Teacher], bundle: Bundle, compared: _Compared, strangers: list[str], scored: Evaluation
-) -> dict[str, Any]:
-    """Return what a distillation says beside what every training says."""
-    config, teacher = bundle.loaded.config, teachers[0].bundle.loaded.config
-    student_right_N = compared.student.probabilities.argmax(axis=1) == compared.student.known_labels
-    kept = accuracy_kept(student_right_N, compared.teacher_right_N)
-    return {
-        "teacher": {
-            "folders": [str(teacher.folder) for teacher in teachers],
-            "made_of_other_rows": strangers,
-            "parameters": sum(teacher.parameters for teacher in teachers),
-            "layers": teacher.n_layers,
-            "width": teacher.dim,
-            "vocabulary": teacher.vocab_size,
-            "validation": compared.teacher.to_dict(),
-        },
-        "student": {
-            "parameters": sum(weight.numel() for weight in bundle.network().parameters()),
-            "layers": config.n_layers,
-            "width": config.dim,
-            "vocabulary": config.vocab_size,
-            "validation": scored.to_dict(),
-        },
-        "accuracy_kept": kept.value,
-        "accuracy_kept_interval": {"low": kept.low, "high": kept.high, "rows": len(compared.student)},
-        **({} if compared.speed is None else {"speedup": compared.speed.speedup, "speed": asdict(compared.speed)}),
-    }

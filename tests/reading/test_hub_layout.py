@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from limbeck.errors import LimbeckError
-from limbeck.reading.hub_datasets import _matching, declared_labels, find_data_files
+from limbeck.reading.hub_layout import _matching, declared_labels, find_data_files
 
 NAMES = ("data/train-0.parquet", "data/test-0.parquet", "train.csv", "b/c/d.csv", "README.md")
 
