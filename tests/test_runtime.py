@@ -147,18 +147,24 @@ def test_bfloat16_is_asked_of_the_card(
     assert runtime.has_bf16(kind) == expected
 
 
-def test_cpu_flags_are_read_from_the_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What /proc/cpuinfo names decides what is offered."""
-    facts = tmp_path / "cpuinfo"
-    monkeypatch.setattr(runtime, "_CPU_FACTS", facts)
-    facts.write_text("model name\t: Some CPU\nflags\t\t: fpu avx512_bf16 amx_bf16 avx512_vnni\n")
+@pytest.mark.parametrize(
+    ("system", "flags", "expected"),
+    [
+        ("linux", {"avx512_bf16", "amx_bf16", "avx512_vnni"}, (True, True, True)),
+        ("linux", {"avx2"}, (False, False, False)),
+        ("linux", {"asimd", "bf16", "i8mm"}, (True, False, True)),
+        ("darwin", {"asimd", "bf16", "i8mm"}, (False, False, True)),
+        ("linux", set(), (False, False, False)),
+    ],
+)
+def test_cpu_flags_decide_what_is_offered(
+    monkeypatch: pytest.MonkeyPatch, system: str, flags: set[str], expected: tuple[bool, bool, bool]
+) -> None:
+    """What the system names; torch computes in bfloat16 only where it is known to do it well."""
+    monkeypatch.setattr(runtime, "cpu_flags", lambda: frozenset(flags))
+    monkeypatch.setattr(runtime.sys, "platform", system)
     found = runtime.cpu_features()
-    assert (found.bf16, found.amx, found.int8) == (True, True, True)
-    facts.write_text("model name\t: Old CPU\nflags\t\t: fpu avx2\n")
-    found = runtime.cpu_features()
-    assert (found.bf16, found.amx, found.int8) == (False, False, False)
-    facts.unlink()
-    assert not runtime.cpu_features().bf16
+    assert (found.bf16, found.amx, found.int8) == expected
 
 
 def test_versions_name_what_decides_results() -> None:

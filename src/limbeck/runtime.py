@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from limbeck.errors import SettingsError
+from limbeck.processor import cpu_flags, cpu_name
 from limbeck.settings import Device
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ LIBRARIES = ("limbeck", "torch", "tokenizers", "safetensors", "numpy", "scipy", 
 _CGROUPS = Path("/sys/fs/cgroup")
 _OWN_CGROUPS = Path("/proc/self/cgroup")
 _THREADS = "OMP_NUM_THREADS"
-_CPU_FACTS = Path("/proc/cpuinfo")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,8 @@ class CpuFeatures:
     Attributes:
         name: as the system calls it.
         cores: that this process may use.
-        bf16: multiplies bfloat16 matrices in hardware (AVX512-BF16, AMX, or Arm's BF16).
+        bf16: multiplies bfloat16 matrices in hardware (AVX512-BF16, AMX, or Arm's BF16), and torch is known to use it:
+            on Linux.
         amx: has Intel's matrix units for bfloat16.
         int8: multiplies 8-bit integers in hardware (VNNI or AMX).
         capability: the instruction set that torch uses ("AVX512", "AVX2", "DEFAULT", …).
@@ -157,9 +158,9 @@ def cpu_features() -> CpuFeatures:
 
     flags = cpu_flags()
     return CpuFeatures(
-        name=_cpu_name(),
+        name=cpu_name(),
         cores=usable_cores(),
-        bf16=bool(flags & {"avx512_bf16", "amx_bf16", "bf16"}),
+        bf16=sys.platform == "linux" and bool(flags & {"avx512_bf16", "amx_bf16", "bf16"}),
         amx="amx_bf16" in flags,
         int8=bool(flags & {"avx512_vnni", "avx_vnni", "amx_int8", "i8mm"}),
         capability=torch.backends.cpu.get_cpu_capability(),
@@ -193,29 +194,6 @@ def library_versions() -> dict[str, str]:
         except PackageNotFoundError:
             versions[name] = "not installed"
     return versions
-
-
-def cpu_flags() -> set[str]:
-    """Return the instruction sets that the system names; what Linux says in /proc/cpuinfo, on x86 and Arm."""
-    try:
-        lines = _CPU_FACTS.read_text().splitlines()
-    except OSError:
-        return set()
-    named = (line.partition(":") for line in lines)
-    return {flag for key, _, value in named if key.strip() in ("flags", "Features") for flag in value.split()}
-
-
-def _cpu_name() -> str:
-    if sys.platform == "linux":
-        try:
-            lines = _CPU_FACTS.read_text().splitlines()
-        except OSError:
-            lines = []
-        for line in lines:
-            key, _, value = line.partition(":")
-            if key.strip() == "model name":
-                return value.strip()
-    return platform.processor() or platform.machine()
 
 
 def is_follower() -> bool:

@@ -16,7 +16,8 @@ from limbeck.inference.native_engine import NativeEngine
 from limbeck.inference.torch_engine import TorchEngine
 from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.model.pooling import Block, blocks_for, pool
-from limbeck.native.kernels import NoKernels, find_kernels
+from limbeck.native.kernels import NoKernels
+from limbeck.native.libraries import find_kernels
 from limbeck.tokens import Tokenizer
 
 Open = Callable[[LoadedEncoder], Engine]

@@ -53,6 +53,10 @@ class Pretended:
         self.chunks = 0
         self.answer = 0
 
+    def limbeck_packed_bytes(self, n_out: int, n_in: int) -> int:
+        """Take two bytes a weight."""
+        return 2 * n_out * n_in
+
     def limbeck_pack(self, *_arguments: object) -> None:
         """Pack nothing."""
 
@@ -90,7 +94,14 @@ def native(library: Pretended, wide_loaded: LoadedEncoder) -> NativeEngine:
 
 
 def _kernels(library: Pretended) -> Kernels:
-    return Kernels(library=cast("kernels.ctypes.CDLL", library), path=Path("none"), digest="0")
+    return Kernels(
+        library=cast("kernels.ctypes.CDLL", library),
+        name="pretended",
+        path=Path("none"),
+        origin="compiled",
+        digest="0",
+        about=kernels.About(chunk_tokens=512, width_step=32, score_unit=1.0, is_bf16=True),
+    )
 
 
 def _drawn(*lengths: int) -> Tokenized:

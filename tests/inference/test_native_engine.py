@@ -14,7 +14,8 @@ from limbeck.inference.native_engine import NativeEngine, why_not
 from limbeck.inference.torch_engine import TorchEngine
 from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.model.pooling import Block, blocks_for
-from limbeck.native.kernels import Kernels, NoKernels, find_kernels
+from limbeck.native.kernels import Kernels, NoKernels
+from limbeck.native.libraries import find_kernels
 from limbeck.tokens import Tokenizer
 
 SHAPES = {

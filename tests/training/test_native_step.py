@@ -16,7 +16,7 @@ from limbeck.model.heads import ClassificationHead, LinearHead
 from limbeck.model.network import Network
 from limbeck.model.pooling import blocks_for
 from limbeck.native.kernels import Kernels, NoKernels
-from limbeck.native.step_kernels import find_step_kernels
+from limbeck.native.libraries import find_kernels
 from limbeck.settings import FinetuneSettings
 from limbeck.tokens import TokenBatch
 from limbeck.training import native_step
@@ -51,7 +51,7 @@ BF16_STEP = 2.0**-8
 @pytest.fixture(scope="module")
 def kernels() -> Kernels:
     """The kernels of this machine."""
-    found = find_step_kernels()
+    found = find_kernels()
     if isinstance(found, NoKernels):
         pytest.skip(f"no kernels here: {found.reason}")
     return found
@@ -374,7 +374,7 @@ def test_where_torch_computes_it_says_why(kernels: Kernels, monkeypatch: pytest.
     encoder = make_encoder(**SHAPES["wide heads"])
     network = Network(encoder=encoder, blocks=blocks_for("cls", None, 2), head=ClassificationHead(dim=128, n_labels=2))
     assert isinstance(find_native_step(network, use_bf16=True), NativeStep)
-    assert "float32 on cpu" in find_native_step(network, use_bf16=False).reason
+    assert "float32 is wanted" in find_native_step(network, use_bf16=False).reason
     mean = Network(encoder=encoder, blocks=blocks_for("mean", None, 2), head=LinearHead.zeros(2, 128))
     assert "more than [CLS]" in find_native_step(mean, use_bf16=True).reason
     odd = make_encoder(dim=48, n_heads=3, hidden_dim=64)
@@ -384,5 +384,5 @@ def test_where_torch_computes_it_says_why(kernels: Kernels, monkeypatch: pytest.
         NativeStep(odd, kernels)
     with pytest.raises(SettingsError, match="float32 weights on the CPU only"):
         NativeStep(copy.deepcopy(encoder).double(), kernels)
-    monkeypatch.setattr(native_step, "find_step_kernels", lambda progress: NoKernels(reason="this CPU lacks amx_tile"))
+    monkeypatch.setattr(native_step, "find_kernels", lambda progress: NoKernels(reason="this CPU lacks amx_tile"))
     assert find_native_step(network, use_bf16=True) == NoKernels(reason="this CPU lacks amx_tile")

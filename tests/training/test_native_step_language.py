@@ -10,7 +10,7 @@ from limbeck.model.config import EncoderConfig
 from limbeck.model.encoder import Encoder
 from limbeck.model.language_head import LanguageHead
 from limbeck.native.kernels import NoKernels
-from limbeck.native.step_kernels import find_step_kernels
+from limbeck.native.libraries import find_kernels
 from limbeck.tokens import TokenBatch
 from limbeck.training.arithmetic import native_language_step_of
 
@@ -48,7 +48,7 @@ def apart(left: Tensor, right: Tensor) -> float:
 
 def test_words_tied_to_the_head_get_both_gradients_and_none_of_the_step_before() -> None:
     """Three steps over other words each: every gradient is as near to float32's as that of torch's bfloat16."""
-    if isinstance(reason := find_step_kernels(), NoKernels):
+    if isinstance(reason := find_kernels(), NoKernels):
         pytest.skip(f"no kernels here: {reason.reason}")
     torch.manual_seed(3)
     config = EncoderConfig(

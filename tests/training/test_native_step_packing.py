@@ -11,7 +11,7 @@ from torch.optim.optimizer import _global_optimizer_post_hooks as hooks
 
 from limbeck.model.config import EncoderConfig
 from limbeck.model.encoder import Encoder
-from limbeck.native.kernels import Kernels
+from limbeck.native.kernels import About, Kernels
 from limbeck.tokens import TokenBatch
 from limbeck.training.native_step import NativeStep
 
@@ -52,10 +52,21 @@ def encoder() -> Encoder:
     return Encoder(sizes)
 
 
+def kernels_of(library: Counting) -> Kernels:
+    return Kernels(
+        library=cast("Any", library),
+        name="counting",
+        path=Path("none"),
+        origin="compiled",
+        digest="0",
+        about=About(chunk_tokens=512, width_step=32, score_unit=1.0, is_bf16=True),
+    )
+
+
 @pytest.fixture
 def step(library: Counting, encoder: Encoder) -> NativeStep:
     """The native step over that library."""
-    return NativeStep(encoder, Kernels(library=cast("Any", library), path=Path("none"), digest="0"))
+    return NativeStep(encoder, kernels_of(library))
 
 
 def forward(step: NativeStep, batch: TokenBatch) -> None:
@@ -95,7 +106,7 @@ def test_a_step_that_is_gone_is_told_no_more(library: Counting, encoder: Encoder
     """A process that trains many models does not gather hooks of those that it has let go."""
     gc.collect()
     before = len(hooks)
-    steps = [NativeStep(encoder, Kernels(library=cast("Any", library), path=Path("none"), digest="0")) for _ in "123"]
+    steps = [NativeStep(encoder, kernels_of(library)) for _ in "123"]
     assert len(hooks) == before + 3
     del steps
     gc.collect()

@@ -15,7 +15,8 @@ from limbeck.inference.native_engine import NativeEngine, why_not
 from limbeck.inference.torch_engine import TorchEngine, TorchPrecision
 from limbeck.model.bundle import Bundle
 from limbeck.model.loaded_encoder import LoadedEncoder
-from limbeck.native.kernels import Kernels, find_kernels
+from limbeck.native.kernels import Kernels
+from limbeck.native.libraries import find_kernels
 from limbeck.progress import SILENT, Progress
 from limbeck.runtime import choose_device, cpu_features, has_bf16
 from limbeck.settings import Device, Precision

@@ -24,7 +24,8 @@ from limbeck.inference.speeds import Speeds, measure_speeds
 from limbeck.inference.torch_engine import TorchEngine
 from limbeck.model.bundle import Bundle
 from limbeck.model.loaded_encoder import LoadedEncoder
-from limbeck.native.kernels import Kernels, NoKernels, find_kernels
+from limbeck.native.kernels import Kernels, NoKernels
+from limbeck.native.libraries import find_kernels
 from limbeck.progress import SILENT, Progress
 from limbeck.runtime import CpuFeatures, cpu_features
 

@@ -1,4 +1,4 @@
-"""The native engine: bfloat16 products on the CPU's matrix units, everything else in float32, nothing padded.
+"""The native engine: the compiled kernels of an instruction set, nothing padded.
 
 In: `Tokenized` texts and the blocks wanted. Out: features (N, F) in the order of the texts.
 It does not know texts, heads or caches. Each worker computes its own chunks on one thread, and all share the weights;
@@ -40,15 +40,14 @@ from limbeck.runtime import usable_cores
 from limbeck.tokens import Tokenized
 
 NUMERICS = "native bfloat16 cpu"
-"""What records of runs say when this computes."""
-CHUNK_TOKENS = 512
-"""Tokens a chunk: as many as leave hidden states and one layer's weights in the second-level cache."""
+"""What records of runs say when this computes with products of bfloat16 numbers."""
+FLOAT_NUMERICS = "native float32, weights bfloat16 cpu"
+"""What they say when it computes with products of float32 numbers."""
 _KINDS = {"cls": 0, "mean": 1, "max": 2}
 _BLOCK = 32
 _MOST_WIDTH = 8192
 _LARGE_PAGE_BYTES = 2**21
-_STEPS_PER_OCTAVE = 128
-"""Scores come out of the product of queries and keys in steps of 1/128 of a power of two, ready for the exponential."""
+_LINE_BYTES = 64
 
 
 def why_not(config: EncoderConfig) -> str | None:
@@ -85,6 +84,7 @@ class NativeEngine:
         self.threads = threads or usable_cores()
         self._one_text_threads = 1
         self._library = kernels.library
+        self._about = kernels.about
         self._build = kernels.digest
         self._packed = PackedEncoder(loaded, kernels)
         self._free: queue.SimpleQueue[Workplace] = queue.SimpleQueue()
@@ -103,7 +103,7 @@ class NativeEngine:
     @property
     def numerics(self) -> str:
         """Engine, precision and device, in words, as records of runs have them."""
-        return NUMERICS
+        return NUMERICS if self._about.is_bf16 else FLOAT_NUMERICS
 
     @property
     def build(self) -> str:
@@ -140,7 +140,7 @@ class NativeEngine:
             SettingsError: a text does not fit the encoder, or a block's layer does not exist.
         """
         require_fit(tokenized, blocks, self.loaded.config)
-        budget = min(token_budget or CHUNK_TOKENS, CHUNK_TOKENS)
+        budget = min(token_budget or self._about.chunk_tokens, self._about.chunk_tokens)
         chunks = fill_chunks(tokenized.lengths, budget)
         features_NF = np.empty((len(tokenized), len(blocks) * self.width), dtype=np.float32)
         with progress.track("encoding", total=len(tokenized.ids), unit="tokens") as advance:
@@ -185,13 +185,13 @@ class NativeEngine:
     @contextmanager
     def _workplace(self, longest: int) -> Iterator["Workplace"]:
         """Lend memory for one chunk; what fits every usual chunk is kept for the next."""
-        if longest > CHUNK_TOKENS:
+        if longest > self._about.chunk_tokens:
             yield Workplace(self._library, self._packed, longest, self.threads)
             return
         try:
             place = self._free.get_nowait()
         except queue.Empty:
-            place = Workplace(self._library, self._packed, CHUNK_TOKENS, self.threads)
+            place = Workplace(self._library, self._packed, self._about.chunk_tokens, self.threads)
         try:
             yield place
         finally:
@@ -199,7 +199,7 @@ class NativeEngine:
 
 
 class PackedEncoder:
-    """An encoder's weights as the kernels want them: products in bfloat16 and tiled, the rest in float32.
+    """An encoder's weights as the kernels want them: those of products packed, the rest in float32.
 
     Word embeddings are not copied: they stay the encoder's own array.
 
@@ -208,10 +208,10 @@ class PackedEncoder:
     """
 
     def __init__(self, loaded: LoadedEncoder, kernels: Kernels) -> None:
-        self._pack = kernels.library.limbeck_pack
+        self._kernels = kernels
         self._kept: list[np.ndarray] = []
         config, encoder = loaded.config, loaded.encoder
-        self._room = _aligned_room(config.n_layers * (4 * config.dim + 2 * config.hidden_dim) * config.dim)
+        self._room = _aligned_room(config.n_layers * sum(map(self._bytes_of, _shapes(config))))
         layers = [self._layer(cast("Layer", layer), config) for layer in encoder.transformer.layer]
         self._layers = (LayerArrays * len(layers))(*layers)
         embeddings = encoder.embeddings
@@ -231,8 +231,8 @@ class PackedEncoder:
 
     def _layer(self, layer: Layer, config: EncoderConfig) -> LayerArrays:
         attention, ffn = layer.attention, layer.ffn
-        # Score scale and base of the exponential are folded into the queries; both are exact but for one rounding.
-        scale = _STEPS_PER_OCTAVE * math.log2(math.e) / math.sqrt(config.dim // config.n_heads)
+        # The scores' scale and the exponential's base are folded into the queries: one rounding in all.
+        scale = self._kernels.about.score_unit * math.log2(math.e) / math.sqrt(config.dim // config.n_heads)
         queries, keys, values = attention.q_lin, attention.k_lin, attention.v_lin
         qkv_weight = torch.cat([queries.weight.double() * scale, keys.weight.double(), values.weight.double()]).float()
         qkv_bias = torch.cat([queries.bias.double() * scale, keys.bias.double(), values.bias.double()]).float()
@@ -258,9 +258,15 @@ class PackedEncoder:
     def _packed(self, weight: Tensor) -> int:
         """Return the address of a packed copy of (n_out, n_in) weights."""
         plain = _float_array(weight)
-        packed, self._room = self._room[: plain.size], self._room[plain.size :]
-        self._pack(plain.ctypes.data, *plain.shape, packed.ctypes.data)
+        size = self._bytes_of(plain.shape)
+        packed, self._room = self._room[:size], self._room[size:]
+        self._kernels.library.limbeck_pack(plain.ctypes.data, *plain.shape, packed.ctypes.data)
         return self._keep(packed)
+
+    def _bytes_of(self, shape: tuple[int, ...]) -> int:
+        """Return what packed weights take, up to the end of a cache line."""
+        size = int(self._kernels.library.limbeck_packed_bytes(*shape))
+        return size + -size % _LINE_BYTES
 
     def _keep(self, array: np.ndarray) -> int:
         self._kept.append(array)
@@ -318,14 +324,20 @@ class _Job:
         return tokens
 
 
-def _aligned_room(numbers: int) -> np.ndarray:
-    """Return room for so many bfloat16 numbers, at the start of a large page.
+def _shapes(config: EncoderConfig) -> tuple[tuple[int, int], ...]:
+    """Return (n_out, n_in) of a layer's packed weights."""
+    dim, hidden = config.dim, config.hidden_dim
+    return (3 * dim, dim), (dim, dim), (hidden, dim), (dim, hidden)
+
+
+def _aligned_room(size: int) -> np.ndarray:
+    """Return room for so many bytes, at the start of a large page.
 
     One block, so that it is worth large pages; from the start of a cache line, or each load would touch two of them.
     """
-    room = np.empty(numbers * 2 + _LARGE_PAGE_BYTES, dtype=np.uint8)
+    room = np.empty(size + _LARGE_PAGE_BYTES, dtype=np.uint8)
     start = -room.ctypes.data % _LARGE_PAGE_BYTES
-    return room[start : start + numbers * 2].view(np.uint16)
+    return room[start : start + size]
 
 
 def _float_array(values: Tensor) -> np.ndarray:

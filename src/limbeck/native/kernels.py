@@ -1,66 +1,38 @@
-"""The compiled kernels: DistilBERT for CPUs with AMX, built from `encoder/` on first use.
+"""The compiled kernels: what C++ is called with, and what it answers.
 
-In: this machine's CPU and C++ compiler. Out: a loaded library, or the reason why there is none. A compiler is never
-required: without one the engines in plain torch do the work, and `limbeck doctor` says so. `find_library` builds other
-sources in the same way.
-It does not know encoders or texts.
+In: a library's path. Out: its functions, described, or the reason why it cannot be used.
+It does not know where libraries come from, nor encoders, texts or torch.
 """
 
 import ctypes
-import hashlib
-import platform
-import shutil
-import subprocess
-import sys
-import tempfile
-from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from platformdirs import user_cache_path
+from limbeck.errors import NoMemoryError
 
-from limbeck.errors import NoMemoryError, StorageError
-from limbeck.progress import SILENT, Progress
-from limbeck.runtime import cpu_flags
-from limbeck.storage import patient_lock, write_bytes
-
-ABI = 2
+ABI = 3
 """Version of the functions and structures below; the library must say the same."""
-SOURCES = Path(__file__).parent / "encoder"
-COMPILERS = ("c++", "g++", "clang++")
-FLAGS = (
-    *("-O3", "-std=c++17", "-shared", "-fPIC", "-pthread"),
-    *("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512vbmi", "-mavx512bf16", "-mfma"),
-    *("-mamx-tile", "-mamx-bf16"),
-)
-CPU_FLAGS = frozenset(
-    ("avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512vbmi", "avx512_bf16", "amx_tile", "amx_bf16")
-)
-"""What the CPU must have, as Linux names it."""
-COMPILE_TIMEOUT_S = 120
 NO_MEMORY, NO_THREADS = 1, 2
 """What a function of the library answers when it did nothing; 0 when it did its work."""
-_SHOWN_CHARACTERS = 400
-
-
-@dataclass(frozen=True, kw_only=True)
-class BuildRecipe:
-    """How a library is built.
-
-    Attributes:
-        main: the source that includes the others.
-        headers: folders whose sources it may include beside those of its own.
-        flags: of the compiler.
-        cpu_flags: what the CPU must have, as Linux names it.
-    """
-
-    main: Path
-    headers: tuple[Path, ...] = ()
-    flags: tuple[str, ...] = FLAGS
-    cpu_flags: frozenset[str] = CPU_FLAGS
-
-
-ENCODER = BuildRecipe(main=SOURCES / "encoder.cpp")
+Origin = Literal["wheel", "compiled"]
+"""A library came with limbeck, or was compiled on this machine."""
+EMBEDDING_TENSORS = (
+    "word_embeddings.weight",
+    "position_embeddings.weight",
+    "LayerNorm.weight",
+    "LayerNorm.bias",
+)
+"""The embeddings' weights, in the order of the kernels."""
+LAYER_TENSORS = tuple(
+    f"{module}.{kind}"
+    for module in (
+        *("attention.q_lin", "attention.k_lin", "attention.v_lin", "attention.out_lin", "sa_layer_norm"),
+        *("ffn.lin1", "ffn.lin2", "output_layer_norm"),
+    )
+    for kind in ("weight", "bias")
+)
+"""A layer's weights, in the order of the kernels."""
 
 
 class NormArrays(ctypes.Structure):
@@ -110,19 +82,78 @@ class FeatureArrays(ctypes.Structure):
     _fields_ = (("blocks", ctypes.c_void_p), ("n_blocks", ctypes.c_int32), ("out", ctypes.c_void_p))
 
 
+class SizeFields(ctypes.Structure):
+    """The sizes of an encoder."""
+
+    _fields_ = (
+        *((name, ctypes.c_int32) for name in ("dim", "n_heads", "hidden_dim", "n_layers", "gelu")),
+        ("epsilon", ctypes.c_float),
+    )
+
+
+class BatchFields(ctypes.Structure):
+    """The texts of a batch, the weights, and what is dropped."""
+
+    _fields_ = (
+        *((name, ctypes.c_void_p) for name in ("ids", "offsets", "tensors", "thresholds")),
+        ("seed", ctypes.c_uint64),
+        *((name, ctypes.c_int32) for name in ("texts", "firsts_only", "keep")),
+    )
+
+
+class GradientFields(ctypes.Structure):
+    """Where gradients go; a null pointer where a weight is not trained."""
+
+    _fields_ = (("tensors", ctypes.c_void_p), ("add", ctypes.c_int32))
+
+
+class AboutFields(ctypes.Structure):
+    """What a library says of itself."""
+
+    _fields_ = (
+        ("chunk_tokens", ctypes.c_int32),
+        ("width_step", ctypes.c_int32),
+        ("score_unit", ctypes.c_float),
+        ("is_bf16", ctypes.c_int32),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class About:
+    """What a library says of itself.
+
+    Attributes:
+        chunk_tokens: tokens a chunk: as many as its loops want in the cache.
+        width_step: an encoder's widths must be multiples of it.
+        score_unit: queries are multiplied by it when they are packed.
+        is_bf16: products are of bfloat16 numbers; else of float32 ones, with weights kept in bfloat16.
+    """
+
+    chunk_tokens: int
+    width_step: int
+    score_unit: float
+    is_bf16: bool
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Kernels:
-    """The library, ready for use.
+    """A library, ready for use.
 
     Attributes:
         library: its functions.
+        name: of its instruction set.
         path: where it is kept.
+        origin: where it came from.
         digest: what it was built from: sources and flags.
+        about: what it says of itself.
     """
 
     library: ctypes.CDLL
+    name: str
     path: Path
+    origin: Origin
     digest: str
+    about: About
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,124 +165,6 @@ class NoKernels:
     """
 
     reason: str
-
-
-_KNOWN: dict[tuple[BuildRecipe, Path | None], Kernels | NoKernels] = {}
-"""What was found in this process; a machine does not change meanwhile."""
-
-
-def find_kernels(cache_dir: Path | None = None, progress: Progress = SILENT) -> Kernels | NoKernels:
-    """Return the kernels, compiled on first use (some seconds, once), or why there are none.
-
-    Args:
-        cache_dir: where the library is kept; the user's cache folder when not given.
-        progress: is told when something is compiled.
-    """
-    found = find_library(ENCODER, cache_dir, progress)
-    return found if isinstance(found, NoKernels) else _described(found)
-
-
-def find_library(
-    recipe: BuildRecipe, cache_dir: Path | None = None, progress: Progress = SILENT
-) -> Kernels | NoKernels:
-    """Return a library, compiled on first use, or why there is none; its functions are not described yet.
-
-    Args:
-        recipe: what to build.
-        cache_dir: where libraries are kept; the user's cache folder when not given.
-        progress: is told when something is compiled.
-    """
-    key = (recipe, cache_dir)
-    if key not in _KNOWN:
-        _KNOWN[key] = _look(recipe, cache_dir, progress)
-    return _KNOWN[key]
-
-
-def _look(recipe: BuildRecipe, cache_dir: Path | None, progress: Progress) -> Kernels | NoKernels:
-    if sys.platform != "linux" or platform.machine() != "x86_64":
-        return NoKernels(reason=f"they are for Linux on x86-64; this is {sys.platform} on {platform.machine()}")
-    if missing := sorted(recipe.cpu_flags - cpu_flags()):
-        return NoKernels(reason=f"this CPU lacks {', '.join(missing)}")
-    try:
-        return build_library(recipe, (cache_dir or user_cache_path("limbeck")) / "kernels", progress)
-    except (StorageError, OSError, subprocess.SubprocessError) as error:
-        return NoKernels(reason=f"building them failed: {_short(error)}")
-
-
-def build_library(recipe: BuildRecipe, folder: Path, progress: Progress = SILENT) -> Kernels | NoKernels:
-    """Load the library that these sources and flags gave before, or compile it; or say that no compiler is there.
-
-    Of several processes that need it at once one compiles and the others wait. A library that is damaged, or that
-    this system cannot load, is compiled anew.
-
-    Args:
-        recipe: what to build.
-        folder: where libraries are kept, one a digest.
-        progress: is told when something is compiled.
-
-    Raises:
-        StorageError: the folder cannot be written.
-        OSError: the library that was just compiled cannot be loaded.
-        SubprocessError: the compiler refused the sources or took too long.
-    """
-    digest = _digest_of(recipe)
-    found = _opened(recipe, folder, digest)
-    if found is not None:
-        return found
-    compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
-    if compiler is None:
-        return NoKernels(reason=f"no C++ compiler was found (looked for {', '.join(COMPILERS)})")
-    with ExitStack() as stack:
-        # Where there are no locks, or another process takes too long, two compile beside each other: files are whole.
-        with suppress(StorageError):
-            stack.enter_context(patient_lock(folder, patience_s=COMPILE_TIMEOUT_S))
-        found = _opened(recipe, folder, digest)
-        if found is not None:
-            return found
-        progress.say(f"compiling {recipe.main.name} for this CPU: once, some seconds")
-        content = _compile(recipe, compiler)
-        path = folder / f"{_stem(recipe, digest)}{_content_digest(content)}.so"
-        write_bytes(path, content)
-    return Kernels(library=ctypes.CDLL(str(path)), path=path, digest=digest)
-
-
-def _digest_of(recipe: BuildRecipe) -> str:
-    """Return the SHA-256 (hexadecimal) of what a library is built from. Compilers agree on what it computes."""
-    digest = hashlib.sha256(" ".join(recipe.flags).encode())
-    for place in (recipe.main.parent, *recipe.headers):
-        for source in sorted(place.iterdir()):
-            if source.suffix in (".cpp", ".hpp"):
-                digest.update(source.name.encode() + source.read_bytes())
-    return digest.hexdigest()
-
-
-def _stem(recipe: BuildRecipe, digest: str) -> str:
-    return f"{recipe.main.stem}-{digest[:20]}-"
-
-
-def _content_digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:20]
-
-
-def _opened(recipe: BuildRecipe, folder: Path, digest: str) -> Kernels | None:
-    """Load a library that was compiled before; None when there is none that is whole and that this system can load."""
-    for path in sorted(folder.glob(f"{_stem(recipe, digest)}*.so")):
-        try:
-            # One that was cut short would end this process, not only fail.
-            if path.stem.endswith(f"-{_content_digest(path.read_bytes())}"):
-                return Kernels(library=ctypes.CDLL(str(path)), path=path, digest=digest)
-        except OSError:
-            continue
-    return None
-
-
-def _compile(recipe: BuildRecipe, compiler: str) -> bytes:
-    # Compilers want a file of their own; what they leave is written whole elsewhere, so no kill leaves half of it.
-    with tempfile.TemporaryDirectory() as built:
-        target = Path(built) / "library.so"
-        beside = [word for place in recipe.headers for word in ("-I", str(place))]
-        _run([compiler, *recipe.flags, *beside, str(recipe.main), "-o", str(target)])
-        return target.read_bytes()
 
 
 def require_done(answer: int, *, doing: str) -> None:
@@ -273,48 +186,44 @@ def require_done(answer: int, *, doing: str) -> None:
         raise NoMemoryError(f"no memory for {doing}: free some memory or lower the token budget")
 
 
-def check_library(found: Kernels, *, version: int, expected: int, opened: int) -> Kernels | NoKernels:
-    """Return the library, or why it cannot be used.
-
-    Args:
-        found: the library.
-        version: of its functions, as it says.
-        expected: the version that is known here.
-        opened: what the system answered when it was asked for the matrix units; 0 gives them.
-    """
-    if version != expected:
-        return NoKernels(reason=f"{found.path} is of another version: remove it")
-    if opened != 0:
+def describe(library: ctypes.CDLL) -> About | NoKernels:
+    """Say how a library's functions are called, and return what it says of itself, or why it cannot be used."""
+    if library.limbeck_abi() != ABI:
+        return NoKernels(reason=f"{library._name} is of another version: remove it")
+    if library.limbeck_open() != 0:
         return NoKernels(
             reason="the system keeps the CPU's matrix units from this process (Linux 5.16 or later gives them)"
         )
-    return found
-
-
-def _described(found: Kernels) -> Kernels | NoKernels:
-    library = found.library
-    library.limbeck_workplace.restype = ctypes.c_void_p
-    library.limbeck_workplace.argtypes = (ctypes.c_void_p, ctypes.c_int32, ctypes.c_int32)
-    library.limbeck_leave.restype = None
-    library.limbeck_leave.argtypes = (ctypes.c_void_p,)
-    library.limbeck_pack.restype = None
-    library.limbeck_pack.argtypes = (ctypes.c_void_p, ctypes.c_int32, ctypes.c_int32, ctypes.c_void_p)
-    library.limbeck_encode.restype = ctypes.c_int
-    library.limbeck_encode.argtypes = (
-        ctypes.c_void_p,
-        ctypes.c_void_p,
-        ctypes.c_int32,
-        ctypes.POINTER(TextArrays),
-        ctypes.POINTER(FeatureArrays),
+    for name, (restype, argtypes) in _SIGNATURES.items():
+        function = getattr(library, name)
+        function.restype, function.argtypes = restype, argtypes
+    fields = AboutFields()
+    library.limbeck_about(fields)
+    return About(
+        chunk_tokens=fields.chunk_tokens,
+        width_step=fields.width_step,
+        score_unit=fields.score_unit,
+        is_bf16=bool(fields.is_bf16),
     )
-    return check_library(found, version=library.limbeck_abi(), expected=ABI, opened=library.limbeck_open())
 
 
-def _run(command: list[str]) -> bytes:
-    # The words are our own flags and paths, and no shell reads them.
-    return subprocess.run(command, capture_output=True, check=True, timeout=COMPILE_TIMEOUT_S).stdout  # noqa: S603
-
-
-def _short(error: Exception) -> str:
-    said = error.stderr.decode(errors="replace") if isinstance(error, subprocess.CalledProcessError) else str(error)
-    return said.strip()[:_SHOWN_CHARACTERS]
+_POINTER, _INT, _LONG = ctypes.c_void_p, ctypes.c_int32, ctypes.c_int64
+_SIGNATURES: dict[str, tuple[type | None, tuple[type, ...]]] = {
+    "limbeck_about": (None, (ctypes.POINTER(AboutFields),)),
+    "limbeck_packed_bytes": (_LONG, (_INT, _INT)),
+    "limbeck_pack": (None, (_POINTER, _INT, _INT, _POINTER)),
+    "limbeck_peak": (ctypes.c_double, (_LONG,)),
+    "limbeck_workplace": (_POINTER, (_POINTER, _INT, _INT)),
+    "limbeck_leave": (None, (_POINTER,)),
+    "limbeck_encode": (
+        ctypes.c_int,
+        (_POINTER, _POINTER, _INT, ctypes.POINTER(TextArrays), ctypes.POINTER(FeatureArrays)),
+    ),
+    "limbeck_step_new": (_POINTER, (ctypes.POINTER(SizeFields),)),
+    "limbeck_step_free": (None, (_POINTER,)),
+    "limbeck_step_bytes": (ctypes.c_size_t, (_POINTER,)),
+    "limbeck_step_pack": (ctypes.c_int, (_POINTER, _POINTER, _INT)),
+    "limbeck_step_forward": (ctypes.c_int, (_POINTER, ctypes.POINTER(BatchFields), _INT, _POINTER)),
+    "limbeck_step_backward": (ctypes.c_int, (_POINTER, _POINTER, _POINTER, ctypes.POINTER(GradientFields))),
+}
+"""What each function answers, and what it is called with."""

@@ -17,7 +17,7 @@ from limbeck.native.kernels import NoKernels
 from limbeck.progress import SILENT, Progress
 from limbeck.runtime import choose_device, has_bf16
 from limbeck.settings import Device, Precision
-from limbeck.training.native_step import NUMERICS, NativeStep, find_native_encoder, find_native_step
+from limbeck.training.native_step import NativeStep, find_native_encoder, find_native_step
 
 
 def computes_in_bf16(precision: Precision, device: torch.device) -> bool:
@@ -84,5 +84,5 @@ def native_language_step_of(encoder: Encoder, *, use_bf16: bool, progress: Progr
 def numerics_of(native: NativeStep | None, device: torch.device, *, use_bf16: bool) -> str:
     """Say how is computed, as a run's record has it."""
     if native is not None:
-        return NUMERICS
+        return native.numerics
     return f"torch {'bfloat16, weights float32' if use_bf16 else 'float32'} {device.type}"

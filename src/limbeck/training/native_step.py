@@ -1,7 +1,8 @@
-"""The native step: an encoder forward and backward in two calls of C++, in bfloat16 products with float32 sums.
+"""The native step: an encoder forward and backward in two calls of C++, with float32 sums.
 
-In: an `Encoder` with float32 weights on a CPU with AMX, and batches. Out: hidden states that torch differentiates, and
-gradients in the weights' own `.grad`. Plain torch stays the reference and computes wherever this cannot.
+In: an `Encoder` with float32 weights on a CPU, kernels of one of its instruction sets, and batches. Out: hidden states
+that torch differentiates, and gradients in the weights' own `.grad`. Plain torch stays the reference and computes
+wherever this cannot.
 It does not know heads, losses or optimizers.
 
 Shapes: B texts, T tokens of all of them, D width, V vocabulary.
@@ -22,20 +23,24 @@ from limbeck.inference import native_engine
 from limbeck.model.encoder import LAYER_NORM_EPSILON, Encoder, Layer
 from limbeck.model.network import Network
 from limbeck.model.pooling import blocks_for
-from limbeck.native.kernels import Kernels, NoKernels, require_done
-from limbeck.native.step_kernels import (
+from limbeck.native.kernels import (
     EMBEDDING_TENSORS,
     LAYER_TENSORS,
     BatchFields,
     GradientFields,
+    Kernels,
+    NoKernels,
     SizeFields,
-    find_step_kernels,
+    require_done,
 )
+from limbeck.native.libraries import find_kernels
 from limbeck.progress import SILENT, Progress
 from limbeck.tokens import TokenBatch
 
 NUMERICS = "native bfloat16, weights float32 cpu"
-"""What a run's record says when this computes."""
+"""What a run's record says when this computes with products of bfloat16 numbers."""
+FLOAT_NUMERICS = "native float32 cpu"
+"""What it says when this computes with products of float32 numbers."""
 DROPOUT_STEPS = 2**16
 """A rate of dropout is rounded to a multiple of one over this; kept values are divided by what is then kept exactly."""
 _MOST_SEED = 2**63 - 1
@@ -46,7 +51,7 @@ def find_native_step(network: Network, *, use_bf16: bool, progress: Progress = S
 
     Args:
         network: encoder and head, on the device where they are trained.
-        use_bf16: bfloat16 is wanted; the kernels know no other arithmetic.
+        use_bf16: products of bfloat16 numbers are wanted, else of float32 ones.
         progress: is told when something is compiled.
     """
     if network.blocks != blocks_for("cls", None, network.encoder.config.n_layers):
@@ -61,17 +66,23 @@ def find_native_encoder(
 
     Args:
         encoder: on the device where it is trained.
-        use_bf16: bfloat16 is wanted; the kernels know no other arithmetic.
+        use_bf16: products of bfloat16 numbers are wanted, else of float32 ones.
         has_tied_words: as of `NativeStep`.
         progress: is told when something is compiled.
     """
     device = next(encoder.parameters()).device.type
-    if not use_bf16 or device != "cpu":
-        return NoKernels(reason=f"they compute in bfloat16 on the CPU; this is {_spoken(use_bf16)} on {device}")
+    if device != "cpu":
+        return NoKernels(reason=f"they compute on the CPU; this is {device}")
     if reason := native_engine.why_not(encoder.config):
         return NoKernels(reason=reason)
-    kernels = find_step_kernels(progress=progress)
-    return kernels if isinstance(kernels, NoKernels) else NativeStep(encoder, kernels, has_tied_words=has_tied_words)
+    kernels = find_kernels(progress=progress)
+    if isinstance(kernels, NoKernels):
+        return kernels
+    if kernels.about.is_bf16 != use_bf16:
+        return NoKernels(
+            reason=f"{kernels.name} computes in {_spoken(kernels.about.is_bf16)}; {_spoken(use_bf16)} is wanted"
+        )
+    return NativeStep(encoder, kernels, has_tied_words=has_tied_words)
 
 
 class NativeStep:
@@ -98,6 +109,7 @@ class NativeStep:
         self._has_company = has_tied_words
         self._encoder = encoder
         self._library = kernels.library
+        self._is_bf16 = kernels.about.is_bf16
         self._weights = _ordered_weights(encoder)
         config = encoder.config
         sizes = SizeFields(
@@ -119,6 +131,11 @@ class NativeStep:
         self._packed_versions: tuple[int, ...] | None = None
         self._ticket = 0
         _forget_after_steps(self)
+
+    @property
+    def numerics(self) -> str:
+        """How is computed, in words, as a run's record has it."""
+        return NUMERICS if self._is_bf16 else FLOAT_NUMERICS
 
     @property
     def held_bytes(self) -> int:

@@ -1,0 +1,247 @@
+"""The library of an instruction set is found: it came with limbeck, was compiled before, or is compiled now.
+
+In: this machine's CPU and, at most, its C++ compiler. Out: loaded kernels, or the reason why there are none. A compiler
+is never required: the engines in plain torch do the work where there is nothing else. A library is only opened where
+the CPU has all that it needs: what is compiled for others may end a process when it is loaded.
+It does not know encoders or texts, and does not choose among libraries by their speed.
+"""
+
+import ctypes
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import sys
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+from limbeck.errors import SettingsError, StorageError
+from limbeck.native.building import (
+    COMPILE_TIMEOUT_S,
+    COMPILERS,
+    SOURCES,
+    SUFFIX,
+    BuildRecipe,
+    compile_library,
+    find_compilers,
+    recipe_of,
+)
+from limbeck.native.instruction_sets import ARM, LIBRARIES, X86, Library
+from limbeck.native.kernels import Kernels, NoKernels, Origin, describe
+from limbeck.processor import cpu_flags
+from limbeck.progress import SILENT, Progress
+from limbeck.storage import patient_lock, write_bytes
+
+FORCED = "LIMBECK_KERNELS"
+"""The name of an instruction set in the environment, which then is used and no other."""
+SHIPPED = SOURCES / "lib"
+"""Where libraries lie that came with limbeck; `SHIPPED_LIST` there says what they were built from."""
+SHIPPED_LIST = "libraries.json"
+_SHOWN_CHARACTERS = 400
+_KNOWN: dict[tuple[str, Path | None], Kernels | NoKernels] = {}
+"""What was found in this process; a machine does not change meanwhile."""
+
+
+def machine() -> str:
+    """Return the machine that this Python computes on, as Linux names it."""
+    name = platform.machine()
+    return {"AMD64": X86, "arm64": ARM, "ARM64": ARM}.get(name, name) if sys.maxsize > 2**32 else f"{name}, 32 bits"
+
+
+def library_named(name: str) -> Library:
+    """Return a row of the table.
+
+    Raises:
+        SettingsError: there is no such instruction set.
+    """
+    for library in LIBRARIES:
+        if library.name == name:
+            return library
+    raise SettingsError(f"kernels {name!r} are not known: there are {', '.join(one.name for one in LIBRARIES)}")
+
+
+def why_not_usable(library: Library) -> str | None:
+    """Return what keeps this machine from running a library; nothing when it can."""
+    if machine() not in library.machines:
+        return f"{library.name} is for {' and '.join(sorted(library.machines))}; this is {machine()}"
+    missing = sorted(library.cpu_flags - cpu_flags())
+    return f"this CPU lacks {', '.join(missing)}" if missing else None
+
+
+def usable_libraries() -> tuple[Library, ...]:
+    """Return the libraries that this CPU can run, best first; the slow references are the last."""
+    return tuple(library for library in LIBRARIES if why_not_usable(library) is None)
+
+
+def candidate_libraries() -> tuple[Library, ...]:
+    """Return the libraries that may do a user's work here, best first.
+
+    Raises:
+        SettingsError: the environment forces one that is not known, or that this CPU cannot run; the message says why.
+    """
+    if name := os.environ.get(FORCED):
+        forced = library_named(name)
+        if reason := why_not_usable(forced):
+            raise SettingsError(f"{FORCED}={name} cannot be used: {reason}")
+        return (forced,)
+    return tuple(library for library in usable_libraries() if not library.is_reference)
+
+
+def find_kernels(cache_dir: Path | None = None, progress: Progress = SILENT) -> Kernels | NoKernels:
+    """Return the kernels of the best instruction set here, compiled where they have to be, or why there are none.
+
+    Args:
+        cache_dir: where libraries are kept; the user's cache folder when not given.
+        progress: is told when something is compiled.
+
+    Raises:
+        SettingsError: the environment forces an instruction set that cannot be used.
+    """
+    candidates = candidate_libraries()
+    reasons: list[str] = []
+    for library in candidates:
+        found = find_library(library.name, cache_dir, progress)
+        if isinstance(found, Kernels):
+            return found
+        reasons.append(found.reason)
+    if candidates and os.environ.get(FORCED):
+        raise SettingsError(f"{FORCED}={candidates[0].name} cannot be used: {reasons[0]}")
+    return NoKernels(reason=reasons[0] if reasons else _why_no_candidate())
+
+
+def _why_no_candidate() -> str:
+    """Say what the least demanding library lacks."""
+    for library in reversed(LIBRARIES):
+        if machine() in library.machines and not library.is_reference:
+            return why_not_usable(library) or ""
+    return f"they are for {X86} and {ARM}; this is {machine()}"
+
+
+def find_library(name: str, cache_dir: Path | None = None, progress: Progress = SILENT) -> Kernels | NoKernels:
+    """Return the kernels of an instruction set, compiled on first use where they have to be, or why there are none.
+
+    Args:
+        name: of the instruction set.
+        cache_dir: where libraries are kept; the user's cache folder when not given.
+        progress: is told when something is compiled.
+
+    Raises:
+        SettingsError: there is no such instruction set.
+    """
+    key = (name, cache_dir)
+    if key not in _KNOWN:
+        _KNOWN[key] = _look(library_named(name), cache_dir, progress)
+    return _KNOWN[key]
+
+
+def _look(library: Library, cache_dir: Path | None, progress: Progress) -> Kernels | NoKernels:
+    if reason := why_not_usable(library):
+        return NoKernels(reason=reason)
+    recipe = recipe_of(library)
+    folder = (cache_dir or user_cache_path("limbeck")) / "kernels"
+    try:
+        found = find_shipped(recipe) or build_library(recipe, folder, progress)
+    except (StorageError, OSError, subprocess.SubprocessError) as error:
+        return NoKernels(reason=f"building {recipe.name} failed: {_short(error)}")
+    if found is None:
+        return NoKernels(reason=f"no C++ compiler was found (looked for $CXX, {', '.join(COMPILERS)}, ziglang)")
+    about = describe(found.library)
+    if isinstance(about, NoKernels):
+        return about
+    return Kernels(
+        library=found.library,
+        name=library.name,
+        path=found.path,
+        origin=found.origin,
+        digest=recipe.digest(),
+        about=about,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FoundLibrary:
+    """A library that was loaded; its functions are not described yet.
+
+    Attributes:
+        library: its functions.
+        path: where it is kept.
+        origin: it came with limbeck, or was compiled on this machine.
+    """
+
+    library: ctypes.CDLL
+    path: Path
+    origin: Origin
+
+
+def find_shipped(recipe: BuildRecipe) -> FoundLibrary | None:
+    """Load the library that came with limbeck; None when there is none, or it is not whole, or of other sources."""
+    path = SHIPPED / f"{recipe.name}{SUFFIX}"
+    try:
+        listed = json.loads((SHIPPED / SHIPPED_LIST).read_bytes())[recipe.name]
+        if listed["digest"] != recipe.digest() or listed["sha256"] != hashlib.sha256(path.read_bytes()).hexdigest():
+            return None
+        return FoundLibrary(library=ctypes.CDLL(str(path)), path=path, origin="wheel")
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+
+
+def build_library(recipe: BuildRecipe, folder: Path, progress: Progress = SILENT) -> FoundLibrary | None:
+    """Load the library that these sources and flags gave before, or compile it; None when no compiler is there.
+
+    Of several processes that need it at once one compiles and the others wait. A library that is damaged, or that
+    this system cannot load, is compiled anew.
+
+    Args:
+        recipe: what to build.
+        folder: where libraries are kept, one a digest.
+        progress: is told when something is compiled.
+
+    Raises:
+        StorageError: the folder cannot be written.
+        OSError: the library that was just compiled cannot be loaded.
+        SubprocessError: the compiler refused the sources or took too long.
+    """
+    stem = f"{recipe.name}-{recipe.digest()[:20]}-"
+    found = _built_before(folder, stem)
+    if found is not None:
+        return found
+    compilers = find_compilers()
+    if not compilers:
+        return None
+    with ExitStack() as stack:
+        # Where there are no locks, or another process takes too long, two compile beside each other: files are whole.
+        with suppress(StorageError):
+            stack.enter_context(patient_lock(folder, patience_s=COMPILE_TIMEOUT_S))
+        found = _built_before(folder, stem)
+        if found is not None:
+            return found
+        progress.say(f"compiling {recipe.name} for this CPU: once, some seconds")
+        content = compile_library(recipe, compilers)
+        path = folder / f"{stem}{_content_digest(content)}{SUFFIX}"
+        write_bytes(path, content)
+    return FoundLibrary(library=ctypes.CDLL(str(path)), path=path, origin="compiled")
+
+
+def _built_before(folder: Path, stem: str) -> FoundLibrary | None:
+    """Load a library that was compiled before; None when there is none that is whole and that this system can load."""
+    for path in sorted(folder.glob(f"{stem}*{SUFFIX}")):
+        try:
+            # One that was cut short would end this process, not only fail.
+            if path.stem.endswith(f"-{_content_digest(path.read_bytes())}"):
+                return FoundLibrary(library=ctypes.CDLL(str(path)), path=path, origin="compiled")
+        except OSError:
+            continue
+    return None
+
+
+def _content_digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:20]
+
+
+def _short(error: Exception) -> str:
+    said = error.stderr.decode(errors="replace") if isinstance(error, subprocess.CalledProcessError) else str(error)
+    return " ".join(said.split())[:_SHOWN_CHARACTERS]

@@ -1,0 +1,102 @@
+"""A compiler is found and called, and what it cannot do is quoted."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from limbeck.native import building
+from limbeck.native.building import BuildRecipe, compile_library, find_compilers, recipe_of
+from limbeck.native.instruction_sets import LIBRARIES
+
+
+@pytest.fixture
+def path_of(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """Put programs of these names, and no others, on the PATH."""
+
+    def put(*names: str) -> dict[str, str]:
+        for name in names:
+            (tmp_path / name).write_text("#!/bin/sh\n")
+            (tmp_path / name).chmod(0o755)
+        monkeypatch.setenv("PATH", str(tmp_path))
+        return {name: str(tmp_path / name) for name in names}
+
+    return put
+
+
+def test_the_persons_own_compiler_goes_first(path_of, monkeypatch: pytest.MonkeyPatch) -> None:
+    """$CXX is obeyed, with its words; no other is tried behind it."""
+    path_of("g++")
+    monkeypatch.setenv("CXX", "ccache 'my compiler' -m64")
+    assert find_compilers() == [["ccache", "my compiler", "-m64"]]
+
+
+def test_a_compiler_of_two_names_is_tried_once(path_of, tmp_path: Path) -> None:
+    """c++ is most often a link to another one."""
+    paths = path_of("g++", "clang++")
+    (tmp_path / "c++").symlink_to(tmp_path / "g++")
+    assert find_compilers() == [[str(tmp_path / "c++")], [paths["clang++"]]]
+
+
+@pytest.mark.parametrize("has_zig", [True, False])
+def test_zig_is_the_last(path_of, monkeypatch: pytest.MonkeyPatch, has_zig: bool) -> None:
+    """Where the system has no compiler, the package that carries one is used, if it is installed."""
+    path_of()
+    monkeypatch.setattr(building, "find_spec", lambda name: has_zig or None)
+    assert find_compilers() == [[sys.executable, "-m", "ziglang", "c++"]] * has_zig
+
+
+@pytest.mark.parametrize(("answer", "offered"), [(0, True), (2, False)])
+def test_the_stand_in_of_macos_is_not_called(
+    path_of, monkeypatch: pytest.MonkeyPatch, answer: int, offered: bool
+) -> None:
+    """/usr/bin/c++ of a Mac without a compiler opens a window, so Apple's own program is asked first."""
+    monkeypatch.setattr(building.platform, "system", lambda: "Darwin")
+    monkeypatch.setattr(building.shutil, "which", lambda name: "/usr/bin/c++" if name == "c++" else None)
+    monkeypatch.setattr(building, "find_spec", lambda name: None)
+    ended = subprocess.CompletedProcess(["xcode-select"], answer)
+    monkeypatch.setattr(building.subprocess, "run", lambda *words, **options: ended)
+    assert bool(find_compilers()) == offered
+
+
+def test_the_next_compiler_is_tried(stub: BuildRecipe, compiler: str, tmp_path: Path) -> None:
+    """One that is too old for an instruction set does not stand in the way of another."""
+    assert compile_library(stub, [[str(tmp_path / "absent")], [compiler]]).startswith(b"\x7fELF")
+
+
+def test_the_first_refusal_is_told(stub: BuildRecipe, tmp_path: Path) -> None:
+    """Where all of them refuse, the first one's words are the reason."""
+    for name in ("first", "second"):
+        (tmp_path / name).write_text(f"#!/bin/sh\necho {name} refuses >&2\nexit 1\n")
+        (tmp_path / name).chmod(0o755)
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        compile_library(stub, [[str(tmp_path / "first")], [str(tmp_path / "second")]])
+    assert caught.value.stderr == b"first refuses\n"
+
+
+def test_what_is_built_from_other_things_has_another_digest(stub: BuildRecipe) -> None:
+    """Sources, their names, headers beside them and flags count; line ends and other files do not."""
+    (source,) = stub.sources
+    first = stub.digest()
+    (source.parent / "notes.txt").write_text("nothing")
+    source.write_bytes(source.read_bytes().replace(b"\n", b"\r\n"))
+    assert stub.digest() == first
+    seen = {first, BuildRecipe(name=stub.name, sources=stub.sources, flags=(*stub.flags, "-g")).digest()}
+    (source.parent / "beside.hpp").write_text("// one")
+    seen.add(stub.digest())
+    (source.parent / "beside.hpp").rename(source.parent / "other.hpp")
+    seen.add(stub.digest())
+    source.write_text("// another")
+    seen.add(stub.digest())
+    assert len(seen) == 5
+
+
+def test_the_compiler_is_told_the_instruction_set() -> None:
+    """Each row's library is made of the same sources, with its own header and flags."""
+    commands = [recipe_of(library).command(["c++"], Path("out.so")) for library in LIBRARIES]
+    assert len({tuple(word for word in command if word.endswith(".cpp")) for command in commands}) == 1
+    for library, command in zip(LIBRARIES, commands, strict=True):
+        assert f'-DLIMBECK_ISA="isa_{library.name}.hpp"' in command
+        assert set(library.flags) <= set(command)
+        assert {"-fvisibility=hidden", "-ffp-contract=off", "-std=c++17"} <= set(command)

@@ -1,0 +1,65 @@
+"""The team that computes together, without what it computes."""
+
+import ctypes
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from limbeck.native import kernels
+from limbeck.native.building import SOURCES, BuildRecipe
+from limbeck.native.libraries import build_library
+
+TEAM_FOLDER = SOURCES if (SOURCES / "team.hpp").exists() else SOURCES / "encoder"
+
+TEAM = """
+#include "team.hpp"
+extern "C" int gather(int size, int* seen) {
+  limbeck::Meeting meeting;
+  return limbeck::with_team(size, [&](int rank) {
+    limbeck::Team team{rank, size, &meeting};
+    team.meet();
+    ++seen[rank];
+  });
+}
+"""
+
+
+@pytest.fixture
+def team(tmp_path: Path, compiler: str) -> BuildRecipe:
+    """The team that computes together, without what it computes."""
+    main = tmp_path / "sources" / "team.cpp"
+    main.parent.mkdir()
+    main.write_text(TEAM)
+    flags = ("-std=c++17", "-shared", "-fPIC", "-pthread")
+    return BuildRecipe(name="team", sources=(main,), headers=(TEAM_FOLDER,), flags=flags)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [1, 2, 7])
+def test_a_team_is_all_there(team: BuildRecipe, tmp_path: Path, size: int) -> None:
+    """Every member works once."""
+    found = build_library(team, tmp_path / "cache")
+    assert found is not None
+    seen = (ctypes.c_int * size)()
+    assert found.library.gather(size, seen) == 0
+    assert list(seen) == [1] * size
+
+
+def test_threads_that_cannot_be_had_are_an_answer(team: BuildRecipe, tmp_path: Path) -> None:
+    """Where the system gives no more threads nothing is computed and nobody waits; the process lives on."""
+    found = build_library(team, tmp_path / "cache")
+    assert found is not None
+    program = (
+        "import ctypes, resource, sys\n"
+        "library = ctypes.CDLL(sys.argv[1])\n"
+        "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (used + 2**26, used + 2**26))\n"
+        "seen = (ctypes.c_int * 500)()\n"
+        "print(library.gather(500, seen), sum(seen), library.gather(1, seen), sum(seen))"
+    )
+    ended = subprocess.run([sys.executable, "-c", program, str(found.path)], capture_output=True, text=True, check=True)
+    answer, *rest = ended.stdout.split()
+    assert int(answer) in (kernels.NO_MEMORY, kernels.NO_THREADS)
+    assert rest == ["0", "0", "1"]
