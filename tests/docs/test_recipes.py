@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from datasets import disable_progress_bars
 
 import limbeck
 from limbeck.inference import choice
@@ -50,11 +49,11 @@ def reviews(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def offline(minilm: LoadedEncoder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The embedded encoder, converted once, in float32 at once; caches of this test run."""
-    import datasets.config
+    import datasets.config  # late: a second that only these tests need
 
     monkeypatch.setattr(choice, "SMALL_ENCODER_PARAMETERS", 10**9)
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "hf"))
-    disable_progress_bars()
+    datasets.disable_progress_bars()
 
 
 def pandas(made, out):

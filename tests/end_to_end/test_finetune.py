@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
-from transformers import pipeline
+import transformers  # its parts are loaded when a test asks for them
 
 from limbeck import load, read
 from limbeck.features.cache import FeatureCache
@@ -73,7 +73,7 @@ def test_transformers_opens_the_bundle_and_gives_the_same_probabilities(tuned_on
     """`pipeline("text-classification", model=RUN/bundle)` answers what limbeck answers."""
     texts = ["i feel so sad", "today it is fine", "rain rain !", "it is so very sunn sun today"]
     ours = load(tuned_once / "RUN", precision="float32").predict(texts)
-    classify = pipeline("text-classification", model=str(tuned_once / "RUN" / "bundle"), device="cpu")
+    classify = transformers.pipeline("text-classification", model=str(tuned_once / "RUN" / "bundle"), device="cpu")
     for row, answer in enumerate(classify(texts, top_k=None)):
         theirs = {item["label"]: item["score"] for item in answer}
         np.testing.assert_allclose([theirs[name] for name in ours.label_names], ours.probabilities[row], atol=1e-5)
@@ -250,7 +250,7 @@ def test_one_logit_for_two_classes(limbeck, weather, encoder_folder, tmp_path, m
     assert found["validation"]["log_loss"] <= best["validation_loss"] + 1e-5  # the temperature is fitted on these rows
     texts = ["i feel so sad", "today it is fine"]
     ours = load(out, precision="float32").predict(texts)
-    classify = pipeline("text-classification", model=str(out / "bundle"), device="cpu")
+    classify = transformers.pipeline("text-classification", model=str(out / "bundle"), device="cpu")
     for row, answer in enumerate(classify(texts, top_k=None)):
         theirs = {item["label"]: item["score"] for item in answer}
         np.testing.assert_allclose([theirs[name] for name in ours.label_names], ours.probabilities[row], atol=1e-5)

@@ -8,20 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import transformers  # its parts are loaded when a test asks for them
 from safetensors.torch import load_file, save_file
-from transformers import (
-    AutoModelForSequenceClassification,
-    AutoTokenizer,
-    BertConfig,
-    BertForSequenceClassification,
-    DataCollatorWithPadding,
-    DistilBertConfig,
-    DistilBertForSequenceClassification,
-    PreTrainedTokenizerFast,
-    Trainer,
-    TrainingArguments,
-    pipeline,
-)
 
 import limbeck
 from limbeck.errors import BundleError, TokenizerError, WeightsError
@@ -34,11 +22,13 @@ TEXTS = ["i feel fine", "so very sad today . it is rain", "sunny !", "", "unhear
 NAMES = ("joy", "sadness", "슬픔")
 
 
-def their_tokenizer(tokenizer: Tokenizer, folder: Path, *, max_tokens: int = 24) -> PreTrainedTokenizerFast:
+def their_tokenizer(
+    tokenizer: Tokenizer, folder: Path, *, max_tokens: int = 24
+) -> transformers.PreTrainedTokenizerFast:
     """Make the tokenizer as a user of transformers has it."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "tokenizer.json").write_text(tokenizer.content, "utf-8")
-    return PreTrainedTokenizerFast(
+    return transformers.PreTrainedTokenizerFast(
         tokenizer_file=str(folder / "tokenizer.json"),
         model_max_length=max_tokens,
         model_input_names=["input_ids", "attention_mask"],
@@ -46,9 +36,9 @@ def their_tokenizer(tokenizer: Tokenizer, folder: Path, *, max_tokens: int = 24)
     )
 
 
-def small_config(**values: object) -> DistilBertConfig:
+def small_config(**values: object) -> transformers.DistilBertConfig:
     sizes = {"vocab_size": 20, "dim": 16, "n_heads": 4, "n_layers": 2, "hidden_dim": 24, "max_position_embeddings": 24}
-    return DistilBertConfig(**{**sizes, "initializer_range": 0.5, **values})
+    return transformers.DistilBertConfig(**{**sizes, "initializer_range": 0.5, **values})
 
 
 @pytest.fixture
@@ -58,7 +48,7 @@ def folder(tiny_tokenizer: Tokenizer, tmp_path: Path) -> Path:
     made = tmp_path / "theirs"
     names = dict(enumerate(NAMES))
     config = small_config(id2label=names, label2id={name: label for label, name in names.items()})
-    DistilBertForSequenceClassification(config).save_pretrained(made)
+    transformers.DistilBertForSequenceClassification(config).save_pretrained(made)
     their_tokenizer(tiny_tokenizer, tmp_path / "raw").save_pretrained(made)
     return made
 
@@ -70,7 +60,9 @@ def edit_config(folder: Path, **values: object) -> None:
 
 
 def pipeline_probabilities(folder: Path, names: tuple[str, ...]) -> np.ndarray:
-    answers = pipeline("text-classification", model=str(folder), device="cpu")(TEXTS, top_k=None, truncation=True)
+    answers = transformers.pipeline("text-classification", model=str(folder), device="cpu")(
+        TEXTS, top_k=None, truncation=True
+    )
     return np.array([[{item["label"]: item["score"] for item in one}[name] for name in names] for one in answers])
 
 
@@ -89,16 +81,16 @@ def test_what_trainer_saves_opens(tiny_tokenizer: Tokenizer, tmp_path: Path) -> 
     torch.manual_seed(6)
     tokenizer = their_tokenizer(tiny_tokenizer, tmp_path / "raw")
     rows = [{**tokenizer(text, truncation=True), "labels": place % 3} for place, text in enumerate(TEXTS)]
-    arguments = TrainingArguments(
+    arguments = transformers.TrainingArguments(
         output_dir=str(tmp_path / "out"), num_train_epochs=1, use_cpu=True, report_to=[], disable_tqdm=True,
         learning_rate=1e-2, save_strategy="epoch", logging_strategy="no",
     )  # fmt: skip
-    trainer = Trainer(
-        model=DistilBertForSequenceClassification(small_config(num_labels=3)),
+    trainer = transformers.Trainer(
+        model=transformers.DistilBertForSequenceClassification(small_config(num_labels=3)),
         args=arguments,
         train_dataset=rows,
         processing_class=tokenizer,
-        data_collator=DataCollatorWithPadding(tokenizer),
+        data_collator=transformers.DataCollatorWithPadding(tokenizer),
     )
     trainer.train()
     trainer.save_model(str(tmp_path / "saved"))
@@ -121,7 +113,7 @@ def test_it_can_be_saved_as_a_bundle(folder: Path, tmp_path: Path) -> None:
     again = limbeck.load(tmp_path / "ours")
     assert load_bundle(tmp_path / "ours").facts.provenance["made_by"] == "transformers"
     np.testing.assert_array_equal(again.predict(TEXTS).probabilities, predictor.predict(TEXTS).probabilities)
-    theirs = AutoModelForSequenceClassification.from_pretrained(tmp_path / "ours")
+    theirs = transformers.AutoModelForSequenceClassification.from_pretrained(tmp_path / "ours")
     assert tuple(theirs.config.id2label.values()) == NAMES
 
 
@@ -240,7 +232,7 @@ def test_an_adapter_among_the_weights_is_named(folder: Path) -> None:
 def test_weights_in_several_files_open(folder: Path) -> None:
     """What save_pretrained spread over several files is one model, to the bit."""
     before = limbeck.load(folder).predict(TEXTS).probabilities
-    model = AutoModelForSequenceClassification.from_pretrained(folder)
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(folder)
     (folder / "model.safetensors").unlink()
     model.save_pretrained(folder, max_shard_size="6KB")
     assert len(list(folder.glob("model-*.safetensors"))) > 1
@@ -272,7 +264,7 @@ def test_letters_are_those_that_transformers_sees(
     (folder / "tokenizer.json").write_text(json.dumps(definition), "utf-8")
     said = {"model_max_length": 24, **({} if kind is None else {"tokenizer_class": kind}), **stated}
     (folder / "tokenizer_config.json").write_text(json.dumps(said), "utf-8")
-    theirs = AutoTokenizer.from_pretrained(folder)(CASED)["input_ids"]
+    theirs = transformers.AutoTokenizer.from_pretrained(folder)(CASED)["input_ids"]
     ours = Tokenizer.from_folder(folder).encode(CASED)
     assert [one.tolist() for one in np.split(ours.ids, ours.offsets[1:-1])] == theirs
 
@@ -301,7 +293,9 @@ def test_texts_are_cut_on_the_side_that_the_folder_names(folder: Path, tmp_path:
     predictor = limbeck.load(folder)
     texts = [*TEXTS, "so very sad " * 20 + "i feel fine !"]
     found = predictor.predict(texts).probabilities
-    answers = pipeline("text-classification", model=str(folder), device="cpu")(texts, top_k=None, truncation=True)
+    answers = transformers.pipeline("text-classification", model=str(folder), device="cpu")(
+        texts, top_k=None, truncation=True
+    )
     theirs = [[{item["label"]: item["score"] for item in one}[name] for name in NAMES] for one in answers]
     np.testing.assert_allclose(found, theirs, atol=1e-5)
     assert predictor.bundle.loaded.tokenizer.encode([texts[-1]]).ids[-3:].tolist() == [7, 19, 3]
@@ -311,8 +305,10 @@ def test_texts_are_cut_on_the_side_that_the_folder_names(folder: Path, tmp_path:
 
 def test_a_bert_classifier_is_refused_and_its_encoder_opens(tiny_tokenizer: Tokenizer, tmp_path: Path) -> None:
     """Its pooler is no part of DistilBERT; the way to its encoder is shown."""
-    config = BertConfig(vocab_size=20, hidden_size=16, num_attention_heads=4, num_hidden_layers=1, intermediate_size=24)
-    BertForSequenceClassification(config).save_pretrained(tmp_path / "bert")
+    config = transformers.BertConfig(
+        vocab_size=20, hidden_size=16, num_attention_heads=4, num_hidden_layers=1, intermediate_size=24
+    )
+    transformers.BertForSequenceClassification(config).save_pretrained(tmp_path / "bert")
     their_tokenizer(tiny_tokenizer, tmp_path / "raw").save_pretrained(tmp_path / "bert")
     with pytest.raises(BundleError, match=r"(?s)BertForSequenceClassification.*load_encoder"):
         limbeck.load(tmp_path / "bert")
@@ -347,7 +343,7 @@ def test_it_teaches_and_is_known_again(folder: Path) -> None:
     teacher = load_teachers([folder])[0]
     assert teacher.bundle.facts.label_names == NAMES
     assert teacher.digest == sha256_of(folder / "model.safetensors")
-    model = AutoModelForSequenceClassification.from_pretrained(folder)
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(folder)
     (folder / "model.safetensors").unlink()
     model.save_pretrained(folder, max_shard_size="6KB")
     again = load_teachers([folder])[0]

@@ -7,14 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from transformers import (
-    AutoModel,
-    AutoModelForSequenceClassification,
-    AutoTokenizer,
-    DistilBertConfig,
-    DistilBertForSequenceClassification,
-    pipeline,
-)
+import transformers  # its parts are loaded when a test asks for them
 
 from limbeck.model.bundle import Bundle, load_bundle, save_bundle
 from limbeck.model.heads import HeadKind, LinearHead
@@ -41,7 +34,7 @@ def test_the_pipeline_gives_our_probabilities(make_bundle: MakeBundle, tmp_path:
     bundle.head.fold_temperature(temperature)
     facts = replace(bundle.facts, folded_temperature=temperature)
     save_bundle(replace(bundle, facts=facts), tmp_path / "model", card="")
-    classify = pipeline("text-classification", model=str(tmp_path / "model"), device="cpu")
+    classify = transformers.pipeline("text-classification", model=str(tmp_path / "model"), device="cpu")
     answers = classify(TEXTS, top_k=None, truncation=True)
     expected = our_probabilities(tmp_path / "model")
     for row, answer in enumerate(answers):
@@ -51,8 +44,8 @@ def test_the_pipeline_gives_our_probabilities(make_bundle: MakeBundle, tmp_path:
 
 def test_the_model_class_gives_our_probabilities(bundle_folder: Path) -> None:
     """AutoModelForSequenceClassification and AutoTokenizer open the folder; a padded batch says the same."""
-    model = AutoModelForSequenceClassification.from_pretrained(bundle_folder).eval()
-    tokenizer = AutoTokenizer.from_pretrained(bundle_folder)
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(bundle_folder).eval()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(bundle_folder)
     inputs = tokenizer(TEXTS, padding=True, truncation=True, return_tensors="pt")
     assert set(inputs) == {"input_ids", "attention_mask"}
     assert inputs["input_ids"].shape[1] == 12
@@ -66,7 +59,7 @@ def test_a_linear_bundle_opens_as_an_encoder(make_bundle: MakeBundle, tmp_path: 
     """A probe's folder gives transformers the encoder it stands on."""
     bundle = make_bundle("linear")
     save_bundle(bundle, tmp_path / "model", card="")
-    theirs = AutoModel.from_pretrained(tmp_path / "model").eval()
+    theirs = transformers.AutoModel.from_pretrained(tmp_path / "model").eval()
     batch = bundle.loaded.tokenizer.encode(["i feel fine"]).take([0])
     with torch.inference_mode():
         found = theirs(input_ids=torch.from_numpy(batch.padded(0).input_ids)).last_hidden_state[0]
@@ -83,16 +76,16 @@ def test_a_linear_bundle_is_no_classifier_there(make_bundle: MakeBundle, tmp_pat
         bundle = replace(bundle, head=head.eval(), facts=replace(bundle.facts, blocks=blocks))
     save_bundle(bundle, tmp_path / "model", card="")
     with pytest.raises((RuntimeError, ValueError, OSError)):
-        pipeline("text-classification", model=str(tmp_path / "model"), device="cpu")
+        transformers.pipeline("text-classification", model=str(tmp_path / "model"), device="cpu")
     with pytest.raises(RuntimeError, match="mismatch"):
-        AutoModelForSequenceClassification.from_pretrained(tmp_path / "model")
+        transformers.AutoModelForSequenceClassification.from_pretrained(tmp_path / "model")
     assert (load_bundle(tmp_path / "model").head.weight == bundle.head.weight).all()
 
 
 def test_a_folder_that_transformers_saved_is_read(tmp_path: Path) -> None:
     """A model with a head, saved by transformers: the encoder is read, the head is left out and named."""
-    config = DistilBertConfig(vocab_size=30, dim=16, n_heads=2, n_layers=2, hidden_dim=24, num_labels=3)
-    theirs = DistilBertForSequenceClassification(config)
+    config = transformers.DistilBertConfig(vocab_size=30, dim=16, n_heads=2, n_layers=2, hidden_dim=24, num_labels=3)
+    theirs = transformers.DistilBertForSequenceClassification(config)
     theirs.save_pretrained(tmp_path)
     loaded = load_weights(tmp_path)
     assert loaded.left_out == (
@@ -110,7 +103,7 @@ def test_tokens_are_those_of_transformers(minilm: LoadedEncoder, tmp_path: Path)
     (tmp_path / "tokenizer.json").write_text(minilm.tokenizer.content, "utf-8")
     (tmp_path / "tokenizer_config.json").write_text(json.dumps(minilm.tokenizer.config(max_tokens=16)))
     (tmp_path / "config.json").write_text(json.dumps(minilm.config.to_hugging_face()))
-    theirs = AutoTokenizer.from_pretrained(tmp_path)
+    theirs = transformers.AutoTokenizer.from_pretrained(tmp_path)
     texts = [
         "",
         " ",

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import transformers  # its parts are loaded when a test asks for them
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import AutoModel, BertConfig, BertModel, DistilBertConfig, DistilBertModel
 
 from limbeck.catalog.presets import MINILM_MODULE
 from limbeck.model.config import EncoderConfig, parse_config
@@ -64,8 +64,8 @@ ragged = st.lists(st.integers(1, 40), min_size=1, max_size=9)
 def test_random_distilberts_compute_the_same(size: dict[str, int], sinusoidal: bool, lengths: list[int]) -> None:
     """Sizes, layers, activations, learned and fixed positions, ragged batches: all hidden states within 1e-5."""
     torch.manual_seed(size["seed"])
-    theirs = DistilBertModel(
-        DistilBertConfig(
+    theirs = transformers.DistilBertModel(
+        transformers.DistilBertConfig(
             vocab_size=60,
             dim=size["n_heads"] * size["head_width"],
             n_heads=size["n_heads"],
@@ -88,9 +88,9 @@ def test_random_distilberts_compute_the_same(size: dict[str, int], sinusoidal: b
 def test_fixed_positions_are_theirs(n_positions: int, half: int) -> None:
     """A DistilBERT with fixed positions starts from the same waves, and does not train them."""
     sizes = {"vocab_size": 5, "dim": 2 * half, "n_heads": 1, "n_layers": 1, "hidden_dim": 2}
-    config = DistilBertConfig(**sizes, max_position_embeddings=n_positions, sinusoidal_pos_embds=True)
+    config = transformers.DistilBertConfig(**sizes, max_position_embeddings=n_positions, sinusoidal_pos_embds=True)
     ours = Encoder(EncoderConfig(**sizes, max_position_embeddings=n_positions, sinusoidal_pos_embds=True))
-    theirs = DistilBertModel(config).embeddings.position_embeddings.weight
+    theirs = transformers.DistilBertModel(config).embeddings.position_embeddings.weight
     torch.testing.assert_close(ours.embeddings.position_embeddings.weight.detach(), theirs.detach(), atol=1e-6, rtol=0)
 
 
@@ -99,8 +99,8 @@ def test_fixed_positions_are_theirs(n_positions: int, half: int) -> None:
 def test_random_berts_convert_exactly(size: dict[str, int], lengths: list[int]) -> None:
     """Token type 0 folded into the positions, the pooler dropped, the rest renamed: within 1e-5."""
     torch.manual_seed(size["seed"])
-    theirs = BertModel(
-        BertConfig(
+    theirs = transformers.BertModel(
+        transformers.BertConfig(
             vocab_size=60,
             hidden_size=size["n_heads"] * size["head_width"],
             num_attention_heads=size["n_heads"],
@@ -130,7 +130,7 @@ def test_the_embedded_bert_converts_exactly(minilm: LoadedEncoder, lengths: list
     spec = importlib.util.find_spec(MINILM_MODULE)
     assert spec is not None
     assert spec.submodule_search_locations is not None
-    theirs = AutoModel.from_pretrained(Path(spec.submodule_search_locations[0]) / "model").eval()
+    theirs = transformers.AutoModel.from_pretrained(Path(spec.submodule_search_locations[0]) / "model").eval()
     batch = packed(lengths, 30522, sum(lengths))
     assert differences(theirs, minilm.encoder, batch)[-1] <= BOUND
     assert max(differences(theirs.double(), copy.deepcopy(minilm.encoder).double(), batch)) <= BOUND / 10
@@ -139,8 +139,10 @@ def test_the_embedded_bert_converts_exactly(minilm: LoadedEncoder, lengths: list
 def test_gradients_are_theirs() -> None:
     """One backward pass gives every weight the gradient that transformers gives it."""
     torch.manual_seed(0)
-    config = DistilBertConfig(vocab_size=60, dim=16, n_heads=2, n_layers=2, hidden_dim=24, initializer_range=0.2)
-    theirs = DistilBertModel(config).eval()
+    config = transformers.DistilBertConfig(
+        vocab_size=60, dim=16, n_heads=2, n_layers=2, hidden_dim=24, initializer_range=0.2
+    )
+    theirs = transformers.DistilBertModel(config).eval()
     state = {name: tensor.clone() for name, tensor in theirs.state_dict().items()}
     ours = build_encoder(parse_config(config.to_dict(), where="theirs"), state, where="theirs")
     batch = packed([3, 9, 9, 14], 60, 0)
