@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
+# Python keeps what it compiled, whatever the shell says: tests start many processes that import limbeck.
+export PYTHONDONTWRITEBYTECODE :=
+
 # As many processes as there are cores; `make test WORKERS=0` runs in one, as a debugger wants it.
 WORKERS ?= auto
 
@@ -23,7 +26,7 @@ test: $(READY)
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal --durations 15
 
 test-quick: $(READY)
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal --durations 15 -m 'not slow'
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal --durations 15 -m 'not slow' --hypothesis-profile quick
 
 check: $(READY)
 	$(BIN)/ruff format --check .

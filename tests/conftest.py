@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 from tokenizers import Tokenizer as RawTokenizer
 from tokenizers import models, normalizers, pre_tokenizers, processors
 
@@ -25,6 +26,8 @@ from limbeck.tokens import SPECIAL_TOKENS, Tokenizer
 
 CACHE_HOME = Path(__file__).parents[1] / ".pytest_cache" / "home"
 """Where tests, and the processes that they start, keep what is compiled and converted; git does not see it."""
+
+settings.register_profile("quick", max_examples=20)  # for `make test-quick`, where a test asks for no number of its own
 
 TINY_WORDS = ("i", "feel", "fine", "sad", "so", "very", "today", "it", "is", "rain", "##y", "sun", "##n", ".", "!")
 

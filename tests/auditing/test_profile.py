@@ -68,7 +68,6 @@ def test_keys_find_what_comparing_all_pairs_finds(names: list[str]) -> None:
 def test_thousands_of_names_are_looked_through() -> None:
     """A typo among 20,000 names is found without comparing 200 million pairs, and names all alike end at a bound."""
     numbered = tuple(f"part {place:05d} of the catalogue" for place in range(20_000))
-    assert lookalikes(numbered) == ()
     assert len(lookalikes((*numbered, "catalogue", "catalouge"))) == 1
     assert len(lookalikes(tuple("joy" + " " * spaces for spaces in range(200)))) == MOST_LOOKALIKES
 

@@ -154,18 +154,14 @@ def wanted_of(rows: int, shares: dict[str, float]) -> dict[str, int]:
 
 def least_missed(groups: list[dict[str, int]], shares: dict[str, float]) -> float:
     """Return the least that any way of placing the groups misses, found by trying all."""
-    total = Counter(name for group in groups for name in Counter(group).elements())
-    wanted = {name: wanted_of(total[name], shares) for name in total}
-    best = float("inf")
-    for places in product(shares, repeat=len(groups)):
-        got: Counter[tuple[str, str]] = Counter()
-        for part, group in zip(places, groups, strict=True):
-            for name, rows in group.items():
-                got[part, name] += rows
-        if all(got[part, name] for part in shares for name in total):
-            off = sum(abs(got[part, name] - wanted[name][part]) / total[name] for part in shares for name in total)
-            best = min(best, off)
-    return best
+    names = sorted({name for group in groups for name in group})
+    rows_GC = np.array([[group.get(name, 0) for name in names] for group in groups])
+    total_C = rows_GC.sum(axis=0)
+    wanted_CP = np.array([[wanted_of(rows, shares)[part] for part in shares] for rows in total_C.tolist()])
+    placed_WG = np.array(list(product(range(len(shares)), repeat=len(groups))))
+    got_WPC = np.stack([(placed_WG == part) @ rows_GC for part in range(len(shares))], axis=1)
+    off_W = (np.abs(got_WPC - wanted_CP.T) / total_C).sum(axis=(1, 2))
+    return float(off_W[(got_WPC > 0).all(axis=(1, 2))].min(initial=np.inf))
 
 
 SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}

@@ -76,6 +76,7 @@ def test_a_saved_classifier_opens(folder: Path) -> None:
     assert found.probabilities.max() > 0.5
 
 
+@pytest.mark.slow
 def test_what_trainer_saves_opens(tiny_tokenizer: Tokenizer, tmp_path: Path) -> None:
     """The folder of save_model and a checkpoint beside its optimizer open alike; the folder above names them."""
     torch.manual_seed(6)

@@ -189,6 +189,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(key=st.sampled_from(["limbeck", "huggingface"]), value=JSON, labels=st.sampled_from([[0, 1, 0], NAMES]))
 def test_metadata_of_any_shape_break_nothing(key: str, value: Any, labels: list[Any]) -> None:

@@ -22,6 +22,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(st.tuples(TEXTS, st.sampled_from(["a", "b c", 'd"e', "f,g"])), min_size=1, max_size=20), st.booleans())
 def test_any_text_survives(rows: list[tuple[str, str]], quote_all: bool) -> None:
@@ -87,6 +88,7 @@ def test_a_very_long_text_is_read(tmp_path: Path) -> None:
     assert len(read(path).texts[0]) == 500_000
 
 
+@pytest.mark.slow
 def test_an_open_quote_does_not_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A quote that is never closed stops at the limit for a cell."""
     monkeypatch.setattr("limbeck.reading.dialect.MAX_CELL_CHARS", 200_000)
@@ -164,6 +166,7 @@ def test_rows_of_tabs_with_quotes_come_back_or_it_is_said(rows: list[tuple[str, 
         assert "read as characters" in dataset.notes[0].what
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=150)
 @given(
     st.lists(st.text(st.sampled_from('ab,"\\'), max_size=8), min_size=1, max_size=8),

@@ -89,6 +89,7 @@ def test_any_bytes_read_alike_or_not_at_all(
         assert outcome(path, policy, careful=False) == outcome(path, policy, careful=True)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.text('ab,"\n\r é', min_size=1), st.sampled_from("xy")), min_size=1), st.booleans())
 def test_what_the_csv_module_writes_takes_the_short_road(rows: list[tuple[str, str]], quote_all: bool) -> None:

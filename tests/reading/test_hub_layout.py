@@ -52,6 +52,7 @@ def test_a_card_of_any_shape(card, config):
         find_data_files(NAMES, card, config=config, where="hub:a/b")
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=200)
 @given(VALUES)
 def test_labels_of_a_card_of_any_shape(value):

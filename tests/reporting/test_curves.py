@@ -20,11 +20,13 @@ def test_learning_curves_says_in_words_what_it_shows():
     assert "epoch 2, the one that was kept" in picture.description
 
 
+@pytest.mark.slow
 def test_learning_curves_the_same_epochs_give_the_same_bytes():
     """A run can be compared with another by its files."""
     assert learning_curves(EPOCHS, best_epoch=1) == learning_curves(EPOCHS, best_epoch=1)
 
 
+@pytest.mark.slow
 def test_learning_curves_one_epoch_and_korean_words_can_be_drawn():
     """No line to draw is no reason to fail."""
     picture = learning_curves(EPOCHS[:1], best_epoch=1, look=Look(words=KOREAN))
@@ -53,6 +55,7 @@ def test_the_rate_curve_says_in_words_what_it_shows():
     assert "2.5e-05, the rate that training used" in said
 
 
+@pytest.mark.slow
 def test_the_rate_curve_korean_words_can_be_drawn():
     """No Hangul shows as a box."""
     picture = rate_curve(FOUND, look=Look(words=KOREAN))

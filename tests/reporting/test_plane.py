@@ -42,6 +42,7 @@ def test_a_sample_is_the_same_every_time() -> None:
     assert taken.tolist() == sorted(taken.tolist()) == sample_rows(1000, most=10).tolist()
 
 
+@pytest.mark.slow
 def test_maps_tell_of_classes_and_errors() -> None:
     """Rows right and wrong are counted; centres and nearest classes are those of the points; Hangul is drawn."""
     plane = principal_plane(np.array([[0.0, 0], [0, 1], [5, 0], [5, 1], [9, 9]]))

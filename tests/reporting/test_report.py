@@ -120,6 +120,7 @@ def test_payloads_stay_text(english: Report) -> None:
     assert "https:" not in re.sub(r'xmlns(:\w+)?="[^"]*"|<svg.*?</svg>', "", english.html, flags=re.DOTALL)
 
 
+@pytest.mark.slow
 def test_every_section_and_every_chart_has_its_table(english: Report) -> None:
     """A chart is followed by the same figures as a table before the next section begins."""
     for part in PARTS:

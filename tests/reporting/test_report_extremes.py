@@ -65,6 +65,7 @@ def undrawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setattr(report, "draw_charts", lambda *_: {"class_frequency": blank})
 
 
+@pytest.mark.slow
 def test_charts_of_a_single_row_are_drawn(tmp_path: Path) -> None:
     """One row is no reason to fail: every chart that there are figures for is there."""
     run = read_run(write_run(tmp_path / "r", answers=RUNS["one row"]))
@@ -124,6 +125,7 @@ def test_commands_on_the_page_are_commands(tmp_path: Path, name: str, splits: di
             assert words[-2:] == ["--label-names", "no,yes"]
 
 
+@pytest.mark.slow
 def test_what_the_audit_calls_high_stands_in_the_summary_and_in_the_limits(tmp_path: Path) -> None:
     """One text in two splits with two labels is high: both languages say so at the top and at the end, and the card."""
     run = read_run(write_run(tmp_path / "r", answers=RUNS["one wrong"]))
@@ -145,6 +147,7 @@ def test_what_the_audit_calls_high_stands_in_the_summary_and_in_the_limits(tmp_p
         assert [str(one) for one in made.limits if one.kind.startswith("data_")]
 
 
+@pytest.mark.slow
 def test_what_training_warned_of_stands_in_the_summary(tmp_path: Path) -> None:
     """What training's own kinds of warnings mean is said in either language; one that is not known, in its words."""
     line = {"train_loss": 0.5, "accuracy": 0.7, "f1_weighted": 0.7, "f1_macro": 0.6}

@@ -112,6 +112,7 @@ def test_by_hand():
     json.dumps(found.to_dict(("no", "yes")), allow_nan=False)
 
 
+@pytest.mark.slow
 @given(st.integers(20, 400), st.integers(2, 7), st.integers(0, 10_000), st.sampled_from([0.0, 1.0, 3.0]))
 @settings(max_examples=60, deadline=None)
 def test_cleanlab_finds_the_same(rows, classes, seed, sharpness):

@@ -92,6 +92,7 @@ def contents(run):
     return {file.relative_to(run).as_posix(): file.read_text() for file in files}
 
 
+@pytest.mark.slow
 @given(
     left=st.sets(st.sampled_from([*GONE_ON_WITH, *MADE_ANEW])),
     is_finished=st.booleans(),

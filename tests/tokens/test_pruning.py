@@ -89,6 +89,7 @@ def test_rare_tokens_go_when_that_is_asked_for():
     assert prune_vocabulary(before, corpus, min_uses=2).tokenizer.vocabulary().keys() >= {"abc", "ab", "a"}
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(
     st.lists(st.one_of(PIECES, PIECES.map(lambda piece: f"##{piece}")), max_size=14),

@@ -35,6 +35,7 @@ def test_layers_come_from_the_top_down(make_loop, tmp_path):
     assert open_depths() == {3}
 
 
+@pytest.mark.slow
 def test_what_is_frozen_stays(make_loop, tmp_path):
     """After the first epoch of many the embeddings have the bits that they began with, and the head has not."""
     loop = make_loop(tmp_path / "run", unfreeze="gradual", epochs=8)

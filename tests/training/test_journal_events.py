@@ -26,6 +26,7 @@ def scalars(folder):
     return found
 
 
+@pytest.mark.slow
 def test_events_say_what_the_journal_says(make_loop, tmp_path):
     """Each step's loss, rate and gradient; each epoch's table."""
     make_loop(tmp_path / "run", tensorboard=True).run(StopSignal())

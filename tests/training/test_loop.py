@@ -163,8 +163,8 @@ def test_micro_batches_do_not_change_the_gradient(tiny_loaded, tmp_path):
     assert one[0]["gradient_norm"] == pytest.approx(other[0]["gradient_norm"], rel=1e-4)
 
 
-@pytest.mark.parametrize("at", [1, 2, 7, 13])
-@pytest.mark.parametrize("bf16", [False, True])
+@pytest.mark.parametrize("at", [*(pytest.param(at, marks=pytest.mark.slow) for at in (1, 2, 13)), 7])
+@pytest.mark.parametrize("bf16", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_an_interrupted_run_ends_with_the_same_bits(tiny_loaded, tmp_path, at, bf16):
     """Interrupted before, within or after any step, in training or evaluation: weights, table and journal agree."""
     whole = make_loop(tiny_loaded, tmp_path / "whole", bf16=bf16, token_budget=40)
