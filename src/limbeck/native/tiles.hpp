@@ -33,6 +33,8 @@ inline void configure_tiles() {
   _tile_loadconfig(config);
 }
 
+inline void pause() { _mm_pause(); }
+
 inline void release_tiles() { _tile_release(); }
 
 // Sums 0..3 (two by two tiles) += rows tiles A0, A1 times the two pairs tiles at W.

@@ -5,22 +5,20 @@
 // operands of products are bf16.
 //
 // Source: Sanh et al., "DistilBERT" (2019); Vaswani et al. (2017), section 3.
-#include <sys/mman.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+#include LIMBECK_ISA
 #include <algorithm>
 #include <cstdlib>
 #include <new>
 #include <vector>
-#include "attention.hpp"
-#include "linear.hpp"
+#include "api.hpp"
+#include "cutter.hpp"
+#include "encoder_finishers.hpp"
+#include "os.hpp"
 #include "rows.hpp"
 #include "team.hpp"
 
 namespace limbeck {
 
-constexpr int kAbi = 2;
-constexpr int kSlice = 24;  // k tiles (768 columns) that a product takes at a time
 constexpr int kMostDim = 8192;
 
 struct Layer {
@@ -55,9 +53,11 @@ struct Features {
 
 // The memory of one chunk.
 struct Arena {
-  int capacity;  // tokens, a multiple of 32
+  int capacity;  // tokens
   char* base;
-  bf16 *hidden, *queries, *keys, *values, *mixed, *inner;
+  Matrix hidden, queries, mixed, inner;
+  KeyStore keys;
+  ValueStore values;
   float* sums;
   Span* spans;
   int* firsts;  // first row of each text
@@ -65,13 +65,14 @@ struct Arena {
 
 // The memory of one member of a team.
 struct Desk {
-  float *scores, *scratch;
-  bf16* weights;
+  float* scratch;
+  AttentionRoom attention;
 };
 
-inline int padded(int tokens) { return (tokens + kBlock - 1) / kBlock * kBlock; }
+inline int rounded_up(int rows, int step) { return (rows + step - 1) / step * step; }
+inline int padded(int tokens) { return rounded_up(tokens, kRowStep); }
+inline int inner_rows(int capacity) { return std::min(capacity, kGroupRows); }
 alignas(64) static const float no_bias[kMostDim] = {};
-static const PowerTable power_table;
 
 class Pass {
  public:
@@ -104,10 +105,9 @@ class Pass {
   Team team;
   int tokens = 0;
   const float* bias = no_bias;  // what lies in `sums` beside the hidden state
-  bf16* mixed = nullptr;
+  Matrix mixed{};
 
-  int row_blocks() const { return padded(tokens) / kBlock; }
-  int per() const { return m.dim / kBlock; }
+  int per() const { return m.dim / kChunk; }
 
   void lay_out(const Texts& texts) {
     tokens = 0;
@@ -144,17 +144,17 @@ class Pass {
   void attend(const Layer& layer, bool only_firsts) {
     const Share columns = team.share(3 * per());
     SplitQkv split{layer.qkv_bias, m.dim, a.queries, a.keys, a.values};
-    multiply({a.hidden, row_blocks(), per()}, {layer.qkv, columns.first, columns.stop, per()}, per(), desk.scratch, split);
+    multiply(a.hidden, padded(tokens), {layer.qkv, columns.first, columns.stop, per()}, per(), desk.scratch, split);
     team.meet();
-    const Attention attention{m.dim, m.dim / m.n_heads, a.queries, a.keys, a.values, a.mixed,
-                              a.spans, desk.scores, desk.weights, &power_table};
-    const Share share = team.share(m.n_heads * row_blocks());
+    Attention attention(m.dim / m.n_heads, a.queries, a.keys, a.values, a.mixed, a.spans, desk.attention, tokens);
+    const int blocks = (tokens + kQueryRows - 1) / kQueryRows;
+    const Share share = team.share(m.n_heads * blocks);
     for (int step = share.first; step < share.stop; ++step) {
-      const int head = step / row_blocks(), block = step % row_blocks();
-      const int first_row = block * kBlock, last_row = std::min(first_row + kBlock, tokens) - 1;
+      const int head = step / blocks, first = step % blocks * kQueryRows;
+      const int stop = std::min(first + kQueryRows, padded(tokens)), last = std::min(stop, tokens) - 1;
       // A block holds a text's first row when the text of its first row starts there, or another text follows.
-      if (only_firsts && a.spans[first_row].first < first_row && a.spans[last_row].first == a.spans[first_row].first) continue;
-      attention.attend(block, head, a.spans[first_row].first / kBlock * kBlock, padded(a.spans[last_row].stop));
+      if (only_firsts && a.spans[first].first < first && a.spans[last].first == a.spans[first].first) continue;
+      attention.attend(head, first, stop, a.spans[first].first, a.spans[last].stop);
     }
     team.meet();
   }
@@ -162,13 +162,10 @@ class Pass {
   // From here on only the first row of each text is computed: all that [CLS] pooling of the last layer needs.
   void keep_firsts(int count) {
     if (team.rank == 0) {
-      const size_t run = (size_t)per() * kTile;
       for (int i = 0; i < count; ++i) {
         const int from = a.firsts[i];
         if (from != i) std::memcpy(a.sums + (size_t)i * m.dim, a.sums + (size_t)from * m.dim, (size_t)m.dim * 4);
-        for (int c = 0; c < per(); ++c)
-          std::memcpy(a.queries + i / 16 * run + (size_t)c * kTile + i % 16 * 32,
-                      a.mixed + from / 16 * run + (size_t)c * kTile + from % 16 * 32, 64);
+        for (int c = 0; c < per(); ++c) copy_chunk(a.queries.at(i, c), a.mixed.at(from, c));
       }
       for (int i = 0; i <= count; ++i) a.firsts[i] = i;
     }
@@ -179,43 +176,48 @@ class Pass {
 
   // Output of the attention, then the feed-forward net, each added to `sums` and normalised.
   void feed(const Layer& layer, const float* next_bias) {
-    const int inner_tiles = m.hidden_dim / kBlock, blocks = row_blocks();
-    add_product(mixed, per(), layer.mix, per());
-    norm_all(layer.norm1, layer.down_bias);
-    // Few rows leave room for a wide slice of the inner layer.
-    const int slice = std::min(inner_tiles, kSlice * (a.capacity / padded(tokens)));
-    for (int k = 0; k < inner_tiles; k += slice) {
-      const int k_tiles = std::min(inner_tiles - k, slice);
-      const Share columns = team.share(k_tiles);
-      const Columns up{layer.up + (size_t)k * per() * 2 * kTile, columns.first, columns.stop, per()};
-      const float* up_bias = layer.up_bias + k * kBlock;
-      if (m.gelu) {
-        Activate<true> activate{up_bias, a.inner, k_tiles};
-        multiply({a.hidden, blocks, per()}, up, per(), desk.scratch, activate);
-      } else {
-        Activate<false> activate{up_bias, a.inner, k_tiles};
-        multiply({a.hidden, blocks, per()}, up, per(), desk.scratch, activate);
-      }
-      team.meet();
-      add_product(a.inner, k_tiles, layer.down + (size_t)k * 2 * kTile, inner_tiles);
-    }
-    norm_all(layer.norm2, next_bias);
+    for (int first = 0; first < padded(tokens); first += kGroupRows)
+      feed_rows(layer, next_bias, first, std::min(padded(tokens) - first, kGroupRows));
     bias = next_bias;
   }
 
-  // sums += rows * weights; k_tiles of the weights' k_stride are used.
-  void add_product(const bf16* rows, int k_tiles, const bf16* weights, int k_stride) {
+  void feed_rows(const Layer& layer, const float* next_bias, int first, int rows) {
+    const int inner_chunks = m.hidden_dim / kChunk;
+    add_product(mixed.from(first), first, rows, per(), layer.mix, per());
+    norm_rows(layer.norm1, layer.down_bias, first, rows);
+    // Few rows leave room for a wide slice of the inner layer.
+    const int slice = std::min(inner_chunks, kSlice * (inner_rows(a.capacity) / rows));
+    const Matrix inner{a.inner.base, Matrix::stride_of(slice)};
+    for (int k = 0; k < inner_chunks; k += slice) {
+      const int chunks = std::min(inner_chunks - k, slice);
+      const Share columns = team.share(chunks);
+      const Weights up{layer.up + (size_t)k * per() * 2 * kTile, columns.first, columns.stop, per()};
+      const float* up_bias = layer.up_bias + k * kChunk;
+      if (m.gelu) {
+        Activate<true> activate{up_bias, inner};
+        multiply(a.hidden.from(first), rows, up, per(), desk.scratch, activate);
+      } else {
+        Activate<false> activate{up_bias, inner};
+        multiply(a.hidden.from(first), rows, up, per(), desk.scratch, activate);
+      }
+      team.meet();
+      add_product(inner, first, rows, chunks, layer.down + (size_t)k * 2 * kTile, inner_chunks);
+    }
+    norm_rows(layer.norm2, next_bias, first, rows);
+  }
+
+  // Rows `first` .. of sums += matrix * weights; `chunks` of the weights' `stride` blocks of depth are used.
+  void add_product(Matrix matrix, int first, int rows, int chunks, const bf16* weights, int stride) {
     const Share columns = team.share(per());
-    for (int k = 0; k < k_tiles; k += kSlice)
-      multiply_add({rows + (size_t)k * kTile, row_blocks(), k_tiles},
-                   {weights + (size_t)k * 2 * kTile, columns.first, columns.stop, k_stride}, std::min(k_tiles - k, kSlice),
-                   a.sums, m.dim);
+    for (int k = 0; k < chunks; k += kSlice)
+      multiply_add(matrix.columns(k), rows, {weights + (size_t)k * 2 * kTile, columns.first, columns.stop, stride},
+                   std::min(chunks - k, kSlice), a.sums + (size_t)first * m.dim, m.dim);
     team.meet();
   }
 
-  void norm_all(Norm norm, const float* next_bias) {
-    const Share share = team.share(padded(tokens));
-    normalise(a.sums, share.first, share.stop, m.dim, norm, m.epsilon, next_bias, a.hidden);
+  void norm_rows(Norm norm, const float* next_bias, int first, int rows) {
+    const Share share = team.share(rows);
+    normalise(a.sums, first + share.first, first + share.stop, m.dim, norm, m.epsilon, next_bias, a.hidden);
     team.meet();
   }
 
@@ -234,17 +236,6 @@ class Pass {
   }
 };
 
-// Cuts one block of memory into arrays.
-struct Cutter {
-  char* at;
-  template <class T>
-  T* take(size_t count) {
-    char* here = at;
-    at += (count * sizeof(T) + 4095) / 4096 * 4096 + 192;  // arrays start in different cache sets
-    return (T*)here;
-  }
-};
-
 struct Workplace {
   Arena arena;
   std::vector<Desk> desks;
@@ -253,15 +244,14 @@ struct Workplace {
 static size_t cut(Workplace& w, const Model& m, char* base) {
   Cutter cutter{base};
   Arena& a = w.arena;
-  const size_t tokens = a.capacity, numbers = tokens * m.dim, window = tokens + kBlock;
-  for (bf16** rows : {&a.hidden, &a.queries, &a.keys, &a.values, &a.mixed}) *rows = cutter.take<bf16>(numbers);
-  a.inner = cutter.take<bf16>(tokens * kSlice * kBlock);
-  a.sums = cutter.take<float>(numbers);
-  a.spans = cutter.take<Span>(tokens);
-  a.firsts = cutter.take<int>(tokens + 1);
+  const int rows = rounded_up(a.capacity, 32) + 32, chunks = m.dim / kChunk;  // keys are read some rows beyond the last
+  for (Matrix* matrix : {&a.hidden, &a.queries, &a.mixed, &a.keys.to, &a.values.to}) *matrix = cutter.matrix(rows, chunks);
+  a.inner = cutter.matrix(inner_rows(a.capacity), kSlice + 1);  // room for the gaps between wide rows
+  a.sums = cutter.take<float>((size_t)rows * m.dim);
+  a.spans = cutter.take<Span>(rows);
+  a.firsts = cutter.take<int>(rows);
   for (Desk& desk : w.desks) {
-    desk.scores = cutter.take<float>(16 * window);
-    desk.weights = cutter.take<bf16>(32 * window);
+    desk.attention.cut(cutter, m.dim / m.n_heads, a.capacity);
     desk.scratch = cutter.take<float>(2048);
   }
   return cutter.at - base;
@@ -273,57 +263,59 @@ using namespace limbeck;
 
 extern "C" {
 
-int limbeck_abi() { return kAbi; }
+LIMBECK_API int limbeck_abi() { return kAbi; }
 
-// Ask the kernel for the tile registers; 0 when this process has them.
-int limbeck_open() {
-  constexpr int kRequestPermission = 0x1023, kTileData = 18;
-  return (int)syscall(SYS_arch_prctl, kRequestPermission, kTileData);
-}
+// 0 when this process may use what the library computes with.
+LIMBECK_API int limbeck_open() { return open_units(); }
 
-void limbeck_pack(const float* weights, int32_t n_out, int32_t n_in, uint16_t* packed) {
-  pack_weights(weights, n_out, n_in, packed);
+LIMBECK_API void limbeck_about(About* out) { *out = {kChunkTokens, kChunk, kScoreUnit, !kExact}; }
+
+LIMBECK_API int64_t limbeck_packed_bytes(int32_t n_out, int32_t n_in) { return (int64_t)packed_bytes(n_out, n_in); }
+
+LIMBECK_API void limbeck_pack(const float* weights, int32_t n_out, int32_t n_in, void* packed) { pack_weights(weights, n_out, n_in, packed); }
+
+// Floating point operations of so many rounds of products that touch no memory: who times them knows the peak of a thread.
+LIMBECK_API double limbeck_peak(int64_t rounds) {
+  [[maybe_unused]] const Units units;
+  return spend(rounds);
 }
 
 // Memory for chunks of up to `max_tokens` tokens and teams of up to `threads`; null when there is not enough.
-void* limbeck_workplace(const Model* m, int32_t max_tokens, int32_t threads) {
-  constexpr size_t kHuge = 1 << 21;
+LIMBECK_API void* limbeck_workplace(const Model* m, int32_t max_tokens, int32_t threads) {
   Workplace* w = new (std::nothrow) Workplace{};
   if (!w) return nullptr;
-  w->arena.capacity = padded(max_tokens);
+  w->arena.capacity = rounded_up(max_tokens, 32);
   try {
     w->desks.resize((size_t)threads);
   } catch (...) {
     delete w;
     return nullptr;
   }
-  const size_t bytes = (cut(*w, *m, nullptr) + kHuge - 1) / kHuge * kHuge;
-  char* base = (char*)std::aligned_alloc(kHuge, bytes);
+  const size_t bytes = cut(*w, *m, nullptr);
+  char* base = (char*)take_pages(bytes);
   if (!base) {
     delete w;
     return nullptr;
   }
-  madvise(base, bytes, MADV_HUGEPAGE);
   std::memset(base, 0, bytes);
   cut(*w, *m, base);
   w->arena.base = base;
   return w;
 }
 
-void limbeck_leave(void* workplace) {
+LIMBECK_API void limbeck_leave(void* workplace) {
   Workplace* w = (Workplace*)workplace;
-  std::free(w->arena.base);
+  give_pages(w->arena.base);
   delete w;
 }
 
 // Encode one chunk with a team of `threads`, the calling thread among them; an `Answer`.
-int limbeck_encode(const Model* m, void* workplace, int32_t threads, const Texts* texts, const Features* features) {
+LIMBECK_API int limbeck_encode(const Model* m, void* workplace, int32_t threads, const Texts* texts, const Features* features) {
   Workplace& w = *(Workplace*)workplace;
   Meeting meeting;
   return with_team(threads, [&](int rank) {
-    configure_tiles();
+    [[maybe_unused]] const Units units;
     Pass(*m, w.arena, w.desks[rank], {rank, threads, &meeting}).run(*texts, *features);
-    release_tiles();
   });
 }
 }

@@ -1,11 +1,10 @@
 // A team: threads that work on the same texts, meeting between steps. A team of one costs nothing.
 #pragma once
-#include <immintrin.h>
-#include <sched.h>
 #include <atomic>
 #include <new>
 #include <thread>
 #include <vector>
+#include "os.hpp"
 
 namespace limbeck {
 
@@ -39,8 +38,8 @@ struct Team {
       return;
     }
     for (int spins = 0; meeting->round.load(std::memory_order_acquire) == now; ++spins) {
-      if (spins < kPatience) _mm_pause();
-      else sched_yield();
+      if (spins < kPatience) pause();
+      else offer_core();
     }
   }
 };
@@ -51,7 +50,7 @@ template <class Work>
 int with_team(int size, Work work) {
   std::atomic<int> sign{0};  // 1: begin, -1: go home
   auto be_member = [&](int rank) noexcept {
-    while (!sign.load(std::memory_order_acquire)) sched_yield();
+    while (!sign.load(std::memory_order_acquire)) offer_core();
     if (sign.load(std::memory_order_acquire) > 0) work(rank);
   };
   std::vector<std::thread> others;

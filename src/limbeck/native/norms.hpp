@@ -7,7 +7,7 @@
 #pragma once
 #include "dropout.hpp"
 #include "layouts.hpp"
-#include "moments.hpp"
+#include "moments_tiles.hpp"
 
 namespace limbeck {
 

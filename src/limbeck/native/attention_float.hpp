@@ -1,0 +1,110 @@
+// Attention over packed texts, in float32: each token attends the tokens of its own text, found by bounds, never by padding.
+//
+// In: queries (scaled by log2(e) / sqrt(head width) through the weights), keys and values as rows, and for each token the
+// first and the last key of its text. Out: mixed values as rows.
+#pragma once
+#include "functions.hpp"
+#include "span.hpp"
+
+namespace limbeck {
+
+constexpr float kScoreUnit = 1.0f;   // scores come in steps of 1 / kScoreUnit in log2
+constexpr int kQueryRows = 24;       // rows that attend together
+
+// One row of scores (in log2) becomes probabilities that are not yet divided by their sum; the sum is returned.
+inline float soften(float* scores, int width, Span keys) {
+  const int first = keys.first / 16, last = (keys.stop - 1) / 16;  // pieces of 16 keys
+  const Mask head = 0xffffu << keys.first % 16, tail = 0xffffu >> (15 - (keys.stop - 1) % 16);
+  const Mask of_first = first == last ? head & tail : head;
+  const Vec least = set(-3.0e38f);
+  Vec most = pick(of_first, load(scores + first * 16), least);
+  for (int j = first + 1; j < last; ++j) most = max(most, load(scores + j * 16));
+  if (last > first) most = max(most, pick(tail, load(scores + last * 16), least));
+  const Vec highest = set(top(most));
+  Vec total = zero();
+  auto piece = [&](int j, Mask mask) {
+    const Vec p = keep(mask, power_of_two(min(load(scores + j * 16) - highest, zero())));
+    total = total + p;
+    store(scores + j * 16, p);
+  };
+  for (int j = 0; j < first; ++j) store(scores + j * 16, zero());
+  piece(first, of_first);
+  for (int j = first + 1; j < last; ++j) {
+    const Vec p = power_of_two(load(scores + j * 16) - highest);
+    total = total + p;
+    store(scores + j * 16, p);
+  }
+  if (last > first) piece(last, tail);
+  for (int j = last + 1; j < width / 16; ++j) store(scores + j * 16, zero());
+  return sum(total);
+}
+
+// Memory of one member of a team.
+struct AttentionRoom {
+  float* turned;  // keys of one head: [head width][tokens]
+  float* scores;  // kQueryRows x tokens
+
+  template <class Cutter>
+  void cut(Cutter& cutter, int head_dim, int tokens) {
+    turned = cutter.template take<float>((size_t)head_dim * turned_stride(tokens));
+    scores = cutter.template take<float>((size_t)kQueryRows * turned_stride(tokens));
+  }
+  static int turned_stride(int tokens) { return (tokens + 15) / 16 * 16 + 32; }  // no whole number of kilobytes
+};
+
+struct Attention {
+  int head_dim;
+  Matrix queries, keys, values, mixed;
+  const Span* spans;  // per token; tokens of no text have an empty one
+  AttentionRoom room;
+  int tokens;
+  int head = -1;      // whose keys are turned
+
+  Attention(int head_dim, Matrix queries, KeyStore keys, ValueStore values, Matrix mixed, const Span* spans, AttentionRoom room, int tokens)
+      : head_dim(head_dim), queries(queries), keys(keys.to), values(values.to), mixed(mixed), spans(spans), room(room), tokens(tokens) {}
+
+  // Rows first .. stop attend the keys key_first .. key_stop with one head; calls with the same head follow each other.
+  void attend(int of_head, int first, int stop, int key_first, int key_stop) {
+    if (of_head != head) turn_keys(head = of_head);
+    const int stride = AttentionRoom::turned_stride(tokens);
+    const int width = (key_stop - key_first + 15) / 16 * 16, column = head * head_dim;
+    each_rows(stop - first, [&](int row, auto count) {
+      const Left left{queries.at(first + row, 0) + column, (size_t)queries.stride, 1};
+      float* to = room.scores + (size_t)row * width;
+      for (int j = 0; j < width; j += 16)
+        combine<count()>(left, room.turned + key_first + j, stride, head_dim, {to + j, (size_t)width, true});
+    });
+    float scale[kQueryRows];
+    for (int r = 0; r < stop - first; ++r) {
+      const Span span = spans[first + r];
+      float* row = room.scores + (size_t)r * width;
+      if (span.first < span.stop) {
+        scale[r] = 1.0f / soften(row, width, {span.first - key_first, span.stop - key_first});
+      } else {
+        std::memset(row, 0, (size_t)width * sizeof(float));
+        scale[r] = 0.0f;
+      }
+    }
+    each_rows(stop - first, [&](int row, auto count) {
+      const Left left{room.scores + (size_t)row * width, (size_t)width, 1};
+      for (int c = 0; c < head_dim; c += 16) {
+        float* to = mixed.at(first + row, 0) + column + c;
+        combine<count()>(left, values.at(key_first, 0) + column + c, values.stride, key_stop - key_first, {to, (size_t)mixed.stride, true});
+        for (int r = 0; r < count(); ++r) {
+          float* at = to + (size_t)r * mixed.stride;
+          store(at, load(at) * set(scale[row + r]));
+        }
+      }
+    });
+  }
+
+ private:
+  void turn_keys(int of_head) {
+    const int stride = AttentionRoom::turned_stride(tokens);
+    for (int t = 0; t < tokens; t += 16)
+      for (int c = 0; c < head_dim; c += 16)
+        turn_square(keys.at(t, 0) + of_head * head_dim + c, keys.stride, room.turned + (size_t)c * stride + t, stride);
+  }
+};
+
+}  // namespace limbeck

@@ -1,0 +1,212 @@
+// Products of float32 rows: with weights stored as bfloat16, and with other float32 rows.
+//
+// In: a matrix of rows (left), a panel of 32 columns (right). Out: float32 sums. One small kernel holds up to kRows rows of
+// sums in registers and walks through the depth; everything else here says where its operands lie.
+//
+// Weights (n_out, n_in) are packed as [n_out / 32][n_in / 32][2 halves][16 pairs of depth][16 columns][2]. The two weights of
+// a pair share four bytes. The second is the lower half, one shift away. The first is all four bytes read as a float: what
+// lies below its bfloat16 is known to the packer, which picks the upper half so that the whole is nearest to the weight.
+#pragma once
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <utility>
+
+// The hot loops need every register: inlined, they would share them with their callers.
+#define KEEP_APART __attribute__((noinline)) inline
+
+namespace limbeck {
+
+using bf16 = uint16_t;
+using In = float;                       // what operands of products are made of
+constexpr bool kExact = true;           // operands keep float32: so must functions that make them
+constexpr int kChunk = 32;              // columns that are stored and computed together
+constexpr int kRowStep = 2;             // matrices have a multiple of so many rows
+constexpr int kSlice = 12;              // chunks of columns that a product takes at a time
+constexpr int kGroupRows = 96;          // rows that go through weights together, so that they stay in the second-level cache
+constexpr int kTile = 16 * 32;          // numbers of half a block of packed weights
+
+// Rows of floats. A stride of whole kilobytes would put all rows into the same few sets of the cache.
+struct Matrix {
+  float* base;
+  int stride;
+
+  float* at(int row, int chunk) const { return base + (size_t)row * stride + chunk * kChunk; }
+  Matrix from(int row) const { return {at(row, 0), stride}; }
+  Matrix columns(int chunk) const { return {at(0, chunk), stride}; }  // seen from a chunk of columns on
+  static int stride_of(int chunks) { return chunks * kChunk + (chunks % 8 == 0 ? 16 : 0); }
+  static size_t numbers(int rows, int chunks) { return (size_t)rows * stride_of(chunks); }
+};
+
+inline void put(float* at, Vec low, Vec high) {
+  store(at, low);
+  store(at + 16, high);
+}
+inline void copy_chunk(float* to, const float* from) { std::memcpy(to, from, kChunk * sizeof(float)); }
+inline void clear_chunk(float* at) { put(at, zero(), zero()); }
+
+// Where keys and values of attention go: rows like all others.
+struct RowStore {
+  Matrix to;
+  void put_pair(int row, int chunk, Vec a0, Vec a1, Vec b0, Vec b1) {  // columns of `chunk` of rows `row` and `row` + 1
+    put(to.at(row, chunk), a0, a1);
+    put(to.at(row + 1, chunk), b0, b1);
+  }
+};
+using KeyStore = RowStore;
+using ValueStore = RowStore;
+
+// Blocks first .. stop of 32 columns; `stride` blocks of depth lie between one and the next.
+struct Weights {
+  const bf16* packed;
+  int first, stop, stride;
+};
+
+inline uint32_t float_bits(float x) {
+  uint32_t bits;
+  std::memcpy(&bits, &x, 4);
+  return bits;
+}
+inline uint32_t nearest_bf16(float x) {  // to even
+  const uint32_t bits = float_bits(x);
+  return (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+}
+inline uint32_t weight_pair(float first, float second) {
+  const uint32_t low = nearest_bf16(second), bits = float_bits(first), size = bits & 0x7fffffff;
+  const uint32_t high = size + 0x8000 < low ? 0 : (size + 0x8000 - low) >> 16;
+  return (bits & 0x80000000) | high << 16 | low;
+}
+
+inline size_t packed_bytes(int n_out, int n_in) { return (size_t)n_out * n_in * sizeof(bf16); }
+
+inline void pack_weights(const float* w, int n_out, int n_in, void* packed) {
+  uint32_t* at = (uint32_t*)packed;
+  for (int column = 0; column < n_out; column += kChunk)
+    for (int depth = 0; depth < n_in; depth += 32)
+      for (int half = 0; half < 32; half += 16)
+        for (int pair = 0; pair < 32; pair += 2)
+          for (int n = 0; n < 16; ++n) {
+            const float* from = w + (size_t)(column + half + n) * n_in + depth + pair;
+            *at++ = weight_pair(from[0], from[1]);
+          }
+}
+
+// Up to kRows rows times 16 columns: sums of row i lie at sums + i * 16-column stride.
+template <size_t... I>
+struct Sums {
+  Vec row[sizeof...(I)];
+
+  void begin(const float* from, size_t stride, bool fresh) {
+    if (fresh) ((row[I] = zero()), ...);
+    else ((row[I] = loadu(from + I * stride)), ...);
+  }
+  // Two pointers and one stride reach six rows without a register for each.
+  void add(const float* a, const float* third, size_t stride, Vec w) {
+    ((row[I] = fma(spread((I < 3 ? a : third) + I % 3 * stride), w, row[I])), ...);
+  }
+  void end(float* to, size_t stride) const { (storeu(to + I * stride, row[I]), ...); }
+};
+template <class Sequence>
+struct SumsOf;
+template <size_t... I>
+struct SumsOf<std::index_sequence<I...>> { using type = Sums<I...>; };
+template <int kCount>
+using RowSums = typename SumsOf<std::make_index_sequence<kCount>>::type;
+
+constexpr int kAhead = 16 * kTile;  // numbers of packed weights from what is computed to what is fetched meanwhile
+
+struct Place { float* sums; size_t stride; bool fresh; };
+
+// kCount rows times half a block of packed weights, over `blocks` of 32 depths.
+template <int kCount>
+KEEP_APART void weigh(const float* a, size_t a_stride, const bf16* half, int blocks, Place place) {
+  RowSums<kCount> sums;
+  sums.begin(place.sums, place.stride, place.fresh);
+  const float* third = a + 3 * a_stride;
+  for (int block = 0; block < blocks; ++block, half += 2 * kTile) {
+    const bf16* w = half;
+    for (int pair = 0; pair < 16; ++pair, a += 2, third += 2, w += 32) {
+      fetch(w + kAhead);
+      const Vec even = even_weights(w);
+      sums.add(a, third, a_stride, even);
+      sums.add(a + 1, third + 1, a_stride, odd_weights(even));
+    }
+  }
+  sums.end(place.sums, place.stride);
+}
+
+// kCount rows times 16 columns of other rows. Number k of row r of the left side is at a + r * row_step + k * depth_step.
+struct Left { const float* at; size_t row_step, depth_step; };
+template <int kCount>
+KEEP_APART void combine(Left a, const float* w, size_t w_stride, int depth, Place place) {
+  RowSums<kCount> sums;
+  sums.begin(place.sums, place.stride, place.fresh);
+  const float *first = a.at, *third = a.at + 3 * a.row_step;
+  for (int k = 0; k < depth; ++k, first += a.depth_step, third += a.depth_step, w += w_stride) sums.add(first, third, a.row_step, loadu(w));
+  sums.end(place.sums, place.stride);
+}
+
+// Calls work.template run<number of rows>(first row) for blocks of kRows rows, and for what remains.
+template <class Work>
+inline void each_rows(int rows, Work work) {
+  int row = 0;
+  for (; row + kRows <= rows; row += kRows) work(row, std::integral_constant<int, kRows>());
+  for (; row + 4 <= rows; row += 4) work(row, std::integral_constant<int, 4>());
+  for (; row + 2 <= rows; row += 2) work(row, std::integral_constant<int, 2>());
+  if (row < rows) work(row, std::integral_constant<int, 1>());
+}
+
+// finisher.start(row, block of columns, sums) then finisher.pair(p) for each two rows from there on; rows are even.
+template <class Finisher>
+inline void multiply(Matrix a, int rows, Weights w, int blocks, float* scratch, Finisher& finisher) {
+  for (int group = 0; group < rows; group += kGroupRows) {
+    const int stop = rows - group < kGroupRows ? rows - group : kGroupRows;
+    for (int nb = w.first; nb < w.stop; ++nb) {
+      const bf16* panel = w.packed + (size_t)nb * w.stride * 2 * kTile;
+      each_rows(stop, [&](int row, auto count) {
+        const float* from = a.at(group + row, 0);
+        weigh<count()>(from, a.stride, panel, blocks, {scratch, kChunk, true});
+        weigh<count()>(from, a.stride, panel + kTile, blocks, {scratch + 16, kChunk, true});
+        finisher.start(group + row, nb, scratch);
+        for (int p = 0; 2 * p < count(); ++p) finisher.pair(p);
+      });
+    }
+  }
+}
+
+// sums (float rows, `stride` apart) += a * w; `fresh` sums begin at 0 whatever was there.
+inline void multiply_add(Matrix a, int rows, Weights w, int blocks, float* sums, int stride, bool fresh = false) {
+  for (int group = 0; group < rows; group += kGroupRows) {
+    const int stop = rows - group < kGroupRows ? rows - group : kGroupRows;
+    for (int nb = w.first; nb < w.stop; ++nb) {
+      const bf16* panel = w.packed + (size_t)nb * w.stride * 2 * kTile;
+      each_rows(stop, [&](int row, auto count) {
+        const float* from = a.at(group + row, 0);
+        float* to = sums + (size_t)(group + row) * stride + nb * kChunk;
+        weigh<count()>(from, a.stride, panel, blocks, {to, (size_t)stride, fresh});
+        weigh<count()>(from, a.stride, panel + kTile, blocks, {to + 16, (size_t)stride, fresh});
+      });
+    }
+  }
+}
+
+constexpr int kChunkTokens = 192;
+inline int open_units() { return 0; }
+using Units = FlushScope;
+
+// Floating point operations of so many rounds of 2 x kRows independent sums in registers.
+inline double spend(int64_t rounds) {
+  alignas(64) float numbers[16 * kRows];
+  for (int i = 0; i < 16 * kRows; ++i) numbers[i] = 1e-3f * (float)i;
+  RowSums<kRows> sums;
+  sums.begin(numbers, 16, false);
+  const Vec w = load(numbers);
+  for (int64_t i = 0; i < rounds; ++i) sums.add(numbers, numbers + 48, 16, w);
+  sums.end(numbers, 16);
+  volatile float seen = numbers[0];
+  (void)seen;
+  return (double)rounds * kRows * 16 * 2;
+}
+
+}  // namespace limbeck

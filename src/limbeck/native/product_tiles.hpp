@@ -1,0 +1,131 @@
+// Products of bfloat16 rows and weights with float32 sums, on tiles of 16 rows and 64 bytes.
+//
+// In: rows tiles (left), pairs tiles (right). Out: float32 sums of blocks of 32 x 32. A unit_*.hpp, included before, computes
+// a block; this file says where operands lie and what is finished meanwhile: the sums of a block are finished while the unit
+// works on the next, two rows at a time, so that bias, GELU and conversion cost little beyond the product itself.
+//
+// Layouts (1 KB a tile, tiles follow each other without gaps):
+//   rows tile    16 rows x 32 columns, row by row: the left operand of a product.
+//   pairs tile   32 rows x 16 columns, rows taken two at a time: element (k, n) lies at [k / 2][n][k % 2]. The right operand.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace limbeck {
+
+using In = bf16;                        // what operands of products are made of
+constexpr bool kExact = false;          // operands are rounded to bfloat16: functions that make them may be as coarse
+constexpr int kChunk = 32;              // columns that are stored and computed together
+constexpr int kRowStep = 32;            // matrices have a multiple of so many rows
+constexpr int kGroupRows = 1 << 30;     // rows that go through weights together: all of a chunk fit the second-level cache
+constexpr int kSlice = 24;              // chunks of columns that a product takes at a time
+constexpr int kChunkTokens = 512;
+
+// Rows tiles: [rows / 16][stride].
+struct Matrix {
+  bf16* base;
+  int stride;  // tiles from one run of 16 rows to the next
+
+  bf16* at(int row, int chunk) const { return base + ((size_t)(row / 16) * stride + chunk) * kTile + row % 16 * kChunk; }
+  Matrix from(int row) const { return {at(row, 0), stride}; }          // `row` is a multiple of 16
+  Matrix columns(int chunk) const { return {at(0, chunk), stride}; }  // seen from a chunk of columns on
+  static int stride_of(int chunks) { return chunks; }
+  static size_t numbers(int rows, int chunks) { return (size_t)rows * chunks * kChunk; }
+};
+
+inline void put(bf16* at, Vec low, Vec high) { store_halves(at, to_halves(low, high)); }
+inline void copy_chunk(bf16* to, const bf16* from) { store_halves(to, load_halves(from)); }
+inline void clear_chunk(bf16* at) { store_halves(at, no_halves()); }
+
+// Where keys go: transposed, as right operand of a product over columns. Sixteen rows are turned when they are there.
+struct KeyStore {
+  Matrix to;
+  Halves gathered[16]{};
+
+  void put_pair(int row, int chunk, Vec a0, Vec a1, Vec b0, Vec b1) {  // columns of `chunk` of rows `row` and `row` + 1
+    gathered[row % 16] = to_halves(a0, a1);
+    gathered[row % 16 + 1] = to_halves(b0, b1);
+    if (row % 16 < 14) return;
+    bf16* tile = to.at(row - 14, chunk);
+    turn_pairs(gathered);
+    for (int i = 0; i < 16; ++i) store_halves(tile + i * kChunk, gathered[i]);
+  }
+};
+
+// Where values go: as right operand of a product over rows, [rows / 32][chunk][2 pairs tiles], in the order of pair_row.
+struct ValueStore {
+  Matrix to;
+
+  void put_pair(int row, int chunk, Vec a0, Vec a1, Vec b0, Vec b1) {
+    bf16* at = tiles(row / 32, chunk) + pair_row(row % 32 / 2) * kChunk;
+    store_halves(at, mix(to_halves(a0, b0)));
+    store_halves(at + kTile, mix(to_halves(a1, b1)));
+  }
+  bf16* tiles(int block, int chunk) const { return to.base + ((size_t)block * to.stride + chunk) * 2 * kTile; }
+};
+
+// Blocks first .. stop of 32 columns; `stride` blocks of depth lie between one and the next.
+struct Weights {
+  const bf16* packed;
+  int first, stop, stride;
+};
+
+inline size_t packed_bytes(int n_out, int n_in) { return (size_t)n_out * n_in * sizeof(bf16); }
+
+// Weights of (n_out, n_in), packed as [n_out / 32][n_in / 32][2 pairs tiles].
+inline void pack_weights(const float* w, int n_out, int n_in, void* packed) {
+  for (int nb = 0; nb < n_out / 32; ++nb)
+    for (int kt = 0; kt < n_in / 32; ++kt)
+      for (int half = 0; half < 2; ++half) {
+        bf16* tile = (bf16*)packed + ((size_t)(nb * (n_in / 32) + kt) * 2 + half) * kTile;
+        for (int k = 0; k < 32; ++k)
+          for (int n = 0; n < 16; ++n) {
+            float value = w[(size_t)(nb * 32 + half * 16 + n) * n_in + kt * 32 + k];
+            uint32_t bits;
+            std::memcpy(&bits, &value, 4);
+            bits += 0x7fff + ((bits >> 16) & 1);  // round to nearest even
+            tile[(k / 2) * 32 + n * 2 + k % 2] = (bf16)(bits >> 16);
+          }
+      }
+}
+
+// While the first rows meet a panel of weights, the next panel is fetched: few rows leave no other time for it.
+inline void fetch_ahead(const bf16* w) {
+  for (int line = 0; line < 32; ++line) fetch((const char*)w + line * 64);
+}
+
+// finisher.start(first row, block of columns, sums) then finisher.pair(p) for p in 0..15 (rows 2p and 2p + 1 of the block).
+template <class Finisher>
+inline void multiply(Matrix a, int rows, Weights w, int blocks, float* scratch, Finisher& finisher) {
+  const int pairs_per_step = (16 + blocks - 1) / blocks;
+  int pair = 16, which = 0;
+  for (int nb = w.first; nb < w.stop; ++nb) {
+    const bf16* panel = w.packed + (size_t)nb * w.stride * 2 * kTile;
+    for (int row = 0; row < rows; row += 32) {
+      float* sums = scratch + which * 1024;
+      which ^= 1;
+      multiply_block(a.at(row, 0), a.at(row + 16, 0), {panel, 2 * kTile}, blocks, {sums, 32, true}, [&](int kt) {
+        if (row == 0) fetch_ahead(panel + (size_t)(w.stride + kt) * 2 * kTile);
+        for (int i = 0; i < pairs_per_step && pair < 16; ++i) finisher.pair(pair++);
+      });
+      finisher.start(row, nb, sums);
+      pair = 0;
+    }
+  }
+  for (; pair < 16; ++pair) finisher.pair(pair);
+}
+
+// sums (float rows, `stride` apart) += a * w; `fresh` sums begin at 0 whatever was there.
+inline void multiply_add(Matrix a, int rows, Weights w, int blocks, float* sums, int stride, bool fresh = false) {
+  for (int nb = w.first; nb < w.stop; ++nb) {
+    const bf16* panel = w.packed + (size_t)nb * w.stride * 2 * kTile;
+    for (int row = 0; row < rows; row += 32)
+      multiply_block(a.at(row, 0), a.at(row + 16, 0), {panel, 2 * kTile}, blocks,
+                     {sums + (size_t)row * stride + nb * 32, (size_t)stride, fresh}, [&](int kt) {
+                       if (row == 0) fetch_ahead(panel + (size_t)(w.stride + kt) * 2 * kTile);
+                     });
+  }
+}
+
+}  // namespace limbeck
