@@ -93,6 +93,13 @@ inline void pack_weights(const float* w, int n_out, int n_in, void* packed) {
 }
 
 // Up to kRows rows times 16 columns: sums of row i lie at sums + i * 16-column stride.
+struct RowPointers {
+  const float* of[4];
+  RowPointers(const float* a, size_t stride) : of{a, a + 3 * stride, a + 6 * stride, a + 9 * stride} {}
+  void advance(size_t by) { for (const float*& at : of) at += by; }
+};
+static_assert(kRows <= 12);
+
 template <size_t... I>
 struct Sums {
   Vec row[sizeof...(I)];
@@ -101,10 +108,8 @@ struct Sums {
     if (fresh) ((row[I] = zero()), ...);
     else ((row[I] = loadu(from + I * stride)), ...);
   }
-  // Two pointers and one stride reach six rows without a register for each.
-  void add(const float* a, const float* third, size_t stride, Vec w) {
-    ((row[I] = fma(spread((I < 3 ? a : third) + I % 3 * stride), w, row[I])), ...);
-  }
+  // A pointer for three rows and one stride reach all of them without a register for each.
+  void add(const RowPointers& a, size_t stride, Vec w) { ((row[I] = fma(spread(a.of[I / 3] + I % 3 * stride), w, row[I])), ...); }
   void end(float* to, size_t stride) const { (storeu(to + I * stride, row[I]), ...); }
 };
 template <class Sequence>
@@ -123,14 +128,16 @@ template <int kCount>
 KEEP_APART void weigh(const float* a, size_t a_stride, const bf16* half, int blocks, Place place) {
   RowSums<kCount> sums;
   sums.begin(place.sums, place.stride, place.fresh);
-  const float* third = a + 3 * a_stride;
+  RowPointers rows(a, a_stride);
   for (int block = 0; block < blocks; ++block, half += 2 * kTile) {
     const bf16* w = half;
-    for (int pair = 0; pair < 16; ++pair, a += 2, third += 2, w += 32) {
+    for (int pair = 0; pair < 16; ++pair, w += 32) {
       fetch(w + kAhead);
       const Vec even = even_weights(w);
-      sums.add(a, third, a_stride, even);
-      sums.add(a + 1, third + 1, a_stride, odd_weights(even));
+      sums.add(rows, a_stride, even);
+      rows.advance(1);
+      sums.add(rows, a_stride, odd_weights(even));
+      rows.advance(1);
     }
   }
   sums.end(place.sums, place.stride);
@@ -142,8 +149,8 @@ template <int kCount>
 KEEP_APART void combine(Left a, const float* w, size_t w_stride, int depth, Place place) {
   RowSums<kCount> sums;
   sums.begin(place.sums, place.stride, place.fresh);
-  const float *first = a.at, *third = a.at + 3 * a.row_step;
-  for (int k = 0; k < depth; ++k, first += a.depth_step, third += a.depth_step, w += w_stride) sums.add(first, third, a.row_step, loadu(w));
+  RowPointers rows(a.at, a.row_step);
+  for (int k = 0; k < depth; ++k, rows.advance(a.depth_step), w += w_stride) sums.add(rows, a.row_step, loadu(w));
   sums.end(place.sums, place.stride);
 }
 
@@ -152,6 +159,8 @@ template <class Work>
 inline void each_rows(int rows, Work work) {
   int row = 0;
   for (; row + kRows <= rows; row += kRows) work(row, std::integral_constant<int, kRows>());
+  if (kRows > 6)
+    for (; row + 6 <= rows; row += 6) work(row, std::integral_constant<int, 6>());
   for (; row + 4 <= rows; row += 4) work(row, std::integral_constant<int, 4>());
   for (; row + 2 <= rows; row += 2) work(row, std::integral_constant<int, 2>());
   if (row < rows) work(row, std::integral_constant<int, 1>());
@@ -197,12 +206,13 @@ using Units = FlushScope;
 
 // Floating point operations of so many rounds of 2 x kRows independent sums in registers.
 inline double spend(int64_t rounds) {
-  alignas(64) float numbers[16 * kRows];
+  alignas(64) float numbers[16 * 12];  // twelve rows, whatever kRows is: pointers to all of them are made
   for (int i = 0; i < 16 * kRows; ++i) numbers[i] = 1e-3f * (float)i;
   RowSums<kRows> sums;
   sums.begin(numbers, 16, false);
   const Vec w = load(numbers);
-  for (int64_t i = 0; i < rounds; ++i) sums.add(numbers, numbers + 48, 16, w);
+  const RowPointers rows(numbers, 16);
+  for (int64_t i = 0; i < rounds; ++i) sums.add(rows, 16, w);
   sums.end(numbers, 16);
   volatile float seen = numbers[0];
   (void)seen;

@@ -1,0 +1,5 @@
+// AVX-512 with products of bfloat16 pairs: AMX's layouts, blocks of sums in vector registers.
+#pragma once
+#include "unit_avx512.hpp"
+#include "product_tiles.hpp"
+#include "attention_tiles.hpp"
