@@ -177,17 +177,6 @@ def test_a_file_system_without_locks_is_said(tmp_path, monkeypatch, code):
     assert not isinstance(caught.value, LockedError)
 
 
-def test_a_system_without_fcntl_reads_and_says_what_it_is_made_for(tmp_path, monkeypatch):
-    """Where Python has no fcntl (Windows), limbeck reads and writes a file; what needs a lock is one sentence."""
-    monkeypatch.setitem(sys.modules, "fcntl", None)
-    storage.write_text(tmp_path / "a.txt", "written")
-    assert (tmp_path / "a.txt").read_text() == "written"
-    with pytest.raises(StorageError, match="runs on Linux and macOS; on Windows run it in WSL"):
-        _hold(tmp_path / "run")
-    script = "import sys; sys.modules['fcntl'] = None; import limbeck, limbeck.storage; limbeck.read"
-    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
-
-
 @pytest.mark.parametrize("code", ["EINVAL", "ENOTSUP"])
 def test_a_folder_that_cannot_be_synced_is_written_all_the_same(tmp_path, monkeypatch, code):
     """Some network file systems refuse fsync of a folder: the file is whole there, and that is enough."""
@@ -294,7 +283,7 @@ def test_a_lock_in_vain_leaves_no_folder_behind(tmp_path):
 
 def test_a_lock_is_never_held_on_a_file_that_is_gone(tmp_path, monkeypatch):
     """Whoever locked a file that its last holder removed takes the new one: no two processes hold a folder."""
-    real = storage._flock
+    real = storage._hold
     taken = []
 
     def slowly(handle, folder):
@@ -303,7 +292,7 @@ def test_a_lock_is_never_held_on_a_file_that_is_gone(tmp_path, monkeypatch):
             (folder / storage.LOCK_NAME).unlink()
         taken.append(handle)
 
-    monkeypatch.setattr(storage, "_flock", slowly)
+    monkeypatch.setattr(storage, "_hold", slowly)
     with storage.lock(tmp_path):
         assert len(taken) == 2
         assert (tmp_path / storage.LOCK_NAME).exists()

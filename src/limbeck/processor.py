@@ -103,7 +103,7 @@ def _linux_flags() -> frozenset[str]:
 
 def _linux_facts() -> list[tuple[str, str]]:
     try:
-        lines = _CPU_FACTS.read_text().splitlines()
+        lines = _CPU_FACTS.read_text("utf-8").splitlines()
     except OSError:
         return []
     parted = (line.partition(":") for line in lines)

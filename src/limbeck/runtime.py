@@ -124,7 +124,7 @@ def _cgroup_folders() -> set[Path]:
     Inside a container its own group is the topmost folder, whatever its path outside is.
     """
     try:
-        lines = _OWN_CGROUPS.read_text().splitlines()
+        lines = _OWN_CGROUPS.read_text("utf-8").splitlines()
     except OSError:
         lines = []
     folders = {_CGROUPS}

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 from uuid import uuid4
 
+from limbeck import os_files
 from limbeck.errors import BundleError, LockedError, SettingsError, StorageError
 
 MANIFEST_NAME = "manifest.json"
@@ -50,10 +51,6 @@ _ADVICE = {
     errno.ESTALE: "the network file system lost the file: check the connection, then run the command again",
 }
 """What to do about what the system says."""
-_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
-"""What file systems without locks say: some network folders, FUSE, 9p."""
-_NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF, errno.ENOSYS)
-"""What file systems say that make the names in a folder durable by themselves, or not at all."""
 
 
 @contextmanager
@@ -68,6 +65,8 @@ def explained(path: Path, *, doing: str) -> Iterator[None]:
         yield
     except OSError as error:
         advice = _ADVICE.get(error.errno or 0, error.strerror or str(error))
+        if getattr(error, "winerror", None) in os_files.IN_USE:
+            advice = "another program has it open: close that program, then run the command again"
         if lost := _broken_link(path):
             advice = f"{lost} is a link to {lost.readlink()}, which does not exist: make that, or remove the link"
         raise StorageError(f"cannot {doing} {_final(path)}: {advice}") from error
@@ -156,9 +155,9 @@ def staged_file(path: Path) -> Iterator[Path]:
             rights = staged.stat().st_mode & 0o777
             yield staged
             _share(staged, rights)
-            _fsync(staged)
-            staged.replace(target)
-            _fsync(target.parent)
+            os_files.flush_path(staged)
+            os_files.replace(staged, target)
+            os_files.flush_path(target.parent)
         finally:
             staged.unlink(missing_ok=True)
 
@@ -179,10 +178,10 @@ def staged_folder(path: Path) -> Iterator[Path]:
             yield staged
             for file in sorted(staged.rglob("*")):
                 _share(file, rights if file.is_dir() else rights & 0o666)
-                _fsync(file)
-            _fsync(staged)
-            staged.replace(target)
-            _fsync(target.parent)
+                os_files.flush_path(file)
+            os_files.flush_path(staged)
+            os_files.replace(staged, target)
+            os_files.flush_path(target.parent)
         finally:
             shutil.rmtree(staged, ignore_errors=True)
 
@@ -340,7 +339,7 @@ def lock(folder: Path) -> Iterator[None]:
 
     Raises:
         LockedError: another process holds it.
-        StorageError: the folder cannot be written, or this system or its file system has no locks.
+        StorageError: the folder cannot be written, or its file system has no locks.
     """
     made = _missing(folder)
     with explained(folder, doing="write"):
@@ -350,7 +349,7 @@ def lock(folder: Path) -> Iterator[None]:
             yield
         except BaseException:
             if made and [file.name for file in folder.iterdir()] == [LOCK_NAME]:
-                (folder / LOCK_NAME).unlink()
+                os_files.remove_held(handle, folder / LOCK_NAME)
                 _remove_empty(made)
             raise
 
@@ -381,9 +380,9 @@ def _held(folder: Path) -> IO[str]:
     path = folder / LOCK_NAME
     while True:
         folder.mkdir(parents=True, exist_ok=True)
-        handle = path.open("w")
+        handle = path.open("a", encoding="utf-8")
         try:
-            _flock(handle, folder)
+            _hold(handle, folder)
             if path.exists() and os.path.samestat(path.stat(), os.fstat(handle.fileno())):
                 return handle
         except BaseException:
@@ -392,22 +391,15 @@ def _held(folder: Path) -> IO[str]:
         handle.close()
 
 
-def _flock(handle: IO[str], folder: Path) -> None:
+def _hold(handle: IO[str], folder: Path) -> None:
     try:
-        import fcntl
-    except ImportError as error:
-        raise StorageError(
-            f"cannot write {folder}: this system has no locks that limbeck knows. limbeck runs on Linux and macOS; on "
-            "Windows run it in WSL (wsl --install)"
-        ) from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os_files.hold(handle)
     except BlockingIOError as error:
         raise LockedError(
             f"{folder} is in use by another limbeck process: wait for it to end, or choose another folder"
         ) from error
     except OSError as error:
-        if error.errno not in _NO_LOCKS:
+        if error.errno not in os_files.NO_LOCKS:
             raise
         raise StorageError(
             f"cannot write {folder}: its file system has no locks ({error.strerror}), so two processes could spoil "
@@ -469,15 +461,3 @@ def _names(folder: Path) -> list[str]:
     files = (file for file in folder.rglob("*") if file.is_file())
     names = sorted(file.relative_to(folder).as_posix() for file in files)
     return [name for name in names if name not in (MANIFEST_NAME, LOCK_NAME) and not name.startswith(STAGED_PREFIX)]
-
-
-def _fsync(path: Path) -> None:
-    """Flush a file or a folder to the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    except OSError as error:
-        if not (path.is_dir() and error.errno in _NO_FOLDER_SYNC):
-            raise
-    finally:
-        os.close(handle)

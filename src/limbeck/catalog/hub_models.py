@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from platformdirs import user_cache_path
 
+from limbeck import os_files
 from limbeck.errors import BundleError, StorageError, TokenizerError, WeightsError
 from limbeck.hub.download import fetch
 from limbeck.hub.ids import parse_hub_id
@@ -143,4 +144,4 @@ def _link(fetched: Path, names: list[str], folder: Path) -> None:
         for name in names:
             link = staged / name
             link.parent.mkdir(parents=True, exist_ok=True)
-            link.symlink_to((fetched / name).resolve())
+            os_files.link((fetched / name).resolve(), link)

@@ -5,7 +5,6 @@ whenever a run goes on, as the journal stays the truth. It does not know what is
 """
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
@@ -13,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
-from limbeck import storage
+from limbeck import os_files, storage
 from limbeck.errors import MissingExtraError, StorageError
 from limbeck.training.team import Team
 
@@ -115,7 +114,7 @@ class Journal:
     def sync(self) -> int:
         """Make what was written durable; return the length in bytes."""
         with storage.explained(self._path, doing="write"):
-            os.fsync(self._file.fileno())
+            os_files.flush(self._file.fileno())
             return self._file.tell()
 
 
