@@ -1,115 +1,120 @@
-"""The contestants of `encode.py`: each turns a list of strings into mean-pooled vectors of the last hidden state.
+"""The contestants of `encode.py`: each turns tokenized texts into mean-pooled vectors of the last hidden state.
 
-In: a model folder in DistilBERT's layout. Out: calls that take texts and give float32 (N, D). Each is used as its own
-documentation shows, with two threads, at the batch sizes that serve it best here; those that gain from sorted texts get
-them sorted. It does not know what is measured.
+In: a model folder in DistilBERT's layout, and how many batches are computed at a time, which share the threads out.
+Out: calls that take rows and the tokens of a batch and give float32 (N, D). Each is used as its own documentation
+shows; batches are of similar lengths, the longest first. It does not know what is measured.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+import text_encoders
 import torch
 from measure import SHARED_DATA
-from transformers import AutoModel, AutoTokenizer, DistilBertModel
+from text_encoders import EncodeTexts, masked_mean
+from transformers import AutoModel, AutoTokenizer
+from workloads import THREADS, Rows
 
-Encode = Callable[[Sequence[str]], np.ndarray]
-MAX_TOKENS = 512
+from limbeck.runtime import cpu_features
 
-
-def limbeck(folder: Path, precision: str) -> Encode:
-    """Ours, by the public call."""
-    from limbeck.features.text_encoder import load_encoder
-
-    encoder = load_encoder(folder, device="cpu", precision=precision)
-    return lambda texts: encoder.encode(texts, pooling="mean")
-
-
-def course(folder: Path) -> Encode:
-    """The course's way: `datasets.map` over everything padded to the longest, float32, batches of 64."""
-    from datasets import Dataset, disable_progress_bars
-
-    disable_progress_bars()
-    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder).eval()
-
-    def tokenize(batch: dict) -> dict:
-        return tokenizer(batch["text"], padding=True, truncation=True, max_length=MAX_TOKENS)
-
-    def hidden(batch: dict) -> dict:
-        with torch.no_grad():
-            return {"vector": _mean(model, batch["input_ids"], batch["attention_mask"]).numpy()}
-
-    def encode(texts: Sequence[str]) -> np.ndarray:
-        data = Dataset.from_dict({"text": list(texts)})
-        data = data.map(tokenize, batched=True, batch_size=None, load_from_cache_file=False)
-        data.set_format("torch", columns=["input_ids", "attention_mask"])
-        data = data.map(hidden, batched=True, batch_size=64, load_from_cache_file=False, keep_in_memory=True)
-        data.set_format("numpy", columns=["vector"])
-        return np.asarray(data["vector"][:])
-
-    return encode
+Encode = Callable[[Rows, int], np.ndarray]
+"""Rows and how many tokens a batch has, padding counted, in; vectors out."""
+Make = Callable[[int], Encode]
+"""Opens a peer that computes so many batches at the same time."""
+Compute = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Padded ids and their mask in, vectors out."""
+SHORT_TOKENS = 64
+INT8_TEXTS = 50
+"""Tweets that OpenVINO's int8 is calibrated on."""
 
 
-def pipeline(folder: Path, dtype: torch.dtype) -> Encode:
-    """`transformers.pipeline("feature-extraction")`, batches of 32."""
-    from transformers import pipeline as make
+@dataclass(frozen=True, kw_only=True)
+class Contestant:
+    """One way to compute.
 
-    extract = make(
-        "feature-extraction",
-        model=DistilBertModel.from_pretrained(folder, dtype=dtype).eval(),
-        tokenizer=AutoTokenizer.from_pretrained(folder),
-        device="cpu",
-        batch_size=32,
-        tokenize_kwargs={"truncation": True, "max_length": MAX_TOKENS},
-        return_tensors=True,
-    )
-    # The pipeline gives padded states without their mask, so its mean takes the padding in: only its speed counts.
-    return lambda texts: np.stack([one[0].float().mean(0).numpy() for one in extract(list(texts))])
+    Attributes:
+        kind: "exact" answers as float32 does; "int8" is there for what a single text costs; "own tokenizer" takes
+            strings, so its tokenizing is timed too, and makes its own batches.
+        make: opens it.
+        workers: numbers of batches at a time that may suit it.
+    """
 
-
-def sentence_transformers(folder: Path, dtype: torch.dtype) -> Encode:
-    """sentence-transformers, which sorts by length itself."""
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.models import Pooling, Transformer
-
-    words = Transformer(str(folder), max_seq_length=MAX_TOKENS)
-    model = SentenceTransformer(modules=[words, Pooling(words.get_word_embedding_dimension())], device="cpu").to(dtype)
-    return lambda texts: model.encode(list(texts), batch_size=32, convert_to_numpy=True).astype(np.float32)
+    kind: Literal["exact", "int8", "own tokenizer"]
+    make: Make
+    workers: tuple[int, ...] = (2, 1)
 
 
-def transformers_sorted(folder: Path, dtype: torch.dtype, *, autocast: bool = False) -> Encode:
-    """A careful user's `transformers`: sorted by length, 2,048 padded tokens a batch."""
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+def peers(folder: Path) -> dict[str, Contestant]:
+    """Return every peer by name: those in bf16 only where this CPU has units for it."""
+    half, full = torch.bfloat16, torch.float32
+
+    def exact(make: Make, *workers: int) -> Contestant:
+        return Contestant(kind="exact", make=make, workers=workers or (2, 1))
+
+    def int8(make: Make) -> Contestant:
+        return Contestant(kind="int8", make=make, workers=(2,))
+
+    def texts(encode: Callable[[], EncodeTexts]) -> Contestant:
+        return Contestant(kind="own tokenizer", make=lambda _: _from_texts(encode()), workers=(1,))
+
+    in_bf16 = {
+        "OpenVINO bf16": exact(lambda n: openvino(folder, n, hint="bf16")),
+        "transformers bf16, sorted": exact(lambda n: transformers_sorted(folder, n, half)),
+        "transformers autocast, sorted": exact(lambda n: transformers_sorted(folder, n, full, autocast=True)),
+        "transformers bf16, sorted, torch.compile": exact(lambda n: compiled_transformers(folder, n, half), 1),
+        "sentence-transformers bf16": texts(lambda: text_encoders.sentence_transformers(folder, half)),
+        "pipeline bf16": texts(lambda: text_encoders.pipeline(folder, half)),
+    }
+    in_float32 = {
+        "OpenVINO float32": exact(lambda n: openvino(folder, n, hint="f32")),
+        "ONNX Runtime float32": exact(lambda n: onnxruntime(folder, n)),
+        "CTranslate2 float32": exact(lambda n: ctranslate2(folder, n, compute_type="float32")),
+        "transformers float32, sorted": exact(lambda n: transformers_sorted(folder, n, full)),
+        "transformers float32, sorted, torch.compile": exact(lambda n: compiled_transformers(folder, n, full), 1),
+        "OpenVINO int8": int8(lambda n: openvino(folder, n, hint="f32", int8=True)),
+        "ONNX Runtime int8": int8(lambda n: onnxruntime(folder, n, int8=True)),
+        "CTranslate2 int8": int8(lambda n: ctranslate2(folder, n, compute_type="int8")),
+        "sentence-transformers float32": texts(lambda: text_encoders.sentence_transformers(folder, full)),
+        "pipeline float32": texts(lambda: text_encoders.pipeline(folder, full)),
+        "the course's way": texts(lambda: text_encoders.course(folder)),
+    }
+    return (in_bf16 if cpu_features().bf16 else {}) | in_float32
+
+
+def transformers_sorted(folder: Path, workers: int, dtype: torch.dtype, *, autocast: bool = False) -> Encode:
+    """A careful user's `transformers`."""
     model = AutoModel.from_pretrained(folder, dtype=dtype).eval()
 
-    def run(ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    def compute(ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=autocast):
-            return _mean(model, torch.from_numpy(ids), torch.from_numpy(mask)).float().numpy()
+            return masked_mean(model, torch.from_numpy(ids), torch.from_numpy(mask)).float().numpy()
 
-    return lambda texts: _sorted_batches(tokenizer, texts, run, 2048)
+    return _in_batches(workers, compute)
 
 
-def compiled_transformers(folder: Path) -> Encode:
-    """`torch.compile` over bf16 weights, frozen, for any shape; sorted by length, 2,048 padded tokens a batch."""
+def compiled_transformers(folder: Path, workers: int, dtype: torch.dtype) -> Encode:
+    """`torch.compile` over frozen weights, for any shape."""
     import torch._inductor.config as inductor
 
     inductor.freezing = True
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = AutoModel.from_pretrained(folder, dtype=torch.bfloat16).eval()
-    # One text, or one token, would be a shape of its own: such batches go the plain way.
-    compiled = torch.compile(model, dynamic=True)
+    model = AutoModel.from_pretrained(folder, dtype=dtype).eval()
+    # A batch of one text is a shape of its own: compiled for its length when it is short, else it goes the plain way.
+    compiled, single = torch.compile(model, dynamic=True), torch.compile(model, dynamic=False)
 
-    def run(ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        chosen = model if 1 in ids.shape else compiled
+    def compute(ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        chosen = compiled if len(ids) > 1 else single if ids.shape[1] <= SHORT_TOKENS else model
         with torch.inference_mode():
-            return _mean(chosen, torch.from_numpy(ids), torch.from_numpy(mask)).float().numpy()
+            return masked_mean(chosen, torch.from_numpy(ids), torch.from_numpy(mask)).float().numpy()
 
-    return lambda texts: _sorted_batches(tokenizer, texts, run, 2048)
+    return _in_batches(workers, compute)
 
 
-def onnxruntime(folder: Path, *, int8: bool) -> Encode:
-    """ONNX Runtime, sorted by length, 1,024 padded tokens a batch."""
+def onnxruntime(folder: Path, workers: int, *, int8: bool = False) -> Encode:
+    """ONNX Runtime; int8 is dynamic, as its documentation has it."""
     import onnxruntime as ort
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
@@ -117,117 +122,96 @@ def onnxruntime(folder: Path, *, int8: bool) -> Encode:
     if not plain.exists():
         _export_onnx(folder, plain)
     if int8 and not small.exists():
-        quantize_dynamic(plain, small, weight_type=QuantType.QInt8)
+        # Without VNNI sums of 8-bit products overflow, so weights get 7 bits there.
+        quantize_dynamic(plain, small, weight_type=QuantType.QInt8, reduce_range=not cpu_features().int8)
     options = ort.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
+    options.intra_op_num_threads = THREADS // workers
     session = ort.InferenceSession(small if int8 else plain, options, providers=["CPUExecutionProvider"])
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-
-    def run(ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        return session.run(None, {"input_ids": ids, "attention_mask": mask})[0]
-
-    return lambda texts: _sorted_batches(tokenizer, texts, run, 1024)
+    return _in_batches(workers, lambda ids, mask: session.run(None, {"input_ids": ids, "attention_mask": mask})[0])
 
 
-def ctranslate2(folder: Path, *, compute_type: str) -> Encode:
-    """CTranslate2, sorted by length, 1,024 tokens a batch, two workers of one thread."""
+def ctranslate2(folder: Path, workers: int, *, compute_type: str) -> Encode:
+    """CTranslate2."""
     import ctranslate2 as ct2
 
     target = folder / "ctranslate2"
     if not target.exists():
         ct2.converters.TransformersConverter(str(folder)).convert(str(target))
-    encoder = ct2.Encoder(str(target), compute_type=compute_type, inter_threads=2, intra_threads=1)
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    encoder = ct2.Encoder(
+        str(target), compute_type=compute_type, inter_threads=workers, intra_threads=THREADS // workers
+    )
 
-    def encode(texts: Sequence[str]) -> np.ndarray:
-        ids = tokenizer(list(texts), truncation=True, max_length=MAX_TOKENS)["input_ids"]
-        out = np.empty((len(ids), encoder.forward_batch([ids[0]]).last_hidden_state.shape[2]), np.float32)
-        pending = []
-        for rows in _groups([len(one) for one in ids], 1024):
-            done = encoder.forward_batch([ids[row] for row in rows])
-            pending.append((rows, np.array(done.last_hidden_state, dtype=np.float32)))
-        for rows, hidden in pending:
-            for place, row in enumerate(rows):
-                out[row] = hidden[place, : len(ids[row])].mean(0)
-        return out
+    def compute(ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        lengths = mask.sum(1)
+        done = encoder.forward_batch([row[:length].tolist() for row, length in zip(ids, lengths, strict=True)])
+        hidden = np.array(done.last_hidden_state, dtype=np.float32)
+        return np.einsum("nld,nl->nd", hidden, mask.astype(np.float32)) / lengths[:, None].astype(np.float32)
 
-    return encode
+    return _in_batches(workers, compute)
 
 
-def openvino(folder: Path, *, hint: str, token_budget: int = 1024, int8: bool = False) -> Encode:
-    """OpenVINO: precision by hint or int8 after training, sorted by length, two streams, asynchronous."""
+def openvino(folder: Path, workers: int, *, hint: str, int8: bool = False) -> Encode:
+    """OpenVINO: precision by hint or int8 after training; a stream a worker, asynchronous where there are two."""
     import openvino as ov
 
-    ids = torch.ones(2, 9, dtype=torch.long)
-    shape = [("input_ids", [-1, -1], ov.Type.i64), ("attention_mask", [-1, -1], ov.Type.i64)]
-    with torch.no_grad():
-        graph = ov.convert_model(
-            _Pooled(AutoModel.from_pretrained(folder).eval()),
-            example_input={"input_ids": ids, "attention_mask": ids},
-            input=shape,
-        )
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    if int8:
-        graph = _quantized(graph, tokenizer)
-    compiled = ov.Core().compile_model(
-        graph,
-        "CPU",
-        {
-            "INFERENCE_PRECISION_HINT": hint,
-            "NUM_STREAMS": "2",
-            "INFERENCE_NUM_THREADS": "2",
-            "PERFORMANCE_HINT": "THROUGHPUT",
-        },
-    )
+    core = ov.Core()
+    plain, small = folder / "openvino.xml", folder / "openvino-int8.xml"
+    if not plain.exists():
+        ov.save_model(_openvino_graph(folder), plain, compress_to_fp16=False)
+    if int8 and not small.exists():
+        ov.save_model(_quantized(core.read_model(plain), AutoTokenizer.from_pretrained(folder)), small)
+    settings = {
+        "INFERENCE_PRECISION_HINT": hint,
+        "NUM_STREAMS": str(workers),
+        "INFERENCE_NUM_THREADS": str(THREADS),
+        "PERFORMANCE_HINT": "THROUGHPUT" if workers > 1 else "LATENCY",
+    }
+    compiled = core.compile_model(small if int8 else plain, "CPU", settings)
     width = compiled.output(0).partial_shape[1].get_length()
 
-    def encode(texts: Sequence[str]) -> np.ndarray:
-        ids = tokenizer(list(texts), truncation=True, max_length=MAX_TOKENS)["input_ids"]
-        out = np.empty((len(ids), width), np.float32)
-        waiting = ov.AsyncInferQueue(compiled, 2)
-        waiting.set_callback(lambda request, rows: out.__setitem__(rows, request.get_output_tensor(0).data))
-        for rows in _groups([len(one) for one in ids], token_budget):
-            padded, mask = _pad([ids[row] for row in rows])
-            waiting.start_async({"input_ids": padded, "attention_mask": mask}, userdata=rows)
+    def encode(rows: Rows, tokens: int) -> np.ndarray:
+        out = np.empty((len(rows.ids), width), np.float32)
+        waiting = ov.AsyncInferQueue(compiled, workers)
+        waiting.set_callback(lambda request, part: out.__setitem__(part, request.get_output_tensor(0).data))
+        for part in _groups(rows.lengths, tokens):
+            padded, mask = _pad([rows.ids[row] for row in part])
+            waiting.start_async({"input_ids": padded, "attention_mask": mask}, userdata=part)
         waiting.wait_all()
         return out
 
-    return encode
+    request = compiled.create_infer_request()
+
+    def one(rows: Rows) -> np.ndarray:
+        ids, mask = _pad(rows.ids)
+        return np.array(request.infer({"input_ids": ids, "attention_mask": mask})[0])
+
+    return lambda rows, tokens: one(rows) if len(rows.ids) == 1 else encode(rows, tokens)
+
+
+def _openvino_graph(folder: Path) -> Any:
+    import openvino as ov
+
+    ids = torch.ones(2, 9, dtype=torch.long)
+    with torch.no_grad():
+        return ov.convert_model(
+            _Pooled(AutoModel.from_pretrained(folder).eval()),
+            example_input={"input_ids": ids, "attention_mask": ids},
+            input=[("input_ids", [-1, -1], ov.Type.i64), ("attention_mask", [-1, -1], ov.Type.i64)],
+        )
 
 
 def _quantized(graph: Any, tokenizer: Callable) -> Any:
-    """Quantise an OpenVINO graph to int8 with NNCF, calibrated on 300 tweets, as its documentation does."""
+    """Quantise an OpenVINO graph to int8 with NNCF, calibrated on tweets, as its documentation does."""
     import nncf
 
-    lines = (SHARED_DATA / "emotion" / "train.txt").read_text("utf-8").splitlines()[:300]
+    lines = (SHARED_DATA / "emotion" / "train.txt").read_text("utf-8").splitlines()[:INT8_TEXTS]
     batches = [_pad([ids]) for ids in tokenizer([line.rpartition(";")[0] for line in lines])["input_ids"]]
     shown = nncf.Dataset([{"input_ids": ids, "attention_mask": mask} for ids, mask in batches])
-    return nncf.quantize(graph, shown, model_type=nncf.ModelType.TRANSFORMER, subset_size=300)
+    return nncf.quantize(graph, shown, model_type=nncf.ModelType.TRANSFORMER, subset_size=INT8_TEXTS)
 
 
-def contestants(folder: Path) -> dict[str, Callable[[], Encode]]:
-    """Return every contestant by name; each is made when it is called."""
-    half, full = torch.bfloat16, torch.float32
-    return {
-        "limbeck": lambda: limbeck(folder, "auto"),
-        "limbeck float32": lambda: limbeck(folder, "float32"),
-        "OpenVINO bf16, sorted, 2 streams": lambda: openvino(folder, hint="bf16"),
-        "OpenVINO bf16, sorted, 2 streams, 2048": lambda: openvino(folder, hint="bf16", token_budget=2048),
-        "OpenVINO int8, sorted, 2 streams": lambda: openvino(folder, hint="bf16", int8=True),
-        "transformers bf16, sorted": lambda: transformers_sorted(folder, half),
-        "transformers autocast, sorted": lambda: transformers_sorted(folder, full, autocast=True),
-        "transformers bf16, sorted, torch.compile": lambda: compiled_transformers(folder),
-        "transformers float32, sorted": lambda: transformers_sorted(folder, full),
-        "sentence-transformers bf16": lambda: sentence_transformers(folder, half),
-        "sentence-transformers float32": lambda: sentence_transformers(folder, full),
-        "pipeline bf16": lambda: pipeline(folder, half),
-        "pipeline float32": lambda: pipeline(folder, full),
-        "ONNX Runtime float32": lambda: onnxruntime(folder, int8=False),
-        "ONNX Runtime int8": lambda: onnxruntime(folder, int8=True),
-        "CTranslate2 float32": lambda: ctranslate2(folder, compute_type="float32"),
-        "CTranslate2 int8": lambda: ctranslate2(folder, compute_type="int8"),
-        "the course's way": lambda: course(folder),
-    }
+def _from_texts(encode: EncodeTexts) -> Encode:
+    return lambda rows, _: encode(rows.texts)
 
 
 class _Pooled(torch.nn.Module):
@@ -238,13 +222,7 @@ class _Pooled(torch.nn.Module):
         self.model = model
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        return _mean(self.model, input_ids, attention_mask)
-
-
-def _mean(model: torch.nn.Module, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    hidden = model(input_ids=ids, attention_mask=mask).last_hidden_state
-    weights = mask.unsqueeze(-1).to(hidden.dtype)
-    return (hidden * weights).sum(1) / weights.sum(1)
+        return masked_mean(self.model, input_ids, attention_mask)
 
 
 def _export_onnx(folder: Path, target: Path) -> None:
@@ -255,14 +233,36 @@ def _export_onnx(folder: Path, target: Path) -> None:
     torch.onnx.export(model, (ids, ids), target, input_names=names, dynamic_axes=axes, opset_version=17, dynamo=False)
 
 
-def _groups(lengths: Sequence[int], token_budget: int) -> Iterator[np.ndarray]:
-    """Yield rows of similar lengths whose padded size keeps the budget."""
-    order = np.argsort(lengths, kind="stable")
+def _in_batches(workers: int, compute: Compute) -> Encode:
+    """Let workers compute batch after batch."""
+
+    def encode(rows: Rows, tokens: int) -> np.ndarray:
+        parts = list(_groups(rows.lengths, tokens))
+        # torch gives a new thread the number that holds when it first computes.
+        before = torch.get_num_threads()
+        torch.set_num_threads(THREADS // workers)
+        try:
+            if workers == 1 or len(parts) == 1:
+                done = [compute(*_pad([rows.ids[row] for row in part])) for part in parts]
+            else:
+                with ThreadPoolExecutor(workers) as pool:
+                    done = list(pool.map(lambda part: compute(*_pad([rows.ids[row] for row in part])), parts))
+        finally:
+            torch.set_num_threads(before)
+        out = np.empty((len(rows.ids), done[0].shape[1]), np.float32)
+        for part, vectors in zip(parts, done, strict=True):
+            out[part] = vectors
+        return out
+
+    return encode
+
+
+def _groups(lengths: Sequence[int] | np.ndarray, token_budget: int) -> Iterator[np.ndarray]:
+    """Yield rows of similar lengths whose padded size keeps the budget, the longest first."""
+    order = np.argsort(-np.asarray(lengths), kind="stable")
     start = 0
     while start < len(order):
-        stop = start + 1
-        while stop < len(order) and lengths[order[stop]] * (stop + 1 - start) <= token_budget:
-            stop += 1
+        stop = start + max(1, token_budget // int(lengths[order[start]]))
         yield order[start:stop]
         start = stop
 
@@ -274,14 +274,3 @@ def _pad(id_lists: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
         ids[row, : len(one)] = one
         mask[row, : len(one)] = 1
     return ids, mask
-
-
-def _sorted_batches(
-    tokenizer: Callable, texts: Sequence[str], run: Callable[..., np.ndarray], token_budget: int
-) -> np.ndarray:
-    ids = tokenizer(list(texts), truncation=True, max_length=MAX_TOKENS)["input_ids"]
-    found: dict[int, np.ndarray] = {}
-    for rows in _groups([len(one) for one in ids], token_budget):
-        vectors = run(*_pad([ids[row] for row in rows]))
-        found.update(zip(rows.tolist(), vectors, strict=True))
-    return np.stack([found[row] for row in range(len(ids))])

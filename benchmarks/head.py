@@ -27,10 +27,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from encode import model_folder
 from measure import SHARED_DATA, write_result
 from torch import nn
 from transformers import AutoTokenizer, DistilBertModel
+from workloads import model_folder
 
 import limbeck
 from limbeck.features.cache import FeatureCache

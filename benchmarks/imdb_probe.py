@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import torch
-from encoders import sentence_transformers
 from measure import SHARED_DATA, write_result
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from text_encoders import sentence_transformers
 
 from limbeck.features.text_encoder import load_encoder
 from limbeck.linear.fit import ProbeRows, fit_probe

@@ -3,11 +3,11 @@
 python benchmarks/pictures.py
 """
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from measure import RESULTS
+from measure import read_results
+from readme_machines import cores_of
 
 from limbeck.reporting.picture import Caption, Look, paint
 
@@ -24,15 +24,15 @@ WORKLOADS = {
 }
 
 
-def encoding(result: dict[str, Any], look: Look) -> None:
+def encoding(result: dict[str, Any], look: Look, name: str) -> None:
     """Draw how many times as fast as each peer limbeck encodes, a panel a workload, a logarithmic scale."""
-    title = "How many times as fast as each peer limbeck turns texts into vectors"
-    first = result["workloads"]["mini emotion"]["contestants"]
-    peers = sorted((name for name in first if name != OURS), key=lambda name: first[name]["ours_is_times"])
-    figures = {
-        workload: [result["workloads"][workload]["contestants"][peer]["ours_is_times"] for peer in peers]
-        for workload in WORKLOADS
-    }
+    title = f"How many times as fast as each peer limbeck turns texts into vectors: {cores_of(result)}"
+    found = {workload: result["workloads"][workload]["contestants"] for workload in WORKLOADS}
+    first, *others = found.values()
+    everywhere = [peer for peer in first if peer != OURS and all(peer in one for one in others)]
+    peers = sorted(everywhere, key=lambda peer: first[peer]["ours_is_times"])
+    figures = {workload: [one[peer]["ours_is_times"] for peer in peers] for workload, one in found.items()}
+    lowest = min(1.0, *(value for values in figures.values() for value in values))
 
     def draw(figure: "Figure") -> None:
         figure.set_size_inches(11, 0.36 * len(peers) + 1.2)
@@ -42,7 +42,7 @@ def encoding(result: dict[str, Any], look: Look) -> None:
             times = figures[workload]
             panel.barh(peers, times, color=look.theme.series[place], height=0.66)
             panel.set_xscale("log")
-            panel.set_xlim(1, 130)
+            panel.set_xlim(0.9 * lowest if lowest < 1 else 1, 130)
             panel.set_xticks([1, 10, 100], ["1×", "10×", "100×"])
             panel.set_title(spoken, fontsize=9, loc="left")
             panel.invert_yaxis() if not place else None
@@ -58,12 +58,13 @@ def encoding(result: dict[str, Any], look: Look) -> None:
         for workload, values in figures.items()
     )
     caption = Caption(title=title, description=spoken, texts=(*peers, *WORKLOADS.values()))
-    paint(caption, draw, look=look).write(FOLDER, "encode")
+    paint(caption, draw, look=look).write(FOLDER, name)
 
 
 def main() -> None:
     """Draw everything."""
-    encoding(json.loads((RESULTS / "encode.json").read_text("utf-8")), Look())
+    for name, result in read_results("encode").items():
+        encoding(result, Look(), f"encode-{name}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Write the tables of both READMEs and of docs from benchmarks/results, so that no figure is typed by hand.
 
-A table stands between `<!-- NAME -->` and `<!-- /NAME -->`. With --check nothing is written; a difference is an error.
+A table stands between `<!-- NAME -->` and `<!-- /NAME -->`; of what was measured on several machines, one table each.
+With --check nothing is written; a difference is an error.
 
     python benchmarks/readme.py [--check]
 """
@@ -10,19 +11,18 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import readme_distil
 import readme_labels
+import readme_speed
 import readme_summary
 from measure import RESULTS, read_result
 from readme_korean import in_korean
-from readme_training import course_head, train_imdb, train_speed
+from readme_training import course_head, train_imdb
 
 COLUMNS = {"cls": 384, "mean": 384, "max": 384, "upper means": 4 * 384, "layers": 3 * 7 * 384}
 """Columns of each pooling of the embedded encoder."""
 
-OURS = "limbeck"
 PAGES = ("README.md", "README.ko.md", "docs/measured.md", "docs/course.md", "docs/distillation.md", "docs/labels.md")
 
 
@@ -159,53 +159,8 @@ def course_finetune() -> list[list[str]]:
     return rows
 
 
-WORKLOADS = ("mini emotion", "mini imdb", "base emotion", "base imdb")
-
-
-def encode_speed() -> list[list[str]]:
-    """Every contestant of the encoder's benchmark on every workload: its texts a second, and how often ours is that."""
-    rows = [["texts/s (ours is × times as fast)", "MiniLM, tweets", "MiniLM, reviews", "base, tweets", "base, reviews"]]
-    found = read_result("encode")["workloads"]
-    for name in found["mini emotion"]["contestants"]:
-        cells = []
-        for workload in WORKLOADS:
-            entry = found[workload]["contestants"].get(name)
-            cells.append(_rate(entry) + (f" ({entry['ours_is_times']:.1f}×)" if entry and name != OURS else ""))
-        rows.append([name, *cells])
-    shares = [found[workload]["contestants"][OURS] for workload in WORKLOADS]
-    rows.append(["limbeck, GFLOP/s on real tokens", *(f"{entry['gflops']:,}" for entry in shares)])
-    rows.append(
-        ["… of the bf16 product's peak in the same run", *(f"{entry['share_of_peak']:.0%}" for entry in shares)]
-    )
-    return rows
-
-
-def encode_drift() -> list[list[str]]:
-    """How far each contestant is from float32, and how long one text takes it."""
-    rows = [["against float32, tweets of emotion", "worst cosine distance", "labels that change",
-             "one text, p50 / p99 ms, MiniLM", "one text, p50 / p99 ms, base"]]  # fmt: skip
-    found = read_result("encode")["workloads"]
-    for name, entry in found["mini emotion"]["contestants"].items():
-        if "one_text" not in entry:
-            continue
-        drift = entry.get("drift")
-        flips = f"{drift['flips']:.2%}" if drift and "flips" in drift else "-"
-        moved = [f"{drift['worst_cosine']:.1e}", flips] if drift else ["0", "0"]
-        if name.startswith("pipeline"):  # its mean takes the padding in, so its vectors are others
-            moved = ["-", "-"]
-        both = (entry, found["base emotion"]["contestants"][name])
-        times = [f"{one['one_text']['p50_ms']:.1f} / {one['one_text']['p99_ms']:.1f}" for one in both]
-        rows.append([name, *moved, *times])
-    return rows
-
-
-def _rate(entry: dict[str, Any] | None) -> str:
-    if entry is None:
-        return "-"
-    return f"{entry['texts_per_s']:,.0f}" if entry["texts_per_s"] >= 20 else f"{entry['texts_per_s']:.1f}"
-
-
-TABLES: dict[str, Callable[[], list[list[str]]]] = {
+Rows = list[list[str]]
+TABLES: dict[str, Callable[[], Rows | dict[str, Rows]]] = {
     "speed": readme_summary.speed,
     "quality": readme_summary.quality,
     "probe-emotion": probe_emotion,
@@ -214,11 +169,11 @@ TABLES: dict[str, Callable[[], list[list[str]]]] = {
     "course-finetune": course_finetune,
     "probe-imdb": probe_imdb,
     "probe-sample": probe_sample,
-    "encode-speed": encode_speed,
-    "encode-drift": encode_drift,
+    "encode-speed": readme_speed.encoding,
+    "encode-drift": readme_speed.drift,
     "audit-speed": audit_speed,
     "audit-peers": audit_peers,
-    "train-speed": train_speed,
+    "train-speed": readme_speed.training,
     "train-imdb": train_imdb,
     "course-head": course_head,
     "labels-emotion": readme_labels.emotion,
@@ -235,11 +190,19 @@ def filled(text: str, *, is_korean: bool = False) -> str:
     """Put each table between its marks."""
     for name, make in TABLES.items():
         if f"<!-- {name} -->" in text:
-            rows = [[in_korean(cell) if is_korean else cell for cell in row] for row in make()]
-            lines = ["| " + " | ".join(row) + " |" for row in (rows[0], ["---"] * len(rows[0]), *rows[1:])]
-            table = f"<!-- {name} -->\n" + "\n".join(lines) + f"\n<!-- /{name} -->"
+            made = make()
+            tables = "\n\n".join(
+                f"**{title}**\n\n{_lines(rows, is_korean)}" if title else _lines(rows, is_korean)
+                for title, rows in (made if isinstance(made, dict) else {"": made}).items()
+            )
+            table = f"<!-- {name} -->\n{tables}\n<!-- /{name} -->"
             text = re.sub(rf"<!-- {name} -->.*?<!-- /{name} -->", lambda _, table=table: table, text, flags=re.DOTALL)
     return text
+
+
+def _lines(rows: Rows, is_korean: bool) -> str:
+    rows = [[in_korean(cell) if is_korean else cell for cell in row] for row in rows]
+    return "\n".join("| " + " | ".join(row) + " |" for row in (rows[0], ["---"] * len(rows[0]), *rows[1:]))
 
 
 def main() -> None:

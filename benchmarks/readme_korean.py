@@ -3,13 +3,14 @@
 Figures stay as they are, and so do names of products and settings.
 """
 
+import re
+
 PHRASES = {
     "MiniLM; beside it the fastest other way of equal accuracy": "MiniLM; 옆은 정확도가 같은 가장 빠른 다른 방법",
-    "2 cores of a Xeon with AMX": "AMX가 있는 Xeon 2코어",
-    "2 cores of an EPYC, AVX2 only": "AVX2만 있는 EPYC 2코어",
     "one NVIDIA H100": "NVIDIA H100 하나",
-    "tweets per second, text to vector": "텍스트에서 벡터까지, 트윗/초",
-    "reviews per second, text to vector": "텍스트에서 벡터까지, 리뷰/초",
+    "tweets per second into vectors": "벡터로 만들기, 트윗/초",
+    "reviews per second into vectors": "벡터로 만들기, 리뷰/초",
+    "milliseconds for one tweet": "트윗 하나, 밀리초",
     "seconds per epoch of fine-tuning, 16,000 tweets": "파인튜닝 한 에포크, 트윗 16,000건, 초",
     "`limbeck demo`: 38,158 tweets, from nothing to answers": "`limbeck demo`: 트윗 38,158건, 처음부터 답까지",
     "not measured": "재지 않음",
@@ -21,12 +22,15 @@ PHRASES = {
     "probe on every layer (`--pooling layers`)": "모든 층의 프로브 (`--pooling layers`)",
     "fine-tuned (`--method finetune`)": "파인튜닝 (`--method finetune`)",
     "a student of 3 layers of the fine-tuned one": "파인튜닝한 모델의 3개 층 학생",
-    "plain loop, float32": "일반 torch 루프, float32",
+    "plain loop, float32, bucketed": "일반 torch 루프, float32, 길이별 묶음",
     "always the largest class": "항상 가장 큰 클래스로 답할 때",
     "plain loop, bf16 autocast, bucketed": "일반 torch 루프, bf16 autocast, 길이별 묶음",
     "Trainer bf16, grouped by length": "Trainer bf16, 길이별 묶음",
+    "Trainer float32, grouped by length": "Trainer float32, 길이별 묶음",
 }
 """Longer phrases are put in first, so that a phrase may hold another."""
+CORES = re.compile(r"(\d+) cores of an? ([^|\n]+?) with ([\w-]+(?: [\w-]+)*)")
+"""A machine, as `readme_machines.cores_of` says it."""
 _IN_ORDER = sorted(PHRASES, key=len, reverse=True)
 
 
@@ -34,4 +38,4 @@ def in_korean(cell: str) -> str:
     """Return a cell with its phrases in Korean."""
     for phrase in _IN_ORDER:
         cell = cell.replace(phrase, PHRASES[phrase])
-    return cell
+    return CORES.sub(r"\2 \1코어, \3", cell)

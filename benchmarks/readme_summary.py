@@ -1,42 +1,70 @@
-"""The two tables of the README: speed on three machines, quality on three data sets.
+"""The two tables of the README: speed by machine, quality on three data sets.
 
 In: benchmarks/results/*.json. Out: rows of cells. It does not know where they stand.
 """
 
+from collections.abc import Iterable, Mapping
 from statistics import mean
 from typing import Any
 
-from measure import read_result
+from measure import read_result, read_results
+from readme_machines import cores_of
+from readme_speed import rate
+
+Figures = dict[str, float]
 
 OURS = "limbeck"
 NOT_MEASURED = "not measured"
-TEXTS = {"encode_tweets": "mini emotion", "encode_reviews": "mini imdb"}
+ENCODED = {"encode_tweets": ("mini emotion", "tweets"), "encode_reviews": ("mini imdb", "reviews")}
 """Workloads of the encoder's benchmark by their name in machines.json."""
-EXACT = ("OpenVINO bf16, sorted, 2 streams", "transformers bf16, sorted")
-"""Peers whose labels change no more often than ours do: int8 changes 4 % of them and more."""
 EMOTION_LARGEST = 695 / 2_000
 """Test rows of emotion labelled joy, its most frequent training label; quality_emotion.json has validation's only."""
 
 
 def speed() -> list[list[str]]:
-    """What limbeck and the fastest peer do on each machine; MiniLM, two threads on CPUs."""
-    others, encode = read_result("machines"), read_result("encode")["workloads"]
-    rows = [["MiniLM; beside it the fastest other way of equal accuracy", "2 cores of a Xeon with AMX",
-             "2 cores of an EPYC, AVX2 only", "one NVIDIA H100"]]  # fmt: skip
-    for key, spoken in (("encode_tweets", "tweets per second"), ("encode_reviews", "reviews per second")):
-        found = encode[TEXTS[key]]["contestants"]
-        xeon = {name: found[name]["texts_per_s"] for name in (OURS, *EXACT)}
-        rows.append([f"{spoken}, text to vector", *(_best(one, max) for one in (xeon, *_of(others, key)))])
-    trained = read_result("train")["sizes"]["mini"]["contestants"]
-    epochs = [{name: one["epoch_s"] for name, one in trained.items()}, *_of(others, "finetune_epoch_s")]
-    avx2 = others["avx2"]
-    for name, times in avx2["finetune_peers_times_ours"].items():
-        epochs[1][name] = avx2["finetune_epoch_s"][OURS] * times
-    rows.append(["seconds per epoch of fine-tuning, 16,000 tweets", *(_best(one, min) for one in epochs)])
-    demos = [others[machine].get("demo_s") for machine in ("amx", "avx2", "h100")]
+    """What limbeck and the fastest peer do on each machine; MiniLM, two threads on CPUs.
+
+    Of a machine that a benchmark has not measured yet, machines.json has what is known.
+    """
+    encoded, trained, told = read_results("encode"), read_results("train"), read_result("machines")
+    titles = {name: cores_of(one) for name, one in (encoded | trained).items()}
+    titles = {**titles, **{name: one["called"] for name, one in told.items() if "called" in one and name not in titles}}
+    rows = [["MiniLM; beside it the fastest other way of equal accuracy", *titles.values()]]
+    for key, (workload, texts) in ENCODED.items():
+        rates = {name: _exact(one["workloads"].get(workload), "texts_per_s") for name, one in encoded.items()}
+        rows.append([f"{texts} per second into vectors", *_cells(titles, rates, told, key, max)])
+    single = {name: _of_exact_peers(one, one["one_text"].get("mini"), "p50_ms") for name, one in encoded.items()}
+    rows.append(["milliseconds for one tweet", *_cells(titles, single, told, "one_text_ms", min)])
+    epochs = {name: _exact(one["sizes"].get("mini"), "epoch_s") for name, one in trained.items()}
+    rows.append(
+        ["seconds per epoch of fine-tuning, 16,000 tweets", *_cells(titles, epochs, told, "finetune_epoch_s", min)]
+    )
+    demos = [told.get(name, {}).get("demo_s") for name in titles]
     said = [f"{one // 60} min {one % 60} s" if one else NOT_MEASURED for one in demos]
     rows.append(["`limbeck demo`: 38,158 tweets, from nothing to answers", *said])
     return rows
+
+
+def _cells(
+    titles: Iterable[str], measured: Mapping[str, Figures], told: Mapping[str, Any], key: str, best: Any
+) -> list[str]:
+    """Say a row's figures, one cell a machine: as measured, else as told, else that they are not known."""
+    found = (measured.get(name) or told.get(name, {}).get(key) for name in titles)
+    return [_best(one, best) if one else NOT_MEASURED for one in found]
+
+
+def _exact(one: dict[str, Any] | None, figure: str) -> Figures:
+    """Return a figure of ours and of the peers that answer as float32 does; of trainings, of all peers."""
+    entries = one["contestants"] if one else {}
+    return {
+        name: entry[figure] for name, entry in entries.items() if name == OURS or entry.get("kind", "exact") == "exact"
+    }
+
+
+def _of_exact_peers(result: dict[str, Any], one: dict[str, Any] | None, figure: str) -> Figures:
+    """The same of single texts, where int8 answers too: who is exact is said with the tweets."""
+    exact = _exact(result["workloads"].get("mini emotion"), "texts_per_s")
+    return {name: value for name, value in _exact(one, figure).items() if name in exact}
 
 
 def quality() -> list[list[str]]:
@@ -62,18 +90,10 @@ def quality() -> list[list[str]]:
     return rows
 
 
-def _of(others: dict[str, Any], key: str) -> list[dict[str, float]]:
-    return [dict(others[machine][key]) for machine in ("avx2", "h100")]
-
-
-def _best(found: dict[str, float], best: Any) -> str:
+def _best(found: Figures, best: Any) -> str:
     """Ours, and the best of the others by its name."""
     peer = best((name for name in found if name != OURS), key=found.__getitem__)
-    return f"**{_rate(found[OURS])}**; {peer.removesuffix(', 2 streams').removesuffix(', sorted')} {_rate(found[peer])}"
-
-
-def _rate(value: float) -> str:
-    return f"{value:,.0f}" if value >= 20 else f"{value:.1f}"
+    return f"**{rate(found[OURS])}**; {peer.removesuffix(', 2 streams').removesuffix(', sorted')} {rate(found[peer])}"
 
 
 def _measured(values: list[float]) -> str:

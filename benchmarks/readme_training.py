@@ -1,4 +1,4 @@
-"""The README's tables about training: speed beside peers, and IMDb with a frozen encoder and fine-tuned.
+"""The tables about what training reaches and costs on IMDb: with a frozen encoder, and fine-tuned.
 
 In: benchmarks/results/*.json. Out: rows of cells. It does not know where they stand.
 """
@@ -7,24 +7,7 @@ from typing import Any
 
 from measure import read_result
 
-OURS = "limbeck"
 POOLINGS = {"cls": "[CLS] of the last layer", "mean": "mean of the last layer"}
-
-
-def train_speed() -> list[list[str]]:
-    """Seconds of an epoch of emotion, by contestant and size, and how many times that is of ours."""
-    sizes = read_result("train")["sizes"]
-    rows = [["seconds per epoch of 16,000 tweets (ours is × times as fast)", "MiniLM, tweets", "base, tweets"]]
-    for name in sizes["mini"]["contestants"]:
-        entries = [sizes[size]["contestants"][name] for size in ("mini", "base")]
-        cells = [
-            f"{one['epoch_s']:,.0f}" + (f" ({one['ours_is_times']:.1f}×)" if name != OURS else "") for one in entries
-        ]
-        rows.append([name, *cells])
-    ours = [sizes[size]["contestants"][OURS] for size in ("mini", "base")]
-    rows.append(["limbeck, GFLOP/s on real tokens", *(f"{one['gflops']:,}" for one in ours)])
-    rows.append(["… of the bf16 product's peak in the same run", *(f"{one['share_of_peak']:.0%}" for one in ours)])
-    return rows
 
 
 def train_imdb() -> list[list[str]]:

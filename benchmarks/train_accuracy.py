@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from encode import model_folder
 from measure import SHARED_DATA, write_result
 from trainers import scored_trainer
+from workloads import model_folder
 
 import limbeck
 from limbeck.methods.finetune import finetune
 from limbeck.methods.trainings import Finetuning
-from limbeck.runtime import set_threads
+from limbeck.runtime import has_bf16, set_threads
 from limbeck.settings import FeatureSettings, FinetuneSettings
 
 RATE = 1e-4
@@ -58,7 +58,8 @@ def main() -> None:
     drawn = np.random.default_rng(0).permutation(np.flatnonzero(splits == "train"))[: given.rows]
     data = whole.select(np.sort(np.concatenate([drawn, np.flatnonzero(splits == "validation")])))
     train, validation = data.split("train"), data.split("validation")
-    runs: dict[str, list[dict[str, Any]]] = {"limbeck": [], "Trainer bf16, grouped by length": []}
+    trainer = f"Trainer {'bf16' if has_bf16('cpu') else 'float32'}, grouped by length"
+    runs: dict[str, list[dict[str, Any]]] = {"limbeck": [], trainer: []}
     with tempfile.TemporaryDirectory() as parent:
         scratch = Path(parent)
         folder = model_folder("mini", scratch)
@@ -68,7 +69,7 @@ def main() -> None:
             theirs = scored_trainer(
                 folder, scratch, (train.texts, train.labels), (validation.texts, validation.labels), seed=seed
             )
-            runs["Trainer bf16, grouped by length"].append({"seed": seed, **theirs})
+            runs[trainer].append({"seed": seed, **theirs})
             print(json.dumps({name: found[-1] for name, found in runs.items()}), flush=True)
     result = {
         "rows": len(train),

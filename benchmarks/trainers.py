@@ -1,7 +1,9 @@
 """The peers of `train.py`: each fine-tunes DistilBERT with a classification head on labelled texts.
 
 In: a model folder in DistilBERT's layout. Out: calls that train one epoch on texts and labels, 64 a batch, and return
-the seconds of training, tokenising left out; one returns how good it became. It does not know what is measured.
+the seconds of training, tokenizing left out; one returns how good it became. Texts come in batches of similar lengths:
+who groups by length takes them in this order, as its own grouping of a whole epoch has it; the others shuffle them.
+It does not know what is measured.
 """
 
 import time
@@ -20,9 +22,10 @@ from transformers import (
     get_linear_schedule_with_warmup,
 )
 
+from limbeck.runtime import has_bf16
+
 Train = Callable[[Sequence[str], np.ndarray], float]
 BATCH_ROWS = 64
-BUCKET_BATCHES = 50
 RATE = 1e-4
 MAX_TOKENS = 512
 
@@ -44,7 +47,10 @@ class _Rows(torch.utils.data.Dataset):
 def padded_trainer(
     folder: Path, scratch: Path, *, bf16: bool = False, grouped: bool = False, padded: bool = False
 ) -> Train:
-    """`transformers.Trainer`: padded a batch, grouped by length or not, or padded a thousand rows at a time."""
+    """`transformers.Trainer`: padded a batch, grouped by length or not, or padded a thousand rows at a time.
+
+    Of so few rows its own grouping would sort 256 at a time, not 3,200 as of an epoch: it is given that order instead.
+    """
     tokenizer = AutoTokenizer.from_pretrained(folder)
 
     def train(texts: Sequence[str], labels: np.ndarray) -> float:
@@ -54,7 +60,7 @@ def padded_trainer(
             encoded = tokenizer(list(texts), truncation=True, padding="max_length", max_length=_longest(tokenizer))
         else:
             encoded = tokenizer(list(texts), truncation=True, max_length=MAX_TOKENS)
-        arguments = _arguments(scratch, bf16=bf16, grouped=grouped)
+        arguments = _arguments(scratch, bf16=bf16, sampling="sequential" if grouped else "random")
         trainer = Trainer(
             model=model,
             args=arguments,
@@ -66,7 +72,7 @@ def padded_trainer(
     return train
 
 
-def _arguments(scratch: Path, *, bf16: bool, grouped: bool, seed: int = 42) -> TrainingArguments:
+def _arguments(scratch: Path, *, bf16: bool, sampling: str, seed: int = 42) -> TrainingArguments:
     """One epoch on the CPU, nothing saved or logged."""
     return TrainingArguments(
         output_dir=str(scratch / "trainer"),
@@ -76,7 +82,7 @@ def _arguments(scratch: Path, *, bf16: bool, grouped: bool, seed: int = 42) -> T
         seed=seed,
         bf16=bf16,
         use_cpu=True,
-        train_sampling_strategy="group_by_length" if grouped else "random",
+        train_sampling_strategy=sampling,
         save_strategy="no",
         logging_strategy="no",
         report_to=[],
@@ -100,7 +106,7 @@ def scored_trainer(
         _Rows(dict(tokenizer(list(texts), truncation=True, max_length=MAX_TOKENS)), labels)
         for texts, labels in (train, validation)
     )
-    arguments = _arguments(scratch, bf16=True, grouped=True, seed=seed)
+    arguments = _arguments(scratch, bf16=has_bf16("cpu"), sampling="group_by_length", seed=seed)
     trainer = Trainer(
         model=model, args=arguments, train_dataset=train_rows, data_collator=DataCollatorWithPadding(tokenizer)
     )
@@ -114,25 +120,21 @@ def scored_trainer(
     }
 
 
-def plain_loop(folder: Path, *, bucketed: bool) -> Train:
-    """A careful user's own loop: bf16 autocast, fused AdamW, padded a batch, sorted by length within buckets or not."""
+def plain_loop(folder: Path, *, bf16: bool, bucketed: bool) -> Train:
+    """A careful user's own loop: fused AdamW, padded a batch, bf16 by autocast or not, batches as given or shuffled."""
     tokenizer = AutoTokenizer.from_pretrained(folder)
 
     def train(texts: Sequence[str], labels: np.ndarray) -> float:
         model = DistilBertForSequenceClassification.from_pretrained(folder, num_labels=6).train()
         encoded = tokenizer(list(texts), truncation=True, max_length=MAX_TOKENS)["input_ids"]
         started = time.perf_counter()
-        order = np.random.default_rng(0).permutation(len(texts))
-        if bucketed:
-            span = BATCH_ROWS * BUCKET_BATCHES
-            parts = [order[start : start + span] for start in range(0, len(order), span)]
-            order = np.concatenate([sorted(part, key=lambda row: len(encoded[row])) for part in parts])
+        order = np.arange(len(texts)) if bucketed else np.random.default_rng(0).permutation(len(texts))
         batches = [order[start : start + BATCH_ROWS] for start in range(0, len(order), BATCH_ROWS)]
         optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, fused=True)
         schedule = get_linear_schedule_with_warmup(optimizer, 0, len(batches))
         for rows in batches:
             batch = tokenizer.pad({"input_ids": [encoded[row] for row in rows]}, return_tensors="pt")
-            with torch.autocast("cpu", torch.bfloat16):
+            with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
                 found = model(**batch, labels=torch.from_numpy(labels[rows]))
             found.loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
