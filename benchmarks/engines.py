@@ -16,11 +16,10 @@ from limbeck.inference.native_engine import NativeEngine
 from limbeck.inference.speeds import measure_speeds
 from limbeck.inference.torch_engine import TorchEngine
 from limbeck.model.loaded_encoder import LoadedEncoder
-from limbeck.native.kernels import Kernels, NoKernels, find_kernels
+from limbeck.native.kernels import Kernels, NoKernels
+from limbeck.native.libraries import FORCED, find_kernels
 
 ENGINES = "native-NAME (native-avx2, native-portable, …), torch-float32 or torch-bfloat16"
-FORCES = "LIMBECK_KERNELS"
-"""The environment variable that names the library to use."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +39,7 @@ def arithmetic_of(numerics: str) -> Arithmetic:
     """Describe what computes under a name, as records have it ("native float32, weights bfloat16 cpu")."""
     kernels = find_kernels()
     if numerics.startswith("native") and isinstance(kernels, Kernels):
-        isa, library = getattr(kernels, "name", "amx"), kernels.library
+        isa, library = kernels.name, kernels.library
     else:
         isa, library = torch.backends.cpu.get_cpu_capability().lower(), None
     # The second word is of the operands of products; what weights are stored in comes later.
@@ -52,7 +51,7 @@ def arithmetic_of(numerics: str) -> Arithmetic:
 def force(name: str | None) -> None:
     """Let every engine and training of this process use a library, before one is looked for."""
     if name and name.startswith("native-"):
-        os.environ[FORCES] = name.removeprefix("native-")
+        os.environ[FORCED] = name.removeprefix("native-")
 
 
 def open_ours(loaded: LoadedEncoder, name: str | None = None) -> Engine:
