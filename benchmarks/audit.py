@@ -26,7 +26,7 @@ import numpy as np
 import pyarrow as pa
 from measure import SHARED_DATA, write_result
 
-from limbeck.auditing.minhash import BINS
+from limbeck.auditing.minhash import SKETCH_BINS
 from limbeck.auditing.near import DEFAULT_THRESHOLD, SHINGLE_CHARACTERS, find_near_duplicates
 from limbeck.auditing.shingles import shingle
 from limbeck.reading.read import read_with
@@ -119,10 +119,10 @@ def datasketch_pairs(texts: list[str]) -> set[tuple[int, int]]:
     from datasketch import MinHash, MinHashLSH
 
     sets = shingle_sets(texts)
-    index = MinHashLSH(threshold=DEFAULT_THRESHOLD, num_perm=BINS)
+    index = MinHashLSH(threshold=DEFAULT_THRESHOLD, num_perm=SKETCH_BINS)
     found = set()
     for place, hashes in enumerate(sets):
-        sketch = MinHash(num_perm=BINS, hashfunc=lambda value: value)
+        sketch = MinHash(num_perm=SKETCH_BINS, hashfunc=lambda value: value)
         sketch.update_batch((hashes & np.uint64(0xFFFFFFFF)).tolist())
         for other in index.query(sketch):
             shared = len(np.intersect1d(hashes, sets[other], assume_unique=True))

@@ -28,7 +28,7 @@ from limbeck.auditing.faults import fault_masks
 from limbeck.auditing.grouping import distinct_within, group_equal
 from limbeck.auditing.lengths import split_words
 from limbeck.auditing.near import DEFAULT_THRESHOLD, SHINGLE_CHARACTERS, find_near_duplicates
-from limbeck.auditing.rows import columns_of
+from limbeck.auditing.rows import row_columns_of
 from limbeck.auditing.shingles import shingle
 from limbeck.data.dataset import CORE_SCHEMA, Dataset
 from limbeck.reading.read import read_with
@@ -201,7 +201,7 @@ def score(kind: str, planted: set[int], found: set[int], allowed: set[int]) -> d
 
 def score_repeats(ground: Planting) -> list[dict[str, Any]]:
     """Leaks and conflicts: the planted copy and its source must both be found."""
-    columns = columns_of(_dataset(ground.texts, ground.labels, ground.splits))
+    columns = row_columns_of(_dataset(ground.texts, ground.labels, ground.splits))
     exact = group_equal(columns.text)
     blank = {place for place, text in enumerate(ground.texts) if not text.strip()}
     rows = []
@@ -265,7 +265,7 @@ def _jaccard(one: str, other: str) -> float:
 
 def score_faults(ground: Planting) -> list[dict[str, Any]]:
     """Faults of single texts."""
-    columns = columns_of(_dataset(ground.texts, ground.labels, ground.splits))
+    columns = row_columns_of(_dataset(ground.texts, ground.labels, ground.splits))
     masks = fault_masks(columns, split_words(columns.text).per_text)
     kinds = {
         "decomposed Hangul": "decomposed_hangul",

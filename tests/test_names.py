@@ -1,13 +1,17 @@
-"""One name, one thing: no two modules and no two public classes of the package are called alike."""
+"""One name, one thing: no two modules, public classes, constants or functions of the package are called alike."""
 
 import ast
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import limbeck
 
 ROOT = Path(limbeck.__file__).parent
+FACES = ("api", "cli")
+"""Rooms whose functions are called as what they call: `limbeck split`, `limbeck.split` and `data.split.split`."""
+CONTRACTS = {"recipe_of"}
+"""Functions that each method has, since METHODS asks every one of them."""
 
 
 def doubled(places: Mapping[str, list[str]]) -> dict[str, list[str]]:
@@ -39,3 +43,40 @@ def test_no_two_public_classes_have_one_name() -> None:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places[node.name].append(path.relative_to(ROOT).as_posix())
     assert doubled(places) == {}
+
+
+def test_no_two_constants_have_one_name() -> None:
+    """A constant, in capital letters, is found by its name alone: two of one name are one thing, or two ideas.
+
+    Type variables, and types of arrays such as Int64, say the same everywhere.
+    """
+    places: defaultdict[str, list[str]] = defaultdict(list)
+    for path in sorted(ROOT.rglob("*.py")):
+        for name in constants(path):
+            places[name].append(path.relative_to(ROOT).as_posix())
+    assert doubled(places) == {}
+
+
+def test_no_two_public_functions_have_one_name() -> None:
+    """A function is found by its name alone, the two faces left out, whose functions have the names of commands.
+
+    Within the faces too: a function of `cli` or `api` that is no command has a name of its own.
+    """
+    places: defaultdict[str, list[str]] = defaultdict(list)
+    for path in sorted(ROOT.rglob("*.py")):
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if not isinstance(node, ast.FunctionDef) or node.name.startswith("_") or node.name in CONTRACTS:
+                continue
+            if path.parent.name in FACES and node.name in {path.stem, *limbeck.__all__}:
+                continue
+            places[node.name].append(path.relative_to(ROOT).as_posix())
+    assert doubled(places) == {}
+
+
+def constants(path: Path) -> Iterator[str]:
+    """Give the public names in capital letters that a module sets."""
+    for node in ast.parse(path.read_text("utf-8")).body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        for one in targets:
+            if isinstance(one, ast.Name) and one.id.isupper() and not one.id.startswith("_"):
+                yield one.id

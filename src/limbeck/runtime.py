@@ -20,7 +20,7 @@ from limbeck.settings import Device
 if TYPE_CHECKING:
     import torch
 
-LIBRARIES = ("limbeck", "torch", "tokenizers", "safetensors", "numpy", "scipy", "pyarrow")
+VERSIONED_LIBRARIES = ("limbeck", "torch", "tokenizers", "safetensors", "numpy", "scipy", "pyarrow")
 """Whose versions are part of a model's provenance."""
 _CGROUPS = Path("/sys/fs/cgroup")
 _OWN_CGROUPS = Path("/proc/self/cgroup")
@@ -188,7 +188,7 @@ def release_free_memory() -> None:
 def library_versions() -> dict[str, str]:
     """Return the version of Python and of each library that decides results, for a model's provenance."""
     versions = {"python": platform.python_version()}
-    for name in LIBRARIES:
+    for name in VERSIONED_LIBRARIES:
         try:
             versions[name] = version(name)
         except PackageNotFoundError:

@@ -117,9 +117,9 @@ def test_emotion_counts(emotion) -> None:
 def test_imdb_counts(imdb) -> None:
     """The published facts of the film reviews, by split and by pair of splits."""
     exact = group_equal(imdb.table["text"].combine_chunks())
-    from limbeck.auditing.rows import columns_of
+    from limbeck.auditing.rows import row_columns_of
 
-    columns = columns_of(imdb)
+    columns = row_columns_of(imdb)
     inside = {name: repeated(exact, columns.split == place).groups for place, name in enumerate(columns.split_names)}
     assert inside == {"train": 92, "test": 191, "unsupervised": 482}
     assert shared_by_pair(exact, columns.split, columns.split_names) == {

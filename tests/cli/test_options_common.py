@@ -4,7 +4,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from limbeck.cli.app import GROUPS, app
+from limbeck.cli.app import COMMAND_GROUPS, app
 from limbeck.cli.labels import labels
 
 
@@ -41,7 +41,7 @@ def test_each_command_is_listed_once_in_its_group(monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     lines = CliRunner().invoke(app, ["--help"]).stdout.splitlines()
     heads = [line[:-1] for line in lines if line.endswith(":") and not line.startswith(" ")]
-    assert heads == ["Options", *GROUPS]
+    assert heads == ["Options", *COMMAND_GROUPS]
     words = [line.split()[0] for line in lines if line.startswith("  ") and line[2].isalpha()]
     names = list(typer.main.get_command(app).commands)
     assert sorted(word for word in words if word in names) == sorted(names)

@@ -6,17 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limbeck.display.wrapping import ELLIPSIS, clean, width, wrap
+from limbeck.display.wrapping import ELLIPSIS, visible_text, width, wrap
 
 
 def test_decomposed_hangul_becomes_syllables():
     """NFD Hangul, as macOS writes it, is drawn as syllables."""
-    assert clean(unicodedata.normalize("NFD", "기쁨")) == "기쁨"
+    assert visible_text(unicodedata.normalize("NFD", "기쁨")) == "기쁨"
 
 
 def test_controls_and_joiners_do_not_reach_the_picture():
     """Line ends and controls are spaces; invisible marks are gone."""
-    assert clean("a\n\tb\x00c\u200bd\u202ee") == "a b cde"
+    assert visible_text("a\n\tb\x00c\u200bd\u202ee") == "a b cde"
 
 
 def test_hangul_takes_two_columns():
@@ -46,4 +46,4 @@ def test_lines_keep_their_bounds_and_cuts_are_marked(text, columns, lines):
     assert len(shown.split("\n")) <= lines
     assert max(width(line) for line in shown.split("\n")) <= columns
     if not shown.endswith(ELLIPSIS):
-        assert "".join(shown.split()) == "".join(clean(text).split())
+        assert "".join(shown.split()) == "".join(visible_text(text).split())

@@ -13,7 +13,7 @@ from limbeck.native.kernels import NoKernels
 @pytest.fixture(autouse=True)
 def quick(monkeypatch, tmp_path):
     """Measure briefly, without kernels, and keep it in this test's folder."""
-    monkeypatch.setattr(speeds, "ROUNDS", 1)
+    monkeypatch.setattr(speeds, "SPEED_ROUNDS", 1)
     monkeypatch.setattr(speeds, "_SHORT_CALLS", 2)
     monkeypatch.setattr(calibration, "find_kernels", lambda *given: NoKernels(reason="none in this test"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

@@ -33,7 +33,7 @@ QUIET = Moment(gflops=50.0, core_share=1.0, at_s=1e9)
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Measure briefly, without kernels."""
-    monkeypatch.setattr(speeds, "ROUNDS", 1)
+    monkeypatch.setattr(speeds, "SPEED_ROUNDS", 1)
     monkeypatch.setattr(speeds, "_SHORT_CALLS", 2)
     monkeypatch.setattr(calibration, "find_kernels", lambda *given: NoKernels(reason="none in this test"))
     for module in (calibration, speeds):

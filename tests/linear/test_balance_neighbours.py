@@ -10,7 +10,7 @@ from limbeck.linear.balance import nearest_rows
 
 def test_they_are_those_of_scikit_learn(monkeypatch):
     """The same rows in the same order as a brute-force search, across blocks; never the row itself."""
-    monkeypatch.setattr(neighbours, "BLOCK_ROWS", 16)
+    monkeypatch.setattr(neighbours, "DISTANCE_ROWS", 16)
     rows_MF = np.random.default_rng(0).normal(size=(50, 5)).astype(np.float32)
     found = nearest_rows(torch.from_numpy(rows_MF), number=4)
     expected = NearestNeighbors(n_neighbors=5).fit(rows_MF).kneighbors(rows_MF, return_distance=False)[:, 1:]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from limbeck.native import building
-from limbeck.native.building import BuildRecipe, compile_library, find_compilers, recipe_of
+from limbeck.native.building import BuildRecipe, build_recipe_of, compile_library, find_compilers
 from limbeck.native.instruction_sets import LIBRARIES
 
 
@@ -94,7 +94,7 @@ def test_what_is_built_from_other_things_has_another_digest(stub: BuildRecipe) -
 
 def test_the_compiler_is_told_the_instruction_set() -> None:
     """Each row's library is made of the same sources, with its own header and flags."""
-    commands = [recipe_of(library).command(["c++"], Path("out.so")) for library in LIBRARIES]
+    commands = [build_recipe_of(library).command(["c++"], Path("out.so")) for library in LIBRARIES]
     assert len({tuple(word for word in command if word.endswith(".cpp")) for command in commands}) == 1
     for library, command in zip(LIBRARIES, commands, strict=True):
         assert f'-DLIMBECK_ISA="isa_{library.name}.hpp"' in command

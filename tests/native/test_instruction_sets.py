@@ -31,7 +31,7 @@ def test_it_is_read_where_nothing_is_installed() -> None:
     program = (
         f"import sys; sys.path.insert(0, {str(Path(limbeck.__file__).parents[1])!r})\n"
         "from limbeck.native import building, instruction_sets\n"
-        "print(len(instruction_sets.LIBRARIES), building.recipe_of(instruction_sets.LIBRARIES[0]).name)"
+        "print(len(instruction_sets.LIBRARIES), building.build_recipe_of(instruction_sets.LIBRARIES[0]).name)"
     )
     ended = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=True)
     assert ended.stdout.split() == [str(len(LIBRARIES)), "limbeck-amx"]

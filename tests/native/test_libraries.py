@@ -46,7 +46,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch):
 @pytest.fixture
 def stubbed(stub: BuildRecipe, monkeypatch: pytest.MonkeyPatch) -> BuildRecipe:
     """Build the stub in the place of every library."""
-    monkeypatch.setattr(libraries, "recipe_of", lambda library: replace(stub, name=f"limbeck-{library.name}"))
+    monkeypatch.setattr(libraries, "build_recipe_of", lambda library: replace(stub, name=f"limbeck-{library.name}"))
     return stub
 
 
@@ -125,7 +125,7 @@ def test_the_best_that_can_be_had_is_taken(
     """A compiler too old for one instruction set builds the next; the system's matrix units may be kept from us."""
     flags = {"amx": stub_flags(opened=1), "avx512bf16": ("-no-such-flag",)}
     recipe = lambda library: replace(stub, name=library.name, flags=flags.get(library.name, stub.flags))  # noqa: E731
-    monkeypatch.setattr(libraries, "recipe_of", recipe)
+    monkeypatch.setattr(libraries, "build_recipe_of", recipe)
     pretend(AMX | AVX2)
     found = find_kernels(tmp_path)
     assert isinstance(found, Kernels)

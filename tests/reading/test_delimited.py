@@ -42,7 +42,7 @@ def test_any_text_survives(rows: list[tuple[str, str]], quote_all: bool) -> None
 @pytest.mark.parametrize("chunk", [1, 2, 3, 1000])
 def test_chunks_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
     """Row numbers, faults and blank lines do not depend on where a chunk ends."""
-    monkeypatch.setattr("limbeck.reading.delimited.CHUNK_ROWS", chunk)
+    monkeypatch.setattr("limbeck.reading.delimited.LISTED_ROWS", chunk)
     path = tmp_path / "data.csv"
     path.write_bytes(b'text,label\na,x\n\nb\n"c "d",x\ne\xff,x\nf,x\n\n')
     dataset = read(path, on_bad_row="skip")
@@ -57,7 +57,7 @@ def test_chunks_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
 @pytest.mark.parametrize("chunk", [1, 2, 1000])
 def test_blank_lines_of_one_column(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
     """In a file of one column a blank line is an empty text, but not at the end of the file."""
-    monkeypatch.setattr("limbeck.reading.delimited.CHUNK_ROWS", chunk)
+    monkeypatch.setattr("limbeck.reading.delimited.LISTED_ROWS", chunk)
     path = tmp_path / "data.csv"
     path.write_text("text\na\n\n\nb\n\n\n")
     settings = ReadSettings(labels="ignored", on_bad_row="skip")

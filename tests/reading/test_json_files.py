@@ -47,7 +47,7 @@ def test_kinds_of_values(
     kept: list[Any],
 ) -> None:
     """One kind keeps its type, mixed kinds become JSON text; where a chunk ends changes nothing."""
-    monkeypatch.setattr("limbeck.reading.json_files.CHUNK_ROWS", chunk)
+    monkeypatch.setattr("limbeck.reading.json_files.GATHERED_ROWS", chunk)
     column = lines(tmp_path, rows_of(*values)).table["extra"]
     assert column.type == kind
     assert column.to_pylist() == kept
@@ -55,7 +55,7 @@ def test_kinds_of_values(
 
 def test_keys_may_come_late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A key that only later rows have is null before."""
-    monkeypatch.setattr("limbeck.reading.json_files.CHUNK_ROWS", 1)
+    monkeypatch.setattr("limbeck.reading.json_files.GATHERED_ROWS", 1)
     rows = [{"text": "a", "label": "x"}, {"text": "b", "label": "x", "who": "me"}]
     assert lines(tmp_path, rows).table["who"].to_pylist() == [None, "me"]
 

@@ -72,7 +72,7 @@ def test_a_blank_line_among_plain_texts_is_a_fault(tmp_path: Path) -> None:
 
 def test_blank_lines_across_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Blank lines that stand at the edge of a chunk are counted like any others."""
-    monkeypatch.setattr("limbeck.reading.plain_text.CHUNK_ROWS", 2)
+    monkeypatch.setattr("limbeck.reading.plain_text.GATHERED_ROWS", 2)
     dataset = read_text(tmp_path, "a;x\n\n\n\n\nb;x\n\n\n\n")
     assert dataset.row_ids == ["train:1", "train:6"]
 

@@ -20,7 +20,7 @@ from limbeck.reading.read import said_in_python
 from limbeck.setting_tables import build
 from limbeck.settings import NEAR_THRESHOLD, AuditSettings, CleanSettings, ReadSettings, SplitSettings
 
-MENDING = ReadSettings(on_bad_row="mend", labels="optional")
+READ_TO_MEND = ReadSettings(on_bad_row="mend", labels="optional")
 """How data is read that may be at fault: broken and empty rows stay, so that they are found."""
 UNLABELLED_TOO = ReadSettings(labels="optional")
 
@@ -49,7 +49,7 @@ def audit(data: Rows, *, encoder: str | Iterable[str] = (), progress: ProgressLi
     following = as_progress(progress)
     settings = build(AuditSettings, options, where="audit")
     found = find_tokenizers([encoder] if isinstance(encoder, str) else list(encoder), following)
-    dataset = dataset_of(data, MENDING, following, where="audit")
+    dataset = dataset_of(data, READ_TO_MEND, following, where="audit")
     return audit_dataset(dataset, settings, tokenizers=found.tokenizers, shape=found.shape, progress=following)
 
 
@@ -86,7 +86,7 @@ def clean(
     kinds = drop.split(",") if isinstance(drop, str) else drop
     given = {"drop": tuple(kind.strip() for kind in kinds if kind.strip()), **options}
     settings = build(CleanSettings, given, where="clean")
-    cleaning = clean_dataset(dataset_of(data, MENDING, following, where="clean"), settings, following)
+    cleaning = clean_dataset(dataset_of(data, READ_TO_MEND, following, where="clean"), settings, following)
     if out is not None:
         write_cleaning(cleaning, settings, Path(out))
     return cleaning

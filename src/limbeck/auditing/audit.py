@@ -22,7 +22,7 @@ from limbeck.auditing.leaks_and_conflicts import Conflicts, Leaks, find_conflict
 from limbeck.auditing.lengths import TextWords, TokenCounts, count_tokens, split_words
 from limbeck.auditing.near import find_near_duplicates
 from limbeck.auditing.profile import Shape, describe_shape
-from limbeck.auditing.rows import RowColumns, columns_of
+from limbeck.auditing.rows import RowColumns, row_columns_of
 from limbeck.auditing.token_limits import (
     Box,
     EncoderShape,
@@ -43,7 +43,7 @@ from limbeck.progress import SILENT, Progress, Steps
 from limbeck.settings import AuditSettings
 from limbeck.tokens import Tokenizer
 
-FORMAT = 1
+AUDIT_FORMAT = 1
 """Version of audit.json: raised when a key changes its meaning or goes; new keys may come without."""
 _STEPS = 3
 """Steps that progress follows, beside one for each tokenizer: near-duplicates sketched and checked, words."""
@@ -219,7 +219,7 @@ def audit_rows(
     """
     settings = settings or AuditSettings()
     _check(dataset, settings)
-    columns = columns_of(dataset)
+    columns = row_columns_of(dataset)
     given = tokenizers or {}
     with progress.track("Auditing", total=Steps.UNITS * (_STEPS + len(given)), unit="parts") as advance:
         steps = Steps(advance)
@@ -244,7 +244,7 @@ def audit_rows(
         recommended=tokens.recommended if tokens else None,
     )
     found = Audit(
-        format=FORMAT,
+        format=AUDIT_FORMAT,
         source=dataset.source,
         fingerprint=dataset.fingerprint(),
         settings=settings,

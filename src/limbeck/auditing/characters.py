@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-BLOCK_BYTES = 1 << 18
+CACHED_BYTES = 1 << 18
 """About how much text is looked at in one go: small enough to stay in a core's cache."""
 
 
@@ -55,7 +55,7 @@ def code_points(texts: pa.Array) -> CodePoints:
     return CodePoints(points=points, offsets=offsets)
 
 
-def blocks(texts: pa.LargeStringArray, block_bytes: int = BLOCK_BYTES) -> Iterator[slice]:
+def blocks(texts: pa.LargeStringArray, block_bytes: int = CACHED_BYTES) -> Iterator[slice]:
     """Cut the rows into runs of about `block_bytes` bytes of text; a longer text is a run of its own."""
     ends = np.cumsum(pc.binary_length(texts).to_numpy(zero_copy_only=False), dtype=np.int64)
     start = 0

@@ -22,7 +22,7 @@ from limbeck.auditing.faults import fault_masks
 from limbeck.auditing.grouping import distinct_within, group_equal
 from limbeck.auditing.lengths import split_words
 from limbeck.auditing.near import all_pairs, find_near_duplicates
-from limbeck.auditing.rows import RowColumns, columns_of
+from limbeck.auditing.rows import RowColumns, row_columns_of
 from limbeck.auditing.staying import leaking, repeating
 from limbeck.data.dataset import Dataset, ReadNote
 from limbeck.data.write import write
@@ -52,7 +52,7 @@ order, and an unlabelled row never pushes out a labelled one."""
 
 DATA_NAME = "data"
 REMOVED_NAME = "removed.jsonl"
-COUNTS_NAME = "clean.json"
+CLEAN_COUNTS_NAME = "clean.json"
 
 REMOVED_SCHEMA = pa.schema(
     [
@@ -144,7 +144,7 @@ def clean(dataset: Dataset, settings: CleanSettings, progress: Progress = SILENT
         DataError: no row would be left.
     """
     _check(settings)
-    columns = columns_of(dataset)
+    columns = row_columns_of(dataset)
     rows = len(columns)
     pairs = _NO_PAIRS
     if any(kind in NEAR_KINDS for kind in settings.drop):
@@ -355,4 +355,4 @@ def write_cleaning(cleaning: Cleaning, settings: CleanSettings, folder: Path) ->
         write(cleaning.dataset, staged / DATA_NAME)
         lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in cleaning.removed.to_pylist())
         write_text(staged / REMOVED_NAME, "".join(lines))
-        write_json(staged / COUNTS_NAME, counts_of(cleaning, settings))
+        write_json(staged / CLEAN_COUNTS_NAME, counts_of(cleaning, settings))

@@ -23,7 +23,7 @@ Change = Callable[[pa.Array], pa.Array]
 _OTHER_SPACES = r"\t\n\v\f\r\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}"
 """White space beside the plain space, as a pattern: the White_Space property of Unicode."""
 
-EXAMPLES = 5
+EXAMPLE_GROUPS = 5
 """Groups that are shown for each finding."""
 EXAMPLE_ROWS = 6
 """Rows of a group that are shown."""
@@ -198,7 +198,7 @@ def example_groups(
         leaders: of the groups that may be shown.
         telling: int64 (N,), what makes the group worth showing (texts, labels, splits): rows that differ in it first.
     """
-    shown = members(group, largest_first(group, leaders, EXAMPLES))
+    shown = members(group, largest_first(group, leaders, EXAMPLE_GROUPS))
     return tuple(
         Group(
             size=len(rows),

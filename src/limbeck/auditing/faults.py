@@ -18,7 +18,7 @@ from limbeck.evaluation.predictions import WRAPPING_TOKENS
 from limbeck.reading.decoding import REPLACEMENT
 from limbeck.tokens import SPECIAL_TOKENS
 
-EXAMPLES = 5
+EXAMPLE_FAULTS = 5
 
 # Patterns are read by Arrow (RE2) over all texts, and by Python to show the place in an example.
 _CONTROL = "[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f\u0080-\u009f]"
@@ -104,7 +104,7 @@ def describe_faults(columns: RowColumns, masks: dict[str, np.ndarray]) -> dict[s
             by_split={name: int(count) for name, count in zip(columns.split_names, per_split, strict=True)},
             examples=tuple(
                 columns.row(int(place), at=_place_of(kind, columns.text[place].as_py()))
-                for place in np.flatnonzero(mask)[:EXAMPLES]
+                for place in np.flatnonzero(mask)[:EXAMPLE_FAULTS]
             ),
         )
     return faults

@@ -19,7 +19,7 @@ import numpy as np
 
 from limbeck.auditing.shingles import Shingles, mix
 
-BINS = 192
+SKETCH_BINS = 192
 ROWS_A_BAND = ((0.7, 6), (0.6, 5), (0.0, 4))
 """From this threshold on, bins a band: 192 bins are 32 bands of 6, 38 of 5, or 48 of 4. Two texts of similarity s share
 a band of r with chance 1 - (1 - s^r)^bands: for 6, 0.98 at s = 0.7 and 0.9999 at 0.8, but 0.0001 at 0.12, which is what
@@ -53,10 +53,10 @@ def sketch(shingles: Shingles) -> np.ndarray:
     rows = len(shingles.offsets) - 1
     counts = np.diff(shingles.offsets)
     row = np.repeat(np.arange(rows), counts)
-    bins = ((shingles.hashes >> np.uint64(32)) * np.uint64(BINS)) >> np.uint64(32)
-    smallest = np.full(rows * BINS, _EMPTY, dtype=np.uint32)
-    np.minimum.at(smallest, row * BINS + bins.astype(np.int64), shingles.hashes.astype(np.uint32))
-    values = smallest.reshape(rows, BINS)
+    bins = ((shingles.hashes >> np.uint64(32)) * np.uint64(SKETCH_BINS)) >> np.uint64(32)
+    smallest = np.full(rows * SKETCH_BINS, _EMPTY, dtype=np.uint32)
+    np.minimum.at(smallest, row * SKETCH_BINS + bins.astype(np.int64), shingles.hashes.astype(np.uint32))
+    values = smallest.reshape(rows, SKETCH_BINS)
     _fill_empty_bins(values, np.flatnonzero(counts))
     folded: np.ndarray = (values ^ (values >> np.uint32(16))).astype(np.uint16)
     return folded
@@ -68,7 +68,7 @@ def _fill_empty_bins(values: np.ndarray, rows: np.ndarray) -> None:
     for row_block in np.array_split(rows, max(1, len(rows) // 4096)):
         row, column = np.nonzero(~filled[row_block])
         row = row_block[row]
-        for place in range(BINS):
+        for place in range(SKETCH_BINS):
             if not len(row):
                 break
             lender = _LENDING_ORDER[column, place]
@@ -80,7 +80,8 @@ def _fill_empty_bins(values: np.ndarray, rows: np.ndarray) -> None:
 
 def _lending_order() -> np.ndarray:
     """Return for each bin its own random order of all bins, the same on every machine; int64 (K, K)."""
-    keys = mix(np.arange(1, BINS * BINS + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)).reshape(BINS, BINS)
+    numbers = np.arange(1, SKETCH_BINS * SKETCH_BINS + 1, dtype=np.uint64)
+    keys = mix(numbers * np.uint64(0x9E3779B97F4A7C15)).reshape(SKETCH_BINS, SKETCH_BINS)
     return np.argsort(keys, axis=1, kind="stable")
 
 
@@ -102,7 +103,7 @@ def candidate_pairs(sketches: Sketches, threshold: float) -> np.ndarray:
     width = next(rows for least, rows in ROWS_A_BAND if threshold >= least)
     found = [
         first * texts + second
-        for start in range(0, BINS - width + 1, width)
+        for start in range(0, SKETCH_BINS - width + 1, width)
         for first, second in _pairs_in_band(sketches.values[:, start : start + width], present)
     ]
     keys = distinct(np.concatenate(found)) if found else np.zeros(0, dtype=np.int64)

@@ -19,7 +19,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from limbeck.auditing.characters import blocks, one_array
-from limbeck.auditing.minhash import BINS, Sketches, agreement, candidate_pairs, distinct, sketch
+from limbeck.auditing.minhash import SKETCH_BINS, Sketches, agreement, candidate_pairs, distinct, sketch
 from limbeck.auditing.shingles import shingle
 from limbeck.progress import SILENT, Progress
 from limbeck.settings import NEAR_THRESHOLD
@@ -138,7 +138,7 @@ def _components(pairs: np.ndarray, texts: int) -> np.ndarray:
 
 def _sketch_all(texts: pa.LargeStringArray, progress: Progress) -> Sketches:
     """Sketch every text, a block at a time, on all cores; the result does not depend on their number."""
-    values = np.zeros((len(texts), BINS), dtype=np.uint16)
+    values = np.zeros((len(texts), SKETCH_BINS), dtype=np.uint16)
     counts = np.zeros(len(texts), dtype=np.int64)
 
     def work(rows: slice) -> int:
@@ -159,7 +159,7 @@ def _sketch_all(texts: pa.LargeStringArray, progress: Progress) -> Sketches:
 def _worth_checking(sketches: Sketches, pairs: np.ndarray, threshold: float) -> np.ndarray:
     """Drop pairs that cannot reach the threshold, or that the sketches say are far below it."""
     fewer = np.minimum(sketches.shingles[pairs[:, 0]], sketches.shingles[pairs[:, 1]])
-    samples = np.minimum(fewer, BINS)
+    samples = np.minimum(fewer, SKETCH_BINS)
     slack = _SIGMAS * np.sqrt(threshold * (1 - threshold) / np.maximum(samples, 1))
     worth: np.ndarray = agreement(sketches, pairs) >= threshold - slack
     return worth

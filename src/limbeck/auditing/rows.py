@@ -88,7 +88,7 @@ class RowColumns:
         return tuple(self.row(int(place)) for place in places)
 
 
-def columns_of(dataset: Dataset) -> RowColumns:
+def row_columns_of(dataset: Dataset) -> RowColumns:
     """Take a dataset apart into arrays."""
     splits = dataset.split_names
     split_names = pa.array(splits, pa.string())

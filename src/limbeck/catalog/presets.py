@@ -39,7 +39,7 @@ MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9d
 CONVERSION_VERSION = 1
 """Part of the cached folder's name; one more whenever what is written there changes."""
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
-PATIENCE_S = 120.0
+CONVERTING_PATIENCE_S = 120.0
 """How long to wait for another process that is converting the same encoder."""
 
 
@@ -196,7 +196,7 @@ def _minilm_folder(cache_dir: Path, progress: Progress) -> Path:
     try:
         if _is_whole(folder):
             return folder
-        with patient_lock(folder.parent, patience_s=PATIENCE_S):
+        with patient_lock(folder.parent, patience_s=CONVERTING_PATIENCE_S):
             if not _is_whole(folder):
                 if folder.exists():
                     # A damaged copy of what is in the wheel: out of the way, not deleted, so that nothing is lost.

@@ -30,7 +30,7 @@ from limbeck.cli.threshold import threshold
 from limbeck.cli.tokens import tokens
 from limbeck.cli.train import train
 
-GROUPS: dict[str, tuple[Any, ...]] = {
+COMMAND_GROUPS: dict[str, tuple[Any, ...]] = {
     "Data": (audit, clean, split, labels),
     "Train": (demo, train, sweep, distil, pretrain),
     "Judge": (evaluate, report, compare, threshold),
@@ -65,7 +65,7 @@ def _root(
     """Distil text into labels, with DistilBERT, on this machine."""
 
 
-for group, commands in GROUPS.items():
+for group, commands in COMMAND_GROUPS.items():
     for command in commands:
         if isinstance(command, typer.Typer):
             app.add_typer(command, rich_help_panel=group)

@@ -9,14 +9,14 @@ from rich.text import Text
 from limbeck.auditing.audit import Audit
 from limbeck.auditing.findings import SEVERITIES, Finding
 from limbeck.cli import screen
-from limbeck.cli.screen import one_line
+from limbeck.cli.screen import printable_line
 from limbeck.evaluation.counted import counted as number
 from limbeck.evaluation.counted import percent, quantity
 
 _STYLES = {"high": "bold red", "medium": "bold yellow", "low": "bold blue"}
 
 
-MOST_CLASSES = 15
+SCREEN_CLASSES = 15
 """Classes that the table shows, those with the most rows."""
 
 
@@ -28,7 +28,7 @@ def show_audit(audit: Audit, page: Path | None) -> None:
         page: where it can be read whole, when a page was written.
     """
     splits = ", ".join(f"{name} {split.rows:,}" for name, split in audit.shape.splits.items())
-    screen.show_line(one_line(f"{audit.source}: {audit.shape.rows:,} rows ({splits})"))
+    screen.show_line(printable_line(f"{audit.source}: {audit.shape.rows:,} rows ({splits})"))
     screen.show_line()
     _show_classes(audit)
     _show_limits(audit)
@@ -45,13 +45,13 @@ def _show_finding(finding: Finding) -> None:
     console = Console(highlight=False)
     width = max(40, console.width)
     share = f", {percent(finding.share)} of the rows" if finding.share else ""
-    line = f"{finding.severity.upper():<7}{finding.counted}{share}: {one_line(finding.title)}"
+    line = f"{finding.severity.upper():<7}{finding.counted}{share}: {printable_line(finding.title)}"
     head = Text(textwrap.fill(line, width, subsequent_indent=" " * 7), style="bold")
     head.stylize(_STYLES[finding.severity], 0, len(finding.severity))
     console.print(head, soft_wrap=True)
     for mark, line in (("e.g. ", finding.example), ("  do ", finding.advice)):
         if line:
-            filled = textwrap.fill(one_line(line), width, initial_indent=f"  {mark}", subsequent_indent=" " * 7)
+            filled = textwrap.fill(printable_line(line), width, initial_indent=f"  {mark}", subsequent_indent=" " * 7)
             screen.show_line(filled)
     screen.show_line()
 
@@ -60,12 +60,12 @@ def _show_classes(audit: Audit) -> None:
     if not audit.shape.classes:
         return
     classes = sorted(audit.shape.classes.items(), key=lambda item: -item[1].rows)
-    shown, others = classes[:MOST_CLASSES], classes[MOST_CLASSES:]
+    shown, others = classes[:SCREEN_CLASSES], classes[SCREEN_CLASSES:]
     rows = [
-        [one_line(name), number(count.rows), percent(count.share), *map(number, count.by_split.values())]
+        [printable_line(name), number(count.rows), percent(count.share), *map(number, count.by_split.values())]
         for name, count in shown
     ]
-    screen.show_table("Classes", ["class", "rows", "share", *map(one_line, audit.shape.splits)], rows)
+    screen.show_table("Classes", ["class", "rows", "share", *map(printable_line, audit.shape.splits)], rows)
     if others:
         screen.show_line(
             f"And {quantity(len(others), 'more classes')} with {quantity(sum(one.rows for _, one in others), 'rows')} "
@@ -85,7 +85,7 @@ def _show_limits(audit: Audit) -> None:
         for limit in audit.tokens.limits
     ]
     screen.show_table(
-        f"Length limits ({one_line(audit.tokens.tokenizer)})",
+        f"Length limits ({printable_line(audit.tokens.tokenizer)})",
         ["most tokens", "texts cut", "tokens lost", "compute, of 512's"],
         rows,
     )
@@ -94,7 +94,12 @@ def _show_limits(audit: Audit) -> None:
 
 def _show_tokenizers(audit: Audit) -> None:
     rows = [
-        [one_line(fit.name), number(fit.tokens_per_word), percent(fit.unknown_share), number(fit.texts_with_unknown)]
+        [
+            printable_line(fit.name),
+            number(fit.tokens_per_word),
+            percent(fit.unknown_share),
+            number(fit.texts_with_unknown),
+        ]
         for fit in audit.tokenizer_fit
     ]
     if rows:

@@ -43,7 +43,7 @@ def distil(
     ] = False,
     config: Annotated[Path | None, options.config(options.TABLES["distil"])] = None,
     cache_dir: options.CacheFolder = None,
-    overwrite: own.Overwrite = False,
+    overwrite: own.OverwriteRun = False,
     resume: own.Resume = False,
     accept_engine: own.AcceptEngine = False,
     as_json: options.AsJson = False,
@@ -58,7 +58,7 @@ def distil(
     from limbeck.reading.read import read_with
     from limbeck.runtime import is_follower, is_one_of_many
 
-    tables = own.tables_of(config, out, resume=resume, used=options.TABLES["distil"])
+    tables = own.tables_asked(config, out, resume=resume, used=options.TABLES["distil"])
     settings = own.settings_of("distil", flags, tables, STUDENT)
     start = own.start_of(overwrite=overwrite, resume=resume, accept_engine=accept_engine)
     following = screen.following()

@@ -11,7 +11,7 @@ from limbeck.cli.settings_options import Flags, takes
 from limbeck.errors import SettingsError
 
 
-@takes(options.ENCODER)
+@takes(options.ENCODER_OPTION)
 def doctor(
     flags: Flags,
     model: Annotated[

@@ -10,7 +10,7 @@ from limbeck.cli.settings_options import Flags, takes
 from limbeck.settings import FeatureSettings, ReadSettings
 
 
-@takes(options.READING, options.DEVICE)
+@takes(options.READING, options.DEVICE_OPTION)
 def evaluate(
     run: Annotated[
         Path, typer.Argument(metavar="RUN", help="Run folder of `limbeck train`, a bundle, or hub:OWNER/NAME.")
@@ -44,14 +44,14 @@ def evaluate(
     """Score RUN on one split of DATA: accuracy, F1, log loss, each with its 95 % interval; per class; confusions."""
     from limbeck.auditing.row_slices import column_groupings, own_groupings, slice_answers
     from limbeck.evaluation.hard_cases import find_hard_cases, name_confusions
-    from limbeck.evaluation.prediction_files import SUFFIXES, write_predictions
+    from limbeck.evaluation.prediction_files import PREDICTION_SUFFIXES, write_predictions
     from limbeck.inference.predictor import load
     from limbeck.inference.scoring import rows_to_score, score
     from limbeck.reading.read import read_with
     from limbeck.storage import check_place
 
     if out is not None:
-        check_place(out, SUFFIXES, source=data, overwrite=overwrite)
+        check_place(out, PREDICTION_SUFFIXES, source=data, overwrite=overwrite)
     following = screen.following()
     predictor = load(run, device=flags.build(FeatureSettings).device, progress=following)
     reading = flags.build(ReadSettings)

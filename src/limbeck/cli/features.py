@@ -9,10 +9,10 @@ from limbeck.cli import options, screen
 from limbeck.cli.settings_options import Flags, From, takes
 from limbeck.settings import FeatureSettings, ReadSettings
 
-FEATURES = From(kind=FeatureSettings, without=("precision",))
+FEATURE_OPTIONS = From(kind=FeatureSettings, without=("precision",))
 
 
-@takes(FEATURES, options.READING)
+@takes(FEATURE_OPTIONS, options.READING)
 def features(
     data: options.Data,
     out: Annotated[Path, options.out("File to write: .npy (one array), or .parquet (row ids, labels, features).")],
@@ -25,13 +25,13 @@ def features(
     """Write the pooled hidden states of every text of DATA, in the order of its rows; labels are not needed."""
     from limbeck.features.cache import FeatureCache
     from limbeck.features.extraction import extract_features
-    from limbeck.features.files import SUFFIXES, write_features
+    from limbeck.features.files import FEATURE_SUFFIXES, write_features
     from limbeck.features.text_encoder import load_encoder
     from limbeck.model.pooling import blocks_for
     from limbeck.reading.read import read_with
     from limbeck.storage import check_place
 
-    check_place(out, SUFFIXES, source=data, overwrite=overwrite)
+    check_place(out, FEATURE_SUFFIXES, source=data, overwrite=overwrite)
     settings = flags.build(FeatureSettings, where="features")
     reading = flags.build(ReadSettings, {"labels": "optional"})
     following = screen.following()

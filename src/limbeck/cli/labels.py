@@ -137,7 +137,7 @@ def apply(
     from limbeck.features.cache import FeatureCache
     from limbeck.methods.past_run import open_past_run
     from limbeck.reading.read import read_with
-    from limbeck.review.corrections import DATA_NAME, apply_corrections
+    from limbeck.review.corrections import CORRECTED_NAME, apply_corrections
     from limbeck.review.rescoring import rescore as score_again
     from limbeck.review.sheet import read_decided
 
@@ -157,4 +157,4 @@ def apply(
     if rescored is not None:
         labels_screen.show_rescored(rescored)
     else:
-        screen.show_next("train", out / DATA_NAME, "--out", screen.free_place("RUN"))
+        screen.show_next("train", out / CORRECTED_NAME, "--out", screen.free_place("RUN"))

@@ -92,8 +92,8 @@ READING = From(kind=ReadSettings, without=("labels",))
 MENDING = From(kind=ReadSettings, without=("labels",), defaults={"on_bad_row": "mend"})
 """How data are read that may be faulty."""
 READING_TEXTS = From(kind=ReadSettings, only=("text_column", "encoding", "on_bad_row"))
-ENCODER = From(kind=FeatureSettings, only=("encoder",))
-DEVICE = From(kind=FeatureSettings, only=("device",))
+ENCODER_OPTION = From(kind=FeatureSettings, only=("encoder",))
+DEVICE_OPTION = From(kind=FeatureSettings, only=("device",))
 
 TABLES = {name: tuple(method.training().stages()) for name, method in METHODS.items()}
 """The tables of a settings file that each method uses."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 STANDARD_INPUT = "-"
 
 
-@takes(options.READING_TEXTS, options.DEVICE)
+@takes(options.READING_TEXTS, options.DEVICE_OPTION)
 def predict(
     run: Annotated[
         Path, typer.Argument(metavar="RUN", help="Run folder of `limbeck train`, a bundle, or hub:OWNER/NAME.")
@@ -67,7 +67,7 @@ def predict(
 ) -> None:
     """Label each TEXT, each row of --input, or each line of standard input, with RUN."""
     from limbeck.errors import DataError, SettingsError
-    from limbeck.evaluation.prediction_files import SUFFIXES, write_predictions
+    from limbeck.evaluation.prediction_files import PREDICTION_SUFFIXES, write_predictions
     from limbeck.inference.long_answers import predict_to_file
     from limbeck.inference.predictor import load
     from limbeck.reading.read import read_with
@@ -83,7 +83,7 @@ def predict(
     if out is not None and source == STANDARD_INPUT:
         raise SettingsError("standard input is answered on standard output, as it comes: leave --output out")
     if out is not None:
-        check_place(out, SUFFIXES, source=source, overwrite=overwrite)
+        check_place(out, PREDICTION_SUFFIXES, source=source, overwrite=overwrite)
     following = screen.following()
     predictor = load(run, device=flags.build(FeatureSettings).device, progress=following)
     # With the model's names a text;label file is told from a file of plain texts.

@@ -30,7 +30,7 @@ def pretrain(
     out: options.RunOut,
     flags: Flags,
     config: Annotated[Path | None, options.config(options.TABLES["pretrain"])] = None,
-    overwrite: own.Overwrite = False,
+    overwrite: own.OverwriteRun = False,
     resume: own.Resume = False,
     accept_engine: own.AcceptEngine = False,
     as_json: options.AsJson = False,
@@ -43,7 +43,7 @@ def pretrain(
     from limbeck.reading.text_stream import open_stream
     from limbeck.runtime import is_follower
 
-    tables = own.tables_of(config, out, resume=resume, used=options.TABLES["pretrain"])
+    tables = own.tables_asked(config, out, resume=resume, used=options.TABLES["pretrain"])
     settings = flags.build(PretrainingSettings, tables.get("pretrain", {}), where="pretrain")
     reading = flags.build(ReadSettings)
     start = own.start_of(overwrite=overwrite, resume=resume, accept_engine=accept_engine)

@@ -10,7 +10,7 @@ from limbeck.cli.settings_options import Flags, takes
 from limbeck.settings import FeatureSettings
 
 
-@takes(options.DEVICE)
+@takes(options.DEVICE_OPTION)
 def report(
     run: Annotated[
         Path, typer.Argument(metavar="RUN", help="Run folder of `limbeck train` or `distil`.", show_default=False)

@@ -139,7 +139,7 @@ def printable(text: str) -> str:
     return show_unseen(text, lambda sign: f"\\u{ord(sign):04x}" if sign <= "\uffff" else f"\\U{ord(sign):08x}")
 
 
-def one_line(text: str) -> str:
+def printable_line(text: str) -> str:
     """Show by number, beside what `printable` does, line ends and tabs."""
     return printable(text).translate(_LINE_SIGNS)
 

@@ -31,14 +31,14 @@ NAMES = {
     "most_trials": ("--trials",),
 }
 """Options whose name is not that of the field."""
-GROUPS = {
+OPTION_GROUPS = {
     ReadSettings: help_screen.DATA,
     FeatureSettings: help_screen.FEATURES,
     AuditSettings: None,
     CleanSettings: None,
 }
 """Where the options of a class stand in the help; those of other classes stand with training."""
-MACHINE = frozenset(
+MACHINE_FIELDS = frozenset(
     {"device", "precision", "token_budget", "checkpoint_every_s", "keep_checkpoints", "tensorboard", "cache_dir"}
 )
 """Fields that are about the machine, whatever the class."""
@@ -269,7 +269,7 @@ def _group(name: str, sources: Sequence[From]) -> str | None:
     """Return where an option stands in the help; a seed, which is of everything, stands among the first."""
     if name == "seed":
         return None
-    return help_screen.MACHINE if name in MACHINE else GROUPS.get(sources[0].kind, sources[0].group)
+    return help_screen.MACHINE if name in MACHINE_FIELDS else OPTION_GROUPS.get(sources[0].kind, sources[0].group)
 
 
 def _help(name: str, sources: Sequence[From], methods: Sequence[str]) -> str:

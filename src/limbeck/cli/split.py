@@ -21,14 +21,14 @@ def split(
     The splits that DATA has are forgotten; row ids stay.
     """
     from limbeck.auditing.resplit import resplit
-    from limbeck.data.write import SUFFIXES, write
+    from limbeck.data.write import DATA_SUFFIXES, write
     from limbeck.reading.read import read_with
     from limbeck.storage import check_place
 
     reading = flags.build(ReadSettings, {"labels": "optional"})
     settings = flags.build(SplitSettings, where="split")
     threshold = flags.build(AuditSettings, where="split").near_threshold
-    check_place(out, SUFFIXES, source=data, overwrite=overwrite)
+    check_place(out, DATA_SUFFIXES, source=data, overwrite=overwrite)
     following = screen.following()
     result = resplit(read_with(data, reading, following), settings, near_threshold=threshold, progress=following)
     write(result.dataset, out)

@@ -56,7 +56,7 @@ def sweep(
     from limbeck.features.cache import FeatureCache
 
     tables = options.tables_of(config, ALL_TABLES)
-    chosen = own.method_of(method, tables)
+    chosen = own.method_asked(method, tables)
     base = own.settings_of(chosen, flags, tables)
     by = "loss" if METHODS[chosen].learns_from == "texts" else None
     settings = flags.build(SweepSettings, {"by": by}, where="sweep")

@@ -24,7 +24,7 @@ def train(
     method: own.MethodName = None,
     config: Annotated[Path | None, options.config(options.CLASSIFIER_TABLES)] = None,
     cache_dir: options.CacheFolder = None,
-    overwrite: own.Overwrite = False,
+    overwrite: own.OverwriteRun = False,
     resume: own.Resume = False,
     accept_engine: own.AcceptEngine = False,
     as_json: options.AsJson = False,
@@ -37,8 +37,8 @@ def train(
     from limbeck.reading.read import read_with
     from limbeck.runtime import is_follower
 
-    tables = own.tables_of(config, out, resume=resume)
-    chosen = own.method_of(method, tables)
+    tables = own.tables_asked(config, out, resume=resume)
+    chosen = own.method_asked(method, tables)
     settings = own.settings_of(chosen, flags, tables)
     start = own.start_of(overwrite=overwrite, resume=resume, accept_engine=accept_engine)
     following = screen.following()

@@ -13,7 +13,7 @@ import typer
 from limbeck.cli import help_screen, options
 from limbeck.cli.settings_options import Flags, From
 from limbeck.errors import SettingsError
-from limbeck.methods.options import training_of
+from limbeck.methods.options import Tables, training_of
 from limbeck.methods.table import CLASSIFIERS, METHODS, Method
 from limbeck.settings import FeatureSettings, SplitSettings
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 else:  # typer makes choices of it
     MethodName = _way_to_train(CLASSIFIERS)
     AnyMethodName = _way_to_train(METHODS)
-Overwrite = Annotated[
+OverwriteRun = Annotated[
     bool, typer.Option("--overwrite", help="Replace the run in --out.", rich_help_panel=help_screen.OUTPUT)
 ]
 Resume = Annotated[
@@ -58,10 +58,8 @@ AcceptEngine = Annotated[
     ),
 ]
 
-Tables = Mapping[str, Mapping[str, Any]]
 
-
-def tables_of(
+def tables_asked(
     config: Path | None, out: Path, *, resume: bool, used: Sequence[str] = options.CLASSIFIER_TABLES
 ) -> Tables:
     """Read the settings file, or when a run is resumed without one, the settings that it began with.
@@ -79,7 +77,7 @@ def tables_of(
     return options.tables_of(config, used)
 
 
-def method_of(method: str | None, tables: Tables) -> str:
+def method_asked(method: str | None, tables: Tables) -> str:
     """Return the method: the one that was given, else the one that the settings have a table of, else "probe".
 
     Raises:

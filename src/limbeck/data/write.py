@@ -24,9 +24,9 @@ from limbeck.storage import check_place, staged_file, staged_folder
 
 METADATA_KEY = b"limbeck"
 """Where limbeck keeps the label map and the notes in a schema's metadata, as JSON."""
-CHUNK_ROWS = 10_000
+WRITTEN_ROWS = 10_000
 _SEPARATORS = {".csv": ",", ".tsv": "\t"}
-SUFFIXES = (".parquet", ".arrow", ".feather", ".csv", ".tsv", ".jsonl", "")
+DATA_SUFFIXES = (".parquet", ".arrow", ".feather", ".csv", ".tsv", ".jsonl", "")
 """Of what is written; the empty one is a folder."""
 
 
@@ -51,7 +51,7 @@ def write(dataset: Dataset, path: str | Path) -> None:
         >>> write(data, "rows.parquet")
     """
     target = Path(path)
-    suffix = check_place(target, SUFFIXES)
+    suffix = check_place(target, DATA_SUFFIXES)
     if not suffix:
         _write_folder(dataset, target)
         return
@@ -109,7 +109,7 @@ def _write_lines(dataset: Dataset, path: Path) -> None:
         if not _is_json(field.type):
             table = table.set_column(place, field.name, pc.cast(table[field.name], pa.large_string()))
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        for batch in table.to_batches(max_chunksize=CHUNK_ROWS):
+        for batch in table.to_batches(max_chunksize=WRITTEN_ROWS):
             file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in batch.to_pylist())
 
 

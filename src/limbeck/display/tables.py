@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from html import escape
 
 from limbeck.display.unseen import show_unseen
-from limbeck.display.wrapping import ELLIPSIS, clean, width
+from limbeck.display.wrapping import ELLIPSIS, visible_text, width
 
 MOST_CHARS = 160
 """Of a cell in HTML."""
@@ -56,11 +56,13 @@ class Table:
         """Return the table in Markdown, values to the right, pipes in names escaped."""
         rule = ["---", *["---:"] * (len(self.header) - 1)]
         lines = [self.header, rule, *self.rows]
-        return "".join("| " + " | ".join(clean(cell).replace("|", r"\|") for cell in line) + " |\n" for line in lines)
+        return "".join(
+            "| " + " | ".join(visible_text(cell).replace("|", r"\|") for cell in line) + " |\n" for line in lines
+        )
 
     def text(self) -> str:
         """Return the table in aligned columns; a Hangul syllable counts as two."""
-        lines = [[clean(cell) for cell in line] for line in (self.header, *self.rows)]
+        lines = [[visible_text(cell) for cell in line] for line in (self.header, *self.rows)]
         widths = [max(width(line[place]) for line in lines) for place in range(len(self.header))]
         return "".join(
             "  ".join(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from limbeck.display.tables import Table, safe
 from limbeck.display.unseen import show_unseen
-from limbeck.display.wrapping import ELLIPSIS, clean
+from limbeck.display.wrapping import ELLIPSIS, visible_text
 
 MOST_LINE = 200
 """Characters of a line at the prompt."""
@@ -67,7 +67,7 @@ def one_line(text: str) -> str:
         >>> one_line("a\n" + "b" * 3)
         'a bbb'
     """
-    line = show_unseen(clean(text), lambda sign: ascii(sign)[1:-1])
+    line = show_unseen(visible_text(text), lambda sign: ascii(sign)[1:-1])
     return line if len(line) <= MOST_LINE else line[: MOST_LINE - 1].rstrip() + ELLIPSIS
 
 

@@ -9,7 +9,7 @@ import unicodedata
 ELLIPSIS = "…"
 
 
-def clean(text: str) -> str:
+def visible_text(text: str) -> str:
     """Return the text composed (NFC: decomposed Hangul becomes syllables), white space and controls as one space."""
     composed = unicodedata.normalize("NFC", text)
     kept = (sign for sign in composed if unicodedata.category(sign) != "Cf")  # invisible marks, such as joiners
@@ -34,7 +34,10 @@ def wrap(text: str, *, columns: int, lines: int) -> str:
         'a very\nlong name…'
     """
     pieces = [
-        piece for word in re.findall(r"[^\s\-_/.]*[\s\-_/.]*", clean(text)) if word for piece in _cut(word, columns)
+        piece
+        for word in re.findall(r"[^\s\-_/.]*[\s\-_/.]*", visible_text(text))
+        if word
+        for piece in _cut(word, columns)
     ]
     wrapped = [""]
     for piece in pieces:

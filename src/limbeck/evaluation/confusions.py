@@ -78,7 +78,7 @@ def matrix_facts(counts_CC: np.ndarray, label_names: tuple[str, ...]) -> dict[st
     return {**facts, "worst": [one.to_dict() for one in find_worst(counts_CC, label_names)]}
 
 
-def counts_of(facts: Mapping[str, Any], classes: int) -> np.ndarray:
+def confusion_counts_of(facts: Mapping[str, Any], classes: int) -> np.ndarray:
     """Make the confusion matrix of what JSON has of it: whole, or the cells in which rows fell."""
     if "cells" not in facts:
         return np.array(facts["counts"], dtype=np.int64)

@@ -20,7 +20,7 @@ from limbeck.errors import DataError
 from limbeck.evaluation import intervals, metrics
 from limbeck.evaluation.calibration import Calibration, measure_calibration
 from limbeck.evaluation.class_scores import ClassScores, score_classes
-from limbeck.evaluation.confusions import Confusion, counts_of, find_worst, matrix_facts
+from limbeck.evaluation.confusions import Confusion, confusion_counts_of, find_worst, matrix_facts
 from limbeck.evaluation.measured import Measured, brief, joined, measured, with_interval
 from limbeck.evaluation.proportions import share_of
 
@@ -230,7 +230,7 @@ class Evaluation(View):
                 log_loss=joined(facts, "log_loss"),
                 calibration=Calibration.from_dict(facts["calibration"]),
                 per_class=tuple(ClassScores.from_dict(name, facts["per_class"][name]) for name in facts["labels"]),
-                confusion_counts=_frozen(counts_of(facts["confusion"], len(facts["labels"]))),
+                confusion_counts=_frozen(confusion_counts_of(facts["confusion"], len(facts["labels"]))),
                 baseline=Baseline(
                     label=facts["baseline"]["label"],
                     accuracy=float(facts["baseline"]["accuracy"]),

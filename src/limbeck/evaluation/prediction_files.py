@@ -28,7 +28,7 @@ from limbeck.errors import DataError, SettingsError
 from limbeck.evaluation import spreadsheet
 from limbeck.evaluation.predictions import PROBABILITY_PREFIX, Predictions, is_own_column
 
-SUFFIXES = (".parquet", ".jsonl", ".csv")
+PREDICTION_SUFFIXES = (".parquet", ".jsonl", ".csv")
 """Of files of predictions; see `storage.check_place`."""
 _BLOCK_ROWS = 10_000
 _TYPES = {
@@ -71,7 +71,7 @@ def write_tables(path: Path, tables: Iterable[pa.Table]) -> None:
         SettingsError: the suffix is none of .parquet, .jsonl, .csv.
         StorageError: the file could not be written; what stood there before still stands.
     """
-    write, _ = _FORMATS[storage.check_place(path, SUFFIXES)]
+    write, _ = _FORMATS[storage.check_place(path, PREDICTION_SUFFIXES)]
     with storage.staged_file(path) as staged:
         write(iter(tables), staged)
 
@@ -89,8 +89,10 @@ def read_predictions(path: str | Path) -> Predictions:
         ('joy', 'sadness')
     """
     path = Path(path)
-    if path.suffix.lower() not in SUFFIXES:
-        raise SettingsError(f"cannot tell the format of {path.name}: its name ends with none of {', '.join(SUFFIXES)}")
+    if path.suffix.lower() not in PREDICTION_SUFFIXES:
+        raise SettingsError(
+            f"cannot tell the format of {path.name}: its name ends with none of {', '.join(PREDICTION_SUFFIXES)}"
+        )
     _, read = _FORMATS[path.suffix.lower()]
     with storage.explained(path, doing="read"):
         try:

@@ -60,10 +60,10 @@ class RunScores:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
-        return {"run": self.name, **{name: getattr(self, name).to_dict() for name in SCORES}}
+        return {"run": self.name, **{name: getattr(self, name).to_dict() for name in COMPARED_SCORES}}
 
 
-SCORES = ("accuracy", "f1_macro", "log_loss", "ece")
+COMPARED_SCORES = ("accuracy", "f1_macro", "log_loss", "ece")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -144,7 +144,7 @@ class RunComparison(View):
             title=f"Runs on the {self.split} split",
             header=("run", "seeds", "accuracy", "macro F1", "log loss (nats)", "calibration error"),
             rows=tuple(
-                (one.name, str(len(one.accuracy.values)), *(str(getattr(one, score)) for score in SCORES))
+                (one.name, str(len(one.accuracy.values)), *(str(getattr(one, score)) for score in COMPARED_SCORES))
                 for one in self.scores
             ),
         )

@@ -20,10 +20,10 @@ import platformdirs
 
 from limbeck import storage
 from limbeck.errors import StorageError
-from limbeck.features.entry import FACTS_NAME, Entry
+from limbeck.features.entry import ENTRY_FACTS_NAME, Entry
 from limbeck.features.parts import is_part
 
-FORMAT = 2
+CACHE_FORMAT = 2
 """Version of the layout on disk; part of every entry's name."""
 
 DEFAULT_MAX_BYTES = 10 * 2**30
@@ -49,7 +49,7 @@ class FeatureKey:
 
     def digest(self) -> str:
         """Return the SHA-256 of the key, in hexadecimal: the name of the entry's folder."""
-        content = json.dumps({"format": FORMAT, **asdict(self)}, sort_keys=True)
+        content = json.dumps({"format": CACHE_FORMAT, **asdict(self)}, sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()
 
 
@@ -196,7 +196,7 @@ def _sized_parts(folder: Path) -> list[tuple[float, int, Path]]:
 def _listing(folder: Path) -> Listing | None:
     """Describe an entry's folder, or None when another process removes it meanwhile."""
     try:
-        what = str(storage.read_json(folder / FACTS_NAME)["what"])
+        what = str(storage.read_json(folder / ENTRY_FACTS_NAME)["what"])
     except (StorageError, KeyError, TypeError):
         what = "features"
     sized = _sized_parts(folder)

@@ -18,7 +18,7 @@ from limbeck import storage
 from limbeck.errors import StorageError
 from limbeck.features.parts import Part, is_part, read_head, write_part
 
-FACTS_NAME = "facts.json"
+ENTRY_FACTS_NAME = "facts.json"
 MOST_PARTS = 200
 """An entry with more parts than this has its small ones put together."""
 ATTEMPTS = 5
@@ -87,8 +87,8 @@ class Entry:
                 return
 
     def _write(self, keys_N2: np.ndarray, values: dict[str, np.ndarray]) -> None:
-        if not (self.folder / FACTS_NAME).is_file():
-            storage.write_json(self.folder / FACTS_NAME, {"what": self._what})
+        if not (self.folder / ENTRY_FACTS_NAME).is_file():
+            storage.write_json(self.folder / ENTRY_FACTS_NAME, {"what": self._what})
         self.in_use.add(write_part(self.folder, keys_N2, values))
 
     def tidy(self) -> None:

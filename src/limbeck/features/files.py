@@ -14,7 +14,7 @@ from limbeck import storage
 from limbeck.data.dataset import Dataset
 from limbeck.features.extraction import Features
 
-SUFFIXES = (".npy", ".parquet")
+FEATURE_SUFFIXES = (".npy", ".parquet")
 
 
 def write_features(features: Features, dataset: Dataset, path: Path) -> None:
@@ -24,7 +24,7 @@ def write_features(features: Features, dataset: Dataset, path: Path) -> None:
         SettingsError: the suffix is another one.
         StorageError: the file cannot be written.
     """
-    suffix = storage.check_place(path, SUFFIXES)
+    suffix = storage.check_place(path, FEATURE_SUFFIXES)
     with storage.staged_file(path) as staged:
         if suffix == ".npy":
             with staged.open("wb") as file:

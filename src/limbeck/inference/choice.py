@@ -10,8 +10,7 @@ from typing import get_args
 from limbeck.errors import SettingsError
 from limbeck.inference.engine import Engine
 from limbeck.inference.engine_calibration import SAFE, candidate_names, find_calibration
-from limbeck.inference.native_engine import NUMERICS as NATIVE_NUMERICS
-from limbeck.inference.native_engine import NativeEngine, why_not
+from limbeck.inference.native_engine import ENGINE_NUMERICS, NativeEngine, why_not
 from limbeck.inference.torch_engine import TorchEngine, TorchPrecision
 from limbeck.model.bundle import Bundle
 from limbeck.model.loaded_encoder import LoadedEncoder
@@ -29,7 +28,7 @@ def open_engine_of(
     loaded: LoadedEncoder, numerics: str, *, cache_dir: Path | None = None, progress: Progress = SILENT
 ) -> Engine | None:
     """Return the engine that computes as a record says (`Engine.numerics`); None when this machine has none."""
-    if numerics == NATIVE_NUMERICS:
+    if numerics == ENGINE_NUMERICS:
         kernels = find_kernels(cache_dir, progress)
         return NativeEngine(loaded, kernels) if isinstance(kernels, Kernels) and not why_not(loaded.config) else None
     for device in get_args(Device):
@@ -120,7 +119,7 @@ def open_recorded_engine(
     kind = choose_device(device).type
     if numerics.startswith("torch float32"):
         return TorchEngine(loaded, device=device)
-    if numerics.endswith(f" {kind}") and (numerics == NATIVE_NUMERICS or has_bf16(kind)):
+    if numerics.endswith(f" {kind}") and (numerics == ENGINE_NUMERICS or has_bf16(kind)):
         engine = open_engine_of(loaded, numerics, cache_dir=cache_dir, progress=progress)
         if isinstance(engine, NativeEngine):
             engine.one_text_threads = find_calibration(loaded, cache_dir=cache_dir, progress=progress).one_text_threads

@@ -29,7 +29,7 @@ from limbeck.native.libraries import find_kernels
 from limbeck.progress import SILENT, Progress
 from limbeck.runtime import CpuFeatures, cpu_features
 
-FORMAT = 3
+CALIBRATION_FORMAT = 3
 SAFE = "torch-float32"
 """The candidate that is always there and needs no certificate."""
 FRESH_S = 3600.0
@@ -87,7 +87,7 @@ class _Key:
     )
 
     def digest(self) -> str:
-        content = json.dumps({"format": FORMAT, **asdict(self)}, sort_keys=True)
+        content = json.dumps({"format": CALIBRATION_FORMAT, **asdict(self)}, sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:20]
 
 

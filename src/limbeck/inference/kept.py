@@ -18,7 +18,7 @@ from limbeck.progress import Progress
 
 MOST_FILES = 200
 """More results than this are not kept: those that were not used for longest go."""
-PATIENCE_S = 120.0
+MEASURING_PATIENCE_S = 120.0
 """How long to wait for another process that is measuring the same."""
 _IN_MEMORY: dict[Path, Any] = {}
 _SAID: set[Path] = set()
@@ -67,7 +67,7 @@ class KeptResults:
         """Let one process measure at a time, where there are locks; after some patience beside it."""
         with ExitStack() as stack:
             with suppress(StorageError):
-                stack.enter_context(storage.patient_lock(self.folder, patience_s=PATIENCE_S))
+                stack.enter_context(storage.patient_lock(self.folder, patience_s=MEASURING_PATIENCE_S))
             yield
 
     def count(self) -> tuple[int, int]:

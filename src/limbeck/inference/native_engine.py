@@ -39,9 +39,9 @@ from limbeck.progress import SILENT, Progress
 from limbeck.runtime import usable_cores
 from limbeck.tokens import Tokenized
 
-NUMERICS = "native bfloat16 cpu"
+ENGINE_NUMERICS = "native bfloat16 cpu"
 """What records of runs say when this computes with products of bfloat16 numbers."""
-FLOAT_NUMERICS = "native float32, weights bfloat16 cpu"
+FLOAT_ENGINE_NUMERICS = "native float32, weights bfloat16 cpu"
 """What they say when it computes with products of float32 numbers."""
 _KINDS = {"cls": 0, "mean": 1, "max": 2}
 _BLOCK = 32
@@ -103,7 +103,7 @@ class NativeEngine:
     @property
     def numerics(self) -> str:
         """Engine, precision and device, in words, as records of runs have them."""
-        return NUMERICS if self._about.is_bf16 else FLOAT_NUMERICS
+        return ENGINE_NUMERICS if self._about.is_bf16 else FLOAT_ENGINE_NUMERICS
 
     @property
     def build(self) -> str:

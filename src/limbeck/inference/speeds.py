@@ -18,7 +18,7 @@ from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.model.pooling import blocks_for
 from limbeck.tokens import Tokenized
 
-ROUNDS = 3
+SPEED_ROUNDS = 3
 """Each engine is measured this often, in turn with the others; its best round counts."""
 _LENGTHS = (24,) * 40 + (300, 300)
 _SHORT_TOKENS = 24
@@ -73,7 +73,7 @@ def _measure_rounds(engines: Mapping[str, Engine]) -> dict[str, float]:
     best: dict[str, float] = {}
     one = next(iter(engines.values()))
     tokenized, blocks = _drawn(one.loaded, _LENGTHS), blocks_for("mean", None, one.layers)
-    for round_number in range(ROUNDS + 1):
+    for round_number in range(SPEED_ROUNDS + 1):
         for name, engine in engines.items():
             spent_s = _seconds(partial(engine.features, tokenized, blocks))
             if round_number:  # the first round warms up

@@ -158,7 +158,7 @@ def _mix(labels_M: Int64, label_names: Sequence[str], *, seed: int, find_neighbo
     return Balanced(weight_M=weight_M, mixtures=mixtures, notes=tuple(notes))
 
 
-BLOCK_ROWS = 1024
+DISTANCE_ROWS = 1024
 """Rows whose distances to all others are held at a time."""
 
 
@@ -171,8 +171,8 @@ def nearest_rows(rows_MF: torch.Tensor, *, number: int) -> NDArray[np.int64]:
     """
     square_M = rows_MF.square().sum(1)
     near = []
-    for start in range(0, len(rows_MF), BLOCK_ROWS):
-        block_BF = rows_MF[start : start + BLOCK_ROWS]
+    for start in range(0, len(rows_MF), DISTANCE_ROWS):
+        block_BF = rows_MF[start : start + DISTANCE_ROWS]
         # ‖a - b‖² less ‖a‖², which is the same for every b.
         distance_BM = torch.addmm(square_M, block_BF, rows_MF.T, alpha=-2)
         distance_BM[torch.arange(len(block_BF)), torch.arange(start, start + len(block_BF))] = torch.inf

@@ -37,7 +37,7 @@ def check_probe(settings: ProbeSettings) -> None:
     faults.raise_as(SettingsError, what="the settings of the probe are wrong", todo="correct them and run it again")
 
 
-def check_labels(labels_N: "NDArray[np.int64]", label_names: Sequence[str]) -> None:
+def check_probe_labels(labels_N: "NDArray[np.int64]", label_names: Sequence[str]) -> None:
     """Refuse labels from which no classifier can be cross-validated.
 
     Raises:

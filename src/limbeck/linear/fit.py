@@ -23,7 +23,7 @@ import torch
 from numpy.typing import NDArray
 
 from limbeck.errors import SettingsError, TrainingError
-from limbeck.linear.checks import check_features, check_labels, check_probe, refuse_unfinite
+from limbeck.linear.checks import check_features, check_probe, check_probe_labels, refuse_unfinite
 from limbeck.linear.folds import plan_folds
 from limbeck.linear.scaling import Columns, measure_scaling
 from limbeck.linear.search import MAX_ITERATIONS, PenaltyScore, Searched, held_out_logits, search_penalties
@@ -124,7 +124,7 @@ def fit_probe(
     check_probe(settings)
     labels: NDArray[np.int64] = np.asarray(rows.labels_N, dtype=np.int64)
     check_features(features_NF, labels)
-    check_labels(labels, rows.label_names)
+    check_probe_labels(labels, rows.label_names)
     plan = plan_folds(labels, settings, rows.label_names, rows.group_N)
     for note in plan.notes:
         progress.say(note)

@@ -147,7 +147,7 @@ class LanguageLosses:
         """Return the loss of each row."""
         # The loop seeds torch for each micro-batch; masks follow it, so that a resumed run draws the same.
         seed = int(torch.randint(2**62, ()).item())
-        shown = show(self._store, self._rows[rows], self._reading, np.random.default_rng(seed))
+        shown = mask_rows(self._store, self._rows[rows], self._reading, np.random.default_rng(seed))
         own = guess(self._model, shown, self._reading)
         device = own.logits_MV.device
         row_T = torch.from_numpy(shown.row_T).to(device)
@@ -229,7 +229,7 @@ class LanguageJudge:
         ):
             for places in pack_rows(order, tokens_N, EVALUATION_TOKENS):
                 check()
-                shown = show(self._store, self._rows[places], self._reading, random)
+                shown = mask_rows(self._store, self._rows[places], self._reading, random)
                 logits_MV = guess(self._model, shown, self._reading).logits_MV
                 targets_M = torch.from_numpy(shown.masked.targets_M).to(logits_MV.device)
                 masked_M, _ = vocabulary_costs(logits_MV, targets_M)
@@ -285,7 +285,7 @@ class Guess:
     logits_MV: Tensor
 
 
-def show(store: TokenStore, rows: Int64, reading: Reading, random: np.random.Generator) -> Shown:
+def mask_rows(store: TokenStore, rows: Int64, reading: Reading, random: np.random.Generator) -> Shown:
     """Pack rows of a store and mask them."""
     batch = store.take(rows)
     masked = mask_tokens(batch.ids, reading.vocabulary, random, share=reading.share, whole_words=reading.whole_words)

@@ -33,7 +33,7 @@ from limbeck.methods.language import (
     masking_vocabulary,
 )
 from limbeck.methods.pretrain_settings import Pretraining, PretrainingSettings, check_pretraining
-from limbeck.methods.teacher_head import Material, judge_of, split_rows, train_head_first
+from limbeck.methods.teacher_head import Material, language_judge_of, split_rows, train_head_first
 from limbeck.methods.time_budget import steps_within
 from limbeck.methods.token_store import TokenStore, make_store
 from limbeck.model.language_head import LanguageHead, load_language_head, write_language_model
@@ -194,10 +194,10 @@ class PretrainRecipe:
         if settings.objective == "triple" and teacher is not None:
             triple = Triple(teacher=teacher, weights=settings.weights, temperature=settings.temperature)
         losses = LanguageLosses(model, store, material.train, reading, triple)
-        judge = judge_of(model, material, seed=settings.seed)
+        judge = language_judge_of(model, material, seed=settings.seed)
         sides = {"before": _judged(judge, session)}
         if teacher is not None:
-            sides["teacher"] = _judged(judge_of(teacher, material, seed=settings.seed), session)
+            sides["teacher"] = _judged(language_judge_of(teacher, material, seed=settings.seed), session)
         steps = settings.steps
         if steps is None:
             steps = -(-len(material.train) // settings.batch_rows)

@@ -22,7 +22,7 @@ from limbeck.training.loop import Loop
 from limbeck.training.plan import Plan
 from limbeck.training.session import Session
 
-HEAD_RATE = 1e-3
+TEACHER_HEAD_RATE = 1e-3
 HEAD_NAME = "head.safetensors"
 HELD_OUT_EVERY = 50
 """One text in this many may be held out."""
@@ -64,7 +64,7 @@ def split_rows(store: TokenStore, reading: Reading) -> Material:
     return Material(store=store, train=train, validation=validation, reading=reading)
 
 
-def judge_of(model: LanguageModel, material: Material, *, seed: int) -> LanguageJudge:
+def language_judge_of(model: LanguageModel, material: Material, *, seed: int) -> LanguageJudge:
     """Return what judges a model by the rows that are held out; any model by the same masks."""
     return LanguageJudge(model, material.store, material.validation, material.reading, seed=seed)
 
@@ -97,12 +97,12 @@ def train_head_first(
         model = _HeadOnly(encoder, head, native=teacher.native)
         plan = Plan(
             settings=replace(settings, epochs=1),
-            learning_rate=HEAD_RATE,
+            learning_rate=TEACHER_HEAD_RATE,
             token_budget=settings.token_budget,
             stretch_rows=settings.head_steps * settings.batch_rows,
         )
         losses = LanguageLosses(model, material.store, material.train, material.reading)
-        judge = judge_of(model, material, seed=settings.seed)
+        judge = language_judge_of(model, material, seed=settings.seed)
         Loop(model, losses, judge, plan, place, team=team).run(session.stop, progress)
         if team.is_first:
             with storage.staged_file(kept) as staged:

@@ -60,7 +60,7 @@ class BuildRecipe:
         return [*compiler, *self.flags, *beside, *map(str, self.sources), "-o", str(target)]
 
 
-def recipe_of(library: Library) -> BuildRecipe:
+def build_recipe_of(library: Library) -> BuildRecipe:
     """Return how the library of an instruction set is built."""
     return BuildRecipe(
         name=f"limbeck-{library.name}",

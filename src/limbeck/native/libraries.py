@@ -26,9 +26,9 @@ from limbeck.native.building import (
     SOURCES,
     SUFFIX,
     BuildRecipe,
+    build_recipe_of,
     compile_library,
     find_compilers,
-    recipe_of,
 )
 from limbeck.native.instruction_sets import ARM, LIBRARIES, X86, Library
 from limbeck.native.kernels import Kernels, NoKernels, Origin, describe
@@ -141,7 +141,7 @@ def find_library(name: str, cache_dir: Path | None = None, progress: Progress = 
 def _look(library: Library, cache_dir: Path | None, progress: Progress) -> Kernels | NoKernels:
     if reason := why_not_usable(library):
         return NoKernels(reason=reason)
-    recipe = recipe_of(library)
+    recipe = build_recipe_of(library)
     folder = (cache_dir or user_cache_path("limbeck")) / "kernels"
     try:
         found = find_shipped(recipe) or build_library(recipe, folder, progress)

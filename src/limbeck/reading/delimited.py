@@ -29,12 +29,10 @@ from limbeck.reading.dialect import (
     has_plain_quotes,
 )
 from limbeck.reading.no_rows import without_no_rows
-from limbeck.reading.raw import RawRows, RawTable, SourceFile
+from limbeck.reading.raw import LISTED_ROWS, RawRows, RawTable, SourceFile
 from limbeck.settings import ReadSettings
 from limbeck.storage import explained
 
-CHUNK_ROWS = 2_000
-"""Rows held as Python lists at a time; larger chunks are slower, as the garbage collector looks at each list."""
 SEPARATOR_OF = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".txt": "\t", "": "\t"}
 MAX_LABEL_CHARS = 64
 _LAYOUT_ROWS = 1_000
@@ -148,7 +146,7 @@ def _chunks(
             numbers.append(number)
         else:
             _report_ragged(lines, record, width, source, bad)
-        if len(rows) >= CHUNK_ROWS:
+        if len(rows) >= LISTED_ROWS:
             yield _Chunk(rows, numbers, number)
             rows, numbers = [], []
     yield _Chunk(rows, numbers, number)

@@ -27,7 +27,7 @@ from limbeck.reading.hub_layout import DataFiles, find_data_files, usual_splits
 from limbeck.reading.raw import SourceFile
 from limbeck.settings import ReadSettings
 
-CARD_NAME = "README.md"
+HUB_CARD_NAME = "README.md"
 CONVERTED = "refs/convert/parquet"
 """The revision at which the hub keeps its own Parquet of a data set."""
 _FRONT_MATTER = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.*?)\r?\n---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
@@ -104,11 +104,11 @@ def _find(place: HubId, progress: Progress) -> tuple[Repository, DataFiles]:
 
 def _card_of(repository: Repository, progress: Progress) -> Mapping[str, Any]:
     """Return the metadata at the top of a repository's README.md."""
-    if CARD_NAME not in repository.files:
+    if HUB_CARD_NAME not in repository.files:
         return {}
     import yaml
 
-    path = fetch(repository, [CARD_NAME], progress) / CARD_NAME
+    path = fetch(repository, [HUB_CARD_NAME], progress) / HUB_CARD_NAME
     found = _FRONT_MATTER.match(path.read_text("utf-8", errors="replace"))
     try:
         # This loader makes strings and nothing else: a class called no is not False.

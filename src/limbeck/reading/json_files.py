@@ -17,10 +17,9 @@ from limbeck.reading.bad_rows import BadRows
 from limbeck.reading.columns import has_text_column
 from limbeck.reading.decoding import open_text, position_of
 from limbeck.reading.objects import ObjectRows, kind_of
-from limbeck.reading.raw import RawTable, SourceFile
+from limbeck.reading.raw import GATHERED_ROWS, RawTable, SourceFile
 from limbeck.settings import ReadSettings
 
-CHUNK_ROWS = 20_000
 BYTE_ORDER_MARK = "\ufeff"
 
 
@@ -59,10 +58,10 @@ def read_json_file(source: SourceFile, settings: ReadSettings, bad: BadRows, adv
         raise DataError(f"{source.name} is not valid JSON: {detail}{_lines_hint(content)}") from error
     rows = json_rows(value, source.name, settings, bad)
     rows_of_file = ObjectRows(source, settings, bad)
-    for start in range(0, len(rows), CHUNK_ROWS):
+    for start in range(0, len(rows), GATHERED_ROWS):
         objects: list[dict[str, Any]] = []
         numbers: list[int] = []
-        for number, row in enumerate(rows[start : start + CHUNK_ROWS], start + 1):
+        for number, row in enumerate(rows[start : start + GATHERED_ROWS], start + 1):
             if _is_row(row, number, source, bad):
                 objects.append(row)
                 numbers.append(number)
@@ -76,7 +75,7 @@ def _object_chunks(
 ) -> Iterator[tuple[list[int], list[dict[str, Any]]]]:
     """Give row numbers and objects in chunks; lines that are no object go to `bad`."""
     position = 0
-    while lines := list(islice(file, CHUNK_ROWS)):
+    while lines := list(islice(file, GATHERED_ROWS)):
         numbers: list[int] = []
         objects: list[dict[str, Any]] = []
         for line in lines:

@@ -18,11 +18,10 @@ from limbeck.reading.columns import has_text_column
 from limbeck.reading.decoding import CellStrings, check_encoding, decode_marked, open_text, position_of
 from limbeck.reading.delimited import MAX_LABEL_CHARS, has_plain_layout, read_delimited
 from limbeck.reading.folders import LabelFolders, text_files
-from limbeck.reading.raw import RawRows, RawTable, SourceFile
+from limbeck.reading.raw import GATHERED_ROWS, RawRows, RawTable, SourceFile
 from limbeck.settings import ReadSettings
 from limbeck.storage import explained
 
-CHUNK_ROWS = 20_000
 _LOOKED_AT = 10_000
 """So many lines tell a table of tabs from a list of texts."""
 _TABLE_SHARE = 0.9
@@ -128,7 +127,7 @@ def _read_line_column(source: SourceFile, settings: ReadSettings, bad: BadRows, 
     rows, rows_seen, waiting, position = RawRows(), 0, 0, 0
     rows.add({"line": pa.array([], pa.large_string())}, [], set())
     with open_text(source.path, settings.encoding, newline=_newline(source, settings)) as file:
-        while lines := [line.rstrip("\r\n") for line in islice(file, CHUNK_ROWS)]:
+        while lines := [line.rstrip("\r\n") for line in islice(file, GATHERED_ROWS)]:
             blank = next((place for place, line in enumerate(reversed(lines)) if line), len(lines))
             if blank < len(lines):
                 lines = [""] * waiting + lines[: len(lines) - blank]

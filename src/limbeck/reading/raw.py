@@ -16,6 +16,11 @@ from limbeck.progress import Advance
 from limbeck.reading.bad_rows import BadRows
 from limbeck.settings import ReadSettings
 
+LISTED_ROWS = 2_000
+"""Rows that are held as Python lists at a time; more are slower, as the garbage collector looks at each list."""
+GATHERED_ROWS = 20_000
+"""Rows that are held as Python strings at a time, before they become columns."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SourceFile:

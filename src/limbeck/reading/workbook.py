@@ -22,11 +22,10 @@ from limbeck.progress import Advance
 from limbeck.reading.bad_rows import BadRows
 from limbeck.reading.columns import shown_names
 from limbeck.reading.no_rows import without_no_rows
-from limbeck.reading.raw import RawRows, RawTable, SourceFile
+from limbeck.reading.raw import LISTED_ROWS, RawRows, RawTable, SourceFile
 from limbeck.settings import ReadSettings
 from limbeck.storage import explained
 
-CHUNK_ROWS = 2_000
 MAX_UNPACKED_BYTES = 1 << 32
 """A workbook whose parts unpack to more than this is no workbook of texts."""
 _DAMAGED = (
@@ -112,7 +111,7 @@ def _read_sheet(book: Any, source: SourceFile, bad: BadRows) -> RawTable:
     width = len(names)
     found, rows_seen = RawRows(), 0
     found.add({name: pa.array([], pa.large_string()) for name in names}, [], set())
-    while chunk := list(islice(rows, CHUNK_ROWS)):
+    while chunk := list(islice(rows, LISTED_ROWS)):
         numbers = range(rows_seen + 1, rows_seen + len(chunk) + 1)
         beyond = [number for number, row in zip(numbers, chunk, strict=True) if any(map(str.strip, row[width:]))]
         bad.reject(

@@ -28,9 +28,9 @@ PAGE_NAME = "audit.html"
 ROWS_NAME = "findings.csv"
 CHARTS_FOLDER = "charts"
 
-MOST_CLASSES = 40
+PAGE_CLASSES = 40
 """Classes that a table of the page shows, those with the most rows; audit.json has them all."""
-MOST_LOOKALIKES = 100
+PAGE_LOOKALIKES = 100
 """Pairs of names that the page shows; audit.json has them all."""
 
 _SECTIONS = {
@@ -83,15 +83,15 @@ def audit_page(
         MissingExtraError: jinja2 is not installed.
     """
     by_rows = sorted(audit.shape.classes, key=lambda name: -audit.shape.classes[name].rows)
-    largest = set(by_rows[:MOST_CLASSES])
+    largest = set(by_rows[:PAGE_CLASSES])
     values = {
         "audit": audit,
         "charts": charts,
         "fault_names": FAULT_NAMES,
         "absent_tokenizers": tuple(absent_tokenizers),
         "shown_classes": tuple(name for name in audit.shape.classes if name in largest),
-        "other_rows": sum(audit.shape.classes[name].rows for name in by_rows[MOST_CLASSES:]),
-        "lookalikes": audit.shape.lookalike_labels[:MOST_LOOKALIKES],
+        "other_rows": sum(audit.shape.classes[name].rows for name in by_rows[PAGE_CLASSES:]),
+        "lookalikes": audit.shape.lookalike_labels[:PAGE_LOOKALIKES],
         "rows_name": ROWS_NAME,
         "made_on": made_on.isoformat() if made_on else "",
         "version": version("limbeck"),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from limbeck.display.wrapping import ELLIPSIS, clean, width, wrap
+from limbeck.display.wrapping import ELLIPSIS, visible_text, width, wrap
 from limbeck.errors import DataError
 from limbeck.evaluation.counted import percent
 from limbeck.evaluation.metrics import confusion_shares
@@ -86,7 +86,7 @@ def class_frequency(
 
     described = "; ".join(
         f"{split}: "
-        + ", ".join(f"{clean(label_names[label])} {counts[label]:,}" for label in shown)
+        + ", ".join(f"{visible_text(label_names[label])} {counts[label]:,}" for label in shown)
         + (f", {words.other_classes.format(count=rest)} {counts[order[MOST_BARS:]].sum():,}" if rest else "")
         for split, counts in zip(counts_by_split, counts_SC, strict=True)
     )
@@ -158,12 +158,14 @@ def confusion_matrix(counts_CC: np.ndarray, label_names: Sequence[str], *, look:
         figure.suptitle(words.confusion, fontsize=13, x=0.01, ha="left")
         figure.supxlabel("\n".join(key), fontsize=9, color=look.theme.muted, x=0.01, ha="left", linespacing=1.4)
 
-    recalls = ", ".join(f"{clean(label_names[label])} {shares_CC[label, label]:.2f}" for label in shown)
+    recalls = ", ".join(f"{visible_text(label_names[label])} {shares_CC[label, label]:.2f}" for label in shown)
     worst = sorted(
         ((shares_CC[true, said], true, said) for true in shown for said in shown if true != said), reverse=True
     )[:5]
     named = "; ".join(
-        f"{clean(label_names[true])} → {clean(label_names[said])} {share:.2f}" for share, true, said in worst if share
+        f"{visible_text(label_names[true])} → {visible_text(label_names[said])} {share:.2f}"
+        for share, true, said in worst
+        if share
     )
     notices = _shortened(
         [
@@ -218,5 +220,5 @@ def most_confused(counts_CC: np.ndarray) -> np.ndarray:
 
 def _shortened(names: Sequence[tuple[str, str]]) -> tuple[str, ...]:
     """Return a notice that gives the label names which had to be shortened, in full."""
-    cut = [clean(name) for name, shown in names if ELLIPSIS in shown and ELLIPSIS not in name]
+    cut = [visible_text(name) for name, shown in names if ELLIPSIS in shown and ELLIPSIS not in name]
     return (f"label names shortened in the picture: {'; '.join(cut)}",) if cut else ()

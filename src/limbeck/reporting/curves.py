@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LOSSES = ("train_loss", "validation_loss")
-SCORES = ("accuracy", "f1_weighted", "f1_macro")
+CURVE_SCORES = ("accuracy", "f1_weighted", "f1_macro")
 _MARKS = ("o", "s", "^")
 _DASHES = ("-", "--", ":")
 
@@ -36,12 +36,12 @@ def learning_curves(epochs: Sequence[Mapping[str, float]], *, best_epoch: int, l
     if not epochs:
         raise DataError("there is no epoch to draw: train for one at least")
     numbers = [int(line["epoch"]) for line in epochs]
-    named = {key: str(getattr(words, key)) for key in (*LOSSES, *SCORES)}
+    named = {key: str(getattr(words, key)) for key in (*LOSSES, *CURVE_SCORES)}
     key_line = words.kept_epoch.format(epoch=best_epoch)
 
     def draw(figure: "Figure") -> None:
         figure.set_size_inches(8.6, 3.9)
-        for panel, keys in zip(figure.subplots(1, 2), (LOSSES, SCORES), strict=True):
+        for panel, keys in zip(figure.subplots(1, 2), (LOSSES, CURVE_SCORES), strict=True):
             for place, key in enumerate(keys):
                 panel.plot(
                     numbers,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from limbeck.display.wrapping import clean, wrap
+from limbeck.display.wrapping import visible_text, wrap
 from limbeck.errors import DataError
 from limbeck.reporting.picture import Caption, Look, Picture, paint
 from limbeck.reporting.plane import Plane
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MOST_CLASSES = 12
+MARKED_CLASSES = 12
 """Classes with a mark of their own, those with the most rows."""
 _Shape = Literal["o", "s", "x"]
 _GRID = 22
@@ -87,7 +87,7 @@ def feature_map(mapped: Mapped, *, look: Look | None = None) -> Picture:
     """
     look = look or Look()
     words, theme = look.words, look.theme
-    shown = mapped.by_rows[:MOST_CLASSES]
+    shown = mapped.by_rows[:MARKED_CLASSES]
     others = len(mapped.by_rows) - len(shown)
     names = [wrap(mapped.label_names[label], columns=22, lines=1) for label in shown]
     rest = words.other_classes.format(count=others)
@@ -123,7 +123,9 @@ def feature_map(mapped: Mapped, *, look: Look | None = None) -> Picture:
         figure.suptitle(title, fontsize=13, x=0.01, ha="left")
         figure.supxlabel(key, fontsize=8.5, color=theme.muted, x=0.01, ha="left")
 
-    told = ", ".join(f"{clean(mapped.label_names[label])} {(mapped.labels_N == label).sum():,}" for label in shown)
+    told = ", ".join(
+        f"{visible_text(mapped.label_names[label])} {(mapped.labels_N == label).sum():,}" for label in shown
+    )
     caption = Caption(
         title=title,
         description=f"{title}. {told}. {right}; {wrong}. {key}",
@@ -143,7 +145,7 @@ def class_density(mapped: Mapped, *, look: Look | None = None) -> Picture:
     """
     look = look or Look()
     words, theme = look.words, look.theme
-    shown = mapped.by_rows[:MOST_CLASSES]
+    shown = mapped.by_rows[:MARKED_CLASSES]
     others = len(mapped.by_rows) - len(shown)
     names = [
         f"{wrap(mapped.label_names[label], columns=20, lines=1)} ({(mapped.labels_N == label).sum():,})"

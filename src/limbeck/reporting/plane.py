@@ -21,7 +21,7 @@ from scipy.sparse.linalg import svds
 
 from limbeck.errors import DataError, MissingExtraError
 
-MOST_ROWS = 3000
+PLANE_ROWS = 3000
 """Rows of a plane; more would hide each other, and make a page slow."""
 FEWEST_POINTS = 3
 _SMALL = 64
@@ -43,7 +43,7 @@ class Plane:
     shares: tuple[float, ...]
 
 
-def sample_rows(rows: int, *, most: int = MOST_ROWS, seed: int = 0) -> np.ndarray:
+def sample_rows(rows: int, *, most: int = PLANE_ROWS, seed: int = 0) -> np.ndarray:
     """Return which rows are laid out: all, or `most` of them by chance, ascending."""
     if rows <= most:
         return np.arange(rows)

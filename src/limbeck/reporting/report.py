@@ -45,7 +45,7 @@ PARTS = (
     "slices", "maps", "data", "limits",
 )  # fmt: skip
 """The sections, each a template of its name."""
-MOST_CLASSES = 60
+REPORT_CLASSES = 60
 """With a line of their own in a table, those with the most rows; metrics.json has all."""
 URGENT = ("data_share", "data_count", "warning", "loss_falling", "few_updates", "vocabulary", "never_said")
 """Kinds of limits that the summary says too."""
@@ -160,7 +160,7 @@ def make_report(
         "confusions": name_confusions(run.validation, cases),
         "highest": cases.highest(HIGHEST),
         "lowest": cases.lowest(LOWEST),
-        "cases_by_class": cases.by_class(BY_CLASS)[:MOST_CLASSES],
+        "cases_by_class": cases.by_class(BY_CLASS)[:REPORT_CLASSES],
         "issues": issues,
         "worst_issues": [] if issues is None or not issues.probably_wrong else _worst_issues(issues, words),
         "mixups": []
@@ -180,7 +180,7 @@ def make_report(
         "different": different,
         "worst_slice": worst_slice(different),
         "planes": planes,
-        "places": {key: _places(mapped)[:MOST_CLASSES] for key, mapped in planes.items()},
+        "places": {key: _places(mapped)[:REPORT_CLASSES] for key, mapped in planes.items()},
         "rates": _rates(run.rate_curve),
         "limits": limits,
         "commands": _commands(run),
@@ -322,4 +322,4 @@ def _promised(run: RunFacts) -> float | None:
 def most_frequent(found: Evaluation) -> list[int]:
     """Return the classes that have a line of their own in tables, in their order: all, or those with the most rows."""
     order = sorted(range(len(found.per_class)), key=lambda label: -found.per_class[label].support)
-    return sorted(order[:MOST_CLASSES])
+    return sorted(order[:REPORT_CLASSES])

@@ -43,9 +43,9 @@ CHANGES_SCHEMA = pa.schema(
 )
 """The log: one row for each changed label."""
 
-DATA_NAME = "data"
+CORRECTED_NAME = "data"
 CHANGES_NAME = "changes.csv"
-COUNTS_NAME = "labels.json"
+LABEL_COUNTS_NAME = "labels.json"
 
 EXCEL_CELL_CHARS = 32_767
 """Excel cuts longer cells without a word."""
@@ -292,6 +292,6 @@ def write_corrections(corrections: Corrections, folder: Path) -> None:
     for row in corrections.changes.to_pylist():
         writer.writerow([neutralise(str(value or "")) for value in row.values()])
     with staged_folder(folder) as staged:
-        write(corrections.dataset, staged / DATA_NAME)
+        write(corrections.dataset, staged / CORRECTED_NAME)
         write_bytes(staged / CHANGES_NAME, content.getvalue().encode("utf-8-sig", "replace"))
-        write_json(staged / COUNTS_NAME, corrections.to_dict())
+        write_json(staged / LABEL_COUNTS_NAME, corrections.to_dict())

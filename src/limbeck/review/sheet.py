@@ -26,7 +26,7 @@ from limbeck.review.issues import LabelIssues
 
 COLUMNS = ("row_id", "text", "label", "suggested_label", "label_quality", "new_label", "reason", "flagged")
 NEEDED = ("row_id", "label", "new_label")
-ACCEPTING = ("ok", "y", "yes", "예", "네")
+YES_WORDS = ("ok", "y", "yes", "예", "네")
 """What a person may write for "the suggested label is right", unless a class has that name."""
 _SEPARATORS = ",;\t"
 _BEFORE_HEADER = re.compile(r"(?:(?:sep=.?|[ ,;\t]*)\r?\n)*", re.IGNORECASE)
@@ -59,7 +59,7 @@ class Decision:
     @property
     def accepts(self) -> bool:
         """Whether the person wrote "ok"; a class of that name goes before."""
-        return self.new_label is not None and self.new_label.casefold() in ACCEPTING
+        return self.new_label is not None and self.new_label.casefold() in YES_WORDS
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -37,9 +37,9 @@ from limbeck.native.libraries import find_kernels
 from limbeck.progress import SILENT, Progress
 from limbeck.tokens import TokenBatch
 
-NUMERICS = "native bfloat16, weights float32 cpu"
+STEP_NUMERICS = "native bfloat16, weights float32 cpu"
 """What a run's record says when this computes with products of bfloat16 numbers."""
-FLOAT_NUMERICS = "native float32 cpu"
+FLOAT_STEP_NUMERICS = "native float32 cpu"
 """What it says when this computes with products of float32 numbers."""
 DROPOUT_STEPS = 2**16
 """A rate of dropout is rounded to a multiple of one over this; kept values are divided by what is then kept exactly."""
@@ -135,7 +135,7 @@ class NativeStep:
     @property
     def numerics(self) -> str:
         """How is computed, in words, as a run's record has it."""
-        return NUMERICS if self._is_bf16 else FLOAT_NUMERICS
+        return STEP_NUMERICS if self._is_bf16 else FLOAT_STEP_NUMERICS
 
     @property
     def held_bytes(self) -> int:

@@ -28,8 +28,8 @@ from limbeck.training.batches import Slope, Update, Where, plan_epoch
 from limbeck.training.signals import StopSignal
 from limbeck.training.team import Team
 
-LOWEST_RATE = 1e-5
-HIGHEST_RATE = 1.0
+LOWEST_TRIED_RATE = 1e-5
+HIGHEST_TRIED_RATE = 1.0
 UPDATES = 100
 """From the lowest to the highest rate; seldom are all of them needed."""
 SMOOTHING = 0.9
@@ -132,8 +132,8 @@ def rate_of_run(path: Path, trial: Trial, team: Team, stop: StopSignal, progress
 
 def rising_rates() -> list[float]:
     """Return the rates that are tried, each larger than the one before by the same factor."""
-    factor = (HIGHEST_RATE / LOWEST_RATE) ** (1 / (UPDATES - 1))
-    return [LOWEST_RATE * factor**place for place in range(UPDATES)]
+    factor = (HIGHEST_TRIED_RATE / LOWEST_TRIED_RATE) ** (1 / (UPDATES - 1))
+    return [LOWEST_TRIED_RATE * factor**place for place in range(UPDATES)]
 
 
 def smooth(losses: Sequence[float]) -> list[float]:
