@@ -50,6 +50,7 @@ def test_it_runs_outside_the_checkout(installed: Path) -> None:
     assert "train" in run(installed, "-m", "limbeck", "--help")
 
 
+@pytest.mark.slow
 @pytest.mark.encoder
 def test_it_tokenizes_outside_the_checkout(installed: Path) -> None:
     """The ids come from the installed encoder."""

@@ -6,6 +6,7 @@ import limbeck
 from limbeck.errors import SettingsError
 
 
+@pytest.mark.slow
 def test_a_report_is_written(run, tmp_path):
     """The page, and a value that says where it is and what must be known."""
     made = limbeck.report(run, out=tmp_path / "page.html")

@@ -102,6 +102,7 @@ def test_grouping_agrees_with_counting_by_hand(rows: list[tuple[int, int, int]])
     assert [found.tolist() for found in members(group, leaders)] == [by_text[rows[leader][0]] for leader in leaders]
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_emotion_counts(emotion) -> None:
     """The published facts of the emotion tweets: 52 repeated texts, 51 with two labels, 19 across splits."""
@@ -113,6 +114,7 @@ def test_emotion_counts(emotion) -> None:
     assert train == {"joy": 5362, "sadness": 4666, "anger": 2159, "fear": 1937, "love": 1304, "surprise": 572}
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_imdb_counts(imdb) -> None:
     """The published facts of the film reviews, by split and by pair of splits."""

@@ -74,6 +74,7 @@ def test_a_tokenizer_of_another_kind_gets_whole_texts() -> None:
     check(make_tokenizer(pre_tokenizers.BertPreTokenizer(), lowercase=False), list(ODD))
 
 
+@pytest.mark.slow
 @pytest.mark.encoder
 @pytest.mark.shared
 def test_real_texts_with_the_real_vocabulary(imdb) -> None:

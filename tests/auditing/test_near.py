@@ -1,3 +1,5 @@
+from functools import cache
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -19,8 +21,13 @@ def random_text(rng: np.random.Generator, words: int) -> str:
 
 def jaccard(one: str, other: str) -> float:
     """The definition, the slow way."""
-    runs = [{text[start : start + 5] for start in range(max(1, len(text) - 4))} for text in (one, other)]
-    return len(runs[0] & runs[1]) / len(runs[0] | runs[1])
+    here, there = runs_of(one), runs_of(other)
+    return len(here & there) / len(here | there)
+
+
+@cache
+def runs_of(text: str) -> frozenset[str]:
+    return frozenset(text[start : start + 5] for start in range(max(1, len(text) - 4)))
 
 
 def test_similarity_is_the_jaccard_similarity_of_five_character_runs() -> None:
@@ -64,6 +71,7 @@ def test_groups_are_what_pairs_link() -> None:
     assert near.group.tolist() == [0, 1, 1, 1, 1, 5]
 
 
+@pytest.mark.slow
 def test_many_copies_of_one_template_stay_one_group() -> None:
     """A bucket too large for all pairs is still linked together, at a cost that grows with its rows."""
     base = " ".join(WORDS)
@@ -97,6 +105,7 @@ def test_korean_with_one_syllable_changed() -> None:
     assert find_near_duplicates(pa.array([one, other])).group.tolist() == [0, 0]
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_emotion_against_brute_force(emotion: Dataset) -> None:
     """On the first 3,000 real tweets every pair at 0.7 or more is found, and no other."""

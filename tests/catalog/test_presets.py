@@ -48,6 +48,7 @@ def test_the_converted_copy_is_the_wheel(minilm: LoadedEncoder) -> None:
     assert load_tokenizer("minilm").fingerprint == minilm.tokenizer.fingerprint
 
 
+@pytest.mark.slow
 @pytest.mark.encoder
 def test_a_damaged_copy_is_made_again(minilm: LoadedEncoder, tmp_path: Path) -> None:
     """A flipped bit in the cache is found at load, set aside, and the copy made anew."""

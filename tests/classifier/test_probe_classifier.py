@@ -43,6 +43,7 @@ def test_it_is_scikit_learns_logistic_regression():
     assert 0.9 < honest <= ours.score(columns, labels)
 
 
+@pytest.mark.slow
 def test_text_labels_and_a_grid():
     """Classes may be text; parameters can be searched and cross-validated."""
     columns, labels = load_iris(return_X_y=True)

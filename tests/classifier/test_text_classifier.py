@@ -40,6 +40,7 @@ def probe(encoder_folder: Path) -> TextClassifier:
     return TextClassifier(encoder=encoder_folder, **PROBE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_each_method_learns_in_memory(
     encoder_folder: Path, weather: Weather, tmp_path: Path, method: str, monkeypatch
@@ -62,6 +63,7 @@ def test_each_method_learns_in_memory(
     assert list(tmp_path.glob("limbeck-*")) == []
 
 
+@pytest.mark.slow
 def test_it_is_the_command_lines_training(encoder_folder: Path, weather: Weather, tmp_path: Path) -> None:
     """The model is bit for bit that of train_probe on the same rows with the same seed and split."""
     texts, labels = weather
@@ -146,6 +148,7 @@ def test_nothing_is_answered_before_fit(call) -> None:
         call(TextClassifier())
 
 
+@pytest.mark.slow
 def test_a_pipeline_and_a_grid(probe: TextClassifier, weather: Weather) -> None:
     """A step before it, and a grid over its parameters, numpy's numbers among them."""
     texts, labels = weather
@@ -172,6 +175,7 @@ def test_cross_validation_in_other_processes(probe: TextClassifier, weather: Wea
     assert cross_val_predict(probe, np.array(texts), labels, cv=2, method="predict_proba").shape == (60, 3)
 
 
+@pytest.mark.slow
 def test_calibration(probe: TextClassifier, weather: Weather) -> None:
     """CalibratedClassifierCV fits it in folds, or takes a fitted one as it is."""
     texts, labels = weather
@@ -198,6 +202,7 @@ def test_cleanlab_runs_over_it(probe: TextClassifier, weather: Weather) -> None:
     assert cleaner.score(np.array(texts), numbers) > 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["probe", "finetune"])
 def test_a_fitted_one_survives_copies_and_pickles(encoder_folder: Path, weather: Weather, method: str) -> None:
     """A deepcopy and a pickle give the same answers, figures and card; the bytes inside are a bundle's."""
@@ -250,6 +255,7 @@ def test_validation_rows_can_be_given(probe: TextClassifier, weather: Weather) -
         clone(probe).fit(texts, labels, validation=texts)
 
 
+@pytest.mark.slow
 def test_a_run_folder_is_left_when_asked(probe: TextClassifier, weather: Weather, tmp_path: Path) -> None:
     """out= keeps figures, predictions and bundle; further fits do not overwrite it, but leave folders of their own."""
     texts, labels = weather

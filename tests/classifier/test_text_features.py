@@ -63,6 +63,7 @@ def test_texts_are_encoded_once(features: TextFeatures, weather: Weather, tmp_pa
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("head", [LogisticRegression(max_iter=1000), ProbeClassifier(folds=2)])
 def test_a_pipeline_and_a_grid(features: TextFeatures, weather: Weather, head) -> None:
     """Any classifier goes behind it; pooling is searched like any parameter."""

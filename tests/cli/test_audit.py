@@ -48,6 +48,7 @@ def test_audit_sees_what_reading_would_refuse(data: Path, tiny_folder: Path, tmp
     assert (out / "audit.html").read_text("utf-8").startswith("<!doctype html>")
 
 
+@pytest.mark.slow
 def test_the_findings_come_last(data: Path, tiny_folder: Path, tmp_path: Path) -> None:
     """On a small screen they are what is left: after the tables, closed by how many there are and where to read on."""
     out = tmp_path / "audit"

@@ -54,6 +54,7 @@ def test_the_seed_decides() -> None:
     assert counts(first) == counts(other)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, 60), st.sampled_from("ab"), st.booleans()), max_size=150), st.integers(0, 3))
 def test_no_text_stands_on_two_sides(rows: list[tuple[int, str, bool]], seed: int) -> None:

@@ -4,7 +4,10 @@ import io
 import json
 import sys
 
+import pytest
 
+
+@pytest.mark.slow
 def test_quiet_leaves_results_and_errors(limbeck, tmp_path):
     """Nothing of reading is said, the table is; and what is wrong is said as ever."""
     path = tmp_path / "rows.csv"

@@ -49,6 +49,7 @@ def measured(engines, rate):
     return speeds.Speeds(tokens_per_s=rates, one_text_ms=rates, one_text_threads=1, moment=moment)
 
 
+@pytest.mark.slow
 def test_a_probe_shows_the_engine_that_it_keeps(limbeck, trained):
     """The star stands at the engine of its features, and a line says why."""
     ended = limbeck("doctor", trained / "bundle")

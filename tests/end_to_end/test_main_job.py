@@ -91,6 +91,7 @@ def test_predict_answers_words(limbeck, trained):
     assert "joy" in limbeck("predict", trained, "today it is fine").out
 
 
+@pytest.mark.slow
 def test_settings_of_a_run_repeat_it(limbeck, trained, weather, tmp_path):
     """`--config RUN/settings.toml` gives the same model to the bit."""
     again = tmp_path / "AGAIN"
@@ -101,6 +102,7 @@ def test_settings_of_a_run_repeat_it(limbeck, trained, weather, tmp_path):
     assert figures(again)["validation"] == figures(trained)["validation"]
 
 
+@pytest.mark.slow
 def test_the_test_split_is_not_looked_at(limbeck, trained, weather, tmp_path, encoder_folder):
     """Other test rows leave the model as it is, to the bit."""
     (weather / "test.txt").write_text("rain rain rain;joy\n", "utf-8")
@@ -269,6 +271,7 @@ def test_a_text_cannot_command_the_terminal(limbeck, trained):
     assert len(ended.out) < 5_000
 
 
+@pytest.mark.slow
 def test_the_next_step_is_one_that_works(limbeck, encoder_folder, weather, tmp_path):
     """After training comes the command that scores the test split as it was read; without one, that labels texts."""
     folder = tmp_path / "two words"

@@ -94,6 +94,7 @@ def test_nothing_to_show_is_said():
         find_hard_cases(FIVE).highest(0)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(0, 2), st.floats(0.01, 1), st.floats(0.01, 1), st.floats(0.01, 1)), min_size=1))
 def test_the_order_is_that_of_the_losses(rows):
     """Whatever the rows: losses fall, every row stands once, a wrong answer has a margin of at most 0."""

@@ -30,6 +30,7 @@ def row_bootstrap(labels, predicted, losses, resamples):
     return {name: np.array(values) for name, values in found.items()}
 
 
+@pytest.mark.slow
 def test_multinomial_cells_give_the_intervals_of_a_plain_row_bootstrap(rows):
     """Both ends of every interval agree with the row bootstrap to within what 4,000 resamples can tell."""
     expected = row_bootstrap(*rows, resamples=4000)

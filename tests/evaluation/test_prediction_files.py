@@ -86,6 +86,7 @@ def test_round_trip_of_any_text(tmp_path_factory, suffix, texts):
     assert read_predictions(path).texts == tuple(texts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_many_rows_keep_their_order(tmp_path, suffix):
     """Order holds beyond one block of the readers and writers."""

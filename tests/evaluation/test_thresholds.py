@@ -50,6 +50,7 @@ def test_precision_by_hand():
     assert found.chosen[0].answered.count == 80
 
 
+@pytest.mark.slow
 def test_the_promise_is_kept_over_many_draws():
     """A promise of 0.85 with 90 % confidence is broken by the true precision in no more than 10 % of 300 draws."""
     probabilities, labels = drawn(400_000, 99)

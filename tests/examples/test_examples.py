@@ -80,6 +80,7 @@ def test_emotion_runs_on_a_folder(encoder, tmp_path, capsys):
     assert drawn >= {"class_frequency", "feature_map", "class_density", "confusion", "learning_curves"}
 
 
+@pytest.mark.slow
 def test_imdb_runs_on_a_folder(encoder, tmp_path, capsys):
     """Ten epochs, then the accuracy of the rows that were learned from and of the test rows."""
     (tmp_path / "data").mkdir()

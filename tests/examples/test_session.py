@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 import limbeck
 from limbeck.catalog import presets
 from limbeck.display.views import View
@@ -22,6 +24,7 @@ def rows():
     return limbeck.from_lists(texts, labels)
 
 
+@pytest.mark.slow
 def test_the_session_runs_and_each_result_shows_itself(tiny_folder, tmp_path, monkeypatch, one_thread):
     """Every cell runs; what stands last in a cell is shown in two lines, and in HTML of bounded length."""
     monkeypatch.chdir(tmp_path)

@@ -90,6 +90,7 @@ def test_the_fastest_that_passed_is_chosen(
     assert find_calibration(tiny_loaded, cache_dir=tmp_path).chosen == chosen
 
 
+@pytest.mark.slow
 def test_it_is_kept_until_the_machine_or_the_weights_differ(
     tiny_loaded: LoadedEncoder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -182,6 +183,7 @@ BUSY = replace(QUIET, core_share=0.4)
 LATER = replace(QUIET, at_s=QUIET.at_s + 2 * calibration.FRESH_S)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("then", "now", "again"),
     [

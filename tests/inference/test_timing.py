@@ -65,6 +65,7 @@ def test_an_ensemble_takes_the_time_of_all(clock: Clock, make_bundle: Callable[[
     assert found.speedup == 3.0
 
 
+@pytest.mark.slow
 def test_rounds_are_neither_too_short_nor_too_long(clock: Clock, make_bundle: Callable[[HeadKind], Bundle]) -> None:
     """Few texts are answered again and again; of many a part is drawn. "i feel fine" has five tokens."""
     calls: list[tuple[str, int]] = []

@@ -91,6 +91,7 @@ def test_every_method_has_seeds(world, tmp_path, name):
     assert same(weights_of(tmp_path / "ONE"), runs[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_can_be_swept(world, tmp_path, name):
     """The first trial is that of the settings as given; the best is written as a file of settings."""

@@ -33,6 +33,7 @@ def batch_of(texts: list[list[int]]) -> TokenBatch:
 texts_strategy = st.lists(st.lists(st.integers(0, 49), min_size=1, max_size=64), min_size=1, max_size=10)
 
 
+@pytest.mark.slow
 @given(texts=texts_strategy)
 @settings(deadline=None, max_examples=40)
 def test_a_text_does_not_depend_on_its_batch(texts: list[list[int]]) -> None:

@@ -47,6 +47,7 @@ def test_a_team_is_all_there(team: BuildRecipe, tmp_path: Path, size: int) -> No
     assert list(seen) == [1] * size
 
 
+@pytest.mark.slow
 def test_threads_that_cannot_be_had_are_an_answer(team: BuildRecipe, tmp_path: Path) -> None:
     """Where the system gives no more threads nothing is computed and nobody waits; the process lives on."""
     found = build_library(team, tmp_path / "cache")

@@ -224,6 +224,7 @@ def test_a_library_that_cannot_be_used_is_built_anew(
     assert len(compiled) == 2
 
 
+@pytest.mark.slow
 def test_processes_that_need_it_at_once_compile_once(stub: BuildRecipe, tmp_path: Path, compiler: str) -> None:
     """One compiles, the others wait for it and take what it made."""
     slow, log = tmp_path / "slow-c++", tmp_path / "log"

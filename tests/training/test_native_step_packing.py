@@ -102,6 +102,7 @@ def test_weights_are_packed_anew_after_every_step(
         assert library.packed == 1 + steps
 
 
+@pytest.mark.slow
 def test_a_step_that_is_gone_is_told_no_more(library: Counting, encoder: Encoder) -> None:
     """A process that trains many models does not gather hooks of those that it has let go."""
     gc.collect()

@@ -39,6 +39,7 @@ def test_rates_rise_by_one_factor():
     assert {round(math.log(b / a), 9) for a, b in pairwise(rates)} == {round(math.log(1e5) / (UPDATES - 1), 9)}
 
 
+@pytest.mark.slow
 def test_weights_and_chance_are_put_back(make_loop, tmp_path):
     """A training after the finder has the bits of one that was given its rate; and the finder is repeatable."""
     looked = make_loop(tmp_path / "looked", rate=None)
@@ -59,6 +60,7 @@ def test_weights_and_chance_are_put_back(make_loop, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_a_resumed_run_takes_the_rate_that_was_found(make_loop, tmp_path, monkeypatch):
     """What the finder saw is in the run; it does not run twice."""
     loop = make_loop(tmp_path / "run", rate=None)
