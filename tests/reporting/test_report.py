@@ -86,6 +86,7 @@ def test_a_student_stands_beside_its_teacher(student_folder: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("undrawn")
 def test_a_student_of_an_older_limbeck_is_shown_with_what_it_has(student_folder: Path, tmp_path: Path) -> None:
     """No range of rounds, no engines and no kinds in its figures: the page does without, and marks English as such."""
     older = tmp_path / "older"
@@ -99,8 +100,12 @@ def test_a_student_of_an_older_limbeck_is_shown_with_what_it_has(student_folder:
     for arm in table["arms"]:
         del arm["kind"], arm["verdict_kind"]
     storage.write_json(older / "ablation.json", table)
-    html = report_of(older).html
-    assert '<bdi lang="en">without the teacher</bdi>' in report_of(older, "ko").html
+    run = read_run(older)
+    html, korean = (
+        make_report(run, evidence_of(run, features=False, issues=False), words_in(language)).html
+        for language in ("en", "ko")
+    )
+    assert '<bdi lang="en">without the teacher</bdi>' in korean
     assert "is 2.25 times as fast" in html
     assert "of a single round" not in html
     assert "Computed by" not in html
@@ -166,6 +171,7 @@ def test_another_language_is_refused() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("undrawn")
 def test_a_report_does_without_what_nobody_found(run_folder: Path) -> None:
     """No features, no label issues, no data: the sections say how to get them."""
     run = read_run(run_folder)

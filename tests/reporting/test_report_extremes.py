@@ -17,10 +17,7 @@ from limbeck.auditing.audit import audit
 from limbeck.cli.app import app
 from limbeck.evaluation.predictions import Predictions
 from limbeck.reading.in_memory import from_arrow
-from limbeck.reporting import report
-from limbeck.reporting.picture import Picture
 from limbeck.reporting.report import make_report
-from limbeck.reporting.report_charts import Drawn
 from limbeck.reporting.report_words import words_in
 from limbeck.reporting.run_facts import read_run
 
@@ -58,11 +55,10 @@ RUNS = {
 
 
 @pytest.fixture(autouse=True)
-def undrawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pages without charts, which take seconds each; a test that draws says so by its name."""
+def only_drawn_if_named_so(request: pytest.FixtureRequest) -> None:
+    """A test that draws says so by its name."""
     if "drawn" not in request.node.name:
-        blank = Drawn(light=Picture(title="chart", description="chart", png=b"", svg="<svg></svg>"))
-        monkeypatch.setattr(report, "draw_charts", lambda *_: {"class_frequency": blank})
+        request.getfixturevalue("undrawn")
 
 
 @pytest.mark.slow
