@@ -62,6 +62,7 @@ def examples_of(module, shown, data):
     return [found for found in doctest.DocTestFinder().find(home, module, globs=globs) if found.examples]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", [name for name in MODULES if name not in ASKS_THE_HUB])
 def test_the_examples_of_a_module_run(module, request):
     """They print what they say that they print."""

@@ -37,6 +37,7 @@ def test_help_loads_nothing_heavy():
     assert loaded_after(code) == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["reading.read", "evaluation.evaluation", "reporting.charts", "auditing", "tokens"])
 def test_rooms_of_numbers_and_words_load_no_torch(module):
     """Reading, auditing, evaluating and drawing never wait for torch."""

@@ -5,9 +5,12 @@ import sys
 import tarfile
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 
 
+@pytest.mark.slow
 def test_the_source_archive_holds_what_its_tests_read(tmp_path: Path) -> None:
     """Docs, examples, benchmarks and both READMEs are in it, as tests read them."""
     build = [sys.executable, "-m", "hatchling", "build", "--target", "sdist", "--directory", str(tmp_path)]

@@ -68,6 +68,7 @@ def test_json_is_the_file(data: Path, tiny_folder: Path, tmp_path: Path) -> None
     assert sorted(file.name for file in out.iterdir()) == ["audit.json", "findings.csv"]
 
 
+@pytest.mark.slow
 def test_strict_fails_after_writing(data: Path, tiny_folder: Path, tmp_path: Path) -> None:
     """A leak or a conflict is a DataError (status 3), and the outputs are there to look at."""
     out = tmp_path / "audit"

@@ -219,6 +219,7 @@ def test_a_moment_has_a_pace_and_a_share() -> None:
     assert 0 < moment.core_share <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "damage",
     [

@@ -312,6 +312,7 @@ def test_an_unwritable_folder_is_found_before_anything_is_computed(tmp_path, mon
         train_probe(rows, tmp_path / "file" / "RUN")
 
 
+@pytest.mark.slow
 def test_the_coarse_search_chooses_as_the_close_one(monkeypatch):
     """Fitting only the contenders closely chooses the penalty, and the fit, that fitting every penalty closely does."""
     for seed in range(3):

@@ -193,6 +193,7 @@ def test_an_interrupted_run_ends_with_the_same_bits(tiny_loaded, tmp_path, at, b
     assert steps == [line for line in whole.folder.journal.read_text().splitlines() if '"step"' in line]
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bits_and_another_others(tiny_loaded, tmp_path):
     """Nothing but the seed decides."""
     runs = [make_loop(tiny_loaded, tmp_path / str(n), seed=seed) for n, seed in enumerate([1, 1, 2])]
@@ -244,6 +245,7 @@ def test_a_loss_that_is_not_finite_stops_at_once(tiny_loaded, tmp_path, bad):
     assert loop.checkpoints.newest().position.step == 2
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_the_run_with_the_reason(tiny_loaded, tmp_path, monkeypatch):
     """And the run goes on from the last good checkpoint when there is room again."""
     whole = make_loop(tiny_loaded, tmp_path / "whole")
@@ -277,6 +279,7 @@ def test_the_best_epoch_is_restored(tiny_loaded, tmp_path):
     assert_same_bits(seen[1], bits(loop))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("figures", "losses", "best"),
     [
