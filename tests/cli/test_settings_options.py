@@ -4,6 +4,7 @@ import csv
 import re
 import shlex
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +23,7 @@ KEPT = Path(__file__).with_name("kept_options.tsv")
 """Every option of 0.1.0 before options were made from settings, with its default in words."""
 
 
+@cache  # 270 options are asked of one program
 def command_of(words):
     """The command that words call."""
     found = typer.main.get_command(app)
