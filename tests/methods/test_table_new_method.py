@@ -13,6 +13,7 @@ from limbeck.features.cache import FeatureCache
 from limbeck.methods import table
 from limbeck.methods.options import training_of
 from limbeck.methods.past_run import open_past_run, train_again
+from limbeck.runs.past_data import read_data_of
 from limbeck.settings import FeatureSettings, SweepSettings
 
 
@@ -41,6 +42,7 @@ def test_a_file_and_an_entry_are_a_method(rows, tmp_path, tiny_folder):
     assert len(run.metrics["seeds"]) == 2
     past = open_past_run(tmp_path / "RUN")
     assert past.training.blurred.blur == 0.5
+    assert read_data_of(past.data).fingerprint() == run.dataset.fingerprint()
     again = train_again(past, limbeck.read(rows), tmp_path / "AGAIN", cache=FeatureCache(tmp_path / "cache"))
     assert "seeds" not in again.metrics
     with pytest.raises(limbeck.SettingsError, match="'blur' goes with method blurred"):
