@@ -117,6 +117,7 @@ def test_a_folder_in_distilbert_layout_is_an_encoder(tiny_folder: Path, tiny_loa
     assert loaded.name == str(tiny_folder)
 
 
+@pytest.mark.slow
 @pytest.mark.encoder
 @pytest.mark.parametrize("place", ["file/cache", "readonly", "nolocks", "not mine"])
 def test_no_place_to_cache_costs_time_only(

@@ -14,6 +14,7 @@ from limbeck.classifier.probe_classifier import ProbeClassifier
 from limbeck.errors import SettingsError, TrainingError
 
 
+@pytest.mark.slow
 @parametrize_with_checks([ProbeClassifier()])
 def test_scikit_learns_checks(estimator, check):
     """None is expected to fail."""

@@ -37,6 +37,7 @@ def run(*words: str) -> str:
     return result.stdout
 
 
+@pytest.mark.slow
 def test_audit_sees_what_reading_would_refuse(data: Path, tiny_folder: Path, tmp_path: Path) -> None:
     """An empty text is a finding, not an error; the page and the JSON are there."""
     out = tmp_path / "audit"

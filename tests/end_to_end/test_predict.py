@@ -141,6 +141,7 @@ def test_bytes_of_another_encoding_are_a_fault():
     assert [pair for lines in kept for pair in lines] == [(1, "fine"), (2, "\ufffd")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".parquet", ".jsonl", ".csv"])
 def test_a_long_file_goes_on_where_it_stopped(limbeck, trained, tmp_path, monkeypatch, suffix):
     """Interrupted after three of five pieces: the same command answers two, and the file is what it is in one go."""

@@ -150,6 +150,7 @@ def test_without_a_token(hub, run) -> None:
     assert hub.requests == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("match", "status", "said"),
     [

@@ -269,6 +269,7 @@ def test_a_full_disk_ends_the_run_with_the_reason(tiny_loaded, tmp_path, monkeyp
     assert_same_bits(bits(whole), bits(again))
 
 
+@pytest.mark.slow
 def test_the_best_epoch_is_restored(tiny_loaded, tmp_path):
     """The module ends with the weights whose figure was the best, not with the last."""
     loop = make_loop(tiny_loaded, tmp_path, epochs=4, best_by="loss")
