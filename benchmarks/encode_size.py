@@ -21,9 +21,8 @@ from limbeck.model.pooling import blocks_for
 Run = Callable[[Rows], object]
 OURS, EXACT = "limbeck", "limbeck float32"
 BUDGET = 1024
-"""Tokens of a peer's batch, padding counted."""
-OTHER_BUDGETS = (512, 2048, 4096)
-"""Each peer is tried with these too."""
+"""Tokens of a peer's batch, padding counted; twice, four times and half of it are tried too."""
+FAR_BEHIND = 1.3
 CHECKED_TEXTS = 32
 PAUSE_S = 0.25
 """Some libraries' threads go on spinning for 0.2 s after their work, at the cost of who comes next."""
@@ -102,29 +101,37 @@ class Size:
 
 
 def tuned(size: Size, name: str, some: Rows, plan: Plan) -> tuple[str, Run] | None:
-    """Return a peer in the way that was fastest on some of the texts, and that way; None when it cannot take part."""
+    """Return a peer in the way that was fastest on some texts, and that way; None when it cannot take part."""
     peer = size.peers[name]
-    tried: dict[tuple[int, int], tuple[float, Run]] = {}
+    tried: dict[tuple[int, int], float] = {}
 
-    def attempt(workers: int, budget: int) -> None:
+    def attempt(workers: int, budget: int) -> bool:
+        """Tell whether a way is the fastest so far; who is far behind is not asked twice."""
         if encode := size.opened(name, workers):
-            run = in_batches(encode, budget)
+            run, best = in_batches(encode, budget), min(tried.values(), default=float("inf"))
             time.sleep(PAUSE_S)
-            tried[workers, budget] = min(seconds_of(run, some) for _ in range(2)), run
+            first = seconds_of(run, some)
+            tried[workers, budget] = min(first, seconds_of(run, some)) if first < FAR_BEHIND * best else first
+            return tried[workers, budget] < best
+        return False
 
-    def best() -> tuple[int, int]:
-        return min(tried, key=lambda way: tried[way][0])
+    def fastest() -> tuple[int, int]:
+        return min(tried, key=lambda way: tried[way])
 
     for workers in peer.workers[: 1 if plan.is_quick else None]:
         attempt(workers, BUDGET)
-    if tried and peer.kind != "own tokenizer" and not plan.is_quick:
-        for budget in OTHER_BUDGETS:
-            attempt(best()[0], budget)
     if not tried:
         return None
-    workers, budget = best()
+    if peer.kind != "own tokenizer" and not plan.is_quick:
+        # Larger as long as that helps; smaller only where it did not at once.
+        if attempt(fastest()[0], 2 * BUDGET):
+            attempt(fastest()[0], 4 * BUDGET)
+        else:
+            attempt(fastest()[0], BUDGET // 2)
+    workers, budget = fastest()
     way = f"{budget:,} tokens a batch, {workers} at a time" if peer.kind != "own tokenizer" else "batches of its own"
-    return way, tried[best()][1]
+    encode = size.opened(name, workers)
+    return None if encode is None else (way, in_batches(encode, budget))
 
 
 def in_batches(encode: Encode, budget: int = BUDGET) -> Run:
