@@ -58,13 +58,13 @@ class Backward : Pass {
   }
 
  private:
-  // The gradient of a weight (out x in): crossed gradients of the output times pairs of the input.
+  // The gradient of a weight (out x in): crossed gradients of the output times paired rows of the input.
   struct Piece {
-    const bf16 *crossed, *pairs;
-    int token_blocks, out_blocks, in_blocks;
+    Crossed crossed;
+    Paired paired;
     float *gradient, *bias_gradient;
-    int ins() const { return (in_blocks + kOuterIns - 1) / kOuterIns; }
-    int tasks() const { return (out_blocks + kOuterOuts - 1) / kOuterOuts * ins(); }
+    int ins() const { return (paired.chunks + kOuterIns - 1) / kOuterIns; }
+    int tasks() const { return (crossed.chunks + kOuterOuts - 1) / kOuterOuts * ins(); }
   };
 
   const float* out_back;
@@ -89,6 +89,13 @@ class Backward : Pass {
     return false;
   }
 
+  // Operands that every layer uses, with as many blocks of rows as this one has.
+  template <class Operand>
+  Operand fitted(Operand operand, int layer) const {
+    operand.blocks = row_blocks(layer);
+    return operand;
+  }
+
   void take(int l, Share blocks) {
     for (int r = blocks.first * kBlock; r < blocks.stop * kBlock; ++r) {
       float* row = sums(l) + (size_t)r * m.dim;
@@ -102,31 +109,31 @@ class Backward : Pass {
     const PackedLayer& packed = s.packed[l];
     Shared& h = s.shared;
     const int token_blocks = blocks_of(s.tokens), per = m.per();
-    if (blocks.stop == token_blocks) clear_rows(h.keys_values_back, s.tokens, blocks.stop * kBlock);
+    if (blocks.stop == token_blocks) clear_rows(h.keys_values_back, 2 * per, s.tokens, blocks.stop * kBlock);
     if (s.is_short(l)) {
       spread_firsts(blocks);
     } else {
-      if (blocks.stop == token_blocks) clear_rows(h.queries_back, s.tokens, blocks.stop * kBlock);
+      if (blocks.stop == token_blocks) clear_rows(h.queries_back, per, s.tokens, blocks.stop * kBlock);
       if (to_input) add_product(h.queries_back, blocks, packed.query_back, per, h.sums);
-      for (int b = blocks.first; b < blocks.stop; ++b) rows_to_crossed(h.queries_back, b, b, token_blocks, h.queries_crossed);
+      for (int b = blocks.first; b < blocks.stop; ++b) h.queries_crossed.take(h.queries_back, b, b);
     }
     if (to_input) {
       add_product(h.keys_values_back, blocks, packed.key_back, per, h.sums);
       add_product(h.keys_values_back.columns(per), blocks, packed.value_back, per, h.sums);
     }
     for (int b = blocks.first; b < blocks.stop; ++b) {
-      rows_to_crossed(h.keys_values_back, b, b, token_blocks, h.keys_values_crossed);
-      rows_to_pairs(s.saved[l].input, b, b, token_blocks, h.input_pairs);
+      h.keys_values_crossed.take(h.keys_values_back, b, b);
+      h.input_paired.take(s.saved[l].input, b, b);
     }
   }
   // The same for the queries of first tokens.
   void come_down_firsts(int l, int block) {
     Shared& h = s.shared;
     const int few = row_blocks(l);
-    if (block + 1 == few) clear_rows(h.queries_back, s.texts, few * kBlock);
+    if (block + 1 == few) clear_rows(h.queries_back, m.per(), s.texts, few * kBlock);
     add_product(h.queries_back, {block, block + 1}, s.packed[l].query_back, m.per(), h.first_sums);
-    rows_to_crossed(h.queries_back, block, block, few, h.first_crossed);
-    rows_to_pairs(h.first_input, block, block, few, h.first_pairs);
+    h.first_crossed.take(h.queries_back, block, block);
+    h.first_paired.take(h.first_input, block, block);
   }
   // The first tokens' rows to their places among all tokens.
   void spread_firsts(Share blocks) {
@@ -142,44 +149,41 @@ class Backward : Pass {
   void feed_back(int l, Share blocks, int task) {
     Saved& saved = s.saved[l];
     Shared& h = s.shared;
-    const int first = blocks.first * kBlock, stop = blocks.stop * kBlock, token_blocks = row_blocks(l);
+    const int first = blocks.first * kBlock, stop = blocks.stop * kBlock;
     float *all = sums(l), *of_norms = norm_sums(task);
     std::memset(of_norms, 0, (size_t)4 * m.dim * 4);
     for (int r = first; r < stop; ++r) {
       float* row = all + (size_t)r * m.dim;
-      normalise_back(row, m.dim, weight(l, kNorm2Scale), saved.unit2.row(r), saved.inverse2[r], of_norms, of_norms + m.dim);
-      put_kept(row, m.dim, desk.rows.row(r - first), drop_feed(l), r);
+      normalise_back(row, m.dim, weight(l, kNorm2Scale), saved.unit2.at(r, 0), saved.inverse2[r], of_norms, of_norms + m.dim);
+      put_kept(row, m.dim, desk.rows.at(r - first, 0), drop_feed(l), r);
     }
-    for (int b = blocks.first; b < blocks.stop; ++b) rows_to_crossed(desk.rows, b - blocks.first, b, token_blocks, h.down_crossed);
+    for (int b = blocks.first; b < blocks.stop; ++b) fitted(h.down_crossed, l).take(desk.rows, b - blocks.first, b);
     for (int k = 0; k < m.inner(); k += kSlice) {
       if (m.gelu) back_through_inner<true>(l, blocks, k);
       else back_through_inner<false>(l, blocks, k);
     }
     for (int r = first; r < stop; ++r) {
       float* row = all + (size_t)r * m.dim;
-      normalise_back(row, m.dim, weight(l, kNorm1Scale), saved.unit1.row(r), saved.inverse1[r], of_norms + 2 * m.dim, of_norms + 3 * m.dim);
-      put_row(row, m.dim, desk.rows.row(r - first), nullptr);
+      normalise_back(row, m.dim, weight(l, kNorm1Scale), saved.unit1.at(r, 0), saved.inverse1[r], of_norms + 2 * m.dim, of_norms + 3 * m.dim);
+      put_row(row, m.dim, desk.rows.at(r - first, 0), nullptr);
     }
     for (int b = blocks.first; b < blocks.stop; ++b) {
-      rows_to_crossed(desk.rows, b - blocks.first, b, token_blocks, h.mix_crossed);
-      rows_to_pairs(saved.middle, b, b, token_blocks, h.middle_pairs);
-      rows_to_pairs(saved.mixed, b, b, token_blocks, h.mixed_pairs);
+      fitted(h.mix_crossed, l).take(desk.rows, b - blocks.first, b);
+      fitted(h.middle_paired, l).take(saved.middle, b, b);
+      fitted(h.mixed_paired, l).take(saved.mixed, b, b);
     }
-    PutRows put{nullptr, {h.mixed_back.row(first), m.per()}};
-    multiply(desk.rows.from(0, blocks.stop - blocks.first), {s.packed[l].mix_back, 0, m.per(), m.per()}, m.per(), desk.scratch, put);
+    PutRows finish{nullptr, h.mixed_back.from(first)};
+    multiply(desk.rows, stop - first, StepWeights{s.packed[l].mix_back, 0, m.per(), m.per()}, m.per(), desk.scratch, finish);
   }
   template <bool kGelu>
   void back_through_inner(int l, Share blocks, int k) {
     const PackedLayer& packed = s.packed[l];
-    const Matrix before = s.saved[l].before;
-    const int first = blocks.first * kBlock, count = blocks.stop - blocks.first, token_blocks = row_blocks(l);
-    const int k_tiles = std::min(m.inner() - k, kSlice);
-    InnerBack<kGelu> finish{Matrix{before.row(first), before.per}.columns(k), {desk.inner.tiles, k_tiles},
-                            s.shared.up_crossed + ((size_t)2 * k * token_blocks + blocks.first) * kTile,
-                            s.shared.inner_pairs + ((size_t)k * token_blocks + blocks.first) * 2 * kTile, token_blocks};
-    multiply(desk.rows.from(0, count), {packed.down_back + (size_t)k * m.per() * 2 * kTile, 0, k_tiles, m.per()}, m.per(), desk.scratch, finish);
-    multiply_add({desk.inner.tiles, count, k_tiles}, {packed.up_back + (size_t)k * 2 * kTile, 0, m.per(), m.inner()}, k_tiles,
-                 sums(l) + (size_t)first * m.dim, m.dim);
+    const int first = blocks.first * kBlock, rows = (blocks.stop - blocks.first) * kBlock, chunks = std::min(m.inner() - k, kSlice);
+    const StepWeights down_back{packed.down_back, 0, chunks, m.per()}, up_back{packed.up_back, 0, m.per(), m.inner()};
+    const Matrix inner{desk.inner.base, Matrix::stride_of(chunks)};
+    InnerBack<kGelu> finish{s.saved[l].before.from(first).columns(k), inner, {fitted(s.shared.up_crossed, l).columns(k)}, {fitted(s.shared.inner_paired, l).columns(k)}, first};
+    multiply(desk.rows, rows, down_back.from_column(k), m.per(), desk.scratch, finish);
+    multiply_add(inner, rows, up_back.from_depth(k), chunks, sums(l) + (size_t)first * m.dim, m.dim);
   }
 
   void attend_back(int l, int task) {
@@ -190,24 +194,24 @@ class Backward : Pass {
                                 h.queries_back, h.keys_values_back, h.keys_values_back.columns(m.per()));
   }
 
-  void list(int l, Tensor which, const bf16* crossed, const bf16* pairs, int token_blocks, int out_blocks, int in_blocks) {
+  void list(int l, Tensor which, Crossed crossed, Paired paired) {
     float* bias = gradient(l, (Tensor)(which + 1));
-    if (gradient(l, which) || bias) pieces[n_pieces++] = {crossed, pairs, token_blocks, out_blocks, in_blocks, gradient(l, which), bias};
+    if (gradient(l, which) || bias) pieces[n_pieces++] = {crossed, paired, gradient(l, which), bias};
   }
   void list_feed(int l) {
     const Shared& h = s.shared;
-    const int blocks = row_blocks(l), per = m.per(), inner = m.inner();
-    list(l, kDown, h.down_crossed, h.inner_pairs, blocks, per, inner);
-    list(l, kUp, h.up_crossed, h.middle_pairs, blocks, inner, per);
-    list(l, kMix, h.mix_crossed, h.mixed_pairs, blocks, per, per);
+    list(l, kDown, fitted(h.down_crossed, l), fitted(h.inner_paired, l));
+    list(l, kUp, fitted(h.up_crossed, l), fitted(h.middle_paired, l));
+    list(l, kMix, fitted(h.mix_crossed, l), fitted(h.mixed_paired, l));
   }
   void list_projections(int l) {
     const Shared& h = s.shared;
-    const int blocks = blocks_of(s.tokens), per = m.per();
-    if (s.is_short(l)) list(l, kQuery, h.first_crossed, h.first_pairs, row_blocks(l), per, per);
-    else list(l, kQuery, h.queries_crossed, h.input_pairs, blocks, per, per);
-    list(l, kKey, h.keys_values_crossed, h.input_pairs, blocks, per, per);
-    list(l, kValue, h.keys_values_crossed + (size_t)2 * per * blocks * kTile, h.input_pairs, blocks, per, per);
+    Crossed keys = h.keys_values_crossed;
+    keys.chunks = m.per();
+    if (s.is_short(l)) list(l, kQuery, h.first_crossed, h.first_paired);
+    else list(l, kQuery, h.queries_crossed, h.input_paired);
+    list(l, kKey, keys, h.input_paired);
+    list(l, kValue, h.keys_values_crossed.columns(m.per()), h.input_paired);
   }
   int count_pieces() const {
     int count = 0;
@@ -217,27 +221,12 @@ class Backward : Pass {
   void outer(int task) const {
     const Piece* piece = pieces;
     while (task >= piece->tasks()) task -= (piece++)->tasks();
-    const int out = task / piece->ins() * kOuterOuts, in = task % piece->ins() * kOuterIns, all = piece->token_blocks;
-    const int outs = std::min(piece->out_blocks - out, kOuterOuts), stop = std::min(in + kOuterIns, piece->in_blocks);
-    const bf16* crossed = piece->crossed + (size_t)2 * out * all * kTile;
-    if (in == 0 && piece->bias_gradient) sum_tokens(crossed, all, outs, piece->bias_gradient + out * kBlock);
-    if (!piece->gradient) return;
-    for (int k = 0; k < all; k += kSlice)
-      multiply_add({crossed + (size_t)k * kTile, outs, all}, {piece->pairs + (size_t)k * 2 * kTile, in, stop, all}, std::min(all - k, kSlice),
-                   piece->gradient + (size_t)out * kBlock * piece->in_blocks * kBlock, piece->in_blocks * kBlock, !gradients.add && k == 0);
-  }
-  void sum_tokens(const bf16* crossed, int token_blocks, int blocks, float* bias) const {
-    const __m512bh ones = (__m512bh)_mm512_set1_epi16(0x3f80);
-    constexpr int kAtOnce = 8;
-    for (int o = 0; o < blocks * kBlock; o += kAtOnce) {
-      const bf16* rows = crossed + (size_t)(o / 16) * token_blocks * kTile + o % 16 * 32;
-      __m512 sums[kAtOnce];
-      for (__m512& sum : sums) sum = _mm512_setzero_ps();
-      for (int t = 0; t < token_blocks; ++t)
-        for (int i = 0; i < kAtOnce; ++i)
-          sums[i] = _mm512_dpbf16_ps(sums[i], (__m512bh)_mm512_load_si512(rows + (size_t)t * kTile + i * 32), ones);
-      for (int i = 0; i < kAtOnce; ++i) bias[o + i] = (gradients.add ? bias[o + i] : 0.0f) + _mm512_reduce_add_ps(sums[i]);
-    }
+    const int out = task / piece->ins() * kOuterOuts, in = task % piece->ins() * kOuterIns;
+    const int outs = std::min(piece->crossed.chunks - out, kOuterOuts), stop = std::min(in + kOuterIns, piece->paired.chunks);
+    const Crossed crossed = piece->crossed.columns(out);
+    if (in == 0 && piece->bias_gradient) sum_columns(crossed, outs, piece->bias_gradient + out * kChunk, gradients.add);
+    const int stride = piece->paired.chunks * kChunk;
+    if (piece->gradient) add_outer(crossed, outs, piece->paired, in, stop, piece->gradient + (size_t)out * kChunk * stride, stride, !gradients.add);
   }
 
   void sum_norms(int l) const {
@@ -263,7 +252,7 @@ class Backward : Pass {
     for (int t = blocks.first * kBlock; t < std::min(blocks.stop * kBlock, s.tokens); ++t) {
       float* row = s.shared.sums + (size_t)t * m.dim;
       drop(row, m.dim, drop_embeddings(), t);
-      normalise_back(row, m.dim, tensors[kEmbeddingScale], s.shared.embedding_unit.row(t), s.shared.embedding_inverse[t], of_norms, of_norms + m.dim);
+      normalise_back(row, m.dim, tensors[kEmbeddingScale], s.shared.embedding_unit.at(t, 0), s.shared.embedding_inverse[t], of_norms, of_norms + m.dim);
     }
   }
   // Add the rows' gradients to those of their words and positions, some columns of all of them.
@@ -275,9 +264,9 @@ class Backward : Pass {
       float* word = words ? words + (size_t)s.ids[t] * m.dim : nullptr;
       float* position = positions ? positions + (size_t)s.positions[t] * m.dim : nullptr;
       for (int o = first; o < stop; o += 16) {
-        const __m512 x = _mm512_load_ps(row + o);
-        if (word) _mm512_storeu_ps(word + o, _mm512_add_ps(_mm512_loadu_ps(word + o), x));
-        if (position) _mm512_storeu_ps(position + o, _mm512_add_ps(_mm512_loadu_ps(position + o), x));
+        const Vec x = load(row + o);
+        if (word) storeu(word + o, loadu(word + o) + x);
+        if (position) storeu(position + o, loadu(position + o) + x);
       }
     }
   }

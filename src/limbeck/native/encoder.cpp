@@ -18,6 +18,7 @@
 #include "team.hpp"
 
 namespace limbeck {
+namespace {  // the training step has a Pass and a Desk of its own
 
 constexpr int kMostDim = 8192;
 
@@ -144,7 +145,7 @@ class Pass {
   void attend(const Layer& layer, bool only_firsts) {
     const Share columns = team.share(3 * per());
     SplitQkv split{layer.qkv_bias, m.dim, a.queries, a.keys, a.values};
-    multiply(a.hidden, padded(tokens), {layer.qkv, columns.first, columns.stop, per()}, per(), desk.scratch, split);
+    multiply(a.hidden, padded(tokens), Weights{layer.qkv, columns.first, columns.stop, per()}, per(), desk.scratch, split);
     team.meet();
     Attention attention(m.dim / m.n_heads, a.queries, a.keys, a.values, a.mixed, a.spans, desk.attention, tokens);
     const int blocks = (tokens + kQueryRows - 1) / kQueryRows;
@@ -210,7 +211,7 @@ class Pass {
   void add_product(Matrix matrix, int first, int rows, int chunks, const bf16* weights, int stride) {
     const Share columns = team.share(per());
     for (int k = 0; k < chunks; k += kSlice)
-      multiply_add(matrix.columns(k), rows, {weights + (size_t)k * 2 * kTile, columns.first, columns.stop, stride},
+      multiply_add(matrix.columns(k), rows, Weights{weights + (size_t)k * 2 * kTile, columns.first, columns.stop, stride},
                    std::min(chunks - k, kSlice), a.sums + (size_t)first * m.dim, m.dim);
     team.meet();
   }
@@ -257,6 +258,7 @@ static size_t cut(Workplace& w, const Model& m, char* base) {
   return cutter.at - base;
 }
 
+}  // namespace
 }  // namespace limbeck
 
 using namespace limbeck;

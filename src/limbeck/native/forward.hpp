@@ -3,8 +3,8 @@
 // In: a batch laid out in memory. Out: the last hidden state of every token, or of the first token of each text.
 #pragma once
 #include "crew.hpp"
-#include "finishers.hpp"
 #include "memory.hpp"
+#include "step_finishers.hpp"
 
 namespace limbeck {
 
@@ -36,14 +36,16 @@ class Pass {
   }
 
   // sums of some blocks of rows += rows x weights.
-  void add_product(Matrix rows, Share blocks, const bf16* weights, int k_tiles, float* to, bool fresh = false) const {
-    for (int k = 0; k < k_tiles; k += kSlice)
-      multiply_add(rows.columns(k).from(blocks.first * kBlock, blocks.stop - blocks.first), {weights + (size_t)k * 2 * kTile, 0, m.per(), k_tiles},
-                   std::min(k_tiles - k, kSlice), to + (size_t)blocks.first * kBlock * m.dim, m.dim, fresh && k == 0);
+  void add_product(Matrix rows, Share blocks, const In* weights, int chunks, float* to, bool fresh = false) const {
+    const StepWeights all{weights, 0, m.per(), chunks};
+    const int first = blocks.first * kBlock;
+    for (int k = 0; k < chunks; k += kSlice)
+      multiply_add(rows.from(first).columns(k), (blocks.stop - blocks.first) * kBlock, all.from_depth(k), std::min(chunks - k, kSlice),
+                   to + (size_t)first * m.dim, m.dim, fresh && k == 0);
   }
-  static void clear_rows(Matrix matrix, int first, int stop) {
+  void clear_rows(Matrix matrix, int chunks, int first, int stop) const {
     for (int r = first; r < stop; ++r)
-      for (int c = 0; c < matrix.per; ++c) _mm512_store_si512(matrix.row(r) + (size_t)c * kTile, _mm512_setzero_si512());
+      for (int c = 0; c < chunks; ++c) clear_chunk(matrix.at(r, c));
   }
 };
 
@@ -81,14 +83,14 @@ class Forward : Pass {
       if (t < s.tokens) {
         const float* word = tensors[kWords] + (size_t)s.ids[t] * m.dim;
         const float* position = tensors[kPositions] + (size_t)s.positions[t] * m.dim;
-        for (int o = 0; o < m.dim; o += 16) _mm512_store_ps(row + o, _mm512_add_ps(_mm512_loadu_ps(word + o), _mm512_loadu_ps(position + o)));
+        for (int o = 0; o < m.dim; o += 16) store(row + o, loadu(word + o) + loadu(position + o));
       } else {
         std::memset(row, 0, (size_t)m.dim * 4);
       }
-      const float inverse = normalise(row, m.dim, norm, m.epsilon, s.keep ? unit.row(t) : nullptr);
+      const float inverse = normalise(row, m.dim, norm, m.epsilon, s.keep ? unit.at(t, 0) : nullptr);
       if (s.keep) s.shared.embedding_inverse[t] = inverse;
       drop(row, m.dim, drop_embeddings(), t);
-      put_row(row, m.dim, s.saved[0].input.row(t), weight(0, kMixBias));
+      put_row(row, m.dim, s.saved[0].input.at(t, 0), weight(0, kMixBias));
     }
   }
 
@@ -98,15 +100,15 @@ class Forward : Pass {
     const PackedLayer& packed = s.packed[l];
     if (!s.is_short(l)) {
       put_product(saved.input, blocks, packed.query, weight(l, kQueryBias), saved.queries);
-      if (blocks.stop == blocks_of(s.tokens)) clear_rows(saved.mixed, s.tokens, blocks.stop * kBlock);
+      if (blocks.stop == blocks_of(s.tokens)) clear_rows(saved.mixed, m.per(), s.tokens, blocks.stop * kBlock);
     }
     put_product(saved.input, blocks, packed.key, weight(l, kKeyBias), saved.keys_values);
     put_product(saved.input, blocks, packed.value, weight(l, kValueBias), saved.keys_values.columns(m.per()));
   }
-  void put_product(Matrix rows, Share blocks, const bf16* weights, const float* bias, Matrix to) {
+  void put_product(Matrix rows, Share blocks, const In* weights, const float* bias, Matrix to) {
     const int first = blocks.first * kBlock;
-    PutRows put{bias, {to.row(first), to.per}};
-    multiply(rows.from(first, blocks.stop - blocks.first), {weights, 0, m.per(), m.per()}, m.per(), desk.scratch, put);
+    PutRows finish{bias, to.from(first)};
+    multiply(rows.from(first), (blocks.stop - blocks.first) * kBlock, StepWeights{weights, 0, m.per(), m.per()}, m.per(), desk.scratch, finish);
   }
 
   // From here on only the first token of each text is computed: all that the head sees of the last layer.
@@ -116,12 +118,11 @@ class Forward : Pass {
     for (int i = block * kBlock; i < std::min(stop, s.texts); ++i) {
       const int from = s.offsets[i];
       std::memcpy(s.shared.first_sums + (size_t)i * m.dim, s.shared.sums + (size_t)from * m.dim, (size_t)m.dim * 4);
-      for (int c = 0; c < m.per(); ++c)
-        _mm512_store_si512(s.shared.first_input.row(i) + (size_t)c * kTile, _mm512_load_si512(saved.input.row(from) + (size_t)c * kTile));
+      for (int c = 0; c < m.per(); ++c) copy_chunk(s.shared.first_input.at(i, c), saved.input.at(from, c));
     }
     const int real = std::max(block * kBlock, std::min(stop, s.texts));
-    clear_rows(s.shared.first_input, real, stop);
-    clear_rows(saved.mixed, real, stop);
+    clear_rows(s.shared.first_input, m.per(), real, stop);
+    clear_rows(saved.mixed, m.per(), real, stop);
     std::memset(s.shared.first_sums + (size_t)real * m.dim, 0, (size_t)(stop - real) * m.dim * 4);
     put_product(s.shared.first_input, {block, block + 1}, s.packed[l].query, weight(l, kQueryBias), saved.queries);
   }
@@ -142,9 +143,9 @@ class Forward : Pass {
     const Norm norm1{weight(l, kNorm1Scale), weight(l, kNorm1Shift)}, norm2{weight(l, kNorm2Scale), weight(l, kNorm2Shift)};
     for (int r = first; r < stop; ++r) {
       float* row = all + (size_t)r * m.dim;
-      const float inverse = normalise(row, m.dim, norm1, m.epsilon, s.keep ? saved.unit1.row(r) : nullptr);
+      const float inverse = normalise(row, m.dim, norm1, m.epsilon, s.keep ? saved.unit1.at(r, 0) : nullptr);
       if (s.keep) saved.inverse1[r] = inverse;
-      put_row(row, m.dim, saved.middle.row(r), nullptr);
+      put_row(row, m.dim, saved.middle.at(r, 0), nullptr);
     }
     for (int k = 0; k < m.inner(); k += kSlice) {
       if (m.gelu) through_inner<true>(l, blocks, k);
@@ -154,20 +155,21 @@ class Forward : Pass {
     for (int r = first; r < stop; ++r) {
       float* row = all + (size_t)r * m.dim;
       add_branch(row, desk.branch + (size_t)(r - first) * m.dim, weight(l, kDownBias), m.dim, drop_feed(l), r);
-      const float inverse = normalise(row, m.dim, norm2, m.epsilon, s.keep ? saved.unit2.row(r) : nullptr);
+      const float inverse = normalise(row, m.dim, norm2, m.epsilon, s.keep ? saved.unit2.at(r, 0) : nullptr);
       if (s.keep) saved.inverse2[r] = inverse;
-      if (!is_last) put_row(row, m.dim, s.saved[l + 1].input.row(r), weight(l + 1, kMixBias));
+      if (!is_last) put_row(row, m.dim, s.saved[l + 1].input.at(r, 0), weight(l + 1, kMixBias));
     }
   }
   template <bool kGelu>
   void through_inner(int l, Share blocks, int k) {
     const PackedLayer& packed = s.packed[l];
     const Matrix middle = s.saved[l].middle, before = s.saved[l].before;
-    const int first = blocks.first * kBlock, count = blocks.stop - blocks.first, k_tiles = std::min(m.inner() - k, kSlice);
-    Inner<kGelu> finish{weight(l, kUpBias) + k * kBlock, {nullptr, before.per}, {desk.inner.tiles, k_tiles}};
-    if (before.tiles) finish.before = Matrix{before.row(first), before.per}.columns(k);
-    multiply(middle.from(first, count), {packed.up + (size_t)k * m.per() * 2 * kTile, 0, k_tiles, m.per()}, m.per(), desk.scratch, finish);
-    multiply_add({desk.inner.tiles, count, k_tiles}, {packed.down + (size_t)k * 2 * kTile, 0, m.per(), m.inner()}, k_tiles, desk.branch, m.dim, k == 0);
+    const int first = blocks.first * kBlock, rows = (blocks.stop - blocks.first) * kBlock, chunks = std::min(m.inner() - k, kSlice);
+    const StepWeights up{packed.up, 0, chunks, m.per()}, down{packed.down, 0, m.per(), m.inner()};
+    const Matrix inner{desk.inner.base, Matrix::stride_of(chunks)};
+    Inner<kGelu> finish{weight(l, kUpBias) + k * kChunk, before.base ? before.from(first).columns(k) : before, inner};
+    multiply(middle.from(first), rows, up.from_column(k), m.per(), desk.scratch, finish);
+    multiply_add(inner, rows, down.from_depth(k), chunks, desk.branch, m.dim, k == 0);
   }
 
   void give(int l, Share blocks) {

@@ -4,3 +4,4 @@
 namespace limbeck { constexpr int kRows = 12; }
 #include "product_float.hpp"
 #include "attention_float.hpp"
+#include "operands_float.hpp"

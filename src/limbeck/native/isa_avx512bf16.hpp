@@ -1,5 +1,6 @@
 // AVX-512 with products of bfloat16 pairs: AMX's layouts, blocks of sums in vector registers.
 #pragma once
-#include "unit_avx512.hpp"
+#include "product_unit_avx512.hpp"
 #include "product_tiles.hpp"
 #include "attention_tiles.hpp"
+#include "operands_tiles.hpp"

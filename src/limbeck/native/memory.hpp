@@ -1,14 +1,15 @@
 // What a step computes with: sizes, weights, one batch of texts, and the memory for it.
 #pragma once
-#include <sys/mman.h>
-#include <cstdlib>
+#include <algorithm>
 #include <vector>
+#include "cutter.hpp"
 #include "heads.hpp"
 #include "norms.hpp"
+#include "os.hpp"
 
 namespace limbeck {
 
-constexpr int kSlice = 24;        // k tiles (768 columns) that a product takes at a time
+constexpr int kBlock = 32;        // rows that are computed together
 constexpr int kMostBlocks = 16;   // blocks of 32 rows that one task takes through a layer
 constexpr int kRunKeys = 256;     // tokens of the texts whose attention is one task, unless one text has more
 constexpr int kFirstsRunKeys = 512;  // the same where only the first token of each text asks
@@ -24,8 +25,8 @@ enum EmbeddingTensor { kWords, kPositions, kEmbeddingScale, kEmbeddingShift, kEm
 struct Sizes {
   int32_t dim, n_heads, hidden_dim, n_layers, gelu;
   float epsilon;
-  int per() const { return dim / kBlock; }
-  int inner() const { return hidden_dim / kBlock; }
+  int per() const { return dim / kChunk; }
+  int inner() const { return hidden_dim / kChunk; }
 };
 
 // Text i has ids[offsets[i]] .. ids[offsets[i + 1]].
@@ -43,7 +44,7 @@ struct Gradients {
 };
 
 // The weights of one layer as products want them; `back` are for gradients of inputs.
-struct PackedLayer { bf16 *query, *key, *value, *mix, *up, *down, *query_back, *key_back, *value_back, *mix_back, *up_back, *down_back; };
+struct PackedLayer { In *query, *key, *value, *mix, *up, *down, *query_back, *key_back, *value_back, *mix_back, *up_back, *down_back; };
 
 // What a layer's forward pass leaves for its backward pass. Without one, all layers share it.
 struct Saved {
@@ -58,8 +59,8 @@ struct Shared {
   Matrix embedding_unit;
   float* embedding_inverse;
   Matrix mixed_back, queries_back, keys_values_back;              // gradients
-  bf16 *down_crossed, *up_crossed, *mix_crossed, *queries_crossed, *keys_values_crossed;
-  bf16 *inner_pairs, *middle_pairs, *mixed_pairs, *input_pairs, *first_pairs, *first_crossed;
+  Crossed down_crossed, up_crossed, mix_crossed, queries_crossed, keys_values_crossed, first_crossed;
+  Paired inner_paired, middle_paired, mixed_paired, input_paired, first_paired;
   float* norm_sums;                                               // [tasks][4 dim]
 };
 
@@ -70,34 +71,20 @@ struct Desk {
   HeadRoom room;
 };
 
-// Cuts one block of memory into arrays.
-struct Cutter {
-  char* at;
-  template <class T>
-  T* take(size_t count) {
-    char* here = at;
-    at += (count * sizeof(T) + 4095) / 4096 * 4096 + 192;  // arrays start in different cache sets
-    return (T*)here;
-  }
-  Matrix matrix(size_t rows, int per) { return {take<bf16>(rows * per * kBlock), per}; }
-};
-
 // Room that grows and is used again.
 struct Room {
-  static constexpr size_t kHuge = 1 << 21;
   char* base = nullptr;
   size_t bytes = 0;
 
   bool grow(size_t wanted) {
     if (wanted <= bytes) return true;
-    std::free(base);
-    bytes = (wanted + wanted / 8 + kHuge - 1) / kHuge * kHuge;
-    base = (char*)std::aligned_alloc(kHuge, bytes);
+    if (base) give_pages(base);
+    bytes = wanted + wanted / 8;
+    base = (char*)take_pages(bytes);
     if (!base) bytes = 0;
-    else madvise(base, bytes, MADV_HUGEPAGE);
     return base;
   }
-  ~Room() { std::free(base); }
+  ~Room() { if (base) give_pages(base); }
   Room() = default;
   Room(const Room&) = delete;
 };
@@ -199,8 +186,8 @@ struct Step {
     Cutter cutter{base};
     const size_t square = (size_t)m.dim * m.dim, wide = (size_t)m.dim * m.hidden_dim;
     for (PackedLayer& p : packed) {
-      for (bf16** at : {&p.query, &p.key, &p.value, &p.mix, &p.query_back, &p.key_back, &p.value_back, &p.mix_back}) *at = cutter.take<bf16>(square);
-      for (bf16** at : {&p.up, &p.down, &p.up_back, &p.down_back}) *at = cutter.take<bf16>(wide);
+      for (In** at : {&p.query, &p.key, &p.value, &p.mix, &p.query_back, &p.key_back, &p.value_back, &p.mix_back}) *at = cutter.take<In>(square);
+      for (In** at : {&p.up, &p.down, &p.up_back, &p.down_back}) *at = cutter.take<In>(wide);
     }
     return cutter.at - base;
   }
@@ -221,7 +208,7 @@ struct Step {
       s.keys_values = c.matrix(all, 2 * per);
       s.mixed = c.matrix(n, per);
       s.middle = c.matrix(n, per);
-      s.unit1 = s.unit2 = s.before = {nullptr, 0};
+      s.unit1 = s.unit2 = s.before = Matrix{nullptr, 0};
       s.inverse1 = s.inverse2 = s.log_sums = nullptr;
       if (!keep) continue;
       s.unit1 = c.matrix(n, per);
@@ -241,16 +228,22 @@ struct Step {
 
   void cut_backward(Cutter& c, size_t all, size_t few) {
     Shared& s = shared;
-    const int per = m.per();
+    const int per = m.per(), inner = m.inner();
     s.embedding_unit = c.matrix(all, per);
     s.embedding_inverse = c.take<float>(all);
     s.mixed_back = c.matrix(all, per);
     s.queries_back = c.matrix(all, per);
     s.keys_values_back = c.matrix(all, 2 * per);
-    for (bf16** at : {&s.down_crossed, &s.mix_crossed, &s.queries_crossed, &s.middle_pairs, &s.mixed_pairs, &s.input_pairs}) *at = c.take<bf16>(all * m.dim);
-    for (bf16** at : {&s.up_crossed, &s.inner_pairs}) *at = c.take<bf16>(all * m.hidden_dim);
-    s.keys_values_crossed = c.take<bf16>(all * m.dim * 2);
-    for (bf16** at : {&s.first_pairs, &s.first_crossed}) *at = c.take<bf16>(few * m.dim);
+    // Rows of the last layer may be few, so these have as many blocks as a layer gives them.
+    for (auto* operand : {&s.down_crossed, &s.mix_crossed}) *operand = {c.take<In>(numbers_of_operand((int)all, per)), 0, per};
+    for (auto* operand : {&s.middle_paired, &s.mixed_paired}) *operand = {c.take<In>(numbers_of_operand((int)all, per)), 0, per};
+    s.up_crossed = {c.take<In>(numbers_of_operand((int)all, inner)), 0, inner};
+    s.inner_paired = {c.take<In>(numbers_of_operand((int)all, inner)), 0, inner};
+    s.queries_crossed = {c.take<In>(numbers_of_operand((int)all, per)), blocks_of(tokens), per};
+    s.input_paired = {c.take<In>(numbers_of_operand((int)all, per)), blocks_of(tokens), per};
+    s.keys_values_crossed = {c.take<In>(numbers_of_operand((int)all, 2 * per)), blocks_of(tokens), 2 * per};
+    s.first_crossed = {c.take<In>(numbers_of_operand((int)few, per)), blocks_of(texts), per};
+    s.first_paired = {c.take<In>(numbers_of_operand((int)few, per)), blocks_of(texts), per};
     s.norm_sums = c.take<float>((size_t)(tasks(blocks_of(tokens)) + threads) * 4 * m.dim);
   }
 
@@ -258,18 +251,19 @@ struct Step {
     size_t keys = kBlock;
     for (const auto* list : {&runs, &first_runs})
       for (const TextRun& run : *list) keys = std::max(keys, run.keys.size());
-    const size_t head = keys * (m.dim / m.n_heads), most = kMostBlocks * kBlock;
+    const int most = kMostBlocks * kBlock, chunks = m.dim / m.n_heads / kChunk;
+    const size_t head = numbers_of_operand((int)keys, chunks), turned = numbers_of_operand(m.dim / m.n_heads, (int)keys / kBlock);
     for (Desk& desk : desks) {
-      desk.branch = c.take<float>(most * m.dim);
+      desk.branch = c.take<float>((size_t)most * m.dim);
       desk.scratch = c.take<float>(2048);
       desk.inner = c.matrix(most, kSlice);
       desk.rows = c.matrix(most, m.per());
       HeadRoom& r = desk.room;
-      for (bf16** at : {&r.queries, &r.keys, &r.values, &r.gradient, &r.keys_turned, &r.values_turned, &r.keys_pairs, &r.values_pairs, &r.queries_pairs, &r.gradient_pairs})
-        *at = c.take<bf16>(head);
+      for (In** at : {&r.queries, &r.keys, &r.values, &r.gradient, &r.keys_paired, &r.values_paired, &r.queries_paired, &r.gradient_paired}) *at = c.take<In>(head);
+      for (In** at : {&r.keys_turned, &r.values_turned}) *at = c.take<In>(turned);
       for (float** at : {&r.scores, &r.slopes}) *at = c.take<float>(keys * kBlock);
-      for (bf16** at : {&r.weights, &r.weight_slopes}) *at = c.take<bf16>(keys * kBlock);
-      for (bf16** at : {&r.weights_crossed, &r.slopes_crossed}) *at = keep ? c.take<bf16>(keys * keys) : nullptr;
+      for (In** at : {&r.weights, &r.weight_slopes}) *at = c.take<In>(numbers_of_operand(kBlock, (int)keys / kBlock));
+      for (In** at : {&r.weights_crossed, &r.slopes_crossed}) *at = keep ? c.take<In>(numbers_of_operand((int)keys, (int)keys / kBlock)) : nullptr;
       r.seen_by = c.take<Span>(keys / kBlock);
       r.kept = c.take<uint32_t>(keys / kBlock);
     }

@@ -26,6 +26,7 @@ constexpr int kRowStep = 2;             // matrices have a multiple of so many r
 constexpr int kSlice = 12;              // chunks of columns that a product takes at a time
 constexpr int kGroupRows = 96;          // rows that go through weights together, so that they stay in the second-level cache
 constexpr int kTile = 16 * 32;          // numbers of half a block of packed weights
+constexpr int kChunkStep = kChunk;      // numbers from one chunk of a row to the next
 
 // Rows of floats. A stride of whole kilobytes would put all rows into the same few sets of the cache.
 struct Matrix {
@@ -39,10 +40,17 @@ struct Matrix {
   static size_t numbers(int rows, int chunks) { return (size_t)rows * stride_of(chunks); }
 };
 
-inline void put(float* at, Vec low, Vec high) {
-  store(at, low);
-  store(at + 16, high);
+// The columns of a chunk in one row, as they are kept.
+struct Chunk { Vec low, high; };
+inline Chunk make(Vec low, Vec high) { return {low, high}; }
+inline Vec low(Chunk chunk) { return chunk.low; }
+inline Vec high(Chunk chunk) { return chunk.high; }
+inline Chunk read(const float* at) { return {load(at), load(at + 16)}; }
+inline void write(float* at, Chunk chunk) {
+  store(at, chunk.low);
+  store(at + 16, chunk.high);
 }
+inline void put(float* at, Vec low, Vec high) { write(at, {low, high}); }
 inline void copy_chunk(float* to, const float* from) { std::memcpy(to, from, kChunk * sizeof(float)); }
 inline void clear_chunk(float* at) { put(at, zero(), zero()); }
 
@@ -56,12 +64,6 @@ struct RowStore {
 };
 using KeyStore = RowStore;
 using ValueStore = RowStore;
-
-// Blocks first .. stop of 32 columns; `stride` blocks of depth lie between one and the next.
-struct Weights {
-  const bf16* packed;
-  int first, stop, stride;
-};
 
 inline uint32_t float_bits(float x) {
   uint32_t bits;
@@ -154,7 +156,7 @@ KEEP_APART void combine(Left a, const float* w, size_t w_stride, int depth, Plac
   sums.end(place.sums, place.stride);
 }
 
-// Calls work.template run<number of rows>(first row) for blocks of kRows rows, and for what remains.
+// Calls work(first row, number of rows) for blocks of kRows rows, and for what remains.
 template <class Work>
 inline void each_rows(int rows, Work work) {
   int row = 0;
@@ -166,17 +168,41 @@ inline void each_rows(int rows, Work work) {
   if (row < rows) work(row, std::integral_constant<int, 1>());
 }
 
+// Blocks first .. stop of 32 columns; `stride` blocks of depth lie between one and the next.
+struct Weights {
+  const bf16* packed;
+  int first, stop, stride;
+
+  template <int kCount>
+  void weigh_rows(const float* a, size_t a_stride, int column_block, int half, int blocks, Place place) const {
+    weigh<kCount>(a, a_stride, packed + ((size_t)column_block * stride * 2 + half) * kTile, blocks, place);
+  }
+};
+
+// The same in float32, for training: [columns / 32][2 halves][depth][16].
+struct PlainWeights {
+  const float* packed;
+  int first, stop, stride;
+
+  PlainWeights from_depth(int block) const { return {packed + (size_t)block * kTile, first, stop, stride}; }
+  PlainWeights from_column(int block) const { return {packed + (size_t)block * stride * 2 * kTile, first, stop, stride}; }
+  template <int kCount>
+  void weigh_rows(const float* a, size_t a_stride, int column_block, int half, int blocks, Place place) const {
+    combine<kCount>({a, a_stride, 1}, packed + ((size_t)column_block * 2 + half) * stride * kTile, 16, blocks * 32, place);
+  }
+};
+using StepWeights = PlainWeights;
+
 // finisher.start(row, block of columns, sums) then finisher.pair(p) for each two rows from there on; rows are even.
-template <class Finisher>
-inline void multiply(Matrix a, int rows, Weights w, int blocks, float* scratch, Finisher& finisher) {
+template <class W, class Finisher>
+inline void multiply(Matrix a, int rows, W w, int blocks, float* scratch, Finisher& finisher) {
   for (int group = 0; group < rows; group += kGroupRows) {
     const int stop = rows - group < kGroupRows ? rows - group : kGroupRows;
     for (int nb = w.first; nb < w.stop; ++nb) {
-      const bf16* panel = w.packed + (size_t)nb * w.stride * 2 * kTile;
       each_rows(stop, [&](int row, auto count) {
         const float* from = a.at(group + row, 0);
-        weigh<count()>(from, a.stride, panel, blocks, {scratch, kChunk, true});
-        weigh<count()>(from, a.stride, panel + kTile, blocks, {scratch + 16, kChunk, true});
+        w.template weigh_rows<count()>(from, a.stride, nb, 0, blocks, {scratch, kChunk, true});
+        w.template weigh_rows<count()>(from, a.stride, nb, 1, blocks, {scratch + 16, kChunk, true});
         finisher.start(group + row, nb, scratch);
         for (int p = 0; 2 * p < count(); ++p) finisher.pair(p);
       });
@@ -185,16 +211,16 @@ inline void multiply(Matrix a, int rows, Weights w, int blocks, float* scratch, 
 }
 
 // sums (float rows, `stride` apart) += a * w; `fresh` sums begin at 0 whatever was there.
-inline void multiply_add(Matrix a, int rows, Weights w, int blocks, float* sums, int stride, bool fresh = false) {
+template <class W>
+inline void multiply_add(Matrix a, int rows, W w, int blocks, float* sums, int stride, bool fresh = false) {
   for (int group = 0; group < rows; group += kGroupRows) {
     const int stop = rows - group < kGroupRows ? rows - group : kGroupRows;
     for (int nb = w.first; nb < w.stop; ++nb) {
-      const bf16* panel = w.packed + (size_t)nb * w.stride * 2 * kTile;
       each_rows(stop, [&](int row, auto count) {
         const float* from = a.at(group + row, 0);
         float* to = sums + (size_t)(group + row) * stride + nb * kChunk;
-        weigh<count()>(from, a.stride, panel, blocks, {to, (size_t)stride, fresh});
-        weigh<count()>(from, a.stride, panel + kTile, blocks, {to + 16, (size_t)stride, fresh});
+        w.template weigh_rows<count()>(from, a.stride, nb, 0, blocks, {to, (size_t)stride, fresh});
+        w.template weigh_rows<count()>(from, a.stride, nb, 1, blocks, {to + 16, (size_t)stride, fresh});
       });
     }
   }

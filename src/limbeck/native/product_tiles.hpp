@@ -1,6 +1,6 @@
 // Products of bfloat16 rows and weights with float32 sums, on tiles of 16 rows and 64 bytes.
 //
-// In: rows tiles (left), pairs tiles (right). Out: float32 sums of blocks of 32 x 32. A unit_*.hpp, included before, computes
+// In: rows tiles (left), pairs tiles (right). Out: float32 sums of blocks of 32 x 32. A product_unit_*.hpp, included before, computes
 // a block; this file says where operands lie and what is finished meanwhile: the sums of a block are finished while the unit
 // works on the next, two rows at a time, so that bias, GELU and conversion cost little beyond the product itself.
 //
@@ -21,6 +21,7 @@ constexpr int kRowStep = 32;            // matrices have a multiple of so many r
 constexpr int kGroupRows = 1 << 30;     // rows that go through weights together: all of a chunk fit the second-level cache
 constexpr int kSlice = 24;              // chunks of columns that a product takes at a time
 constexpr int kChunkTokens = 512;
+constexpr int kChunkStep = kTile;       // numbers from one chunk of a row to the next
 
 // Rows tiles: [rows / 16][stride].
 struct Matrix {
@@ -34,7 +35,14 @@ struct Matrix {
   static size_t numbers(int rows, int chunks) { return (size_t)rows * chunks * kChunk; }
 };
 
-inline void put(bf16* at, Vec low, Vec high) { store_halves(at, to_halves(low, high)); }
+// The columns of a chunk in one row, as they are kept.
+using Chunk = Halves;
+inline Chunk make(Vec low, Vec high) { return to_halves(low, high); }
+inline Vec low(Chunk chunk) { return low_floats(chunk); }
+inline Vec high(Chunk chunk) { return high_floats(chunk); }
+inline Chunk read(const bf16* at) { return load_halves(at); }
+inline void write(bf16* at, Chunk chunk) { store_halves(at, chunk); }
+inline void put(bf16* at, Vec low, Vec high) { write(at, make(low, high)); }
 inline void copy_chunk(bf16* to, const bf16* from) { store_halves(to, load_halves(from)); }
 inline void clear_chunk(bf16* at) { store_halves(at, no_halves()); }
 
@@ -69,7 +77,11 @@ struct ValueStore {
 struct Weights {
   const bf16* packed;
   int first, stop, stride;
+
+  Weights from_depth(int block) const { return {packed + (size_t)block * 2 * kTile, first, stop, stride}; }
+  Weights from_column(int block) const { return {packed + (size_t)block * stride * 2 * kTile, first, stop, stride}; }
 };
+using StepWeights = Weights;
 
 inline size_t packed_bytes(int n_out, int n_in) { return (size_t)n_out * n_in * sizeof(bf16); }
 

@@ -1,6 +1,6 @@
 // What the tile unit of AMX does, in plain C++: slow, and what tests of the layouts of tiles run on any machine.
 #pragma once
-#include "halves_portable.hpp"
+#include "vec_halves_portable.hpp"
 
 namespace limbeck {
 

@@ -2,7 +2,7 @@
 #pragma once
 #include <sys/syscall.h>
 #include <unistd.h>
-#include "halves_avx512.hpp"
+#include "vec_halves_avx512.hpp"
 
 namespace limbeck {
 

@@ -1,4 +1,4 @@
-// Thirty-two bfloat16 numbers in plain C++: what halves_*.hpp must do, and the reference that they are tested against.
+// Thirty-two bfloat16 numbers in plain C++: what vec_halves_*.hpp must do, and the reference that they are tested against.
 #pragma once
 #include "vec_portable.hpp"
 

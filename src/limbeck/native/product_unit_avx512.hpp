@@ -2,7 +2,7 @@
 #pragma once
 #include <cstring>
 #include <utility>
-#include "halves_avx512.hpp"
+#include "vec_halves_avx512.hpp"
 
 namespace limbeck {
 
