@@ -139,3 +139,20 @@ def test_the_cpu_says_the_same_as_the_system(tmp_path: Path) -> None:
     subprocess.run([compiler, "-shared", "-fPIC", str(SOURCES / "cpuid.cpp"), "-o", str(library)], check=True)
     asked = processor.cpuid_flags(ctypes.CDLL(str(library)))
     assert asked == processor.cpu_flags() & set(processor._CPUID_FLAGS)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("x86_64", processor.X86),
+        ("AMD64", processor.X86),
+        ("aarch64", processor.ARM),
+        ("arm64", processor.ARM),
+        ("ARM64", processor.ARM),
+        ("riscv64", "riscv64"),
+    ],
+)
+def test_one_machine_has_one_name(monkeypatch: pytest.MonkeyPatch, name: str, expected: str) -> None:
+    """Linux, macOS and Windows call the same machine by other names."""
+    monkeypatch.setattr(platform, "machine", lambda: name)
+    assert processor.machine() == expected

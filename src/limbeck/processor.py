@@ -6,9 +6,12 @@ It does not know what they are good for.
 
 import ctypes
 import platform
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+X86, ARM = "x86_64", "aarch64"
+"""Machines, as Linux names them."""
 _CPU_FACTS = Path("/proc/cpuinfo")
 _CPUID = Path(__file__).parent / "native" / "lib" / "limbeck-cpuid.dll"
 """Windows names few instruction sets; this library, which comes with the wheel for it, asks the CPU itself."""
@@ -54,6 +57,12 @@ _CPUID_FLAGS = {
     "amx_int8": _Bit((7, 0), _EDX, 25, _TILES),
 }
 _SAVES_REGISTERS = _Bit((1, 0), _ECX, 27)
+
+
+def machine() -> str:
+    """Return the machine that this Python computes on, as Linux names it."""
+    name = platform.machine()
+    return {"AMD64": X86, "arm64": ARM, "ARM64": ARM}.get(name, name) if sys.maxsize > 2**32 else f"{name}, 32 bits"
 
 
 def cpu_flags() -> frozenset[str]:

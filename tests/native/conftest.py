@@ -56,7 +56,7 @@ def compiler() -> str:
 
 
 def stub_flags(*, abi: int = 3, opened: int = 0) -> tuple[str, ...]:
-    return ("-shared", "-fPIC", "-fvisibility=hidden", f"-DSTUB_ABI={abi}", f"-DSTUB_OPENED={opened}")
+    return ("-fPIC", "-fvisibility=hidden", f"-DSTUB_ABI={abi}", f"-DSTUB_OPENED={opened}")
 
 
 @pytest.fixture

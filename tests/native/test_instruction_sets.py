@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 import limbeck
-from limbeck.native.instruction_sets import ARM, LIBRARIES, X86
+from limbeck.native.instruction_sets import LIBRARIES
+from limbeck.processor import ARM, X86
 
 
 def test_every_row_is_told_apart() -> None:

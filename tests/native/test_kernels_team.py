@@ -11,9 +11,8 @@ from limbeck.native import kernels
 from limbeck.native.building import SOURCES, BuildRecipe
 from limbeck.native.libraries import build_library
 
-TEAM_FOLDER = SOURCES if (SOURCES / "team.hpp").exists() else SOURCES / "encoder"
-
 TEAM = """
+#include "isa_portable.hpp"
 #include "team.hpp"
 extern "C" int gather(int size, int* seen) {
   limbeck::Meeting meeting;
@@ -33,7 +32,7 @@ def team(tmp_path: Path, compiler: str) -> BuildRecipe:
     main.parent.mkdir()
     main.write_text(TEAM)
     flags = ("-std=c++17", "-shared", "-fPIC", "-pthread")
-    return BuildRecipe(name="team", sources=(main,), headers=(TEAM_FOLDER,), flags=flags)
+    return BuildRecipe(name="team", sources=(main,), headers=(SOURCES,), flags=flags)
 
 
 @pytest.mark.slow

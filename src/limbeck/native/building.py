@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,8 +22,8 @@ from limbeck.native.instruction_sets import Library
 
 SOURCES = Path(__file__).parent
 COMPILERS = ("c++", "g++", "clang++")
-FLAGS = ("-O3", "-std=c++17", "-shared", "-fPIC", "-pthread", "-fvisibility=hidden", "-ffp-contract=off")
-"""Of every library: only what is meant for others is seen, and a multiply-add is fused where it is written so."""
+FLAGS = ("-O3", "-std=c++17", "-fPIC", "-pthread", "-fvisibility=hidden", "-ffp-contract=off")
+"""Of every source: only what is meant for others is seen, and a multiply-add is fused where it is written so."""
 COMPILE_TIMEOUT_S = 240
 SUFFIX = ".dll" if platform.system() == "Windows" else ".so"
 """Of a library's file, on this system."""
@@ -54,10 +55,14 @@ class BuildRecipe:
                     digest.update(file.name.encode() + file.read_bytes().replace(b"\r\n", b"\n"))
         return digest.hexdigest()
 
-    def command(self, compiler: Sequence[str], target: Path) -> list[str]:
-        """Return what is run: the compiler's words, then flags, sources and where the library goes."""
+    def to_compile(self, compiler: Sequence[str], source: Path, compiled: Path) -> list[str]:
+        """Return what is run for a source."""
         beside = [word for folder in self.headers for word in ("-I", str(folder))]
-        return [*compiler, *self.flags, *beside, *map(str, self.sources), "-o", str(target)]
+        return [*compiler, *self.flags, *beside, "-c", str(source), "-o", str(compiled)]
+
+    def to_link(self, compiler: Sequence[str], compiled: Sequence[Path], library: Path) -> list[str]:
+        """Return what is run in the end; flags of the CPU stay out of it: what others compiled is for any CPU."""
+        return [*compiler, "-shared", "-fPIC", "-pthread", *map(str, compiled), "-o", str(library)]
 
 
 def build_recipe_of(library: Library) -> BuildRecipe:
@@ -94,12 +99,15 @@ def compile_library(recipe: BuildRecipe, compilers: Sequence[Sequence[str]]) -> 
     """
     refusals: list[OSError | subprocess.SubprocessError] = []
     for compiler in compilers:
-        # Compilers want a file of their own; what they leave is written whole elsewhere, so no kill leaves half of it.
-        with tempfile.TemporaryDirectory() as built:
-            target = Path(built) / f"library{SUFFIX}"
+        # Compilers want files of their own; what they leave is written whole elsewhere, so no kill leaves half of it.
+        with tempfile.TemporaryDirectory() as built, ThreadPoolExecutor() as together:
+            library = Path(built) / "library"
+            compiled = [Path(built) / f"{source.stem}.o" for source in recipe.sources]
+            commands = [recipe.to_compile(compiler, *pair) for pair in zip(recipe.sources, compiled, strict=True)]
             try:
-                _run(recipe.command(compiler, target))
-                return target.read_bytes()
+                list(together.map(_run, commands))
+                _run(recipe.to_link(compiler, compiled, library))
+                return library.read_bytes()
             except (OSError, subprocess.SubprocessError) as error:
                 refusals.append(error)
     raise refusals[0]

@@ -6,8 +6,8 @@ wheels are built where nothing is installed.
 
 from dataclasses import dataclass
 
-X86, ARM = "x86_64", "aarch64"
-"""Machines, as Linux names them."""
+from limbeck.processor import ARM, X86
+
 _AVX512_FLAGS = ("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma", "-maes")
 _AVX512_CPU = frozenset(("avx512f", "avx512bw", "avx512dq", "avx512vl", "fma", "aes"))
 

@@ -10,9 +10,7 @@ import ctypes
 import hashlib
 import json
 import os
-import platform
 import subprocess
-import sys
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,9 +28,9 @@ from limbeck.native.building import (
     compile_library,
     find_compilers,
 )
-from limbeck.native.instruction_sets import ARM, LIBRARIES, X86, Library
+from limbeck.native.instruction_sets import LIBRARIES, Library
 from limbeck.native.kernels import Kernels, NoKernels, Origin, describe
-from limbeck.processor import cpu_flags
+from limbeck.processor import ARM, X86, cpu_flags, machine
 from limbeck.progress import SILENT, Progress
 from limbeck.storage import patient_lock, write_bytes
 
@@ -44,12 +42,6 @@ SHIPPED_LIST = "libraries.json"
 _SHOWN_CHARACTERS = 400
 _KNOWN: dict[tuple[str, Path | None], Kernels | NoKernels] = {}
 """What was found in this process; a machine does not change meanwhile."""
-
-
-def machine() -> str:
-    """Return the machine that this Python computes on, as Linux names it."""
-    name = platform.machine()
-    return {"AMD64": X86, "arm64": ARM, "ARM64": ARM}.get(name, name) if sys.maxsize > 2**32 else f"{name}, 32 bits"
 
 
 def library_named(name: str) -> Library:
