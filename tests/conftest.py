@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from hypothesis import settings
+from tests.libraries import RUNNABLE, executed_lines, library_for
 from tokenizers import Tokenizer as RawTokenizer
 from tokenizers import models, normalizers, pre_tokenizers, processors
 
@@ -22,6 +23,8 @@ from limbeck.model.heads import ClassificationHead, HeadKind, LinearHead
 from limbeck.model.loaded_encoder import LoadedEncoder, write_encoder
 from limbeck.model.pooling import blocks_for
 from limbeck.model.weights import fingerprint_of
+from limbeck.native.kernels import Kernels
+from limbeck.native.libraries import library_named
 from limbeck.tokens import SPECIAL_TOKENS, Tokenizer
 
 CACHE_HOME = Path(__file__).parents[1] / ".pytest_cache" / "home"
@@ -47,12 +50,28 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """List what this machine could not run (no compiler, no browser, no matrix units, no data): never in silence."""
+    """List what this machine could not run (no browser, no matrix units, no data): never in silence."""
     reasons = Counter(str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", []))
     if reasons:
         terminalreporter.section("not run on this machine")
     for reason, count in reasons.most_common():
         terminalreporter.write_line(f"{count:5} {reason.removeprefix('Skipped: ')}")
+    if lines := executed_lines(terminalreporter.stats.get("passed", [])):
+        terminalreporter.section("tests of kernels, by instruction set")
+    for line in lines:
+        terminalreporter.write_line(line)
+
+
+@pytest.fixture(params=RUNNABLE)
+def library(request: pytest.FixtureRequest) -> Kernels:
+    """The kernels of each instruction set that this machine runs, in turn."""
+    return library_for(request.param, request)
+
+
+@pytest.fixture(params=[name for name in RUNNABLE if not library_named(name).is_reference])
+def quick_library(request: pytest.FixtureRequest) -> Kernels:
+    """The kernels of each instruction set that users' work is done with here: for encoders of real sizes."""
+    return library_for(request.param, request)
 
 
 @pytest.fixture

@@ -1,0 +1,43 @@
+"""The libraries that this machine can run: what tests of kernels run over, and what the end of a run says of them."""
+
+from collections import Counter
+
+import pytest
+
+from limbeck.native.instruction_sets import LIBRARIES
+from limbeck.native.kernels import Kernels
+from limbeck.native.libraries import find_library, why_not_usable
+from limbeck.processor import machine
+
+RUNNABLE = tuple(library.name for library in LIBRARIES if why_not_usable(library) is None)
+"""All for which this CPU has the instructions."""
+MANDATORY = frozenset(("portable", "soft", "avx2")) & frozenset(RUNNABLE)
+"""Without these no kernel is tested at all on most machines, so a missing compiler is a failure and no skip."""
+_EXECUTED = "instruction set"
+
+
+def library_for(name: str, request: pytest.FixtureRequest) -> Kernels:
+    """Return the library of an instruction set, compiled once for all runs, and note that a test ran on it."""
+    found = find_library(name)
+    if isinstance(found, Kernels):
+        request.node.user_properties.append((_EXECUTED, name))
+        return found
+    if name in MANDATORY:
+        pytest.fail(f"the kernels of {name} must be tested, and are not there: {found.reason}")
+    pytest.skip(f"no kernels of {name}: {found.reason}")
+
+
+def executed_lines(reports: list[pytest.TestReport]) -> list[str]:
+    """Return what a run says of instruction sets: on which tests were executed, and on which not; nothing of none."""
+    counts = Counter(value for report in reports for key, value in report.user_properties if key == _EXECUTED)
+    if not counts:
+        return []
+    lines = [f"{counts[library.name]:5} {library.name}" for library in LIBRARIES if counts[library.name]]
+    missed = [library for library in LIBRARIES if not counts[library.name] and machine() in library.machines]
+    return [
+        *lines,
+        *(
+            f"    - {library.name} not executed: {why_not_usable(library) or 'none of these tests'}"
+            for library in missed
+        ),
+    ]
