@@ -14,6 +14,18 @@ Pooling = Literal["cls", "mean", "max", "layers", "auto"]
 Balance = Literal["none", "weights", "oversample", "smote"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
+EngineName = Literal[
+    "torch-float32",
+    "torch-bfloat16",
+    "native-amx",
+    "native-avx512bf16",
+    "native-avx512",
+    "native-avx2",
+    "native-neonbf16",
+    "native-neon",
+    "native-portable",
+    "native-soft",
+]
 Schedule = Literal["linear", "cosine", "constant"]
 BestBy = Literal["accuracy", "f1_weighted", "f1_macro", "loss"]
 LearningRate = float | Literal["auto"]
@@ -80,8 +92,11 @@ class FeatureSettings:
         max_tokens: maximum length of a text in tokens, [CLS] and [SEP] included; longer texts are cut. Default:
             the model's maximum.
         device: device to compute on; "auto" takes a GPU where there is one.
-        precision: arithmetic to compute in: "float32", "bfloat16", or "auto", the fastest that is certified on
-            this machine.
+        precision: arithmetic to compute in: "float32" by torch, exact; "bfloat16"; or "auto", the fastest that is
+            certified on this machine.
+        engine: engine to compute with, whether it is fast or not: torch-float32, torch-bfloat16, or the compiled
+            kernels of an instruction set, such as native-avx2. `limbeck doctor` lists those of a machine.
+            Default: the one that precision means.
     """
 
     encoder: str = "minilm"
@@ -90,6 +105,7 @@ class FeatureSettings:
     max_tokens: int | None = None
     device: Device = "auto"
     precision: Precision = "auto"
+    engine: EngineName | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from limbeck.inference import engine_calibration as calibration
-from limbeck.inference import quiet, speeds
+from limbeck.inference import engine_candidates, quiet, speeds
 from limbeck.native.kernels import NoKernels
 
 
@@ -15,7 +15,7 @@ def quick(monkeypatch, tmp_path):
     """Measure briefly, without kernels, and keep it in this test's folder."""
     monkeypatch.setattr(speeds, "SPEED_ROUNDS", 1)
     monkeypatch.setattr(speeds, "_SHORT_CALLS", 2)
-    monkeypatch.setattr(calibration, "find_kernels", lambda *given: NoKernels(reason="none in this test"))
+    monkeypatch.setattr(engine_candidates, "find_library", lambda *given: NoKernels(reason="none in this test"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
@@ -29,7 +29,7 @@ def test_an_encoder_goes_by_class_means_and_a_model_by_its_answers(limbeck, enco
         assert ended.status == 0, ended.err
         assert says in ended.out
         assert sum(line.startswith("* ") for line in ended.out.splitlines()) == 2  # the engine, and what the star means
-        assert "none in this test" in ended.out
+        assert "native-" in ended.out
 
 
 def test_it_says_what_to_expect(limbeck, encoder_folder, monkeypatch):
@@ -46,7 +46,9 @@ def measured(engines, rate):
     """Speeds of this many tokens a second."""
     moment = quiet.Moment(gflops=1.0, core_share=1.0, at_s=0.0)
     rates = dict.fromkeys(engines, rate)
-    return speeds.Speeds(tokens_per_s=rates, one_text_ms=rates, one_text_threads=1, moment=moment)
+    return speeds.Speeds(
+        tokens_per_s=rates, one_text_ms=rates, one_text_threads=dict.fromkeys(engines, 1), moment=moment
+    )
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from limbeck.inference.certificate import Certificate, certify
 from limbeck.inference.certificate_texts import Sentences, certificate_texts, in_its_words, more_texts, speaks_of
 from limbeck.inference.engine import Engine
 from limbeck.inference.torch_engine import TorchEngine
+from limbeck.inference.usage import Usage
 from limbeck.model.bundle import Bundle
 from limbeck.model.encoder import Encoder
 from limbeck.model.heads import HeadKind, LinearHead
@@ -26,7 +27,7 @@ def test_float32_is_certified_exactly(tiny_loaded: LoadedEncoder, make_bundle: C
     """An engine is at no distance from itself, with a classifier or without."""
     engine = TorchEngine(tiny_loaded, device="cpu")
     for classifier in (None, make_bundle("linear"), make_bundle("classification")):
-        found = certify({"same": engine}, engine, classifier)["same"]
+        found = certify({"same": engine}, engine, Usage(classifier=classifier))["same"]
         assert (found.flips, found.passed) == (0.0, True)
         assert found.worst_cosine_distance == pytest.approx(0, abs=1e-9)
 
@@ -71,7 +72,9 @@ def test_a_classifier_is_certified_by_its_own_labels(
 
     def flips(border: float) -> float:
         head = LinearHead(np.stack([np.ones(n_features), np.zeros(n_features)]), np.array([0.0, border]))
-        return certify({"off": leaning(tiny_loaded, by)}, exact, replace(bundle, head=head))["off"].flips
+        return certify({"off": leaning(tiny_loaded, by)}, exact, Usage(classifier=replace(bundle, head=head)))[
+            "off"
+        ].flips
 
     assert flips(middle + 100) == 0.0
     # Just above the median's texts: those within reach below the border change sides. So many, that more are asked.
@@ -89,12 +92,14 @@ def test_too_many_flips_are_counted_again_in_more_texts(
     flips = {"fine": [0.0], "chance": [0.0068, 0.002], "lost": [0.0068, 0.006], "far": [0.0068]}
 
     def compared(
-        engines: Mapping[str, Engine], exact: Engine, classifier: Bundle | None, sentences: Sentences
+        engines: Mapping[str, Engine], exact: Engine, usage: Usage, sentences: Sentences
     ) -> dict[str, Certificate]:
         asked.append((list(engines), len(sentences.texts)))
         return {
             name: Certificate(
                 texts=len(sentences.texts),
+                own_texts=0,
+                worst_block="mean@2",
                 worst_cosine_distance=0.1 if name == "far" else 0.0,
                 mean_cosine_distance=0.0,
                 flips=flips[name].pop(0),
@@ -177,5 +182,5 @@ def test_a_classifier_that_says_one_thing_of_all_sentences_is_asked_others(
     width = 16 * len(bundle.facts.blocks)
     engine = TorchEngine(tiny_loaded, device="cpu")
     head = LinearHead(np.zeros((3, width)), np.array([0.0, 5.0, 0.0]))
-    certify({"same": engine}, engine, replace(bundle, head=head))
+    certify({"same": engine}, engine, Usage(classifier=replace(bundle, head=head)))
     assert len(asked) == 1

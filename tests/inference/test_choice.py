@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.said import Said
 
-from limbeck.inference import choice
+from limbeck.inference import choice, engine_candidates
 from limbeck.inference.choice import open_engine
 from limbeck.inference.predictor import Predictor
 from limbeck.model.bundle import Bundle
@@ -23,8 +23,9 @@ def test_small_encoders_and_wishes_are_not_measured(
 ) -> None:
     """A tiny encoder is float32 at once; a precision that is asked for is obeyed."""
     monkeypatch.setattr(choice, "find_calibration", None)
-    assert open_engine(tiny_loaded, device="cpu", cache_dir=tmp_path).numerics == "torch float32 cpu"
-    asked = open_engine(tiny_loaded, device="cpu", precision="bfloat16", cache_dir=tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert open_engine(tiny_loaded, device="cpu").numerics == "torch float32 cpu"
+    asked = open_engine(tiny_loaded, device="cpu", precision="bfloat16")
     assert asked.numerics == "torch bfloat16 cpu"
 
 
@@ -34,10 +35,11 @@ def test_a_machine_with_one_engine_measures_nothing(
     """Where float32 is all there is, it is used at once, and nothing is written."""
     monkeypatch.setattr(choice, "find_calibration", None)
     monkeypatch.setattr(choice, "SMALL_ENCODER_PARAMETERS", 0)
-    monkeypatch.setattr(choice, "find_kernels", lambda *given: NoKernels(reason="none in this test"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(engine_candidates, "find_library", lambda *given: NoKernels(reason="none in this test"))
     cpu = CpuFeatures(name="a CPU", cores=2, bf16=False, amx=False, int8=False, capability="AVX2")
-    monkeypatch.setattr(choice, "cpu_features", lambda: cpu)
-    assert open_engine(tiny_loaded, device="cpu", cache_dir=tmp_path).numerics == "torch float32 cpu"
+    monkeypatch.setattr(engine_candidates, "cpu_features", lambda: cpu)
+    assert open_engine(tiny_loaded, device="cpu").numerics == "torch float32 cpu"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -55,6 +57,7 @@ def made_with(bundle: Bundle, numerics: object, *, frozen: bool = True) -> Bundl
         ("torch bfloat16 cpu", True, "auto", "torch bfloat16 cpu"),
         ("torch bfloat16 cpu", False, "auto", "torch float32 cpu"),
         ("native bfloat16 cpu", True, "auto", "torch float32 cpu"),
+        ("native float32, weights bfloat16 cpu", True, "auto", "torch float32 cpu"),
         ("of a later limbeck", True, "auto", "torch float32 cpu"),
         ("torch float32 cpu", True, "bfloat16", "torch bfloat16 cpu"),
     ],
@@ -69,11 +72,11 @@ def test_a_head_on_a_frozen_encoder_keeps_its_engine(
 ) -> None:
     """It answers from features like those that it learned from, unless told otherwise; else from exact ones."""
     monkeypatch.setattr(choice, "has_bf16", lambda kind: has_bf16)
-    monkeypatch.setattr(choice, "find_kernels", lambda *given: NoKernels(reason="none in this test"))
+    monkeypatch.setattr(engine_candidates, "find_library", lambda *given: NoKernels(reason="none in this test"))
     bundle, said = made_with(make_bundle("linear"), numerics), Said()
     predictor = Predictor(bundle, device="cpu", precision=precision, progress=said)
     assert predictor.numerics == opened
-    is_other = precision == "auto" and opened.split()[1] != numerics.split()[1]
+    is_other = precision == "auto" and opened.split()[:2] != numerics.split()[:2]
     assert [numerics in line for line in said.lines] == [True] * is_other
 
 

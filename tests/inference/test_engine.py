@@ -147,7 +147,8 @@ def test_every_engine_refuses_what_does_not_fit(
 def test_workers_stop_at_the_first_failure(native: NativeEngine, library: Pretended) -> None:
     """A chunk that fails ends the work of all threads, not only of its own; the error says what to do."""
     library.answer = kernels.NO_THREADS
-    texts = _drawn(*(24,) * 21 * 100)  # 100 chunks
+    texts = _drawn(*(24,) * 21 * 100)  # 100 chunks of different texts
+    texts.ids[:] = np.random.default_rng(0).integers(0, 20, len(texts.ids))
     with pytest.raises(NoMemoryError, match="no more threads for a chunk of 504 tokens"):
         native.features(texts, blocks_for("mean", None, 2))
     assert 1 <= library.chunks <= 3

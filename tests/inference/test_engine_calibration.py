@@ -12,13 +12,15 @@ from tests.said import Said
 
 from limbeck.errors import StorageError
 from limbeck.inference import engine_calibration as calibration
-from limbeck.inference import kept, speeds
+from limbeck.inference import engine_candidates, kept, speeds
 from limbeck.inference.certificate import Certificate
 from limbeck.inference.engine import Engine
-from limbeck.inference.engine_calibration import SAFE, find_calibration
+from limbeck.inference.engine_calibration import find_calibration
+from limbeck.inference.engine_candidates import SAFE
 from limbeck.inference.kept import KeptResults
 from limbeck.inference.quiet import Moment, look_at_machine
 from limbeck.inference.speeds import Speeds
+from limbeck.inference.usage import Usage
 from limbeck.model.bundle import Bundle
 from limbeck.model.heads import HeadKind
 from limbeck.model.loaded_encoder import LoadedEncoder
@@ -35,7 +37,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Measure briefly, without kernels."""
     monkeypatch.setattr(speeds, "SPEED_ROUNDS", 1)
     monkeypatch.setattr(speeds, "_SHORT_CALLS", 2)
-    monkeypatch.setattr(calibration, "find_kernels", lambda *given: NoKernels(reason="none in this test"))
+    monkeypatch.setattr(engine_candidates, "find_library", lambda *given: NoKernels(reason="none in this test"))
     for module in (calibration, speeds):
         monkeypatch.setattr(module, "look_at_machine", lambda: QUIET)
     monkeypatch.setattr(kept, "_IN_MEMORY", {})
@@ -45,7 +47,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def use_cpu(monkeypatch: pytest.MonkeyPatch, *, bf16: bool) -> None:
     """Pretend a CPU with or without bfloat16 units."""
     cpu = CpuFeatures(name="a CPU", cores=2, bf16=bf16, amx=False, int8=False, capability="AVX2")
-    monkeypatch.setattr(calibration, "cpu_features", lambda: cpu)
+    for module in (calibration, engine_candidates):
+        monkeypatch.setattr(module, "cpu_features", lambda: cpu)
 
 
 def let_bf16_be_faster(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,7 +56,7 @@ def let_bf16_be_faster(monkeypatch: pytest.MonkeyPatch) -> None:
     twice = Speeds(
         tokens_per_s={SAFE: 1.0, "torch-bfloat16": 2.0},
         one_text_ms={SAFE: 2.0, "torch-bfloat16": 1.0},
-        one_text_threads=1,
+        one_text_threads={SAFE: 1, "torch-bfloat16": 1},
         moment=QUIET,
     )
     monkeypatch.setattr(calibration, "measure_speeds", lambda engines: twice)
@@ -67,7 +70,9 @@ def test_without_bf16_units_float32_is_the_only_candidate(
     found = find_calibration(tiny_loaded, cache_dir=tmp_path)
     assert [one.name for one in found.candidates] == [SAFE]
     assert found.chosen == SAFE
-    assert found.kernels == "none in this test"
+    native = {name: reason for name, reason in found.refused.items() if name.startswith("native-")}
+    assert native
+    assert all("none in this test" in reason or "lacks" in reason or "slow" in reason for reason in native.values())
 
 
 @pytest.mark.parametrize(
@@ -85,8 +90,15 @@ def test_the_fastest_that_passed_is_chosen(
     """A faster engine that fails its certificate is not."""
     use_cpu(monkeypatch, bf16=True)
     let_bf16_be_faster(monkeypatch)
-    outcome = Certificate(texts=9, worst_cosine_distance=distance, mean_cosine_distance=1e-5, flips=flips)
-    monkeypatch.setattr(calibration, "certify", lambda engines, exact, classifier: dict.fromkeys(engines, outcome))
+    outcome = Certificate(
+        texts=9,
+        own_texts=0,
+        worst_block="mean@2",
+        worst_cosine_distance=distance,
+        mean_cosine_distance=1e-5,
+        flips=flips,
+    )
+    monkeypatch.setattr(calibration, "certify", lambda engines, exact, usage: dict.fromkeys(engines, outcome))
     assert find_calibration(tiny_loaded, cache_dir=tmp_path).chosen == chosen
 
 
@@ -132,12 +144,14 @@ def test_a_trained_encoder_goes_by_its_head_and_a_frozen_one_by_itself(
     use_cpu(monkeypatch, bf16=True)
     let_bf16_be_faster(monkeypatch)
     asked: list[Bundle | None] = []
-    kept = Certificate(texts=9, worst_cosine_distance=0.0, mean_cosine_distance=0.0, flips=0.0)
+    kept = Certificate(
+        texts=9, own_texts=0, worst_block="mean@2", worst_cosine_distance=0.0, mean_cosine_distance=0.0, flips=0.0
+    )
     lost = replace(kept, flips=0.5)
 
-    def certified(engines: Mapping[str, Engine], exact: Engine, judge: Bundle | None) -> dict[str, Certificate]:
-        asked.append(judge)
-        return dict.fromkeys(engines, kept if judge is None else lost)
+    def certified(engines: Mapping[str, Engine], exact: Engine, usage: Usage) -> dict[str, Certificate]:
+        asked.append(usage.judge)
+        return dict.fromkeys(engines, kept if usage.judge is None else lost)
 
     monkeypatch.setattr(calibration, "certify", certified)
     trained = make_bundle("classification")
@@ -146,7 +160,7 @@ def test_a_trained_encoder_goes_by_its_head_and_a_frozen_one_by_itself(
     )
     odd = replace(trained, facts=replace(trained.facts, provenance={"encoder": "unknown"}))
     chosen = [
-        find_calibration(bundle.loaded, classifier=bundle, cache_dir=tmp_path).chosen
+        find_calibration(bundle.loaded, usage=Usage(classifier=bundle), cache_dir=tmp_path).chosen
         for bundle in (trained, frozen, odd)
     ]
     assert chosen == [SAFE, "torch-bfloat16", SAFE]

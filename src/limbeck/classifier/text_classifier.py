@@ -23,7 +23,7 @@ from limbeck.features.cache import FeatureCache
 from limbeck.inference.predictor import Predictor
 from limbeck.model.bundle import CARD_NAME, load_bundle, save_bundle
 from limbeck.progress import SILENT, Progress, for_stream
-from limbeck.settings import Device, Pooling, Precision, SplitSettings
+from limbeck.settings import Device, EngineName, Pooling, Precision, SplitSettings
 from limbeck.storage import free_folder
 
 _PACKED = "packed_bundle"
@@ -54,6 +54,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         random_state: a whole number; seeds splits, folds, drawn weights and order.
         device: where to compute.
         precision: of the arithmetic.
+        engine: the engine that computes, as `limbeck doctor` names it; what `precision` means when not given.
         cache_dir: where features are kept; the user's cache folder when not given.
         out: a run folder to leave, with figures and predictions; a temporary one when not given. Nothing is
             overwritten: a second fit, or one within a cross-validation, leaves OUT-2, then OUT-3.
@@ -91,6 +92,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         random_state: int = 0,
         device: Device = "auto",
         precision: Precision = "auto",
+        engine: EngineName | None = None,
         cache_dir: str | Path | None = None,
         out: str | Path | None = None,
         verbose: bool = False,
@@ -108,6 +110,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         self.random_state = random_state
         self.device = device
         self.precision = precision
+        self.engine = engine
         self.cache_dir = cache_dir
         self.out = out
         self.verbose = verbose
@@ -137,7 +140,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
             )
             bundle = load_bundle(run.folder.bundle)
             card = (run.folder.bundle / CARD_NAME).read_text("utf-8")
-            predictor = Predictor(bundle, device=self.device, precision=self.precision)
+            predictor = Predictor(bundle, device=self.device, precision=self.precision, engine=self.engine)
         note_column(self, X)
         self.classes_ = rows.classes.values
         self.predictor_ = predictor
@@ -194,7 +197,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         files = state.pop(_PACKED, None)
         super().__setstate__(state)
         if files is not None:
-            self.predictor_ = Predictor(unpack_bundle(files), device=self.device, precision=self.precision)
+            self.predictor_ = Predictor(
+                unpack_bundle(files), device=self.device, precision=self.precision, engine=self.engine
+            )
 
     def __sklearn_tags__(self) -> Any:
         """Tell scikit-learn that rows are texts."""
@@ -238,6 +243,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
                 "max_tokens": _plain(self.max_tokens),
                 "device": self.device,
                 "precision": self.precision,
+                "engine": self.engine,
             },
             # None is the method's default, but to a method without such a setting it must not be named at all.
             fitting={name: value for name, value in {**named, **further}.items() if value is not None},

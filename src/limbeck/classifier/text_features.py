@@ -22,7 +22,7 @@ from limbeck.inference.choice import open_engine
 from limbeck.inference.engine import Engine
 from limbeck.model.pooling import blocks_for
 from limbeck.progress import SILENT, for_stream
-from limbeck.settings import Device, Pooling, Precision
+from limbeck.settings import Device, EngineName, Pooling, Precision
 
 _ENGINE = "_engine"
 
@@ -37,6 +37,7 @@ class TextFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sc
         max_tokens: longer texts are cut; the encoder's maximum when not given.
         device: where to compute.
         precision: of the arithmetic.
+        engine: the engine that computes, as `limbeck doctor` names it; what `precision` means when not given.
         cache: keep features on disk, and take them from there.
         cache_dir: where; the user's cache folder when not given.
         verbose: show progress.
@@ -63,6 +64,7 @@ class TextFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sc
         max_tokens: int | None = None,
         device: Device = "auto",
         precision: Precision = "auto",
+        engine: EngineName | None = None,
         cache: bool = True,
         cache_dir: str | Path | None = None,
         verbose: bool = False,
@@ -73,6 +75,7 @@ class TextFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sc
         self.max_tokens = max_tokens
         self.device = device
         self.precision = precision
+        self.engine = engine
         self.cache = cache
         self.cache_dir = cache_dir
         self.verbose = verbose
@@ -143,7 +146,9 @@ class TextFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sc
         return tags
 
     def _open(self) -> Engine:
-        return open_engine(load_encoder_folder(self.encoder), device=self.device, precision=self.precision)
+        return open_engine(
+            load_encoder_folder(self.encoder), device=self.device, precision=self.precision, engine=self.engine
+        )
 
     def _reopened(self) -> Engine:
         """Return the engine; in a copy it is opened again, and must be the same encoder."""

@@ -2,13 +2,19 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from limbeck.cli import options, screen
 from limbeck.cli.settings_options import Flags, takes
 from limbeck.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from limbeck.inference.certificate import Certificate
+    from limbeck.inference.engine_calibration import Candidate, EngineCalibration
 
 
 @takes(options.ENCODER_OPTION)
@@ -24,10 +30,13 @@ def doctor(
     again: Annotated[bool, typer.Option("--again", help="Measure the engines again.")] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show the CPU, the compiled kernels, and each engine's speed and distance from float32."""
+    """Show the CPU, each engine's speed and distance from float32, which one is used, and why the others are not."""
     from limbeck.catalog.presets import load_encoder_folder
-    from limbeck.inference.engine_calibration import find_calibration, judge_of, used_by
+    from limbeck.inference.engine_calibration import find_calibration, used_by, why_not_used
+    from limbeck.inference.peak import measure_peaks
     from limbeck.inference.predictor import open_bundle
+    from limbeck.inference.usage import Usage, some_of, validation_texts
+    from limbeck.native.libraries import known_flags
     from limbeck.reading.sample import SAMPLE_TEXTS, SAMPLE_TOKENS
     from limbeck.runtime import library_versions
     from limbeck.settings import FeatureSettings
@@ -37,38 +46,70 @@ def doctor(
         raise SettingsError(f"{model} has an encoder of its own: give it or --encoder {encoder}, not both")
     bundle = None if model is None else open_bundle(model, following)
     loaded = bundle.loaded if bundle else load_encoder_folder(encoder or FeatureSettings().encoder, progress=following)
-    found = find_calibration(loaded, classifier=bundle, again=again, progress=following)
+    usage = Usage(classifier=bundle, texts=() if model is None else some_of(validation_texts(model)))
+    found = find_calibration(loaded, usage=usage, again=again, progress=following)
     used = used_by(found, bundle)
+    peaks = measure_peaks((one.name for one in found.candidates), found.cpu.cores)
+    why_not = why_not_used(found, used)
     sample_s = SAMPLE_TOKENS / used.tokens_per_s
     if as_json:
-        screen.show_json({**asdict(found), "used": used.name, "sample_s": sample_s, "versions": library_versions()})
+        more = {"flags": known_flags(), "peak_gflops": peaks, "used": used.name, "why_not": why_not}
+        screen.show_json({**asdict(found), **more, "sample_s": sample_s, "versions": library_versions()})
         return
     cpu = found.cpu
-    units = [name for name, has in (("bf16", cpu.bf16), ("AMX", cpu.amx), ("int8", cpu.int8)) if has]
-    screen.show_line(f"CPU      {cpu.name}, {cpu.cores} cores, {cpu.capability}; units: {', '.join(units) or 'none'}")
-    screen.show_line(f"kernels  {found.kernels}")
+    screen.show_line(f"CPU      {cpu.name}, {cpu.cores} cores")
+    screen.show_line(f"has      {', '.join(known_flags()) or 'no instruction set that kernels are compiled for'}")
     screen.show_line(f"{'encoder' if bundle is None else 'model  '}  {found.encoder}")
     screen.show_line()
-    screen.show_line("engine               tokens/s   one text   worst drift   flipped labels")
-    for one in found.candidates:
-        mark = "*" if one is used else " "
-        distance = "exact" if one.certificate is None else f"{one.certificate.worst_cosine_distance:.1e}"
-        flips = "" if one.certificate is None else f"{one.certificate.flips:.2%} of {one.certificate.texts}"
-        failed = "" if one.certificate is None or one.certificate.passed else "  not certified"
-        screen.show_line(
-            f"{mark} {one.name:17} {one.tokens_per_s:9,.0f} {one.one_text_ms:7.1f} ms {distance:>13}   {flips}{failed}"
-        )
+    _show_engines(found, used, peaks)
     screen.show_line()
-    screen.show_line("* is used with --precision auto; drift: cosine distance of mean-pooled vectors from float32.")
-    whose = "the nearest of six class means" if judge_of(bundle) is None else "the model's own answers"
-    screen.show_line(f"labels: {whose}, on sentences made for this.")
+    screen.show_line(f"* is used with --precision auto: {_why(used, found)}. The others are not:")
+    for name, reason in why_not.items():
+        screen.show_line(f"  {name}: {reason}")
+    screen.show_line()
+    for one in found.candidates:
+        if one.library is not None:
+            came = "came with limbeck" if one.origin == "wheel" else "was compiled on this machine"
+            screen.show_line(f"{one.name} {came}: {one.library}")
+    screen.show_line("of peak: what a loop of its multiply-adds reaches on these cores without touching memory.")
+    judge = "the nearest of six class means" if usage.judge is None else "the model's own answers"
+    own = f" and on {len(usage.texts)} of the run's validation texts" if usage.texts else ""
+    screen.show_line(
+        f"drift: the largest cosine distance of a pooled vector from float32; flipped: labels that change ({judge}); "
+        f"on sentences made for this{own}."
+    )
+    if not found.quiet:
+        screen.show_line("The machine had other work meanwhile: it is measured again when it has none.")
     if bundle is not None and bundle.feature_numerics is not None:
         screen.show_line(f"This model's features were made with {bundle.feature_numerics!r}: it keeps that engine.")
     screen.show_line()
+    on = "" if used.library else f" on {cpu.capability}"
     screen.show_line(
-        f"Expect {_spoken(sample_s)} here for one pass over the {SAMPLE_TEXTS:,} tweets of the sample ({used.name} on "
-        f"{'AMX' if used.name.startswith('native') else cpu.capability})."
+        f"Expect {_spoken(sample_s)} here for one pass over the {SAMPLE_TEXTS:,} tweets of the sample "
+        f"({used.name}{on})."
     )
+
+
+def _show_engines(found: "EngineCalibration", used: "Candidate", peaks: "Mapping[str, float]") -> None:
+    screen.show_line("engine               tokens/s  GFLOP/s of peak   one text    drift   flipped")
+    for one in found.candidates:
+        peak = f"{peaks[one.name]:,.0f}" if one.name in peaks else "-"
+        judged = "    exact" if one.certificate is None else _judged(one.certificate)
+        screen.show_line(
+            f"{'*' if one is used else ' '} {one.name:17} {one.tokens_per_s:9,.0f} {one.gflops:8,.0f} {peak:>7} "
+            f"{one.one_text_ms:7.1f} ms{judged}"
+        )
+
+
+def _judged(certificate: "Certificate") -> str:
+    failed = "" if certificate.passed else "  not certified"
+    return f" {certificate.worst_cosine_distance:8.1e} {certificate.flips:9.2%}{failed}"
+
+
+def _why(used: "Candidate", found: "EngineCalibration") -> str:
+    if used.name != found.chosen:
+        return "it made this model's features"
+    return "the fastest of those whose answers are near enough to float32"
 
 
 def _spoken(seconds: float) -> str:

@@ -10,7 +10,7 @@ from limbeck.cli.settings_options import Flags, takes
 from limbeck.settings import FeatureSettings, ReadSettings
 
 
-@takes(options.READING, options.DEVICE_OPTION)
+@takes(options.READING, options.ENGINE_OPTIONS)
 def evaluate(
     run: Annotated[
         Path, typer.Argument(metavar="RUN", help="Run folder of `limbeck train`, a bundle, or hub:OWNER/NAME.")
@@ -53,7 +53,8 @@ def evaluate(
     if out is not None:
         check_place(out, PREDICTION_SUFFIXES, source=data, overwrite=overwrite)
     following = screen.following()
-    predictor = load(run, device=flags.build(FeatureSettings).device, progress=following)
+    computing = flags.build(FeatureSettings)
+    predictor = load(run, device=computing.device, engine=computing.engine, progress=following)
     reading = flags.build(ReadSettings)
     dataset = read_with(data, reading, following)
     screen.tell_notes(dataset.notes, following)

@@ -39,7 +39,7 @@ def features(
     screen.tell_notes(dataset.notes, following)
     if split is not None:
         dataset = dataset.split(split)
-    engine = load_encoder(settings.encoder, device=settings.device, progress=following).engine
+    engine = load_encoder(settings.encoder, device=settings.device, engine=settings.engine, progress=following).engine
     blocks = blocks_for(settings.pooling, settings.layer, engine.layers)
     found = extract_features(
         dataset.texts, engine, blocks, max_tokens=settings.max_tokens, cache=FeatureCache(cache_dir), progress=following

@@ -94,6 +94,7 @@ MENDING = From(kind=ReadSettings, without=("labels",), defaults={"on_bad_row": "
 READING_TEXTS = From(kind=ReadSettings, only=("text_column", "encoding", "on_bad_row"))
 ENCODER_OPTION = From(kind=FeatureSettings, only=("encoder",))
 DEVICE_OPTION = From(kind=FeatureSettings, only=("device",))
+ENGINE_OPTIONS = From(kind=FeatureSettings, only=("device", "engine"))
 
 TABLES = {name: tuple(method.training().stages()) for name, method in METHODS.items()}
 """The tables of a settings file that each method uses."""

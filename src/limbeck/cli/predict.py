@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 STANDARD_INPUT = "-"
 
 
-@takes(options.READING_TEXTS, options.DEVICE_OPTION)
+@takes(options.READING_TEXTS, options.ENGINE_OPTIONS)
 def predict(
     run: Annotated[
         Path, typer.Argument(metavar="RUN", help="Run folder of `limbeck train`, a bundle, or hub:OWNER/NAME.")
@@ -85,7 +85,8 @@ def predict(
     if out is not None:
         check_place(out, PREDICTION_SUFFIXES, source=source, overwrite=overwrite)
     following = screen.following()
-    predictor = load(run, device=flags.build(FeatureSettings).device, progress=following)
+    computing = flags.build(FeatureSettings)
+    predictor = load(run, device=computing.device, engine=computing.engine, progress=following)
     # With the model's names a text;label file is told from a file of plain texts.
     names = ReadSettings(label_names=predictor.label_names, labels="ignored")
     reading = flags.build(ReadSettings, asdict(names))

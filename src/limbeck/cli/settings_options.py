@@ -39,10 +39,21 @@ OPTION_GROUPS = {
 }
 """Where the options of a class stand in the help; those of other classes stand with training."""
 MACHINE_FIELDS = frozenset(
-    {"device", "precision", "token_budget", "checkpoint_every_s", "keep_checkpoints", "tensorboard", "cache_dir"}
+    {
+        "device",
+        "precision",
+        "engine",
+        "token_budget",
+        "checkpoint_every_s",
+        "keep_checkpoints",
+        "tensorboard",
+        "cache_dir",
+    }
 )
 """Fields that are about the machine, whatever the class."""
 _DEFAULT = " Default: "
+_WIDEST_CHOICES = 60
+"""Signs that the choices of an option may take in the help, or its words say what there is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,7 +237,7 @@ class _Option:
         if (item := self._list_of()) is not None:
             return "NAME,…" if item is str else "NUMBER,…"
         if not self._is_number:
-            return None
+            return "NAME" if len("|".join(self._choices)) > _WIDEST_CHOICES else None
         kind = "NUMBER" if float in self._kinds else "INTEGER"
         return "|".join([kind, *self._choices, *([OFF] if self._can_be_off else [])])
 

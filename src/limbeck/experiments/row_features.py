@@ -12,6 +12,7 @@ from limbeck.features.cache import FeatureCache
 from limbeck.features.extraction import extract_features
 from limbeck.inference.choice import open_engine
 from limbeck.inference.engine import Engine
+from limbeck.inference.usage import Usage
 from limbeck.methods.candidates import all_blocks, candidates_for, columns_of
 from limbeck.model.bundle import Bundle, load_bundle
 from limbeck.model.pooling import Block
@@ -44,7 +45,7 @@ def encode_rows(
         BundleError: the run has no model, or a damaged one.
     """
     bundle = load_bundle(folder.bundle)
-    engine = open_engine(bundle.loaded, classifier=bundle, device=device, progress=progress)
+    engine = open_engine(bundle.loaded, usage=Usage(classifier=bundle), device=device, progress=progress)
     cached = _cached_blocks(folder, bundle, engine)
     # A probe's features of the whole split were kept when it was trained; of any other text none are.
     taken = list(texts) if cached is not None else [texts[row] for row in rows_N]

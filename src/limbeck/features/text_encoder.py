@@ -15,7 +15,7 @@ from limbeck.inference.choice import open_engine
 from limbeck.inference.engine import Engine
 from limbeck.model.pooling import blocks_for
 from limbeck.progress import SILENT, ProgressLike, as_progress
-from limbeck.settings import Device, Pooling, Precision
+from limbeck.settings import Device, EngineName, Pooling, Precision
 
 
 class TextEncoder:
@@ -68,6 +68,7 @@ def load_encoder(
     *,
     device: Device = "auto",
     precision: Precision = "auto",
+    engine: EngineName | None = None,
     progress: ProgressLike = SILENT,
 ) -> TextEncoder:
     """Load a preset, an encoder of the hub ("hub:OWNER/NAME") or a folder with DistilBERT or BERT weights.
@@ -83,4 +84,4 @@ def load_encoder(
     """
     progress = as_progress(progress)
     loaded = load_encoder_folder(name_or_folder, progress=progress)
-    return TextEncoder(open_engine(loaded, device=device, precision=precision, progress=progress))
+    return TextEncoder(open_engine(loaded, device=device, precision=precision, engine=engine, progress=progress))

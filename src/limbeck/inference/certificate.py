@@ -1,6 +1,6 @@
 """The certificate: how far an engine's answers are from float32, measured on the model at hand.
 
-In: engines and the float32 engine of the same encoder, and the classifier if there is one. Out: a `Certificate` each;
+In: engines and the float32 engine of the same encoder, and what the encoder is for. Out: a `Certificate` each;
 an engine that fails is not chosen. It does not know speed.
 """
 
@@ -9,15 +9,27 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from limbeck.inference.certificate_texts import Sentences, certificate_texts, in_its_words, more_texts, speaks_of
+from limbeck.inference.certificate_texts import (
+    Sentences,
+    certificate_texts,
+    in_its_words,
+    more_texts,
+    one_after_other,
+    speaks_of,
+)
 from limbeck.inference.engine import Engine
+from limbeck.inference.usage import ANYTHING, Usage
 from limbeck.model.bundle import Bundle
 from limbeck.model.pooling import blocks_for
+from limbeck.tokens import Tokenized
 
 MOST_COSINE_DISTANCE = 1e-3
-"""Largest cosine distance of a mean-pooled vector from its float32 value."""
+"""Largest cosine distance of a pooled vector from its float32 value."""
 MOST_FLIPS = 0.005
 """Largest share of texts whose label changes."""
+_NO_DISTANCE = 2.0
+"""The largest distance there is: of a vector that is no numbers, so that its engine fails."""
+_NO_LABEL = -1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,14 +38,19 @@ class Certificate:
 
     Attributes:
         texts: how many were compared.
-        worst_cosine_distance: of a mean-pooled vector of the last layer from its float32 value.
+        own_texts: how many of these are the user's own.
+        worst_cosine_distance: of a pooled vector from its float32 value, over all texts and blocks; 2 where one of
+            the two is no number.
+        worst_block: where that was ("mean@6").
         mean_cosine_distance: the same, averaged.
         flips: share of texts, 0 to 1, whose label changes: the classifier's own, or the nearest class mean (of float32
-            vectors) where there is only an encoder.
+            vectors) where there is only an encoder. A text whose vector is no number has no label, and counts.
     """
 
     texts: int
+    own_texts: int
     worst_cosine_distance: float
+    worst_block: str
     mean_cosine_distance: float
     flips: float
 
@@ -48,7 +65,7 @@ class Certificate:
         return self.is_near and self.flips <= MOST_FLIPS
 
 
-def certify(engines: Mapping[str, Engine], exact: Engine, classifier: Bundle | None = None) -> dict[str, Certificate]:
+def certify(engines: Mapping[str, Engine], exact: Engine, usage: Usage = ANYTHING) -> dict[str, Certificate]:
     """Compare engines with the float32 engine of the same encoder.
 
     An encoder that was trained for one question may hardly tell feelings apart; what counts of a classifier is whether
@@ -58,57 +75,75 @@ def certify(engines: Mapping[str, Engine], exact: Engine, classifier: Bundle | N
     Args:
         engines: to be compared, by name.
         exact: computes in float32.
-        classifier: the model whose labels are compared; the nearest of six class means when not given.
+        usage: what the encoder is for: the pooled blocks that are compared, the model whose labels are, and texts of
+            the user's own. The nearest of six class means is the label where there is no model.
     """
-    certificates = _compare(engines, exact, classifier, certificate_texts())
+    certificates = _compare(engines, exact, usage, certificate_texts())
     doubted = {name: engines[name] for name, one in certificates.items() if one.is_near and not one.passed}
     if doubted:
-        certificates |= _compare(doubted, exact, classifier, more_texts())
+        certificates |= _compare(doubted, exact, usage, more_texts())
     return certificates
 
 
 def _compare(
-    engines: Mapping[str, Engine], exact: Engine, classifier: Bundle | None, sentences: Sentences
+    engines: Mapping[str, Engine], exact: Engine, usage: Usage, sentences: Sentences
 ) -> dict[str, Certificate]:
-    seen_by_head = () if classifier is None else classifier.facts.blocks
-    blocks = (*blocks_for("mean", None, exact.layers), *seen_by_head)
-    # Lengths that sentences do not reach: a few long ones of everything in a row.
-    texts = [*sentences.texts, *(" ".join(sentences.texts[start::7]) for start in range(4))]
-    tokenizer = exact.loaded.tokenizer
-    tokenized = tokenizer.encode(texts)
-    speaks = speaks_of(tokenized, texts, tokenizer)
-    if not speaks:
-        tokenized = in_its_words(texts, tokenizer)
+    judge, blocks = usage.judge, usage.blocks(exact.layers)
+    tokenized = _tokens_of(exact, usage, sentences)
     true_NF = exact.features(tokenized, blocks)
-    if speaks and classifier is not None and _answers_one_label(classifier, true_NF[:, exact.width :]):
-        tokenized = in_its_words(texts, tokenizer)
-        true_NF = exact.features(tokenized, blocks)
-    true_ND = true_NF[:, : exact.width]
-    means_CD = np.stack(
-        [
-            true_ND[: len(sentences.texts)][sentences.feelings_N == feeling].mean(axis=0)
-            for feeling in np.unique(sentences.feelings_N)
-        ]
-    )
+    if judge is None:
+        # The last mean pooling is what most features are.
+        column = blocks.index(blocks_for("mean", None, exact.layers)[0]) * exact.width
+        feelings_N = sentences.feelings_N
+        means_CD = np.stack(
+            [
+                true_NF[: len(feelings_N), column : column + exact.width][feelings_N == feeling].mean(axis=0)
+                for feeling in np.unique(feelings_N)
+            ]
+        )
 
     def label(features_NF: np.ndarray) -> np.ndarray:
-        if classifier is None:
-            return _nearest(features_NF, means_CD)
-        answered_N: np.ndarray = classifier.head.probabilities(features_NF[:, exact.width :]).argmax(axis=1)
-        return answered_N
+        if judge is None:
+            scores_NC = _closeness(features_NF[:, column : column + exact.width], means_CD)
+        else:
+            scores_NC = judge.head.probabilities(features_NF)
+        # The first of scores that are no numbers would be called the largest.
+        return np.where(np.isfinite(scores_NC).all(axis=1), scores_NC.argmax(axis=1), _NO_LABEL)
 
     true_labels_N = label(true_NF)
     certificates = {}
     for name, engine in engines.items():
         found_NF = engine.features(tokenized, blocks)
-        distances_N = cosine_distances(true_ND, found_NF[:, : exact.width])
+        distances_KN = np.stack(
+            [
+                cosine_distances(true_NF[:, start : start + exact.width], found_NF[:, start : start + exact.width])
+                for start in range(0, true_NF.shape[1], exact.width)
+            ]
+        )
+        distances_KN = np.where(np.isfinite(distances_KN), distances_KN, _NO_DISTANCE)
+        labels_N = label(found_NF)
         certificates[name] = Certificate(
-            texts=len(distances_N),
-            worst_cosine_distance=_finite(distances_N.max()),
-            mean_cosine_distance=_finite(distances_N.mean()),
-            flips=float((true_labels_N != label(found_NF)).mean()),
+            texts=len(tokenized),
+            own_texts=len(usage.texts),
+            worst_cosine_distance=float(distances_KN.max()),
+            worst_block=str(blocks[int(distances_KN.max(axis=1).argmax())]),
+            mean_cosine_distance=float(distances_KN.mean()),
+            flips=float(((true_labels_N != labels_N) | (labels_N == _NO_LABEL)).mean()),
         )
     return certificates
+
+
+def _tokens_of(exact: Engine, usage: Usage, sentences: Sentences) -> Tokenized:
+    """Return the tokens of the sentences, of a few long texts, and of the user's own."""
+    # Lengths that sentences do not reach: a few long ones of everything in a row.
+    texts = [*sentences.texts, *(" ".join(sentences.texts[start::7]) for start in range(4))]
+    tokenizer, judge = exact.loaded.tokenizer, usage.judge
+    tokenized = tokenizer.encode(texts)
+    if not speaks_of(tokenized, texts, tokenizer) or (
+        judge is not None and _answers_one_label(judge, exact.features(tokenized, judge.facts.blocks))
+    ):
+        tokenized = in_its_words(texts, tokenizer)
+    return one_after_other(tokenized, tokenizer.encode(list(usage.texts))) if usage.texts else tokenized
 
 
 def _answers_one_label(classifier: Bundle, features_NF: np.ndarray) -> bool:
@@ -124,11 +159,7 @@ def cosine_distances(left_ND: np.ndarray, right_ND: np.ndarray) -> np.ndarray:
     return distances_N
 
 
-def _nearest(vectors_ND: np.ndarray, means_CD: np.ndarray) -> np.ndarray:
-    nearest_N: np.ndarray = (vectors_ND @ means_CD.T - 0.5 * (means_CD**2).sum(axis=1)).argmax(axis=1)
-    return nearest_N
-
-
-def _finite(value: float) -> float:
-    """A distance that is not a number is the largest there is: the engine fails."""
-    return float(value) if np.isfinite(value) else 2.0
+def _closeness(vectors_ND: np.ndarray, means_CD: np.ndarray) -> np.ndarray:
+    """Return how near each class mean is; the nearest has the largest number."""
+    closeness_NC: np.ndarray = vectors_ND @ means_CD.T - 0.5 * (means_CD**2).sum(axis=1)
+    return closeness_NC

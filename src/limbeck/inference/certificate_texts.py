@@ -110,3 +110,12 @@ def in_its_words(texts: Sequence[str], tokenizer: Tokenizer) -> Tokenized:
         offsets=np.cumsum([0, *map(len, rows)]).astype(np.int64),
         cut_tokens=np.array(cut, np.int32),
     )
+
+
+def one_after_other(one: Tokenized, other: Tokenized) -> Tokenized:
+    """Return the texts of both, one after the other."""
+    return Tokenized(
+        ids=np.concatenate([one.ids, other.ids]),
+        offsets=np.concatenate([one.offsets, other.offsets[1:] + one.offsets[-1]]),
+        cut_tokens=np.concatenate([one.cut_tokens, other.cut_tokens]),
+    )

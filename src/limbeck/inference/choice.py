@@ -1,36 +1,48 @@
 """Which engine computes: the fastest one that is close enough to float32 on the machine at hand.
 
-In: a loaded encoder, the model that it belongs to, a device and a precision. Out: an `Engine`.
-It does not know how engines compute; `calibration` measures them, and nothing here guesses.
+In: a loaded encoder, what it is for, a device, a precision or an engine's name. Out: an `Engine`.
+It does not know how engines compute; `engine_calibration` measures them, and nothing here guesses.
 """
 
-from pathlib import Path
 from typing import get_args
 
 from limbeck.errors import SettingsError
 from limbeck.inference.engine import Engine
-from limbeck.inference.engine_calibration import SAFE, candidate_names, find_calibration
-from limbeck.inference.native_engine import ENGINE_NUMERICS, NativeEngine, why_not
+from limbeck.inference.engine_calibration import EngineCalibration, find_calibration
+from limbeck.inference.engine_candidates import (
+    NATIVE,
+    SAFE,
+    TORCH_BF16,
+    Candidates,
+    find_candidates,
+    require_known,
+    require_library,
+)
+from limbeck.inference.native_engine import ENGINE_NUMERICS, FLOAT_ENGINE_NUMERICS, NativeEngine
 from limbeck.inference.torch_engine import TorchEngine, TorchPrecision
-from limbeck.model.bundle import Bundle
+from limbeck.inference.usage import ANYTHING, Usage
 from limbeck.model.loaded_encoder import LoadedEncoder
-from limbeck.native.kernels import Kernels
-from limbeck.native.libraries import find_kernels
 from limbeck.progress import SILENT, Progress
-from limbeck.runtime import choose_device, cpu_features, has_bf16
-from limbeck.settings import Device, Precision
+from limbeck.runtime import choose_device, has_bf16
+from limbeck.settings import Device, EngineName, Precision
 
 SMALL_ENCODER_PARAMETERS = 1_000_000
 """Encoders below this are computed in float32 at once: measuring would cost more than it brings."""
 
 
-def open_engine_of(
-    loaded: LoadedEncoder, numerics: str, *, cache_dir: Path | None = None, progress: Progress = SILENT
-) -> Engine | None:
-    """Return the engine that computes as a record says (`Engine.numerics`); None when this machine has none."""
-    if numerics == ENGINE_NUMERICS:
-        kernels = find_kernels(cache_dir, progress)
-        return NativeEngine(loaded, kernels) if isinstance(kernels, Kernels) and not why_not(loaded.config) else None
+def open_engine_of(loaded: LoadedEncoder, numerics: str, *, progress: Progress = SILENT) -> Engine | None:
+    """Return the engine that computes as a record says (`Engine.numerics`); None when this machine has none.
+
+    Of several native ones of the same arithmetic it is the fastest.
+    """
+    if numerics in (ENGINE_NUMERICS, FLOAT_ENGINE_NUMERICS):
+        candidates = find_candidates(loaded.config, progress=progress)
+        alike = [name for name in candidates.native if candidates.numerics(name) == numerics]
+        if not alike:
+            return None
+        found = find_calibration(loaded, progress=progress)
+        fastest = found.fastest(numerics)
+        return _opened(loaded, candidates, alike[0] if fastest is None else fastest.name, found)
     for device in get_args(Device):
         for precision in get_args(TorchPrecision):
             if numerics == f"torch {precision} {device}":
@@ -44,65 +56,56 @@ def open_engine_of(
 def open_engine(
     loaded: LoadedEncoder,
     *,
-    classifier: Bundle | None = None,
+    usage: Usage = ANYTHING,
     device: Device = "auto",
     precision: Precision = "auto",
-    cache_dir: Path | None = None,
+    engine: EngineName | None = None,
     progress: Progress = SILENT,
 ) -> Engine:
     """Return the engine to compute with.
 
-    On a CPU "auto" is what the calibration chose: bfloat16 where the CPU has units for it, the certificate passed and
-    it is faster, float32 otherwise. On another device it is float32. A model whose head learned from features of a
-    frozen encoder keeps the engine that made them. An engine in bfloat16 has a copy of the weights: open it again when
-    they change.
+    On a CPU "auto" is what the calibration chose: compiled kernels where they are there, passed their certificate and
+    are faster, torch in float32 otherwise. On another device it is torch in float32. A model whose head learned from
+    features of a frozen encoder keeps the engine that made them. Precision "float32" is torch in float32, exact;
+    "bfloat16" is the best engine that multiplies such numbers. Native engines have a copy of the weights: open them
+    again when these change.
 
     Args:
         loaded: the encoder.
-        classifier: the model that it belongs to; the encoder is used for anything when not given.
+        usage: what it is for; anything when not given.
         device: where to compute.
-        precision: "float32" and "bfloat16" are obeyed without measuring.
-        cache_dir: where calibrations and kernels are kept; the user's cache folder when not given.
+        precision: "auto", "float32" or "bfloat16".
+        engine: the name of an engine, which then is used and no other.
         progress: is told what is compiled and measured.
 
     Raises:
-        SettingsError: the device is not on this machine.
+        SettingsError: the device is not on this machine, or the engine cannot be used here; says what is missing.
     """
     if precision not in ("auto", "float32", "bfloat16"):
         raise SettingsError(f"precision = {precision!r} is not known: give auto, float32 or bfloat16")
+    if engine is not None:
+        return _open_named(loaded, engine, device, precision, progress)
+    classifier = usage.classifier
     if precision == "auto" and classifier is not None and classifier.feature_numerics is not None:
-        return open_recorded_engine(
-            loaded, classifier.feature_numerics, device=device, cache_dir=cache_dir, progress=progress
-        )
+        return open_recorded_engine(loaded, classifier.feature_numerics, device=device, progress=progress)
     on_cpu = choose_device(device).type == "cpu"
     if precision == "auto":
         is_small = sum(values.numel() for values in loaded.encoder.parameters()) < SMALL_ENCODER_PARAMETERS
         precision = "float32" if is_small or not on_cpu else precision
     if precision == "float32" or not on_cpu:
         return TorchEngine(loaded, device=device, precision=precision if precision == "bfloat16" else "float32")
-    kernels = find_kernels(cache_dir, progress)
-    names = candidate_names(loaded, kernels, cpu_features())
+    candidates = find_candidates(loaded.config, progress=progress)
     if precision == "bfloat16":
-        calibration, chosen = None, "native-bfloat16" if "native-bfloat16" in names else "torch-bfloat16"
-    elif names == {SAFE}:
-        calibration, chosen = None, SAFE
-    else:
-        calibration = find_calibration(loaded, classifier=classifier, cache_dir=cache_dir, progress=progress)
-        chosen = calibration.chosen
-    if chosen == "native-bfloat16" and isinstance(kernels, Kernels):
-        engine = NativeEngine(loaded, kernels)
-        engine.one_text_threads = calibration.one_text_threads if calibration else 1
-        return engine
-    return TorchEngine(loaded, device="cpu", precision="float32" if chosen == SAFE else "bfloat16")
+        alike = (name for name in candidates.native if candidates.numerics(name) == ENGINE_NUMERICS)
+        return _opened(loaded, candidates, next(alike, TORCH_BF16))
+    if candidates.names == (SAFE,):
+        return _opened(loaded, candidates, SAFE)
+    found = find_calibration(loaded, usage=usage, progress=progress)
+    return _opened(loaded, candidates, found.chosen, found)
 
 
 def open_recorded_engine(
-    loaded: LoadedEncoder,
-    numerics: str,
-    *,
-    device: Device = "auto",
-    cache_dir: Path | None = None,
-    progress: Progress = SILENT,
+    loaded: LoadedEncoder, numerics: str, *, device: Device = "auto", progress: Progress = SILENT
 ) -> Engine:
     """Return the engine that made a head's features, or where it is none of this machine's, float32.
 
@@ -110,7 +113,6 @@ def open_recorded_engine(
         loaded: the encoder.
         numerics: of the engine that is wanted, as a run's record has them ("native bfloat16 cpu").
         device: where to compute.
-        cache_dir: where calibrations and kernels are kept; the user's cache folder when not given.
         progress: is told when another engine computes than the one that is named.
 
     Raises:
@@ -119,11 +121,37 @@ def open_recorded_engine(
     kind = choose_device(device).type
     if numerics.startswith("torch float32"):
         return TorchEngine(loaded, device=device)
-    if numerics.endswith(f" {kind}") and (numerics == ENGINE_NUMERICS or has_bf16(kind)):
-        engine = open_engine_of(loaded, numerics, cache_dir=cache_dir, progress=progress)
-        if isinstance(engine, NativeEngine):
-            engine.one_text_threads = find_calibration(loaded, cache_dir=cache_dir, progress=progress).one_text_threads
+    if numerics.endswith(f" {kind}") and (numerics in (ENGINE_NUMERICS, FLOAT_ENGINE_NUMERICS) or has_bf16(kind)):
+        engine = open_engine_of(loaded, numerics, progress=progress)
         if engine is not None:
             return engine
-    progress.say(f"features were made with {numerics!r}, for which this machine has no units: float32 computes")
+    progress.say(
+        f"features were made with {numerics!r}, for which there is no engine here (`limbeck doctor` says why): "
+        "float32 computes"
+    )
     return TorchEngine(loaded, device=device)
+
+
+def _open_named(
+    loaded: LoadedEncoder, name: EngineName, device: Device, precision: Precision, progress: Progress
+) -> Engine:
+    """Return the engine of a name, whether it is fast or not."""
+    require_known(name)
+    if precision != "auto":
+        raise SettingsError(f"engine = {name!r} says how to compute, and so does precision = {precision!r}: give one")
+    if name in (SAFE, TORCH_BF16):
+        kind = choose_device(device).type
+        if name == TORCH_BF16 and not has_bf16(kind):
+            progress.say(f"this {kind} has no units for bfloat16: torch computes it slowly")
+        return TorchEngine(loaded, device=device, precision="float32" if name == SAFE else "bfloat16")
+    if device not in ("auto", "cpu"):
+        raise SettingsError(f"engine = {name!r} computes on the CPU, not on {device}: leave the device out")
+    return NativeEngine(loaded, require_library(name.removeprefix(NATIVE), f"engine {name}", progress=progress))
+
+
+def _opened(loaded: LoadedEncoder, candidates: Candidates, name: str, found: EngineCalibration | None = None) -> Engine:
+    """Open an engine, with the threads that suit a single text where these were measured."""
+    engine = candidates.open(loaded, name)
+    if isinstance(engine, NativeEngine) and found is not None:
+        engine.one_text_threads = min(found[name].one_text_threads, engine.threads)
+    return engine

@@ -1,6 +1,6 @@
 """Which engine is fastest on this machine and close enough to float32, measured once and kept.
 
-In: a loaded encoder, and the classifier that stands on it if there is one. Out: an `EngineCalibration`, from the
+In: a loaded encoder, and what it is for. Out: an `EngineCalibration`, from the
 user's cache when this machine and these versions were measured before: speeds for every encoder of the same sizes,
 certificates for the very weights. It takes a few seconds the first time, and again when what was kept was measured on
 a busy machine, or when the machine is another one now. It does not know what the features are for.
@@ -15,23 +15,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
-from limbeck.inference.certificate import Certificate, certify
-from limbeck.inference.engine import Engine
+from limbeck.inference.certificate import MOST_COSINE_DISTANCE, MOST_FLIPS, Certificate, certify
+from limbeck.inference.engine_candidates import SAFE, Candidates, find_candidates
 from limbeck.inference.kept import KeptResults
-from limbeck.inference.native_engine import NativeEngine, why_not
 from limbeck.inference.quiet import Moment, look_at_machine
-from limbeck.inference.speeds import Speeds, measure_speeds
-from limbeck.inference.torch_engine import TorchEngine
+from limbeck.inference.speeds import Speeds, flop_per_token, measure_speeds
+from limbeck.inference.usage import ANYTHING, Usage
 from limbeck.model.bundle import Bundle
 from limbeck.model.loaded_encoder import LoadedEncoder
-from limbeck.native.kernels import Kernels, NoKernels
-from limbeck.native.libraries import find_kernels
 from limbeck.progress import SILENT, Progress
 from limbeck.runtime import CpuFeatures, cpu_features
 
-CALIBRATION_FORMAT = 3
-SAFE = "torch-float32"
-"""The candidate that is always there and needs no certificate."""
+CALIBRATION_FORMAT = 4
 FRESH_S = 3600.0
 """Seconds for which a measurement of a quiet machine is not doubted."""
 _Kept = TypeVar("_Kept")
@@ -42,16 +37,31 @@ class Candidate:
     """One engine, as it did.
 
     Attributes:
-        name: "torch-float32", "torch-bfloat16" or "native-bfloat16".
+        name: "torch-float32", "torch-bfloat16", or "native-" and an instruction set.
+        numerics: its arithmetic, as records of runs have it.
         tokens_per_s: on a mix of short and long texts.
+        gflops: 10^9 operations/s of its products meanwhile.
         one_text_ms: milliseconds for one text of 24 tokens, the median of some calls.
+        one_text_threads: threads that compute a single text fastest.
         certificate: its distance from float32; none for float32 itself.
+        library: the path of its compiled kernels; None for torch.
+        origin: of these: "wheel" or "compiled".
     """
 
     name: str
+    numerics: str
     tokens_per_s: float
+    gflops: float
     one_text_ms: float
+    one_text_threads: int
     certificate: Certificate | None
+    library: str | None = None
+    origin: str | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether it is near enough to float32."""
+        return self.certificate is None or self.certificate.passed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,19 +70,28 @@ class EngineCalibration:
 
     Attributes:
         chosen: name of the fastest candidate whose certificate passed.
-        candidates: all that this machine can run.
-        one_text_threads: threads that compute a single text fastest in the native engine.
-        kernels: the path of the compiled kernels, or the reason why they are not used.
+        candidates: all that were measured.
+        refused: why other engines were not, by name: a flag that this CPU lacks, an encoder's width.
         cpu: the CPU it was measured on.
         encoder: name of the encoder it was measured with.
+        quiet: whether the machine had nothing else to do meanwhile.
     """
 
     chosen: str
     candidates: tuple[Candidate, ...]
-    one_text_threads: int
-    kernels: str
+    refused: Mapping[str, str]
     cpu: CpuFeatures
     encoder: str
+    quiet: bool
+
+    def __getitem__(self, name: str) -> Candidate:
+        """Return a candidate by its name."""
+        return next(one for one in self.candidates if one.name == name)
+
+    def fastest(self, numerics: str) -> Candidate | None:
+        """Return the fastest candidate of an arithmetic; None where there is none."""
+        alike = [one for one in self.candidates if one.numerics == numerics]
+        return max(alike, key=lambda one: one.tokens_per_s, default=None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +99,7 @@ class _Key:
     """What a measurement depends on: a model and a machine."""
 
     model: str
-    kernels: str
+    kernels: Mapping[str, str]
     cpu: CpuFeatures
     versions: Mapping[str, str] = field(
         default_factory=lambda: {name: version(name) for name in ("limbeck", "torch", "numpy")}
@@ -94,7 +113,7 @@ class _Key:
 def find_calibration(
     loaded: LoadedEncoder,
     *,
-    classifier: Bundle | None = None,
+    usage: Usage = ANYTHING,
     cache_dir: Path | None = None,
     again: bool = False,
     progress: Progress = SILENT,
@@ -103,24 +122,21 @@ def find_calibration(
 
     Args:
         loaded: the encoder.
-        classifier: the model that it belongs to; the encoder is used for anything when not given.
+        usage: what it is for; anything when not given.
         cache_dir: where calibrations and kernels are kept; the user's cache folder when not given.
         again: measure even if it was measured before.
         progress: is told what is compiled and measured, and when it cannot be kept.
     """
-    judge = judge_of(classifier)
-    kernels, cpu = find_kernels(cache_dir, progress), cpu_features()
+    candidates, cpu = find_candidates(loaded.config, cache_dir=cache_dir, progress=progress), cpu_features()
+    names = frozenset(candidates.names)
     kept = KeptResults(cache_dir)
 
     def name_of(model: str) -> str:
-        made_of = kernels.digest if isinstance(kernels, Kernels) else kernels.reason
+        made_of = {name: one.digest for name, one in candidates.native.items()}
         return _Key(model=model, kernels=made_of, cpu=cpu).digest()
 
     speeds_name = name_of(json.dumps(loaded.config.to_hugging_face(), sort_keys=True))
-    certificates_name = name_of(
-        f"{loaded.fingerprint} {loaded.tokenizer.fingerprint} {judge.head_fingerprint() if judge else ''}"
-    )
-    names = candidate_names(loaded, kernels, cpu)
+    certificates_name = name_of(f"{loaded.fingerprint} {loaded.tokenizer.fingerprint} {usage.digest()}")
 
     def find_kept() -> tuple[Speeds | None, dict[str, Certificate] | None]:
         speeds = None if again else _parsed(kept.read(speeds_name), _parse_speeds)
@@ -135,7 +151,8 @@ def find_calibration(
         with kept.alone():
             # Another process may have measured while this one waited for it.
             speeds, certificates = find_kept()
-            engines = _open_engines(loaded, kernels, names) if speeds is None or certificates is None else {}
+            missing = candidates.names if speeds is None or certificates is None else ()
+            engines = {name: candidates.open(loaded, name) for name in missing}
             if speeds is None:
                 progress.say("measuring which engine is fastest here: once for encoders of these sizes")
                 speeds = measure_speeds(engines)
@@ -144,9 +161,9 @@ def find_calibration(
                 exact = engines.pop(SAFE)
                 if engines:
                     progress.say("comparing the engines' answers with float32: once for these weights")
-                certificates = certify(engines, exact, judge) if engines else {}
+                certificates = certify(engines, exact, usage) if engines else {}
                 kept.keep(certificates_name, {name: asdict(one) for name, one in certificates.items()}, progress)
-    return _choose(loaded, speeds, certificates, kernels, cpu)
+    return _choose(loaded, speeds, certificates, candidates, cpu)
 
 
 def _still_holds(speeds: Speeds) -> bool:
@@ -157,64 +174,60 @@ def _still_holds(speeds: Speeds) -> bool:
     return not now.is_quiet or (then.is_quiet and (is_fresh or then.is_like(now)))
 
 
-def judge_of(classifier: Bundle | None) -> Bundle | None:
-    """Return the model whose own labels a certificate compares; None where the encoder is judged alone.
-
-    A classifier goes by its own labels where the encoder was trained with its head. A head on a frozen encoder learned
-    from features of the engine that the encoder alone is given, rounding and all, so it gets this one again.
-    """
-    return None if classifier is None or classifier.is_frozen else classifier
-
-
 def used_by(found: EngineCalibration, classifier: Bundle | None) -> Candidate:
     """Return the engine that "auto" opens: the chosen one, or the one that made the features of a frozen encoder."""
     numerics = None if classifier is None else classifier.feature_numerics
-    wanted = found.chosen if numerics is None else "-".join(numerics.split()[:2])
-    by_name = {one.name: one for one in found.candidates}
-    return by_name.get(wanted, by_name[SAFE])
+    return found[found.chosen] if numerics is None else found.fastest(numerics) or found[SAFE]
 
 
-def candidate_names(loaded: LoadedEncoder, kernels: Kernels | NoKernels, cpu: CpuFeatures) -> frozenset[str]:
-    """Return the names of the engines that this machine can run."""
-    bfloat16 = {"torch-bfloat16"} if cpu.bf16 else set()
-    native = {"native-bfloat16"} if isinstance(kernels, Kernels) and not why_not(loaded.config) else set()
-    return frozenset({SAFE} | bfloat16 | native)
-
-
-def _open_engines(loaded: LoadedEncoder, kernels: Kernels | NoKernels, names: frozenset[str]) -> dict[str, Engine]:
-    """Open the engines of these names, float32 first."""
-    engines: dict[str, Engine] = {SAFE: TorchEngine(loaded, device="cpu")}
-    if "torch-bfloat16" in names:
-        engines["torch-bfloat16"] = TorchEngine(loaded, device="cpu", precision="bfloat16")
-    if "native-bfloat16" in names and isinstance(kernels, Kernels):
-        engines["native-bfloat16"] = NativeEngine(loaded, kernels)
-    return engines
+def why_not_used(found: EngineCalibration, used: Candidate) -> dict[str, str]:
+    """Return for each engine but the one that is used why it is not, in words."""
+    reasons: dict[str, str] = {}
+    for one in found.candidates:
+        certificate = one.certificate
+        if one == used:
+            continue
+        if certificate is not None and not certificate.passed:
+            reasons[one.name] = (
+                f"not certified: {certificate.worst_block} is off by {certificate.worst_cosine_distance:.1e}, "
+                f"{certificate.flips:.2%} of labels change; at most {MOST_COSINE_DISTANCE:g} and {MOST_FLIPS:.2%} may"
+            )
+        elif one.tokens_per_s < used.tokens_per_s:
+            reasons[one.name] = f"slower: {one.tokens_per_s / used.tokens_per_s:.2f} of its tokens/s"
+        else:
+            reasons[one.name] = "the model's features were made with another engine"
+    return {**reasons, **found.refused}
 
 
 def _choose(
     loaded: LoadedEncoder,
     speeds: Speeds,
     certificates: Mapping[str, Certificate],
-    kernels: Kernels | NoKernels,
+    candidates: Candidates,
     cpu: CpuFeatures,
 ) -> EngineCalibration:
-    candidates = tuple(
+    flop = flop_per_token(loaded.config)
+    measured = tuple(
         Candidate(
             name=name,
-            tokens_per_s=tokens_per_s,
+            numerics=candidates.numerics(name),
+            tokens_per_s=speeds.tokens_per_s[name],
+            gflops=speeds.tokens_per_s[name] * flop / 1e9,
             one_text_ms=speeds.one_text_ms[name],
+            one_text_threads=speeds.one_text_threads[name],
             certificate=None if name == SAFE else certificates[name],
+            library=str(candidates.native[name].path) if name in candidates.native else None,
+            origin=candidates.native[name].origin if name in candidates.native else None,
         )
-        for name, tokens_per_s in speeds.tokens_per_s.items()
+        for name in candidates.names
     )
-    passed = [one for one in candidates if one.certificate is None or one.certificate.passed]
     return EngineCalibration(
-        chosen=max(passed, key=lambda one: one.tokens_per_s).name,
-        candidates=candidates,
-        one_text_threads=speeds.one_text_threads,
-        kernels=kernels.reason if isinstance(kernels, NoKernels) else why_not(loaded.config) or str(kernels.path),
+        chosen=max((one for one in measured if one.passed), key=lambda one: one.tokens_per_s).name,
+        candidates=measured,
+        refused=candidates.refused,
         cpu=cpu,
         encoder=loaded.name,
+        quiet=speeds.moment.is_quiet,
     )
 
 
@@ -230,7 +243,7 @@ def _parse_speeds(values: Any) -> Speeds:
     return Speeds(
         tokens_per_s={name: _number(one) for name, one in values["tokens_per_s"].items()},
         one_text_ms={name: _number(values["one_text_ms"][name]) for name in values["tokens_per_s"]},
-        one_text_threads=_count(values["one_text_threads"]),
+        one_text_threads={name: _count(values["one_text_threads"][name]) for name in values["tokens_per_s"]},
         moment=Moment(
             gflops=_number(values["moment"]["gflops"]),
             core_share=_number(values["moment"]["core_share"]),
@@ -243,7 +256,9 @@ def _parse_certificates(values: Any) -> dict[str, Certificate]:
     return {
         name: Certificate(
             texts=_count(one["texts"]),
+            own_texts=int(_number(one["own_texts"])),
             worst_cosine_distance=_number(one["worst_cosine_distance"]),
+            worst_block=str(one["worst_block"]),
             mean_cosine_distance=_number(one["mean_cosine_distance"]),
             flips=_number(one["flips"]),
         )

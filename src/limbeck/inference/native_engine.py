@@ -11,7 +11,6 @@ import queue
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import cast
 
@@ -21,12 +20,14 @@ from torch import Tensor, nn
 
 from limbeck.errors import NoMemoryError, SettingsError, WeightsError
 from limbeck.inference.engine import require_fit
-from limbeck.inference.packing import Chunks, fill_chunks
+from limbeck.inference.helpers import Helpers
+from limbeck.inference.packing import Chunks, each_once, fill_chunks
 from limbeck.model.config import EncoderConfig
 from limbeck.model.encoder import LAYER_NORM_EPSILON, Layer
 from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.model.pooling import Block
 from limbeck.native.kernels import (
+    About,
     FeatureArrays,
     Kernels,
     LayerArrays,
@@ -44,21 +45,31 @@ ENGINE_NUMERICS = "native bfloat16 cpu"
 FLOAT_ENGINE_NUMERICS = "native float32, weights bfloat16 cpu"
 """What they say when it computes with products of float32 numbers."""
 _KINDS = {"cls": 0, "mean": 1, "max": 2}
-_BLOCK = 32
 _MOST_WIDTH = 8192
+USUAL_WIDTH_STEP = 32
 _LARGE_PAGE_BYTES = 2**21
 _LINE_BYTES = 64
 
 
-def why_not(config: EncoderConfig) -> str | None:
-    """Return the reason why the kernels cannot compute an encoder; nothing when they can."""
+def why_not(config: EncoderConfig, width_step: int = USUAL_WIDTH_STEP) -> str | None:
+    """Return the reason why kernels cannot compute an encoder; nothing when they can.
+
+    Args:
+        config: the encoder's sizes.
+        width_step: what the kernels say of themselves; that of all that there are when not given.
+    """
     widths = {"dim": config.dim, "hidden_dim": config.hidden_dim, "dim / n_heads": config.dim // config.n_heads}
-    odd = [f"{name} = {width}" for name, width in widths.items() if width % _BLOCK]
+    odd = [f"{name} = {width}" for name, width in widths.items() if width % width_step]
     if odd:
-        return f"the encoder's {', '.join(odd)} is not a multiple of {_BLOCK}"
+        return f"the encoder's {', '.join(odd)} is not a multiple of {width_step}"
     if config.dim > _MOST_WIDTH:
         return f"the encoder's dim = {config.dim} is above {_MOST_WIDTH}"
     return None
+
+
+def engine_numerics(about: About) -> str:
+    """Return the arithmetic of kernels, in words, as records of runs have it."""
+    return ENGINE_NUMERICS if about.is_bf16 else FLOAT_ENGINE_NUMERICS
 
 
 class NativeEngine:
@@ -78,7 +89,7 @@ class NativeEngine:
     """
 
     def __init__(self, loaded: LoadedEncoder, kernels: Kernels, *, threads: int | None = None) -> None:
-        if reason := why_not(loaded.config):
+        if reason := why_not(loaded.config, kernels.about.width_step):
             raise SettingsError(f"the native engine cannot compute this encoder: {reason}; use the torch engine")
         self.loaded = loaded
         self.threads = threads or usable_cores()
@@ -88,6 +99,7 @@ class NativeEngine:
         self._build = kernels.digest
         self._packed = PackedEncoder(loaded, kernels)
         self._free: queue.SimpleQueue[Workplace] = queue.SimpleQueue()
+        self._helpers = Helpers(self.threads - 1)
 
     @property
     def one_text_threads(self) -> int:
@@ -103,7 +115,7 @@ class NativeEngine:
     @property
     def numerics(self) -> str:
         """Engine, precision and device, in words, as records of runs have them."""
-        return ENGINE_NUMERICS if self._about.is_bf16 else FLOAT_ENGINE_NUMERICS
+        return engine_numerics(self._about)
 
     @property
     def build(self) -> str:
@@ -140,6 +152,7 @@ class NativeEngine:
             SettingsError: a text does not fit the encoder, or a block's layer does not exist.
         """
         require_fit(tokenized, blocks, self.loaded.config)
+        tokenized, places_N = each_once(tokenized)
         budget = min(token_budget or self._about.chunk_tokens, self._about.chunk_tokens)
         chunks = fill_chunks(tokenized.lengths, budget)
         features_NF = np.empty((len(tokenized), len(blocks) * self.width), dtype=np.float32)
@@ -151,10 +164,10 @@ class NativeEngine:
                         advance(job.run(chunk, place, self.one_text_threads))
             elif len(chunks):
                 self._share_out(job, advance)
-        return features_NF
+        return features_NF if places_N is None else features_NF[places_N]
 
     def _share_out(self, job: "_Job", advance: Callable[[int], None]) -> None:
-        """Let workers take chunk after chunk; all of them stop at the first exception."""
+        """Let workers take chunk after chunk, the caller one of them; all of them stop at the first exception."""
         order = iter(range(len(job.chunks)))
         lock = threading.Lock()
         stopped = threading.Event()
@@ -174,13 +187,7 @@ class NativeEngine:
                 stopped.set()
                 raise
 
-        with ThreadPoolExecutor(min(self.threads, len(job.chunks))) as pool:
-            workers = [pool.submit(work) for _ in range(min(self.threads, len(job.chunks)))]
-            try:
-                for worker in workers:
-                    worker.result()
-            finally:
-                stopped.set()
+        self._helpers.work_together(work, min(self.threads, len(job.chunks)))
 
     @contextmanager
     def _workplace(self, longest: int) -> Iterator["Workplace"]:

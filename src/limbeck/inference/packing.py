@@ -1,13 +1,16 @@
-"""Which texts are computed together: full chunks of tokens, whatever the lengths.
+"""Which texts are computed, and which of them together: each once, in full chunks of tokens, whatever the lengths.
 
-In: the lengths of texts and a budget in tokens. Out: chunks of rows. The engine behind it computes packed tokens and
-pads nothing, so a chunk mixes long and short texts freely and is nearly always full.
+In: texts, or their lengths and a budget in tokens. Out: different texts, chunks of rows. The engine behind it computes
+packed tokens and pads nothing, so a chunk mixes long and short texts freely and is nearly always full.
 It does not know tensors.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
+
+from limbeck.tokens import Tokenized
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -24,6 +27,26 @@ class Chunks:
 
     def __len__(self) -> int:
         return len(self.stops)
+
+
+def each_once(tokenized: Tokenized) -> tuple[Tokenized, np.ndarray | None]:
+    """Return the different texts, in the order in which they first come, and for each text which of these it is.
+
+    Where all texts are different they are returned as they are, and None.
+    """
+    ids, offsets = np.ascontiguousarray(tokenized.ids), tokenized.offsets.tolist()
+    known: dict[bytes, int] = {}
+    places_N = np.array(
+        [known.setdefault(ids[start:stop].tobytes(), len(known)) for start, stop in pairwise(offsets)],
+        dtype=np.int64,
+    )
+    if len(known) == len(places_N):
+        return tokenized, None
+    rows = np.unique(places_N, return_index=True)[1]
+    lengths = tokenized.lengths[rows]
+    starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    sources = np.repeat(tokenized.offsets[rows] - starts[:-1], lengths) + np.arange(starts[-1])
+    return Tokenized(ids=ids[sources], offsets=starts, cut_tokens=tokenized.cut_tokens[rows]), places_N
 
 
 def fill_chunks(lengths: np.ndarray, token_budget: int) -> Chunks:

@@ -22,11 +22,12 @@ from limbeck.evaluation.abstaining import find_unsure
 from limbeck.evaluation.predictions import Predictions
 from limbeck.hub.ids import is_hub_id
 from limbeck.inference.choice import open_engine
+from limbeck.inference.usage import Usage, some_of, validation_texts
 from limbeck.model.bundle import BUNDLE_NAME, Bundle, load_bundle
 from limbeck.model.facts import FACTS_NAME
 from limbeck.model.transformers_folder import is_transformers_folder, load_transformers_classifier
 from limbeck.progress import SILENT, Progress, ProgressLike, as_progress
-from limbeck.settings import Device, Precision
+from limbeck.settings import Device, EngineName, Precision
 
 
 class Predictor(View):
@@ -36,18 +37,32 @@ class Predictor(View):
         bundle: the model.
         learned: digests of the texts that it learned from (see `limbeck.data.learned`), where it is a run folder.
 
+    Of `texts`, the user's own, some are what a fast engine must answer as float32 does.
+
     Example:
         >>> limbeck.load("RUN").predict(["i feel fine"]).predicted_names
         ['joy']
     """
 
     def __init__(
-        self, bundle: Bundle, *, device: Device = "auto", precision: Precision = "auto", progress: ProgressLike = SILENT
+        self,
+        bundle: Bundle,
+        *,
+        device: Device = "auto",
+        precision: Precision = "auto",
+        engine: EngineName | None = None,
+        texts: Sequence[str] = (),
+        progress: ProgressLike = SILENT,
     ) -> None:
         self.bundle = bundle
         self.learned: np.ndarray | None = None
         self._engine = open_engine(
-            bundle.loaded, classifier=bundle, device=device, precision=precision, progress=as_progress(progress)
+            bundle.loaded,
+            usage=Usage(classifier=bundle, texts=some_of(texts)),
+            device=device,
+            precision=precision,
+            engine=engine,
+            progress=as_progress(progress),
         )
 
     def _lines(self) -> tuple[str, str]:
@@ -154,7 +169,12 @@ def others_of(dataset: Dataset) -> pa.Table | None:
 
 
 def load(
-    folder: str | Path, *, device: Device = "auto", precision: Precision = "auto", progress: ProgressLike = SILENT
+    folder: str | Path,
+    *,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    engine: EngineName | None = None,
+    progress: ProgressLike = SILENT,
 ) -> Predictor:
     """Load a model: a run folder, a bundle, or a DistilBERT classifier that `transformers` saved.
 
@@ -170,7 +190,14 @@ def load(
         2
     """
     progress = as_progress(progress)
-    predictor = Predictor(open_bundle(Path(folder), progress), device=device, precision=precision, progress=progress)
+    predictor = Predictor(
+        open_bundle(Path(folder), progress),
+        device=device,
+        precision=precision,
+        engine=engine,
+        texts=validation_texts(Path(folder)),
+        progress=progress,
+    )
     predictor.learned = read_learned(Path(folder) / "predictions" / LEARNED_NAME)
     return predictor
 

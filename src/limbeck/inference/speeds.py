@@ -14,6 +14,7 @@ import numpy as np
 from limbeck.inference.engine import Engine
 from limbeck.inference.native_engine import NativeEngine
 from limbeck.inference.quiet import Moment, look_at_machine
+from limbeck.model.config import EncoderConfig
 from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.model.pooling import blocks_for
 from limbeck.tokens import Tokenized
@@ -32,13 +33,13 @@ class Speeds:
     Attributes:
         tokens_per_s: on a mix of short and long texts.
         one_text_ms: milliseconds for one text of 24 tokens, the median of some calls.
-        one_text_threads: threads that compute a single text fastest in the native engine.
+        one_text_threads: threads that compute a single text fastest; 1 where the engine gives no choice.
         moment: how the machine was.
     """
 
     tokens_per_s: Mapping[str, float]
     one_text_ms: Mapping[str, float]
-    one_text_threads: int
+    one_text_threads: Mapping[str, int]
     moment: Moment
 
 
@@ -47,14 +48,14 @@ def measure_speeds(engines: Mapping[str, Engine]) -> Speeds:
     before = look_at_machine()
     tokens_per_s = _measure_rounds(engines)
     one_text_ms = {name: _one_text_ms(engine) for name, engine in engines.items()}
-    one_text_threads = 1
+    one_text_threads = dict.fromkeys(engines, 1)
     for name, engine in engines.items():
         if isinstance(engine, NativeEngine) and engine.threads > 1:
             engine.one_text_threads = engine.threads
             together_ms = _one_text_ms(engine)
             if together_ms < one_text_ms[name]:
-                one_text_ms[name], one_text_threads = together_ms, engine.threads
-            engine.one_text_threads = one_text_threads
+                one_text_ms[name], one_text_threads[name] = together_ms, engine.threads
+            engine.one_text_threads = one_text_threads[name]
     after = look_at_machine()
     return Speeds(
         tokens_per_s=tokens_per_s,
@@ -66,6 +67,15 @@ def measure_speeds(engines: Mapping[str, Engine]) -> Speeds:
             at_s=after.at_s,
         ),
     )
+
+
+def flop_per_token(config: EncoderConfig) -> float:
+    """Return the floating point operations of the products for a token of the texts that are measured."""
+    lengths_N = np.minimum(_LENGTHS, config.max_position_embeddings)
+    weights = 4 * config.dim**2 + 2 * config.dim * config.hidden_dim
+    # Scores and mixed values: each token meets all of its text.
+    met = float((lengths_N**2).sum() / lengths_N.sum())
+    return 2 * config.n_layers * (weights + 2 * config.dim * met)
 
 
 def _measure_rounds(engines: Mapping[str, Engine]) -> dict[str, float]:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from limbeck.inference.engine import require_fit
+from limbeck.inference.packing import each_once
 from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.model.pooling import Block, pool
 from limbeck.progress import SILENT, Progress
@@ -90,6 +91,7 @@ class TorchEngine:
             progress: is told of tokens done.
         """
         require_fit(tokenized, blocks, self.loaded.config)
+        tokenized, places_N = each_once(tokenized)
         budget = token_budget or (TOKEN_BUDGET if self.precision == "float32" else BF16_TOKEN_BUDGET)
         last = max(block.layer for block in blocks)
         features_NF = np.empty((len(tokenized), len(blocks) * self._encoder.config.dim), dtype=np.float32)
@@ -102,4 +104,4 @@ class TorchEngine:
                 offsets = torch.from_numpy(batch.offsets).to(self.device)
                 features_NF[batch.rows] = pool(hidden_states, offsets, blocks).cpu().numpy()
                 advance(len(batch.ids))
-        return features_NF
+        return features_NF if places_N is None else features_NF[places_N]

@@ -145,7 +145,14 @@ class FinetuneRecipe(ClassifierRecipe[Finetuning]):
                 head=head,
                 facts=make_facts(head, network.blocks, rows, record, limit),
             )
-            predictor = Predictor(bundle, device=features.device, precision=features.precision, progress=progress)
+            predictor = Predictor(
+                bundle,
+                device=features.device,
+                precision=features.precision,
+                engine=features.engine,
+                texts=rows.validation.texts,
+                progress=progress,
+            )
             outcome = Outcome(
                 method=self.name,
                 rows=rows,

@@ -22,6 +22,7 @@ from limbeck.features.cache import FeatureCache
 from limbeck.features.extraction import extract_features
 from limbeck.inference.choice import open_engine, open_engine_of
 from limbeck.inference.engine import Engine
+from limbeck.inference.usage import Usage, texts_of
 from limbeck.methods.new_heads import count_logits, hugging_face_head, with_all_logits
 from limbeck.methods.recipe import ClassifierRecipe
 from limbeck.methods.trainings import HeadTraining
@@ -163,7 +164,14 @@ class HeadRecipe(ClassifierRecipe[HeadTraining]):
         features = self.settings.features
         loaded = load_encoder_folder(features.encoder, progress=progress)
         engine = None if numerics is None else open_engine_of(loaded, numerics, progress=progress)
-        return engine or open_engine(loaded, device=features.device, precision=features.precision, progress=progress)
+        return engine or open_engine(
+            loaded,
+            usage=Usage(texts=texts_of(self.dataset)),
+            device=features.device,
+            precision=features.precision,
+            engine=features.engine,
+            progress=progress,
+        )
 
 
 def recipe_of(settings: HeadTraining, dataset: Dataset, cache: FeatureCache) -> HeadRecipe:

@@ -24,6 +24,7 @@ from limbeck.features.cache import FeatureCache
 from limbeck.features.extraction import Features, extract_features
 from limbeck.inference.choice import open_engine
 from limbeck.inference.engine import Engine
+from limbeck.inference.usage import Usage, some_of
 from limbeck.linear.fit import ProbeFit, ProbeRows, fit_probe, fit_record
 from limbeck.methods.candidates import Candidates, all_blocks, candidates_for, columns_of
 from limbeck.methods.trainings import ProbeTraining
@@ -122,8 +123,10 @@ def train_probe(
         rows = training_rows(dataset, settings.split, progress, folds_may_judge=True)
         engine = open_engine(
             load_encoder_folder(settings.features.encoder, progress=progress),
+            usage=Usage(texts=some_of(rows.validation.texts)),
             device=settings.features.device,
             precision=settings.features.precision,
+            engine=settings.features.engine,
             progress=progress,
         )
         say_doubts_of_texts(engine.loaded, rows.train.texts, progress)

@@ -21,6 +21,7 @@ from limbeck.features.extraction import extract_features
 from limbeck.inference.choice import open_engine
 from limbeck.inference.engine import Engine
 from limbeck.inference.predictor import find_model, open_bundle
+from limbeck.inference.usage import Usage, some_of, validation_texts
 from limbeck.methods.distil_losses import softened
 from limbeck.model.bundle import Bundle
 from limbeck.model.facts import BundleFacts
@@ -99,7 +100,11 @@ def load_teachers(
                 digest=digest_of_weights(find_model(folder)),
                 bundle=bundle,
                 engine=open_engine(
-                    bundle.loaded, classifier=bundle, device=device, precision=precision, progress=progress
+                    bundle.loaded,
+                    usage=Usage(classifier=bundle, texts=some_of(validation_texts(folder))),
+                    device=device,
+                    precision=precision,
+                    progress=progress,
                 ),
                 order_C=tuple(names.index(name) for name in first),
             )

@@ -64,6 +64,11 @@ def why_not_usable(library: Library) -> str | None:
     return f"this CPU lacks {', '.join(missing)}" if missing else None
 
 
+def known_flags() -> tuple[str, ...]:
+    """Return what this CPU has of all that libraries ask for."""
+    return tuple(sorted(cpu_flags() & frozenset().union(*(library.cpu_flags for library in LIBRARIES))))
+
+
 def usable_libraries() -> tuple[Library, ...]:
     """Return the libraries that this CPU can run, best first; the slow references are the last."""
     return tuple(library for library in LIBRARIES if why_not_usable(library) is None)

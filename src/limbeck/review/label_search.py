@@ -187,7 +187,11 @@ def _fit(
 ) -> np.ndarray:
     bundle = load_bundle(run.folder.bundle)
     engine = open_engine(
-        bundle.loaded, device=training.features.device, precision=training.features.precision, progress=progress
+        bundle.loaded,
+        device=training.features.device,
+        precision=training.features.precision,
+        engine=training.features.engine,
+        progress=progress,
     )
     candidates = candidates_for(training.features, engine.layers)
     features = extract_features(
