@@ -8,6 +8,7 @@ import pytest
 import torch
 from tests.conformance.drawn import LENGTHS, draw_texts, make_loaded
 from tests.conformance.implementers import implementers
+from tests.libraries import RUNNABLE, library_for
 
 from limbeck.errors import SettingsError
 from limbeck.inference.certificate import cosine_distances
@@ -16,12 +17,10 @@ from limbeck.inference.native_engine import NativeEngine
 from limbeck.inference.torch_engine import TorchEngine
 from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.model.pooling import Block, blocks_for, pool
-from limbeck.native.kernels import NoKernels
-from limbeck.native.libraries import find_kernels
 from limbeck.tokens import Tokenizer
 
 Open = Callable[[LoadedEncoder], Engine]
-ENGINES = {"torch float32": 1e-6, "torch bfloat16": 3e-4, "native": 3e-4}
+ENGINES = {"torch float32": 1e-6, "torch bfloat16": 3e-4, **{f"native {name}": 3e-4 for name in RUNNABLE}}
 """The largest cosine distance of a text's vector from the plain encoder's; of bfloat16, twice what MiniLM shows."""
 
 
@@ -35,11 +34,10 @@ def close(request: pytest.FixtureRequest) -> float:
 def open_engine(request: pytest.FixtureRequest, close: float) -> Open:
     """Open the engine of this test over an encoder."""
     name = request.node.callspec.params["close"]
-    if name != "native":
-        return lambda loaded: TorchEngine(loaded, device="cpu", precision=name.split()[1])
-    kernels = find_kernels()
-    if isinstance(kernels, NoKernels):
-        pytest.skip(f"no kernels here: {kernels.reason}")
+    kind, which = name.split()
+    if kind == "torch":
+        return lambda loaded: TorchEngine(loaded, device="cpu", precision=which)
+    kernels = library_for(which, request)
     return lambda loaded: NativeEngine(loaded, kernels, threads=2)
 
 

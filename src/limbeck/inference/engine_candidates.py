@@ -18,7 +18,8 @@ from limbeck.model.config import EncoderConfig
 from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.native.instruction_sets import LIBRARIES
 from limbeck.native.kernels import Kernels
-from limbeck.native.libraries import FORCED, candidate_libraries, find_library, machine, why_not_usable
+from limbeck.native.libraries import FORCED, candidate_libraries, find_library, why_not_usable
+from limbeck.processor import machine
 from limbeck.progress import SILENT, Progress
 from limbeck.runtime import cpu_features
 from limbeck.settings import EngineName
