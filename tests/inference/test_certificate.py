@@ -19,6 +19,7 @@ from limbeck.model.bundle import Bundle
 from limbeck.model.encoder import Encoder
 from limbeck.model.heads import HeadKind, LinearHead
 from limbeck.model.loaded_encoder import LoadedEncoder
+from limbeck.model.pooling import Block
 from limbeck.model.weights import fingerprint_of
 from limbeck.tokens import Tokenized, Tokenizer
 
@@ -39,6 +40,79 @@ def test_vectors_that_are_no_numbers_fail(tiny_loaded: LoadedEncoder) -> None:
     broken.features = lambda *given, **named: exact.features(*given, **named) * np.nan  # type: ignore[method-assign]
     with np.errstate(invalid="ignore"):
         assert not certify({"broken": broken}, exact)["broken"].passed
+
+
+def changed(loaded: LoadedEncoder, change: Callable[[np.ndarray, Sequence[Block]], np.ndarray]) -> TorchEngine:
+    """Return an engine whose features are changed after they are computed."""
+    engine = TorchEngine(loaded, device="cpu")
+    exact = engine.features
+    engine.features = lambda texts, blocks, **named: change(exact(texts, blocks, **named), blocks)  # type: ignore[method-assign]
+    return engine
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_text_without_numbers_has_no_label(
+    tiny_loaded: LoadedEncoder, make_bundle: Callable[[HeadKind], Bundle], value: float
+) -> None:
+    """It is not of class 0 because nothing is larger: it counts as changed, and the engine fails."""
+
+    def spoilt(features_NF: np.ndarray, blocks: Sequence[Block]) -> np.ndarray:
+        features_NF = features_NF.copy()
+        features_NF[3:6] = value
+        return features_NF
+
+    engine, exact = changed(tiny_loaded, spoilt), TorchEngine(tiny_loaded, device="cpu")
+    for usage in (Usage(), Usage(classifier=make_bundle("linear"))):
+        with np.errstate(invalid="ignore"):
+            found = certify({"spoilt": engine}, exact, usage)["spoilt"]
+            assert certify({"same": engine}, engine, usage)["same"].flips >= 3 / found.texts
+        assert found.flips >= 3 / found.texts
+        assert (found.worst_cosine_distance, found.passed) == (2.0, False)
+
+
+@pytest.mark.parametrize(
+    "wrong", [Block(layer=1, pooling="max"), Block(layer=2, pooling="cls"), Block(layer=0, pooling="mean")]
+)
+def test_every_pooling_of_an_encoder_is_compared(tiny_loaded: LoadedEncoder, wrong: Block) -> None:
+    """An engine that is wrong in one block of one layer fails, and the block is named."""
+
+    def turned(features_NF: np.ndarray, blocks: Sequence[Block]) -> np.ndarray:
+        features_NF, place = features_NF.copy(), list(blocks).index(wrong)
+        features_NF[:, 16 * place] += 0.5
+        return features_NF
+
+    found = certify({"off": changed(tiny_loaded, turned)}, TorchEngine(tiny_loaded, device="cpu"))["off"]
+    assert not found.passed
+    assert found.worst_block == str(wrong)
+
+
+def test_what_a_head_does_not_see_does_not_matter(
+    tiny_loaded: LoadedEncoder, make_bundle: Callable[[HeadKind], Bundle]
+) -> None:
+    """A trained model's engine is asked for the blocks of its head, and for no others."""
+    asked: list[Sequence[Block]] = []
+    engine = changed(tiny_loaded, lambda features_NF, blocks: (asked.append(tuple(blocks)), features_NF)[1])
+    bundle = make_bundle("classification")
+    assert certify({"same": engine}, TorchEngine(tiny_loaded, device="cpu"), Usage(classifier=bundle))["same"].passed
+    assert set(asked) == {bundle.facts.blocks}
+
+
+def test_texts_of_the_users_own_are_compared(tiny_loaded: LoadedEncoder) -> None:
+    """An engine that is wrong on them alone fails: sentences made for this would not have shown it."""
+    own = ("sunny today !", "it is rain", "so very sad")
+    exact = TorchEngine(tiny_loaded, device="cpu")
+    known = certify({"same": exact}, exact)["same"].texts
+
+    def wrong_at_the_end(features_NF: np.ndarray, blocks: Sequence[Block]) -> np.ndarray:
+        features_NF = features_NF.copy()
+        features_NF[known:] *= -1
+        return features_NF
+
+    engine = changed(tiny_loaded, wrong_at_the_end)
+    assert certify({"off": engine}, exact)["off"].passed
+    found = certify({"off": engine}, exact, Usage(texts=own))["off"]
+    assert (found.texts, found.own_texts, found.passed) == (known + 3, 3, False)
+    assert found.worst_cosine_distance == pytest.approx(2.0)
 
 
 def leaning(loaded: LoadedEncoder, by: float) -> TorchEngine:

@@ -1,29 +1,39 @@
 """Which engine opens a model: a wish, the one that its features were made with, float32 for small ones."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from tests.conformance.drawn import draw_texts, make_loaded
+from tests.libraries import RUNNABLE
 from tests.said import Said
 
-from limbeck.inference import choice, engine_candidates
-from limbeck.inference.choice import open_engine
+from limbeck.errors import SettingsError
+from limbeck.inference import choice, engine_candidates, speeds
+from limbeck.inference.choice import open_engine, open_recorded_engine
+from limbeck.inference.native_engine import NativeEngine
 from limbeck.inference.predictor import Predictor
 from limbeck.model.bundle import Bundle
 from limbeck.model.heads import HeadKind
 from limbeck.model.loaded_encoder import LoadedEncoder
-from limbeck.native.kernels import NoKernels
+from limbeck.model.pooling import blocks_for
+from limbeck.native import libraries
+from limbeck.native.kernels import Kernels, NoKernels
+from limbeck.native.libraries import find_library
 from limbeck.runtime import CpuFeatures
-from limbeck.settings import Precision
+from limbeck.settings import EngineName, Precision
+from limbeck.tokens import Tokenizer
 
 
 def test_small_encoders_and_wishes_are_not_measured(
-    tiny_loaded: LoadedEncoder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    tiny_loaded: LoadedEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A tiny encoder is float32 at once; a precision that is asked for is obeyed."""
     monkeypatch.setattr(choice, "find_calibration", None)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(engine_candidates, "find_library", lambda *given: NoKernels(reason="none in this test"))
     assert open_engine(tiny_loaded, device="cpu").numerics == "torch float32 cpu"
     asked = open_engine(tiny_loaded, device="cpu", precision="bfloat16")
     assert asked.numerics == "torch bfloat16 cpu"
@@ -85,3 +95,79 @@ def test_other_models_do_not_name_an_engine(make_bundle: Callable[[HeadKind], Bu
     """An encoder that was trained with its head, or a record without numerics."""
     bundle = made_with(make_bundle("linear"), numerics, frozen=not isinstance(numerics, str))
     assert bundle.feature_numerics is None
+
+
+@pytest.fixture
+def wide(tiny_tokenizer: Tokenizer) -> LoadedEncoder:
+    """An encoder that kernels can compute."""
+    return make_loaded(tiny_tokenizer, dim=64, n_heads=2, hidden_dim=64)
+
+
+@pytest.mark.parametrize("name", ["torch-float32", "torch-bfloat16", *(f"native-{one}" for one in RUNNABLE)])
+def test_an_engine_that_is_named_computes(
+    wide: LoadedEncoder, monkeypatch: pytest.MonkeyPatch, name: EngineName
+) -> None:
+    """Whether it is fast or not, and nothing is measured."""
+    monkeypatch.setattr(choice, "find_calibration", None)
+    opened = open_engine(wide, engine=name)
+    kind, _, which = name.partition("-")
+    if kind == "torch":
+        assert opened.numerics == f"torch {which} cpu"
+    else:
+        assert isinstance(opened, NativeEngine)
+        assert opened.build == library_digest(which)
+
+
+def library_digest(name: str) -> str:
+    found = find_library(name)
+    assert isinstance(found, Kernels)
+    return found.digest
+
+
+@pytest.mark.parametrize(
+    ("wishes", "says"),
+    [
+        ({"engine": "native-avx3"}, "engine = 'native-avx3' is not known: give one of torch-float32"),
+        ({"engine": "torch-float32", "precision": "bfloat16"}, "give one"),
+        ({"engine": "native-portable", "device": "cuda"}, "computes on the CPU, not on cuda"),
+        ({"engine": "native-portable"}, "dim = 16, dim / n_heads = 4 is not a multiple of 32"),
+        ({"engine": "native-amx"}, "engine native-amx cannot be used: this CPU lacks aes, amx_bf16"),
+    ],
+)
+def test_wishes_that_cannot_be(
+    tiny_loaded: LoadedEncoder, monkeypatch: pytest.MonkeyPatch, wishes: dict[str, str], says: str
+) -> None:
+    """Each says what is missing, or which of two to give."""
+    monkeypatch.setattr(libraries, "machine", lambda: "x86_64")
+    monkeypatch.setattr(libraries, "_KNOWN", {})
+    monkeypatch.setattr(libraries, "cpu_flags", frozenset)
+    with pytest.raises(SettingsError, match=re.escape(says)):
+        open_engine(tiny_loaded, **wishes)
+
+
+def test_what_a_native_engine_made_is_opened_by_it_again(
+    wide: LoadedEncoder, library: Kernels, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A record's words lead back to the same engine, with the same bits; elsewhere float32 computes, and it is said."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv(libraries.FORCED, library.name)
+    monkeypatch.setattr(speeds, "SPEED_ROUNDS", 1)
+    monkeypatch.setattr(libraries, "_KNOWN", {(library.name, None): library})
+    before, said = NativeEngine(wide, library), Said()
+    again = open_recorded_engine(wide, before.numerics, device="cpu", progress=said)
+    assert (again.numerics, again.build) == (before.numerics, before.build)
+    assert not any("float32 computes" in line for line in said.lines)
+    texts, blocks = draw_texts((3, 9)), blocks_for("mean", None, 2)
+    np.testing.assert_array_equal(again.features(texts, blocks), before.features(texts, blocks))
+    monkeypatch.setattr(engine_candidates, "find_library", lambda *given: NoKernels(reason="none in this test"))
+    monkeypatch.delenv(libraries.FORCED)
+    elsewhere = open_recorded_engine(wide, before.numerics, device="cpu", progress=said)
+    assert elsewhere.numerics == "torch float32 cpu"
+    assert before.numerics in said.lines[-1]
+    assert "float32 computes" in said.lines[-1]
+
+
+def test_float32_is_torchs_own(wide: LoadedEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Precision float32 is exact, so no kernels with weights in bfloat16 compute it, however fast."""
+    monkeypatch.setattr(choice, "find_calibration", None)
+    assert open_engine(wide, device="cpu", precision="float32").numerics == "torch float32 cpu"

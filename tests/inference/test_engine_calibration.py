@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.inference.test_engine_candidates import stand_in
 from tests.said import Said
 
 from limbeck.errors import StorageError
@@ -15,8 +16,8 @@ from limbeck.inference import engine_calibration as calibration
 from limbeck.inference import engine_candidates, kept, speeds
 from limbeck.inference.certificate import Certificate
 from limbeck.inference.engine import Engine
-from limbeck.inference.engine_calibration import find_calibration
-from limbeck.inference.engine_candidates import SAFE
+from limbeck.inference.engine_calibration import find_calibration, why_not_used
+from limbeck.inference.engine_candidates import SAFE, Candidates
 from limbeck.inference.kept import KeptResults
 from limbeck.inference.quiet import Moment, look_at_machine
 from limbeck.inference.speeds import Speeds
@@ -313,3 +314,60 @@ def test_one_process_measures_at_a_time(
 
     monkeypatch.setattr(kept.storage, "patient_lock", refused)
     assert len(find_calibration(tiny_loaded, cache_dir=tmp_path / "unlocked").candidates) == 2
+
+
+RATES = {SAFE: 5.0, "torch-bfloat16": 4.0, "native-amx": 3.0, "native-avx2": 9.0}
+
+
+@pytest.mark.parametrize(
+    ("failing", "slow", "chosen"),
+    [
+        ((), (), "native-avx2"),
+        (("native-avx2",), (), SAFE),
+        ((), ("native-avx2",), SAFE),
+        (("native-avx2", "torch-bfloat16", "native-amx"), (), SAFE),
+    ],
+)
+def test_no_engine_is_chosen_that_is_slower_than_torch_or_off(
+    tiny_loaded: LoadedEncoder,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    failing: tuple[str, ...],
+    slow: tuple[str, ...],
+    chosen: str,
+) -> None:
+    """A better instruction set is no reason: what was measured is. Each of the others says why not."""
+    use_cpu(monkeypatch, bf16=True)
+    native = {name: stand_in(name.removeprefix("native-")) for name in RATES if name.startswith("native-")}
+    candidates = Candidates(native=native, torch=(SAFE, "torch-bfloat16"), refused={"native-neon": "no flag"})
+    monkeypatch.setattr(calibration, "find_candidates", lambda *given, **named: candidates)
+    monkeypatch.setattr(Candidates, "open", lambda self, loaded, name: None)
+    rates = RATES | dict.fromkeys(slow, 0.5)
+    measured = Speeds(tokens_per_s=rates, one_text_ms=rates, one_text_threads=dict.fromkeys(rates, 2), moment=BUSY)
+    monkeypatch.setattr(calibration, "measure_speeds", lambda engines: measured)
+    fine = Certificate(
+        texts=9, own_texts=0, worst_block="cls@2", worst_cosine_distance=0.0, mean_cosine_distance=0.0, flips=0.0
+    )
+    off = replace(fine, worst_cosine_distance=0.3)
+    monkeypatch.setattr(
+        calibration,
+        "certify",
+        lambda engines, exact, usage: {name: off if name in failing else fine for name in engines},
+    )
+    found = find_calibration(tiny_loaded, cache_dir=tmp_path)
+    assert found.chosen == chosen
+    assert not found.quiet
+    reasons = why_not_used(found, found[chosen])
+    assert reasons.keys() == rates.keys() - {chosen} | {"native-neon"}
+    assert all("cls@2 is off by 3.0e-01" in reasons[name] for name in failing)
+    assert all(reasons[name].startswith("slower: ") for name in slow)
+    assert reasons["native-neon"] == "no flag"
+    # Of an arithmetic the fastest is the one that a record leads to.
+    assert found.fastest("native float32, weights bfloat16 cpu") == found["native-avx2"]
+    assert found.fastest("of a later limbeck") is None
+
+
+def test_work_of_a_token_is_counted(tiny_loaded: LoadedEncoder) -> None:
+    """By hand, for texts of 24 tokens: 2 × layers × (4 D² + 2 D H + 2 D T)."""
+    config = tiny_loaded.config
+    assert speeds.flop_per_token(config) == 2 * 2 * (4 * 16**2 + 2 * 16 * 32 + 2 * 16 * 24)

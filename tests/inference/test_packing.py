@@ -1,11 +1,14 @@
 """Chunks: every text once, full, the same each time."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limbeck.inference.packing import fill_chunks
+from limbeck.inference.packing import each_once, fill_chunks
+from limbeck.tokens import Tokenized
 
 
 @given(st.lists(st.integers(2, 600), max_size=200), st.integers(1, 700))
@@ -27,3 +30,23 @@ def test_chunks_of_short_texts_are_nearly_full() -> None:
     lengths = np.random.default_rng(0).integers(3, 60, 2000)
     chunks = fill_chunks(lengths, 512)
     assert lengths.sum() / (len(chunks) * 512) == pytest.approx(1, abs=0.02)
+
+
+@given(st.lists(st.lists(st.integers(0, 3), max_size=4), max_size=12))
+def test_each_text_is_computed_once(rows: list[list[int]]) -> None:
+    """Different texts in the order in which they first come; every text is told where its own is."""
+    tokenized = Tokenized(
+        ids=np.array([token for row in rows for token in row], np.int32),
+        offsets=np.cumsum([0, *map(len, rows)]).astype(np.int64),
+        cut_tokens=np.arange(len(rows), dtype=np.int32),
+    )
+    once, places_N = each_once(tokenized)
+    known = list(dict.fromkeys(map(tuple, rows)))
+    found = [tuple(once.ids[a:b].tolist()) for a, b in pairwise(once.offsets)]
+    assert found == known
+    if places_N is None:
+        assert len(known) == len(rows)
+        assert once is tokenized
+    else:
+        assert [found[place] for place in places_N] == list(map(tuple, rows))
+        assert once.cut_tokens.tolist() == [rows.index(list(one)) for one in known]
