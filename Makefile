@@ -9,11 +9,12 @@ export PYTHONDONTWRITEBYTECODE :=
 # As many processes as there are cores; `make test WORKERS=0` runs in one, as a debugger wants it.
 WORKERS ?= auto
 
-.PHONY: setup demo test test-quick check fix bench clean
+.PHONY: setup demo test test-quick check fix wheels bench clean
 
 setup: $(READY)
 
-$(READY): pyproject.toml constraints.txt
+# The kernels are compiled for this CPU meanwhile, where there is a C++ compiler (hatch_build.py).
+$(READY): pyproject.toml constraints.txt hatch_build.py
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all]' --group dev
@@ -37,6 +38,11 @@ check: $(READY)
 fix: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# A wheel for every platform, into dist/, compiled from here by zig (a package of PyPI); each is checked.
+wheels: $(READY)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group wheels
+	$(BIN)/python .ci/wheels.py
 
 bench: $(READY)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group bench

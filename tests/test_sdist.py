@@ -18,7 +18,10 @@ def test_the_source_archive_holds_what_its_tests_read(tmp_path: Path) -> None:
     (archive,) = tmp_path.glob("limbeck-*.tar.gz")
     with tarfile.open(archive) as opened:
         names = {name.partition("/")[2] for name in opened.getnames()}
-    wanted = [ROOT / name for name in ("README.md", "README.ko.md", "CHANGELOG.md", "Makefile", ".importlinter")]
+    wanted = [
+        ROOT / name
+        for name in ("README.md", "README.ko.md", "CHANGELOG.md", "Makefile", ".importlinter", "hatch_build.py")
+    ]
     for folder in ("docs", "examples", "benchmarks", "tests"):
         wanted += [path for path in (ROOT / folder).rglob("*.*") if path.suffix in (".py", ".md", ".csv", ".json")]
     assert [path for path in wanted if path.relative_to(ROOT).as_posix() not in names] == []

@@ -21,6 +21,9 @@ from pathlib import Path
 from limbeck.native.instruction_sets import Library
 
 SOURCES = Path(__file__).parent
+SHIPPED = SOURCES / "lib"
+"""Where libraries lie that came with limbeck; `SHIPPED_LIST` there says what they were built from."""
+SHIPPED_LIST = "libraries.json"
 COMPILERS = ("c++", "g++", "clang++")
 FLAGS = ("-O3", "-std=c++17", "-fPIC", "-pthread", "-fvisibility=hidden", "-ffp-contract=off")
 """Of every source: only what is meant for others is seen, and a multiply-add is fused where it is written so."""

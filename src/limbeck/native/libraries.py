@@ -21,7 +21,8 @@ from limbeck.errors import SettingsError, StorageError
 from limbeck.native.building import (
     COMPILE_TIMEOUT_S,
     COMPILERS,
-    SOURCES,
+    SHIPPED,
+    SHIPPED_LIST,
     SUFFIX,
     BuildRecipe,
     build_recipe_of,
@@ -36,9 +37,6 @@ from limbeck.storage import patient_lock, write_bytes
 
 FORCED = "LIMBECK_KERNELS"
 """The name of an instruction set in the environment, which then is used and no other."""
-SHIPPED = SOURCES / "lib"
-"""Where libraries lie that came with limbeck; `SHIPPED_LIST` there says what they were built from."""
-SHIPPED_LIST = "libraries.json"
 _SHOWN_CHARACTERS = 400
 _KNOWN: dict[tuple[str, Path | None], Kernels | NoKernels] = {}
 """What was found in this process; a machine does not change meanwhile."""
