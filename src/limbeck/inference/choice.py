@@ -4,11 +4,12 @@ In: a loaded encoder, what it is for, a device, a precision or an engine's name.
 It does not know how engines compute; `engine_calibration` measures them, and nothing here guesses.
 """
 
+from collections.abc import Mapping
 from typing import get_args
 
 from limbeck.errors import SettingsError
 from limbeck.inference.engine import Engine
-from limbeck.inference.engine_calibration import EngineCalibration, find_calibration
+from limbeck.inference.engine_calibration import find_calibration, find_speeds
 from limbeck.inference.engine_candidates import (
     NATIVE,
     SAFE,
@@ -40,9 +41,8 @@ def open_engine_of(loaded: LoadedEncoder, numerics: str, *, progress: Progress =
         alike = [name for name in candidates.native if candidates.numerics(name) == numerics]
         if not alike:
             return None
-        found = find_calibration(loaded, progress=progress)
-        fastest = found.fastest(numerics)
-        return _opened(loaded, candidates, alike[0] if fastest is None else fastest.name, found)
+        speeds = find_speeds(loaded, candidates, progress=progress)
+        return _opened(loaded, candidates, max(alike, key=speeds.tokens_per_s.__getitem__), speeds.one_text_threads)
     for device in get_args(Device):
         for precision in get_args(TorchPrecision):
             if numerics == f"torch {precision} {device}":
@@ -101,7 +101,8 @@ def open_engine(
     if candidates.names == (SAFE,):
         return _opened(loaded, candidates, SAFE)
     found = find_calibration(loaded, usage=usage, progress=progress)
-    return _opened(loaded, candidates, found.chosen, found)
+    threads = {one.name: one.one_text_threads for one in found.candidates}
+    return _opened(loaded, candidates, found.chosen, threads)
 
 
 def open_recorded_engine(
@@ -149,9 +150,11 @@ def _open_named(
     return NativeEngine(loaded, require_library(name.removeprefix(NATIVE), f"engine {name}", progress=progress))
 
 
-def _opened(loaded: LoadedEncoder, candidates: Candidates, name: str, found: EngineCalibration | None = None) -> Engine:
+def _opened(
+    loaded: LoadedEncoder, candidates: Candidates, name: str, one_text_threads: Mapping[str, int] | None = None
+) -> Engine:
     """Open an engine, with the threads that suit a single text where these were measured."""
     engine = candidates.open(loaded, name)
-    if isinstance(engine, NativeEngine) and found is not None:
-        engine.one_text_threads = min(found[name].one_text_threads, engine.threads)
+    if isinstance(engine, NativeEngine) and one_text_threads is not None:
+        engine.one_text_threads = min(one_text_threads[name], engine.threads)
     return engine

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from limbeck.inference.certificate import MOST_COSINE_DISTANCE, MOST_FLIPS, Certificate, certify
+from limbeck.inference.engine import Engine
 from limbeck.inference.engine_candidates import SAFE, Candidates, find_candidates
 from limbeck.inference.kept import KeptResults
 from limbeck.inference.quiet import Moment, look_at_machine
@@ -127,43 +128,93 @@ def find_calibration(
         again: measure even if it was measured before.
         progress: is told what is compiled and measured, and when it cannot be kept.
     """
-    candidates, cpu = find_candidates(loaded.config, cache_dir=cache_dir, progress=progress), cpu_features()
-    names = frozenset(candidates.names)
-    kept = KeptResults(cache_dir)
+    candidates = find_candidates(loaded.config, cache_dir=cache_dir, progress=progress)
+    bench = _Bench(loaded, candidates, KeptResults(cache_dir), again=again, progress=progress)
+    return _choose(loaded, bench.speeds(), bench.certificates(usage), candidates, bench.cpu)
 
-    def name_of(model: str) -> str:
-        made_of = {name: one.digest for name, one in candidates.native.items()}
-        return _Key(model=model, kernels=made_of, cpu=cpu).digest()
 
-    speeds_name = name_of(json.dumps(loaded.config.to_hugging_face(), sort_keys=True))
-    certificates_name = name_of(f"{loaded.fingerprint} {loaded.tokenizer.fingerprint} {usage.digest()}")
+def find_speeds(loaded: LoadedEncoder, candidates: Candidates, *, progress: Progress = SILENT) -> Speeds:
+    """Return the speeds of the candidates alone, measured now if they were not before; nothing is certified."""
+    return _Bench(loaded, candidates, KeptResults(), again=False, progress=progress).speeds()
 
-    def find_kept() -> tuple[Speeds | None, dict[str, Certificate] | None]:
-        speeds = None if again else _parsed(kept.read(speeds_name), _parse_speeds)
-        certificates = None if again else _parsed(kept.read(certificates_name), _parse_certificates)
-        return (
-            speeds if speeds is not None and speeds.tokens_per_s.keys() == names and _still_holds(speeds) else None,
-            certificates if certificates is not None and certificates.keys() == names - {SAFE} else None,
+
+class _Bench:
+    """Where the candidates of one encoder are measured, or found to have been; they are opened at most once."""
+
+    def __init__(
+        self, loaded: LoadedEncoder, candidates: Candidates, kept: KeptResults, *, again: bool, progress: Progress
+    ) -> None:
+        self.cpu = cpu_features()
+        self._loaded, self._candidates, self._kept = loaded, candidates, kept
+        self._again, self._progress = again, progress
+        self._opened: dict[str, Engine] = {}
+
+    def speeds(self) -> Speeds:
+        """Return how fast they are: one measurement for encoders of the same sizes."""
+        names = set(self._candidates.names)
+
+        def measure() -> Speeds:
+            self._progress.say("measuring which engine is fastest here: once for encoders of these sizes")
+            return measure_speeds(self._engines())
+
+        return self._find(
+            json.dumps(self._loaded.config.to_hugging_face(), sort_keys=True),
+            _parse_speeds,
+            lambda found: found.tokens_per_s.keys() == names and _still_holds(found),
+            measure,
+            asdict,
         )
 
-    speeds, certificates = find_kept()
-    if speeds is None or certificates is None:
-        with kept.alone():
+    def certificates(self, usage: Usage) -> dict[str, Certificate]:
+        """Return how near each is to float32: one comparison for the same weights, tokenizer and usage."""
+        names = set(self._candidates.names) - {SAFE}
+
+        def compare() -> dict[str, Certificate]:
+            if not names:
+                return {}
+            self._progress.say("comparing the engines' answers with float32: once for these weights")
+            engines = dict(self._engines())
+            return certify(engines, engines.pop(SAFE), usage)
+
+        return self._find(
+            f"{self._loaded.fingerprint} {self._loaded.tokenizer.fingerprint} {usage.digest()}",
+            _parse_certificates,
+            lambda found: found.keys() == names,
+            compare,
+            lambda found: {name: asdict(one) for name, one in found.items()},
+        )
+
+    def _find(
+        self,
+        model: str,
+        parse: Callable[[Any], _Kept],
+        holds: Callable[[_Kept], bool],
+        measure: Callable[[], _Kept],
+        to_plain: Callable[[_Kept], Any],
+    ) -> _Kept:
+        """Return what was kept of a model on this machine and still holds, or measure it, one process at a time."""
+        made_of = {name: one.digest for name, one in self._candidates.native.items()}
+        name = _Key(model=model, kernels=made_of, cpu=self.cpu).digest()
+
+        def find_kept() -> _Kept | None:
+            found = None if self._again else _parsed(self._kept.read(name), parse)
+            return found if found is not None and holds(found) else None
+
+        found = find_kept()
+        if found is not None:
+            return found
+        with self._kept.alone():
             # Another process may have measured while this one waited for it.
-            speeds, certificates = find_kept()
-            missing = candidates.names if speeds is None or certificates is None else ()
-            engines = {name: candidates.open(loaded, name) for name in missing}
-            if speeds is None:
-                progress.say("measuring which engine is fastest here: once for encoders of these sizes")
-                speeds = measure_speeds(engines)
-                kept.keep(speeds_name, asdict(speeds), progress)
-            if certificates is None:
-                exact = engines.pop(SAFE)
-                if engines:
-                    progress.say("comparing the engines' answers with float32: once for these weights")
-                certificates = certify(engines, exact, usage) if engines else {}
-                kept.keep(certificates_name, {name: asdict(one) for name, one in certificates.items()}, progress)
-    return _choose(loaded, speeds, certificates, candidates, cpu)
+            found = find_kept()
+            if found is None:
+                found = measure()
+                self._kept.keep(name, to_plain(found), self._progress)
+        return found
+
+    def _engines(self) -> dict[str, Engine]:
+        if not self._opened:
+            self._opened = {name: self._candidates.open(self._loaded, name) for name in self._candidates.names}
+        return self._opened
 
 
 def _still_holds(speeds: Speeds) -> bool:
