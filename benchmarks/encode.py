@@ -142,7 +142,7 @@ def main() -> None:
     parser.add_argument("--engine", default=None, help=f"ours: {ENGINES}; what a user gets when not given")
     parser.add_argument("--name", default=None, help="of the result; the instruction set when not given")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=1.0, help="aim for our part of a round")
+    parser.add_argument("--seconds", type=float, default=0.8, help="aim for our part of a round")
     parser.add_argument("--workloads", nargs="+", default=WORKLOADS, choices=WORKLOADS)
     parser.add_argument("--contestants", nargs="+", default=None, help="peers by name; see benchmarks/encoders.py")
     parser.add_argument("--everyone", action="store_true", help="also pipelines, sentence-transformers and the course")

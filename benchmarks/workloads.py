@@ -88,7 +88,7 @@ def corpus(name: str) -> tuple[list[str], np.ndarray]:
 def validation_texts() -> list[str]:
     """Return emotion's 2,000 validation tweets."""
     lines = (SHARED_DATA / "emotion" / "val.txt").read_text("utf-8").splitlines()
-    return [line.rpartition(";")[0] for line in lines]
+    return [line.rpartition(";")[0] for line in lines if line]
 
 
 def floating_operations(config: EncoderConfig, lengths: np.ndarray) -> float:
