@@ -104,7 +104,7 @@ inline void pack_weights(const float* w, int n_out, int n_in, void* packed) {
 
 // While the first rows meet a panel of weights, the next panel is fetched: few rows leave no other time for it.
 inline void fetch_ahead(const bf16* w) {
-  for (int line = 0; line < 32; ++line) fetch((const char*)w + line * 64);
+  for (int line = 0; line < 32; ++line) fetch_far((const char*)w + line * 64);
 }
 
 // finisher.start(first row, block of columns, sums) then finisher.pair(p) for p in 0..15 (rows 2p and 2p + 1 of the block).

@@ -105,7 +105,8 @@ inline void turn_square(const float* from, size_t from_stride, float* to, size_t
     }
 }
 
-inline void fetch(const void* p) { _mm_prefetch((const char*)p, _MM_HINT_T1); }
+inline void fetch_far(const void* p) { _mm_prefetch((const char*)p, _MM_HINT_T1); }   // into the second-level cache
+inline void fetch_near(const void* p) { _mm_prefetch((const char*)p, _MM_HINT_T0); }  // into the first
 inline void pause() { _mm_pause(); }
 
 // Numbers too small to be normal count as 0 while a thread computes here: they would cost hundreds of cycles each.

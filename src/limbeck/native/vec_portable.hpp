@@ -84,7 +84,8 @@ inline void turn_square(const float* from, size_t from_stride, float* to, size_t
     for (int column = 0; column < 16; ++column) to[column * to_stride + row] = from[row * from_stride + column];
 }
 
-inline void fetch(const void*) {}
+inline void fetch_far(const void*) {}
+inline void fetch_near(const void*) {}
 inline void pause() {}
 struct FlushScope {};
 
