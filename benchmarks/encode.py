@@ -34,6 +34,8 @@ from measure import median_ratio, write_result
 from transformers.utils import logging as transformers_logging
 from workloads import THREADS, Rows, corpus, floating_operations, keep_to_two_cores, model_folder
 
+from limbeck.settings import EngineName
+
 WORKLOADS = ("mini emotion", "mini imdb", "base emotion", "base imdb")
 FEWEST_TEXTS = 16
 PACKAGES = ("limbeck", "torch", "transformers", "tokenizers", "sentence-transformers", "openvino", "nncf",
@@ -43,8 +45,8 @@ PACKAGES = ("limbeck", "torch", "transformers", "tokenizers", "sentence-transfor
 def measure(size: Size, corpus_name: str, plan: Plan) -> dict[str, Any]:
     """Measure one workload: every contestant once a round, in turn, all on the same texts."""
     texts, _ = corpus(corpus_name)
-    peak = size.arithmetic.peak.gflops
-    rows = size.rows(texts[: count_texts(size.own[OURS], size.rows(texts[: 2 * FEWEST_TEXTS]), plan)])
+    peak = size.arithmetic.peak
+    rows = size.rows(texts[: count_texts(size.own[OURS], size.rows(texts[:FEWEST_TEXTS]), plan)])
     # Half of the reviews have batches enough.
     some = rows if corpus_name == "emotion" else size.rows(texts[: len(rows.texts) // 2])
     encoders: dict[str, Run] = dict(size.own)
@@ -97,7 +99,7 @@ def count_texts(ours: Run, rows: Rows, plan: Plan) -> int:
     return max(FEWEST_TEXTS, int(rate * plan.seconds) // FEWEST_TEXTS * FEWEST_TEXTS)
 
 
-def measure_all(engine: str | None, workloads: list[str], plan: Plan) -> dict[str, Any]:
+def measure_all(engine: EngineName | None, workloads: list[str], plan: Plan) -> dict[str, Any]:
     """Measure every workload, and on the tweets of a size single texts, drift and the start of a process."""
     result: dict[str, Any] = {"rounds": plan.rounds, "threads": THREADS, "from": "token ids"}
     found: dict[str, Any] = {
@@ -139,7 +141,7 @@ def leads(result: Mapping[str, Any]) -> dict[str, Any]:
 def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--engine", default=None, help=f"ours: {ENGINES}; what a user gets when not given")
+    parser.add_argument("--engine", default=None, choices=ENGINES, help="ours; what a user gets when not given")
     parser.add_argument("--name", default=None, help="of the result; the instruction set when not given")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.8, help="aim for our part of a round")

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import numpy as np
 from encoders import Encode, peers
-from engines import arithmetic_of, open_ours
+from engines import open_ours
 from workloads import Rows, corpus
 
 from limbeck.catalog.presets import load_encoder_folder
 from limbeck.inference.certificate import MOST_COSINE_DISTANCE, cosine_distances
 from limbeck.inference.torch_engine import TorchEngine
 from limbeck.model.pooling import blocks_for
+from limbeck.settings import EngineName
 
 Run = Callable[[Rows], object]
 OURS, EXACT = "limbeck", "limbeck float32"
@@ -55,12 +56,12 @@ class Plan:
 class Size:
     """A model of one size: its folder, our engines, peers that are open, and those that cannot run, with the reason."""
 
-    def __init__(self, folder: Path, engine: str | None) -> None:
+    def __init__(self, folder: Path, engine: EngineName | None) -> None:
         self.folder = folder
         self.loaded = load_encoder_folder(folder)
-        ours, exact = open_ours(self.loaded, engine), TorchEngine(self.loaded, device="cpu")
+        ours, self.arithmetic = open_ours(self.loaded, engine)
+        exact = TorchEngine(self.loaded, device="cpu")
         blocks = blocks_for("mean", None, exact.layers)
-        self.arithmetic = arithmetic_of(ours.numerics)
         self.own: dict[str, Callable[[Rows], np.ndarray]] = {
             OURS: lambda rows: ours.features(rows.tokenized, blocks),
             EXACT: lambda rows: exact.features(rows.tokenized, blocks),

@@ -31,7 +31,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from engines import Arithmetic, arithmetic_of, force
+from engines import ENGINES, Arithmetic, arithmetic_of_training, force
 from measure import SHARED_DATA, median_ratio, write_result
 from trainers import BATCH_ROWS, Train, padded_trainer, plain_loop
 from transformers.utils import logging as transformers_logging
@@ -78,13 +78,14 @@ class Ours:
     def arithmetic(self) -> Arithmetic:
         """Return what computed the last training."""
         record = json.loads((self.out / "run.json").read_text("utf-8"))
-        return arithmetic_of(record["encoder"]["numerics"])
+        return arithmetic_of_training(record["encoder"]["numerics"])
 
 
 def contestants(folder: Path, scratch: Path, *, everyone: bool) -> dict[str, Train]:
     """Return the peers by name: the best of each kind, or all of them."""
-    bf16, best, rest = cpu_features().bf16, {}, {}
-    for name, is_half in (("bf16", True), ("float32", False)) if bf16 else (("float32", False),):
+    best: dict[str, Train] = {}
+    rest: dict[str, Train] = {}
+    for name, is_half in (("bf16", True), ("float32", False)) if cpu_features().bf16 else (("float32", False),):
         autocast = " autocast" if is_half else ""
         best |= {
             f"plain loop, {name}{autocast}, bucketed": plain_loop(folder, bf16=is_half, bucketed=True),
@@ -145,12 +146,12 @@ def measure(size: str, given: argparse.Namespace, parent: Path) -> tuple[Arithme
     gflops: dict[str, list[float]] = {name: [] for name in trains}
     peaks = []
     for batches in parts_of_epoch(lengths_N, given.batches, given.rounds):
-        before = arithmetic.peak.gflops()
+        before = arithmetic.peak()
         for name, train in trains.items():
             rows_N = np.concatenate(batches[:: SLOW_SHARE if name in slow else 1])
             seconds = train([texts[row] for row in rows_N], labels_N[rows_N])
             if name == OURS:
-                peaks.append(max(before, arithmetic.peak.gflops()))
+                peaks.append(max(before, arithmetic.peak()))
             tokens_per_s[name].append(float(lengths_N[rows_N].sum()) / seconds)
             gflops[name].append(3 * floating_operations(loaded.config, lengths_N[rows_N]) / seconds / 1e9)
         said = ", ".join(f"{name} {rates[-1]:.0f}" for name, rates in tokens_per_s.items())
@@ -181,7 +182,9 @@ def measure(size: str, given: argparse.Namespace, parent: Path) -> tuple[Arithme
 def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--engine", default=None, help="ours: native-NAME; what a user gets when not given")
+    parser.add_argument(
+        "--engine", default=None, choices=ENGINES, help="ours: a native one; what a user gets when not given"
+    )
     parser.add_argument("--name", default=None, help="of the result; the instruction set when not given")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--batches", type=int, default=16, help="of 64 tweets, in a round: 50 at most")
