@@ -109,6 +109,12 @@ def test_odd_widths_are_named(tiny_loaded: LoadedEncoder, library: Kernels) -> N
         NativeEngine(tiny_loaded, library)
 
 
+def test_a_pooling_that_kernels_lack_is_named(drawn: LoadedEncoder, quick_library: Kernels) -> None:
+    """One that only torch has is refused with what to do, not with a failure inside."""
+    with pytest.raises(SettingsError, match="does not know the pooling 'last'.*torch-float32"):
+        NativeEngine(drawn, quick_library).features(draw_texts((3,)), (Block(layer=2, pooling="last"),))
+
+
 @pytest.mark.encoder
 def test_the_embedded_encoder_is_certified(quick_library: Kernels, minilm: LoadedEncoder) -> None:
     """Drift and flips keep the limits of issue C with room to spare."""

@@ -152,6 +152,7 @@ class NativeEngine:
             SettingsError: a text does not fit the encoder, or a block's layer does not exist.
         """
         require_fit(tokenized, blocks, self.loaded.config)
+        _require_known(blocks)
         tokenized, places_N = each_once(tokenized)
         budget = min(token_budget or self._about.chunk_tokens, self._about.chunk_tokens)
         chunks = fill_chunks(tokenized.lengths, budget)
@@ -291,6 +292,16 @@ class Workplace:
             )
         self.address: int = address
         weakref.finalize(self, library.limbeck_leave, address)
+
+
+def _require_known(blocks: Sequence[Block]) -> None:
+    """Refuse a pooling that the kernels do not have; what torch computes knows all of `model.pooling`."""
+    for block in blocks:
+        if block.pooling not in _KINDS:
+            raise SettingsError(
+                f"the native engine does not know the pooling {block.pooling!r} (it has {', '.join(_KINDS)}): compute "
+                "with engine torch-float32"
+            )
 
 
 class _Job:
