@@ -111,7 +111,7 @@ def test_odd_widths_are_named(tiny_loaded: LoadedEncoder, library: Kernels) -> N
 
 def test_a_pooling_that_kernels_lack_is_named(drawn: LoadedEncoder, quick_library: Kernels) -> None:
     """One that only torch has is refused with what to do, not with a failure inside."""
-    with pytest.raises(SettingsError, match="does not know the pooling 'last'.*torch-float32"):
+    with pytest.raises(SettingsError, match=r"does not know the pooling 'last'.*torch-float32"):
         NativeEngine(drawn, quick_library).features(draw_texts((3,)), (Block(layer=2, pooling="last"),))
 
 
