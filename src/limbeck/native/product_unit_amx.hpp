@@ -48,7 +48,6 @@ inline void multiply_block(const bf16* a0, const bf16* a1, Panel w, int steps, P
     _tile_loadd(2, below, stride); _tile_loadd(3, below + 16, stride);
   }
   for (int step = 0; step < steps; ++step, a0 += kTile, a1 += kTile, w.tiles += w.step) {
-    between(step);
     _tile_loadd(6, w.tiles, 64);
     _tile_loadd(4, a0, 64);
     _tile_dpbf16ps(0, 4, 6);
@@ -57,6 +56,7 @@ inline void multiply_block(const bf16* a0, const bf16* a1, Panel w, int steps, P
     _tile_loadd(5, a1, 64);
     _tile_dpbf16ps(2, 5, 6);
     _tile_dpbf16ps(3, 5, 7);
+    between(step);  // while the unit works
   }
   _tile_stored(0, to.sums, stride); _tile_stored(1, to.sums + 16, stride);
   _tile_stored(2, below, stride); _tile_stored(3, below + 16, stride);
