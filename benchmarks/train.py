@@ -117,7 +117,8 @@ def parts_of_epoch(lengths_N: np.ndarray, batches: int, rounds: int) -> Iterator
         for start in range(0, len(order) - span + 1, span):
             bucket = order[start : start + span]
             bucket = bucket[np.argsort(lengths_N[bucket], kind="stable")].reshape(BUCKET_BATCHES, BATCH_ROWS)
-            some = bucket[np.linspace(0, BUCKET_BATCHES - 1, batches).round().astype(int)]
+            # From a drawn start at equal steps, so that the longest batch comes no more often than in an epoch.
+            some = bucket[((np.arange(batches) + draw.random()) * BUCKET_BATCHES / batches).astype(int)]
             yield list(some[draw.permutation(batches)])
             rounds -= 1
             if not rounds:
