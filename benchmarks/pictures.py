@@ -27,24 +27,25 @@ WORKLOADS = {
 def encoding(result: dict[str, Any], look: Look, name: str) -> None:
     """Draw how many times as fast as each peer limbeck encodes, a panel a workload, a logarithmic scale."""
     title = f"How many times as fast as each peer limbeck turns texts into vectors: {cores_of(result)}"
-    found = {workload: result["workloads"][workload]["contestants"] for workload in WORKLOADS}
+    found = {workload: one["contestants"] for workload, one in result["workloads"].items()}
     first, *others = found.values()
     everywhere = [peer for peer in first if peer != OURS and all(peer in one for one in others)]
     peers = sorted(everywhere, key=lambda peer: first[peer]["ours_is_times"])
     figures = {workload: [one[peer]["ours_is_times"] for peer in peers] for workload, one in found.items()}
-    lowest = min(1.0, *(value for values in figures.values() for value in values))
+    values = [value for values in figures.values() for value in values]
+    ends = (0.9 * min(values) if min(values) < 1 else 1, 2 * max(values))
 
     def draw(figure: "Figure") -> None:
         figure.set_size_inches(11, 0.36 * len(peers) + 1.2)
-        for place, (panel, (workload, spoken)) in enumerate(
-            zip(figure.subplots(1, len(WORKLOADS), sharey=True), WORKLOADS.items(), strict=True)
-        ):
-            times = figures[workload]
+        panels = figure.subplots(1, len(figures), sharey=True, squeeze=False)[0]
+        for place, (panel, (workload, times)) in enumerate(zip(panels, figures.items(), strict=True)):
             panel.barh(peers, times, color=look.theme.series[place], height=0.66)
             panel.set_xscale("log")
-            panel.set_xlim(0.9 * lowest if lowest < 1 else 1, 130)
-            panel.set_xticks([1, 10, 100], ["1×", "10×", "100×"])
-            panel.set_title(spoken, fontsize=9, loc="left")
+            panel.set_xlim(*ends)
+            ticks = [tick for tick in (1, 2, 5, 10, 100) if tick <= ends[1] and (tick in (1, 10, 100) or ends[1] < 20)]
+            panel.set_xticks(ticks, [f"{tick}×" for tick in ticks])
+            panel.minorticks_off()
+            panel.set_title(WORKLOADS[workload], fontsize=9, loc="left")
             panel.invert_yaxis() if not place else None
             panel.spines[["top", "right"]].set_visible(False)
             panel.tick_params(axis="y", length=0, labelsize=8)

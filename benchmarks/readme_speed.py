@@ -3,11 +3,13 @@
 In: benchmarks/results/encode-*.json and train-*.json. Out: rows of cells by machine. It does not know where they stand.
 """
 
+from pathlib import Path
 from typing import Any
 
 from measure import read_results
 from readme_machines import cores_of
 
+PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 OURS, EXACT = "limbeck", "limbeck float32"
 WORKLOADS = {
     "mini emotion": "MiniLM, tweets",
@@ -20,7 +22,8 @@ Rows = list[list[str]]
 
 def encoding() -> dict[str, Rows]:
     """Every contestant on every workload: its texts a second, and how often ours is that."""
-    return {_titled(result): _encoding(result) for result in read_results("encode").values()}
+    found = read_results("encode").items()
+    return {_titled(result) + _picture(f"encode-{name}"): _encoding(result) for name, result in found}
 
 
 def _encoding(result: dict[str, Any]) -> Rows:
@@ -79,7 +82,13 @@ def rate(value: float | None) -> str:
 
 
 def _titled(result: dict[str, Any]) -> str:
-    return f"{cores_of(result)} ({result['engine']})"
+    return f"**{cores_of(result)} ({result['engine']})**"
+
+
+def _picture(name: str) -> str:
+    """Return the picture of a table where `pictures.py` has drawn it."""
+    drawn = (PICTURES / f"{name}.png").exists()
+    return f"\n\n![How many times as fast as each peer limbeck encodes](pictures/{name}.png)" if drawn else ""
 
 
 def _times(entry: dict[str, Any] | None, said: str, name: str) -> str:

@@ -84,11 +84,10 @@ def test_tables_of_a_machine_show_only_who_took_part(results):
     import readme_speed
 
     tables = readme_speed.encoding()
-    assert list(tables) == [
-        "2 cores of a Xeon with AMX (native amx cpu)",
-        "2 cores of an EPYC with AVX2 (native avx2 cpu)",
-    ]
-    rows = {row[0]: row[1:] for row in tables["2 cores of an EPYC with AVX2 (native avx2 cpu)"]}
+    xeon, epyc = tables
+    assert xeon.startswith("**2 cores of a Xeon with AMX (native amx cpu)**")
+    assert epyc.startswith("**2 cores of an EPYC with AVX2 (native avx2 cpu)**")
+    rows = {row[0]: row[1:] for row in tables[epyc]}
     assert "bf16" not in rows
     assert rows["quick"] == ["200 (1.5×)", "-"]
     assert rows["… of the peak in the same run: a loop"] == ["70%", "70%"]
