@@ -1,10 +1,15 @@
-// What differs from system to system: pages, waiting.
+// What differs from system to system: pages, waiting, processes.
 #pragma once
 #include <cstddef>
 #include <cstdlib>
 #include <thread>
 #if defined(__linux__)
 #include <sys/mman.h>
+#endif
+#if defined(_WIN32)
+#include <process.h>
+#else
+#include <unistd.h>
 #endif
 
 namespace limbeck {
@@ -29,6 +34,14 @@ inline void give_pages(void* pages) {
   _aligned_free(pages);
 #else
   std::free(pages);
+#endif
+}
+
+inline long process_id() {
+#if defined(_WIN32)
+  return _getpid();
+#else
+  return getpid();
 #endif
 }
 
