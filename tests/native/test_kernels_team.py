@@ -63,3 +63,38 @@ def test_threads_that_cannot_be_had_are_an_answer(team: BuildRecipe, tmp_path: P
     answer, *rest = ended.stdout.split()
     assert int(answer) in (kernels.NO_MEMORY, kernels.NO_THREADS)
     assert rest == ["0", "0", "1"]
+
+
+KEPT = """
+import ctypes, os, sys, threading
+library = ctypes.CDLL(sys.argv[1])
+
+def gather(size):
+    seen = (ctypes.c_int * size)()
+    assert library.gather(size, seen) == 0
+    return list(seen) == [1] * size
+
+assert all(gather(size) for size in (2, 5, 3, 1, 4) for _ in range(50))
+answers = []
+callers = [threading.Thread(target=lambda: answers.append(all(gather(3) for _ in range(50)))) for _ in range(4)]
+for caller in callers:
+    caller.start()
+for caller in callers:
+    caller.join()
+assert answers == [True] * 4
+child = os.fork()
+if child == 0:
+    os._exit(0 if all(gather(3) for _ in range(50)) else 1)
+assert os.waitpid(child, 0)[1] == 0
+print("fine")
+"""
+
+
+@pytest.mark.slow
+def test_threads_that_are_kept_serve_every_caller(team: BuildRecipe, tmp_path: Path) -> None:
+    """Teams of any size one after another, several callers at once, and a process that was forked: nobody waits forever."""
+    found = build_library(team, tmp_path / "cache")
+    assert found is not None
+    words = [sys.executable, "-c", KEPT, str(found.path)]
+    ended = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60)
+    assert ended.stdout.strip() == "fine"
