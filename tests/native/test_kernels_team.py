@@ -92,7 +92,7 @@ print("fine")
 
 @pytest.mark.slow
 def test_threads_that_are_kept_serve_every_caller(team: BuildRecipe, tmp_path: Path) -> None:
-    """Teams of any size one after another, several callers at once, and a process that was forked: nobody waits forever."""
+    """Teams of any size in turn, several callers at once, a process that was forked: nobody waits forever."""
     found = build_library(team, tmp_path / "cache")
     assert found is not None
     words = [sys.executable, "-c", KEPT, str(found.path)]
