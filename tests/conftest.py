@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from hypothesis import settings
-from tests.libraries import RUNNABLE, executed_lines, library_for
+from tests.libraries import CACHE_HOME, RUNNABLE, executed_lines, library_for
 from tokenizers import Tokenizer as RawTokenizer
 from tokenizers import models, normalizers, pre_tokenizers, processors
 
@@ -26,9 +26,6 @@ from limbeck.model.weights import fingerprint_of
 from limbeck.native.kernels import Kernels
 from limbeck.native.libraries import library_named
 from limbeck.tokens import SPECIAL_TOKENS, Tokenizer
-
-CACHE_HOME = Path(__file__).parents[1] / ".pytest_cache" / "home"
-"""Where tests, and the processes that they start, keep what is compiled and converted; git does not see it."""
 
 settings.register_profile("quick", max_examples=20)  # for `make test-quick`, where a test asks for no number of its own
 

@@ -1,6 +1,7 @@
 """The libraries that this machine can run: what tests of kernels run over, and what the end of a run says of them."""
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,8 @@ from limbeck.native.kernels import Kernels
 from limbeck.native.libraries import find_library, why_not_usable
 from limbeck.processor import machine
 
+CACHE_HOME = Path(__file__).parents[1] / ".pytest_cache" / "home"
+"""Where tests, and the processes that they start, keep what is compiled and converted; git does not see it."""
 RUNNABLE = tuple(library.name for library in LIBRARIES if why_not_usable(library) is None)
 """All for which this CPU has the instructions."""
 MANDATORY = frozenset(("portable", "soft", "avx2")) & frozenset(RUNNABLE)
@@ -18,7 +21,8 @@ _EXECUTED = "instruction set"
 
 def library_for(name: str, request: pytest.FixtureRequest) -> Kernels:
     """Return the library of an instruction set, compiled once for all runs, and note that a test ran on it."""
-    found = find_library(name)
+    # Whatever cache folder the test itself is given.
+    found = find_library(name, CACHE_HOME / "limbeck")
     if isinstance(found, Kernels):
         request.node.user_properties.append((_EXECUTED, name))
         return found

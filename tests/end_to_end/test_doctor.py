@@ -4,10 +4,15 @@ import json
 
 import pytest
 import torch
+from tests.conformance.drawn import make_loaded
 
 from limbeck.inference import engine_calibration as calibration
-from limbeck.inference import engine_candidates, quiet, speeds
+from limbeck.inference import engine_candidates, peak, quiet, speeds
+from limbeck.model.loaded_encoder import write_encoder
+from limbeck.native.instruction_sets import LIBRARIES
 from limbeck.native.kernels import NoKernels
+from limbeck.native.libraries import FORCED, find_library, why_not_usable
+from limbeck.processor import machine
 
 
 @pytest.fixture(autouse=True)
@@ -84,3 +89,63 @@ def test_a_model_and_an_encoder_are_one_too_many(limbeck, encoder_folder, bundle
     ended = limbeck("doctor", tmp_path / "nowhere")
     assert ended.status != 0
     assert "does not exist" in ended.err
+
+
+def test_each_instruction_set_is_used_or_says_why_not(limbeck, wide_folder, library, monkeypatch):
+    """Its speed stands beside what its loop reaches; the others say which flag is missing, or that they are slower."""
+    for module in (engine_candidates, peak):
+        monkeypatch.setattr(module, "find_library", lambda name, *given: library)
+    monkeypatch.setenv(FORCED, library.name)
+    ended = limbeck("doctor", "--encoder", wide_folder)
+    assert ended.status == 0, ended.err
+    name = f"native-{library.name}"
+    (row,) = (line for line in ended.out.splitlines() if line[2:].startswith(f"{name} ") and " ms " in line)
+    assert float(row.split()[-5].replace(",", "")) >= 0
+    for one in LIBRARIES:
+        if one.name != library.name and machine() in one.machines:
+            (line,) = (line for line in ended.out.splitlines() if line.startswith(f"  native-{one.name}: "))
+            assert why_not_usable(one) in line if why_not_usable(one) else f"{FORCED}={library.name} is set" in line
+    assert f"{name} was compiled on this machine" in ended.out or f"{name} came with limbeck" in ended.out
+    found = json.loads(limbeck("doctor", "--encoder", wide_folder, "--json").out)
+    assert found["peak_gflops"].keys() == {name}
+    assert found["why_not"].keys() | {found["used"]} == {one["name"] for one in found["candidates"]} | set(
+        found["refused"]
+    )
+    assert set(found["flags"]) <= set().union(*(one.cpu_flags for one in LIBRARIES))
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_no_row_is_wider_than_the_screen(limbeck, wide_folder, library, monkeypatch, columns):
+    """The table of engines fits a narrow terminal."""
+    for module in (engine_candidates, peak):
+        monkeypatch.setattr(module, "find_library", lambda name, *given: library)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    rows = [line for line in limbeck("doctor", "--encoder", wide_folder).out.splitlines() if " ms " in line]
+    assert rows
+    assert all(len(line) <= columns for line in rows)
+
+
+def test_an_engine_is_forced_by_name(limbeck, bundle_folder, library, monkeypatch):
+    """Where it cannot be, the error says what is missing, before anything is computed."""
+    monkeypatch.setattr(
+        engine_candidates, "find_library", lambda name, *given: library if name == library.name else find_library(name)
+    )
+    ended = limbeck("predict", bundle_folder, "i feel fine", "--engine", "torch-float32")
+    assert ended.status == 0, ended.err
+    ended = limbeck("predict", bundle_folder, "i feel fine", "--engine", f"native-{library.name}")
+    assert ended.status == 2
+    assert "is not a multiple of 32" in ended.err
+    missing = next(one for one in LIBRARIES if why_not_usable(one))
+    ended = limbeck("predict", bundle_folder, "i feel fine", "--engine", f"native-{missing.name}")
+    assert ended.status == 2
+    assert f"engine native-{missing.name} cannot be used: {why_not_usable(missing)}" in ended.err
+
+
+@pytest.fixture
+def wide_folder(tiny_tokenizer, tmp_path):
+    """An encoder on disk that kernels can compute."""
+    loaded = make_loaded(tiny_tokenizer, dim=64, n_heads=2, hidden_dim=64)
+    folder = tmp_path / "wide"
+    folder.mkdir()
+    write_encoder(loaded.encoder, loaded.tokenizer, folder)
+    return folder

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.special import erf
-from tests.conftest import CACHE_HOME
+from tests.libraries import CACHE_HOME
 
 from limbeck.native.building import FLAGS, SOURCES, BuildRecipe
 from limbeck.native.kernels import Kernels
