@@ -9,7 +9,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # As many processes as there are cores; `make test WORKERS=0` runs in one, as a debugger wants it.
 WORKERS ?= auto
 
-.PHONY: setup demo test test-quick check fix wheels bench clean
+.PHONY: setup demo test test-quick check fix sanitize arm wheels bench clean
 
 setup: $(READY)
 
@@ -38,6 +38,13 @@ check: $(READY)
 fix: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# The kernels outside Python: with sanitizers, and for Arm in an emulator where one is installed.
+sanitize: $(READY)
+	$(BIN)/python .ci/check_kernels.py sanitize
+
+arm: $(READY)
+	$(BIN)/python .ci/check_kernels.py arm
 
 # A wheel for every platform, into dist/, compiled from here by zig (a package of PyPI); each is checked.
 wheels: $(READY)

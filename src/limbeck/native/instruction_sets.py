@@ -52,13 +52,13 @@ LIBRARIES = (
     Library(name="avx2", flags=("-mavx2", "-mfma", "-maes"), cpu_flags=frozenset(("avx2", "fma", "aes"))),
     Library(
         name="neonbf16",
-        flags=("-march=armv8.2-a+bf16+aes",),
+        flags=("-march=armv8.2-a+bf16+crypto",),
         cpu_flags=frozenset(("asimd", "bf16", "aes")),
         machines=frozenset((ARM,)),
     ),
     Library(
         name="neon",
-        flags=("-march=armv8-a+aes",),
+        flags=("-march=armv8-a+crypto",),
         cpu_flags=frozenset(("asimd", "aes")),
         machines=frozenset((ARM,)),
     ),

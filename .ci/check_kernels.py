@@ -1,0 +1,83 @@
+"""Runs the kernels outside Python: `tests/native/check.cpp` with sanitizers, or for Arm in an emulator.
+
+In: "sanitize" or "arm". Out: what the program says, and 1 when a library is too far from its reference, reads past an
+array, or does what C++ leaves undefined. `make sanitize` and `make arm` run it.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "src"))
+
+from limbeck.native.building import build_recipe_of, compile_library, find_compilers  # noqa: E402
+from limbeck.native.instruction_sets import LIBRARIES  # noqa: E402
+
+CHECK = ROOT / "tests" / "native" / "check.cpp"
+SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g", "-O1"]
+ARM_COMPILER, EMULATOR = "aarch64-linux-gnu-g++", "qemu-aarch64-static"
+ARM_PAIRS = (("cortex-a57", "portable", "neon"), ("max", "soft", "neonbf16"), ("max", "portable", "soft"))
+"""CPU that is emulated, reference, and what is compared with it. The first has no bfloat16 and no newer instruction."""
+
+
+def main(what: str) -> int:
+    """Compile and run; return how the program ends."""
+    with tempfile.TemporaryDirectory() as folder:
+        return {"sanitize": sanitize, "arm": run_for_arm}[what](Path(folder))
+
+
+def sanitize(folder: Path) -> int:
+    """Run `portable` and `soft`, and what else this CPU can run, with all that the sanitizers look for."""
+    compilers = [[*compiler, *SANITIZERS] for compiler in find_compilers()]
+    if not compilers:
+        sys.stdout.write("no C++ compiler: nothing was checked\n")
+        return 1
+    paths = compiled(("portable", "soft"), compilers, folder)
+    program = folder / "check"
+    subprocess.run([*compilers[0], "-std=c++17", str(CHECK), "-o", str(program), "-ldl", "-pthread"], check=True)
+    options = {"UBSAN_OPTIONS": "print_stacktrace=1", "ASAN_OPTIONS": "detect_stack_use_after_return=1"}
+    return subprocess.run([program, "6", paths["portable"], *paths.values()], env=os.environ | options).returncode
+
+
+def run_for_arm(folder: Path) -> int:
+    """Run the libraries for Arm in an emulator, each on a CPU that has what it needs."""
+    absent = [name for name in (ARM_COMPILER, EMULATOR) if not shutil.which(name)]
+    if absent:
+        sys.stdout.write(
+            f"not checked: {', '.join(absent)} not here (Debian: g++-aarch64-linux-gnu, qemu-user-static)\n"
+        )
+        return 0
+    names = sorted({name for _, *pair in ARM_PAIRS for name in pair})
+    paths = compiled(names, [[ARM_COMPILER]], folder, "-O1")
+    program = folder / "check"
+    subprocess.run([ARM_COMPILER, "-O1", "-std=c++17", str(CHECK), "-o", str(program), "-ldl", "-pthread"], check=True)
+    ended = 0
+    for cpu, reference, name in ARM_PAIRS:
+        emulated = [EMULATOR, "-L", "/usr/aarch64-linux-gnu", "-cpu", cpu]
+        ended |= subprocess.run([*emulated, program, "0", paths[reference], paths[name]]).returncode
+    return ended
+
+
+def compiled(
+    names: tuple[str, ...] | list[str], compilers: list[list[str]], folder: Path, *flags: str
+) -> dict[str, Path]:
+    """Compile libraries of these names, with flags after their own."""
+
+    def one(name: str) -> Path:
+        recipe = build_recipe_of(next(library for library in LIBRARIES if library.name == name))
+        path = folder / f"{recipe.name}.so"
+        path.write_bytes(compile_library(replace(recipe, flags=(*recipe.flags, *flags)), compilers))
+        return path
+
+    with ThreadPoolExecutor(os.cpu_count()) as together:
+        return dict(zip(names, together.map(one, names), strict=True))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,297 @@
+// Compares libraries of kernels with a reference, without Python: under an emulator, or with sanitizers.
+//
+// In: how many more cases to draw, and paths of libraries, the reference first. Out: a line for each comparison; 1 when one
+// is too far off. Encoders are tiny and drawn at random, texts of many lengths; the encoder and the training step are asked,
+// with dropout, whose masks must be the same, and without, with one thread and with more, whose number must change no bit of
+// hidden states.
+#include <dlfcn.h>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+struct Norm { const float *scale, *shift; };
+struct Layer {
+  const void *qkv, *mix, *up, *down;
+  const float *qkv_bias, *mix_bias, *up_bias, *down_bias;
+  Norm norm1, norm2;
+};
+struct Model {
+  int32_t dim, n_heads, hidden_dim, n_layers, gelu;
+  float epsilon;
+  const float *words, *positions;
+  Norm norm;
+  const Layer* layers;
+};
+struct Texts {
+  const int32_t* ids;
+  const int64_t *offsets, *rows;
+  int32_t count;
+};
+struct Block { int32_t layer, kind; };
+struct Features {
+  const Block* blocks;
+  int32_t n_blocks;
+  float* out;
+};
+struct Sizes {
+  int32_t dim, n_heads, hidden_dim, n_layers, gelu;
+  float epsilon;
+};
+struct Batch {
+  const int32_t *ids, *offsets;
+  const float* const* tensors;
+  const uint32_t* thresholds;
+  uint64_t seed;
+  int32_t texts, firsts_only, keep;
+};
+struct Gradients {
+  float* const* tensors;
+  int32_t add;
+};
+struct About {
+  int32_t chunk_tokens, width_step;
+  float score_unit;
+  int32_t is_bf16;
+};
+
+struct Library {
+  std::string path;
+  About about;
+  int (*abi)();
+  int (*open)();
+  void (*tell)(About*);
+  int64_t (*packed_bytes)(int32_t, int32_t);
+  void (*pack)(const float*, int32_t, int32_t, void*);
+  double (*peak)(int64_t);
+  void* (*workplace)(const Model*, int32_t, int32_t);
+  void (*leave)(void*);
+  int (*encode)(const Model*, void*, int32_t, const Texts*, const Features*);
+  void* (*step_new)(const Sizes*);
+  void (*step_free)(void*);
+  int (*step_pack)(void*, const float* const*, int32_t);
+  int (*step_forward)(void*, const Batch*, int32_t, float*);
+  int (*step_backward)(void*, const float* const*, const float*, const Gradients*);
+
+  template <class F>
+  static void take(void* handle, const char* name, F& function) {
+    function = (F)dlsym(handle, name);
+    if (!function) std::printf("no %s\n", name), std::exit(1);
+  }
+
+  explicit Library(const char* path) : path(path) {
+    void* handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!handle) std::printf("%s\n", dlerror()), std::exit(1);
+    take(handle, "limbeck_abi", abi), take(handle, "limbeck_open", open), take(handle, "limbeck_about", tell);
+    take(handle, "limbeck_packed_bytes", packed_bytes), take(handle, "limbeck_pack", pack), take(handle, "limbeck_peak", peak);
+    take(handle, "limbeck_workplace", workplace), take(handle, "limbeck_leave", leave), take(handle, "limbeck_encode", encode);
+    take(handle, "limbeck_step_new", step_new), take(handle, "limbeck_step_free", step_free);
+    take(handle, "limbeck_step_pack", step_pack), take(handle, "limbeck_step_forward", step_forward);
+    take(handle, "limbeck_step_backward", step_backward);
+    if (abi() != 3 || open() != 0) std::printf("%s cannot be opened\n", path), std::exit(1);
+    tell(&about);
+  }
+};
+
+// Numbers that are the same everywhere.
+struct Drawn {
+  uint64_t state;
+  explicit Drawn(uint64_t seed) : state(seed * 2654435761u + 12345) {}
+  uint32_t next() {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(state >> 33);
+  }
+  float uniform(float from, float to) { return from + (to - from) * (float)(next() % 65536) / 65536.0f; }
+  int below(int most) { return (int)(next() % (uint32_t)most); }
+};
+
+using Numbers = std::vector<float>;
+
+// An encoder's weights as torch has them, in the order of the training step.
+struct Encoder {
+  Sizes sizes;
+  int vocabulary, positions;
+  std::vector<Numbers> tensors;
+  std::vector<const float*> addresses;
+
+  Encoder(Sizes s, int vocabulary, int positions, Drawn& drawn) : sizes(s), vocabulary(vocabulary), positions(positions) {
+    const int d = s.dim, h = s.hidden_dim;
+    add(drawn, (size_t)vocabulary * d, 1.0f), add(drawn, (size_t)positions * d, 0.5f), add_norm(drawn, d);
+    for (int l = 0; l < s.n_layers; ++l) {
+      for (int product = 0; product < 4; ++product) add_linear(drawn, d, d);
+      add_norm(drawn, d), add_linear(drawn, h, d), add_linear(drawn, d, h), add_norm(drawn, d);
+    }
+    for (const Numbers& tensor : tensors) addresses.push_back(tensor.data());
+  }
+  const Numbers& of(int layer, int tensor) const { return tensors[(size_t)(4 + 16 * layer + tensor)]; }
+
+ private:
+  void add(Drawn& drawn, size_t count, float most, float middle = 0.0f) {
+    Numbers numbers(count);
+    for (float& number : numbers) number = middle + drawn.uniform(-most, most);
+    tensors.push_back(numbers);
+  }
+  void add_norm(Drawn& drawn, int width) { add(drawn, (size_t)width, 0.3f, 1.0f), add(drawn, (size_t)width, 0.3f); }
+  void add_linear(Drawn& drawn, int n_out, int n_in) {
+    add(drawn, (size_t)n_out * n_in, 2.0f / std::sqrt((float)n_in)), add(drawn, (size_t)n_out, 0.2f);
+  }
+};
+
+struct Words {
+  std::vector<int32_t> ids, offsets;
+  std::vector<int64_t> long_offsets, rows;
+
+  Words(const std::vector<int>& lengths, int vocabulary, Drawn& drawn) : offsets{0}, long_offsets{0} {
+    for (int length : lengths) {
+      for (int t = 0; t < length; ++t) ids.push_back(drawn.below(vocabulary));
+      rows.push_back((int64_t)rows.size());
+      offsets.push_back((int32_t)ids.size());
+      long_offsets.push_back((int64_t)ids.size());
+    }
+  }
+};
+
+// Memory from the start of a cache line, as weights are packed into.
+struct Packed {
+  std::vector<char> room;
+  void* at;
+  explicit Packed(int64_t bytes) : room((size_t)bytes + 64), at((void*)(((uintptr_t)room.data() + 63) / 64 * 64)) {}
+  Packed(Packed&&) = default;
+};
+
+static int failures = 0;
+
+static void judge(const Library& library, const char* what, double apart, double most) {
+  const bool fine = apart <= most;  // a number that is none is not fine
+  failures += !fine;
+  std::printf("%-5s %s %s: %.2e of at most %.0e\n", fine ? "ok" : "FAIL", library.path.c_str(), what, apart, most);
+}
+
+// The norm of the difference over that of the second.
+static double apart(const Numbers& left, const Numbers& right) {
+  double difference = 0, size = 0;
+  for (size_t i = 0; i < left.size(); ++i) {
+    difference += ((double)left[i] - right[i]) * ((double)left[i] - right[i]);
+    size += (double)right[i] * right[i];
+  }
+  return std::sqrt(difference / (size > 0 ? size : 1));
+}
+
+static bool same_bits(const Numbers& left, const Numbers& right) {
+  return left.size() == right.size() && !std::memcmp(left.data(), right.data(), left.size() * 4);
+}
+
+static Numbers encoded(const Library& library, const Encoder& encoder, const Words& words, const std::vector<Block>& blocks, int threads) {
+  const Sizes s = encoder.sizes;
+  std::vector<Packed> kept;
+  auto pack = [&](const Numbers& weights, int n_out, int n_in) {
+    kept.emplace_back(library.packed_bytes(n_out, n_in));
+    library.pack(weights.data(), n_out, n_in, kept.back().at);
+    return (const void*)kept.back().at;
+  };
+  const float scale = library.about.score_unit * 1.44269504f / std::sqrt((float)(s.dim / s.n_heads));
+  std::vector<Layer> layers;
+  std::vector<Numbers> biases((size_t)s.n_layers);
+  for (int l = 0; l < s.n_layers; ++l) {
+    Numbers qkv;
+    for (int part : {0, 2, 4})
+      for (float weight : encoder.of(l, part)) qkv.push_back(weight * (part ? 1.0f : scale));
+    for (int part : {1, 3, 5})
+      for (float bias : encoder.of(l, part)) biases[l].push_back(bias * (part == 1 ? scale : 1.0f));
+    layers.push_back({pack(qkv, 3 * s.dim, s.dim), pack(encoder.of(l, 6), s.dim, s.dim),
+                      pack(encoder.of(l, 10), s.hidden_dim, s.dim), pack(encoder.of(l, 12), s.dim, s.hidden_dim),
+                      biases[l].data(), encoder.of(l, 7).data(), encoder.of(l, 11).data(), encoder.of(l, 13).data(),
+                      {encoder.of(l, 8).data(), encoder.of(l, 9).data()}, {encoder.of(l, 14).data(), encoder.of(l, 15).data()}});
+  }
+  const Model model{s.dim, s.n_heads, s.hidden_dim, s.n_layers, s.gelu, s.epsilon, encoder.tensors[0].data(), encoder.tensors[1].data(),
+                    {encoder.tensors[2].data(), encoder.tensors[3].data()}, layers.data()};
+  Numbers out(words.rows.size() * blocks.size() * (size_t)s.dim);
+  const Texts texts{words.ids.data(), words.long_offsets.data(), words.rows.data(), (int32_t)words.rows.size()};
+  const Features features{blocks.data(), (int32_t)blocks.size(), out.data()};
+  void* place = library.workplace(&model, (int32_t)words.ids.size(), threads);
+  if (!place || library.encode(&model, place, threads, &texts, &features)) std::printf("no memory\n"), std::exit(1);
+  library.leave(place);
+  return out;
+}
+
+struct Trained { Numbers states, gradients; };
+
+static Trained trained(const Library& library, const Encoder& encoder, const Words& words, bool firsts_only, float dropout, int threads) {
+  const Sizes s = encoder.sizes;
+  void* step = library.step_new(&s);
+  if (!step || library.step_pack(step, encoder.addresses.data(), threads)) std::printf("no memory\n"), std::exit(1);
+  const std::vector<uint32_t> thresholds((size_t)(1 + 2 * s.n_layers), (uint32_t)(dropout * 65536));
+  const size_t rows = firsts_only ? words.rows.size() : words.ids.size();
+  Trained result{Numbers(rows * (size_t)s.dim), {}};
+  const Batch batch{words.ids.data(), words.offsets.data(), encoder.addresses.data(), thresholds.data(), 77,
+                    (int32_t)words.rows.size(), firsts_only, 1};
+  if (library.step_forward(step, &batch, threads, result.states.data())) std::printf("no memory\n"), std::exit(1);
+  Drawn drawn(5);
+  Numbers back(result.states.size());
+  for (float& number : back) number = drawn.uniform(-1, 1);
+  std::vector<Numbers> gradients;
+  for (const Numbers& tensor : encoder.tensors) gradients.emplace_back(tensor.size());
+  std::vector<float*> addresses;
+  for (Numbers& gradient : gradients) addresses.push_back(gradient.data());
+  const Gradients wanted{addresses.data(), 0};
+  if (library.step_backward(step, encoder.addresses.data(), back.data(), &wanted)) std::printf("no memory\n"), std::exit(1);
+  library.step_free(step);
+  for (const Numbers& gradient : gradients) result.gradients.insert(result.gradients.end(), gradient.begin(), gradient.end());
+  return result;
+}
+
+static void compare(const Library& library, const Library& reference, const Encoder& encoder, const Words& words, const char* what, int threads) {
+  const double most = library.about.is_bf16 || reference.about.is_bf16 ? 3e-2 : 2e-5;
+  std::vector<Block> every, first{{encoder.sizes.n_layers, 0}};
+  for (int layer = 0; layer <= encoder.sizes.n_layers; ++layer)
+    for (int kind : {0, 1, 2}) every.push_back({layer, kind});
+  for (const std::vector<Block>& blocks : {every, first}) {
+    const Numbers one = encoded(library, encoder, words, blocks, 1);
+    judge(library, what, apart(one, encoded(reference, encoder, words, blocks, 1)), most);
+    judge(library, "the same bits with more threads", !same_bits(one, encoded(library, encoder, words, blocks, threads)), 0);
+  }
+  for (bool firsts_only : {true, false})
+    for (float dropout : {0.0f, 0.25f}) {
+      const Trained one = trained(library, encoder, words, firsts_only, dropout, 1);
+      const Trained other = trained(reference, encoder, words, firsts_only, dropout, 1);
+      // Masks that differ in one bit would be far beyond this.
+      judge(library, dropout > 0 ? "hidden states with dropout" : "hidden states", apart(one.states, other.states), most);
+      judge(library, dropout > 0 ? "gradients with dropout" : "gradients", apart(one.gradients, other.gradients), 5 * most);
+      const Trained more = trained(library, encoder, words, firsts_only, dropout, threads);
+      judge(library, "the same bits with more threads", !same_bits(one.states, more.states), 0);
+      judge(library, "gradients with more threads", apart(more.gradients, one.gradients), 2 * most);
+      const Trained again = trained(library, encoder, words, firsts_only, dropout, threads);
+      judge(library, "gradients with as many threads again", !same_bits(again.gradients, more.gradients), 0);
+    }
+}
+
+int main(int count, char** words) {
+  if (count < 3) return 2;
+  const int draws = std::atoi(words[1]);
+  const Library reference(words[2]);
+  for (int place = count > 3 ? 3 : 2; place < count; ++place) {
+    const Library library(words[place]);
+    if (!(library.peak(1000) > 0)) judge(library, "a peak", 1, 0);
+    Drawn drawn(3);
+    const struct { const char* what; Sizes sizes; std::vector<int> lengths; } all[] = {
+        {"two heads", {64, 2, 96, 2, 1, 1e-12f}, {2, 3, 15, 16, 17, 31, 33, 5, 40}},
+        {"narrow heads, ReLU", {96, 3, 160, 1, 0, 1e-12f}, {1, 1, 32, 64}},
+        {"one wide head", {64, 1, 64, 2, 1, 1e-12f}, {7}}};
+    for (const auto& one : all) {
+      const Encoder encoder(one.sizes, 50, 70, drawn);
+      compare(library, reference, encoder, Words(one.lengths, 50, drawn), one.what, 3);
+    }
+    for (int draw = 0; draw < draws; ++draw) {
+      const int heads = 1 + drawn.below(3), width = 32 * (1 + drawn.below(2));
+      const Encoder encoder({heads * width, heads, 32 * (1 + drawn.below(6)), 1 + drawn.below(2), drawn.below(2), 1e-12f}, 50, 150, drawn);
+      std::vector<int> lengths((size_t)(1 + drawn.below(20)));
+      for (int& length : lengths) length = 1 + drawn.below(drawn.below(4) ? 20 : 150);
+      compare(library, reference, encoder, Words(lengths, 50, drawn), "drawn", 2 + drawn.below(4));
+    }
+  }
+  std::printf("%d failed\n", failures);
+  return failures ? 1 : 0;
+}
