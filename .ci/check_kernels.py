@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,9 @@ from limbeck.native.building import build_recipe_of, compile_library, find_compi
 from limbeck.native.instruction_sets import LIBRARIES  # noqa: E402
 
 CHECK = ROOT / "tests" / "native" / "check.cpp"
-SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g", "-O1"]
+SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+BRIEF = ("-O1", "-g", "-fno-omit-frame-pointer")
+"""Flags that come after a library's own."""
 ARM_COMPILER, EMULATOR = "aarch64-linux-gnu-g++", "qemu-aarch64-static"
 ARM_PAIRS = (("cortex-a57", "portable", "neon"), ("max", "soft", "neonbf16"), ("max", "portable", "soft"))
 """CPU that is emulated, reference, and what is compared with it. The first has no bfloat16 and no newer instruction."""
@@ -42,7 +45,9 @@ def sanitize(folder: Path) -> int:
     program = folder / "check"
     subprocess.run([*compilers[0], "-std=c++17", str(CHECK), "-o", str(program), "-ldl", "-pthread"], check=True)
     options = {"UBSAN_OPTIONS": "print_stacktrace=1", "ASAN_OPTIONS": "detect_stack_use_after_return=1"}
-    return subprocess.run([program, "6", paths["portable"], *paths.values()], env=os.environ | options).returncode
+    return subprocess.run(
+        [program, "6", paths["portable"], *paths.values()], check=False, env=os.environ | options
+    ).returncode
 
 
 def run_for_arm(folder: Path) -> int:
@@ -53,28 +58,26 @@ def run_for_arm(folder: Path) -> int:
             f"not checked: {', '.join(absent)} not here (Debian: g++-aarch64-linux-gnu, qemu-user-static)\n"
         )
         return 0
-    names = sorted({name for _, *pair in ARM_PAIRS for name in pair})
-    paths = compiled(names, [[ARM_COMPILER]], folder, "-O1")
+    paths = compiled({name for _, *pair in ARM_PAIRS for name in pair}, [[ARM_COMPILER]], folder)
     program = folder / "check"
     subprocess.run([ARM_COMPILER, "-O1", "-std=c++17", str(CHECK), "-o", str(program), "-ldl", "-pthread"], check=True)
     ended = 0
     for cpu, reference, name in ARM_PAIRS:
         emulated = [EMULATOR, "-L", "/usr/aarch64-linux-gnu", "-cpu", cpu]
-        ended |= subprocess.run([*emulated, program, "0", paths[reference], paths[name]]).returncode
+        ended |= subprocess.run([*emulated, program, "0", paths[reference], paths[name]], check=False).returncode
     return ended
 
 
-def compiled(
-    names: tuple[str, ...] | list[str], compilers: list[list[str]], folder: Path, *flags: str
-) -> dict[str, Path]:
-    """Compile libraries of these names, with flags after their own."""
+def compiled(names: Iterable[str], compilers: list[list[str]], folder: Path) -> dict[str, Path]:
+    """Compile libraries of these names, with few optimizations."""
 
     def one(name: str) -> Path:
         recipe = build_recipe_of(next(library for library in LIBRARIES if library.name == name))
         path = folder / f"{recipe.name}.so"
-        path.write_bytes(compile_library(replace(recipe, flags=(*recipe.flags, *flags)), compilers))
+        path.write_bytes(compile_library(replace(recipe, flags=(*recipe.flags, *BRIEF)), compilers))
         return path
 
+    names = sorted(names)
     with ThreadPoolExecutor(os.cpu_count()) as together:
         return dict(zip(names, together.map(one, names), strict=True))
 

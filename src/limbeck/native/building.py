@@ -27,7 +27,7 @@ SHIPPED_LIST = "libraries.json"
 COMPILERS = ("c++", "g++", "clang++")
 FLAGS = ("-O3", "-std=c++17", "-fPIC", "-pthread", "-fvisibility=hidden", "-ffp-contract=off")
 """Of every source: only what is meant for others is seen, and a multiply-add is fused where it is written so."""
-COMPILE_TIMEOUT_S = 240
+COMPILE_TIMEOUT_S = 900
 SUFFIX = ".dll" if platform.system() == "Windows" else ".so"
 """Of a library's file, on this system."""
 
