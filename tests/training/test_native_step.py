@@ -7,6 +7,7 @@ the same bits again.
 import copy
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -46,6 +47,8 @@ LENGTHS = {
     "one long text": (512,),
     "many short texts": (5,) * 70,
 }
+EVERYWHERE = [*((shape, "edges of tiles") for shape in SHAPES), *(("narrow heads", name) for name in [*LENGTHS][1:])]
+"""What the slow references compute too: each shape over the edges, and the other lengths once."""
 FARTHER = 1.1
 """All gradients together are at most so much farther from float32's than those of torch's bfloat16 autocast."""
 FARTHER_ALONE = 1.6
@@ -120,22 +123,23 @@ def distance(left: dict[str, Tensor], right: dict[str, Tensor]) -> float:
 
 
 @pytest.mark.parametrize("firsts", [True, False], ids=["first tokens", "all tokens"])
-@pytest.mark.parametrize("lengths", LENGTHS)
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(("shape", "lengths"), EVERYWHERE)
 def test_gradients_are_those_of_torch(library: Kernels, shape: str, lengths: str, firsts: bool) -> None:
-    """States and gradients, over lengths around the edges of blocks."""
+    """States and gradients, over shapes and lengths around the edges of blocks."""
     require_torchs_gradients(library, SHAPES[shape], LENGTHS[lengths], firsts=firsts)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("firsts", [True, False], ids=["first tokens", "all tokens"])
-@pytest.mark.parametrize("lengths", LENGTHS)
-@pytest.mark.parametrize("shape", REAL_SHAPES)
-def test_gradients_of_real_widths_are_those_of_torch(
+@pytest.mark.parametrize(
+    ("shape", "lengths"),
+    [pair for pair in product((*SHAPES, *REAL_SHAPES), LENGTHS) if pair not in EVERYWHERE],
+)
+def test_gradients_of_every_shape_and_length_are_those_of_torch(
     quick_library: Kernels, shape: str, lengths: str, firsts: bool
 ) -> None:
-    """The same for encoders that are in use."""
-    require_torchs_gradients(quick_library, REAL_SHAPES[shape], LENGTHS[lengths], firsts=firsts)
+    """The rest, and encoders that are in use, where no reference has to compute them."""
+    require_torchs_gradients(quick_library, {**SHAPES, **REAL_SHAPES}[shape], LENGTHS[lengths], firsts=firsts)
 
 
 def require_torchs_gradients(
@@ -177,11 +181,9 @@ def require_near_in_bf16(
         assert apart <= FARTHER_ALONE * theirs + 1e-3 * BF16_STEP * norm(exact), name
 
 
-@pytest.mark.parametrize("threads", [2, 3])
-def test_the_same_seed_gives_the_same_bits(library: Kernels, threads: int) -> None:
+def test_the_same_seed_gives_the_same_bits(library: Kernels) -> None:
     """Dropout is a function of torch's seed; a step again, or in another instance, gives the same gradients."""
-    torch.set_num_threads(threads)
-    encoder, batch = make_encoder(dropout=0.1, attention_dropout=0.2).train(), make_batch(LENGTHS["edges of tiles"] * 3)
+    encoder, batch = make_encoder(dropout=0.1, attention_dropout=0.2).train(), make_batch(LENGTHS["edges of tiles"])
     found = []
     for step in (NativeStep(encoder, library), NativeStep(encoder, library)):
         for seed in (5, 6, 5):
@@ -191,14 +193,22 @@ def test_the_same_seed_gives_the_same_bits(library: Kernels, threads: int) -> No
         for name in found[0]:
             assert torch.equal(found[0][name], found[other][name]), name
     assert not torch.equal(found[0]["embeddings.word_embeddings.weight"], found[1]["embeddings.word_embeddings.weight"])
-    torch.set_num_threads(1)
-    alone = NativeStep(encoder, library)
-    torch.manual_seed(5)
-    with torch.no_grad():
-        one_thread = alone.last_states(batch)
+
+
+@pytest.mark.parametrize("firsts", [True, False], ids=["first tokens", "all tokens"])
+def test_any_number_of_threads_gives_the_same_bits(library: Kernels, firsts: bool) -> None:
+    """States and gradients, dropout and all, of more threads than there are texts, cores or blocks too."""
+    encoder, batch = make_encoder(dropout=0.1, attention_dropout=0.2).train(), make_batch((2, 33, 130, 1, 64, 17))
+    found = []
+    for threads in (1, 2, 3, 7):
         torch.set_num_threads(threads)
+        step = NativeStep(encoder, library)
         torch.manual_seed(5)
-        assert torch.equal(alone.last_states(batch), one_thread)
+        states = (step.first_states if firsts else step.last_states)(batch)
+        found.append({"states": states.detach(), **gradients(encoder, lambda states=states: states)})
+    for other in found[1:]:
+        for name, values in found[0].items():
+            assert torch.equal(other[name], values), name
 
 
 @pytest.mark.parametrize(("where", "rate"), [("dropout", 0.25), ("attention_dropout", 0.25), ("dropout", 0.0)])

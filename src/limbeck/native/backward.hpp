@@ -28,7 +28,7 @@ class Backward : Pass {
         const Share blocks = blocks_of_task(l, task);
         if (l + 1 == m.n_layers) take(l, blocks);
         else come_down(l + 1, blocks, true);
-        feed_back(l, blocks, task);
+        feed_back(l, blocks);
       });
       n_pieces = 0;
       list_feed(l);
@@ -45,7 +45,7 @@ class Backward : Pass {
     crew.each(tasks, [&](int task) {
       const Share blocks = s.task_blocks(task, tasks, full);
       come_down(lowest, blocks, to_embeddings);
-      if (to_embeddings) embed_back(blocks, task);
+      if (to_embeddings) embed_back(blocks);
     });
     n_pieces = 0;
     list_projections(lowest);
@@ -53,7 +53,7 @@ class Backward : Pass {
     crew.each(count_pieces() + groups + 1, [&](int task) {
       if (task < count_pieces()) outer(task);
       else if (task < count_pieces() + groups) scatter(task - count_pieces());
-      else if (to_embeddings) sum_embedding_norms(tasks);
+      else if (to_embeddings) sum_embedding_norms();
     });
   }
 
@@ -144,16 +144,18 @@ class Backward : Pass {
         std::memcpy(s.shared.sums + (size_t)s.offsets[i] * m.dim, s.shared.first_sums + (size_t)i * m.dim, (size_t)m.dim * 4);
   }
 
-  float* norm_sums(int task) const { return s.shared.norm_sums + (size_t)task * 4 * m.dim; }
+  // A block's part of the norms' gradients: added up by blocks, not by tasks, the bits are those of any number of threads.
+  float* norm_sums(int block) const { return s.shared.norm_sums + (size_t)block * 4 * m.dim; }
 
-  void feed_back(int l, Share blocks, int task) {
+  void feed_back(int l, Share blocks) {
     Saved& saved = s.saved[l];
     Shared& h = s.shared;
     const int first = blocks.first * kBlock, stop = blocks.stop * kBlock;
-    float *all = sums(l), *of_norms = norm_sums(task);
-    std::memset(of_norms, 0, (size_t)4 * m.dim * 4);
+    float* all = sums(l);
+    for (int b = blocks.first; b < blocks.stop; ++b) std::memset(norm_sums(b), 0, (size_t)4 * m.dim * 4);
     for (int r = first; r < stop; ++r) {
       float* row = all + (size_t)r * m.dim;
+      float* of_norms = norm_sums(r / kBlock);
       normalise_back(row, m.dim, weight(l, kNorm2Scale), saved.unit2.at(r, 0), saved.inverse2[r], of_norms, of_norms + m.dim);
       put_kept(row, m.dim, desk.rows.at(r - first, 0), drop_feed(l), r);
     }
@@ -164,6 +166,7 @@ class Backward : Pass {
     }
     for (int r = first; r < stop; ++r) {
       float* row = all + (size_t)r * m.dim;
+      float* of_norms = norm_sums(r / kBlock);
       normalise_back(row, m.dim, weight(l, kNorm1Scale), saved.unit1.at(r, 0), saved.inverse1[r], of_norms + 2 * m.dim, of_norms + 3 * m.dim);
       put_row(row, m.dim, desk.rows.at(r - first, 0), nullptr);
     }
@@ -231,27 +234,27 @@ class Backward : Pass {
 
   void sum_norms(int l) const {
     float* const to[4] = {gradient(l, kNorm2Scale), gradient(l, kNorm2Shift), gradient(l, kNorm1Scale), gradient(l, kNorm1Shift)};
-    for (int i = 0; i < 4; ++i) sum_tasks(i, n_tasks(l), to[i]);
+    for (int i = 0; i < 4; ++i) sum_blocks(i, row_blocks(l), to[i]);
   }
-  void sum_tasks(int which, int tasks, float* to) const {
+  void sum_blocks(int which, int blocks, float* to) const {
     if (!to) return;
-    for (int o = 0; o < m.dim; ++o) {
-      float sum = gradients.add ? to[o] : 0.0f;
-      for (int task = 0; task < tasks; ++task) sum += norm_sums(task)[(size_t)which * m.dim + o];
-      to[o] = sum;
+    for (int o = 0; o < m.dim; o += 16) {
+      Vec sum = gradients.add ? loadu(to + o) : zero();
+      for (int block = 0; block < blocks; ++block) sum = sum + load(norm_sums(block) + (size_t)which * m.dim + o);
+      storeu(to + o, sum);
     }
   }
-  void sum_embedding_norms(int tasks) const {
-    sum_tasks(0, tasks, gradients.tensors[kEmbeddingScale]);
-    sum_tasks(1, tasks, gradients.tensors[kEmbeddingShift]);
+  void sum_embedding_norms() const {
+    sum_blocks(0, blocks_of(s.tokens), gradients.tensors[kEmbeddingScale]);
+    sum_blocks(1, blocks_of(s.tokens), gradients.tensors[kEmbeddingShift]);
   }
 
-  void embed_back(Share blocks, int task) {
-    float* of_norms = norm_sums(task);
-    std::memset(of_norms, 0, (size_t)4 * m.dim * 4);
+  void embed_back(Share blocks) {
+    for (int b = blocks.first; b < blocks.stop; ++b) std::memset(norm_sums(b), 0, (size_t)4 * m.dim * 4);
     for (int t = blocks.first * kBlock; t < std::min(blocks.stop * kBlock, s.tokens); ++t) {
       float* row = s.shared.sums + (size_t)t * m.dim;
       drop(row, m.dim, drop_embeddings(), t);
+      float* of_norms = norm_sums(t / kBlock);
       normalise_back(row, m.dim, tensors[kEmbeddingScale], s.shared.embedding_unit.at(t, 0), s.shared.embedding_inverse[t], of_norms, of_norms + m.dim);
     }
   }

@@ -61,7 +61,7 @@ struct Shared {
   Matrix mixed_back, queries_back, keys_values_back;              // gradients
   Crossed down_crossed, up_crossed, mix_crossed, queries_crossed, keys_values_crossed, first_crossed;
   Paired inner_paired, middle_paired, mixed_paired, input_paired, first_paired;
-  float* norm_sums;                                               // [tasks][4 dim]
+  float* norm_sums;                                               // [blocks][4 dim]
 };
 
 // Memory of one member.
@@ -244,7 +244,7 @@ struct Step {
     s.keys_values_crossed = {c.take<In>(numbers_of_operand((int)all, 2 * per)), blocks_of(tokens), 2 * per};
     s.first_crossed = {c.take<In>(numbers_of_operand((int)few, per)), blocks_of(texts), per};
     s.first_paired = {c.take<In>(numbers_of_operand((int)few, per)), blocks_of(texts), per};
-    s.norm_sums = c.take<float>((size_t)(tasks(blocks_of(tokens)) + threads) * 4 * m.dim);
+    s.norm_sums = c.take<float>((size_t)blocks_of(tokens) * 4 * m.dim);
   }
 
   void cut_desks(Cutter& c) {
