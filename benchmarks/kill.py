@@ -2,7 +2,7 @@
 
     python benchmarks/kill.py --kills 50       kill -9 at 50 random moments of a small fine-tuning
     python benchmarks/kill.py --calls          kill -9 at every write, fsync and rename of a run with its checkpoints
-    … --native                                 in bfloat16, by the compiled kernels, where they can be
+    … --native                                 by the compiled kernels, in the arithmetic that suits the machine
     … --what pretrain, --what distil           the same for a general distillation, or one of a fine-tuned teacher
 
 Each trial: a child process trains and is killed with SIGKILL; another is started on what it left, with `--resume` as a
@@ -150,7 +150,7 @@ def make_world(what: str, place: Path, *, every_step: bool, native: bool) -> Wor
             said = [drawing.choice(WORDS[:3]), drawing.choice(WORDS[3:5] if label == "joy" else WORDS[5:7])]
             lines.append(f"{' '.join([*said, *drawing.choices(WORDS, k=drawing.randint(0, 5))])};{label}\n")
         (place / "data" / f"{split}.txt").write_text("".join(lines), "utf-8")
-    precision: Precision = "bfloat16" if native else "float32"
+    precision: Precision = "auto" if native else "float32"
     settings = Finetuning(
         features=FeatureSettings(encoder=str(place / "encoder"), pooling="cls", device="cpu", precision="float32"),
         finetune=FinetuneSettings(
@@ -262,7 +262,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=10_000, help="with --calls: stop after this many of them")
     parser.add_argument("--what", choices=list(WORLDS), default="finetune")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
-    parser.add_argument("--native", action="store_true", help="in bfloat16, by the compiled kernels where they can be")
+    parser.add_argument("--native", action="store_true", help="by the compiled kernels, where there are some")
     given = parser.parse_args()
     mode, kills = ("calls", given.first) if given.calls else ("moments", given.kills)
     counts = run_trials(given.what, mode, kills, given.seed, native=given.native)

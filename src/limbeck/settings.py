@@ -95,8 +95,8 @@ class FeatureSettings:
         precision: arithmetic to compute in: "float32" by torch, exact; "bfloat16"; or "auto", the fastest that is
             certified on this machine.
         engine: engine to compute with, whether it is fast or not: torch-float32, torch-bfloat16, or the compiled
-            kernels of an instruction set, such as native-avx2. `limbeck doctor` lists those of a machine.
-            Default: the one that precision means.
+            kernels of an instruction set, such as native-avx2. `limbeck doctor` lists those of a machine. What
+            computes a fine-tuning, too. Default: the one that precision means.
     """
 
     encoder: str = "minilm"
@@ -208,7 +208,7 @@ class FinetuneSettings(LoopSettings):
             the encoder's width, 2e-4 at 384, 5e-5 at 768.
         token_budget: maximum number of tokens that are computed at a time; it bounds the memory.
         precision: arithmetic to compute in: "float32", "bfloat16", or "auto", bfloat16 where the processor
-            multiplies it; weights stay in float32.
+            has units for it; weights stay in float32.
         top_layers: number of layers to train, from the uppermost down, and the head. Default: everything.
         layer_decay: factor by which the learning rate falls from each layer to the one below.
         unfreeze: when layers are trained: "all" from the first step, or "gradual", the head first and then one

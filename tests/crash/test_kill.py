@@ -9,21 +9,23 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.libraries import RUNNABLE
 
 pytestmark = pytest.mark.slow
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 TRIALS = {
-    "moments of a fine-tuning": ("finetune", "moments", 3),
-    "calls of a fine-tuning": ("finetune", "calls", 3),
-    "moments of a pretraining": ("pretrain", "moments", 2),
-    "moments of a distillation": ("distil", "moments", 2),
+    "moments of a fine-tuning": ("finetune", "moments", 3, False),
+    "moments of a fine-tuning by kernels": ("finetune", "moments", 3, True),
+    "calls of a fine-tuning": ("finetune", "calls", 3, False),
+    "moments of a pretraining": ("pretrain", "moments", 2, False),
+    "moments of a distillation": ("distil", "moments", 2, False),
 }
 SCRIPT = """
 import json, sys
 from dataclasses import asdict
 import kill
 trials = json.loads(sys.argv[1])
-found = {name: asdict(kill.run_trials(*one, seed=1, native=False)) for name, one in trials.items()}
+found = {name: asdict(kill.run_trials(*one, seed=1, native=native)) for name, (*one, native) in trials.items()}
 print(json.dumps(found))
 """
 
@@ -43,4 +45,6 @@ def test_a_killed_run_goes_on_to_the_same_bits(found, name):
     counts = found[name]
     assert counts["trials"] == TRIALS[name][2]
     assert counts["resumed"] == counts["bit_equal"] == counts["trials"]
+    if TRIALS[name][3]:
+        assert counts["numerics"].startswith("native ") or set(RUNNABLE) == {"portable", "soft"}
     assert counts["killed"] == counts["trials"] or counts["mode"] == "moments"

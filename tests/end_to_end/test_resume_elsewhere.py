@@ -1,9 +1,11 @@
 """Going on where the machine computes in another arithmetic; what is refused at once, and what is left alone."""
 
 import json
+import re
 
 import pytest
 import torch
+from tests.libraries import RUNNABLE
 
 from limbeck import FeatureSettings, FinetuneSettings, HeadSettings, ProbeSettings, read
 from limbeck.catalog.presets import load_encoder_folder
@@ -15,17 +17,21 @@ from limbeck.methods.finetune import finetune
 from limbeck.methods.head import train_head
 from limbeck.methods.probe import train_probe
 from limbeck.methods.trainings import Finetuning, HeadTraining, ProbeTraining
+from limbeck.model.bundle import load_bundle
+from limbeck.model.config import EncoderConfig
+from limbeck.model.encoder import Encoder
+from limbeck.model.loaded_encoder import write_encoder
 from limbeck.training import arithmetic
 
 pytestmark = pytest.mark.slow
 
 
-def quick(method, encoder_folder, **changes):
+def quick(method, encoder_folder, engine=None, **changes):
     own = dict(epochs=2, batch_rows=32, checkpoint_every_s=0.0, **changes)
-    features = FeatureSettings(encoder=str(encoder_folder))
+    features = FeatureSettings(encoder=str(encoder_folder), engine=engine)
     if method == "head":
         return HeadTraining(features=features, head=HeadSettings(**own))
-    tuned = FeatureSettings(encoder=str(encoder_folder), pooling="cls")
+    tuned = FeatureSettings(encoder=str(encoder_folder), pooling="cls", engine=engine)
     return Finetuning(features=tuned, finetune=FinetuneSettings(**own))
 
 
@@ -33,8 +39,8 @@ def quick(method, encoder_folder, **changes):
 def train(weather, encoder_folder, tmp_path):
     """Train a head or fine-tune; `ends` interrupts after the first epoch."""
 
-    def run(method, *, ends=False, start="new", progress=None, **changes):
-        settings = quick(method, encoder_folder, **changes)
+    def run(method, *, ends=False, start="new", progress=None, encoder=encoder_folder, out="RUN", **changes):
+        settings = quick(method, encoder, **changes)
         how = {"start": start} if progress is None else {"start": start, "progress": progress}
         with pytest.MonkeyPatch.context() as patch:
             if ends:
@@ -43,8 +49,8 @@ def train(weather, encoder_folder, tmp_path):
                 patch.setattr(Loop, "_judge_epoch", lambda *_: (_ for _ in ()).throw(Interrupted("asked")))
             if method == "head":
                 cache = FeatureCache(tmp_path / "cache")
-                return train_head(read(weather), tmp_path / "RUN", settings, cache=cache, **how)
-            return finetune(read(weather), tmp_path / "RUN", settings, **how)
+                return train_head(read(weather), tmp_path / out, settings, cache=cache, **how)
+            return finetune(read(weather), tmp_path / out, settings, **how)
 
     return run
 
@@ -59,7 +65,6 @@ def prefers_bf16(monkeypatch):
 
         monkeypatch.setattr(head_training, "open_engine", choose)
         monkeypatch.setattr(arithmetic, "computes_in_bf16", lambda precision, device: precision != "float32")
-        monkeypatch.setattr("limbeck.methods.finetune.native_step_of", lambda *_, **__: None)
 
     return prefer
 
@@ -101,6 +106,59 @@ def test_another_arithmetic_is_gone_on_with_when_it_is_accepted(train, tmp_path,
     }
     facts = json.loads((run.folder.bundle / "limbeck.json").read_text("utf-8"))
     assert facts["provenance"]["encoder"]["earlier_numerics"] == ["quantum int3 qpu"]
+
+
+@pytest.fixture(scope="module")
+def wide_encoder_folder(tiny_tokenizer, tmp_path_factory):
+    """A tiny encoder that kernels can compute."""
+    torch.manual_seed(7)
+    sizes = EncoderConfig(
+        vocab_size=20, dim=32, n_layers=1, n_heads=1, hidden_dim=32, max_position_embeddings=24, initializer_range=0.3
+    )
+    folder = tmp_path_factory.mktemp("wide") / "encoder"
+    folder.mkdir()
+    write_encoder(Encoder(sizes), tiny_tokenizer, folder)
+    return folder
+
+
+def weights_of(folder):
+    return load_bundle(folder / "bundle").network().state_dict()
+
+
+def test_a_run_of_other_kernels_goes_on_with_them(train, wide_encoder_folder, tmp_path):
+    """Where the CPU runs them, though it has better ones: the bits are those of an unbroken run."""
+    with pytest.raises(Interrupted):
+        train("finetune", encoder=wide_encoder_folder, engine="native-portable", ends=True)
+    train("finetune", encoder=wide_encoder_folder, start="resume")
+    train("finetune", encoder=wide_encoder_folder, engine="native-portable", out="UNBROKEN")
+    assert numerics_of(tmp_path / "RUN") == "native float32 (portable) cpu"
+    found, unbroken = (weights_of(tmp_path / name) for name in ("RUN", "UNBROKEN"))
+    assert all(torch.equal(found[name], unbroken[name]) for name in unbroken)
+
+
+@pytest.mark.parametrize("begun", [*(f"native-{name}" for name in RUNNABLE if name != "portable"), "torch-float32"])
+def test_other_kernels_go_on_with_a_run_when_they_are_accepted(train, wide_encoder_folder, tmp_path, begun):
+    """One arithmetic in two libraries has two orders of sums: refused by both names, then recorded."""
+    with pytest.raises(Interrupted):
+        train("finetune", encoder=wide_encoder_folder, engine=begun, ends=True)
+    was, now = numerics_of(tmp_path / "RUN"), "native float32 (portable) cpu"
+    said = rf"{re.escape(was)}\).*{re.escape(now)}\).*--accept-engine"
+    with pytest.raises(SettingsError, match=said):
+        train("finetune", encoder=wide_encoder_folder, engine="native-portable", start="resume")
+    run = train("finetune", encoder=wide_encoder_folder, engine="native-portable", start="resume-with-any-engine")
+    recorded = json.loads((tmp_path / "RUN" / "run.json").read_text("utf-8"))["encoder"]
+    assert (recorded["numerics"], recorded["earlier_numerics"]) == (now, [was])
+    facts = json.loads((run.folder.bundle / "limbeck.json").read_text("utf-8"))
+    assert facts["provenance"]["encoder"]["earlier_numerics"] == [was]
+    assert run.epochs == 2
+
+
+def test_a_head_that_is_gone_on_with_obeys_the_engine_that_is_given(train, wide_encoder_folder, tmp_path):
+    """A name on the command line is never passed over for that of the record."""
+    with pytest.raises(Interrupted):
+        train("head", encoder=wide_encoder_folder, engine="torch-float32", ends=True)
+    with pytest.raises(SettingsError, match=r"torch float32 cpu\).*native bfloat16 cpu\).*--accept-engine"):
+        train("head", encoder=wide_encoder_folder, engine="native-soft", start="resume")
 
 
 def test_seeds_are_all_computed_as_the_first(train, prefers_bf16, tmp_path):

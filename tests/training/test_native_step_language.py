@@ -9,10 +9,9 @@ from limbeck.methods.language import LanguageModel
 from limbeck.model.config import EncoderConfig
 from limbeck.model.encoder import Encoder
 from limbeck.model.language_head import LanguageHead
-from limbeck.native.kernels import NoKernels
-from limbeck.native.libraries import find_kernels
+from limbeck.native.kernels import Kernels
 from limbeck.tokens import TokenBatch
-from limbeck.training.arithmetic import native_language_step_of
+from limbeck.training.native_step import NativeStep
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -46,10 +45,9 @@ def apart(left: Tensor, right: Tensor) -> float:
     return float((left - right).double().norm() / right.double().norm())
 
 
-def test_words_tied_to_the_head_get_both_gradients_and_none_of_the_step_before() -> None:
-    """Three steps over other words each: every gradient is as near to float32's as that of torch's bfloat16."""
-    if isinstance(reason := find_kernels(), NoKernels):
-        pytest.skip(f"no kernels here: {reason.reason}")
+def test_words_tied_to_the_head_get_both_gradients_and_none_of_the_step_before(library: Kernels) -> None:
+    """Three steps over other words each: gradients are float32's, or as near to them as those of torch's bfloat16."""
+    is_bf16 = library.about.is_bf16
     torch.manual_seed(3)
     config = EncoderConfig(
         vocab_size=VOCABULARY, dim=64, n_heads=2, hidden_dim=128, n_layers=2, max_position_embeddings=32,
@@ -57,13 +55,15 @@ def test_words_tied_to_the_head_get_both_gradients_and_none_of_the_step_before()
     )  # fmt: skip
     encoder, head = Encoder(config), LanguageHead(config)
     plain = LanguageModel(encoder, head)
-    native = LanguageModel(encoder, head, native=native_language_step_of(encoder, use_bf16=True))
-    assert native.native is not None
+    native = LanguageModel(encoder, head, native=NativeStep(encoder, library, has_tied_words=True))
     steps = [[make_batch(0, 25), make_batch(5, 30)], [make_batch(25, 50)], [make_batch(0, 10)]]
     for batches in steps:
         exact = gradients(plain, batches, use_bf16=False)
-        rounded = gradients(plain, batches, use_bf16=True)
-        found = gradients(native, batches, use_bf16=True)
+        rounded = gradients(plain, batches, use_bf16=True) if is_bf16 else exact
+        found = gradients(native, batches, use_bf16=is_bf16)
         assert found.keys() == exact.keys()
-        for name in exact:
-            assert apart(found[name], exact[name]) <= 1.6 * apart(rounded[name], exact[name]) + 2e-3, name
+        least = 2e-3 if is_bf16 else 1e-5
+        for name, values in exact.items():
+            if "k_lin.bias" in name and not is_bf16:
+                continue  # It moves no attention: its gradient is nothing but rounding.
+            assert apart(found[name], values) <= 1.6 * apart(rounded[name], values) + least, name

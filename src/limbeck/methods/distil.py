@@ -48,7 +48,7 @@ from limbeck.runs.training_rows import TrainingRows, training_rows
 from limbeck.settings import SplitSettings
 from limbeck.tokens import Tokenized
 from limbeck.tokens.pruning import prune_vocabulary
-from limbeck.training.arithmetic import device_to_train_on, find_arithmetic, native_step_of
+from limbeck.training.arithmetic import classifier_trainee, device_to_train_on, find_arithmetic
 from limbeck.training.examples import Labelled, TextExamples
 from limbeck.training.freezing import freeze, set_dropout
 from limbeck.training.job import train
@@ -190,10 +190,11 @@ class DistilRecipe(ClassifierRecipe[Distillation]):
         device = device_to_train_on(own.device, session.numerics)
         network = _student_network(student, teachers[0], settings).to(device)
         how = find_arithmetic(
-            own.precision,
-            device,
-            lambda use_bf16: native_step_of(network, use_bf16=use_bf16, progress=progress),
+            classifier_trainee(network),
+            precision=own.precision,
+            engine=own.engine,
             numerics=session.numerics,
+            progress=progress,
         )
         record = session.claim(_record(data, stages, student, teachers, how.numerics))
         require_same_rows(data.rows, session.team)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from limbeck.errors import FaultLog, SettingsError
 from limbeck.methods.knobs import Knob
 from limbeck.methods.trainings import Training
-from limbeck.settings import Device, FinetuneSettings, StudentStart
+from limbeck.settings import Device, EngineName, FinetuneSettings, StudentStart
 from limbeck.training.setting_checks import check_training
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ class DistillationSettings(FinetuneSettings):
             teacher whose head sees [CLS].
         max_tokens: maximum length of a text in tokens; longer texts are cut. Default: the teacher's limit.
         device: device to compute on; "auto" takes a GPU where there is one.
+        engine: what trains the student, whether it is fast or not: torch-float32, torch-bfloat16, or the compiled
+            kernels of an instruction set, such as native-avx2. Default: the one that precision means.
     """
 
     FIXED: ClassVar = frozenset({"loss", "balance", "unfreeze"})
@@ -56,6 +58,7 @@ class DistillationSettings(FinetuneSettings):
     hidden_weight: float = 0.0
     max_tokens: int | None = None
     device: Device = "auto"
+    engine: EngineName | None = None
 
     @property
     def shape(self) -> "StudentShape":

@@ -26,7 +26,7 @@ from limbeck.model.pooling import blocks_for
 from limbeck.model.weights import fingerprint_of
 from limbeck.progress import SILENT, Named, Progress, ProgressLike, as_progress
 from limbeck.settings import FinetuneSettings
-from limbeck.training.arithmetic import device_to_train_on, find_arithmetic, native_step_of
+from limbeck.training.arithmetic import classifier_trainee, device_to_train_on, find_arithmetic
 from limbeck.training.examples import TextExamples
 from limbeck.training.freezing import freeze, set_dropout
 from limbeck.training.job import train
@@ -120,10 +120,11 @@ class FinetuneRecipe(ClassifierRecipe[Finetuning]):
         limit = loaded.tokenizer.checked_limit(features.max_tokens)
         network = _new_network(loaded, settings, n_labels).to(device)
         how = find_arithmetic(
-            settings.precision,
-            device,
-            lambda use_bf16: native_step_of(network, use_bf16=use_bf16, progress=progress),
+            classifier_trainee(network),
+            precision=settings.precision,
+            engine=features.engine,
             numerics=session.numerics,
+            progress=progress,
         )
         rows, record = claimed_rows(self.dataset, stages, loaded, how.numerics, session)
         train, validation = (

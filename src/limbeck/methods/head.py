@@ -160,10 +160,11 @@ class HeadRecipe(ClassifierRecipe[HeadTraining]):
         )
 
     def _open_engine(self, numerics: str | None, progress: Progress) -> Engine:
-        """Open the engine that an unfinished run was begun with; where there is none, the fastest."""
+        """Open the engine that was asked for, or an unfinished run was begun with; where there is none, the fastest."""
         features = self.settings.features
         loaded = load_encoder_folder(features.encoder, progress=progress)
-        engine = None if numerics is None else open_engine_of(loaded, numerics, progress=progress)
+        is_left_open = numerics is not None and features.engine is None
+        engine = open_engine_of(loaded, numerics, progress=progress) if is_left_open else None
         return engine or open_engine(
             loaded,
             usage=Usage(texts=texts_of(self.dataset)),

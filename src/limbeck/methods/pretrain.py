@@ -45,7 +45,7 @@ from limbeck.runs.run_folder import RunFolder
 from limbeck.runtime import choose_device, library_versions
 from limbeck.setting_tables import to_plain, to_toml
 from limbeck.settings import Device
-from limbeck.training.arithmetic import device_to_train_on, find_arithmetic, native_language_step_of
+from limbeck.training.arithmetic import Arithmetic, device_to_train_on, find_arithmetic, language_trainee, native_beside
 from limbeck.training.job import train
 from limbeck.training.native_step import NativeStep
 from limbeck.training.plan import Job, LoopResult, Plan
@@ -164,10 +164,11 @@ class PretrainRecipe:
         student = make_student(loaded, settings.shape, seed=settings.seed)
         student.encoder.to(device)
         how = find_arithmetic(
-            settings.precision,
-            device,
-            lambda use_bf16: native_language_step_of(student.encoder, use_bf16=use_bf16, progress=progress),
+            language_trainee(student.encoder),
+            precision=settings.precision,
+            engine=settings.engine,
             numerics=session.numerics,
+            progress=progress,
         )
         session.claim(self._record(loaded, how.numerics))
         watch.lap("load")
@@ -185,7 +186,7 @@ class PretrainRecipe:
         material = split_rows(store, reading)
         progress.say(_spoken_store(store))
         watch.lap("tokenize")
-        teacher = _teacher(loaded, material, replace(settings, device=cast("Device", device.type)), session)
+        teacher = _teacher(loaded, material, replace(settings, device=cast("Device", device.type)), how, session)
         if teacher is not None:
             teacher.eval().requires_grad_(False)
         watch.lap("teacher_head")
@@ -249,7 +250,7 @@ class PretrainRecipe:
 
 
 def _teacher(
-    loaded: LoadedEncoder, material: Material, settings: PretrainingSettings, session: Session
+    loaded: LoadedEncoder, material: Material, settings: PretrainingSettings, how: Arithmetic, session: Session
 ) -> LanguageModel | None:
     """Return the teacher with its language head, trained now where it has none; None where nobody needs it."""
     if settings.objective == "mlm" and (settings.start == "nothing" or settings.width is not None):
@@ -257,7 +258,7 @@ def _teacher(
     head = load_language_head(find_encoder(settings.teacher).folder, loaded.config)
     device = choose_device(settings.device)
     encoder = copy.deepcopy(loaded.encoder).to(device)
-    native = native_language_step_of(encoder, use_bf16=material.reading.use_bf16)
+    native = native_beside(how, language_trainee(encoder), settings.engine)
     teacher = LanguageModel(encoder, head or _new_head(loaded, settings), native=native).to(device)
     if head is None:
         train_head_first(teacher, material, settings, session)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from limbeck.errors import FaultLog, SettingsError
 from limbeck.methods.knobs import Knob
 from limbeck.methods.trainings import Stages
-from limbeck.settings import Device, LoopSettings, Precision, StudentStart
+from limbeck.settings import Device, EngineName, LoopSettings, Precision, StudentStart
 from limbeck.training.setting_checks import check_training
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ class PretrainingSettings(LoopSettings):
         precision: arithmetic to compute in: "float32", "bfloat16", or "auto", bfloat16 where the processor
             multiplies it; weights stay in float32.
         device: device to compute on; "auto" takes a GPU where there is one.
+        engine: what trains the student, whether it is fast or not: torch-float32, torch-bfloat16, or the compiled
+            kernels of an instruction set, such as native-avx2. Default: the one that precision means.
     """
 
     FIXED: ClassVar = frozenset({"loss", "label_smoothing", "balance", "best_by", "calibrate"})
@@ -75,6 +77,7 @@ class PretrainingSettings(LoopSettings):
     token_budget: int = 4096
     precision: Precision = "auto"
     device: Device = "auto"
+    engine: EngineName | None = None
 
     @property
     def shape(self) -> "StudentShape":

@@ -19,6 +19,8 @@ from limbeck.setting_tables import to_plain
 
 _FREE = ("checkpoint_every_s", "keep_checkpoints", "tensorboard")
 """Settings that may change when a run goes on: they decide no bit of the result."""
+_SAID_ELSEWHERE = ("source", "name", "engine", "numerics", "earlier_numerics")
+"""What is compared by other means: data and weights by their fingerprints, engines by the arithmetic that they mean."""
 
 
 def make_record(dataset: Dataset, stages: Mapping[str, Any], loaded: LoadedEncoder, numerics: str) -> dict[str, Any]:
@@ -117,7 +119,7 @@ def differences(before: Any, now: Any, where: str) -> Iterator[str]:
 def _differences(before: Any, now: Any, where: str) -> Iterator[str]:
     if isinstance(before, dict) and isinstance(now, dict):
         for key in sorted(before.keys() | now.keys()):
-            if key not in (*_FREE, "source", "name", "numerics", "earlier_numerics"):
+            if key not in (*_FREE, *_SAID_ELSEWHERE):
                 yield from _differences(before.get(key), now.get(key), f"{where}.{key}")
     elif before != now:
         yield f"{where}: was {before!r}, is {now!r}"

@@ -21,74 +21,34 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 from limbeck.errors import NoMemoryError, SettingsError, TrainingError
 from limbeck.inference import native_engine
 from limbeck.model.encoder import LAYER_NORM_EPSILON, Encoder, Layer
-from limbeck.model.network import Network
-from limbeck.model.pooling import blocks_for
 from limbeck.native.kernels import (
     EMBEDDING_TENSORS,
     LAYER_TENSORS,
     BatchFields,
     GradientFields,
     Kernels,
-    NoKernels,
     SizeFields,
     require_done,
 )
-from limbeck.native.libraries import find_kernels
-from limbeck.progress import SILENT, Progress
 from limbeck.tokens import TokenBatch
 
-STEP_NUMERICS = "native bfloat16, weights float32 cpu"
-"""What a run's record says when this computes with products of bfloat16 numbers."""
-FLOAT_STEP_NUMERICS = "native float32 cpu"
-"""What it says when this computes with products of float32 numbers."""
 DROPOUT_STEPS = 2**16
 """A rate of dropout is rounded to a multiple of one over this; kept values are divided by what is then kept exactly."""
 _MOST_SEED = 2**63 - 1
 
 
-def find_native_step(network: Network, *, use_bf16: bool, progress: Progress = SILENT) -> "NativeStep | NoKernels":
-    """Return what trains a network natively, or why torch has to.
+def step_numerics(kernels: Kernels) -> str:
+    """Return the arithmetic of training with kernels, in words, as a run's record has it.
 
-    Args:
-        network: encoder and head, on the device where they are trained.
-        use_bf16: products of bfloat16 numbers are wanted, else of float32 ones.
-        progress: is told when something is compiled.
+    Libraries of one arithmetic add in other orders, so the last bits of a training differ: the name is part of it.
     """
-    if network.blocks != blocks_for("cls", None, network.encoder.config.n_layers):
-        return NoKernels(reason="the head sees more than [CLS] of the last layer")
-    return find_native_encoder(network.encoder, use_bf16=use_bf16, progress=progress)
-
-
-def find_native_encoder(
-    encoder: Encoder, *, use_bf16: bool, has_tied_words: bool = False, progress: Progress = SILENT
-) -> "NativeStep | NoKernels":
-    """Return what computes an encoder natively, gradients too, or why torch has to.
-
-    Args:
-        encoder: on the device where it is trained.
-        use_bf16: products of bfloat16 numbers are wanted, else of float32 ones.
-        has_tied_words: as of `NativeStep`.
-        progress: is told when something is compiled.
-    """
-    device = next(encoder.parameters()).device.type
-    if device != "cpu":
-        return NoKernels(reason=f"they compute on the CPU; this is {device}")
-    if reason := native_engine.why_not(encoder.config):
-        return NoKernels(reason=reason)
-    kernels = find_kernels(progress=progress)
-    if isinstance(kernels, NoKernels):
-        return kernels
-    if kernels.about.is_bf16 != use_bf16:
-        return NoKernels(
-            reason=f"{kernels.name} computes in {_spoken(kernels.about.is_bf16)}; {_spoken(use_bf16)} is wanted"
-        )
-    return NativeStep(encoder, kernels, has_tied_words=has_tied_words)
+    return f"native {'bfloat16, weights float32' if kernels.about.is_bf16 else 'float32'} ({kernels.name}) cpu"
 
 
 class NativeStep:
     """Computes an encoder's last hidden state, and its gradients, with the compiled kernels.
 
-    The weights stay torch's own; their bfloat16 copies are made anew after each backward pass, after each step of any
+    The weights stay torch's own; the kernels' copies are made anew after each backward pass, after each step of any
     optimizer of torch, and when torch says that they have changed (its fused optimizers change them without its saying
     so; who writes through `.data` calls `forget`). A forward pass keeps what its backward pass needs in memory that the
     next forward pass uses again, so each backward pass must come before the next forward pass.
@@ -103,13 +63,13 @@ class NativeStep:
     """
 
     def __init__(self, encoder: Encoder, kernels: Kernels, *, has_tied_words: bool = False) -> None:
-        if reason := native_engine.why_not(encoder.config):
+        if reason := native_engine.why_not(encoder.config, kernels.about.width_step):
             raise SettingsError(f"the native step cannot train this encoder: {reason}; train it with torch")
         self._touched: NDArray[np.int64] = np.zeros(0, np.int64)
         self._has_company = has_tied_words
         self._encoder = encoder
         self._library = kernels.library
-        self._is_bf16 = kernels.about.is_bf16
+        self.kernels = kernels
         self._weights = _ordered_weights(encoder)
         config = encoder.config
         sizes = SizeFields(
@@ -135,7 +95,7 @@ class NativeStep:
     @property
     def numerics(self) -> str:
         """How is computed, in words, as a run's record has it."""
-        return STEP_NUMERICS if self._is_bf16 else FLOAT_STEP_NUMERICS
+        return step_numerics(self.kernels)
 
     @property
     def held_bytes(self) -> int:
@@ -335,7 +295,3 @@ def _ordered_weights(encoder: Encoder) -> list[nn.Parameter]:
 
 def _addresses(weights: list[nn.Parameter]) -> "ctypes.Array[ctypes.c_void_p]":
     return (ctypes.c_void_p * len(weights))(*(weight.data_ptr() for weight in weights))
-
-
-def _spoken(use_bf16: bool) -> str:
-    return "bfloat16" if use_bf16 else "float32"
