@@ -163,8 +163,8 @@ class HeadRecipe(ClassifierRecipe[HeadTraining]):
         """Open the engine that was asked for, or an unfinished run was begun with; where there is none, the fastest."""
         features = self.settings.features
         loaded = load_encoder_folder(features.encoder, progress=progress)
-        is_left_open = numerics is not None and features.engine is None
-        engine = open_engine_of(loaded, numerics, progress=progress) if is_left_open else None
+        is_free = features.engine is None
+        engine = open_engine_of(loaded, numerics, progress=progress) if numerics is not None and is_free else None
         return engine or open_engine(
             loaded,
             usage=Usage(texts=texts_of(self.dataset)),
