@@ -97,7 +97,11 @@ def _first_red(copy: Path, library: str) -> str | None:
     )
     if ended.returncode == 0:
         return None
-    reds = [line.split()[1] for line in ended.stdout.splitlines() if line.startswith(("FAILED ", "ERROR "))]
+    reds = [
+        line.partition(" ")[2].partition(" - ")[0]
+        for line in ended.stdout.splitlines()
+        if line.startswith(("FAILED ", "ERROR "))
+    ]
     if not reds:
         raise SystemExit(f"the tests could not be run:\n{ended.stdout[-2000:]}{ended.stderr[-2000:]}")
     return reds[0]
