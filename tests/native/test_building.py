@@ -92,6 +92,15 @@ def test_what_is_built_from_other_things_has_another_digest(stub: BuildRecipe) -
     assert len(seen) == 5
 
 
+def test_zig_takes_arms_extensions_in_its_own_way() -> None:
+    """It knows them by -mcpu only, GCC 12 some of them by -march only."""
+    (recipe,) = (build_recipe_of(library) for library in LIBRARIES if library.name == "neonbf16")
+    zig = recipe.to_compile(["python", "-m", "ziglang", "c++"], recipe.sources[0], Path("out.o"))
+    other = recipe.to_compile(["c++"], recipe.sources[0], Path("out.o"))
+    assert [word for word in zig if "bf16+" in word] == ["-mcpu=generic+bf16+crypto"]
+    assert [word for word in other if "bf16+" in word] == ["-march=armv8.2-a+bf16+crypto"]
+
+
 def test_the_compiler_is_told_the_instruction_set() -> None:
     """Each row's library is made of the same sources, with its own header and flags."""
     assert len({build_recipe_of(library).sources for library in LIBRARIES}) == 1

@@ -7,6 +7,7 @@ nothing is installed.
 import hashlib
 import os
 import platform
+import re
 import shlex
 import shutil
 import subprocess
@@ -61,7 +62,10 @@ class BuildRecipe:
     def to_compile(self, compiler: Sequence[str], source: Path, compiled: Path) -> list[str]:
         """Return what is run for a source."""
         beside = [word for folder in self.headers for word in ("-I", str(folder))]
-        return [*compiler, *self.flags, *beside, "-c", str(source), "-o", str(compiled)]
+        # zig takes Arm's extensions with a CPU's name only, others with an architecture's.
+        arm = re.compile(r"-march=armv[0-9.]+-a" if "ziglang" in compiler else r"$^")
+        flags = [arm.sub("-mcpu=generic", flag) for flag in self.flags]
+        return [*compiler, *flags, *beside, "-c", str(source), "-o", str(compiled)]
 
     def to_link(self, compiler: Sequence[str], compiled: Sequence[Path], library: Path) -> list[str]:
         """Return what is run in the end; flags of the CPU stay out of it: what others compiled is for any CPU."""
