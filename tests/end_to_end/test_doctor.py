@@ -35,6 +35,7 @@ def test_an_encoder_goes_by_class_means_and_a_model_by_its_answers(limbeck, enco
         assert says in ended.out
         assert sum(line.startswith("* ") for line in ended.out.splitlines()) == 2  # the engine, and what the star means
         assert "native-" in ended.out
+        assert "A fine-tuning of this encoder computes in 'torch " in ended.out  # it is 16 wide
 
 
 def test_it_says_what_to_expect(limbeck, encoder_folder, monkeypatch):

@@ -40,6 +40,7 @@ def doctor(
     from limbeck.reading.sample import SAMPLE_TEXTS, SAMPLE_TOKENS
     from limbeck.runtime import library_versions
     from limbeck.settings import FeatureSettings
+    from limbeck.training.arithmetic import numerics_here
 
     following, encoder = screen.following(), flags.given.get("encoder")
     if model is not None and encoder is not None:
@@ -53,7 +54,13 @@ def doctor(
     why_not = why_not_used(found, used)
     sample_s = SAMPLE_TOKENS / used.tokens_per_s
     if as_json:
-        more = {"flags": known_flags(), "peak_gflops": peaks, "used": used.name, "why_not": why_not}
+        more = {
+            "flags": known_flags(),
+            "peak_gflops": peaks,
+            "used": used.name,
+            "why_not": why_not,
+            "trains": numerics_here(loaded.encoder, following),
+        }
         screen.show_json({**asdict(found), **more, "sample_s": sample_s, "versions": library_versions()})
         return
     cpu = found.cpu
@@ -82,6 +89,7 @@ def doctor(
         screen.show_line("The machine had other work meanwhile: it is measured again when it has none.")
     if bundle is not None and bundle.feature_numerics is not None:
         screen.show_line(f"This model's features were made with {bundle.feature_numerics!r}: it keeps that engine.")
+    screen.show_line(f"A fine-tuning of this encoder computes in {numerics_here(loaded.encoder, following)!r} here.")
     screen.show_line()
     on = "" if used.library else f" on {cpu.capability}"
     screen.show_line(
