@@ -121,22 +121,32 @@ struct SumsOf<std::index_sequence<I...>> { using type = Sums<I...>; };
 template <int kCount>
 using RowSums = typename SumsOf<std::make_index_sequence<kCount>>::type;
 
-// Numbers of packed weights from what is computed to what is fetched meanwhile, into the second and the first-level cache.
-constexpr int kFarAhead = 16 * kTile, kNearAhead = 4 * kTile;
+// While rows meet a panel of weights, each block of them fetches its share of the next panel, a few lines of 64 bytes for
+// every 32 depths: memory is asked evenly, however many rows there are.
+struct Ahead {
+  const char* at;
+  int lines;
+
+  void fetch_some() {
+    for (int i = 0; i < lines; ++i, at += 64) fetch_far(at);
+  }
+};
+// From what is computed to what is fetched into the first-level cache, in 32 depths.
+constexpr int kNear = 2;
 
 struct Place { float* sums; size_t stride; bool fresh; };
 
 // kCount rows times half a block of packed weights, over `blocks` of 32 depths.
 template <int kCount>
-KEEP_APART void weigh(const float* a, size_t a_stride, const bf16* half, int blocks, Place place) {
+KEEP_APART void weigh(const float* a, size_t a_stride, const bf16* half, int blocks, Place place, Ahead ahead) {
   RowSums<kCount> sums;
   sums.begin(place.sums, place.stride, place.fresh);
   RowPointers rows(a, a_stride);
   for (int block = 0; block < blocks; ++block, half += 2 * kTile) {
+    ahead.fetch_some();
     const bf16* w = half;
     for (int pair = 0; pair < 16; ++pair, w += 32) {
-      fetch_far(w + kFarAhead);
-      fetch_near(w + kNearAhead);
+      fetch_near(w + kNear * 2 * kTile);
       const Vec even = even_weights(w);
       sums.add(rows, a_stride, even);
       rows.advance(1);
@@ -149,14 +159,16 @@ KEEP_APART void weigh(const float* a, size_t a_stride, const bf16* half, int blo
 
 // The same with float32 weights, 16 columns after each other.
 template <int kCount>
-KEEP_APART void weigh_plain(const float* a, size_t a_stride, const float* w, int depth, Place place) {
+KEEP_APART void weigh_plain(const float* a, size_t a_stride, const float* w, int blocks, Place place, Ahead ahead) {
   RowSums<kCount> sums;
   sums.begin(place.sums, place.stride, place.fresh);
   RowPointers rows(a, a_stride);
-  for (int k = 0; k < depth; ++k, rows.advance(1), w += 16) {
-    fetch_far(w + kFarAhead);
-    fetch_near(w + kNearAhead / 4);
-    sums.add(rows, a_stride, load(w));
+  for (int block = 0; block < blocks; ++block) {
+    ahead.fetch_some();
+    for (int k = 0; k < 32; ++k, rows.advance(1), w += 16) {
+      fetch_near(w + kNear * kTile);
+      sums.add(rows, a_stride, load(w));
+    }
   }
   sums.end(place.sums, place.stride);
 }
@@ -184,14 +196,24 @@ inline void each_rows(int rows, Work work) {
   if (row < rows) work(row, std::integral_constant<int, 1>());
 }
 
+// Which of how many blocks of rows meets a panel.
+struct Turn {
+  int number, count;
+  static Turn of(int row, int rows) { return {row / kRows, (rows + kRows - 1) / kRows}; }
+  int lines(int of_panel) const { return (of_panel + count - 1) / count; }
+};
+
 // Blocks first .. stop of 32 columns; `stride` blocks of depth lie between one and the next.
 struct Weights {
   const bf16* packed;
   int first, stop, stride;
 
+  const bf16* panel(int column_block) const { return packed + (size_t)column_block * stride * 2 * kTile; }
   template <int kCount>
-  void weigh_rows(const float* a, size_t a_stride, int column_block, int half, int blocks, Place place) const {
-    weigh<kCount>(a, a_stride, packed + ((size_t)column_block * stride * 2 + half) * kTile, blocks, place);
+  void weigh_rows(const float* a, size_t a_stride, int column_block, int half, int blocks, Place place, Turn turn) const {
+    const int lines = turn.lines(16);
+    const bf16* next = panel(column_block + 1) + (size_t)(2 * turn.number + half) * blocks * lines * 32;
+    weigh<kCount>(a, a_stride, panel(column_block) + half * kTile, blocks, place, {(const char*)next, lines});
   }
 };
 
@@ -202,9 +224,12 @@ struct PlainWeights {
 
   PlainWeights from_depth(int block) const { return {packed + (size_t)block * kTile, first, stop, stride}; }
   PlainWeights from_column(int block) const { return {packed + (size_t)block * stride * 2 * kTile, first, stop, stride}; }
+  const float* panel(int column_block, int half) const { return packed + ((size_t)column_block * 2 + half) * stride * kTile; }
   template <int kCount>
-  void weigh_rows(const float* a, size_t a_stride, int column_block, int half, int blocks, Place place) const {
-    weigh_plain<kCount>(a, a_stride, packed + ((size_t)column_block * 2 + half) * stride * kTile, blocks * 32, place);
+  void weigh_rows(const float* a, size_t a_stride, int column_block, int half, int blocks, Place place, Turn turn) const {
+    const int lines = turn.lines(32);
+    const float* next = panel(column_block + 1, half) + (size_t)turn.number * blocks * lines * 16;
+    weigh_plain<kCount>(a, a_stride, panel(column_block, half), blocks, place, {(const char*)next, lines});
   }
 };
 using StepWeights = PlainWeights;
@@ -217,8 +242,9 @@ inline void multiply(Matrix a, int rows, W w, int blocks, float* scratch, Finish
     for (int nb = w.first; nb < w.stop; ++nb) {
       each_rows(stop, [&](int row, auto count) {
         const float* from = a.at(group + row, 0);
-        w.template weigh_rows<count()>(from, a.stride, nb, 0, blocks, {scratch, kChunk, true});
-        w.template weigh_rows<count()>(from, a.stride, nb, 1, blocks, {scratch + 16, kChunk, true});
+        const Turn turn = Turn::of(row, stop);
+        w.template weigh_rows<count()>(from, a.stride, nb, 0, blocks, {scratch, kChunk, true}, turn);
+        w.template weigh_rows<count()>(from, a.stride, nb, 1, blocks, {scratch + 16, kChunk, true}, turn);
         finisher.start(group + row, nb, scratch);
         for (int p = 0; 2 * p < count(); ++p) finisher.pair(p);
       });
@@ -234,9 +260,10 @@ inline void multiply_add(Matrix a, int rows, W w, int blocks, float* sums, int s
     for (int nb = w.first; nb < w.stop; ++nb) {
       each_rows(stop, [&](int row, auto count) {
         const float* from = a.at(group + row, 0);
+        const Turn turn = Turn::of(row, stop);
         float* to = sums + (size_t)(group + row) * stride + nb * kChunk;
-        w.template weigh_rows<count()>(from, a.stride, nb, 0, blocks, {to, (size_t)stride, fresh});
-        w.template weigh_rows<count()>(from, a.stride, nb, 1, blocks, {to + 16, (size_t)stride, fresh});
+        w.template weigh_rows<count()>(from, a.stride, nb, 0, blocks, {to, (size_t)stride, fresh}, turn);
+        w.template weigh_rows<count()>(from, a.stride, nb, 1, blocks, {to + 16, (size_t)stride, fresh}, turn);
       });
     }
   }
