@@ -22,7 +22,7 @@ from limbeck.native.instruction_sets import LIBRARIES  # noqa: E402
 
 CHECK = ROOT / "tests" / "native" / "check.cpp"
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
-BRIEF = ("-O1", "-g", "-fno-omit-frame-pointer")
+BRIEF = ("-O0", "-g", "-fno-omit-frame-pointer")
 """Flags that come after a library's own."""
 ARM_COMPILER, EMULATOR = "aarch64-linux-gnu-g++", "qemu-aarch64-static"
 ARM_PAIRS = (("cortex-a57", "portable", "neon"), ("max", "soft", "neonbf16"), ("max", "portable", "soft"))
@@ -46,7 +46,7 @@ def sanitize(folder: Path) -> int:
     subprocess.run([*compilers[0], "-std=c++17", str(CHECK), "-o", str(program), "-ldl", "-pthread"], check=True)
     options = {"UBSAN_OPTIONS": "print_stacktrace=1", "ASAN_OPTIONS": "detect_stack_use_after_return=1"}
     return subprocess.run(
-        [program, "6", paths["portable"], *paths.values()], check=False, env=os.environ | options
+        [program, "2", paths["portable"], *paths.values()], check=False, env=os.environ | options
     ).returncode
 
 

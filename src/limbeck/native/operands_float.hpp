@@ -7,7 +7,7 @@ namespace limbeck {
 // Rows as left or right operand of a product that sums over rows.
 struct KeptRows {
   float* base;
-  int blocks, chunks;  // of 32 rows, of 32 columns
+  int blocks, chunks = 0;  // of 32 rows, of 32 columns
 
   // Views have fewer chunks than the rows are long: the stride is that of the whole.
   int stride = Matrix::stride_of(chunks);
