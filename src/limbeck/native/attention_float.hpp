@@ -22,8 +22,9 @@ inline float soften(float* scores, int width, Span keys) {
   if (last > first) most = max(most, pick(tail, load(scores + last * 16), least));
   const Vec highest = set(top(most));
   Vec total = zero();
+  // Keys of other texts may have scores above all of these; what is no number stays none (the second operand of min).
   auto piece = [&](int j, Mask mask) {
-    const Vec p = keep(mask, power_of_two(min(load(scores + j * 16) - highest, zero())));
+    const Vec p = keep(mask, power_of_two(min(zero(), load(scores + j * 16) - highest)));
     total = total + p;
     store(scores + j * 16, p);
   };

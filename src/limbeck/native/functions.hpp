@@ -62,7 +62,7 @@ inline Vec gelu_slope(Vec x) {
 }
 
 template <bool kGelu>
-inline Vec activate(Vec x) { return kGelu ? gelu(x) : max(x, zero()); }
+inline Vec activate(Vec x) { return kGelu ? gelu(x) : max(zero(), x); }  // what is no number stays none
 template <bool kGelu>
 inline Vec slope(Vec x) {
   if (kGelu) return gelu_slope(x);
