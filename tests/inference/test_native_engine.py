@@ -45,7 +45,9 @@ def test_features_agree_with_the_plain_encoder(library: Kernels, tiny_tokenizer:
     """Every pooling of every layer, over lengths around the edges of tiles."""
     loaded = make_loaded(tiny_tokenizer, **SHAPES[shape])
     exact, native = TorchEngine(loaded, device="cpu"), NativeEngine(loaded, library)
-    texts, blocks = draw_texts(LENGTHS), blocks_for("layers", None, 2)
+    # The references are slow: the wide encoder computes the short ones.
+    texts = draw_texts(LENGTHS[:8] if shape == "wider than a slice" else LENGTHS)
+    blocks = blocks_for("layers", None, 2)
     left, right = exact.features(texts, blocks), native.features(texts, blocks)
     assert right.dtype == np.float32
     width = native.width

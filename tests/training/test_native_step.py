@@ -42,11 +42,16 @@ REAL_SHAPES = {
 LENGTHS = {
     "edges of tiles": (2, 3, 15, 16, 17, 31, 32, 33, 64, 100, 129, 300),
     "one token": (1, 1),
+    "few tokens": (2, 33, 17),
     "one long text": (512,),
     "many short texts": (5,) * 70,
 }
-EVERYWHERE = [*((shape, "edges of tiles") for shape in SHAPES), *(("narrow heads", name) for name in [*LENGTHS][1:])]
-"""What the slow references compute too: each shape over the edges, and the other lengths once."""
+WIDE = "wider than a slice"
+EVERYWHERE = [
+    *((shape, "few tokens" if shape == WIDE else "edges of tiles") for shape in SHAPES),
+    *(("narrow heads", name) for name in [*LENGTHS][1:]),
+]
+"""What the slow references compute too: each shape over the edges (the wide one over few), and the other lengths once."""
 FARTHER = 1.1
 """All gradients together are at most so much farther from float32's than those of torch's bfloat16 autocast."""
 FARTHER_ALONE = 1.6

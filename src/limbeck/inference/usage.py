@@ -80,7 +80,8 @@ def texts_of(dataset: Dataset) -> tuple[str, ...]:
 def validation_texts(run: Path) -> tuple[str, ...]:
     """Return the validation texts that a run folder keeps; none where it keeps none, or is no run folder."""
     try:
-        table = pq.read_table(run / "predictions" / "validation.parquet", columns=["text"])
+        with pq.ParquetFile(run / "predictions" / "validation.parquet") as parquet:
+            table = parquet.read(columns=["text"])
     except (OSError, KeyError, pa.ArrowException):
         return ()
     return tuple(text for text in table["text"].to_pylist() if isinstance(text, str))
