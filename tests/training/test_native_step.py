@@ -51,7 +51,7 @@ EVERYWHERE = [
     *((shape, "few tokens" if shape == WIDE else "edges of tiles") for shape in SHAPES),
     *(("narrow heads", name) for name in [*LENGTHS][1:]),
 ]
-"""What the slow references compute too: each shape over the edges (the wide one over few), and the other lengths once."""
+"""What the slow references compute too: each shape over the edges (the wide one: few tokens), other lengths once."""
 FARTHER = 1.1
 """All gradients together are at most so much farther from float32's than those of torch's bfloat16 autocast."""
 FARTHER_ALONE = 1.6
