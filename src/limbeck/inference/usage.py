@@ -81,7 +81,7 @@ def validation_texts(run: Path) -> tuple[str, ...]:
     """Return the validation texts that a run folder keeps; none where it keeps none, or is no run folder."""
     try:
         with pq.ParquetFile(run / "predictions" / "validation.parquet") as parquet:
-            table = parquet.read(columns=["text"])
+            texts = parquet.read(columns=["text"])["text"].to_pylist()
     except (OSError, KeyError, pa.ArrowException):
         return ()
-    return tuple(text for text in table["text"].to_pylist() if isinstance(text, str))
+    return tuple(text for text in texts if isinstance(text, str))
