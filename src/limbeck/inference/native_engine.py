@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from limbeck.errors import NoMemoryError, SettingsError, WeightsError
 from limbeck.inference.engine import require_fit
-from limbeck.inference.helpers import Helpers
+from limbeck.inference.kept_threads import KeptThreads
 from limbeck.inference.packing import Chunks, each_once, fill_chunks
 from limbeck.model.config import EncoderConfig
 from limbeck.model.encoder import LAYER_NORM_EPSILON, Layer
@@ -99,7 +99,7 @@ class NativeEngine:
         self._build = kernels.digest
         self._packed = PackedEncoder(loaded, kernels)
         self._free: queue.SimpleQueue[Workplace] = queue.SimpleQueue()
-        self._helpers = Helpers(self.threads - 1)
+        self._kept_threads = KeptThreads(self.threads - 1)
 
     @property
     def one_text_threads(self) -> int:
@@ -188,7 +188,7 @@ class NativeEngine:
                 stopped.set()
                 raise
 
-        self._helpers.work_together(work, min(self.threads, len(job.chunks)))
+        self._kept_threads.work_together(work, min(self.threads, len(job.chunks)))
 
     @contextmanager
     def _workplace(self, longest: int) -> Iterator["Workplace"]:

@@ -3,10 +3,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "vec_halves_avx512.hpp"
+#include "product_unit.hpp"
 
 namespace limbeck {
-
-constexpr int kTile = 16 * 32;  // bf16 numbers in a tile
 
 // The compiler does not see which memory a tile instruction reads, so stores must be complete before it.
 inline void fence() { asm volatile("" ::: "memory"); }
@@ -31,9 +30,6 @@ struct Units {
   }
   ~Units() { _tile_release(); }
 };
-
-struct Panel { const bf16* tiles; size_t step; };            // two pairs tiles a step
-struct Place { float* sums; size_t stride; bool fresh; };
 
 // 32 x 32 sums (+)= `steps` pairs of rows tiles, from a0 and a1 on, times a panel. between(step) runs beside the products.
 template <class Between>

@@ -3,16 +3,12 @@
 #include <cstring>
 #include <utility>
 #include "vec_halves_avx512.hpp"
+#include "product_unit.hpp"
 
 namespace limbeck {
 
-constexpr int kTile = 16 * 32;  // bf16 numbers in a tile
-
 inline int open_units() { return 0; }
 struct Units { ~Units() {} };
-
-struct Panel { const bf16* tiles; size_t step; };            // two pairs tiles a step
-struct Place { float* sums; size_t stride; bool fresh; };
 
 inline __m512bh pairs_of(const bf16* p) { return (__m512bh)_mm512_load_si512(p); }
 inline __m512bh pair_everywhere(const bf16* p) {

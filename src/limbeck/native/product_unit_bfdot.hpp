@@ -4,16 +4,12 @@
 #pragma once
 #include <arm_neon.h>
 #include "vec_halves_portable.hpp"
+#include "product_unit.hpp"
 
 namespace limbeck {
 
-constexpr int kTile = 16 * 32;  // bf16 numbers in a tile
-
 inline int open_units() { return 0; }
 struct Units { ~Units() {} };
-
-struct Panel { const bf16* tiles; size_t step; };            // two pairs tiles a step
-struct Place { float* sums; size_t stride; bool fresh; };
 
 inline bfloat16x8_t four_pairs(const bf16* p) { return vreinterpretq_bf16_u16(vld1q_u16(p)); }
 

@@ -1,16 +1,12 @@
 // What the tile unit of AMX does, in plain C++: slow, and what tests of the layouts of tiles run on any machine.
 #pragma once
 #include "vec_halves_portable.hpp"
+#include "product_unit.hpp"
 
 namespace limbeck {
 
-constexpr int kTile = 16 * 32;  // bf16 numbers in a tile
-
 inline int open_units() { return 0; }
 struct Units { ~Units() {} };
-
-struct Panel { const bf16* tiles; size_t step; };            // two pairs tiles a step
-struct Place { float* sums; size_t stride; bool fresh; };
 
 // 16 x 16 sums += a rows tile times a pairs tile.
 inline void multiply_tile(const bf16* a, const bf16* w, float* sums, size_t stride) {

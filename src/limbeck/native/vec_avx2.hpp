@@ -2,6 +2,7 @@
 #pragma once
 #include <immintrin.h>
 #include <cstdint>
+#include "vec_x86.hpp"
 
 namespace limbeck {
 
@@ -104,16 +105,5 @@ inline void turn_square(const float* from, size_t from_stride, float* to, size_t
       for (int i = 0; i < 8; ++i) _mm256_storeu_ps(to + (column + i) * to_stride + row, v[i]);
     }
 }
-
-inline void fetch_far(const void* p) { _mm_prefetch((const char*)p, _MM_HINT_T1); }   // into the second-level cache
-inline void fetch_near(const void* p) { _mm_prefetch((const char*)p, _MM_HINT_T0); }  // into the first
-inline void pause() { _mm_pause(); }
-
-// Numbers too small to be normal count as 0 while a thread computes here: they would cost hundreds of cycles each.
-struct FlushScope {
-  unsigned before = _mm_getcsr();
-  FlushScope() { _mm_setcsr(before | 0x8040); }
-  ~FlushScope() { _mm_setcsr(before); }
-};
 
 }  // namespace limbeck

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 
 
-class Helpers:
+class KeptThreads:
     """Threads beside the caller's own; they are started when they are first needed, and end with their owner.
 
     Two callers at once share them: each works itself meanwhile, so neither waits for the other.

@@ -5,10 +5,10 @@ import threading
 
 import pytest
 
-from limbeck.inference.helpers import Helpers
+from limbeck.inference.kept_threads import KeptThreads
 
 
-def names_of(helpers: Helpers, workers: int) -> set[str]:
+def names_of(helpers: KeptThreads, workers: int) -> set[str]:
     """The threads that work together, all at once."""
     met, names = threading.Barrier(workers), set()
 
@@ -22,7 +22,7 @@ def names_of(helpers: Helpers, workers: int) -> set[str]:
 
 def test_threads_are_kept() -> None:
     """Two calls are done by the same threads, the caller's own among them."""
-    helpers = Helpers(2)
+    helpers = KeptThreads(2)
     first = names_of(helpers, 3)
     assert threading.current_thread().name in first
     assert names_of(helpers, 3) == first
@@ -32,13 +32,13 @@ def test_threads_are_kept() -> None:
 def test_alone_nothing_is_started() -> None:
     """One worker is the caller."""
     before = threading.active_count()
-    assert names_of(Helpers(0), 1) == {threading.current_thread().name}
+    assert names_of(KeptThreads(0), 1) == {threading.current_thread().name}
     assert threading.active_count() == before
 
 
 def test_a_caller_does_not_wait_for_another() -> None:
     """While all helpers are taken, a second caller does its work itself, and leaves."""
-    helpers, taken, end = Helpers(1), threading.Barrier(3), threading.Event()
+    helpers, taken, end = KeptThreads(1), threading.Barrier(3), threading.Event()
 
     def long() -> None:
         taken.wait(timeout=30)
@@ -57,7 +57,7 @@ def test_a_caller_does_not_wait_for_another() -> None:
 @pytest.mark.parametrize("who", ["the caller", "a helper"])
 def test_what_goes_wrong_is_raised(who: str) -> None:
     """In whatever thread it happens, and all have ended by then."""
-    helpers, met, ended = Helpers(1), threading.Barrier(2), []
+    helpers, met, ended = KeptThreads(1), threading.Barrier(2), []
     caller = threading.current_thread()
 
     def work() -> None:
@@ -75,7 +75,7 @@ def test_what_goes_wrong_is_raised(who: str) -> None:
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_forked_process_starts_its_own() -> None:
     """A child has none of its parent's threads, and does not wait for them."""
-    helpers = Helpers(1)
+    helpers = KeptThreads(1)
     names_of(helpers, 2)
     child = os.fork()
     if not child:
