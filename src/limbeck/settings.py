@@ -9,6 +9,8 @@ from typing import Literal
 
 from limbeck.errors import SettingsError
 
+TaskKind = Literal["single", "multi", "ordinal", "regression"]
+"""What a row's label is: see `limbeck.task`."""
 OnBadRow = Literal["error", "keep-replacement", "skip", "mend"]
 Pooling = Literal["cls", "mean", "max", "layers", "auto"]
 Balance = Literal["none", "weights", "oversample", "smote"]

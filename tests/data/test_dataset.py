@@ -5,10 +5,11 @@ import dataclasses
 import pyarrow as pa
 import pytest
 
-from limbeck.data.dataset import Dataset
-from limbeck.errors import DataError
+from limbeck.data.dataset import Dataset, core_schema
+from limbeck.errors import DataError, SettingsError
 from limbeck.reading.in_memory import from_arrow
 from limbeck.settings import ReadSettings
+from limbeck.task import MULTI
 
 
 def dataset() -> Dataset:
@@ -95,3 +96,40 @@ def test_spellings_that_no_eye_tells_apart_are_one_label() -> None:
     """A model that learned from true answers for TRUE, as one folder of both would have."""
     found = from_arrow(pa.table({"text": ["a", "b"], "label": ["TRUE", "caf\u00e9"]}))
     assert found.with_label_names(["cafe\u0301", "true"]).labels.tolist() == [1, 0]
+
+
+def several(cells: list[list[int] | None], names: tuple[str, ...] = ("x", "y", "z")) -> Dataset:
+    count = len(cells)
+    columns = [list(map(str, range(count))), ["train"] * count, list("abcdef"[:count]), cells]
+    table = pa.table(dict(zip(core_schema(MULTI).names, columns, strict=True)), core_schema(MULTI))
+    return Dataset(table=table, label_names=names, source="here", task=MULTI)
+
+
+def test_targets_are_what_a_model_of_the_task_learns() -> None:
+    """A matrix for several labels, where a row may have none; a row that is not labelled is an error, as ever."""
+    found = several([[0, 2], [], [1]])
+    assert found.is_labelled
+    assert found.targets.tolist() == [[True, False, True], [False, False, False], [False, True, False]]
+    assert dataset().split("train").targets.tolist() == dataset().split("train").labels.tolist()
+    with pytest.raises(DataError, match="1 of 1 rows"):
+        several([None]).targets  # noqa: B018 # the property is what raises
+
+
+def test_what_reads_one_label_refuses_several() -> None:
+    """No code that knows one label per row reads the first of several."""
+    found = several([[0, 2]])
+    with pytest.raises(SettingsError, match=r"here it is any number of labels per row \(multi\)"):
+        found.labels  # noqa: B018 # the property is what raises
+    with pytest.raises(SettingsError, match="one label of each row is for"):
+        found.label_name_list()
+
+
+def test_another_label_map_keeps_every_set() -> None:
+    """Sets are renamed label by label, and stay sorted; a label that is not known is told with its rows."""
+    found = several([[0, 2], [], [1], None])
+    other = found.with_label_names(["z", "y", "unused", "x"])
+    assert other.table["label"].to_pylist() == [[0, 3], [], [1], None]
+    assert [set(names or ()) for names in other.label_name_sets()] == [{"x", "z"}, set(), {"y"}, set()]
+    assert other.fingerprint() == found.fingerprint() != several([[0, 2], [], [1], []]).fingerprint()
+    with pytest.raises(DataError, match=r"'y' \(1 rows, first 2\)"):
+        found.with_label_names(["x", "z"])

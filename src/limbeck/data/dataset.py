@@ -5,21 +5,25 @@ It does not know files, encodings or models.
 """
 
 import hashlib
+import json
 import shlex
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from limbeck.data.label_sets import LABEL_SETS, indicators, label_pairs, one_list_array, sets_of_pairs
+from limbeck.data.label_tables import label_table, label_words
 from limbeck.data.names import name_key, shown, spelling_key, told_apart
 from limbeck.display.frames import frame_of
 from limbeck.display.tables import Table
 from limbeck.display.views import View, listed
 from limbeck.errors import DataError
+from limbeck.settings import TaskKind
+from limbeck.task import MULTI, SINGLE, Task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +36,15 @@ CORE_SCHEMA = pa.schema(
         pa.field("label", pa.int32()),
     ]
 )
-"""The columns that every dataset has, in this order; a null label means "not labelled". Other columns may follow."""
+"""The columns that every dataset of one label per row has, in this order; a null label means "not labelled". Others may
+follow. `core_schema` has those of other tasks."""
+
+_LABEL_TYPES: dict[TaskKind, pa.DataType] = {
+    "single": pa.int32(),
+    "ordinal": pa.int32(),
+    "multi": LABEL_SETS,
+    "regression": pa.float64(),
+}
 
 LABEL_NAME = "label_name"
 """Beside `label` this column says what its integers mean, as `Dataset.to_pandas` writes them."""
@@ -43,6 +55,11 @@ SPLIT_ORDER = ("train", "validation", "test", "unsupervised")
 UNLABELLED_SPLIT = "unsupervised"
 """The split whose rows need no label, and where -1 means that there is none."""
 _SHOWN_LABELS = 20
+
+
+def core_schema(task: Task) -> pa.Schema:
+    """Return the columns that every dataset of a task has, in this order; a null label means "not labelled"."""
+    return CORE_SCHEMA.set(3, pa.field("label", _LABEL_TYPES[task.name]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,16 +87,20 @@ class Dataset(View):
     Shapes: N rows, C classes.
 
     Attributes:
-        table: Arrow table (N rows) whose first columns are `CORE_SCHEMA`.
-        label_names: the C class names; a label is an index into it. The only label map there is.
+        table: Arrow table (N rows) whose first columns are those of `core_schema(task)`: the label is an index, a
+            sorted list of indices (several labels per row), or a number.
+        label_names: the C class names, in their order where they have one; none where labels are numbers. A label is an
+            index into it. The only label map there is.
         source: where it came from, in words, for runs and reports.
         notes: what reading changed or left out.
+        task: the shape of a label.
     """
 
     table: pa.Table
     label_names: tuple[str, ...]
     source: str
     notes: tuple[ReadNote, ...] = field(default=())
+    task: Task = SINGLE
 
     def __len__(self) -> int:
         rows: int = self.table.num_rows
@@ -88,39 +109,23 @@ class Dataset(View):
     def _lines(self) -> tuple[str, str]:
         sizes = listed([f"{name} {count:,}" for name, count in self.split_sizes().items()])
         missing = self.table["label"].null_count
-        unlabelled = f"; {missing:,} without a label" if missing and self.label_names else ""
+        unlabelled = f"; {missing:,} without a label" if missing and (self.label_names or missing < len(self)) else ""
+        labels = label_words(self.task, self.table["label"], self.label_names)
         notes = f"; {len(self.notes)} {'note' if len(self.notes) == 1 else 'notes'} on reading" if self.notes else ""
         return (
             f"Dataset of {len(self):,} rows: {sizes}",
-            f"labels: {listed(self.label_names)}{unlabelled}{notes}",
+            f"labels: {labels}{unlabelled}{notes}",
         )
 
     def _tables(self) -> Iterator[Table]:
-        splits = list(self.split_sizes())
-        pairs = Counter(zip(self._split_list(), self.table["label"].to_pylist(), strict=True))
-        labels: list[int | None] = [*range(len(self.label_names)), *([None] if self.table["label"].null_count else [])]
-        totals = {label: sum(pairs[split, label] for split in splits) for label in labels}
-        yield Table(
-            title="Rows per class",
-            header=("label", *splits, *(["all splits"] if len(splits) > 1 else [])),
-            rows=tuple(
-                (
-                    "(no label)" if label is None else self.label_names[label],
-                    *(f"{pairs[split, label]:,}" for split in splits),
-                    *([f"{totals[label]:,}"] if len(splits) > 1 else []),
-                )
-                for label in sorted(labels, key=lambda label: (label is None, -totals[label]))
-            ),
-        )
-        first = self.table.slice(0, 5)
+        yield label_table(self.task, self.table, self.label_names, self.split_names)
+        first = self.select(range(min(5, len(self))))
         yield Table(
             title="The first rows",
             header=("text", "label", "split"),
             rows=tuple(
-                (text, "–" if label is None else self.label_names[label], split)
-                for text, label, split in zip(
-                    first["text"].to_pylist(), first["label"].to_pylist(), first["split"].to_pylist(), strict=True
-                )
+                (text, "–" if label is None else label or "(none)", split)
+                for text, label, split in zip(first.texts, first.label_texts(), first._split_list(), strict=True)
             ),
             prose=("label", "split"),
         )
@@ -144,8 +149,8 @@ class Dataset(View):
 
     @property
     def is_labelled(self) -> bool:
-        """True when every row has a label."""
-        return self.table["label"].null_count == 0 and bool(self.label_names)
+        """True when every row has a label, or a set of labels, which may be empty."""
+        return self.table["label"].null_count == 0 and (bool(self.label_names) or not self.task.has_classes)
 
     @property
     def labels(self) -> np.ndarray:
@@ -153,15 +158,25 @@ class Dataset(View):
 
         Raises:
             DataError: a row has no label.
+            SettingsError: the rows have several labels, or numbers.
         """
-        missing = self.table["label"].null_count
-        if missing or not self.label_names:
-            raise DataError(
-                f"{missing or len(self):,} of {len(self):,} rows of {self.source} have no label: "
-                "labels are needed here; name the label column or leave the unlabelled split out"
-            )
+        self.task.require(("single", "ordinal"), doing="what reads one label of each row")
+        self._check_labelled()
         labels: np.ndarray = self.table["label"].to_numpy().astype(np.int64)
         return labels
+
+    @property
+    def targets(self) -> np.ndarray:
+        """What a model of the task learns: labels int64 (N,), label sets bool (N, C), or numbers float64 (N,).
+
+        Raises:
+            DataError: a row has no label.
+        """
+        if self.task.name in ("single", "ordinal"):
+            return self.labels
+        self._check_labelled()
+        column = self.table["label"]
+        return indicators(column, len(self.label_names)) if self.task == MULTI else np.array(column, np.float64)
 
     @property
     def split_names(self) -> tuple[str, ...]:
@@ -203,36 +218,76 @@ class Dataset(View):
         Raises:
             DataError: a class that occurs in the rows is not in `label_names`.
         """
+        if not self.task.has_classes:
+            raise DataError(f"{self.source} has {self.task.words}: label names mean nothing here")
         target = {name: index for index, name in enumerate(label_names)}
         keys = {spelling_key(name): index for name, index in target.items()}
         if len(keys) == len(target):
             target |= {name: keys[spelling_key(name)] for name in self.label_names if spelling_key(name) in keys}
-        present = set(self.table["label"].drop_null().unique().to_pylist())
+        present = set(self._each_label().unique().to_pylist())
         if unknown := [label for label in sorted(present) if self.label_names[label] not in target]:
             raise DataError(self._unknown_labels(unknown, label_names))
         lookup = pa.array([target.get(name) for name in self.label_names], pa.int32())
-        label = lookup.take(self.table["label"].combine_chunks())
-        table = self.table.set_column(3, CORE_SCHEMA.field("label"), label)
+        if self.task == MULTI:
+            rows, labels = label_pairs(self.table["label"])
+            missing = np.asarray(one_list_array(self.table["label"]).is_null())
+            label = sets_of_pairs(rows, np.asarray(lookup.take(pa.array(labels))), missing)
+        else:
+            label = lookup.take(self.table["label"].combine_chunks())
+        table = self.table.set_column(3, core_schema(self.task).field("label"), label)
         return replace(self, table=table, label_names=tuple(label_names))
 
     def fingerprint(self) -> str:
         """Return the SHA-256 (hexadecimal) of texts, labels by name, row ids and splits, in order."""
         digest = hashlib.sha256()
-        for row in zip(self.row_ids, self._split_list(), self.texts, self.label_name_list(), strict=True):
+        for row in zip(self.row_ids, self._split_list(), self.texts, self._label_marks(), strict=True):
             for value in row:
                 encoded = b"\xff" if value is None else value.encode("utf-8", "surrogatepass")
                 digest.update(len(encoded).to_bytes(8, "little") + encoded)
         return digest.hexdigest()
 
     def label_name_list(self) -> list[str | None]:
-        """Return the label of each row by name; None where there is none."""
+        """Return the label of each row by name; None where there is none.
+
+        Raises:
+            SettingsError: the rows have several labels, or numbers; see `label_texts`.
+        """
+        self.task.require(("single", "ordinal"), doing="what names one label of each row")
         names = self.label_names
         return [None if label is None else names[label] for label in self.table["label"].to_pylist()]
 
+    def label_name_sets(self) -> list[tuple[str, ...] | None]:
+        """Return the labels of each row by name, in the order of the label map; None where a row is not labelled.
+
+        Raises:
+            SettingsError: the rows have numbers.
+        """
+        self.task.require(("single", "ordinal", "multi"), doing="what names the labels of each row")
+        names = self.label_names
+        if self.task != MULTI:
+            return [None if name is None else (name,) for name in self.label_name_list()]
+        return [
+            None if cell is None else tuple(names[label] for label in cell) for cell in self.table["label"].to_pylist()
+        ]
+
+    def label_texts(self) -> list[str | None]:
+        """Return the label of each row for people to read: a name, names after commas, or a number; None where none."""
+        if not self.task.has_classes:
+            return [None if value is None else f"{value:g}" for value in self.table["label"].to_pylist()]
+        return [None if names is None else ", ".join(names) for names in self.label_name_sets()]
+
     def to_arrow(self) -> pa.Table:
-        """Return the table with `label_name`, a dictionary column that carries the label map, after `label`."""
-        dictionary = pa.array(self.label_names, pa.string())
-        label_name = pa.DictionaryArray.from_arrays(self.table["label"].combine_chunks(), dictionary)
+        """Return the table with the labels by name, `label_name`, after `label`; numbers have no names.
+
+        One label per row is a dictionary column that carries the label map; several are a list of strings.
+        """
+        if not self.task.has_classes:
+            return self.table
+        if self.task == MULTI:
+            label_name = pa.array(self.label_name_sets(), pa.large_list(pa.large_string()))
+        else:
+            dictionary = pa.array(self.label_names, pa.string())
+            label_name = pa.DictionaryArray.from_arrays(self.table["label"].combine_chunks(), dictionary)
         return self.table.add_column(4, "label_name", label_name)
 
     def to_pandas(self) -> "pd.DataFrame":
@@ -245,7 +300,7 @@ class Dataset(View):
         lines = []
         for label in unknown[:_SHOWN_LABELS]:
             name = self.label_names[label]
-            rows = self.table["row_id"].filter(pc.equal(self.table["label"], label))
+            rows = self.table["row_id"].filter(self._has_label(label))
             first = ", ".join(rows.slice(0, 3).to_pylist())
             near = by_key.get(name_key(name))
             same = ""
@@ -265,6 +320,37 @@ class Dataset(View):
         listed = ", ".join(map(shown, known[:_SHOWN_LABELS])) + (", …" if len(known) > _SHOWN_LABELS else "")
         what = f"{self.source} has labels that are not known here; known are {listed}:"
         return "\n".join([what, *lines, advice])
+
+    def _each_label(self) -> pa.ChunkedArray:
+        """Return the labels of all rows end to end, without those that are missing."""
+        column = self.table["label"]
+        return pc.list_flatten(column) if self.task == MULTI else column.drop_null()
+
+    def _has_label(self, label: int) -> pa.Array:
+        column = self.table["label"]
+        return (
+            pa.array(indicators(column, len(self.label_names))[:, label])
+            if self.task == MULTI
+            else pc.equal(column, label)
+        )
+
+    def _check_labelled(self) -> None:
+        missing = self.table["label"].null_count
+        if missing or (self.task.has_classes and not self.label_names):
+            raise DataError(
+                f"{missing or len(self):,} of {len(self):,} rows of {self.source} have no label: "
+                "labels are needed here; name the label column or leave the unlabelled split out"
+            )
+
+    def _label_marks(self) -> list[str | None]:
+        """Return the label of each row as its fingerprint has it: by name, so that no order of names counts."""
+        if self.task.name in ("single", "ordinal"):
+            return self.label_name_list()
+        if self.task == MULTI:
+            cells: list[Any] = [None if names is None else sorted(names) for names in self.label_name_sets()]
+        else:
+            cells = self.table["label"].to_pylist()
+        return [None if cell is None else f"{self.task.name} {json.dumps(cell)}" for cell in cells]
 
     def _split_list(self) -> list[str]:
         return _list(self.table["split"].cast(pa.string()))

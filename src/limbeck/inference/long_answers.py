@@ -21,6 +21,7 @@ from limbeck.evaluation.prediction_files import read_predictions, write_predicti
 from limbeck.evaluation.predictions import Predictions
 from limbeck.inference.predictor import Predictor, others_of
 from limbeck.progress import SILENT, Progress
+from limbeck.task import SINGLE
 
 PIECE_ROWS = 2_000
 """Rows of a piece: what an interruption can cost."""
@@ -98,7 +99,7 @@ def predict_to_file(
 
 def _without_labels(dataset: Dataset) -> Dataset:
     table = dataset.table.set_column(3, CORE_SCHEMA.field("label"), pa.nulls(len(dataset), pa.int32()))
-    return replace(dataset, table=table, label_names=())
+    return replace(dataset, table=table, label_names=(), task=SINGLE)
 
 
 def _tables(pieces: Iterable[Path]) -> Iterator[pa.Table]:
