@@ -17,8 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
-from limbeck.native.building import build_recipe_of, compile_library, find_compilers  # noqa: E402
-from limbeck.native.instruction_sets import LIBRARIES  # noqa: E402
+from limbeck.native.building import SOURCES, build_recipe_of, compile_library, find_compilers  # noqa: E402
+from limbeck.native.libraries import library_named, usable_libraries  # noqa: E402
 
 CHECK = ROOT / "tests" / "native" / "check.cpp"
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
@@ -36,14 +36,13 @@ def main(what: str) -> int:
 
 
 def sanitize(folder: Path) -> int:
-    """Run `portable` and `soft`, and what else this CPU can run, with all that the sanitizers look for."""
+    """Run every library that this CPU can run, with all that the sanitizers look for."""
     compilers = [[*compiler, *SANITIZERS] for compiler in find_compilers()]
     if not compilers:
         sys.stdout.write("no C++ compiler: nothing was checked\n")
         return 1
-    paths = compiled(("portable", "soft"), compilers, folder)
-    program = folder / "check"
-    subprocess.run([*compilers[0], "-std=c++17", str(CHECK), "-o", str(program), "-ldl", "-pthread"], check=True)
+    paths = compiled((library.name for library in usable_libraries()), compilers, folder)
+    program = compiled_check(compilers[0], folder)
     options = {"UBSAN_OPTIONS": "print_stacktrace=1", "ASAN_OPTIONS": "detect_stack_use_after_return=1"}
     return subprocess.run(
         [program, "2", paths["portable"], *paths.values()], check=False, env=os.environ | options
@@ -59,8 +58,7 @@ def run_for_arm(folder: Path) -> int:
         )
         return 0
     paths = compiled({name for _, *pair in ARM_PAIRS for name in pair}, [[ARM_COMPILER]], folder)
-    program = folder / "check"
-    subprocess.run([ARM_COMPILER, "-O1", "-std=c++17", str(CHECK), "-o", str(program), "-ldl", "-pthread"], check=True)
+    program = compiled_check([ARM_COMPILER, "-O1"], folder)
     ended = 0
     for cpu, reference, name in ARM_PAIRS:
         emulated = [EMULATOR, "-L", "/usr/aarch64-linux-gnu", "-cpu", cpu]
@@ -68,11 +66,19 @@ def run_for_arm(folder: Path) -> int:
     return ended
 
 
+def compiled_check(compiler: list[str], folder: Path) -> Path:
+    """Compile the program that compares libraries."""
+    program = folder / "check"
+    beside = ["-I", str(SOURCES), "-o", str(program), "-ldl", "-pthread"]
+    subprocess.run([*compiler, "-std=c++17", str(CHECK), *beside], check=True)
+    return program
+
+
 def compiled(names: Iterable[str], compilers: list[list[str]], folder: Path) -> dict[str, Path]:
     """Compile libraries of these names, with few optimizations."""
 
     def one(name: str) -> Path:
-        recipe = build_recipe_of(next(library for library in LIBRARIES if library.name == name))
+        recipe = build_recipe_of(library_named(name))
         path = folder / f"{recipe.name}.so"
         path.write_bytes(compile_library(replace(recipe, flags=(*recipe.flags, *BRIEF)), compilers))
         return path

@@ -1,9 +1,9 @@
 // Compares libraries of kernels with a reference, without Python: under an emulator, or with sanitizers.
 //
-// In: how many more cases to draw, and paths of libraries, the reference first. Out: a line for each comparison; 1 when one
-// is too far off. Encoders are tiny and drawn at random, texts of many lengths; the encoder and the training step are asked,
-// with dropout, whose masks must be the same, and without, with one thread and with more, whose number must change no bit of
-// hidden states.
+// In: how many more cases to draw, and paths of libraries, the reference first. Out: a line for each library, and one for
+// each comparison that is too far off, which makes the program end with 1. Encoders are tiny and drawn at random, texts of
+// many lengths; the encoder and the training step are asked, with dropout, whose masks must be the same, and without, with
+// one thread and with more, whose number must change no bit of hidden states.
 #include <dlfcn.h>
 #include <cmath>
 #include <cstdint>
@@ -12,87 +12,48 @@
 #include <cstring>
 #include <string>
 #include <vector>
+#include "api.hpp"
 
-struct Norm { const float *scale, *shift; };
-struct Layer {
-  const void *qkv, *mix, *up, *down;
-  const float *qkv_bias, *mix_bias, *up_bias, *down_bias;
-  Norm norm1, norm2;
-};
-struct Model {
-  int32_t dim, n_heads, hidden_dim, n_layers, gelu;
-  float epsilon;
-  const float *words, *positions;
-  Norm norm;
-  const Layer* layers;
-};
-struct Texts {
-  const int32_t* ids;
-  const int64_t *offsets, *rows;
-  int32_t count;
-};
-struct Block { int32_t layer, kind; };
-struct Features {
-  const Block* blocks;
-  int32_t n_blocks;
-  float* out;
-};
-struct Sizes {
-  int32_t dim, n_heads, hidden_dim, n_layers, gelu;
-  float epsilon;
-};
-struct Batch {
-  const int32_t *ids, *offsets;
-  const float* const* tensors;
-  const uint32_t* thresholds;
-  uint64_t seed;
-  int32_t texts, firsts_only, keep;
-};
-struct Gradients {
-  float* const* tensors;
-  int32_t add;
-};
-struct About {
-  int32_t chunk_tokens, width_step;
-  float score_unit;
-  int32_t is_bf16;
-};
+using namespace limbeck;
+
+template <class F>
+static F function_of(void* handle, const char* name) {
+  void* function = dlsym(handle, name);
+  if (!function) std::printf("no %s\n", name), std::exit(1);
+  return (F)function;
+}
+
+#define FUNCTION(name) decltype(&limbeck_##name) name = function_of<decltype(&limbeck_##name)>(handle, "limbeck_" #name)
 
 struct Library {
   std::string path;
-  About about;
-  int (*abi)();
-  int (*open)();
-  void (*tell)(About*);
-  int64_t (*packed_bytes)(int32_t, int32_t);
-  void (*pack)(const float*, int32_t, int32_t, void*);
-  double (*peak)(int64_t);
-  void* (*workplace)(const Model*, int32_t, int32_t);
-  void (*leave)(void*);
-  int (*encode)(const Model*, void*, int32_t, const Texts*, const Features*);
-  void* (*step_new)(const Sizes*);
-  void (*step_free)(void*);
-  int (*step_pack)(void*, const float* const*, int32_t);
-  int (*step_forward)(void*, const Batch*, int32_t, float*);
-  int (*step_backward)(void*, const float* const*, const float*, const Gradients*);
+  void* handle;
+  FUNCTION(abi);
+  FUNCTION(open);
+  FUNCTION(about);
+  FUNCTION(peak);
+  FUNCTION(packed_bytes);
+  FUNCTION(pack);
+  FUNCTION(workplace);
+  FUNCTION(leave);
+  FUNCTION(encode);
+  FUNCTION(step_new);
+  FUNCTION(step_free);
+  FUNCTION(step_pack);
+  FUNCTION(step_forward);
+  FUNCTION(step_backward);
+  About facts;
 
-  template <class F>
-  static void take(void* handle, const char* name, F& function) {
-    function = (F)dlsym(handle, name);
-    if (!function) std::printf("no %s\n", name), std::exit(1);
+  explicit Library(const char* path) : path(path), handle(opened(path)) {
+    if (abi() != kAbi || open() != 0) std::printf("%s cannot be opened\n", path), std::exit(1);
+    about(&facts);
   }
 
-  explicit Library(const char* path) : path(path) {
+ private:
+  static void* opened(const char* path) {
     void* handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!handle) std::printf("%s\n", dlerror()), std::exit(1);
-    take(handle, "limbeck_abi", abi), take(handle, "limbeck_open", open), take(handle, "limbeck_about", tell);
-    take(handle, "limbeck_packed_bytes", packed_bytes), take(handle, "limbeck_pack", pack), take(handle, "limbeck_peak", peak);
-    take(handle, "limbeck_workplace", workplace), take(handle, "limbeck_leave", leave), take(handle, "limbeck_encode", encode);
-    take(handle, "limbeck_step_new", step_new), take(handle, "limbeck_step_free", step_free);
-    take(handle, "limbeck_step_pack", step_pack), take(handle, "limbeck_step_forward", step_forward);
-    take(handle, "limbeck_step_backward", step_backward);
-    if (abi() != 3 || open() != 0) std::printf("%s cannot be opened\n", path), std::exit(1);
-    tell(&about);
+    return handle;
   }
 };
 
@@ -162,12 +123,13 @@ struct Packed {
   Packed(Packed&&) = default;
 };
 
-static int failures = 0;
+static int comparisons = 0, failures = 0;
 
 static void judge(const Library& library, const char* what, double apart, double most) {
   const bool fine = apart <= most;  // a number that is none is not fine
+  ++comparisons;
   failures += !fine;
-  std::printf("%-5s %s %s: %.2e of at most %.0e\n", fine ? "ok" : "FAIL", library.path.c_str(), what, apart, most);
+  if (!fine) std::printf("%s, %s: off by %.2e, at most %.0e\n", library.path.c_str(), what, apart, most);
 }
 
 // The norm of the difference over that of the second.
@@ -190,9 +152,9 @@ static Numbers encoded(const Library& library, const Encoder& encoder, const Wor
   auto pack = [&](const Numbers& weights, int n_out, int n_in) {
     kept.emplace_back(library.packed_bytes(n_out, n_in));
     library.pack(weights.data(), n_out, n_in, kept.back().at);
-    return (const void*)kept.back().at;
+    return (const uint16_t*)kept.back().at;
   };
-  const float scale = library.about.score_unit * 1.44269504f / std::sqrt((float)(s.dim / s.n_heads));
+  const float scale = library.facts.score_unit * 1.44269504f / std::sqrt((float)(s.dim / s.n_heads));
   std::vector<Layer> layers;
   std::vector<Numbers> biases((size_t)s.n_layers);
   for (int l = 0; l < s.n_layers; ++l) {
@@ -244,10 +206,10 @@ static Trained trained(const Library& library, const Encoder& encoder, const Wor
 }
 
 static void compare(const Library& library, const Library& reference, const Encoder& encoder, const Words& words, const char* what, int threads) {
-  const double most = library.about.is_bf16 || reference.about.is_bf16 ? 3e-2 : 2e-5;
-  std::vector<Block> every, first{{encoder.sizes.n_layers, 0}};
+  const double most = library.facts.is_bf16 || reference.facts.is_bf16 ? 3e-2 : 2e-5;
+  std::vector<Block> every, first{{encoder.sizes.n_layers, kFirst}};
   for (int layer = 0; layer <= encoder.sizes.n_layers; ++layer)
-    for (int kind : {0, 1, 2}) every.push_back({layer, kind});
+    for (Kind kind : {kFirst, kMean, kMax}) every.push_back({layer, kind});
   for (const std::vector<Block>& blocks : {every, first}) {
     const Numbers one = encoded(library, encoder, words, blocks, 1);
     judge(library, what, apart(one, encoded(reference, encoder, words, blocks, 1)), most);
@@ -274,6 +236,7 @@ int main(int count, char** words) {
   const Library reference(words[2]);
   for (int place = count > 3 ? 3 : 2; place < count; ++place) {
     const Library library(words[place]);
+    comparisons = 0;
     if (!(library.peak(1000) > 0)) judge(library, "a peak", 1, 0);
     Drawn drawn(3);
     const struct { const char* what; Sizes sizes; std::vector<int> lengths; } all[] = {
@@ -291,7 +254,8 @@ int main(int count, char** words) {
       for (int& length : lengths) length = 1 + drawn.below(drawn.below(4) ? 20 : 150);
       compare(library, reference, encoder, Words(lengths, 50, drawn), "drawn", 2 + drawn.below(4));
     }
+    std::printf("%s beside %s: %d comparisons\n", library.path.c_str(), reference.path.c_str(), comparisons);
   }
-  std::printf("%d failed\n", failures);
+  std::printf("%d too far off\n", failures);
   return failures ? 1 : 0;
 }

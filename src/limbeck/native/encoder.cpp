@@ -22,36 +22,6 @@ namespace {  // the training step has a Pass and a Desk of its own
 
 constexpr int kMostDim = 8192;
 
-struct Layer {
-  const bf16 *qkv, *mix, *up, *down;  // packed weights
-  const float *qkv_bias, *mix_bias, *up_bias, *down_bias;
-  Norm norm1, norm2;
-};
-
-struct Model {
-  int32_t dim, n_heads, hidden_dim, n_layers, gelu;
-  float epsilon;
-  const float *words, *positions;
-  Norm norm;
-  const Layer* layers;
-};
-
-struct Block { int32_t layer; Kind kind; };
-
-// Some texts: text i has ids[offsets[rows[i]]] .. ids[offsets[rows[i] + 1]] and its result goes to row rows[i] of `out`.
-struct Texts {
-  const int32_t* ids;
-  const int64_t *offsets, *rows;
-  int32_t count;
-  int length(int i) const { return (int)(offsets[rows[i] + 1] - offsets[rows[i]]); }
-};
-
-struct Features {
-  const Block* blocks;
-  int32_t n_blocks;
-  float* out;
-};
-
 // The memory of one chunk.
 struct Arena {
   int capacity;  // tokens

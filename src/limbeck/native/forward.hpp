@@ -12,7 +12,7 @@ namespace limbeck {
 class Pass {
  protected:
   Step& s;
-  const Sizes& m;
+  const ChunkedSizes& m;
   const float* const* tensors;
   Member& crew;
   Desk& desk;

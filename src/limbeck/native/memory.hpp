@@ -2,6 +2,7 @@
 #pragma once
 #include <algorithm>
 #include <vector>
+#include "api.hpp"
 #include "cutter.hpp"
 #include "heads.hpp"
 #include "norms.hpp"
@@ -22,25 +23,10 @@ enum Tensor {
 // Those of the embeddings; they come before the layers'.
 enum EmbeddingTensor { kWords, kPositions, kEmbeddingScale, kEmbeddingShift, kEmbeddingTensors };
 
-struct Sizes {
-  int32_t dim, n_heads, hidden_dim, n_layers, gelu;
-  float epsilon;
+// Widths in blocks of columns.
+struct ChunkedSizes : Sizes {
   int per() const { return dim / kChunk; }
   int inner() const { return hidden_dim / kChunk; }
-};
-
-// Text i has ids[offsets[i]] .. ids[offsets[i + 1]].
-struct Batch {
-  const int32_t *ids, *offsets;
-  const float* const* tensors;       // all weights
-  const uint32_t* thresholds;        // of dropout: embeddings, then (feed-forward net, attention) of each layer
-  uint64_t seed;
-  int32_t texts, firsts_only, keep;  // keep: a backward pass follows
-};
-
-struct Gradients {
-  float* const* tensors;  // null where a weight is not trained
-  int32_t add;            // to what is there (1), or write (0); embeddings are always added to
 };
 
 // The weights of one layer as products want them; `back` are for gradients of inputs.
@@ -93,7 +79,7 @@ inline int blocks_of(int rows) { return (rows + kBlock - 1) / kBlock; }
 
 // One batch: its texts, cut into runs for attention, and what computes it.
 struct Step {
-  Sizes m;
+  ChunkedSizes m;
   Room packed_room, room;
   std::vector<PackedLayer> packed;
   std::vector<Saved> saved;

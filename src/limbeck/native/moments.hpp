@@ -3,10 +3,9 @@
 // In: a float row, aligned. Out: its mean and one over its standard deviation.
 #pragma once
 #include <cmath>
+#include "api.hpp"
 
 namespace limbeck {
-
-struct Norm { const float *scale, *shift; };
 
 struct Moments { Vec mean; float inverse; };
 

@@ -6,8 +6,6 @@
 
 namespace limbeck {
 
-enum Kind : int32_t { kFirst = 0, kMean = 1, kMax = 2 };
-
 inline void embed(const float* word, const float* position, int dim, float* row) {
   for (int o = 0; o < dim; o += 16) store(row + o, loadu(word + o) + loadu(position + o));
 }

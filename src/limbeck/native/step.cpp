@@ -46,7 +46,7 @@ extern "C" {
 LIMBECK_API void* limbeck_step_new(const Sizes* sizes) {
   Step* step = new (std::nothrow) Step{};
   if (!step) return nullptr;
-  step->m = *sizes;
+  step->m = {*sizes};
   try {
     if (step->make_packed()) return step;
   } catch (...) {
