@@ -1,0 +1,72 @@
+"""The head of ordered classes: cuts in their order whatever is learned, and an ordinary head when it is done."""
+
+import numpy as np
+import pytest
+import torch
+
+from limbeck.errors import SettingsError
+from limbeck.model.cumulative_head import CumulativeHead
+from limbeck.model.heads import ClassificationHead, LinearHead
+
+COUNTS_C = np.array([10, 30, 40, 20])
+
+
+def make_head(kind: str) -> CumulativeHead:
+    torch.manual_seed(3)
+    inner = LinearHead(torch.randn(1, 6), torch.randn(1)) if kind == "linear" else ClassificationHead(dim=6, n_labels=1)
+    return CumulativeHead(inner, COUNTS_C)
+
+
+def test_the_cuts_begin_where_they_give_the_shares_of_the_classes() -> None:
+    """A head that knows nothing gives every row the shares 0.1, 0.3, 0.4 and 0.2."""
+    head = CumulativeHead(LinearHead.zeros(1, 6), COUNTS_C)
+    above_K = torch.sigmoid(head(torch.ones(1, 6)))[0]
+    np.testing.assert_allclose(above_K.detach(), [0.9, 0.6, 0.2], rtol=1e-5)
+    assert (head.n_labels, head.n_features, head.kind) == (3, 6, "linear")
+
+
+def test_a_class_without_rows_has_a_place_too() -> None:
+    """Its cuts are a little apart, not on top of each other."""
+    cuts = CumulativeHead(LinearHead.zeros(1, 2), np.array([5, 0, 5])).cuts
+    assert (cuts.diff() > 0).all()
+
+
+@pytest.mark.parametrize("kind", ["linear", "classification"])
+def test_no_step_changes_the_order_of_the_cuts(kind: str) -> None:
+    """Large random steps; logits still fall from class to class."""
+    head = make_head(kind)
+    random = torch.Generator().manual_seed(5)
+    for _ in range(50):
+        with torch.no_grad():
+            for parameter in head.parameters():
+                parameter.add_(torch.randn(parameter.shape, generator=random))
+        assert (head(torch.randn(4, 6, generator=random)).diff(dim=1) <= 0).all()
+
+
+@pytest.mark.parametrize("kind", ["linear", "classification"])
+def test_an_expanded_head_is_an_ordinary_one_with_the_same_logits(kind: str) -> None:
+    """Of the inner head's kind, with one output for each cut."""
+    head = make_head(kind).eval()
+    expanded = head.expanded()
+    features_BF = torch.randn(5, 6)
+    assert type(expanded) is type(head.inner)
+    assert expanded.n_labels == 3
+    torch.testing.assert_close(expanded(features_BF), head(features_BF))
+    assert not expanded.training
+
+
+def test_gradients_reach_cuts_and_weights() -> None:
+    """Nothing of the head is left out of training."""
+    head = make_head("linear")
+    head(torch.randn(4, 6)).square().sum().backward()
+    for parameter in head.parameters():
+        assert parameter.grad is not None
+        assert parameter.grad.abs().sum() > 0
+
+
+def test_units_are_folded_into_the_weights() -> None:
+    """Outputs in standard deviations around a mean become numbers."""
+    head = LinearHead(torch.tensor([[2.0, 0.0]]), torch.tensor([1.0])).fold_units(mean=10.0, unit=3.0)
+    assert head(torch.tensor([[1.0, 5.0]])).item() == 10 + 3 * 3
+    with pytest.raises(SettingsError, match="finite number above 0"):
+        head.fold_units(mean=0.0, unit=0.0)
