@@ -63,20 +63,6 @@ class Head(nn.Module, ABC):
             parameter.div_(temperature)
         return self
 
-    @torch.no_grad()
-    def fold_units(self, *, mean: float, unit: float) -> Self:
-        """Let outputs in units around a mean become numbers, once and for all, in the weights; return the head itself.
-
-        Raises:
-            SettingsError: the unit is not a finite number above 0.
-        """
-        if not 0 < unit < float("inf"):
-            raise SettingsError(f"unit = {unit} is not possible: give a finite number above 0")
-        weight, bias = self._last()
-        weight.mul_(unit)
-        bias.mul_(unit).add_(mean)
-        return self
-
 
 class LinearHead(Head):
     """One linear map from any features.

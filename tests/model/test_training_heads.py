@@ -1,11 +1,11 @@
-"""The head of ordered classes: cuts in their order whatever is learned, and an ordinary head when it is done."""
+"""Heads in training: cuts in their order whatever is learned, numbers in their unit, an ordinary head when it is done."""
 
 import numpy as np
 import pytest
 import torch
 
 from limbeck.errors import SettingsError
-from limbeck.model.cumulative_head import CumulativeHead
+from limbeck.model.training_heads import CumulativeHead, NumberHead
 from limbeck.model.heads import ClassificationHead, LinearHead
 
 COUNTS_C = np.array([10, 30, 40, 20])
@@ -64,9 +64,24 @@ def test_gradients_reach_cuts_and_weights() -> None:
         assert parameter.grad.abs().sum() > 0
 
 
-def test_units_are_folded_into_the_weights() -> None:
-    """Outputs in standard deviations around a mean become numbers."""
-    head = LinearHead(torch.tensor([[2.0, 0.0]]), torch.tensor([1.0])).fold_units(mean=10.0, unit=3.0)
-    assert head(torch.tensor([[1.0, 5.0]])).item() == 10 + 3 * 3
+@pytest.mark.parametrize("kind", ["linear", "classification"])
+def test_a_head_of_numbers_gives_them_in_their_own_unit(kind: str) -> None:
+    """One that knows nothing says the mean; trained, it is an ordinary head that says the same."""
+    torch.manual_seed(3)
+    inner = LinearHead.zeros(1, 6) if kind == "linear" else ClassificationHead(dim=6, n_labels=1)
+    head = NumberHead(inner, mean=10.0, unit=3.0).eval()
+    features_BF = torch.randn(4, 6)
+    if kind == "linear":
+        assert head(features_BF).tolist() == [[10.0]] * 4
+        with torch.no_grad():
+            inner._last()[0].fill_(0.5)
+    torch.testing.assert_close(head(features_BF), 10 + 3 * inner(features_BF))
+    torch.testing.assert_close(head.expanded()(features_BF), head(features_BF))
+    assert (head.n_labels, head.expanded().n_labels, head.kind) == (1, 1, kind)
+
+
+@pytest.mark.parametrize("unit", [0.0, -1.0, float("inf"), float("nan")])
+def test_a_unit_that_is_none_is_refused(unit: float) -> None:
+    """Numbers that are all the same have no unit."""
     with pytest.raises(SettingsError, match="finite number above 0"):
-        head.fold_units(mean=0.0, unit=0.0)
+        NumberHead(LinearHead.zeros(1, 2), mean=0.0, unit=unit)
