@@ -1,4 +1,4 @@
-"""Probes of ordered classes and of numbers: the peers' optima, an honest cross-validation, one layer on raw features."""
+"""Probes of ordered classes and of numbers: the peers' optima, honest cross-validation, one layer on raw features."""
 
 import numpy as np
 import pytest
@@ -114,7 +114,7 @@ def test_two_ordered_classes_are_logistic_regression():
 
 @pytest.mark.parametrize(("rows", "features"), [(200, 12), (60, 150)])
 def test_numbers_are_fitted_as_scikit_learns_ridge(rows, features):
-    """Layer and out-of-fold answers are those of StandardScaler and Ridge, with fewer columns than rows and with more."""
+    """Layer and out-of-fold answers are StandardScaler's and Ridge's, with fewer columns than rows and with more."""
     features_NF, numbers_N = make_numbers(rows=rows, features=features)
     fitted = numbers(features_NF, numbers_N)
     unit = numbers_N.std()

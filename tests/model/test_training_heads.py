@@ -1,12 +1,12 @@
-"""Heads in training: cuts in their order whatever is learned, numbers in their unit, an ordinary head when it is done."""
+"""Heads in training: cuts in their order whatever is learned, numbers in their unit, an ordinary head in the end."""
 
 import numpy as np
 import pytest
 import torch
 
 from limbeck.errors import SettingsError
-from limbeck.model.training_heads import CumulativeHead, NumberHead
 from limbeck.model.heads import ClassificationHead, LinearHead
+from limbeck.model.training_heads import CumulativeHead, NumberHead
 
 COUNTS_C = np.array([10, 30, 40, 20])
 

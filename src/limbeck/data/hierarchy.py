@@ -107,7 +107,9 @@ class Hierarchy:
 
     def _checked(self, values_NC: np.ndarray) -> int:
         if values_NC.ndim != 2 or values_NC.shape[1] != self.labels:
-            raise DataError(f"{self.labels} labels do not go with an array of shape {values_NC.shape}: give one per label")
+            raise DataError(
+                f"{self.labels} labels do not go with an array of shape {values_NC.shape}: give one per label"
+            )
         return self.labels
 
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+FEWEST_NUMBERS = 4
+"""Rows with a number, at least: two to learn from and two to hold out."""
+
 
 def check_probe(settings: ProbeSettings) -> None:
     """Refuse settings that no probe can be fitted with; no data is needed to see it.
@@ -68,7 +71,7 @@ def check_probe_labels(labels_N: "NDArray[np.int64]", label_names: Sequence[str]
         )
 
 
-def check_features(features_NF: "NDArray[np.float32]", labels_N: "NDArray[np.int64]") -> None:
+def check_features(features_NF: "NDArray[np.float32]", labels_N: "NDArray[np.int64] | NDArray[np.float64]") -> None:
     """Refuse an array that does not go with the labels.
 
     Raises:
@@ -76,6 +79,24 @@ def check_features(features_NF: "NDArray[np.float32]", labels_N: "NDArray[np.int
     """
     if features_NF.ndim != 2 or len(features_NF) != len(labels_N):
         raise DataError(f"features of shape {features_NF.shape} do not go with {len(labels_N):,} labels")
+
+
+def check_numbers(numbers_N: "NDArray[np.float64]") -> None:
+    """Refuse numbers that nothing can be learned from.
+
+    Raises:
+        DataError: one is not finite.
+        TrainingError: there are too few, or all are the same.
+    """
+    import numpy as np
+
+    faults = FaultLog()
+    faults.extend(f"row {row}: {numbers_N[row]}" for row in np.flatnonzero(~np.isfinite(numbers_N)))
+    faults.raise_as(DataError, what="a number to learn is not finite", todo="correct or leave out these rows")
+    if len(numbers_N) < FEWEST_NUMBERS:
+        raise TrainingError(f"{len(numbers_N)} rows have a number; at least {FEWEST_NUMBERS} are needed: add rows")
+    if np.ptp(numbers_N) == 0:
+        raise TrainingError(f"every row has the number {numbers_N[0]:g}: there is nothing to learn; add other rows")
 
 
 def refuse_unfinite(features_NF: "NDArray[np.float32]") -> None:

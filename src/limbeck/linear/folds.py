@@ -15,6 +15,9 @@ from limbeck.settings import ProbeSettings
 
 Int64 = NDArray[np.int64]
 
+STRATA = 10
+"""Groups of equally many rows, by their numbers, that are spread evenly over the folds."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FoldPlan:
@@ -45,6 +48,16 @@ def plan_folds(
         notes.append(
             f"all rows of {names} say the same, so that its copies are in several folds: out-of-fold figures flatter it"
         )
+    return FoldPlan(fold_N=fold_N, notes=tuple(notes))
+
+
+def plan_number_folds(numbers_N: NDArray[np.float64], settings: ProbeSettings, group_N: Int64 | None) -> FoldPlan:
+    """Assign folds that see about the same spread of numbers each."""
+    folds = min(settings.folds, len(numbers_N) // 2)
+    notes = [] if folds == settings.folds else [f"{folds} folds instead of {settings.folds}: {len(numbers_N)} rows"]
+    place_N = np.argsort(np.argsort(numbers_N, kind="stable"), kind="stable")
+    strata = min(STRATA, len(numbers_N) // folds)
+    fold_N = assign_folds(place_N * strata // len(numbers_N), folds=folds, seed=settings.seed, group_N=group_N)
     return FoldPlan(fold_N=fold_N, notes=tuple(notes))
 
 

@@ -6,8 +6,8 @@ it. It does not know texts or encoders.
 
 Ordered classes: the layer gives the log odds of "above class k" for each k but the last, all with the same weights
 (proportional odds), so that class probabilities are differences that are never negative. Numbers: ridge regression; the
-layer gives the number. Both are standardised, cross-validated and chosen as the probe of unordered classes is: penalties
-from strong to weak, all folds and the fit on all rows side by side, by log loss or by squared error.
+layer gives the number. Both are standardised, cross-validated and chosen as the probe of unordered classes is:
+penalties from strong to weak, all folds and the fit on all rows side by side, by log loss or by squared error.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,12 +18,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from limbeck.errors import DataError, FaultLog, SettingsError, TrainingError
+from limbeck.errors import SettingsError, TrainingError
 from limbeck.linear.balance import balance_rows
-from limbeck.linear.checks import check_features, check_probe, check_probe_labels, refuse_unfinite
+from limbeck.linear.checks import check_features, check_numbers, check_probe, check_probe_labels, refuse_unfinite
 from limbeck.linear.curvature import Basis, find_basis
 from limbeck.linear.fit import ACCEPTED_GAP, ALL_COLUMNS, FINAL_GAP, REFUSED_GAP, ProbeFit, ProbeRows
-from limbeck.linear.folds import FoldPlan, assign_folds, plan_folds
+from limbeck.linear.folds import FoldPlan, plan_folds, plan_number_folds
 from limbeck.linear.scaling import Columns, InMemory, Scaling, measure_scaling, standardise
 from limbeck.linear.search import PATIENCE, NumberScore, PenaltyScore
 from limbeck.linear.value_losses import OrderedLoss, SquaredLoss, ValueLoss, class_probabilities
@@ -37,10 +37,6 @@ Int64 = NDArray[np.int64]
 
 VALUE_SEARCH_GAP = 1e-4
 """How near to the minimum, as a share of the objective, every fit of the search is taken."""
-STRATA = 10
-"""Groups of equally many rows, by their numbers, that are spread evenly over the folds."""
-FEWEST_NUMBERS = 4
-"""Rows with a number, at least: two to learn from and two to hold out."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -145,9 +141,11 @@ def fit_ordered(
 
     kind = _Kind(
         loss=OrderedLoss(labels, len(rows.label_names)),
-        row_weights=lambda rows_M: balance_rows(
-            labels[rows_M], balance=settings.balance, seed=settings.seed, label_names=rows.label_names
-        ).weight_M,
+        row_weights=lambda rows_M: (
+            balance_rows(
+                labels[rows_M], balance=settings.balance, seed=settings.seed, label_names=rows.label_names
+            ).weight_M
+        ),
         answers=class_probabilities,
         score=score,
         metric="log loss" if settings.balance == "none" else "log loss, each class counting the same",
@@ -184,8 +182,8 @@ def fit_numbers(
         raise SettingsError(f"balance = {settings.balance!r} is for classes; these rows have numbers: leave it out")
     numbers_N = np.asarray(rows.numbers_N, dtype=np.float64)
     check_features(features_NF, numbers_N)
-    _check_numbers(numbers_N)
-    plan = _plan_number_folds(numbers_N, settings, rows.group_N)
+    check_numbers(numbers_N)
+    plan = plan_number_folds(numbers_N, settings, rows.group_N)
     mean, unit = float(numbers_N.mean()), float(numbers_N.std())
 
     def answers(value_N: torch.Tensor, cut_K: torch.Tensor) -> torch.Tensor:
@@ -234,7 +232,9 @@ def _fit(
             if not scaling.is_finite:
                 refuse_unfinite(features_NF)
             if scaling.constant_F.all():
-                raise TrainingError(f"{name}: every column is constant over the training rows, there is nothing to learn")
+                raise TrainingError(
+                    f"{name}: every column is constant over the training rows, there is nothing to learn"
+                )
             standard_NF = standardise(features_NF, scaling, columns=columns, dtype=torch.float32)
             basis = find_basis(standard_NF, seed=settings.seed)
             products = InMemory(standard_NF)
@@ -341,8 +341,8 @@ def _finish(
     if gap > ACCEPTED_GAP:
         notes = [
             *notes,
-            f"the fit at C = {penalty:g} ended after {solution.iterations} passes; it may be {gap:.1e} of the objective "
-            "above its minimum",
+            f"the fit at C = {penalty:g} ended after {solution.iterations} passes; it may be {gap:.1e} of the "
+            "objective above its minimum",
         ]
     weight_F = solution.point.weight_PF[-1].numpy() / scaling.scale_F
     bias_K = -solution.point.cut_PK[-1].numpy() - float(weight_F @ scaling.mean_F)
@@ -367,7 +367,9 @@ def _notes(searched: _Searched, penalties: Sequence[float]) -> list[str]:
     notes = []
     tried, best = searched.tried, searched.best.score.penalty
     if len(tried) < len(penalties):
-        notes.append(f"{searched.name}: penalties above C = {tried[-1].score.penalty:g} were not tried, the loss had risen")
+        notes.append(
+            f"{searched.name}: penalties above C = {tried[-1].score.penalty:g} were not tried, the loss had risen"
+        )
     elif len(penalties) > 1 and best in (penalties[0], penalties[-1]):
         notes.append(f"{searched.name}: the best penalty, C = {best:g}, is at the end of those tried")
     if constant := int(searched.scaling.constant_F.sum()):
@@ -384,29 +386,3 @@ def _in_units(fit: ProbeFit, *, mean: float, unit: float) -> ProbeFit:
         bias_C=(mean + unit * fit.bias_C.astype(np.float64)).astype(np.float32),
         objective=fit.objective * unit**2,
     )
-
-
-def _plan_number_folds(numbers_N: Float64, settings: ProbeSettings, group_N: Int64 | None) -> FoldPlan:
-    """Assign folds that see about the same spread of numbers each."""
-    folds = min(settings.folds, len(numbers_N) // 2)
-    notes = [] if folds == settings.folds else [f"{folds} folds instead of {settings.folds}: {len(numbers_N)} rows"]
-    place_N = np.argsort(np.argsort(numbers_N, kind="stable"), kind="stable")
-    strata = min(STRATA, len(numbers_N) // folds)
-    fold_N = assign_folds(place_N * strata // len(numbers_N), folds=folds, seed=settings.seed, group_N=group_N)
-    return FoldPlan(fold_N=fold_N, notes=tuple(notes))
-
-
-def _check_numbers(numbers_N: Float64) -> None:
-    """Refuse numbers that nothing can be learned from.
-
-    Raises:
-        DataError: one is not finite.
-        TrainingError: there are too few, or all are the same.
-    """
-    faults = FaultLog()
-    faults.extend(f"row {row}: {numbers_N[row]}" for row in np.flatnonzero(~np.isfinite(numbers_N)))
-    faults.raise_as(DataError, what="a number to learn is not finite", todo="correct or leave out these rows")
-    if len(numbers_N) < FEWEST_NUMBERS:
-        raise TrainingError(f"{len(numbers_N)} rows have a number; at least {FEWEST_NUMBERS} are needed: add rows")
-    if np.ptp(numbers_N) == 0:
-        raise TrainingError(f"every row has the number {numbers_N[0]:g}: there is nothing to learn; add other rows")

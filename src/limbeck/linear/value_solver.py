@@ -184,7 +184,8 @@ class _Newton:
         cut_PK1 = gradient_PX[:, self._features :, None]
         cut_P = (cut_PK1 * torch.linalg.solve(own_PKK, cut_PK1)).sum((1, 2))
         # Numbers that are met exactly leave an objective of nearly nothing.
-        return 0.5 * (weight_P + cut_P) / now.objective_P.clamp_min(1e-12 * float(self._weight_PN.sum()))
+        gap_P: Tensor = 0.5 * (weight_P + cut_P) / now.objective_P.clamp_min(1e-12 * float(self._weight_PN.sum()))
+        return gap_P
 
     def direction(self, now: _Standing, gradient_PX: Tensor) -> _Direction:
         """Work out a Newton step by preconditioned conjugate gradients: two passes each."""

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from limbeck.errors import SettingsError
 from limbeck.model.heads import ClassificationHead, Head, HeadKind, LinearHead
 
-LEAST_SHARE = 1e-4
+SMALLEST_CLASS = 1e-4
 """Share of the rows that a class is taken to have at least, when the cuts are placed first."""
 
 
@@ -62,7 +62,7 @@ class TrainingHead(Head):
 
 
 class CumulativeHead(TrainingHead):
-    """A value less cuts: log odds of P(class > k) = value - cut k, with cut 0 < cut 1 < …
+    """A value less cuts: log odds of P(class > k) = value - cut k, with cut 0 < cut 1 < cut 2.
 
     The proportional odds model on whatever features the inner head makes its one output of. The cuts are a first one
     and the logarithms of the distances to the next, so that no step of an optimizer can change their order, and class
@@ -77,7 +77,7 @@ class CumulativeHead(TrainingHead):
 
     def __init__(self, inner: LinearHead | ClassificationHead, counts_C: np.ndarray) -> None:
         super().__init__(inner)
-        share_C = np.maximum(counts_C / counts_C.sum(), LEAST_SHARE)
+        share_C = np.maximum(counts_C / counts_C.sum(), SMALLEST_CLASS)
         below_K = np.cumsum(share_C / share_C.sum())[:-1]
         cut_K = np.log(below_K) - np.log1p(-below_K)
         place_K = np.concatenate([cut_K[:1], np.log(np.diff(cut_K))])

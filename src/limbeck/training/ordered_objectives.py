@@ -34,7 +34,9 @@ def ordered_cross_entropy(logits_BK: Tensor, labels_B: Tensor) -> Tensor:
     lower_B = logits_BK.gather(1, (labels_B - 1).clamp_min(0)[:, None]).squeeze(1)
     upper_B = logits_BK.gather(1, labels_B.clamp_max(cuts - 1)[:, None]).squeeze(1)
     # At an end of the classes both are one logit, and the distance has no part.
-    apart_B = torch.where(has_lower_B & has_upper_B, (lower_B - upper_B).clamp_min(LEAST_APART), torch.ones_like(lower_B))
+    apart_B = torch.where(
+        has_lower_B & has_upper_B, (lower_B - upper_B).clamp_min(LEAST_APART), torch.ones_like(lower_B)
+    )
     between_B = torch.where(has_lower_B & has_upper_B, -torch.log(-torch.expm1(-apart_B)), torch.zeros_like(lower_B))
     return functional.softplus(-lower_B) * has_lower_B + functional.softplus(upper_B) * has_upper_B + between_B
 
