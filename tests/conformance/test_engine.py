@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,6 +23,9 @@ from limbeck.tokens import Tokenizer
 Open = Callable[[LoadedEncoder], Engine]
 ENGINES = {"torch float32": 1e-6, "torch bfloat16": 3e-4, **{f"native {name}": 3e-4 for name in RUNNABLE}}
 """The largest cosine distance of a text's vector from the plain encoder's; of bfloat16, twice what MiniLM shows."""
+
+FLOAT_LIBRARIES = [name for name in RUNNABLE if name not in {"amx", "avx512bf16", "neonbf16", "soft"}]
+"""Those whose products are of float32."""
 
 
 @pytest.fixture(params=ENGINES)
@@ -86,6 +90,23 @@ def test_a_text_does_not_see_its_neighbours(open_engine: Open, loaded: LoadedEnc
     for budget in (None, 1, 40, 100_000):
         again = engine.features(moved, blocks, token_budget=budget)
         assert cosine_distances(found[order], again).max() < close, budget
+
+
+@pytest.mark.parametrize("name", FLOAT_LIBRARIES)
+def test_products_of_float32_keep_every_bit_of_a_text(
+    name: str, loaded: LoadedEncoder, request: pytest.FixtureRequest
+) -> None:
+    """Alone, among others, in another order, on one thread or three: a text's vector is the same to the last bit."""
+    kernels, blocks = library_for(name, request), blocks_for("layers", None, 2)
+    texts, order = draw_texts(LENGTHS * 3), np.random.default_rng(1).permutation(3 * len(LENGTHS))
+    taken = texts.take(order)
+    moved = replace(texts, ids=taken.ids, offsets=taken.offsets.astype(np.int64))
+    found = NativeEngine(loaded, kernels, threads=2).features(texts, blocks)
+    for threads in (1, 3):
+        engine = NativeEngine(loaded, kernels, threads=threads)
+        for budget in (None, 1, 40):
+            again = engine.features(moved, blocks, token_budget=budget)
+            np.testing.assert_array_equal(again, found[order], f"{threads} threads, {budget} tokens")
 
 
 def test_no_text_and_the_longest(open_engine: Open, loaded: LoadedEncoder, close: float) -> None:

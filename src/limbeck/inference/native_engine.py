@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from limbeck.errors import NoMemoryError, SettingsError, WeightsError
 from limbeck.inference.engine import require_fit
 from limbeck.inference.kept_threads import KeptThreads
-from limbeck.inference.packing import Chunks, each_once, fill_chunks
+from limbeck.inference.packing import Chunks, each_once, even_chunks
 from limbeck.model.config import EncoderConfig
 from limbeck.model.encoder import LAYER_NORM_EPSILON, Layer
 from limbeck.model.loaded_encoder import LoadedEncoder
@@ -155,7 +155,9 @@ class NativeEngine:
         _require_known(blocks)
         tokenized, places_N = each_once(tokenized)
         budget = min(token_budget or self._about.chunk_tokens, self._about.chunk_tokens)
-        chunks = fill_chunks(tokenized.lengths, budget)
+        # Products of bfloat16 have sums that depend on where a text lies in its chunk; those of float32 do not.
+        workers = 1 if self._about.is_bf16 else self.threads
+        chunks = even_chunks(tokenized.lengths, budget, workers)
         features_NF = np.empty((len(tokenized), len(blocks) * self.width), dtype=np.float32)
         with progress.track("encoding", total=len(tokenized.ids), unit="tokens") as advance:
             job = _Job(self._library, self._packed, tokenized, blocks, chunks, features_NF)

@@ -5,12 +5,16 @@ packed tokens and pads nothing, so a chunk mixes long and short texts freely and
 It does not know tensors.
 """
 
+import heapq
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
 from limbeck.tokens import Tokenized
+
+FEW_CHUNKS = 16
+"""For each worker: of more chunks than that, the last one that a worker waits for takes no time worth naming."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -84,3 +88,39 @@ def fill_chunks(lengths: np.ndarray, token_budget: int) -> Chunks:
             shortest -= 1
         stops.append(len(places))
     return Chunks(rows=order[np.array(places, dtype=np.int64)].astype(np.int64), stops=np.array(stops, dtype=np.int64))
+
+
+def even_chunks(lengths: np.ndarray, token_budget: int, workers: int) -> Chunks:
+    """Put every text into exactly one chunk, and where there are few chunks, let all workers end together.
+
+    The number of chunks is then a multiple of that of the workers, and each text goes to the chunk with the fewest
+    tokens, longest text first. Which texts are together depends on the workers: only for engines whose answers do not.
+
+    Args:
+        lengths: tokens of each text, (N,).
+        token_budget: tokens a chunk; a text above it is alone.
+        workers: who compute chunks at the same time.
+
+    Source: Graham, "Bounds on multiprocessing timing anomalies" (1969): longest first.
+
+    Example:
+        >>> chunks = even_chunks(np.array([3, 7, 2, 8]), 10, 2)
+        >>> chunks.rows.tolist(), chunks.stops.tolist()
+        ([3, 2, 1, 0], [2, 4])
+    """
+    fewest = min(-(-int(lengths.sum()) // token_budget), len(lengths))
+    if workers == 1 or not 1 < fewest <= FEW_CHUNKS * workers:
+        return fill_chunks(lengths, token_budget)
+    order = np.argsort(-lengths, kind="stable").tolist()
+    for count in range(-(-fewest // workers) * workers, len(order) + workers, workers):
+        loads = [(0, chunk) for chunk in range(count)]
+        members: list[list[int]] = [[] for _ in loads]
+        for row in order:
+            load, chunk = heapq.heappop(loads)
+            members[chunk].append(row)
+            heapq.heappush(loads, (load + int(lengths[row]), chunk))
+        if all(len(rows) <= 1 or lengths[rows].sum() <= token_budget for rows in members):
+            break
+    rows = [row for chunk in members for row in chunk]
+    stops = np.cumsum([len(chunk) for chunk in members if chunk])
+    return Chunks(rows=np.array(rows, dtype=np.int64), stops=stops.astype(np.int64))

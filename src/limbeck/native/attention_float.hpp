@@ -11,32 +11,24 @@ namespace limbeck {
 constexpr float kScoreUnit = 1.0f;   // scores come in steps of 1 / kScoreUnit in log2
 constexpr int kQueryRows = 24;       // rows that attend together
 
-// One row of scores (in log2) becomes probabilities that are not yet divided by their sum; the sum is returned.
-inline float soften(float* scores, int width, Span keys) {
-  const int first = keys.first / 16, last = (keys.stop - 1) / 16;  // pieces of 16 keys
-  const Mask head = 0xffffu << keys.first % 16, tail = 0xffffu >> (15 - (keys.stop - 1) % 16);
-  const Mask of_first = first == last ? head & tail : head;
-  const Vec least = set(-3.0e38f);
-  Vec most = pick(of_first, load(scores + first * 16), least);
-  for (int j = first + 1; j < last; ++j) most = max(most, load(scores + j * 16));
-  if (last > first) most = max(most, pick(tail, load(scores + last * 16), least));
+// One row of scores (in log2) becomes probabilities that are not yet divided by their sum; the sum is returned. Keys of
+// other texts get 0. Pieces of 16 are counted from the text's first key: the sum does not depend on where a text lies.
+KEEP_APART float soften(float* scores, int width, Span keys) {
+  float* own = scores + keys.first;
+  const int count = keys.stop - keys.first, whole_pieces = count / 16 * 16;
+  const Mask tail = (1u << count % 16) - 1;
+  Vec most = set(-3.0e38f);
+  for (int j = 0; j < whole_pieces; j += 16) most = max(most, loadu(own + j));
+  if (tail) most = max(most, pick(tail, loadu(own + whole_pieces), set(-3.0e38f)));
   const Vec highest = set(top(most));
-  Vec total = zero();
+  for (int j = 0; j < whole_pieces; j += 16) storeu(own + j, power_of_two(loadu(own + j) - highest));
   // Keys of other texts may have scores above all of these; what is no number stays none (the second operand of min).
-  auto piece = [&](int j, Mask mask) {
-    const Vec p = keep(mask, power_of_two(min(zero(), load(scores + j * 16) - highest)));
-    total = total + p;
-    store(scores + j * 16, p);
-  };
-  for (int j = 0; j < first; ++j) store(scores + j * 16, zero());
-  piece(first, of_first);
-  for (int j = first + 1; j < last; ++j) {
-    const Vec p = power_of_two(load(scores + j * 16) - highest);
-    total = total + p;
-    store(scores + j * 16, p);
-  }
-  if (last > first) piece(last, tail);
-  for (int j = last + 1; j < width / 16; ++j) store(scores + j * 16, zero());
+  if (tail) storeu(own + whole_pieces, keep(tail, power_of_two(min(zero(), loadu(own + whole_pieces) - highest))));
+  // In a loop of its own: the one above needs all registers there are.
+  Vec total = zero();
+  for (int j = 0; j < count; j += 16) total = total + loadu(own + j);
+  for (int j = 0; j < keys.first; ++j) scores[j] = 0.0f;
+  for (int j = keys.first + (count + 15) / 16 * 16; j < width; ++j) scores[j] = 0.0f;
   return sum(total);
 }
 
@@ -51,6 +43,7 @@ struct AttentionRoom {
     scores = cutter.template take<float>((size_t)kQueryRows * turned_stride(tokens));
   }
   static int turned_stride(int tokens) { return (tokens + 15) / 16 * 16 + 32; }  // no whole number of kilobytes
+  static int scores_stride(int width) { return width + 16; }                       // a text's last piece ends beyond its keys
 };
 
 struct Attention {
@@ -68,17 +61,17 @@ struct Attention {
   void attend(int of_head, int first, int stop, int key_first, int key_stop) {
     if (of_head != head) turn_keys(head = of_head);
     const int stride = AttentionRoom::turned_stride(tokens);
-    const int width = (key_stop - key_first + 15) / 16 * 16, column = head * head_dim;
+    const int width = (key_stop - key_first + 15) / 16 * 16, wide = AttentionRoom::scores_stride(width), column = head * head_dim;
     each_rows(stop - first, [&](int row, auto count) {
       const Left left{queries.at(first + row, 0) + column, (size_t)queries.stride, 1};
-      float* to = room.scores + (size_t)row * width;
+      float* to = room.scores + (size_t)row * wide;
       for (int j = 0; j < width; j += 16)
-        combine<count()>(left, room.turned + key_first + j, stride, head_dim, {to + j, (size_t)width, true});
+        combine<count()>(left, room.turned + key_first + j, stride, head_dim, {to + j, (size_t)wide, true});
     });
     float scale[kQueryRows];
     for (int r = 0; r < stop - first; ++r) {
       const Span span = spans[first + r];
-      float* row = room.scores + (size_t)r * width;
+      float* row = room.scores + (size_t)r * wide;
       if (span.first < span.stop) {
         scale[r] = 1.0f / soften(row, width, {span.first - key_first, span.stop - key_first});
       } else {
@@ -87,7 +80,7 @@ struct Attention {
       }
     }
     each_rows(stop - first, [&](int row, auto count) {
-      const Left left{room.scores + (size_t)row * width, (size_t)width, 1};
+      const Left left{room.scores + (size_t)row * wide, (size_t)wide, 1};
       for (int c = 0; c < head_dim; c += 16) {
         float* to = mixed.at(first + row, 0) + column + c;
         combine<count()>(left, values.at(key_first, 0) + column + c, values.stride, key_stop - key_first, {to, (size_t)mixed.stride, true});

@@ -62,8 +62,7 @@ class Pass {
     pool_layer(0, texts, features);
     for (int l = 0; l < last; ++l) {
       const bool only_firsts = first_only && l + 1 == last;
-      attend(m.layers[l], only_firsts);
-      if (only_firsts) keep_firsts(texts.count);
+      attend(m.layers[l], only_firsts ? texts.count : 0);
       feed(m.layers[l], l + 1 < last ? m.layers[l + 1].mix_bias : no_bias);
       pool_layer(l + 1, texts, features);
     }
@@ -76,13 +75,11 @@ class Pass {
   Team team;
   int tokens = 0;
   const float* bias = no_bias;  // what lies in `sums` beside the hidden state
-  Matrix mixed{};
 
   int per() const { return m.dim / kChunk; }
 
   void lay_out(const Texts& texts) {
     tokens = 0;
-    mixed = a.mixed;
     for (int i = 0; i < texts.count; ++i) {
       const int length = texts.length(i);
       if (team.rank == 0) {
@@ -112,36 +109,47 @@ class Pass {
     team.meet();
   }
 
-  void attend(const Layer& layer, bool only_firsts) {
-    const Share columns = team.share(3 * per());
-    SplitQkv split{layer.qkv_bias, m.dim, a.queries, a.keys, a.values};
-    multiply(a.hidden, padded(tokens), Weights{layer.qkv, columns.first, columns.stop, per()}, per(), desk.scratch, split);
-    team.meet();
-    Attention attention(m.dim / m.n_heads, a.queries, a.keys, a.values, a.mixed, a.spans, desk.attention, tokens);
+  // All rows attend; of `firsts` texts only their first rows do, when it is not 0.
+  void attend(const Layer& layer, int firsts) {
+    const int keys = tokens;
+    project(layer, a.hidden, firsts ? per() : 0, 3 * per());
+    if (firsts) {
+      keep_firsts(firsts);
+      project(layer, a.mixed, 0, per());
+    }
+    Attention attention(m.dim / m.n_heads, a.queries, a.keys, a.values, a.mixed, a.spans, desk.attention, keys);
     const int blocks = (tokens + kQueryRows - 1) / kQueryRows;
     const Share share = team.share(m.n_heads * blocks);
     for (int step = share.first; step < share.stop; ++step) {
       const int head = step / blocks, first = step % blocks * kQueryRows;
       const int stop = std::min(first + kQueryRows, padded(tokens)), last = std::min(stop, tokens) - 1;
-      // A block holds a text's first row when the text of its first row starts there, or another text follows.
-      if (only_firsts && a.spans[first].first < first && a.spans[last].first == a.spans[first].first) continue;
       attention.attend(head, first, stop, a.spans[first].first, a.spans[last].stop);
     }
     team.meet();
   }
 
-  // From here on only the first row of each text is computed: all that [CLS] pooling of the last layer needs.
+  // Columns from .. to of queries, keys and values, in chunks.
+  void project(const Layer& layer, Matrix rows, int from, int to) {
+    const Share columns = team.share(to - from);
+    SplitQkv split{layer.qkv_bias, m.dim, a.queries, a.keys, a.values};
+    multiply(rows, padded(tokens), Weights{layer.qkv, from + columns.first, from + columns.stop, per()}, per(), desk.scratch, split);
+    team.meet();
+  }
+
+  // From here on only the first row of each text is computed: all that [CLS] pooling of the last layer needs. Their hidden
+  // rows go where attention's results will; keys stay where they are.
   void keep_firsts(int count) {
+    tokens = count;
     if (team.rank == 0) {
       for (int i = 0; i < count; ++i) {
         const int from = a.firsts[i];
         if (from != i) std::memcpy(a.sums + (size_t)i * m.dim, a.sums + (size_t)from * m.dim, (size_t)m.dim * 4);
-        for (int c = 0; c < per(); ++c) copy_chunk(a.queries.at(i, c), a.mixed.at(from, c));
+        for (int c = 0; c < per(); ++c) copy_chunk(a.mixed.at(i, c), a.hidden.at(from, c));
+        a.spans[i] = {from, a.firsts[i + 1]};
       }
       for (int i = 0; i <= count; ++i) a.firsts[i] = i;
+      for (int i = count; i < padded(count); ++i) a.spans[i] = {0, 0};
     }
-    tokens = count;
-    mixed = a.queries;
     team.meet();
   }
 
@@ -154,7 +162,7 @@ class Pass {
 
   void feed_rows(const Layer& layer, const float* next_bias, int first, int rows) {
     const int inner_chunks = m.hidden_dim / kChunk;
-    add_product(mixed.from(first), first, rows, per(), layer.mix, per());
+    add_product(a.mixed.from(first), first, rows, per(), layer.mix, per());
     norm_rows(layer.norm1, layer.down_bias, first, rows);
     // Few rows leave room for a wide slice of the inner layer.
     const int slice = std::min(inner_chunks, kSlice * (inner_rows(a.capacity) / rows));

@@ -184,13 +184,14 @@ KEEP_APART void combine(Left a, const float* w, size_t w_stride, int depth, Plac
   sums.end(place.sums, place.stride);
 }
 
-// Calls work(first row, number of rows) for blocks of kRows rows, and for what remains.
+// Calls work(first row, number of rows) for blocks of kRows rows, and for what remains. Two rows have too few sums to keep
+// the multipliers busy: eight rows are twice four.
 template <class Work>
 inline void each_rows(int rows, Work work) {
   int row = 0;
-  for (; row + kRows <= rows; row += kRows) work(row, std::integral_constant<int, kRows>());
+  for (; row + kRows <= rows && rows - row != 8; row += kRows) work(row, std::integral_constant<int, kRows>());
   if (kRows > 6)
-    for (; row + 6 <= rows; row += 6) work(row, std::integral_constant<int, 6>());
+    for (; row + 6 <= rows && rows - row != 8; row += 6) work(row, std::integral_constant<int, 6>());
   for (; row + 4 <= rows; row += 4) work(row, std::integral_constant<int, 4>());
   for (; row + 2 <= rows; row += 2) work(row, std::integral_constant<int, 2>());
   if (row < rows) work(row, std::integral_constant<int, 1>());
@@ -199,7 +200,10 @@ inline void each_rows(int rows, Work work) {
 // Which of how many blocks of rows meets a panel.
 struct Turn {
   int number, count;
-  static Turn of(int row, int rows) { return {row / kRows, (rows + kRows - 1) / kRows}; }
+  static Turn of(int row, int rows) {
+    const int count = (rows + kRows - 1) / kRows;
+    return {row * count / rows, count};
+  }
   int lines(int of_panel) const { return (of_panel + count - 1) / count; }
 };
 
