@@ -137,8 +137,9 @@ def test_what_a_function_returns_can_be_named(name):
 
 RESULTS = (
     "Audit", "Cleaning", "Comparison", "Corrections", "Dataset", "Evaluation", "HardCases", "LabelIssues", "LoopRun",
-    "Predictions", "Predictor", "PretrainedRun", "ProbeRun", "Resplit", "RunComparison", "Scored", "Sweep",
-    "Thresholds", "WrittenReport",
+    "MultiEvaluation", "MultiPredictions", "Predictions", "Predictor", "PretrainedRun", "ProbeRun", "Resplit",
+    "RunComparison", "Scored", "Sweep",
+    "Thresholds", "ValueEvaluation", "ValuePredictions", "WrittenReport",
 )  # fmt: skip
 
 

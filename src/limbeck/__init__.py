@@ -67,11 +67,15 @@ if TYPE_CHECKING:
     from limbeck.evaluation.hard_cases import HardCases as HardCases
     from limbeck.evaluation.hard_cases import find_hard_cases as find_hard_cases
     from limbeck.evaluation.measured import Measured as Measured
+    from limbeck.evaluation.multi_evaluation import MultiEvaluation as MultiEvaluation
+    from limbeck.evaluation.multi_predictions import MultiPredictions as MultiPredictions
     from limbeck.evaluation.prediction_files import read_predictions as read_predictions
     from limbeck.evaluation.prediction_files import write_predictions as write_predictions
     from limbeck.evaluation.predictions import Predictions as Predictions
     from limbeck.evaluation.thresholds import Threshold as Threshold
     from limbeck.evaluation.thresholds import Thresholds as Thresholds
+    from limbeck.evaluation.value_evaluation import ValueEvaluation as ValueEvaluation
+    from limbeck.evaluation.value_predictions import ValuePredictions as ValuePredictions
     from limbeck.experiments.run_comparison import RunComparison as RunComparison
     from limbeck.experiments.sweep_folder import Sweep as Sweep
     from limbeck.experiments.sweep_folder import TrialFacts as TrialFacts
@@ -152,9 +156,13 @@ _HOMES = {
     "limbeck.evaluation.evaluation": "Evaluation",
     "limbeck.evaluation.hard_cases": "HardCase HardCases find_hard_cases",
     "limbeck.evaluation.measured": "Measured",
+    "limbeck.evaluation.multi_evaluation": "MultiEvaluation",
+    "limbeck.evaluation.multi_predictions": "MultiPredictions",
     "limbeck.evaluation.prediction_files": "read_predictions write_predictions",
     "limbeck.evaluation.predictions": "Predictions",
     "limbeck.evaluation.thresholds": "Threshold Thresholds",
+    "limbeck.evaluation.value_evaluation": "ValueEvaluation",
+    "limbeck.evaluation.value_predictions": "ValuePredictions",
     "limbeck.experiments.sweep_folder": "Sweep TrialFacts",
     "limbeck.features.text_encoder": "TextEncoder load_encoder",
     "limbeck.inference.predictor": "Predictor load",

@@ -1,5 +1,6 @@
 """Answers scored, runs compared, thresholds set, as functions; and how they say what they do."""
 
+import pyarrow as pa
 import pytest
 
 import limbeck
@@ -51,3 +52,30 @@ def test_progress_is_true_false_none_or_a_listener(run, capsys):
     assert as_progress(told) is told
     limbeck.load(run.folder.path, progress=True).predict(["i feel fine"], progress=True)
     assert capsys.readouterr().out == ""
+
+
+def test_answers_of_every_shape_are_scored_by_their_own_figures():
+    """Several labels and numbers have their own evaluation; what has no meaning for them is refused."""
+    many = limbeck.MultiPredictions(
+        row_ids=("a", "b"),
+        label_names=("x", "y"),
+        probabilities=[[0.9, 0.2], [0.1, 0.8]],
+        true_labels=pa.array([[0], []], pa.large_list(pa.int32())),
+        tokens=[3, 3],
+        truncated=[False, False],
+    )
+    found = limbeck.evaluate(many, resamples=20)
+    assert found.subset_accuracy.value == 0.5
+    numbers = limbeck.ValuePredictions(
+        row_ids=("a", "b"),
+        values=[1.0, 2.0],
+        true_values=pa.array([1.5, 2.0]),
+        tokens=[3, 3],
+        truncated=[False, False],
+    )
+    assert limbeck.evaluate(numbers, resamples=20).mae.value == 0.25
+    for answers in (many, numbers):
+        with pytest.raises(SettingsError, match="one label per row"):
+            limbeck.evaluate(answers, majority_label="x")
+        with pytest.raises(SettingsError, match="of their own"):
+            limbeck.evaluate(answers, [0, 1])

@@ -5,6 +5,7 @@ In: predictions or runs. Out: what is known about them. It trains nothing.
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,29 +14,58 @@ from limbeck.api.given import Run, run_path
 from limbeck.errors import DataError, SettingsError
 from limbeck.evaluation.evaluation import Evaluation
 from limbeck.evaluation.evaluation import evaluate as evaluate_arrays
+from limbeck.evaluation.multi_evaluation import MultiEvaluation, evaluate_multi
+from limbeck.evaluation.multi_predictions import MultiPredictions
 from limbeck.evaluation.predictions import Predictions
 from limbeck.evaluation.thresholds import Goal, Thresholds
+from limbeck.evaluation.value_evaluation import ValueEvaluation, evaluate_values
+from limbeck.evaluation.value_predictions import ValuePredictions
 from limbeck.experiments.run_comparison import RunComparison, compare_runs
 from limbeck.reading.read import said_in_python
 from limbeck.runs.run_thresholds import clear_thresholds as take_out
 from limbeck.runs.run_thresholds import write_thresholds
 
 
-@said_in_python()
+@overload
+def evaluate(
+    answers: MultiPredictions, *, seed: int = ..., resamples: int | None = ...
+) -> MultiEvaluation: ...
+
+
+@overload
+def evaluate(
+    answers: ValuePredictions, *, seed: int = ..., resamples: int | None = ...
+) -> ValueEvaluation: ...
+
+
+@overload
 def evaluate(
     answers: Predictions | ArrayLike,
+    labels: ArrayLike | None = ...,
+    label_names: Sequence[str] | None = ...,
+    *,
+    majority_label: int | str | None = ...,
+    seed: int = ...,
+    resamples: int | None = ...,
+) -> Evaluation: ...
+
+
+@said_in_python()
+def evaluate(
+    answers: Predictions | MultiPredictions | ValuePredictions | ArrayLike,
     labels: ArrayLike | None = None,
     label_names: Sequence[str] | None = None,
     *,
     majority_label: int | str | None = None,
     seed: int = 0,
     resamples: int | None = None,
-) -> Evaluation:
-    """Score answers to rows whose labels are known: every score with its 95 % interval, beside the majority class.
+) -> Evaluation | MultiEvaluation | ValueEvaluation:
+    """Score answers to rows whose labels are known: every score with its 95 % interval, beside what needs no reading.
 
     Args:
         answers: `Predictions`, of which the rows with a known label are scored; or probabilities (N, C), each row
-            adding up to 1, with `labels` (N,) and `label_names` (C).
+            adding up to 1, with `labels` (N,) and `label_names` (C). Answers with any number of labels per row
+            (`MultiPredictions`) and numbers (`ValuePredictions`) have figures of their own.
         labels: the true labels, integers 0 … C-1; beside `Predictions` not given.
         label_names: the class names; beside `Predictions` not given.
         majority_label: the most frequent label of the *training* rows, by name or number; the baseline says it of every
@@ -52,9 +82,18 @@ def evaluate(
         >>> found.accuracy.value, found.baseline.accuracy
         (1.0, 0.5)
     """
+    more = {} if resamples is None else {"resamples": resamples}
+    if isinstance(answers, Predictions | MultiPredictions | ValuePredictions) and (
+        labels is not None or label_names is not None
+    ):
+        raise SettingsError("predictions have labels and label names of their own: give nothing beside them")
+    if isinstance(answers, MultiPredictions | ValuePredictions):
+        if majority_label is not None:
+            raise SettingsError("majority_label is for one label per row: these answers have another baseline")
+        if isinstance(answers, MultiPredictions):
+            return evaluate_multi(answers, seed=seed, **more)
+        return evaluate_values(answers, seed=seed, **more)
     if isinstance(answers, Predictions):
-        if labels is not None or label_names is not None:
-            raise SettingsError("predictions have labels and label names of their own: give nothing beside them")
         rows = answers.labelled_rows
         if not len(rows):
             raise DataError("no row of the predictions has a known label: there is nothing to score them by")
@@ -69,7 +108,6 @@ def evaluate(
                 f"majority_label = {majority_label!r} is no class: give one of {', '.join(label_names)}"
             )
         majority_label = list(label_names).index(majority_label)
-    more = {} if resamples is None else {"resamples": resamples}
     return evaluate_arrays(probabilities, labels, label_names, majority_label=majority_label, seed=seed, **more)
 
 

@@ -25,7 +25,7 @@ from limbeck.display.tables import Table
 from limbeck.display.views import View
 from limbeck.errors import DataError
 from limbeck.evaluation import intervals, metrics
-from limbeck.evaluation.measured import Measured, signed, with_interval
+from limbeck.evaluation.measured import Measured, signed, told, with_interval
 
 LEAST_P = 1 - intervals.LEVEL
 """A p-value below this is called a difference: 0.05."""
@@ -132,7 +132,7 @@ class Comparison(View):
         """Return plain values for JSON: differences with ends, the test, counts by class; rows by their position."""
         return {
             "rows": self.rows,
-            **{name: _told(getattr(self, name)) for name in ("accuracy", "f1_macro", "log_loss")},
+            **{name: told(getattr(self, name)) for name in ("accuracy", "f1_macro", "log_loss")},
             "f1_macro_p": self.f1_macro_p,
             "log_loss_p": self.log_loss_p,
             "mcnemar": {"mended": self.mcnemar.mended, "broken": self.mcnemar.broken, "p_value": self.mcnemar.p_value},
@@ -144,8 +144,8 @@ class Comparison(View):
                     "rows": one.rows,
                     "mended": one.mended,
                     "broken": one.broken,
-                    "recall": _told(one.recall),
-                    "f1": _told(one.f1),
+                    "recall": told(one.recall),
+                    "f1": told(one.f1),
                 }
                 for one in self.per_class
             },
@@ -287,9 +287,6 @@ def with_difference(value: np.ndarray, drawn_R: np.ndarray) -> tuple[Measured, .
     ends = zip(np.atleast_1d(value), np.atleast_1d(interval.low), np.atleast_1d(interval.high), strict=True)
     return tuple(with_interval(one, intervals.Interval(low=low, high=high)) for one, low, high in ends)
 
-
-def _told(found: Measured) -> dict[str, float | None]:
-    return {"value": found.value, **found.ends}
 
 
 def accuracy_kept(small_N: np.ndarray, large_N: np.ndarray, *, seed: int = 0) -> Measured:

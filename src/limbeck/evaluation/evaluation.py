@@ -21,7 +21,15 @@ from limbeck.evaluation import intervals, metrics
 from limbeck.evaluation.calibration import Calibration, measure_calibration
 from limbeck.evaluation.class_scores import ClassScores, score_classes
 from limbeck.evaluation.confusions import Confusion, confusion_counts_of, find_worst, matrix_facts
-from limbeck.evaluation.measured import Measured, brief, joined, measured, with_interval
+from limbeck.evaluation.measured import (
+    ROUNDING,
+    Measured,
+    brief,
+    joined,
+    measured,
+    reading_figures,
+    with_interval,
+)
 from limbeck.evaluation.proportions import share_of
 
 if TYPE_CHECKING:
@@ -29,7 +37,6 @@ if TYPE_CHECKING:
 
 MOST_DRAWN = 10
 """Classes up to which a notebook shows the whole confusion matrix; of more, the worst confusions in words."""
-_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,7 +227,7 @@ class Evaluation(View):
         Raises:
             DataError: a key is missing or a value is of the wrong kind.
         """
-        try:
+        with reading_figures():
             return cls(
                 rows=int(facts["rows"]),
                 label_names=tuple(facts["labels"]),
@@ -241,12 +248,6 @@ class Evaluation(View):
                 resamples=int(facts["intervals"]["resamples"]),
                 seed=int(facts["intervals"]["seed"]),
             )
-        except KeyError as error:
-            raise DataError(
-                f"the evaluation has no key {error}: was it written by another version? Evaluate again"
-            ) from error
-        except (TypeError, ValueError, IndexError) as error:
-            raise DataError(f"the evaluation has a value of the wrong kind ({error}): evaluate again") from error
 
 
 def evaluate(
@@ -380,7 +381,7 @@ def _mean_loss(value: np.floating, drawn: intervals.Interval) -> Measured:
 
 def _has_width(drawn: intervals.Interval) -> bool:
     """Tell whether resamples differ by more than rounding."""
-    return bool(drawn.high - drawn.low > _ROUNDING)
+    return bool(drawn.high - drawn.low > ROUNDING)
 
 
 def _frozen(array: np.ndarray) -> np.ndarray:

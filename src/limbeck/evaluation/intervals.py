@@ -18,7 +18,9 @@ two or three rows, resampled macro F1 is biased and its interval may lie beside 
 Source: Efron & Tibshirani, An Introduction to the Bootstrap (1993), chapter 13 (the percentile interval).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -143,3 +145,39 @@ def tally_cells(
         if label == said:
             hits[:, label] += counts_RK[:, cell]
     return metrics.Tally(hits=hits, support=support, predicted=predicted)
+
+
+def resampled_sums(values_NK: Any, *, seed: int, resamples: int = RESAMPLES) -> np.ndarray:
+    """Return the sums of row values over resampled rows, float64 (R, K), all columns from the same resamples.
+
+    For figures of rows with several answers each, where there are no cells to count. The same seed and number of rows
+    give the same resamples whatever is summed, so that figures summed in two calls can be compared draw by draw.
+    Memory is bounded: resamples are drawn in blocks.
+
+    Args:
+        values_NK: a value for each row and figure; a NumPy array, or a SciPy sparse array where most are 0.
+        seed: of the resamples.
+        resamples: how many.
+
+    Raises:
+        SettingsError: fewer than one resample was asked for.
+    """
+    blocks = [counts_BN @ values_NK for counts_BN in row_counts(values_NK.shape[0], seed=seed, resamples=resamples)]
+    return np.concatenate([np.asarray(block, dtype=np.float64) for block in blocks])
+
+
+def row_counts(rows: int, *, seed: int, resamples: int = RESAMPLES) -> Iterator[np.ndarray]:
+    """Give how often each row is drawn, block by block of resamples: float64 (B, N), each row of it adding up to N.
+
+    Raises:
+        SettingsError: fewer than one resample was asked for.
+    """
+    if resamples < 1:
+        raise SettingsError(f"resamples is {resamples}: an interval needs at least 1, and {RESAMPLES:,} to be steady")
+    generator = np.random.default_rng(seed)
+    block = max(1, _BLOCK_CELLS // rows)
+    for start in range(0, resamples, block):
+        counts_BN = np.empty((min(block, resamples - start), rows))
+        for counts_N in counts_BN:
+            counts_N[:] = np.bincount(generator.integers(rows, size=rows), minlength=rows)
+        yield counts_BN

@@ -1,11 +1,18 @@
 """A score and how sure it is. In: three numbers. Out: one value. It does not know what was scored."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from limbeck.evaluation.intervals import Interval
+import numpy as np
+
+from limbeck.errors import DataError
+from limbeck.evaluation.intervals import Interval, percentile_interval
+
+ROUNDING = 1e-12
+"""Scores that differ by no more are the same."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,3 +71,51 @@ def joined(facts: Mapping[str, Any], name: str) -> Measured:
     ends = facts["intervals"][name]
     low, high = (math.nan if ends[end] is None else ends[end] for end in ("low", "high"))
     return measured(facts[name], low, high)
+
+
+def centred(value: Any, drawn_R: np.ndarray, *, least: float = -math.inf, most: float = math.inf) -> Measured:
+    """Put a score and the spread of its resamples together: the middle 95 % of them, moved so that their mean is it.
+
+    A figure that is a mean over many rare labels is biased in resamples, since each one misses some of the labels'
+    few rows: the plain percentile interval would lie beside the score. Of an unbiased figure both are the same.
+    Resamples that have no score (NaN) are left out; where none differs from the others, nothing is known.
+
+    Args:
+        value: the score; NaN where there is none.
+        drawn_R: the resampled scores.
+        least: the lowest score that is possible.
+        most: the highest.
+    """
+    known = drawn_R[np.isfinite(drawn_R)]
+    if math.isnan(value) or not len(known) or known.max() - known.min() <= ROUNDING:
+        return measured(value, math.nan, math.nan)
+    ends = percentile_interval(known - known.mean())
+    low, high = float(value) + float(ends.low), float(value) + float(ends.high)
+    return measured(value, max(least, low), min(most, high))
+
+
+def told(score: Measured) -> dict[str, float | None]:
+    """Return a score and its ends for JSON; null where there is none."""
+    return {"value": None if math.isnan(score.value) else score.value, **score.ends}
+
+
+def read_told(facts: Mapping[str, Any]) -> Measured:
+    """Make a score of what `told` returned."""
+    return measured(*(math.nan if facts[name] is None else facts[name] for name in ("value", "low", "high")))
+
+
+@contextmanager
+def reading_figures() -> Iterator[None]:
+    """Explain what is wrong with plain values that an evaluation is made of.
+
+    Raises:
+        DataError: a key is missing or a value is of the wrong kind.
+    """
+    try:
+        yield
+    except KeyError as error:
+        raise DataError(
+            f"the evaluation has no key {error}: was it written by another version? Evaluate again"
+        ) from error
+    except (TypeError, ValueError, IndexError) as error:
+        raise DataError(f"the evaluation has a value of the wrong kind ({error}): evaluate again") from error

@@ -146,6 +146,11 @@ def f1_weighted(tally: Tally) -> np.ndarray:
     return _ratio((f1_by_class(tally) * tally.support).sum(axis=-1), tally.support.sum(axis=-1))
 
 
+def f1_micro(tally: Tally) -> np.ndarray:
+    """Return the F1 of all labels of all rows counted together, (...); for one label a row it is the accuracy."""
+    return _ratio(2 * tally.hits.sum(axis=-1), tally.support.sum(axis=-1) + tally.predicted.sum(axis=-1))
+
+
 def f1_macro(tally: Tally) -> np.ndarray:
     """Return the plain mean F1 over the classes that were true or said at least once, (...).
 

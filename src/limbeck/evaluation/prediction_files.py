@@ -1,13 +1,11 @@
 """Files of predictions: Parquet, JSON Lines or CSV, by suffix; order kept, whole or absent.
 
-In: a `Predictions` and a path. Out: a file, and a `Predictions` of it again, to the same bits in every format.
-It does not know models.
+In: predictions of any shape and a path. Out: a file, and the predictions of it again, to the same bits in every format.
+It does not know models, nor what the columns mean (see `prediction_tables`).
 
 CSV is made for spreadsheets: UTF-8 with a byte order mark (without one, Excel shows Hangul as garbage), and text that a
 spreadsheet would run as a formula has an apostrophe in front (see `spreadsheet`). `read_predictions` undoes both; other
 readers of untrusted text columns should know of the apostrophe, or take Parquet or JSON Lines, where text is untouched.
-
-Files of limbeck before this layout have `label` for `prediction`, and always a column `true_label`; they are read too.
 """
 
 import codecs
@@ -17,7 +15,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
@@ -26,32 +23,19 @@ import pyarrow.parquet as pq
 from limbeck import storage
 from limbeck.errors import DataError, SettingsError
 from limbeck.evaluation import spreadsheet
-from limbeck.evaluation.predictions import PROBABILITY_PREFIX, Predictions, is_own_column
+from limbeck.evaluation.prediction_tables import AnyPredictions, column_types, predictions_of_table
+from limbeck.evaluation.predictions import Predictions, is_own_column
+from limbeck.evaluation.value_predictions import ValuePredictions
 
 PREDICTION_SUFFIXES = (".parquet", ".jsonl", ".csv")
 """Of files of predictions; see `storage.check_place`."""
 _BLOCK_ROWS = 10_000
-_TYPES = {
-    "row_id": pa.large_string(),
-    "text": pa.large_string(),
-    "prediction": pa.string(),
-    "probability": pa.float32(),
-    "true_label": pa.string(),
-    "loss": pa.float32(),
-    "margin": pa.float32(),
-    "tokens": pa.int32(),
-    "truncated": pa.bool_(),
-    "unsure": pa.bool_(),
-    "unknown": pa.int32(),
-}
-_NEEDED = ("row_id", "prediction", "tokens", "truncated")
-_MAY_BE_NULL = ("true_label", "loss", "margin")
 
 _Write = Callable[[Iterator[pa.Table], Path], None]
 _Read = Callable[[Path], pa.Table]
 
 
-def write_predictions(path: str | Path, predictions: Predictions, *, top_k: int | None = None) -> None:
+def write_predictions(path: str | Path, predictions: AnyPredictions, *, top_k: int | None = None) -> None:
     """Write predictions as the suffix says: .parquet, .jsonl or .csv. Columns: see `Predictions.to_arrow`.
 
     Raises:
@@ -61,7 +45,7 @@ def write_predictions(path: str | Path, predictions: Predictions, *, top_k: int 
     Example:
         >>> write_predictions("answers.csv", load("RUN").predict(["i feel fine"]))
     """
-    write_tables(Path(path), [predictions.to_arrow(top_k=top_k)])
+    write_tables(Path(path), [table_of(predictions, top_k=top_k)])
 
 
 def write_tables(path: Path, tables: Iterable[pa.Table]) -> None:
@@ -76,17 +60,45 @@ def write_tables(path: Path, tables: Iterable[pa.Table]) -> None:
         write(iter(tables), staged)
 
 
+def table_of(predictions: AnyPredictions, *, top_k: int | None = None) -> pa.Table:
+    """Return the table of predictions of any shape.
+
+    Raises:
+        SettingsError: `top_k` is out of range, or asked for of numbers.
+    """
+    if not isinstance(predictions, ValuePredictions):
+        return predictions.to_arrow(top_k=top_k)
+    if top_k is not None:
+        raise SettingsError("top-k asks for the most probable labels: these answers are numbers")
+    return predictions.to_arrow()
+
+
 def read_predictions(path: str | Path) -> Predictions:
-    """Read what `write_predictions` wrote.
+    """Read what `write_predictions` wrote of one label a row.
+
+    Raises:
+        SettingsError: the suffix is none of .parquet, .jsonl, .csv.
+        StorageError: the file is absent or unreadable.
+        DataError: it does not hold such predictions, or labels and probabilities in it do not agree.
+
+    Example:
+        >>> read_predictions("RUN/predictions/validation.parquet").label_names
+        ('joy', 'sadness')
+    """
+    found = read_any_predictions(path)
+    if not isinstance(found, Predictions):
+        holds = "numbers" if isinstance(found, ValuePredictions) else "any number of labels per row"
+        raise DataError(f"{path} holds predictions of {holds}: one label per row is needed here")
+    return found
+
+
+def read_any_predictions(path: str | Path) -> AnyPredictions:
+    """Read what `write_predictions` wrote, of one label a row, of several, or of numbers.
 
     Raises:
         SettingsError: the suffix is none of .parquet, .jsonl, .csv.
         StorageError: the file is absent or unreadable.
         DataError: it does not hold predictions, or labels and probabilities in it do not agree.
-
-    Example:
-        >>> read_predictions("RUN/predictions/validation.parquet").label_names
-        ('joy', 'sadness')
     """
     path = Path(path)
     if path.suffix.lower() not in PREDICTION_SUFFIXES:
@@ -99,65 +111,7 @@ def read_predictions(path: str | Path) -> Predictions:
             table = read(path)
         except (pa.ArrowInvalid, pa.ArrowTypeError, ValueError) as error:
             raise DataError(f"{path} does not hold predictions that limbeck wrote: {error}") from error
-    table = _as_now(table)
-    _check_columns(path, table)
-    names = tuple(name.removeprefix(PROBABILITY_PREFIX) for name in table.column_names if _is_probability(name))
-    predictions = Predictions(
-        row_ids=tuple(table["row_id"].to_pylist()),
-        label_names=names,
-        probabilities=np.column_stack([table[PROBABILITY_PREFIX + name].to_numpy() for name in names]),
-        true_labels=_true_labels(path, table, names),
-        tokens=table["tokens"].to_numpy(),
-        truncated=table["truncated"].to_numpy(),
-        texts=tuple(table["text"].to_pylist()) if "text" in table.column_names else None,
-        unsure=table["unsure"].to_numpy() if "unsure" in table.column_names else None,
-        unknown=table["unknown"].to_numpy() if "unknown" in table.column_names else None,
-        others=table.select(others) if (others := [name for name in table.column_names if _is_of_rows(name)]) else None,
-    )
-    for row, (written, said) in enumerate(
-        zip(table["prediction"].to_pylist(), predictions.predicted_names, strict=True)
-    ):
-        if written != said:
-            raise DataError(
-                f"{path}: row {row} has the prediction {written!r} but the most probable label is {said!r}: "
-                "was the file edited? Predict again"
-            )
-    return predictions
-
-
-def _as_now(table: pa.Table) -> pa.Table:
-    """Give a file of the older layout the names of today."""
-    if "prediction" in table.column_names or not {"label", "true_label"} <= set(table.column_names):
-        return table
-    return table.rename_columns({"label": "prediction"})
-
-
-def _is_of_rows(name: str) -> bool:
-    """Tell whether a column is one that the rows brought with them."""
-    return not is_own_column(name)
-
-
-def _check_columns(path: Path, table: pa.Table) -> None:
-    missing = [name for name in _NEEDED if name not in table.column_names]
-    if not any(_is_probability(name) for name in table.column_names):
-        missing.append(PROBABILITY_PREFIX + "<name>")
-    if missing:
-        raise DataError(f"{path} has no column {', '.join(missing)}: it does not hold predictions that limbeck wrote")
-    full = [
-        name for name in table.column_names if (name in _TYPES or _is_probability(name)) and name not in _MAY_BE_NULL
-    ]
-    if holes := [name for name in full if table[name].null_count]:
-        raise DataError(f"{path} has rows without a value for {', '.join(holes)}: was it edited? Predict again")
-
-
-def _true_labels(path: Path, table: pa.Table, names: tuple[str, ...]) -> pa.Int32Array:
-    """Turn names into labels; a name that is no class is an error, not a null."""
-    if "true_label" not in table.column_names:
-        return pa.nulls(table.num_rows, pa.int32())
-    column = table["true_label"].combine_chunks()
-    if unknown := sorted(set(column.drop_null().unique().to_pylist()) - set(names)):
-        raise DataError(f"{path} has true labels that are no class: {', '.join(unknown)}; classes: {', '.join(names)}")
-    return pc.index_in(column, value_set=pa.array(names, column.type))
+    return predictions_of_table(path, table)
 
 
 def _write_parquet(tables: Iterator[pa.Table], path: Path) -> None:
@@ -192,9 +146,7 @@ def _read_csv(path: Path) -> pa.Table:
         path,
         parse_options=_CSV_QUOTING,
         convert_options=pyarrow.csv.ConvertOptions(
-            column_types=_TYPES
-            | {"label": pa.string()}
-            | {name: pa.float32() for name in header if _is_probability(name)},
+            column_types=column_types(header, nested=False),
             null_values=[""],
             strings_can_be_null=True,
             quoted_strings_can_be_null=False,
@@ -272,12 +224,8 @@ def _read_jsonl(path: Path) -> pa.Table:
                 raise DataError(f"{path}, line {number}: expected an object with the same keys as the first line")
             for name, value in row.items():
                 columns.setdefault(name, []).append(value)
-    types = {name: pa.float32() if _is_probability(name) else _TYPES.get(name) for name in columns}
-    return pa.table({name: pa.array(values, types[name]) for name, values in columns.items()})
-
-
-def _is_probability(name: str) -> bool:
-    return name.startswith(PROBABILITY_PREFIX)
+    types = column_types(columns, nested=True)
+    return pa.table({name: pa.array(values, types.get(name)) for name, values in columns.items()})
 
 
 _CSV_QUOTING = pyarrow.csv.ParseOptions(newlines_in_values=True)

@@ -253,7 +253,7 @@ class Predictions(View):
             columns["text"] = pa.array(self.texts, pa.large_string())
         if self.others is not None:
             kept = self.others.column_names
-            columns |= {_free_name(name, kept): self.others[name] for name in kept}
+            columns |= {free_name(name, kept, _OWN): self.others[name] for name in kept}
         if is_labelled:
             columns["true_label"] = names.take(self.true_labels)
         predicted = self.predicted
@@ -320,9 +320,9 @@ def is_own_column(name: str) -> bool:
     return _OWN.fullmatch(name) is not None
 
 
-def _free_name(name: str, others: list[str]) -> str:
-    """Return the name of a column of the rows, with a prefix where it would be taken for one of the answers'."""
+def free_name(name: str, others: list[str], own: re.Pattern[str]) -> str:
+    """Return the name of a column of the rows, with a prefix where it would be taken for one of the answers' own."""
     free = name
-    while is_own_column(free) or (free != name and free in others):
+    while own.fullmatch(free) or (free != name and free in others):
         free = INPUT_PREFIX + free
     return free

@@ -176,10 +176,10 @@ def choose_thresholds(
     right_N = predicted_N == labels_N
     error = 1 - goal.confidence
     if not goal.per_class:
-        chosen: tuple[Threshold, ...] = (_choose(None, confidence_N, right_N, goal, error),)
+        chosen: tuple[Threshold, ...] = (choose_threshold(None, confidence_N, right_N, goal, error),)
     else:
         chosen = tuple(
-            _choose(
+            choose_threshold(
                 name, confidence_N[predicted_N == label], right_N[predicted_N == label], goal, error / len(label_names)
             )
             for label, name in enumerate(label_names)
@@ -195,7 +195,9 @@ def _check(goal: Goal) -> None:
             raise SettingsError(f"{name} = {value} is not possible: give a share above 0 and below 1, such as 0.95")
 
 
-def _choose(label: str | None, confidence_N: np.ndarray, right_N: np.ndarray, goal: Goal, error: float) -> Threshold:
+def choose_threshold(
+    label: str | None, confidence_N: np.ndarray, right_N: np.ndarray, goal: Goal, error: float
+) -> Threshold:
     """Choose one threshold for rows that share it; `error` is the allowed chance of a broken promise."""
     rows = len(confidence_N)
     surest_first = np.argsort(-confidence_N, kind="stable")

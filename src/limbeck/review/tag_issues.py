@@ -1,0 +1,279 @@
+"""Tag issues: where rows may have several labels, the pairs of row and label in the order in which to look at them.
+
+In: targets bool (N, C) and out-of-fold probabilities (N, C), each in 0 … 1 by itself. Out: `TagIssues`: of each pair how
+probable it is that the row has the label; labels that are missing and labels that are too many, each worst first.
+It does not know models or files, nor whether anybody will agree.
+
+A label that is missing and one that is too many are different mistakes: nobody thought of the one, somebody chose the
+other. So there are two lists, and two rates for each label: how often it is missing where it is true, and how often it
+is given where it is not.
+
+1. The probabilities of each label are calibrated on its own column (Platt), since labels are compared with each other:
+   q, the chance that the row *was given* the label.
+2. Rates. Missing: of the rows where q is highest, the label's anchors, the share that was not given it. Too many: of
+   the lower half of the rows by q, the share that was. A rare label has few anchors, so each rate is drawn towards that
+   of all labels.
+3. The chance p that the label *is true* follows from q = p (1 - missing) + (1 - p) · too many; with the given label and
+   the rates, Bayes says how probable it is that the pair is wrong.
+
+**Incomplete tags** ("a missing tag is not a no"): where people added the tags they thought of, what is given is mostly
+right and what is missing says little. Then nothing is taken as given without being true, and the missing rate is that
+of Elkan and Noto: one minus the mean q of the rows that have the label.
+
+Source: Platt, Probabilistic Outputs for Support Vector Machines (1999); Patrini et al., Making Deep Neural Networks
+Robust to Label Noise (2017), section 3.3, for anchors; Elkan & Noto, Learning Classifiers from Only Positive and
+Unlabeled Data (2008), sections 2 and 3.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from limbeck.display.tables import Table
+from limbeck.display.views import View, listed
+from limbeck.errors import DataError
+from limbeck.evaluation import label_metrics
+from limbeck.evaluation.multi_predictions import MultiPredictions
+
+TagMistake = Literal["missing", "superfluous"]
+ANCHORS_PER_LABEL = 0.1
+"""Anchors of a label, as a share of the rows that have it."""
+FEWEST_ANCHORS = 20
+"""Anchors of a label at least."""
+PRIOR_ANCHORS = 50.0
+"""Anchors that the rate of all labels counts for in that of each."""
+LEAST_RATE = 1e-4
+MOST_RATE = 0.5
+_NEWTON_STEPS = 25
+_BLOCK_CELLS = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TagOrder:
+    """Every pair of row and label, by how probably it is wrong.
+
+    Shapes: N rows, C labels.
+
+    Attributes:
+        wrong_NC: probability that the row should not have the label it has, or should have the one that it has not,
+            float32.
+        targets_NC: the labels that rows have, bool.
+        missing_C: estimated share of the rows of which a label is true that were not given it.
+        superfluous_C: estimated share of the rows of which it is not true that were given it.
+    """
+
+    wrong_NC: np.ndarray
+    targets_NC: np.ndarray
+    missing_C: np.ndarray
+    superfluous_C: np.ndarray
+
+    def pairs(self, mistake: TagMistake) -> np.ndarray:
+        """Return the pairs that may be this mistake, int64 (K, 2) of row and label, the most probable one first."""
+        places = np.flatnonzero(self.targets_NC if mistake == "superfluous" else ~self.targets_NC)
+        order = np.argsort(-self.wrong_NC.ravel()[places], kind="stable")
+        return np.column_stack(np.unravel_index(places[order], self.wrong_NC.shape))
+
+    def count(self, mistake: TagMistake) -> int:
+        """Return how many pairs are this mistake more probably than not."""
+        asked_NC = self.targets_NC if mistake == "superfluous" else ~self.targets_NC
+        return int(np.count_nonzero(asked_NC & (self.wrong_NC > 0.5)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TagIssue:
+    """One pair of row and label to look at.
+
+    Attributes:
+        row_id: the row's id in the dataset.
+        text: of the row; None where the predictions hold no texts.
+        label: the label.
+        mistake: "missing" where the row has it not, "superfluous" where it has.
+        probability: that the pair is wrong, 0 to 1.
+        model_probability: of the label, out of fold, as the model said it.
+    """
+
+    row_id: str
+    text: str | None
+    label: str
+    mistake: TagMistake
+    probability: float
+    model_probability: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class TagIssues(View):
+    """Labels of rows that are probably missing, and labels that are probably too many.
+
+    Attributes:
+        predictions: out of fold, what a model that did not see the row said of it.
+        order: of their pairs.
+        incomplete: whether a missing label was taken to say little.
+    """
+
+    predictions: MultiPredictions
+    order: TagOrder
+    incomplete: bool
+
+    def _lines(self) -> tuple[str, str]:
+        found = self.predictions
+        given = int(self.order.targets_NC.sum())
+        names = [f"{found.label_names[label]} {count:,}" for label, count in self._most_missing()]
+        return (
+            f"Tag issues in {len(found):,} rows with {given:,} labels: {self.order.count('missing'):,} labels look "
+            f"missing, {self.order.count('superfluous'):,} too many",
+            f"missing most: {listed(names)}{'; tags taken as incomplete' if self.incomplete else ''}",
+        )
+
+    def _most_missing(self) -> list[tuple[int, int]]:
+        counts_C = np.count_nonzero(~self.order.targets_NC & (self.order.wrong_NC > 0.5), axis=0)
+        return [(int(label), int(counts_C[label])) for label in np.argsort(-counts_C, kind="stable") if counts_C[label]]
+
+    def _tables(self) -> Iterator[Table]:
+        yield from self.tables(8)
+
+    def tables(self, count: int) -> Iterator[Table]:
+        """Give the worst pairs of each list."""
+        titles: dict[TagMistake, str] = {
+            "missing": "Labels that are probably missing",
+            "superfluous": "Labels that are probably too many",
+        }
+        for mistake, title in titles.items():
+            yield Table(
+                title=title,
+                header=("text", "label", "probability", "the model's"),
+                rows=tuple(
+                    (
+                        one.row_id if one.text is None else one.text,
+                        one.label,
+                        f"{one.probability:.3f}",
+                        f"{one.model_probability:.3f}",
+                    )
+                    for one in self.worst(mistake, count)
+                ),
+                prose=("label",),
+            )
+
+    def worst(self, mistake: TagMistake, count: int) -> tuple[TagIssue, ...]:
+        """Return the pairs that are most probably this mistake."""
+        found = self.predictions
+        return tuple(
+            TagIssue(
+                row_id=found.row_ids[row],
+                text=None if found.texts is None else found.texts[row],
+                label=found.label_names[label],
+                mistake=mistake,
+                probability=float(self.order.wrong_NC[row, label]),
+                model_probability=float(found.probabilities[row, label]),
+            )
+            for row, label in self.order.pairs(mistake)[:count].tolist()
+        )
+
+    def to_dict(self, count: int) -> dict[str, Any]:
+        """Return plain values for JSON: how many of each mistake, rates by label, and the `count` worst of each."""
+        names = self.predictions.label_names
+        return {
+            "rows": len(self.predictions),
+            "labels": list(names),
+            "incomplete": self.incomplete,
+            "probably_missing": self.order.count("missing"),
+            "probably_superfluous": self.order.count("superfluous"),
+            "rates": {
+                name: {"missing": float(missing), "superfluous": float(superfluous)}
+                for name, missing, superfluous in zip(
+                    names, self.order.missing_C, self.order.superfluous_C, strict=True
+                )
+            },
+            "missing": [vars(one) for one in self.worst("missing", count)],
+            "superfluous": [vars(one) for one in self.worst("superfluous", count)],
+        }
+
+
+def review_tags(predictions: MultiPredictions, *, incomplete: bool = False) -> TagIssues:
+    """Find labels that are missing and labels that are too many, from out-of-fold predictions of labelled rows.
+
+    Raises:
+        DataError: a row's labels are not known.
+    """
+    if len(predictions.labelled_rows) != len(predictions):
+        missing = len(predictions) - len(predictions.labelled_rows)
+        raise DataError(f"the labels of {missing:,} of {len(predictions):,} rows are not known: leave them out")
+    order = find_tag_issues(predictions.known_targets, predictions.probabilities, incomplete=incomplete)
+    return TagIssues(predictions=predictions, order=order, incomplete=incomplete)
+
+
+def find_tag_issues(targets_NC: np.ndarray, probabilities_NC: np.ndarray, *, incomplete: bool = False) -> TagOrder:
+    """Say of each pair of row and label how probably it is wrong.
+
+    Args:
+        targets_NC: the labels that rows have, bool.
+        probabilities_NC: out of fold.
+        incomplete: a missing label says little; what is given is mostly right.
+
+    Raises:
+        DataError: shapes differ, there is no row, or a value is no probability.
+    """
+    label_metrics.check_shares(probabilities_NC)
+    label_metrics.check_targets(targets_NC, probabilities_NC.shape)
+    rows, classes = targets_NC.shape
+    given_NC = np.empty((rows, classes), dtype=np.float32)
+    size = max(1, _BLOCK_CELLS // rows)
+    for start in range(0, classes, size):
+        labels = slice(start, start + size)
+        given_NC[:, labels] = _calibrated(probabilities_NC[:, labels], targets_NC[:, labels])
+    missing_C, superfluous_C = _rates(given_NC, targets_NC, incomplete=incomplete)
+    wrong_NC = np.empty_like(given_NC)
+    for start in range(0, rows, max(1, _BLOCK_CELLS // classes)):
+        part = slice(start, start + max(1, _BLOCK_CELLS // classes))
+        true_BC = (given_NC[part] - superfluous_C) / (1 - superfluous_C - missing_C)
+        true_BC = np.clip(true_BC, 1e-9, 1 - 1e-9)
+        wrong_BC = np.where(targets_NC[part], (1 - true_BC) * superfluous_C, true_BC * missing_C)
+        right_BC = np.where(targets_NC[part], true_BC * (1 - missing_C), (1 - true_BC) * (1 - superfluous_C))
+        wrong_NC[part] = wrong_BC / (wrong_BC + right_BC)
+    return TagOrder(wrong_NC=wrong_NC, targets_NC=targets_NC, missing_C=missing_C, superfluous_C=superfluous_C)
+
+
+def _calibrated(probabilities_NK: np.ndarray, targets_NK: np.ndarray) -> np.ndarray:
+    """Return sigmoid(a · logit + b) of each label, a and b fitted to its column with a slight pull towards 1 and 0."""
+    inside_NK = np.clip(probabilities_NK.astype(np.float64), 1e-6, 1 - 1e-6)
+    logits_NK = np.log(inside_NK / (1 - inside_NK))
+    slope_K, offset_K = np.ones(logits_NK.shape[1]), np.zeros(logits_NK.shape[1])
+    for _ in range(_NEWTON_STEPS):
+        shares_NK = 1 / (1 + np.exp(-np.clip(slope_K * logits_NK + offset_K, -40, 40)))
+        over_NK, bend_NK = shares_NK - targets_NK, shares_NK * (1 - shares_NK)
+        slope_by, offset_by = (over_NK * logits_NK).sum(axis=0) + slope_K - 1, over_NK.sum(axis=0) + offset_K
+        xx, x, one = (bend_NK * logits_NK**2).sum(axis=0) + 1, (bend_NK * logits_NK).sum(axis=0), bend_NK.sum(axis=0) + 1
+        size = xx * one - x * x
+        step_slope, step_offset = (one * slope_by - x * offset_by) / size, (xx * offset_by - x * slope_by) / size
+        # Far from the end a whole step may overshoot.
+        slope_K, offset_K = slope_K - np.clip(step_slope, -1, 1), offset_K - np.clip(step_offset, -2, 2)
+        if max(np.abs(step_slope).max(), np.abs(step_offset).max()) < 1e-6:
+            break
+    return np.asarray(1 / (1 + np.exp(-np.clip(slope_K * logits_NK + offset_K, -40, 40))))
+
+
+def _rates(given_NC: np.ndarray, targets_NC: np.ndarray, *, incomplete: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return how often each label is missing, and how often it is too many, each drawn towards that of all labels."""
+    rows, classes = targets_NC.shape
+    missed_C, anchors_C, added_C = np.zeros(classes), np.zeros(classes), np.zeros(classes)
+    half = max(1, rows // 2)
+    for label in range(classes):
+        shares_N, has_N = given_NC[:, label], targets_NC[:, label]
+        count = int(has_N.sum())
+        order_N = np.argsort(-shares_N, kind="stable")
+        if incomplete:
+            anchors_C[label] = count
+            missed_C[label] = (1 - shares_N[has_N]).sum()
+        elif count:
+            anchors_C[label] = min(count, max(FEWEST_ANCHORS, round(ANCHORS_PER_LABEL * count)))
+            missed_C[label] = np.count_nonzero(~has_N[order_N[: int(anchors_C[label])]])
+        added_C[label] = np.count_nonzero(has_N[order_N[-half:]])
+    missing_C = _drawn_together(missed_C, anchors_C)
+    superfluous_C = np.full(classes, LEAST_RATE) if incomplete else _drawn_together(added_C, np.full(classes, half))
+    return missing_C, superfluous_C
+
+
+def _drawn_together(counts_C: np.ndarray, of_C: np.ndarray) -> np.ndarray:
+    overall = counts_C.sum() / max(1.0, of_C.sum())
+    return np.clip((counts_C + PRIOR_ANCHORS * overall) / (of_C + PRIOR_ANCHORS), LEAST_RATE, MOST_RATE)
