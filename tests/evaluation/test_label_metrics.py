@@ -52,20 +52,13 @@ def test_figures_equal_scikit_learn(seed):
     ranking = oracle.label_ranking_average_precision_score(targets, probabilities)
     assert label_metrics.row_rankings(probabilities, targets).mean() == pytest.approx(ranking, abs=1e-12)
     areas, _ = label_metrics.label_auc_pr(probabilities, targets)
-    for label, area in enumerate(areas):
-        if targets[:, label].any():
-            expected = oracle.average_precision_score(targets[:, label], probabilities[:, label])
-            assert area == pytest.approx(expected, abs=1e-12)
-        else:
-            assert np.isnan(area)
-    losses = label_metrics.log_loss_of_labels(probabilities, targets)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # scikit-learn warns where a label has one value only
-        expected = [
-            oracle.log_loss(targets[:, label], probabilities[:, label], labels=[False, True])
-            for label in range(targets.shape[1])
-        ]
-    assert losses.mean() == pytest.approx(np.mean(expected), rel=1e-5)
+        warnings.simplefilter("ignore")  # of a label that no row has
+        expected = oracle.average_precision_score(targets, probabilities, average=None)
+    np.testing.assert_allclose(areas, np.where(targets.any(axis=0), expected, np.nan), atol=1e-12)
+    losses = label_metrics.log_loss_of_labels(probabilities, targets)
+    expected = oracle.log_loss(targets.ravel(), probabilities.ravel(), labels=[False, True])
+    assert losses.mean() == pytest.approx(expected, rel=1e-5)
 
 
 def test_figures_worked_by_hand():
@@ -96,17 +89,17 @@ def test_blocks_change_nothing(monkeypatch):
 
 
 def test_deviation_of_the_mean_area_is_that_of_resampled_rows():
-    """The jackknife's deviation agrees with the spread over 400 resamples of rows, to within what they can tell."""
+    """The jackknife's deviation agrees with the spread over 150 resamples of rows, to within what they can tell."""
     generator = np.random.default_rng(5)
     targets = generator.random((400, 5)) < 0.2
     probabilities = np.round(1 / (1 + np.exp(-(2 * targets - 1 + generator.normal(size=targets.shape)))), 2)
     _, deviation = label_metrics.label_auc_pr(probabilities, targets)
     drawn = []
-    for counts_BN in row_counts(400, seed=1, resamples=400):
+    for counts_BN in row_counts(400, seed=1, resamples=150):
         for counts_N in counts_BN:
             rows = np.repeat(np.arange(400), counts_N.astype(int))
             drawn.append(label_metrics.label_auc_pr(probabilities[rows], targets[rows])[0].mean())
-    assert deviation == pytest.approx(np.std(drawn), rel=0.15)
+    assert deviation == pytest.approx(np.std(drawn), rel=0.2)
 
 
 @pytest.mark.parametrize(

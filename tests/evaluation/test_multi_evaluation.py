@@ -77,18 +77,18 @@ def test_interval_is_that_of_rows_with_all_their_labels(evaluation):
 
 @pytest.mark.slow
 def test_intervals_cover_the_truth():
-    """Over 100 draws of 250 rows each interval holds the figure of very many rows about 95 times."""
-    truth = evaluate_multi(made(60_000, 999), resamples=2)
+    """Over 40 draws of 250 rows each interval holds the figure of very many rows about 38 times."""
+    truth = evaluate_multi(made(20_000, 999), resamples=2)
     covered = dict.fromkeys(MULTI_FIGURES, 0)
     by_label = [0] * 4
-    for seed in range(100):
-        found = evaluate_multi(made(250, seed), seed=seed, resamples=200)
+    for seed in range(40):
+        found = evaluate_multi(made(250, seed), seed=seed, resamples=100)
         for name, one in found.figures.items():
             covered[name] += one.low <= getattr(truth, name).value <= one.high
         for label, one in enumerate(found.per_label):
             by_label[label] += one.auc_pr.low <= truth.per_label[label].auc_pr.value <= one.auc_pr.high
-    assert all(86 <= count <= 100 for count in covered.values()), covered
-    assert all(86 <= count <= 100 for count in by_label), by_label
+    assert all(33 <= count <= 40 for count in covered.values()), covered
+    assert all(33 <= count <= 40 for count in by_label), by_label
 
 
 def test_dictionary_and_back_is_the_same(evaluation):

@@ -88,21 +88,27 @@ def test_figures_lie_inside_their_intervals_and_beside_the_baseline():
         evaluate_ordinal(*made(), NAMES, median_label=4)
 
 
+@pytest.mark.slow
 def test_intervals_of_kappa_cover_the_truth():
-    """Over 100 draws about 95 % of the intervals hold the kappa of very many rows."""
-    truth = evaluate_ordinal(*made(60_000, 99), NAMES, resamples=2).quadratic_kappa.value
+    """Over 40 draws about 95 % of the intervals hold the kappa of very many rows."""
+    truth = evaluate_ordinal(*made(20_000, 99), NAMES, resamples=2).quadratic_kappa.value
     covered = 0
-    for seed in range(100):
-        found = evaluate_ordinal(*made(150, seed), NAMES, resamples=200).quadratic_kappa
+    for seed in range(40):
+        found = evaluate_ordinal(*made(150, seed), NAMES, resamples=100).quadratic_kappa
         covered += found.low <= truth <= found.high
-    assert 88 <= covered <= 100
+    assert 34 <= covered <= 40
 
 
 def test_paired_differences_by_hand_and_by_chance():
     """A model beside itself differs by 0; a better one is better by the difference of the kappas, with a small p."""
     first, labels = made(spread=1.2)
     same = compare_ordinal(first, first, labels, resamples=100)
-    assert (same.quadratic_kappa.value, same.quadratic_kappa.low, same.quadratic_kappa.high, same.p_values["quadratic_kappa"]) == (0, 0, 0, 1)
+    assert (
+        same.quadratic_kappa.value,
+        same.quadratic_kappa.low,
+        same.quadratic_kappa.high,
+        same.p_values["quadratic_kappa"],
+    ) == (0, 0, 0, 1)
     second = np.eye(4)[np.where(np.arange(300) % 3 == 0, median_labels(first), labels)]
     found = compare_ordinal(first, second, labels, resamples=400)
     one, other = (

@@ -38,7 +38,7 @@ def test_figures_intervals_baseline_promise_and_ceiling():
         assert one.low < one.value < one.high
     assert evaluation.baseline_mae == pytest.approx(np.abs(found.known_values - 0.1).mean())
     assert evaluation.inside is not None
-    assert evaluation.inside.low < 0.8 < evaluation.inside.high
+    assert 0.7 < evaluation.inside.value < 0.9
     assert "promise 80% of the true values and hold" in evaluation.promise
     assert f"raters' ceiling {raters.ceiling.value:.3f}" in repr(evaluation)
     facts = json.loads(json.dumps(evaluation.to_dict(), allow_nan=False))

@@ -41,7 +41,7 @@ def test_planted_mistakes_are_found_each_in_its_own_list():
     assert len(missing) + len(superfluous) == given.size
     assert found_of(superfluous, given & ~true, tenth) > 0.6
     assert found_of(missing, true & ~given, tenth) > 0.6
-    assert order.superfluous_C.mean() == pytest.approx(0.02, abs=0.015)
+    assert order.superfluous_C.mean() == pytest.approx(0.02, abs=0.03)
 
 
 def test_incomplete_tags_are_ranked_as_missing_and_nothing_as_superfluous():
@@ -55,12 +55,13 @@ def test_incomplete_tags_are_ranked_as_missing_and_nothing_as_superfluous():
 
 
 def test_a_label_of_any_scale_competes():
-    """A model that says a tenth of what is true of one label finds that label's mistakes all the same."""
-    true, given, said = planted(0.05, 0.0)
+    """A model whose logits of one label are halved and moved finds that label's mistakes all the same."""
+    _, given, said = planted(0.05, 0.0)
     squeezed = said.copy()
-    squeezed[:, 0] = said[:, 0] / 10
-    before, after = (find_tag_issues(given, shares).wrong_NC[:, 0] for shares in (said, squeezed))
-    assert after[~given[:, 0]].max() == pytest.approx(before[~given[:, 0]].max(), abs=0.2)
+    logits = np.log(said[:, 11] / (1 - said[:, 11]))
+    squeezed[:, 11] = 1 / (1 + np.exp(2 - logits / 2))
+    before, after = (find_tag_issues(given, shares).wrong_NC[:, 11] for shares in (said, squeezed))
+    np.testing.assert_allclose(after, before, atol=0.05)
 
 
 def test_blocks_change_nothing(monkeypatch):
@@ -83,7 +84,7 @@ def test_labels_that_every_row_or_no_row_has_are_no_trouble(column):
 
 def test_issues_have_names_texts_and_json():
     """The worst of each list by name; rows whose labels are not known are refused."""
-    true, given, said = planted(0.05, 0.02, rows=200, classes=3)
+    _, given, said = planted(0.05, 0.02, rows=200, classes=3)
     predictions = MultiPredictions(
         row_ids=tuple(map(str, range(200))),
         label_names=("a", "b", "c"),

@@ -14,6 +14,7 @@ from limbeck.api.given import Run, run_path
 from limbeck.errors import DataError, SettingsError
 from limbeck.evaluation.evaluation import Evaluation
 from limbeck.evaluation.evaluation import evaluate as evaluate_arrays
+from limbeck.evaluation.intervals import RESAMPLES
 from limbeck.evaluation.multi_evaluation import MultiEvaluation, evaluate_multi
 from limbeck.evaluation.multi_predictions import MultiPredictions
 from limbeck.evaluation.predictions import Predictions
@@ -27,15 +28,11 @@ from limbeck.runs.run_thresholds import write_thresholds
 
 
 @overload
-def evaluate(
-    answers: MultiPredictions, *, seed: int = ..., resamples: int | None = ...
-) -> MultiEvaluation: ...
+def evaluate(answers: MultiPredictions, *, seed: int = ..., resamples: int | None = ...) -> MultiEvaluation: ...
 
 
 @overload
-def evaluate(
-    answers: ValuePredictions, *, seed: int = ..., resamples: int | None = ...
-) -> ValueEvaluation: ...
+def evaluate(answers: ValuePredictions, *, seed: int = ..., resamples: int | None = ...) -> ValueEvaluation: ...
 
 
 @overload
@@ -82,7 +79,7 @@ def evaluate(
         >>> found.accuracy.value, found.baseline.accuracy
         (1.0, 0.5)
     """
-    more = {} if resamples is None else {"resamples": resamples}
+    drawn = RESAMPLES if resamples is None else resamples
     if isinstance(answers, Predictions | MultiPredictions | ValuePredictions) and (
         labels is not None or label_names is not None
     ):
@@ -91,8 +88,8 @@ def evaluate(
         if majority_label is not None:
             raise SettingsError("majority_label is for one label per row: these answers have another baseline")
         if isinstance(answers, MultiPredictions):
-            return evaluate_multi(answers, seed=seed, **more)
-        return evaluate_values(answers, seed=seed, **more)
+            return evaluate_multi(answers, seed=seed, resamples=drawn)
+        return evaluate_values(answers, seed=seed, resamples=drawn)
     if isinstance(answers, Predictions):
         rows = answers.labelled_rows
         if not len(rows):
@@ -108,7 +105,9 @@ def evaluate(
                 f"majority_label = {majority_label!r} is no class: give one of {', '.join(label_names)}"
             )
         majority_label = list(label_names).index(majority_label)
-    return evaluate_arrays(probabilities, labels, label_names, majority_label=majority_label, seed=seed, **more)
+    return evaluate_arrays(
+        probabilities, labels, label_names, majority_label=majority_label, seed=seed, resamples=drawn
+    )
 
 
 @said_in_python()

@@ -133,7 +133,9 @@ def show_multi(found: "MultiEvaluation", *, title: str) -> None:
     )
     show_given_table(found.label_table().first(screen.SHOWN_CLASSES, "labels of fewer rows: --json shows them"))
     if unjudged := len(found.label_names) - found.judged_labels:
-        screen.show_line(f"{quantity(unjudged, 'labels')} that no row has: they are judged by being given wrongly alone")
+        screen.show_line(
+            f"{quantity(unjudged, 'labels')} that no row has: they are judged by being given wrongly alone"
+        )
 
 
 def show_ordinal(found: "OrdinalEvaluation", *, title: str) -> None:
@@ -154,7 +156,9 @@ def show_values(found: "ValueEvaluation", *, title: str) -> None:
 
 def show_given_table(table: "Table", *, title: str | None = None) -> None:
     """Show a table that a result makes of itself; what is left out is said under it."""
-    screen.show_table(title or table.title, list(table.header), [[screen.shortened(cell) for cell in row] for row in table.rows])
+    screen.show_table(
+        title or table.title, list(table.header), [[screen.shortened(cell) for cell in row] for row in table.rows]
+    )
     if table.left_out:
         screen.show_line(f"… {table.left_out}")
 

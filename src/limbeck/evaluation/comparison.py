@@ -288,7 +288,6 @@ def with_difference(value: np.ndarray, drawn_R: np.ndarray) -> tuple[Measured, .
     return tuple(with_interval(one, intervals.Interval(low=low, high=high)) for one, low, high in ends)
 
 
-
 def accuracy_kept(small_N: np.ndarray, large_N: np.ndarray, *, seed: int = 0) -> Measured:
     """Return the accuracy of the smaller classifier divided by that of the larger one, with its 95 % interval.
 

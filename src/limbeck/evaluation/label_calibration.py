@@ -40,7 +40,9 @@ class LabelCalibration:
         return sum(is_beyond(ece, chance_high) for ece, chance_high in pairs)
 
 
-def measure_label_calibration(probabilities_NC: np.ndarray, targets_NC: np.ndarray, *, seed: int = 0) -> LabelCalibration:
+def measure_label_calibration(
+    probabilities_NC: np.ndarray, targets_NC: np.ndarray, *, seed: int = 0
+) -> LabelCalibration:
     """Measure how far each label's probabilities can be taken at their word.
 
     What chance does is drawn bin by bin: as many of the bin's rows have the label as a binomial with their mean

@@ -223,7 +223,9 @@ def decide_cross_fitted(
     """
     rows, classes = probabilities_NC.shape
     if folds < 2:
-        raise SettingsError(f"folds is {folds}: thresholds are judged on rows they were not chosen on, so give 2 or more")
+        raise SettingsError(
+            f"folds is {folds}: thresholds are judged on rows they were not chosen on, so give 2 or more"
+        )
     if rows < folds:
         raise DataError(f"{rows:,} rows cannot be dealt to {folds} folds: give fewer folds or more rows")
     names = tuple(map(str, range(classes)))

@@ -11,7 +11,7 @@ of the jackknife.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -197,7 +197,7 @@ class MultiEvaluation(View):
             **{name: told(one)["value"] for name, one in self.figures.items()},
             "intervals": {
                 "level": LEVEL,
-                "method": "bootstrap of rows; Wilson of subset accuracy and of each label; jackknife of the mean AUC-PR",
+                "method": "bootstrap of rows; Wilson of subset accuracy and of labels; jackknife of the mean AUC-PR",
                 "resamples": self.resamples,
                 "seed": self.seed,
                 **{name: one.ends for name, one in self.figures.items()},
@@ -205,9 +205,10 @@ class MultiEvaluation(View):
             "calibration_error": self.calibration_error,
             "beyond_chance": self.beyond_chance,
             "per_label": {one.counted.name: one.to_dict() for one in self.per_label},
-            "baseline": {"labels": list(self.baseline.labels), **{
-                name: None if math.isnan(value) else value for name, value in self.baseline.figures.items()
-            }},
+            "baseline": {
+                "labels": list(self.baseline.labels),
+                **{name: None if math.isnan(value) else value for name, value in self.baseline.figures.items()},
+            },
         }
 
     @classmethod
@@ -274,7 +275,10 @@ def evaluate_multi(
     sums_RK = resampled_sums(
         sparse.hstack(
             [
-                *(sparse.csr_array(part, dtype=np.float64) for part in (targets_NC & decided_NC, targets_NC, decided_NC)),
+                *(
+                    sparse.csr_array(part, dtype=np.float64)
+                    for part in (targets_NC & decided_NC, targets_NC, decided_NC)
+                ),
                 sparse.csr_array(np.column_stack([f1_N, wrong_N, ranking_N, losses_N])),
             ],
             format="csr",

@@ -145,7 +145,7 @@ class MultiPredictions(View):
         )
 
     @property
-    def decided_NC(self) -> np.ndarray:
+    def decided_NC(self) -> np.ndarray:  # noqa: N802  # an array ends in its shape letters
         """Which labels each row is given, bool (N, C): the one place where answers are decided."""
         if self.decided is not None:
             return self.decided
@@ -172,7 +172,8 @@ class MultiPredictions(View):
         """The true labels of each row by name; None where they are not known."""
         names = self.label_names
         return [
-            None if labels is None else tuple(names[label] for label in labels) for labels in self.true_labels.to_pylist()
+            None if labels is None else tuple(names[label] for label in labels)
+            for labels in self.true_labels.to_pylist()
         ]
 
     @property
@@ -281,7 +282,7 @@ def targets_of(lists: pa.LargeListArray, classes: int) -> np.ndarray:
     """
     lengths = np.diff(lists.offsets.to_numpy())
     labels = lists.flatten().to_numpy(zero_copy_only=False).astype(np.int64)
-    if len(labels) and not (0 <= labels.min() and labels.max() < classes):
+    if len(labels) and not (labels.min() >= 0 and labels.max() < classes):
         wrong = labels[(labels < 0) | (labels >= classes)][0]
         raise DataError(f"a true label is {wrong}, expected 0 to {classes - 1}: do labels and names belong together?")
     targets_MC = np.zeros((len(lists), classes), dtype=np.bool_)

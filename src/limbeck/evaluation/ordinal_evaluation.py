@@ -1,7 +1,7 @@
 """Ordinal evaluation: how far answers lie from the truth where classes have an order, and whether one model is nearer.
 
-In: probabilities (N, C), labels (N,), the C names in their order. Out: quadratic weighted kappa, error in steps, answers
-within one step, each with its interval; of two models the paired differences.
+In: probabilities (N, C), labels (N,), the C names in their order. Out: quadratic weighted kappa, error in steps,
+answers within one step, each with its interval; of two models the paired differences.
 It does not know models, texts or where it is shown.
 
 The answer of a row is its median class, the first whose cumulated probability reaches one half: of all answers it has
@@ -202,7 +202,7 @@ class OrdinalEvaluation(View):
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class OrdinalComparison(View):
-    """The second classifier of ordered classes beside the first, on the same N rows; differences are second minus first.
+    """The second classifier of ordered classes beside the first on the same N rows; differences are second minus first.
 
     Attributes:
         rows: N.

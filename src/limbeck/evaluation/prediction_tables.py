@@ -138,9 +138,7 @@ def _common(table: pa.Table, others: list[str]) -> dict[str, Any]:
     }
 
 
-def _require_columns(
-    where: object, table: pa.Table, needed: tuple[str, ...], *, is_probable: bool
-) -> tuple[str, ...]:
+def _require_columns(where: object, table: pa.Table, needed: tuple[str, ...], *, is_probable: bool) -> tuple[str, ...]:
     """Refuse a table without the columns of its kind; return the names that have a probability."""
     columns = table.column_names
     missing = [name for name in ("row_id", *needed, "tokens", "truncated") if name not in columns]

@@ -70,9 +70,13 @@ class ValuePredictions(View):
 
     def _lines(self) -> tuple[str, str]:
         errors_M = np.abs(self.known_errors)
-        judged = f", {len(errors_M):,} with a known value, {errors_M.mean():.3g} off on average" if len(errors_M) else ""
+        judged = (
+            f", {len(errors_M):,} with a known value, {errors_M.mean():.3g} off on average" if len(errors_M) else ""
+        )
         cut = f"; {self.count_cut:,} texts cut" if self.count_cut else ""
-        width = "" if self.width is None else f"; ± {self.width.half_width:.3g} holds {self.width.level:.0%} of true values"
+        width = (
+            "" if self.width is None else f"; ± {self.width.half_width:.3g} holds {self.width.level:.0%} of true values"
+        )
         low, middle, high = np.quantile(self.values, [0, 0.5, 1]) if len(self) else (np.nan,) * 3
         return (
             f"Predictions of {len(self):,} rows{judged}{cut}",
@@ -157,8 +161,8 @@ class ValuePredictions(View):
 
         Columns: `row_id`, `text` (where kept), the rows' other columns (`input.<name>` where one has a name of these),
         `true_value` (where one is known; null where not), `predicted_value`, `value_low_90` and `value_high_90` (of a
-        model that promises intervals that hold 90 % of the true values), `error` (predicted minus true, where the true one is known), `tokens`, `truncated`,
-        `unknown` (where counted).
+        model that promises intervals that hold 90 % of the true values), `error` (predicted minus true,
+        where the true one is known), `tokens`, `truncated`, `unknown` (where counted).
         """
         is_labelled = len(self.labelled_rows) > 0
         columns: dict[str, pa.Array] = {"row_id": pa.array(self.row_ids, pa.large_string())}
@@ -206,7 +210,8 @@ class ValuePredictions(View):
         faults = FaultLog()
         for what, values_N in (("values", self.values), ("true values", self.true_values.fill_null(0.0).to_numpy())):
             faults.extend(
-                f"row {self.row_ids[row]}: {values_N[row]} among the {what}" for row in np.flatnonzero(~np.isfinite(values_N))
+                f"row {self.row_ids[row]}: {values_N[row]} among the {what}"
+                for row in np.flatnonzero(~np.isfinite(values_N))
             )
         faults.raise_as(DataError, what="a value is no finite number", todo="Leave such rows out, or mend the data")
 

@@ -76,12 +76,16 @@ def check_values(predicted_N: np.ndarray, true_N: np.ndarray) -> None:
         DataError: says what was given, or names the first rows at fault, counted from 0.
     """
     if predicted_N.ndim != 1 or predicted_N.shape != true_N.shape:
-        raise DataError(f"predicted values of shape {predicted_N.shape} and true ones of {true_N.shape}: one of each a row")
+        raise DataError(
+            f"predicted values of shape {predicted_N.shape} and true ones of {true_N.shape}: one of each a row"
+        )
     if not len(true_N):
         raise DataError("there is no row: a score needs at least one")
     faults = FaultLog()
     for what, values_N in (("predicted", predicted_N), ("true", true_N)):
-        faults.extend(f"row {row}: the {what} value is {values_N[row]}" for row in np.flatnonzero(~np.isfinite(values_N)))
+        faults.extend(
+            f"row {row}: the {what} value is {values_N[row]}" for row in np.flatnonzero(~np.isfinite(values_N))
+        )
     faults.raise_as(DataError, what="a value is no finite number", todo="Leave such rows out, or mend the data")
 
 
@@ -89,7 +93,7 @@ def _resampled_rank_correlation(x_N: np.ndarray, y_N: np.ndarray, *, seed: int, 
     places = [np.unique(values_N, return_inverse=True)[1] for values_N in (x_N, y_N)]
     return np.array(
         [
-            _correlation_of_ranks(*(_mean_ranks(place_N, counts_N) for place_N in places), counts_N)
+            _correlation_of_ranks(_mean_ranks(places[0], counts_N), _mean_ranks(places[1], counts_N), counts_N)
             for counts_BN in row_counts(len(x_N), seed=seed, resamples=resamples)
             for counts_N in counts_BN
         ]

@@ -1,7 +1,7 @@
 """Tag issues: where rows may have several labels, the pairs of row and label in the order in which to look at them.
 
-In: targets bool (N, C) and out-of-fold probabilities (N, C), each in 0 … 1 by itself. Out: `TagIssues`: of each pair how
-probable it is that the row has the label; labels that are missing and labels that are too many, each worst first.
+In: targets bool (N, C) and out-of-fold probabilities (N, C), each in 0 … 1 by itself. Out: `TagIssues`: of each pair
+how probable it is that the row has the label; labels that are missing and labels that are too many, each worst first.
 It does not know models or files, nor whether anybody will agree.
 
 A label that is missing and one that is too many are different mistakes: nobody thought of the one, somebody chose the
@@ -11,8 +11,8 @@ is given where it is not.
 1. The probabilities of each label are calibrated on its own column (Platt), since labels are compared with each other:
    q, the chance that the row *was given* the label.
 2. Rates. Missing: of the rows where q is highest, the label's anchors, the share that was not given it. Too many: of
-   the lower half of the rows by q, the share that was. A rare label has few anchors, so each rate is drawn towards that
-   of all labels.
+   the lower quarter of the rows by q, the share that was. A rare label has few anchors, so each rate is drawn towards
+   that of all labels.
 3. The chance p that the label *is true* follows from q = p (1 - missing) + (1 - p) · too many; with the given label and
    the rates, Bayes says how probable it is that the pair is wrong.
 
@@ -243,7 +243,11 @@ def _calibrated(probabilities_NK: np.ndarray, targets_NK: np.ndarray) -> np.ndar
         shares_NK = 1 / (1 + np.exp(-np.clip(slope_K * logits_NK + offset_K, -40, 40)))
         over_NK, bend_NK = shares_NK - targets_NK, shares_NK * (1 - shares_NK)
         slope_by, offset_by = (over_NK * logits_NK).sum(axis=0) + slope_K - 1, over_NK.sum(axis=0) + offset_K
-        xx, x, one = (bend_NK * logits_NK**2).sum(axis=0) + 1, (bend_NK * logits_NK).sum(axis=0), bend_NK.sum(axis=0) + 1
+        xx, x, one = (
+            (bend_NK * logits_NK**2).sum(axis=0) + 1,
+            (bend_NK * logits_NK).sum(axis=0),
+            bend_NK.sum(axis=0) + 1,
+        )
         size = xx * one - x * x
         step_slope, step_offset = (one * slope_by - x * offset_by) / size, (xx * offset_by - x * slope_by) / size
         # Far from the end a whole step may overshoot.
@@ -257,7 +261,7 @@ def _rates(given_NC: np.ndarray, targets_NC: np.ndarray, *, incomplete: bool) ->
     """Return how often each label is missing, and how often it is too many, each drawn towards that of all labels."""
     rows, classes = targets_NC.shape
     missed_C, anchors_C, added_C = np.zeros(classes), np.zeros(classes), np.zeros(classes)
-    half = max(1, rows // 2)
+    quarter = max(1, rows // 4)
     for label in range(classes):
         shares_N, has_N = given_NC[:, label], targets_NC[:, label]
         count = int(has_N.sum())
@@ -268,12 +272,12 @@ def _rates(given_NC: np.ndarray, targets_NC: np.ndarray, *, incomplete: bool) ->
         elif count:
             anchors_C[label] = min(count, max(FEWEST_ANCHORS, round(ANCHORS_PER_LABEL * count)))
             missed_C[label] = np.count_nonzero(~has_N[order_N[: int(anchors_C[label])]])
-        added_C[label] = np.count_nonzero(has_N[order_N[-half:]])
+        added_C[label] = np.count_nonzero(has_N[order_N[-quarter:]])
     missing_C = _drawn_together(missed_C, anchors_C)
-    superfluous_C = np.full(classes, LEAST_RATE) if incomplete else _drawn_together(added_C, np.full(classes, half))
+    superfluous_C = np.full(classes, LEAST_RATE) if incomplete else _drawn_together(added_C, np.full(classes, quarter))
     return missing_C, superfluous_C
 
 
 def _drawn_together(counts_C: np.ndarray, of_C: np.ndarray) -> np.ndarray:
     overall = counts_C.sum() / max(1.0, of_C.sum())
-    return np.clip((counts_C + PRIOR_ANCHORS * overall) / (of_C + PRIOR_ANCHORS), LEAST_RATE, MOST_RATE)
+    return np.asarray(np.clip((counts_C + PRIOR_ANCHORS * overall) / (of_C + PRIOR_ANCHORS), LEAST_RATE, MOST_RATE))
