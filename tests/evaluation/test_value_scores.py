@@ -43,7 +43,9 @@ def test_figures_equal_scikit_learn_and_scipy(seed):
 
 def test_counted_rows_are_ranked_as_repeated_rows_are():
     """Spearman of resampled rows equals SciPy's of the rows written out: what the bootstrap relies on."""
-    predicted, true = random_case(3)
+    generator = np.random.default_rng(3)
+    true = np.round(3 * generator.normal(size=60))
+    predicted = np.round(true + generator.normal(size=60))
     for counts_BN in row_counts(len(true), seed=0, resamples=30):
         for counts_N in counts_BN:
             rows = np.repeat(np.arange(len(true)), counts_N.astype(int))
@@ -51,16 +53,17 @@ def test_counted_rows_are_ranked_as_repeated_rows_are():
             assert rank_correlation(predicted, true, counts_N) == pytest.approx(expected, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_intervals_cover_the_truth():
-    """Over 100 draws of two numbers that correlate by 0.7 about 95 % of the intervals hold it, and R², too."""
+    """Over 40 draws of two numbers that correlate by 0.7 about 95 % of the intervals hold it, and R², too."""
     covered = dict.fromkeys(("pearson", "r2"), 0)
-    for seed in range(100):
+    for seed in range(40):
         generator = np.random.default_rng(seed)
         predicted = 0.7 * (true := generator.normal(size=200)) + np.sqrt(0.51) * generator.normal(size=200)
-        found = score_values(predicted, true, seed=seed, resamples=300)
+        found = score_values(predicted, true, seed=seed, resamples=100)
         for name, value in (("pearson", 0.7), ("r2", 1 - (0.3**2 + 0.51))):
             covered[name] += found[name].low <= value <= found[name].high
-    assert all(88 <= count <= 100 for count in covered.values()), covered
+    assert all(34 <= count <= 40 for count in covered.values()), covered
 
 
 def test_same_seed_same_interval():
