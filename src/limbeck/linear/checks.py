@@ -7,7 +7,7 @@ checked before it is needed, and the command line's help needs none.
 
 from collections.abc import Sequence
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from limbeck.errors import DataError, FaultLog, SettingsError, TrainingError
 from limbeck.settings import ProbeSettings, check_seed
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 FEWEST_NUMBERS = 4
 """Rows with a number, at least: two to learn from and two to hold out."""
+
+
+SHOWN_LABELS = 20
+"""Names that a message lists."""
 
 
 def check_probe(settings: ProbeSettings) -> None:
@@ -71,14 +75,14 @@ def check_probe_labels(labels_N: "NDArray[np.int64]", label_names: Sequence[str]
         )
 
 
-def check_features(features_NF: "NDArray[np.float32]", labels_N: "NDArray[np.int64] | NDArray[np.float64]") -> None:
+def check_features(features_NF: "NDArray[np.float32]", targets: "NDArray[Any]") -> None:
     """Refuse an array that does not go with the labels.
 
     Raises:
         DataError: the shapes do not go together.
     """
-    if features_NF.ndim != 2 or len(features_NF) != len(labels_N):
-        raise DataError(f"features of shape {features_NF.shape} do not go with {len(labels_N):,} labels")
+    if features_NF.ndim != 2 or len(features_NF) != len(targets):
+        raise DataError(f"features of shape {features_NF.shape} do not go with {len(targets):,} labels")
 
 
 def check_numbers(numbers_N: "NDArray[np.float64]") -> None:
@@ -113,3 +117,35 @@ def refuse_unfinite(features_NF: "NDArray[np.float32]") -> None:
             f"features of {len(wrong):,} rows are not finite numbers; the first is row {wrong[0]}: "
             "look at the text and the encoder's weights, and compute the features again"
         )
+
+
+def check_probe_targets(targets_NL: "NDArray[np.bool_]", label_names: Sequence[str], settings: ProbeSettings) -> None:
+    """Refuse labels of which no probe can be cross-validated, and balances that only one class a row has.
+
+    Raises:
+        SettingsError: rows cannot be copied or mixed for one label without changing what they say of the others.
+        DataError: there are other labels than names.
+        TrainingError: there is no label, or some have fewer than two rows with it or without it.
+    """
+    if settings.balance not in ("none", "weights"):
+        raise SettingsError(
+            f"balance = {settings.balance!r} is for one label per row: a row that is copied or mixed for one label "
+            "says something of all the others; give --balance weights, or leave it out"
+        )
+    if targets_NL.shape[1] != len(label_names):
+        raise DataError(f"{targets_NL.shape[1]:,} labels do not go with {len(label_names):,} names")
+    if not label_names:
+        raise TrainingError("there is no label; a classifier needs at least 1")
+    with_L = targets_NL.sum(axis=0)
+    rows = len(targets_NL)
+    scarce = {
+        "training rows with it": [name for name, count in zip(label_names, with_L, strict=True) if count < 2],
+        "training rows without it": [name for name, count in zip(label_names, with_L, strict=True) if count > rows - 2],
+    }
+    for what, names in scarce.items():
+        if names:
+            more = f" and {len(names) - SHOWN_LABELS:,} more" if len(names) > SHOWN_LABELS else ""
+            raise TrainingError(
+                f"{', '.join(names[:SHOWN_LABELS])}{more}: fewer than 2 {what}; cross-validation must train on some "
+                "and hold out others; add such rows, or leave the label out of the data"
+            )

@@ -117,7 +117,7 @@ def find_basis(features_NF: torch.Tensor, *, seed: int, rank: int = RANK) -> Bas
 
 
 def invert_curvature(
-    basis: Basis, *, spread_CN: torch.Tensor, shared_CC: torch.Tensor, ridge: float
+    basis: Basis, *, spread_CN: torch.Tensor, shared_CC: torch.Tensor, ridge: float | torch.Tensor
 ) -> InverseCurvature:
     """Invert the curvature.
 
@@ -125,15 +125,16 @@ def invert_curvature(
         basis: the directions.
         spread_CN: weighted variance w p (1 - p) of each class in each row.
         shared_CC: the sum over the rows of w (diag(p) - p pᵀ).
-        ridge: the penalty of each weight.
+        ridge: the penalty of each weight; of several classes that are penalised unlike, one each, (C,).
     """
     coordinate_MS = torch.cat([basis.coordinate_MR, torch.ones(len(basis.coordinate_MR), 1)], dim=1)
-    ridge_S = torch.full((coordinate_MS.shape[1],), ridge, dtype=torch.float64)
+    ridge_C = torch.as_tensor(ridge, dtype=torch.float64).expand(len(shared_CC))
     inner = []
-    for spread_M in spread_CN[:, :: basis.every] * basis.every:
+    for spread_M, ridge_1 in zip(spread_CN[:, :: basis.every] * basis.every, ridge_C, strict=True):
+        ridge_S = ridge_1.repeat(coordinate_MS.shape[1])
         gram_SS = ((coordinate_MS * spread_M[:, None]).T @ coordinate_MS).double()
         # Nothing penalises the intercept: a class that no row is likely to have would leave its curvature at 0.
         ridge_S[-1] = 1e-6 * gram_SS.diagonal().max() + 1e-12
         inner.append(torch.cholesky_inverse(torch.linalg.cholesky(gram_SS + ridge_S.diag())).float())
-    outer_CC = torch.linalg.inv(shared_CC.double() * basis.rest + ridge * torch.eye(len(shared_CC)).double()).float()
+    outer_CC = torch.linalg.inv(shared_CC.double() * basis.rest + ridge_C.diag()).float()
     return InverseCurvature(basis=basis, inner_CSS=torch.stack(inner), outer_CC=outer_CC)

@@ -1,18 +1,30 @@
-"""Objective: what several multinomial logistic regressions over the same features minimise, and how it changes.
+"""Objective: what several logistic regressions over the same features minimise, and how it changes.
 
 In: problems that differ in the weights of the rows and the penalty, and the features' products. Out: logits, objective,
 residuals and gradients, at a point or along a line.
 It does not know how a minimum is found.
+
+What they have in common is `Objective`; here are those of one class a row, in `label_objective.py` those of any number
+of labels a row.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 
 from limbeck.linear.balance import Mixtures
-from limbeck.linear.curvature import Slopes
+from limbeck.linear.curvature import Basis, InverseCurvature, Slopes, invert_curvature
 from limbeck.linear.scaling import Products
+
+
+class ProblemSet(Protocol):
+    """Problems over the same rows that are solved side by side."""
+
+    def objective(self) -> "Objective":
+        """Return what is brought down."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -34,6 +46,10 @@ class Problems:
     weight_PN: torch.Tensor
     ridge_PF: torch.Tensor
     mixtures_P: tuple[Mixtures | None, ...]
+
+    def objective(self) -> "Objective":
+        """Return what is brought down."""
+        return ClassObjective(self)
 
 
 class Pull(NamedTuple):
@@ -64,6 +80,22 @@ class State(NamedTuple):
     loss_PCF: torch.Tensor
 
 
+class RowsMeasured(NamedTuple):
+    """What the rows make of their logits; the penalty has no part in it.
+
+    Attributes:
+        loss_P: weighted sum of the losses.
+        slope_P: of the loss along a line.
+        bend_P: of the loss along a line.
+        residual_PCM: as `StepTrial` has it.
+    """
+
+    loss_P: torch.Tensor
+    slope_P: torch.Tensor
+    bend_P: torch.Tensor
+    residual_PCM: torch.Tensor
+
+
 class StepTrial(NamedTuple):
     """The objective at one step length of each problem.
 
@@ -80,6 +112,67 @@ class StepTrial(NamedTuple):
     slope_P: torch.Tensor
     bend_P: torch.Tensor
     residual_PCM: torch.Tensor
+
+
+class Objective(ABC):
+    """The objective of all problems, its gradient, and what it is along a line.
+
+    Shapes: P problems, C classes, N given rows, M rows with those that are mixed of them, F features.
+
+    Args:
+        weight_PM: weight of each row in each problem.
+        ridge_PF: penalty of each feature; infinite holds its weights at 0.
+        given: N, the rows that have features of their own.
+    """
+
+    def __init__(self, weight_PM: torch.Tensor, ridge_PF: torch.Tensor, given: int) -> None:
+        self.weight_PM = weight_PM
+        self.given = given
+        self.free_P1F = ridge_PF.isfinite()[:, None]
+        self.ridge_P1F = torch.where(self.free_P1F, ridge_PF[:, None], 0.0)
+
+    @abstractmethod
+    def logits(self, point: Slopes, products: Products) -> torch.Tensor:
+        """Return the logits of all M rows, (P, C, M): one pass."""
+
+    @abstractmethod
+    def loss_slopes(self, row_PCN: torch.Tensor, products: Products) -> torch.Tensor:
+        """Return the gradient of the loss by the weights, (P, C, F), from the rows' pull: one pass."""
+
+    @abstractmethod
+    def restrict(self, slopes: Slopes) -> Slopes:
+        """Project on the space in which the optimum lies."""
+
+    @abstractmethod
+    def measure(self, logits_PCM: torch.Tensor, along_PCM: torch.Tensor) -> RowsMeasured:
+        """Return the loss of logits, and how it changes in a direction of them."""
+
+    @abstractmethod
+    def inverse_curvature(self, basis: Basis, residual_PCM: torch.Tensor) -> InverseCurvature:
+        """Return an approximate inverse of the curvature where the residuals are these."""
+
+    def gather(self, values_PCM: torch.Tensor) -> torch.Tensor:
+        """Return what the M rows' values come to on the given ones."""
+        return values_PCM
+
+    def pull(self, residual_PCM: torch.Tensor) -> Pull:
+        """Return how each given row pulls at the logits, from the residuals of all rows."""
+        weighted_PCM = residual_PCM * self.weight_PM[:, None]
+        return Pull(self.gather(weighted_PCM), weighted_PCM.sum(2))
+
+    def gradient(self, state: State) -> Slopes:
+        """Return the gradient of loss and penalty."""
+        weight_PCF = torch.addcmul(state.loss_PCF, state.point.weight_PCF, self.ridge_P1F)
+        return self.restrict(Slopes(weight_PCF, state.pull.intercept_PC))
+
+    def penalty(self, one: Slopes, other: Slopes) -> torch.Tensor:
+        """Return Σ ridge · V · V' of two points, (P,) float64."""
+        return (one.weight_PCF * other.weight_PCF * self.ridge_P1F).sum((1, 2), dtype=torch.float64)
+
+    def spread(self, residual_PCM: torch.Tensor) -> torch.Tensor:
+        """Return the weighted variance of each class in each row, w p (1 - p)."""
+        far_PCM = residual_PCM.abs()
+        return far_PCM * (1 - far_PCM) * self.weight_PM[:, None]
 
 
 class _Rows:
@@ -134,37 +227,25 @@ def _parts(mixtures: Mixtures) -> tuple[torch.Tensor, ...]:
     return tuple(torch.from_numpy(part) for part in (mixtures.base_S, mixtures.neighbour_S, mixtures.step_S))
 
 
-class Objective:
-    """The objective of all problems, its gradient, and what it is along a line."""
+class ClassObjective(Objective):
+    """The objective of problems with one class a row: multinomial logistic regression."""
 
     def __init__(self, problems: Problems) -> None:
-        self.problems = problems
-        self.rows = _Rows(problems)
-        self.free_P1F = problems.ridge_PF.isfinite()[:, None]
-        self.ridge_P1F = torch.where(self.free_P1F, problems.ridge_PF[:, None], 0.0)
+        self._rows = _Rows(problems)
+        super().__init__(self._rows.weight_PM, problems.ridge_PF, self._rows.given)
 
     def logits(self, point: Slopes, products: Products) -> torch.Tensor:
         """Return the logits of all M rows, (P, C, M), of weights that sum to 0 over the classes: one pass."""
         weight_PBF = point.weight_PCF[:, :-1]
         logits_KN = products.logits(weight_PBF.reshape(-1, weight_PBF.shape[2]))
         logits_PCN = _with_last(logits_KN.view(*weight_PBF.shape[:2], -1))
-        return self.rows.spread(logits_PCN.add_(point.intercept_PC[:, :, None]))
-
-    def pull(self, residual_PCM: torch.Tensor) -> Pull:
-        """Return how each given row pulls at the logits, from the residuals of all rows."""
-        weighted_PCM = residual_PCM * self.rows.weight_PM[:, None]
-        return Pull(self.rows.gather(weighted_PCM), weighted_PCM.sum(2))
+        return self._rows.spread(logits_PCN.add_(point.intercept_PC[:, :, None]))
 
     def loss_slopes(self, row_PCN: torch.Tensor, products: Products) -> torch.Tensor:
         """Return the gradient of the loss by the weights, (P, C, F), from the rows' pull: one pass."""
         row_PBN = row_PCN[:, :-1]
         slopes_KF = products.slopes(row_PBN.reshape(-1, row_PBN.shape[2]))
         return _with_last(slopes_KF.view(*row_PBN.shape[:2], -1))
-
-    def gradient(self, state: State) -> Slopes:
-        """Return the gradient of loss and penalty."""
-        weight_PCF = torch.addcmul(state.loss_PCF, state.point.weight_PCF, self.ridge_P1F)
-        return self.restrict(Slopes(weight_PCF, state.pull.intercept_PC))
 
     def restrict(self, slopes: Slopes) -> Slopes:
         """Project on the space in which the optimum lies: features that may be used, and a sum of 0 over the classes.
@@ -176,20 +257,40 @@ class Objective:
         weight_PCF -= weight_PCF.mean(1, keepdim=True)
         return Slopes(weight_PCF, slopes.intercept_PC - slopes.intercept_PC.mean(1, keepdim=True))
 
-    def penalty(self, one: Slopes, other: Slopes) -> torch.Tensor:
-        """Return Σ ridge · V · V' of two points, (P,) float64."""
-        return (one.weight_PCF * other.weight_PCF * self.ridge_P1F).sum((1, 2), dtype=torch.float64)
+    def measure(self, logits_PCM: torch.Tensor, along_PCM: torch.Tensor) -> RowsMeasured:
+        """Return the cross-entropy of logits, and how it changes in a direction of them."""
+        weight_PM = self.weight_PM
+        log_PCM = torch.log_softmax(logits_PCM, dim=1)
+        loss_P = -(log_PCM.gather(1, self._rows.index_P1M)[:, 0] * weight_PM).sum(1, dtype=torch.float64)
+        probability_PCM = log_PCM.exp_()
+        likely_PCM = probability_PCM * along_PCM
+        variance_PM = (likely_PCM * along_PCM).sum(1) - likely_PCM.sum(1).square()
+        # p - 1 of the true class as minus the sum of the others: exact where p is nearly 1.
+        residual_PCM = probability_PCM.scatter_(1, self._rows.index_P1M, 0.0)
+        residual_PCM.scatter_(1, self._rows.index_P1M, -residual_PCM.sum(1, keepdim=True))
+        slope_P = ((residual_PCM * along_PCM).sum(1) * weight_PM).sum(1, dtype=torch.float64)
+        return RowsMeasured(
+            loss_P=loss_P,
+            slope_P=slope_P,
+            bend_P=(variance_PM * weight_PM).sum(1, dtype=torch.float64),
+            residual_PCM=residual_PCM,
+        )
 
-    def spread(self, residual_PCM: torch.Tensor) -> torch.Tensor:
-        """Return the weighted variance of each class in each row, w p (1 - p)."""
-        far_PCM = residual_PCM.abs()
-        return far_PCM * (1 - far_PCM) * self.rows.weight_PM[:, None]
+    def inverse_curvature(self, basis: Basis, residual_PCM: torch.Tensor) -> InverseCurvature:
+        """Return the inverse of the curvature of one class at a time, the mean of the problems."""
+        spread_CN = self.gather(self.spread(residual_PCM)).mean(0)
+        ridge = float(self.ridge_P1F[self.free_P1F].mean())
+        return invert_curvature(basis, spread_CN=spread_CN, shared_CC=self._shared_spread(residual_PCM), ridge=ridge)
 
-    def shared_spread(self, residual_PCM: torch.Tensor) -> torch.Tensor:
+    def gather(self, values_PCM: torch.Tensor) -> torch.Tensor:
+        """Return what the M rows' values come to on the given ones."""
+        return self._rows.gather(values_PCM)
+
+    def _shared_spread(self, residual_PCM: torch.Tensor) -> torch.Tensor:
         """Return the sum over the rows of w (diag(p) - p pᵀ), (C, C), the mean of the problems."""
         probability_PCM = residual_PCM.clone()
-        probability_PCM.scatter_add_(1, self.rows.index_P1M, torch.ones_like(residual_PCM[:, :1]))
-        weighted_PCM = probability_PCM * self.rows.weight_PM[:, None]
+        probability_PCM.scatter_add_(1, self._rows.index_P1M, torch.ones_like(residual_PCM[:, :1]))
+        weighted_PCM = probability_PCM * self.weight_PM[:, None]
         together_CC = torch.einsum("pcm,pdm->cd", weighted_PCM, probability_PCM)
         return (weighted_PCM.sum((0, 2)).diag() - together_CC) / len(residual_PCM)
 
@@ -206,14 +307,14 @@ class Line:
     """The objective of all problems along one direction each; no trial costs a pass over the features."""
 
     def __init__(self, objective: Objective, start: State, direction: Slopes, along_PCM: torch.Tensor) -> None:
-        self._rows = objective.rows
+        self._objective = objective
         self._logits_PCM = start.logits_PCM
         self._along_PCM = along_PCM
         self._constant_P = 0.5 * objective.penalty(start.point, start.point)
         self._linear_P = objective.penalty(start.point, direction)
         self._square_P = objective.penalty(direction, direction)
         self._tilt_P = torch.zeros_like(self._linear_P)
-        self.weight_P = self._rows.weight_PM.sum(1)
+        self.weight_P = objective.weight_PM.sum(1)
 
     def tilt(self, anchor: State, direction: Slopes) -> None:
         """Let the slope that the anchor has in this direction be the exact one, not what rounded logits make of it."""
@@ -228,20 +329,11 @@ class Line:
 
     def measure(self, length_P: torch.Tensor) -> StepTrial:
         """Return the objective, its slope and its bend after a step of these lengths."""
-        weight_PM = self._rows.weight_PM
-        log_PCM = torch.log_softmax(self.logits(length_P), dim=1)
-        loss_P = -(log_PCM.gather(1, self._rows.index_P1M)[:, 0] * weight_PM).sum(1, dtype=torch.float64)
-        probability_PCM = log_PCM.exp_()
-        likely_PCM = probability_PCM * self._along_PCM
-        variance_PM = (likely_PCM * self._along_PCM).sum(1) - likely_PCM.sum(1).square()
-        # p - 1 of the true class as minus the sum of the others: exact where p is nearly 1.
-        residual_PCM = probability_PCM.scatter_(1, self._rows.index_P1M, 0.0)
-        residual_PCM.scatter_(1, self._rows.index_P1M, -residual_PCM.sum(1, keepdim=True))
-        slope_P = ((residual_PCM * self._along_PCM).sum(1) * weight_PM).sum(1, dtype=torch.float64)
+        rows = self._objective.measure(self.logits(length_P), self._along_PCM)
         return StepTrial(
-            objective_P=loss_P + self._constant_P + length_P * (self._linear_P + 0.5 * length_P * self._square_P),
+            objective_P=rows.loss_P + self._constant_P + length_P * (self._linear_P + 0.5 * length_P * self._square_P),
             tilted_P=length_P * self._tilt_P,
-            slope_P=slope_P + self._linear_P + self._tilt_P + length_P * self._square_P,
-            bend_P=(variance_PM * weight_PM).sum(1, dtype=torch.float64) + self._square_P,
-            residual_PCM=residual_PCM,
+            slope_P=rows.slope_P + self._linear_P + self._tilt_P + length_P * self._square_P,
+            bend_P=rows.bend_P + self._square_P,
+            residual_PCM=rows.residual_PCM,
         )

@@ -135,7 +135,7 @@ def search_penalties(trials: Trials, penalties: list[float]) -> Searched:
         raise TrainingError(
             f"{trials.name}: every column is constant over the training rows, there is nothing to learn"
         )
-    features_NF = trials.standardised(_fast_type())
+    features_NF = trials.standardised(fast_type())
     fast = InMemory(features_NF, None if features_NF.dtype == torch.float32 else features_NF.T.contiguous())
     balanced = [trials.balance(held_out) for held_out in trials.fits]
     path = _Path(trials, balanced, Passes(fast=fast, exact=fast), find_basis(features_NF, seed=trials.settings.seed))
@@ -219,7 +219,7 @@ def held_out_logits(trials: Trials, logits_PCN: torch.Tensor) -> torch.Tensor:
     return logits_PCN[torch.from_numpy(trials.fold_N), :, torch.arange(len(trials.fold_N))]
 
 
-def _fast_type() -> torch.dtype:
+def fast_type() -> torch.dtype:
     """Return the type in which passes over the features are fastest on this processor."""
     return torch.bfloat16 if cpu_features().bf16 else torch.float32
 

@@ -1,4 +1,4 @@
-"""Logistic: the optimum of several multinomial logistic regressions over the same features, found side by side.
+"""Logistic: the optimum of several logistic regressions over the same features, found side by side.
 
 In: the features' products, and problems. Out: weights, intercepts, the logits of every row, and a bound on how far the
 objective is from its minimum.
@@ -17,9 +17,9 @@ from typing import NamedTuple
 
 import torch
 
-from limbeck.linear.curvature import Basis, Slopes, invert_curvature
+from limbeck.linear.curvature import Basis, Slopes
 from limbeck.linear.lbfgs import Memory
-from limbeck.linear.objective import Line, Objective, Problems, Pull, State, StepTrial
+from limbeck.linear.objective import Line, Objective, ProblemSet, Pull, State, StepTrial
 from limbeck.linear.scaling import Passes, Products
 
 LINE_TRIALS = 20
@@ -86,7 +86,7 @@ class _Standing(NamedTuple):
     gap_P: torch.Tensor
 
 
-def solve(passes: Passes, problems: Problems, *, basis: Basis, start: Slopes | State, goal: StoppingRule) -> Solution:
+def solve(passes: Passes, problems: ProblemSet, *, basis: Basis, start: Slopes | State, goal: StoppingRule) -> Solution:
     """Find the optimum of every problem with L-BFGS.
 
     Stops at the goal, or when rounding forbids any further step: whether the gap reached is good enough is for the
@@ -102,7 +102,7 @@ def solve(passes: Passes, problems: Problems, *, basis: Basis, start: Slopes | S
     Source: Nocedal & Wright 2006, "Numerical Optimization", algorithm 7.4, with the curvature of one class at a time as
     the first matrix.
     """
-    objective = Objective(problems)
+    objective = problems.objective()
     fast, exact = passes.fast, passes.exact
     anchored = exact is not fast
     if isinstance(start, State) and not anchored:
@@ -157,14 +157,14 @@ def solve(passes: Passes, problems: Problems, *, basis: Basis, start: Slopes | S
     return _conclude(objective, now, steps)
 
 
-def extrapolate(passes: Passes, problems: Problems, earlier: Slopes | State, later: State) -> State:
+def extrapolate(passes: Passes, problems: ProblemSet, earlier: Slopes | State, later: State) -> State:
     """Go on from the optima of two other penalties to the best point on the line through them: one pass.
 
     Where the penalties are a geometric series, the optimum of the next one is near this line. The earlier one may be
     a point of weights 0, which is the optimum of an infinite penalty.
     """
-    objective = Objective(problems)
-    one_P = torch.ones(len(problems.weight_PN), dtype=torch.float64)
+    objective = problems.objective()
+    one_P = torch.ones(len(objective.weight_PM), dtype=torch.float64)
     if isinstance(earlier, State):
         point, logits_PCM = earlier.point, earlier.logits_PCM
     else:
@@ -187,7 +187,7 @@ def _is_reached(objective: Objective, goal: StoppingRule, now: _Standing, steps:
 
 
 def _given_logits(objective: Objective, now: _Standing) -> torch.Tensor:
-    return now.state.logits_PCM[:, :, : objective.rows.given]
+    return now.state.logits_PCM[:, :, : objective.given]
 
 
 def _conclude(objective: Objective, now: _Standing, steps: int) -> Solution:
@@ -197,7 +197,7 @@ def _conclude(objective: Objective, now: _Standing, steps: int) -> Solution:
         logits_PCN=_given_logits(objective, now),
         objective_P=now.trial.objective_P,
         gap_P=now.gap_P,
-        gradient_P=largest_P / objective.rows.weight_PM.sum(1),
+        gradient_P=largest_P / objective.weight_PM.sum(1),
         iterations=steps,
     )
 
@@ -252,10 +252,7 @@ def _bound_gap(objective: Objective, gradient: Slopes, trial: StepTrial) -> torc
 
 def _start_memory(objective: Objective, basis: Basis, now: _Standing) -> Memory:
     """Measure the curvature where the fit stands; nothing else is remembered."""
-    spread_CN = objective.rows.gather(objective.spread(now.trial.residual_PCM)).mean(0)
-    ridge = float(objective.ridge_P1F[objective.free_P1F].mean())
-    shared_CC = objective.shared_spread(now.trial.residual_PCM)
-    return Memory(invert_curvature(basis, spread_CN=spread_CN, shared_CC=shared_CC, ridge=ridge), now.state.point)
+    return Memory(objective.inverse_curvature(basis, now.trial.residual_PCM), now.state.point)
 
 
 def _search(

@@ -1,7 +1,8 @@
 """Trials: what each fit of cross-validation may see of one set of columns.
 
 In: features, labels, folds and settings. Out: standardised features, and the problems that the solver is given.
-It does not know scores, nor which penalty is best. This is the only file that says which rows a fit learns from.
+It does not know scores, nor which penalty is best. This file and `label_trials.py`, for any number of labels a row, are
+the only ones that say which rows a fit learns from.
 
 A fit is named by the fold that it holds out; None is the fit on all rows.
 """
@@ -25,18 +26,17 @@ Int64 = NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Trials:
+class FoldedColumns:
     """One set of columns, and the folds in which it is tried.
 
-    Shapes: N rows, C classes.
+    Shapes: N rows, K folds, F columns.
 
     Attributes:
         name: of the set of columns.
         features_NF: raw features, all columns.
         columns: the positions of this set; all when none are given.
         scaling: of these columns.
-        labels_N: class of each row.
-        label_names: of the C classes.
+        label_names: of the labels.
         fold_N: the fold in which each row is held out.
         settings: balance and seed.
     """
@@ -45,15 +45,9 @@ class Trials:
     features_NF: Float32
     columns: Columns | None
     scaling: Scaling
-    labels_N: Int64
     label_names: tuple[str, ...]
     fold_N: Int64
     settings: ProbeSettings
-
-    @property
-    def classes(self) -> int:
-        """C."""
-        return len(self.label_names)
 
     @property
     def fits(self) -> list[int | None]:
@@ -68,6 +62,30 @@ class Trials:
         """Return the products of these columns in float32, from the raw features."""
         return Streamed(features_NF=self.features_NF, scaling=self.scaling, columns=self.columns)
 
+    def scale(self, held_out: int | None) -> Float64:
+        """Return the scale of the features over the rows that a fit sees, relative to that over all rows."""
+        if held_out is None:
+            return np.where(self.scaling.constant_F, np.inf, 1.0)
+        return np.asarray(self.scaling.fold_scale_KF[held_out])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Trials(FoldedColumns):
+    """What the fits of one class a row may see.
+
+    Shapes: N rows, C classes.
+
+    Attributes:
+        labels_N: class of each row.
+    """
+
+    labels_N: Int64
+
+    @property
+    def classes(self) -> int:
+        """C."""
+        return len(self.label_names)
+
     def balance(self, held_out: int | None) -> Balanced:
         """Weigh the rows that a fit may see; the others have weight 0. Positions are those of all rows."""
         everything = np.arange(len(self.labels_N))
@@ -78,7 +96,7 @@ class Trials:
                 self.features_NF[rows_M[members]], self.scaling, columns=self.columns, dtype=torch.float32
             )
             # As this fit would standardise; a feature that is constant among its rows becomes 0.
-            return nearest_rows(standard_MF.div_(torch.from_numpy(self._scale(held_out)).float()), number=number)
+            return nearest_rows(standard_MF.div_(torch.from_numpy(self.scale(held_out)).float()), number=number)
 
         balanced = balance_rows(
             self.labels_N[rows_M],
@@ -101,7 +119,7 @@ class Trials:
         """State all fits of one penalty for the solver."""
         # scikit-learn gives two classes one weight vector w. As two that are ±w/2, its penalty ½‖w‖² is twice theirs.
         factor = (2.0 if self.classes == 2 else 1.0) / penalty
-        scale_PF = np.stack([self._scale(held_out) for held_out in self.fits])
+        scale_PF = np.stack([self.scale(held_out) for held_out in self.fits])
         return Problems(
             labels_N=torch.from_numpy(self.labels_N),
             classes=self.classes,
@@ -126,9 +144,3 @@ class Trials:
         if self.settings.balance == "none":
             return np.ones(len(self.labels_N))
         return balance_rows(self.labels_N, balance="weights", seed=0).weight_M.astype(np.float64)
-
-    def _scale(self, held_out: int | None) -> Float64:
-        """Return the scale of the features over the rows that a fit sees, relative to that over all rows."""
-        if held_out is None:
-            return np.where(self.scaling.constant_F, np.inf, 1.0)
-        return np.asarray(self.scaling.fold_scale_KF[held_out])
