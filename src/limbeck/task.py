@@ -127,7 +127,7 @@ class Multi(Task):
 
     name = "multi"
     words = "any number of labels per row"
-    figures = ("f1_macro", "f1_micro", "f1_samples", "average_precision", "subset_accuracy", "hamming_loss", "lrap")
+    figures = ("f1_macro", "f1_micro", "f1_samples", "auc_pr", "subset_accuracy", "hamming_loss", "lrap")
 
     def n_logits(self, labels: int) -> int:
         """Return C."""

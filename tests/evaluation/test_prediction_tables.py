@@ -11,7 +11,9 @@ from limbeck.errors import DataError, SettingsError
 from limbeck.evaluation.conformal import ConformalWidth
 from limbeck.evaluation.multi_predictions import MultiPredictions
 from limbeck.evaluation.prediction_files import read_any_predictions, read_predictions, write_predictions
+from limbeck.evaluation.predictions import Predictions
 from limbeck.evaluation.value_predictions import ValuePredictions
+from limbeck.task import ORDINAL, SINGLE
 
 SUFFIXES = (".parquet", ".jsonl", ".csv")
 NAMES = ("기쁨", 'love, "x"', "=cmd", "NA")
@@ -120,3 +122,45 @@ def test_edited_files_are_refused_with_their_row(tmp_path, name, value, message)
     path.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
     with pytest.raises(DataError, match=message):
         read_any_predictions(path)
+
+
+def ordered(**more):
+    """Three rows of ordered labels; of the second the median label is not the most probable one."""
+    facts = {
+        "row_ids": ("a", "b", "c"),
+        "label_names": ("low", "middle", "high"),
+        "probabilities": np.array([[0.7, 0.2, 0.1], [0.4, 0.2, 0.4], [0.1, 0.3, 0.6]]),
+        "true_labels": pa.array([0, 2, None], pa.int32()),
+        "tokens": np.arange(3),
+        "truncated": np.zeros(3, bool),
+        "task": ORDINAL,
+        "others": pa.table({"steps_off": [7, 8, 9]}),
+    }
+    return Predictions(**(facts | more))
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_ordered_labels_come_back_as_ordered(tmp_path, suffix):
+    """The answer is the median label; where it lies and how far it is off stand beside it."""
+    before = ordered()
+    assert before.answers == ["low", "middle", "high"]
+    table = before.to_arrow()
+    assert table["steps_off"].to_pylist() == [0, 1, None]
+    assert table["expected_position"].to_pylist() == pytest.approx([0.4, 1.0, 1.5])
+    write_predictions(tmp_path / f"p{suffix}", before)
+    after = read_predictions(tmp_path / f"p{suffix}")
+    assert after.task == ORDINAL
+    assert after.answers == before.answers
+    assert after.others is not None
+    assert after.others["input.steps_off"].to_pylist() == [7, 8, 9]
+
+
+def test_a_column_of_the_rows_does_not_make_labels_ordered(tmp_path):
+    """One label a row stays that, though the rows have a column of the name by which ordered labels are told."""
+    write_predictions(
+        tmp_path / "p.parquet", ordered(task=SINGLE, others=pa.table({"expected_position": [0.1, 0.2, 0.3]}))
+    )
+    after = read_predictions(tmp_path / "p.parquet")
+    assert after.task == SINGLE
+    assert after.others is not None
+    assert after.others.column_names == ["expected_position"]

@@ -33,6 +33,7 @@ from limbeck.evaluation import label_metrics, metrics
 from limbeck.evaluation.counted import quantity
 from limbeck.evaluation.intervals import LEVEL
 from limbeck.evaluation.thresholds import Goal, choose_threshold
+from limbeck.task import MULTI
 
 NEVER_GIVEN = 2.0
 """Threshold of a label that no row is given: no probability reaches it."""
@@ -203,8 +204,7 @@ def decide_labels(probabilities_NC: np.ndarray, thresholds_C: np.ndarray) -> np.
         raise DataError(
             f"{np.size(thresholds_C)} thresholds for {probabilities_NC.shape[1]} labels: give one for each label"
         )
-    decided_NC: np.ndarray = probabilities_NC >= np.asarray(thresholds_C, dtype=np.float64)
-    return decided_NC
+    return MULTI.decided(probabilities_NC, np.asarray(thresholds_C, dtype=np.float64))
 
 
 def decide_cross_fitted(

@@ -27,6 +27,7 @@ from limbeck.evaluation.predictions import (
     free_name,
     is_unread,
 )
+from limbeck.task import MULTI
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,8 +40,6 @@ MULTI_COLUMNS = re.compile(
 """Names of the columns that `MultiPredictions.to_arrow` makes."""
 THRESHOLDS_KEY = "limbeck.label_thresholds"
 """In the metadata of a table: the threshold of each label, as JSON."""
-EVEN_CHANCE = 0.5
-"""Threshold of a label for which none was chosen."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -149,8 +148,9 @@ class MultiPredictions(View):
         """Which labels each row is given, bool (N, C): the one place where answers are decided."""
         if self.decided is not None:
             return self.decided
-        even_C = np.full(len(self.label_names), EVEN_CHANCE)
-        return decide_labels(self.probabilities, even_C if self.thresholds is None else self.thresholds)
+        if self.thresholds is None:
+            return MULTI.decided(self.probabilities)
+        return decide_labels(self.probabilities, self.thresholds)
 
     @property
     def answers(self) -> list[tuple[str, ...]]:

@@ -31,6 +31,7 @@ from limbeck.evaluation.confusions import confusion_counts_of, matrix_facts
 from limbeck.evaluation.label_calibration import measure_label_calibration
 from limbeck.evaluation.measured import Measured, brief, centred, measured, read_told, reading_figures, signed, told
 from limbeck.evaluation.proportions import share_of
+from limbeck.task import ORDINAL
 
 ORDINAL_FIGURES = {
     "quadratic_kappa": "quadratic kappa",
@@ -353,9 +354,7 @@ def median_labels(probabilities_NC: np.ndarray) -> np.ndarray:
         >>> median_labels(np.array([[0.4, 0.2, 0.4], [0.5, 0.2, 0.3]])).tolist()
         [1, 0]
     """
-    totals_NC = np.cumsum(probabilities_NC.astype(np.float64), axis=1)
-    reached_NC = totals_NC >= 0.5 * totals_NC[:, -1:] - 1e-9
-    return np.asarray(reached_NC.argmax(axis=1), dtype=np.int64)
+    return np.asarray(ORDINAL.decided(probabilities_NC).argmax(axis=1), dtype=np.int64)
 
 
 def quadratic_kappa(labels_K: np.ndarray, said_K: np.ndarray, counts_K: np.ndarray) -> np.ndarray:

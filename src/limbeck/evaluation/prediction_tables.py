@@ -19,8 +19,9 @@ import pyarrow.compute as pc
 from limbeck.errors import DataError
 from limbeck.evaluation.conformal import ConformalWidth
 from limbeck.evaluation.multi_predictions import MULTI_COLUMNS, THRESHOLDS_KEY, MultiPredictions, targets_of
-from limbeck.evaluation.predictions import PROBABILITY_PREFIX, Predictions, is_own_column
+from limbeck.evaluation.predictions import PROBABILITY_PREFIX, Predictions, expected_positions, is_own_column
 from limbeck.evaluation.value_predictions import VALUE_COLUMNS, ValuePredictions
+from limbeck.task import ORDINAL, SINGLE, Task
 
 AnyPredictions = Predictions | MultiPredictions | ValuePredictions
 """Answers to rows of every shape."""
@@ -81,22 +82,34 @@ def predictions_of_table(where: object, table: pa.Table) -> AnyPredictions:
 def _single_of(where: object, table: pa.Table) -> Predictions:
     table = _as_now(table)
     names = _require_columns(where, table, ("prediction",), is_probable=True)
+    probabilities_NC = np.column_stack([table[PROBABILITY_PREFIX + name].to_numpy() for name in names])
+    task = _task_of(table, probabilities_NC)
     predictions = Predictions(
-        **_common(table, [name for name in table.column_names if not is_own_column(name)]),
+        **_common(table, [name for name in table.column_names if not is_own_column(name, task)]),
         label_names=names,
-        probabilities=np.column_stack([table[PROBABILITY_PREFIX + name].to_numpy() for name in names]),
+        probabilities=probabilities_NC,
+        task=task,
         true_labels=_true_labels(where, table, names),
         unsure=table["unsure"].to_numpy() if "unsure" in table.column_names else None,
     )
+    answer = "most probable" if task == SINGLE else "median"
     for row, (written, said) in enumerate(
         zip(table["prediction"].to_pylist(), predictions.predicted_names, strict=True)
     ):
         if written != said:
             raise DataError(
-                f"{where}: row {row} has the prediction {written!r} but the most probable label is {said!r}: "
+                f"{where}: row {row} has the prediction {written!r} but the {answer} label is {said!r}: "
                 "was the file edited? Predict again"
             )
     return predictions
+
+
+def _task_of(table: pa.Table, probabilities_NC: np.ndarray) -> Task:
+    """Tell ordered labels by the column of their mean place; one of that name may be the rows' own, and differs."""
+    if "expected_position" not in table.column_names or not pa.types.is_floating(table["expected_position"].type):
+        return SINGLE
+    written_N = table["expected_position"].to_numpy()
+    return ORDINAL if np.allclose(written_N, expected_positions(probabilities_NC), atol=1e-3) else SINGLE
 
 
 def _multi_of(where: object, table: pa.Table) -> MultiPredictions:

@@ -16,6 +16,7 @@ from limbeck.display.tables import Table
 from limbeck.display.views import View, listed
 from limbeck.errors import DataError, SettingsError
 from limbeck.evaluation import metrics
+from limbeck.task import ORDINAL, SINGLE, Task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +28,7 @@ _OWN = re.compile(
     r"|top_\d+\.(label|probability)",
     re.DOTALL,
 )
+_OWN_ORDINAL = re.compile(rf"{_OWN.pattern}|expected_position|steps_off", re.DOTALL)
 FIRST_ROWS = 6
 """Shown in a notebook."""
 WRAPPING_TOKENS = 2
@@ -67,6 +69,8 @@ class Predictions(View):
         unknown: tokens of each text that the model's vocabulary does not have ([UNK]), int32 (N,); None where they
             were not counted.
         others: further columns of the rows (N rows), to be kept beside the answers; None where there are none.
+        task: SINGLE, where the most probable label is the answer, or ORDINAL: the labels have the order of their names,
+            and the median one is.
     """
 
     row_ids: tuple[str, ...]
@@ -79,6 +83,7 @@ class Predictions(View):
     unsure: np.ndarray | None = None
     unknown: np.ndarray | None = None
     others: pa.Table | None = None
+    task: Task = SINGLE
 
     def __post_init__(self) -> None:
         labels = self.true_labels
@@ -153,7 +158,9 @@ class Predictions(View):
 
     @property
     def predicted(self) -> np.ndarray:
-        """The most probable label of each row, int64 (N,); of equals, the first."""
+        """The most probable label of each row, int64 (N,); of equals, the first. Of ordered labels the median one."""
+        if self.task == ORDINAL:
+            return np.asarray(ORDINAL.decided(self.probabilities).argmax(axis=1), dtype=np.int64)
         return metrics.predicted_labels(self.probabilities)
 
     @property
@@ -240,8 +247,9 @@ class Predictions(View):
         Columns: `row_id`, `text` (where kept), the rows' other columns (`input.<name>` where one has a name of these),
         `true_label` (where one is known; null where not), `prediction`, its `probability`, `unsure` (of a model with
         thresholds), `probability.<name>` of each class, `loss` (nats) and `margin` (see `margins`; both where a label
-        is known, null where not), `tokens`, `truncated`, `unknown` (where counted); with `top_k` also `top_1.label`,
-        `top_1.probability`, and so on.
+        is known, null where not), of ordered labels `expected_position` (0 for the first, by the probabilities) and
+        `steps_off` (where a label is known), `tokens`, `truncated`, `unknown` (where counted); with `top_k` also
+        `top_1.label`, `top_1.probability`, and so on.
 
         Raises:
             SettingsError: `top_k` is not 1 … C.
@@ -252,8 +260,8 @@ class Predictions(View):
         if self.texts is not None:
             columns["text"] = pa.array(self.texts, pa.large_string())
         if self.others is not None:
-            kept = self.others.column_names
-            columns |= {free_name(name, kept, _OWN): self.others[name] for name in kept}
+            kept, own = self.others.column_names, _OWN_ORDINAL if self.task == ORDINAL else _OWN
+            columns |= {free_name(name, kept, own): self.others[name] for name in kept}
         if is_labelled:
             columns["true_label"] = names.take(self.true_labels)
         predicted = self.predicted
@@ -266,6 +274,12 @@ class Predictions(View):
         if is_labelled:
             columns["loss"] = pa.array(self.losses.astype(np.float32), from_pandas=True)
             columns["margin"] = pa.array(self.margins.astype(np.float32), from_pandas=True)
+        if self.task == ORDINAL:
+            columns["expected_position"] = pa.array(expected_positions(self.probabilities))
+            if is_labelled:
+                steps_N = np.full(len(self), -1, dtype=np.int32)
+                steps_N[self.labelled_rows] = np.abs(predicted[self.labelled_rows] - self.known_labels)
+                columns["steps_off"] = pa.array(steps_N, pa.int32(), mask=steps_N < 0)
         columns["tokens"] = pa.array(self.tokens)
         columns["truncated"] = pa.array(self.truncated)
         if self.unknown is not None:
@@ -315,9 +329,15 @@ def is_unread(own_N: np.ndarray, unknown_N: np.ndarray) -> np.ndarray:
     return unread
 
 
-def is_own_column(name: str) -> bool:
+def is_own_column(name: str, task: Task = SINGLE) -> bool:
     """Tell whether a column of this name is one that `Predictions.to_arrow` makes."""
-    return _OWN.fullmatch(name) is not None
+    return (_OWN_ORDINAL if task == ORDINAL else _OWN).fullmatch(name) is not None
+
+
+def expected_positions(probabilities_NC: np.ndarray) -> np.ndarray:
+    """Return the mean place of the labels by their probabilities, float32 (N,): 0 for the first, C-1 for the last."""
+    places_C = np.arange(probabilities_NC.shape[1])
+    return np.asarray(probabilities_NC.astype(np.float64) @ places_C, dtype=np.float32)
 
 
 def free_name(name: str, others: list[str], own: re.Pattern[str]) -> str:
