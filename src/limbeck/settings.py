@@ -46,7 +46,18 @@ class ReadSettings:
     Attributes:
         text_column: name of the column of texts. Default: found by its usual names.
         label_column: name of the column of labels. Default: found by its usual names.
+        label_columns: names of columns that hold 1 where a row has the label that the column is named for, and 0
+            where it does not; several labels per row. Default: the labels stand in one column.
+        label_separator: what stands between the labels of one row in a column of texts, such as ";" or "|"; several
+            labels per row. Default: such a text is one label.
         label_names: names of the classes in the order of their integers. Default: found in the data.
+        label_order: the classes from the lowest to the highest, where they have an order; the task is "ordinal" then.
+            Default: the order of numbers.
+        min_label_rows: number of rows that a label of several must have at least; rarer ones are left out, which is
+            noted. Default: every label is read.
+        task: what the label of a row is: "single", one of several classes; "multi", any number of labels, also none;
+            "ordinal", one of ordered classes; "regression", a number. Default: told from the data, and noted where
+            it is not "single".
         encoding: encoding of text files, by the name of a Python codec: utf-8, cp949, euc-kr, utf-16, latin-1,
             …
         on_bad_row: what to do with rows that are at fault: "error" lists them and stops, "keep-replacement"
@@ -59,7 +70,12 @@ class ReadSettings:
 
     text_column: str | None = None
     label_column: str | None = None
+    label_columns: tuple[str, ...] | None = None
+    label_separator: str | None = None
     label_names: tuple[str, ...] | None = None
+    label_order: tuple[str, ...] | None = None
+    min_label_rows: int | None = None
+    task: TaskKind | None = None
     encoding: str = "utf-8"
     on_bad_row: OnBadRow = "error"
     labels: Literal["required", "optional", "ignored"] = "required"

@@ -98,13 +98,13 @@ def test_words_are_runs_of_anything_but_white_space() -> None:
 def test_limit_table_by_hand() -> None:
     """Texts of 10, 100 and 600 tokens at limits 64 and 512, worked with the stated formula."""
     tokens = np.array([10, 100, 600])
-    label = np.array([0, 1, 1])
+    classes = {"a": np.array([0]), "b": np.array([1, 2])}
     shape = EncoderShape(width=4, feed_forward=16)
 
     def cost(lengths: list[int]) -> float:
         return sum(2 * n * (4 * 16 + 2 * 4 * 16) + 4 * n * n * 4 for n in lengths)
 
-    small, large = limit_table(tokens, label, ("a", "b"), limits=(64, 512), shape=shape)
+    small, large = limit_table(tokens, classes, limits=(64, 512), shape=shape)
     assert small.texts_cut == pytest.approx(2 / 3)
     assert small.tokens_lost == pytest.approx((36 + 536) / 710)
     assert small.tokens_lost_by_class == pytest.approx({"a": 0.0, "b": 572 / 700})
@@ -116,25 +116,25 @@ def test_limit_table_by_hand() -> None:
 def test_short_texts_need_no_limit() -> None:
     """A limit that cuts hardly anything and saves nothing is not advised: one sentence, whatever the candidates."""
     shape = EncoderShape()
-    label = np.zeros(100, dtype=np.int64)
+    classes = {"a": np.arange(100)}
     short = np.full(100, 20)
     short[0] = 139
-    found = recommend(limit_table(short, label, ("a",), shape=shape), 139, 512)
+    found = recommend(limit_table(short, classes, shape=shape), 139, 512)
     assert found.advice == "No limit needed; the longest text has 139 tokens."
     assert (found.limit, found.needed) == (256, False)
     short[0] = 520
-    found = recommend(limit_table(short, label, ("a",), shape=shape), 520, 512)
+    found = recommend(limit_table(short, classes, shape=shape), 520, 512)
     assert found.advice == "No limit below 512 needed; 1 % of the texts are longer."
     long = np.full(100, 700)
-    assert recommend(limit_table(long, label, ("a",), shape=shape), 700, 512).needed
+    assert recommend(limit_table(long, classes, shape=shape), 700, 512).needed
 
 
 def test_recommendation_is_the_smallest_that_loses_next_to_nothing() -> None:
     """Short texts: the smallest limit. Long ones: the largest that the model reads, with what it costs."""
     shape = EncoderShape()
-    short = limit_table(np.full(100, 50), np.full(100, -1), (), shape=shape)
+    short = limit_table(np.full(100, 50), {}, shape=shape)
     assert recommend(short, 50, 512).limit == 64
-    long = limit_table(np.full(100, 900), np.full(100, -1), (), shape=shape)
+    long = limit_table(np.full(100, 900), {}, shape=shape)
     assert recommend(long, 900, 512).limit == 512
     assert recommend(long, 900, 300).limit == 256
     assert "43.1 %" in recommend(long, 900, 512).reason
@@ -143,8 +143,8 @@ def test_recommendation_is_the_smallest_that_loses_next_to_nothing() -> None:
 def test_one_class_that_suffers_raises_the_limit() -> None:
     """1 % overall is not enough when one class loses more than 2 %."""
     tokens = np.concatenate([np.full(990, 60), np.full(10, 80)])
-    label = np.concatenate([np.zeros(990, int), np.ones(10, int)])
-    table = limit_table(tokens, label, ("many", "few"), shape=EncoderShape())
+    classes = {"many": np.arange(990), "few": np.arange(990, 1000)}
+    table = limit_table(tokens, classes, shape=EncoderShape())
     assert table[0].tokens_lost < 0.01
     assert recommend(table, 80, 512).limit == 128
 

@@ -139,7 +139,6 @@ def test_columns_are_joined_by_key(tmp_path: Path) -> None:
         ("{}", "empty object"),
         ('[{"text": "a", "label": "x"},\n]', "a comma stands after the last value, before line 2"),
         ("[{'text': 'a', 'label': 'x'}]", "Python notation"),
-        ('[{"data": {"text": "a"}, "annotations": [{"result": []}]}]', "Label Studio"),
     ],
 )
 def test_json_whose_rows_are_not_plain_is_refused(tmp_path: Path, content: str, says: str) -> None:

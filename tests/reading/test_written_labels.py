@@ -1,4 +1,4 @@
-"""Exports of annotation tools: one label per row out of its wrapping, several a fault that names its row."""
+"""Exports of annotation tools: one label per row out of its wrapping; under `--task single` several are a fault."""
 
 import json
 from pathlib import Path
@@ -51,10 +51,10 @@ def test_one_label_in_a_wrapping_is_that_label(tmp_path: Path, labels: list[Any]
     ],
 )
 def test_rows_without_exactly_one_label_are_named(tmp_path: Path, labels: list[Any], says: str) -> None:
-    """A row of several labels, of none, or of shares is a fault of that row; the others stay under skip."""
+    """Where one label is insisted on, a row of several, none, or shares is a fault; others stay under skip."""
     with pytest.raises(DataError, match=rf"row 2, column 'label': {says}"):
-        lines(tmp_path, labels)
-    assert lines(tmp_path, labels, on_bad_row="skip").row_ids == ["train:1", "train:3"]
+        lines(tmp_path, labels, task="single")
+    assert lines(tmp_path, labels, task="single", on_bad_row="skip").row_ids == ["train:1", "train:3"]
 
 
 def test_names_that_only_look_wrapped_stay_names(tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ class Audit(View):
         worst = f"; first: {self.findings[0].title} ({self.findings[0].counted})" if self.findings else ""
         splits = listed([f"{name} {split.rows:,}" for name, split in self.shape.splits.items()])
         return (
-            f"Audit of {self.shape.rows:,} rows ({splits}), {len(self.shape.classes):,} classes",
+            f"Audit of {self.shape.rows:,} rows ({splits}), {self._said_classes()}",
             f"findings: {found}{worst}",
         )
 
@@ -160,13 +160,28 @@ class Audit(View):
         if self.shape.classes:
             classes = sorted(self.shape.classes.items(), key=lambda item: -item[1].rows)
             yield Table(
-                title="Classes",
+                title="Labels" if self.shape.task == "multi" else "Classes",
                 header=("label", "rows", "share", *self.shape.splits),
                 rows=tuple(
                     (name, f"{one.rows:,}", percent(one.share), *(f"{rows:,}" for rows in one.by_split.values()))
                     for name, one in classes
                 ),
             )
+        if self.shape.together:
+            yield Table(
+                title="Labels that stand together, or avoid each other",
+                header=("labels", "rows", "by chance", "of the rarer one's rows", "correlation"),
+                rows=tuple(
+                    (
+                        f"{one.one} + {one.other}",
+                        f"{one.rows:,}",
+                        f"{one.expected:,.1f}",
+                        percent(one.share_of_one),
+                        f"{one.phi:+.2f}",
+                    )
+                    for one in self.shape.together
+                ),
+            ).first(8, "pairs")
         if self.tokens is not None and self.tokens.recommended.needed:
             yield Table(
                 title="Length limits in tokens",
@@ -175,6 +190,12 @@ class Audit(View):
                     (f"{one.limit:,}", percent(one.texts_cut), percent(one.tokens_lost)) for one in self.tokens.limits
                 ),
             )
+
+    def _said_classes(self) -> str:
+        if self.shape.task == "regression":
+            return "labels are numbers"
+        several = " (any number per row)" if self.shape.task == "multi" else ""
+        return f"{len(self.shape.classes):,} {'labels' if several else 'classes'}{several}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the value of audit.json: keys as documented in docs/audit.md, always in the same order."""
@@ -318,7 +339,7 @@ def _fits(
 
 
 def _lengths(values: Any, columns: RowColumns) -> Lengths:
-    return Lengths(overall=box_of(values), by_class=boxes_by_class(values, columns.label, columns.label_names))
+    return Lengths(overall=box_of(values), by_class=boxes_by_class(values, columns.classes.rows()))
 
 
 def _describe_tokens(
@@ -332,7 +353,7 @@ def _describe_tokens(
         return None
     chosen = fits[0]
     tokens = counts[chosen.name].tokens
-    table = limit_table(tokens, columns.label, columns.label_names, limits=settings.limits, shape=shape)
+    table = limit_table(tokens, columns.classes.rows(), limits=settings.limits, shape=shape)
     return Tokens(
         tokenizer=chosen.name,
         model_limit=chosen.model_limit,

@@ -136,13 +136,14 @@ def _place_of(kind: str, text: str) -> int:
 
 def _equal_to_label(columns: RowColumns) -> np.ndarray:
     """Tell which texts are nothing but the name of their own label, whatever the case and the white space around."""
-    if not columns.label_names:
-        return np.zeros(len(columns), dtype=bool)
+    classes = columns.classes
+    equal = np.zeros(len(columns), dtype=bool)
+    if not classes.names:
+        return equal
     folded = pc.utf8_lower(pc.utf8_trim_whitespace(columns.text))
-    names = pa.array([name.strip().lower() for name in columns.label_names], pa.large_string())
+    names = pa.array([name.strip().lower() for name in classes.names], pa.large_string())
     named = pc.fill_null(pc.index_in(folded, value_set=names), -1).to_numpy(zero_copy_only=False)
     # Two label names may fold to one; index_in gives the first of them.
     first = pc.index_in(names, value_set=names).to_numpy(zero_copy_only=False)
-    own = np.where(columns.label >= 0, first[np.maximum(columns.label, 0)], -2)
-    equal: np.ndarray = named == own
+    equal[classes.row[named[classes.row] == first[classes.label]]] = True
     return equal

@@ -141,6 +141,7 @@ def about_labels(shape: Shape) -> Iterator[Finding]:
     yield from _about_names(shape)
     yield from _about_few_rows(shape)
     yield from _about_sizes(shape)
+    yield from _about_together(shape)
 
 
 def _about_names(shape: Shape) -> Iterator[Finding]:
@@ -255,6 +256,24 @@ def _about_sizes(shape: Shape) -> Iterator[Finding]:
             share=sum(shape.splits[name].rows for name in shape.sorted_by_label) / max(1, shape.rows),
             example=", ".join(shape.sorted_by_label),
             advice="The first rows are all of one class: shuffle before taking a part (limbeck train shuffles).",
+        )
+
+
+def _about_together(shape: Shape) -> Iterator[Finding]:
+    """Tell of labels that never come without each other, where a row may have several."""
+    same = [pair for pair in shape.together if pair.phi > 1 - 1e-9]
+    if same:
+        yield Finding(
+            kind="labels.together",
+            severity="low",
+            title="Labels that always stand together: two names for one thing?",
+            count=len(same),
+            unit="pairs",
+            share=sum(pair.rows for pair in same[:1]) / max(1, shape.rows),
+            example=", ".join(
+                f"{excerpt(pair.one, 40)} + {excerpt(pair.other, 40)} ({pair.rows:,} rows)" for pair in same[:3]
+            ),
+            advice="A model learns nothing from the second: keep one of them, or check how they were made.",
         )
 
 

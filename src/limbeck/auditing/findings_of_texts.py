@@ -112,6 +112,7 @@ def about_conflicts(evidence: Evidence) -> Iterator[Finding]:
     conflicts, rows = evidence.conflicts, evidence.shape.rows
     if conflicts.exact.texts:
         most = next(iter(conflicts.exact.label_pairs.items()), None)
+        wrong = "wrong or missing" if evidence.shape.task == "multi" else "wrong"
         yield Finding(
             kind="conflicts.exact",
             severity="high",
@@ -120,7 +121,7 @@ def about_conflicts(evidence: Evidence) -> Iterator[Finding]:
             unit="texts",
             share=conflicts.exact.rows / rows,
             example=example_of(conflicts.exact.examples, by_label=True),
-            advice="At least one label of each is wrong. Correct them (findings.csv has every row), or run "
+            advice=f"At least one label of each is {wrong}. Correct them (findings.csv has every row), or run "
             "`limbeck clean DATA --drop conflicts`: with --keep-majority the rows with the most "
             "frequent label stay, without it none.",
         )

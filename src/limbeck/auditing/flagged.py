@@ -81,13 +81,17 @@ def marks_of_labels(columns: RowColumns, shape: Shape) -> dict[str, Mark]:
         "labels.too_rare_to_split": shape.too_rare_to_split,
         "labels.too_rare_to_learn": shape.too_rare_to_learn,
     }
-    place = {name: index for index, name in enumerate(columns.label_names)}
+    classes = columns.classes
+    place = {name: index for index, name in enumerate(classes.names)}
+
+    def having(names: tuple[str, ...]) -> np.ndarray:
+        rows = np.zeros(len(columns), bool)
+        rows[classes.row[np.isin(classes.label, [place[name] for name in names])]] = True
+        return rows
+
     return {
         "labels.unlabelled": Mark(rows=~labelled & np.isin(columns.split, splits)),
-        **{
-            kind: Mark(rows=np.isin(columns.label, [place[name] for name in names]), group=columns.label)
-            for kind, names in named.items()
-        },
+        **{kind: Mark(rows=having(names), group=columns.label) for kind, names in named.items()},
     }
 
 

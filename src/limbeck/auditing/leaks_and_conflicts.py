@@ -12,7 +12,7 @@ import numpy as np
 from limbeck.auditing.duplicates import Group, different_texts, example_groups
 from limbeck.auditing.grouping import Selection, in_both, shared_by_pair, spanning
 from limbeck.auditing.near import NearDuplicates
-from limbeck.auditing.rows import RowColumns
+from limbeck.auditing.rows import ClassPairs, RowColumns
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +108,7 @@ def training_split(columns: RowColumns) -> int | None:
 
 def _free_scores(columns: RowColumns, group: np.ndarray, training: int | None) -> dict[str, FreeScore]:
     """Score a memory of the training split on each other split that has labels."""
-    if training is None or not columns.label_names:
+    if training is None or not columns.label_names or not columns.task.has_classes:
         return {}
     learnt = (columns.split == training) & (columns.label >= 0)
     known, answer = _most_frequent(group[learnt], columns.label[learnt])
@@ -136,7 +136,11 @@ def _most_frequent(group: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np
 
 @dataclass(frozen=True, kw_only=True)
 class ExactConflicts:
-    """Texts that stand there with two or more labels."""
+    """Texts that stand there with two or more labels.
+
+    `label_pairs` counts the sets of labels on one text ("joy/love"); where a row may have several, each label that some
+    of the text's rows have and others have not.
+    """
 
     texts: int
     rows: int
@@ -183,6 +187,10 @@ def find_conflicts(columns: RowColumns, exact: np.ndarray, near: NearDuplicates)
 def _label_pairs(columns: RowColumns, exact: np.ndarray, conflicts: Selection) -> dict[str, int]:
     """Count the sets of labels that stand on one text, the most frequent first; keys are "joy/love"."""
     labelled = conflicts.chosen & (columns.label >= 0)
+    if columns.several is not None:
+        return _differing_labels(columns.several, exact, labelled)
+    if not columns.task.has_classes:
+        return {}
     pairs = np.unique(np.stack([exact[labelled], columns.label[labelled]], axis=1), axis=0)
     starts = np.flatnonzero(np.diff(pairs[:, 0], prepend=-1))
     counts: dict[str, int] = {}
@@ -190,3 +198,16 @@ def _label_pairs(columns: RowColumns, exact: np.ndarray, conflicts: Selection) -
         name = "/".join(columns.label_names[label] for label in labels)
         counts[name] = counts.get(name, 0) + (1 if name else 0)
     return {name: counts[name] for name in sorted(counts, key=lambda name: (-counts[name], name)) if name}
+
+
+def _differing_labels(classes: ClassPairs, exact: np.ndarray, conflicting: np.ndarray) -> dict[str, int]:
+    """Count the texts on which a label differs: some of their rows have it, and others have not."""
+    rows = np.bincount(exact[conflicting], minlength=len(exact))
+    among = conflicting[classes.row]
+    pairs = np.stack([exact[classes.row[among]], classes.label[among]], axis=1)
+    if not len(pairs):
+        return {}
+    different, having = np.unique(pairs, axis=0, return_counts=True)
+    labels, texts = np.unique(different[having < rows[different[:, 0]], 1], return_counts=True)
+    order = np.lexsort((labels, -texts))
+    return {classes.names[labels[place]]: int(texts[place]) for place in order}

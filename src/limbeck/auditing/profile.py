@@ -4,14 +4,16 @@ In: columns of a dataset. Out: `Shape`, plain values for JSON.
 It does not know texts.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from limbeck.auditing.co_occurrence import LabelPair, labels_per_row, labels_together
 from limbeck.auditing.leaks_and_conflicts import training_split
 from limbeck.auditing.lookalikes import Lookalike, lookalikes
 from limbeck.auditing.rows import RowColumns
 from limbeck.data.names import looks_missing
+from limbeck.settings import TaskKind
 
 TOO_FEW_TO_SPLIT = 3
 """A class needs a row in each of train, validation and test."""
@@ -27,7 +29,7 @@ ROWS_PER_ID = 2.0
 
 @dataclass(frozen=True, kw_only=True)
 class ClassCount:
-    """Rows of one class: in all, as a share of the labelled rows, and by split."""
+    """Rows of one class: in all, as a share of the labelled rows, and by split. A row may have several."""
 
     rows: int
     share: float
@@ -60,6 +62,9 @@ class Shape:
         missing_in_training: classes that other splits have and the training split has not.
         lookalike_labels: names that may be meant as one.
         sorted_by_label: splits whose rows stand sorted by label.
+        labels_per_row: number of labels → rows that have as many; where a row may have several.
+        together: labels that stand together in a row more or less often than chance would have it, likewise.
+        task: the shape of the labels.
     """
 
     rows: int
@@ -75,14 +80,18 @@ class Shape:
     missing_in_training: tuple[str, ...]
     lookalike_labels: tuple[Lookalike, ...]
     sorted_by_label: tuple[str, ...]
+    labels_per_row: dict[int, int] = field(default_factory=dict)
+    together: tuple[LabelPair, ...] = ()
+    task: TaskKind = "single"
 
 
 def describe_shape(columns: RowColumns) -> Shape:
     """Count rows by split and class and look at the labels."""
-    names, splits = columns.label_names, columns.split_names
+    classes = columns.classes
+    names, splits = classes.names, columns.split_names
     labelled = columns.label >= 0
     counts_SC = np.zeros((len(splits), len(names)), dtype=np.int64)
-    np.add.at(counts_SC, (columns.split[labelled], columns.label[labelled]), 1)
+    np.add.at(counts_SC, (columns.split[classes.row], classes.label), 1)
     counts_C = counts_SC.sum(axis=0)
     training = training_split(columns)
     learnt_C = counts_C if training is None else counts_SC[training]
@@ -90,13 +99,15 @@ def describe_shape(columns: RowColumns) -> Shape:
     return Shape(
         rows=len(columns),
         splits={
-            name: SplitCount(rows=int((columns.split == place).sum()), labelled=int(counts_SC[place].sum()))
+            name: SplitCount(
+                rows=int((columns.split == place).sum()), labelled=int((labelled & (columns.split == place)).sum())
+            )
             for place, name in enumerate(splits)
         },
         classes={
             name: ClassCount(
                 rows=int(counts_C[place]),
-                share=float(counts_C[place] / max(1, counts_C.sum())),
+                share=float(counts_C[place] / max(1, labelled.sum())),
                 by_split={split: int(counts_SC[where, place]) for where, split in enumerate(splits)},
             )
             for place, name in enumerate(names)
@@ -105,7 +116,7 @@ def describe_shape(columns: RowColumns) -> Shape:
         imbalance_ratio=float(present.max() / present.min()) if len(present) else None,
         unused=tuple(names[place] for place in np.flatnonzero(counts_C == 0)),
         like_missing=looks_missing(names),
-        like_ids=bool(counts_C.sum() >= FEWEST_ROWS_FOR_IDS and counts_C.sum() < ROWS_PER_ID * len(present)),
+        like_ids=bool(FEWEST_ROWS_FOR_IDS <= labelled.sum() < ROWS_PER_ID * len(present)),
         too_rare_to_split=tuple(
             names[place] for place in np.flatnonzero((counts_C < TOO_FEW_TO_SPLIT) & (counts_C > 0))
         ),
@@ -117,6 +128,9 @@ def describe_shape(columns: RowColumns) -> Shape:
         sorted_by_label=tuple(
             name for place, name in enumerate(splits) if is_sorted(columns.label[(columns.split == place) & labelled])
         ),
+        labels_per_row=labels_per_row(columns),
+        together=labels_together(columns),
+        task=columns.task.name,
     )
 
 

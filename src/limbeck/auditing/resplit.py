@@ -14,6 +14,7 @@ from limbeck.auditing.audit import check_threshold
 from limbeck.auditing.grouping import repeated
 from limbeck.auditing.near import find_near_duplicates
 from limbeck.data.dataset import Dataset
+from limbeck.data.label_tables import NO_LABEL, NONE_OF_THEM
 from limbeck.data.split import split
 from limbeck.display.tables import Table
 from limbeck.display.views import View, listed
@@ -28,7 +29,7 @@ class Resplit(View):
     Attributes:
         dataset: the rows under their new splits, in the order of the splits.
         groups: groups of two rows or more that were kept together.
-        counts: split → label → rows.
+        counts: split → label → rows; a row with several labels counts for each. Of numbers: split → "rows" → rows.
     """
 
     dataset: Dataset
@@ -71,9 +72,17 @@ def resplit(
         with steps.track("Dealing out the groups", total=1, unit="split"):
             parted = split(dataset, settings, group)
     names = parted.split_names
-    counts = {
-        name: dict(Counter(label or "(no label)" for label in parted.split(name).label_name_list())) for name in names
-    }
+    counts = {name: _counts(parted.split(name)) for name in names}
     place = {name: position for position, name in enumerate(names)}
     order = np.argsort([place[name] for name in parted.table["split"].to_pylist()], kind="stable")
     return Resplit(dataset=parted.select(order), groups=repeated(group).groups, counts=counts)
+
+
+def _counts(dataset: Dataset) -> dict[str, int]:
+    """Count the rows of each label."""
+    if not dataset.task.has_classes:
+        return {"rows": len(dataset)}
+    sets = dataset.label_name_sets()
+    return dict(
+        Counter(label for names in sets for label in ((NO_LABEL,) if names is None else names or (NONE_OF_THEM,)))
+    )

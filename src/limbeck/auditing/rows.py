@@ -12,7 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from limbeck.auditing.characters import one_array
+from limbeck.auditing.grouping import members
 from limbeck.data.dataset import Dataset
+from limbeck.data.label_sets import label_pairs, set_codes
+from limbeck.data.label_tables import NONE_OF_THEM
+from limbeck.task import MULTI, SINGLE, Task
 
 EXCERPT_CHARACTERS = 240
 """How much of a text an example shows."""
@@ -42,6 +46,28 @@ class Row:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class ClassPairs:
+    """Which classes rows have.
+
+    Shapes: C classes, P pairs of a row and one of its classes.
+
+    Attributes:
+        names: C names.
+        row: int64 (P,), rising.
+        label: int64 (P,), an index into `names`.
+    """
+
+    names: tuple[str, ...]
+    row: np.ndarray
+    label: np.ndarray
+
+    def rows(self) -> dict[str, np.ndarray]:
+        """Return the rows of each class that has any, in the order of the names; one pass, however many there are."""
+        found = members(self.label, np.arange(len(self.names)))
+        return {name: self.row[places] for name, places in zip(self.names, found, strict=True) if len(places)}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class RowColumns:
     """A dataset's columns.
 
@@ -49,11 +75,14 @@ class RowColumns:
 
     Attributes:
         text: Arrow large strings (N,).
-        label: int64 (N,), an index into `label_names`; below zero where there is none.
-        label_names: C names.
+        label: int64 (N,), which of `label_names` a row has; below zero where there is none.
+        label_names: what a row's label can be, in words: the C classes, or where a row has several labels each set of
+            them that occurs, or each number. Rows with the same have equal labels.
         split: int64 (N,), an index into `split_names`.
         split_names: S names, in their usual order.
         row_id: Arrow large strings (N,).
+        task: the shape of the labels.
+        several: the pairs of rows and classes where a row may have several.
     """
 
     text: pa.LargeStringArray
@@ -62,6 +91,18 @@ class RowColumns:
     split: np.ndarray
     split_names: tuple[str, ...]
     row_id: pa.LargeStringArray
+    task: Task = SINGLE
+    several: "ClassPairs | None" = None
+
+    @property
+    def classes(self) -> "ClassPairs":
+        """The classes, and each pair of a row and a class of it; numbers have none."""
+        if self.several is not None:
+            return self.several
+        if not self.task.has_classes:
+            return ClassPairs(names=(), row=np.zeros(0, np.int64), label=np.zeros(0, np.int64))
+        row = np.flatnonzero(self.label >= 0)
+        return ClassPairs(names=self.label_names, row=row, label=self.label[row])
 
     def __len__(self) -> int:
         return len(self.text)
@@ -93,14 +134,33 @@ def row_columns_of(dataset: Dataset) -> RowColumns:
     splits = dataset.split_names
     split_names = pa.array(splits, pa.string())
     split = pc.index_in(dataset.table["split"].cast(pa.string()), value_set=split_names)
+    label, names, several = _label_codes(dataset)
     return RowColumns(
         text=one_array(dataset.table["text"]),
-        label=dataset.table["label"].fill_null(-1).to_numpy().astype(np.int64),
-        label_names=dataset.label_names,
+        label=label,
+        label_names=names,
         split=split.to_numpy().astype(np.int64),
         split_names=splits,
         row_id=one_array(dataset.table["row_id"]),
+        task=dataset.task,
+        several=several,
     )
+
+
+def _label_codes(dataset: Dataset) -> tuple[np.ndarray, tuple[str, ...], ClassPairs | None]:
+    """Return what each row's label is, as a number, what the numbers mean, and pairs where a row may have several."""
+    column, names = dataset.table["label"], dataset.label_names
+    if dataset.task == MULTI:
+        codes, sets = set_codes(column)
+        said = tuple(", ".join(names[label] for label in one) or NONE_OF_THEM for one in sets)
+        row, label = label_pairs(column)
+        return codes, said, ClassPairs(names=names, row=row, label=label)
+    if not dataset.task.has_classes:
+        known, places = np.unique(np.asarray(column.drop_null(), np.float64), return_inverse=True)
+        codes = np.full(len(column), -1, np.int64)
+        codes[np.asarray(column.is_valid())] = places
+        return codes, tuple(f"{value:g}" for value in known.tolist()), None
+    return column.fill_null(-1).to_numpy().astype(np.int64), names, None
 
 
 def excerpt_at(text: str, at: int) -> str:

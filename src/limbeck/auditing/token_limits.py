@@ -10,12 +10,11 @@ there is no padding to pay for.
 Source: Kaplan et al. 2020, "Scaling laws for neural language models", table 1; Vaswani et al. 2017, section 3.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from limbeck.auditing.grouping import members
 from limbeck.evaluation.counted import percent
 from limbeck.settings import TOKEN_LIMITS
 
@@ -131,15 +130,14 @@ def _quantile(ordered: np.ndarray, share: float) -> float:
     return low + (high - low) * (place - below)
 
 
-def boxes_by_class(values: np.ndarray, label: np.ndarray, label_names: tuple[str, ...]) -> dict[str, Box]:
-    """Return a box for each class that has rows, in the order of the label map."""
-    return {name: box_of(values[rows]) for name, rows in _rows_by_class(label, label_names).items()}
+def boxes_by_class(values: np.ndarray, classes: Mapping[str, np.ndarray]) -> dict[str, Box]:
+    """Return a box for each class, given its rows."""
+    return {name: box_of(values[rows]) for name, rows in classes.items()}
 
 
 def limit_table(
     tokens: np.ndarray,
-    label: np.ndarray,
-    label_names: tuple[str, ...],
+    classes: Mapping[str, np.ndarray],
     *,
     limits: Iterable[int] = TOKEN_LIMITS,
     shape: EncoderShape,
@@ -148,12 +146,10 @@ def limit_table(
 
     Args:
         tokens: int64 (N,), tokens of each text, nothing cut.
-        label: int64 (N,), below zero where there is none.
-        label_names: C names.
+        classes: rows of each class that has any.
         limits: candidates.
         shape: sizes of the encoder whose cost is asked.
     """
-    classes = _rows_by_class(label, label_names)
     reference = _cost(tokens, REFERENCE_LIMIT, shape)
     return tuple(
         TokenLimit(
@@ -222,12 +218,6 @@ def _recommended(limit: int, reason: str) -> Recommendation:
 def _loses_much(row: TokenLimit) -> bool:
     worst = max(row.tokens_lost_by_class.values(), default=row.tokens_lost)
     return row.tokens_lost > MOST_LOST or worst > MOST_LOST_BY_CLASS
-
-
-def _rows_by_class(label: np.ndarray, label_names: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """Return the places of the rows of each class that has any; one pass, however many classes there are."""
-    rows = members(label, np.arange(len(label_names)))
-    return {name: places for name, places in zip(label_names, rows, strict=True) if len(places)}
 
 
 def _lost(tokens: np.ndarray, limit: int) -> float:

@@ -18,6 +18,10 @@ _STYLES = {"high": "bold red", "medium": "bold yellow", "low": "bold blue"}
 
 SCREEN_CLASSES = 15
 """Classes that the table shows, those with the most rows."""
+SCREEN_PAIRS = 10
+"""Pairs of labels that the table shows, those that chance explains least."""
+SCREEN_SIZES = 6
+"""Numbers of labels per row that are told one by one."""
 
 
 def show_audit(audit: Audit, page: Path | None) -> None:
@@ -65,12 +69,36 @@ def _show_classes(audit: Audit) -> None:
         [printable_line(name), number(count.rows), percent(count.share), *map(number, count.by_split.values())]
         for name, count in shown
     ]
-    screen.show_table("Classes", ["class", "rows", "share", *map(printable_line, audit.shape.splits)], rows)
+    several = audit.shape.task == "multi"
+    title, head = ("Labels; a row may have several", "label") if several else ("Classes", "class")
+    screen.show_table(title, [head, "rows", "share", *map(printable_line, audit.shape.splits)], rows)
     if others:
-        screen.show_line(
-            f"And {quantity(len(others), 'more classes')} with {quantity(sum(one.rows for _, one in others), 'rows')} "
-            "together: audit.json has them all."
-        )
+        more = quantity(len(others), "more labels" if several else "more classes")
+        held = quantity(sum(one.rows for _, one in others), "rows")
+        screen.show_line(f"And {more} with {held} {'in all' if several else 'together'}: audit.json has them all.")
+    _show_together(audit)
+
+
+def _show_together(audit: Audit) -> None:
+    """Print how many labels rows have, and which stand together."""
+    per_row = audit.shape.labels_per_row
+    if per_row:
+        said = ", ".join(f"{size} in {number(rows)}" for size, rows in list(per_row.items())[:SCREEN_SIZES])
+        more = f", more in {number(sum(list(per_row.values())[SCREEN_SIZES:]))}" if len(per_row) > SCREEN_SIZES else ""
+        screen.show_line(f"Labels per row: {said}{more} (rows).")
+    rows = [
+        [
+            printable_line(f"{pair.one} + {pair.other}"),
+            number(pair.rows),
+            f"{pair.expected:,.1f}",
+            percent(pair.share_of_one),
+            f"{pair.phi:+.2f}",
+        ]
+        for pair in audit.shape.together[:SCREEN_PAIRS]
+    ]
+    if rows:
+        head = ["labels", "rows", "by chance", "of the rarer one's rows", "correlation"]
+        screen.show_table("Labels that stand together, or avoid each other", head, rows)
 
 
 def _show_limits(audit: Audit) -> None:

@@ -128,7 +128,10 @@ def tables_of(config: Path | None, used: Sequence[str] = CLASSIFIER_TABLES) -> M
 def reading_words(flags: Flags) -> dict[str, str | None]:
     """Return the flags of reading as they were given, to be said again in a command that reads the same data."""
     given = flags.of(READING)
-    return {name: said_names(value) if isinstance(value, tuple) else value for name, value in given.items()}
+    return {
+        name: value if value is None else said_names(value) if isinstance(value, tuple) else str(value)
+        for name, value in given.items()
+    }
 
 
 def flags_that_read(settings: ReadSettings) -> dict[str, str | None]:

@@ -1,11 +1,18 @@
 """`limbeck split`: make train, validation and test splits that nothing leaks between."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from limbeck.cli import options, screen
 from limbeck.cli.settings_options import Flags, From, takes
 from limbeck.settings import AuditSettings, ReadSettings, SplitSettings
+
+if TYPE_CHECKING:
+    from limbeck.auditing.resplit import Resplit
+
+MOST_BESIDE = 8
+"""Labels that stand beside each other; more stand below each other."""
+MOST_BELOW = 20
 
 
 @takes(From(kind=SplitSettings, group=None), From(kind=AuditSettings, only=("near_threshold",)), options.READING)
@@ -35,15 +42,31 @@ def split(
     if as_json:
         screen.show_json({"splits": result.counts, "groups_kept_together": result.groups, "seed": settings.seed})
         return
-    labels = result.dataset.label_names or ("rows",)
-    rows = [
-        [name, f"{sum(counts.values()):,}", *(f"{counts.get(label, 0):,}" for label in labels)]
-        for name, counts in result.counts.items()
-    ]
-    screen.show_table("New splits", ["split", "rows", *labels], rows)
+    screen.tell_notes(result.dataset.notes, following)
+    _show_counts(result)
     screen.show_line(
         f"Groups of equal or nearly equal texts, each kept in one split: {result.groups:,}. None is in two splits."
     )
     screen.show_line(f"Written: {out}")
     if result.dataset.is_labelled:
         screen.show_next("train", out, "--out", screen.free_place("RUN"))
+
+
+def _show_counts(result: "Resplit") -> None:
+    """Print rows per split and label: splits below each other, or labels where they are many."""
+    from limbeck.data.label_tables import NO_LABEL, NONE_OF_THEM
+
+    counts, sizes = result.counts, result.dataset.split_sizes()
+    named = dict.fromkeys(label for split_counts in counts.values() for label in split_counts)
+    labels = [label for label in result.dataset.label_names if label in named]
+    labels += [label for label in (NO_LABEL, NONE_OF_THEM) if label in named and labels]
+    if len(labels) <= MOST_BESIDE:
+        rows = [[name, f"{sizes[name]:,}", *(f"{counts[name].get(label, 0):,}" for label in labels)] for name in counts]
+        screen.show_table("New splits", ["split", "rows", *labels], rows)
+        return
+    screen.show_table("New splits", ["split", "rows"], [[name, f"{sizes[name]:,}"] for name in counts])
+    most = sorted(labels, key=lambda label: -sum(one.get(label, 0) for one in counts.values()))
+    rows = [[label, *(f"{counts[name].get(label, 0):,}" for name in counts)] for label in most[:MOST_BELOW]]
+    screen.show_table("Rows per label", ["label", *counts], rows)
+    if len(most) > MOST_BELOW:
+        screen.show_line(f"And {len(most) - MOST_BELOW:,} more labels.")

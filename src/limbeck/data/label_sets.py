@@ -17,8 +17,16 @@ LABEL_SETS = pa.large_list(pa.int32())
 def label_pairs(sets: pa.ChunkedArray | pa.Array) -> tuple[np.ndarray, np.ndarray]:
     """Return the row and the label of each pair, int64 (P,) each, row by row."""
     lists = one_list_array(sets)
-    rows = np.asarray(pc.list_parent_indices(lists), np.int64)
-    return rows, np.asarray(pc.list_flatten(lists), np.int64)
+    return list_rows(lists), np.asarray(pc.list_flatten(lists), np.int64)
+
+
+def list_rows(lists: pa.Array) -> np.ndarray:
+    """Return the row of each value of lists that are laid end to end, int64 (P,); lists that are null hold none.
+
+    Arrow's own `list_parent_indices` counts what lies hidden under a null, which `list_flatten` leaves out.
+    """
+    sizes = np.asarray(pc.fill_null(pc.list_value_length(lists), 0), np.int64)
+    return np.repeat(np.arange(len(lists)), sizes)
 
 
 def sets_of_pairs(rows: np.ndarray, labels: np.ndarray, missing: np.ndarray) -> pa.LargeListArray:

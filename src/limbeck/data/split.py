@@ -13,17 +13,26 @@ import pyarrow.compute as pc
 
 from limbeck.data.dataset import UNLABELLED_SPLIT, Dataset, ReadNote
 from limbeck.data.exchange import Exchange, Shapes
+from limbeck.data.iterative_split import deal_out
+from limbeck.data.label_sets import label_pairs
 from limbeck.data.normal_form import group_equal_texts
 from limbeck.errors import DataError, FaultLog, SettingsError
 from limbeck.settings import SplitSettings, check_seed
+from limbeck.task import MULTI
+
+ROWS_PER_BAND = 50
+"""Numbers that are stratified together at least."""
+MOST_BANDS = 10
+"""Bands of numbers, of equally many rows, that each have the same shares in each split."""
 
 
 def split(dataset: Dataset, settings: SplitSettings | None = None, groups: np.ndarray | None = None) -> Dataset:
     """Give every labelled row a new split: train, validation or test.
 
-    Each class has the same shares in each split, as nearly as whole groups allow. Rows whose texts are equal in normal
-    form stay together; so do rows that share a group. Rows without a label become (or stay) unsupervised, unless no
-    row has one, in which case all are split alike. The same seed and rows give the same splits.
+    Each class has the same shares in each split, as nearly as whole groups allow; so has each label where a row may
+    have several, though a rare one may lack a split, which is noted, and each tenth of numbers. Rows whose texts are
+    equal in normal form stay together; so do rows that share a group. Rows without a label become (or stay)
+    unsupervised, unless no row has one, in which case all are split alike. The same seed and rows give the same splits.
 
     Args:
         dataset: rows; the splits they have are forgotten.
@@ -38,14 +47,13 @@ def split(dataset: Dataset, settings: SplitSettings | None = None, groups: np.nd
     shares = _shares(settings)
     if groups is not None and len(groups) != len(dataset):
         raise DataError(f"groups has {len(groups):,} entries for {len(dataset):,} rows: one a row was expected")
-    label = dataset.table["label"].combine_chunks()
-    strata = np.asarray(pc.fill_null(label, -1), dtype=np.int64)
-    labelled = np.flatnonzero(strata >= 0) if (strata >= 0).any() else np.arange(len(dataset))
+    is_labelled = np.asarray(dataset.table["label"].is_valid())
+    labelled = np.flatnonzero(is_labelled) if is_labelled.any() else np.arange(len(dataset))
     names = np.full(len(dataset), UNLABELLED_SPLIT, dtype=object)
-    names[labelled] = _assign(
+    names[labelled], notes = _assign(
         dataset.select(labelled), shares, settings.seed, None if groups is None else groups[labelled]
     )
-    return dataset.with_splits(names.tolist())
+    return replace(dataset.with_splits(names.tolist()), notes=(*dataset.notes, *notes))
 
 
 def ensure_validation(
@@ -73,14 +81,14 @@ def ensure_validation(
     shares = _shares(settings)
     split_names = np.array(dataset.table["split"].cast(pa.string()).to_pylist(), dtype=object)
     rows = np.flatnonzero(split_names == "train")
-    split_names[rows] = _assign(dataset.select(rows), shares, settings.seed, groups)
+    split_names[rows], notes = _assign(dataset.select(rows), shares, settings.seed, groups)
     kept = "equal texts" if groups is None else "equal and nearly equal texts"
     note = ReadNote(
         what="rows taken from train for validation, as the data have no validation split",
         rows=int((split_names[rows] == "validation").sum()),
         example=f"share {settings.validation_share}, seed {settings.seed}, stratified, {kept} kept together",
     )
-    return replace(dataset.with_splits(split_names.tolist()), notes=(*dataset.notes, note))
+    return replace(dataset.with_splits(split_names.tolist()), notes=(*dataset.notes, note, *notes))
 
 
 def _shares(settings: SplitSettings) -> dict[str, float]:
@@ -113,16 +121,17 @@ class _Rows:
     group: np.ndarray
 
 
-def _assign(dataset: Dataset, shares: dict[str, float], seed: int, groups: np.ndarray | None) -> np.ndarray:
-    """Return a split name for each row, object (N,)."""
-    label = np.asarray(pc.fill_null(dataset.table["label"].combine_chunks(), -1), dtype=np.int64)
-    names = (*dataset.label_names, "(no label)")
+def _assign(
+    dataset: Dataset, shares: dict[str, float], seed: int, groups: np.ndarray | None
+) -> tuple[np.ndarray, tuple[ReadNote, ...]]:
+    """Return a split name for each row, object (N,), and what must be said of it."""
     group = group_equal_texts(dataset.texts)
-    rows = _Rows(
-        stratum=np.where(label < 0, len(dataset.label_names), label),
-        names=names,
-        group=group if groups is None else link_groups(group, np.asarray(groups)),
-    )
+    if groups is not None:
+        group = link_groups(group, np.asarray(groups))
+    if dataset.task == MULTI:
+        return _assign_sets(dataset, shares, seed, group)
+    stratum, names = _strata(dataset)
+    rows = _Rows(stratum=stratum, names=names, group=group)
     wanted = _wanted(rows, list(shares.values()), list(shares))
     rng = np.random.default_rng(seed)
     place = np.full(len(rows.group), -1)
@@ -136,8 +145,51 @@ def _assign(dataset: Dataset, shares: dict[str, float], seed: int, groups: np.nd
         for part, members in enumerate(reversed(np.split(alone, ends[:-1]))):
             place[members] = part
     _check_every_class(rows, place, list(shares))
-    assigned: np.ndarray = np.array(list(shares), dtype=object)[place]
-    return assigned
+    return np.array(list(shares), dtype=object)[place], ()
+
+
+def _strata(dataset: Dataset) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return the stratum of each row, int64 (N,), and their names: the classes, or numbers that lie near each other."""
+    column = dataset.table["label"]
+    missing = np.asarray(column.is_null())
+    if dataset.task.has_classes:
+        label = np.asarray(pc.fill_null(column.combine_chunks(), -1), dtype=np.int64)
+        return np.where(missing, len(dataset.label_names), label), (*dataset.label_names, "(no label)")
+    values = np.asarray(column, np.float64)
+    known = values[~missing]
+    bands = int(np.clip(len(known) // ROWS_PER_BAND, 1, MOST_BANDS))
+    edges = np.unique(np.quantile(known, np.arange(1, bands) / bands)) if len(known) else np.zeros(0)
+    stratum = np.where(missing, len(edges) + 1, np.searchsorted(edges, values, side="right"))
+    ends = ["", *(f"{edge:g}" for edge in edges), ""]
+    return stratum, (*(f"numbers {low}…{high}" for low, high in pairwise(ends)), "(no label)")
+
+
+def _assign_sets(
+    dataset: Dataset, shares: dict[str, float], seed: int, group: np.ndarray
+) -> tuple[np.ndarray, tuple[ReadNote, ...]]:
+    """Return a split name for each row of any number of labels, and which labels some split has not."""
+    from scipy.sparse import csr_array
+
+    rows, labels = label_pairs(dataset.table["label"])
+    unit, count = np.unique(group, return_inverse=True)[1], len(np.unique(group))
+    # Rows without any label are spread out as those of a label are.
+    bare = np.setdiff1d(np.arange(len(dataset)), rows)
+    classes = len(dataset.label_names)
+    where = np.concatenate([unit[rows], unit[bare]]), np.concatenate([labels, np.full(len(bare), classes)])
+    counts = csr_array((np.ones(len(where[0]), np.int64), where), shape=(count, classes + 1))
+    sizes = np.bincount(unit, minlength=count)
+    place = deal_out(counts, sizes, np.array(list(shares.values())), np.random.default_rng(seed))[unit]
+    having = np.zeros((len(shares), classes), np.int64)
+    np.add.at(having, (place[rows], labels), 1)
+    short = np.flatnonzero((having.sum(axis=0) > 0) & (having == 0).any(axis=0))
+    notes = [
+        ReadNote(
+            what=f"too few different texts have these labels to stand in each of {', '.join(shares)}",
+            rows=len(short),
+            example=", ".join(dataset.label_names[label] for label in short[:5]),
+        )
+    ]
+    return np.array(list(shares), dtype=object)[place], tuple(notes if len(short) else [])
 
 
 def _fill(left: np.ndarray, present: np.ndarray, alone: int) -> np.ndarray:

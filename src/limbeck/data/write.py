@@ -11,6 +11,7 @@ where it is written (`evaluation.spreadsheet`).
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,6 +22,7 @@ import pyarrow.parquet
 from limbeck.data.dataset import SPLIT_ORDER, Dataset
 from limbeck.errors import DataError
 from limbeck.storage import check_place, staged_file, staged_folder
+from limbeck.task import SINGLE
 
 METADATA_KEY = b"limbeck"
 """Where limbeck keeps the label map and the notes in a schema's metadata, as JSON."""
@@ -33,9 +35,11 @@ DATA_SUFFIXES = (".parquet", ".arrow", ".feather", ".csv", ".tsv", ".jsonl", "")
 def write(dataset: Dataset, path: str | Path) -> None:
     """Write a dataset, atomically: a reader finds the old file or the whole new one.
 
-    Columns are those of `Dataset.to_arrow`: row_id, split, text, label (integers), label_name, and the others. Read
-    again they give the same texts, labels, label names, row ids and splits. Parquet and Arrow also keep the types of
-    other columns, classes that no row has, and the notes; CSV and JSONL do not.
+    Columns are those of `Dataset.to_arrow`: row_id, split, text, label (integers, lists of them, or numbers),
+    label_name (not of numbers), and the others. Read again they give the same texts, labels, label names, row ids and
+    splits. Parquet and Arrow also keep the types of other columns, classes that no row has, the notes, and the task;
+    CSV and JSONL do not: name "ordinal" and "regression" when you read them. In CSV a list is written as JSON,
+    `["a", "b"]`.
 
     Args:
         dataset: the rows.
@@ -82,8 +86,13 @@ def _write_folder(dataset: Dataset, folder: Path) -> None:
 
 
 def _with_metadata(dataset: Dataset) -> pa.Table:
-    """Return the table with the label map and the notes in its schema's metadata."""
-    kept = {"label_names": list(dataset.label_names), "notes": [asdict(note) for note in dataset.notes]}
+    """Return the table with the label map, the task and the notes in its schema's metadata."""
+    kept: dict[str, Any] = {
+        "label_names": list(dataset.label_names),
+        "notes": [asdict(note) for note in dataset.notes],
+        # One label per row is what a file without this key has: its bytes stay as they were.
+        **({} if dataset.task == SINGLE else {"task": dataset.task.name}),
+    }
     return dataset.to_arrow().replace_schema_metadata({METADATA_KEY: json.dumps(kept, ensure_ascii=False)})
 
 

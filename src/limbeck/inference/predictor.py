@@ -120,8 +120,10 @@ class Predictor(View):
 
         Raises:
             DataError: the rows have a label that the model does not know.
+            SettingsError: the rows are of another task.
         """
         progress = as_progress(progress)
+        dataset.task.require(("single",), doing="this model", todo="Give it the texts alone, without their labels")
         known = dataset.with_label_names(self.label_names) if dataset.label_names else dataset
         return self._answer(known.texts, tuple(known.row_ids), known.table["label"], others_of(dataset), progress)
 

@@ -61,6 +61,7 @@ def score(predictor: Predictor, dataset: Dataset, *, seed: int = 0, progress: Pr
         True
     """
     progress = as_progress(progress)
+    dataset.task.require(("single",), doing="scoring this model")
     labels = dataset.with_label_names(predictor.label_names).labels
     predictions = predictor.predict_dataset(dataset, progress=progress)
     evaluation = evaluate(

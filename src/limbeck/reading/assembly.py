@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from limbeck.data.dataset import CORE_SCHEMA, Dataset, ReadNote
+from limbeck.data.dataset import CORE_SCHEMA, Dataset, ReadNote, core_schema
 from limbeck.errors import DataError
 from limbeck.progress import SILENT, Advance, Progress
 from limbeck.reading.bad_rows import BadRows
@@ -24,10 +24,12 @@ from limbeck.reading.file_rows import FileRows, check_rows
 from limbeck.reading.folders import Joined, LabelFolders, ReadPlan
 from limbeck.reading.formats import COLUMNAR, check_signature, reader_of
 from limbeck.reading.known_layouts import as_meant
-from limbeck.reading.label_map import LabelMap, map_labels
+from limbeck.reading.label_map import LabelMap
+from limbeck.reading.label_shapes import shape_labels
 from limbeck.reading.plain_text import read_label_folders
 from limbeck.reading.raw import RawTable, SourceFile
 from limbeck.settings import ReadSettings
+from limbeck.task import Task
 
 
 def read_plan(plan: ReadPlan, settings: ReadSettings, *, source: str, progress: Progress = SILENT) -> Dataset:
@@ -156,7 +158,7 @@ def assemble(
         except DataError as error:
             bad.refuse(str(error))
     notes = (*notes, *check_doubled(parts, joined, bad))
-    label_map = map_labels(parts, settings, bad)
+    label_map = shape_labels(parts, settings, bad)
     # Rows to be labelled are told from each other by their numbers alone, where they are those of one file.
     is_numbered = (
         settings.labels == "ignored" and len(label_map.parts) == 1 and label_map.parts[0].columns.split is None
@@ -169,9 +171,10 @@ def assemble(
     if not sum(table.num_rows for table in tables):
         raise DataError(f"{source} has no rows left: every one was at fault ({bad.notes()[0].example})")
     return Dataset(
-        table=_join(tables),
+        table=_join(tables, label_map.task),
         label_names=label_map.names,
         source=source,
+        task=label_map.task,
         notes=tuple(dict.fromkeys((*earlier, *notes, *bad.notes()))),
     )
 
@@ -210,7 +213,7 @@ def _row_ids(part: FileRows, offsets: dict[str, int], *, numbered: bool) -> pa.A
     )
 
 
-def _join(tables: list[pa.Table]) -> pa.Table:
+def _join(tables: list[pa.Table], task: Task) -> pa.Table:
     """Lay tables end to end; a column that some lack is null there, one whose types differ becomes text."""
     kinds: dict[str, set[Any]] = {}
     for table in tables:
@@ -224,7 +227,7 @@ def _join(tables: list[pa.Table]) -> pa.Table:
         tables = [_as_text(table, differing) for table in tables]
         joined = pa.concat_tables(tables, promote_options="permissive")
     others = [field for field in joined.schema if field.name not in core]
-    return joined.unify_dictionaries().cast(pa.schema([*CORE_SCHEMA, *others])).combine_chunks()
+    return joined.unify_dictionaries().cast(pa.schema([*core_schema(task), *others])).combine_chunks()
 
 
 def _as_text(table: pa.Table, names: set[str]) -> pa.Table:
@@ -273,7 +276,7 @@ def readings_of(
                 f"{labelled[0].name} alone, and {name} to limbeck predict (--input)"
             )
         return [(raw, settings) for raw in raws if raw.name not in bare], ()
-    without = replace(settings, labels="ignored", label_column=None, label_names=None)
+    without = replace(settings, labels="ignored", label_column=None, label_columns=None, label_names=None)
     note = ReadNote(what="files without a label column, read as rows without labels", rows=len(bare), example=bare[0])
     return [(raw, without if raw.name in bare else settings) for raw in raws], (note,)
 
@@ -334,7 +337,7 @@ def check_row_ids(tables: Sequence[pa.Table], bad: BadRows) -> tuple[list[pa.Tab
 def _columns(raw: RawTable, settings: ReadSettings) -> ColumnNames | None:
     """Return a file's columns, labels aside; None where it has no column of texts."""
     try:
-        without = replace(settings, labels="ignored", label_column=None)
+        without = replace(settings, labels="ignored", label_column=None, label_columns=None)
         return find_columns(raw.table.column_names, without, file=raw.name, split=raw.split)
     except DataError:
         return None
@@ -350,4 +353,4 @@ def _has_label(raw: RawTable, settings: ReadSettings) -> bool:
         )
     except DataError:
         return False
-    return columns.label is not None
+    return columns.has_labels

@@ -25,6 +25,7 @@ from limbeck.reading.decoding import CellStrings, decode_marked
 from limbeck.reading.raw import RawTable, SourceFile
 from limbeck.settings import ReadSettings
 from limbeck.storage import explained
+from limbeck.task import TASKS
 
 EXACT_FLOAT = 2**53
 """Whole numbers up to this are exact in a float."""
@@ -89,6 +90,7 @@ def raw_table(table: pa.Table, *, name: str, split: str, bad: BadRows) -> RawTab
             **dict.fromkeys(("label", LABEL_NAME) if own_names else (), own_names),
         },
         notes=_notes_of(own),
+        task=own["task"] if isinstance(own.get("task"), str) and own["task"] in TASKS else None,
     )
 
 
@@ -96,7 +98,10 @@ def _class_labels(huggingface: Mapping[str, Any]) -> dict[str, dict[int, str]]:
     """Return the names of each `ClassLabel` column that Hugging Face's datasets library wrote down."""
     found: dict[str, dict[int, str]] = {}
     for column, feature in _mapping(_mapping(huggingface.get("info")).get("features")).items():
-        if _mapping(feature).get("_type") == "ClassLabel" and (names := _names_of(feature, "names")):
+        # Several labels per row are a list of them: Sequence(ClassLabel), List(ClassLabel), [ClassLabel].
+        inner = _mapping(feature).get("feature", feature)
+        one = _mapping(inner[0] if isinstance(inner, list) and len(inner) == 1 else inner)
+        if one.get("_type") == "ClassLabel" and (names := _names_of(one, "names")):
             found[column] = dict(enumerate(names))
     return found
 

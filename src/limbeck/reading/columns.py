@@ -10,7 +10,7 @@ from difflib import get_close_matches
 
 from limbeck.data.dataset import LABEL_NAME
 from limbeck.data.names import name_key, shown
-from limbeck.errors import DataError
+from limbeck.errors import DataError, SettingsError
 from limbeck.settings import ReadSettings
 
 TEXT_NAMES = (
@@ -73,6 +73,7 @@ class ColumnNames:
     Attributes:
         text: the text.
         label: the label, by name or integer; None where the file has none.
+        indicators: columns of 0 and 1, one a label, in the place of a label column; none unless they were named.
         label_index: integers that `label` names, where the file has both.
         split: the split, where the file has such a column.
         row_id: the row id, where the file has such a column.
@@ -85,6 +86,19 @@ class ColumnNames:
     split: str | None
     row_id: str | None
     others: dict[str, str]
+    indicators: tuple[str, ...] = ()
+
+    @property
+    def has_labels(self) -> bool:
+        """True when the file has labels, in one column or in several."""
+        return self.label is not None or bool(self.indicators)
+
+    @property
+    def label_place(self) -> str:
+        """What messages call the column that a label stands in."""
+        if self.label is None and self.indicators:
+            return self.indicators[0] + (f", …, {self.indicators[-1]}" if len(self.indicators) > 1 else "")
+        return self.label or "label"
 
 
 def find_columns(names: Sequence[str], settings: ReadSettings, *, file: str, split: str) -> ColumnNames:
@@ -102,9 +116,10 @@ def find_columns(names: Sequence[str], settings: ReadSettings, *, file: str, spl
     text = _find(settings.text_column, TEXT_NAMES, names, file)
     if text is None:
         raise DataError(_missing("text", settings.text_column, names, file))
-    label, label_index = _find_label(names, text, settings, file, split)
+    indicators = _find_indicators(names, text, settings, file)
+    label, label_index = (None, None) if indicators else _find_label(names, text, settings, file, split)
     reserved = {"row_id", "split", "text", "label", LABEL_NAME}
-    taken = {text, label, label_index, "split", "row_id"}
+    taken = {text, label, label_index, "split", "row_id", *indicators}
     kept: dict[str, str] = {}
     for name in names:
         if name not in taken:
@@ -119,6 +134,7 @@ def find_columns(names: Sequence[str], settings: ReadSettings, *, file: str, spl
         split="split" if "split" in names and "split" not in (text, label) else None,
         row_id="row_id" if "row_id" in names and "row_id" not in (text, label) else None,
         others=kept,
+        indicators=indicators,
     )
 
 
@@ -148,7 +164,9 @@ def say_choice(columns: ColumnNames, names: Sequence[str], settings: ReadSetting
     if by_hand or (plain and set(usual) <= set(taken)):
         return None
     told = f"text is column {shown_short(columns.text)}"
-    if columns.label is not None:
+    if columns.indicators:
+        told += f", labels are columns {shown_names(columns.indicators)}"
+    elif columns.label is not None:
         told += f", label is column {shown_short(columns.label)}"
     return told + (f"; other columns: {shown_names(list(columns.others))}" if columns.others else "")
 
@@ -200,6 +218,29 @@ def _find_label(
     if needed and split != "unsupervised":
         raise DataError(_missing("label", settings.label_column, names, file))
     return None, None
+
+
+def _find_indicators(names: Sequence[str], text: str, settings: ReadSettings, file: str) -> tuple[str, ...]:
+    """Return the columns of 0 and 1 that were named by hand, by the file's own names.
+
+    Raises:
+        DataError: one of them is not there, or two are one column.
+        SettingsError: a label column was named beside them.
+    """
+    if not settings.label_columns or settings.labels == "ignored":
+        return ()
+    if settings.label_column is not None:
+        raise SettingsError("--label-column and --label-columns contradict each other: give one of them")
+    rest = [name for name in names if name != text]
+    found = []
+    for given in settings.label_columns:
+        column = _find(given, (), rest, file)
+        if column is None:
+            raise DataError(_missing("label", given, names, file))
+        found.append(column)
+    if len(set(found)) < len(found):
+        raise DataError(f"{file}: --label-columns name a column twice: {shown_names(found)}")
+    return tuple(found)
 
 
 def _find(given: str | None, usual: Sequence[str], names: Sequence[str], file: str) -> str | None:

@@ -104,7 +104,7 @@ def check_rows(raw: RawTable, settings: ReadSettings, bad: BadRows) -> FileRows:
         numbers=raw.numbers,
         text=_strings(raw, columns.text),
         split=_splits(raw, columns.split),
-        label=pa.nulls(raw.table.num_rows) if columns.label is None else _flat(raw.table[columns.label]),
+        label=_labels(raw.table, columns),
         label_index=None if columns.label_index is None else _flat(raw.table[columns.label_index]),
         row_id=_row_ids(raw, columns.row_id),
         others=raw.table.select(list(columns.others)).rename_columns(list(columns.others.values())),
@@ -187,7 +187,7 @@ def _said_otherwise(part: FileRows, row: int) -> str:
 
 def _with_decoded_bytes(raw: RawTable, columns: ColumnNames, bad: BadRows) -> RawTable:
     """Read columns of bytes as UTF-8 where texts or names are expected: Impala, old Spark and Hive write such files."""
-    for name in filter(None, (columns.text, columns.label, columns.split, columns.row_id)):
+    for name in filter(None, (columns.text, columns.label, columns.split, columns.row_id, *columns.indicators)):
         column = raw.table[name]
         kind = column.type
         if pa.types.is_dictionary(kind) and is_bytes(kind.value_type):
@@ -226,6 +226,13 @@ def _strings(raw: RawTable, name: str) -> pa.Array:
             "if another column holds the texts, name it (--text-column)"
         )
     return column.cast(pa.large_string())
+
+
+def _labels(table: pa.Table, columns: ColumnNames) -> pa.Array:
+    """Return the label column, or one object of the columns that hold a label each."""
+    if columns.indicators:
+        return pa.StructArray.from_arrays([_flat(table[name]) for name in columns.indicators], columns.indicators)
+    return pa.nulls(table.num_rows) if columns.label is None else _flat(table[columns.label])
 
 
 def _splits(raw: RawTable, name: str | None) -> pa.Array:

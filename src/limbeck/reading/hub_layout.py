@@ -97,8 +97,12 @@ def declared_labels(card: Mapping[str, Any], config: str) -> dict[str, dict[int,
     )
     found: dict[str, dict[int, str]] = {}
     for feature in _list(fitting[0].get("features")) if fitting else ():
-        name, kind = (feature.get("name"), feature.get("dtype")) if isinstance(feature, dict) else (None, None)
-        declared = kind.get("class_label") if isinstance(kind, dict) else None
+        name = feature.get("name") if isinstance(feature, dict) else None
+        # Several labels per row stand under "sequence" or "list".
+        kinds = [feature.get(key) for key in ("dtype", "sequence", "list")] if isinstance(feature, dict) else []
+        kind = next((one for one in kinds if isinstance(one, dict)), None)
+        kind = kind["dtype"] if kind and isinstance(kind.get("dtype"), dict) else kind
+        declared = kind.get("class_label") if kind else None
         names = declared.get("names") if isinstance(declared, dict) else None
         if not isinstance(name, str):
             continue

@@ -16,6 +16,7 @@ from limbeck.progress import Advance
 from limbeck.reading.bad_rows import BadRows
 from limbeck.reading.columns import has_text_column
 from limbeck.reading.decoding import open_text, position_of
+from limbeck.reading.label_studio import is_label_studio, rows_of_tasks
 from limbeck.reading.objects import ObjectRows, kind_of
 from limbeck.reading.raw import GATHERED_ROWS, RawTable, SourceFile
 from limbeck.settings import ReadSettings
@@ -200,11 +201,9 @@ def json_rows(value: Any, name: str, settings: ReadSettings, bad: BadRows) -> li
             f"{name} is an array of arrays, which names no columns (pandas: orient='values'): "
             "write an array of objects (orient='records')"
         )
-    if value and all(_is_label_studio(row) for row in value):
-        raise DataError(
-            f"{name} is an export of Label Studio as JSON: its texts are in data, its labels in "
-            "annotations → result → value → choices. Export it as JSON-MIN or CSV, which limbeck reads"
-        )
+    if is_label_studio(value):
+        bad.note("JSON files read as an export of Label Studio, a row for each task", 1, name)
+        return rows_of_tasks(value, name)
     return value
 
 
@@ -281,14 +280,6 @@ def _key_of_rows(value: dict[str, Any]) -> str | None:
         if isinstance(column, list) and column and all(isinstance(row, dict) for row in column):
             return key
     return None
-
-
-def _is_label_studio(row: Any) -> bool:
-    return (
-        isinstance(row, dict)
-        and isinstance(row.get("data"), dict)
-        and bool(row.keys() & {"annotations", "completions"})
-    )
 
 
 _PYTHON_NOTATION = re.compile(r"\s*\[?\s*\{\s*'")

@@ -23,19 +23,43 @@ from limbeck.reading.bad_rows import BadRows
 from limbeck.reading.file_rows import FileRows, RowFault, is_true, reject_rows
 from limbeck.reading.written_labels import WrittenLabels, is_integer, read_labels
 from limbeck.settings import ReadSettings
+from limbeck.task import SINGLE, Task
 
 _SHOWN_CHARS = 60
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelMap:
-    """The names (C,), and every part with `label` int32 (R,), an index into them or null."""
+    """The names (C,), and every part with `label` as the task has it, null where there is none.
+
+    Attributes:
+        names: what indices stand for, in their order.
+        parts: `label` is int32 (R,), an index; a sorted list of such (several labels per row); or float64, a number.
+        task: the shape of the labels.
+        declared: whether the names were given or declared, so that their order means something.
+    """
 
     names: tuple[str, ...]
     parts: tuple[FileRows, ...]
+    task: Task = SINGLE
+    declared: bool = False
 
 
 def map_labels(parts: Sequence[FileRows], settings: ReadSettings, bad: BadRows) -> LabelMap:
+    """Find the one label map, put every label into it, and look at what classes there are; see `index_labels`.
+
+    Raises:
+        SettingsError: a name is given twice, or is empty.
+    """
+    found = index_labels(parts, settings, bad)
+    if bad.faults.count:
+        return found
+    known = _check_splits(found.parts, found.names, bad)
+    note_odd_classes(known, found.names, bad)
+    return replace(found, parts=tuple(known))
+
+
+def index_labels(parts: Sequence[FileRows], settings: ReadSettings, bad: BadRows) -> LabelMap:
     """Find the one label map and put every label into it.
 
     The names are, in this order: those of the settings; those that the data declare (an Arrow dictionary, a Hugging
@@ -65,10 +89,8 @@ def map_labels(parts: Sequence[FileRows], settings: ReadSettings, bad: BadRows) 
         if any(labels.declared for labels in written):
             places = places_in_declared(written, names, bad)
     indexed = [_index(labels, names, places, settings, bad) for labels in written]
-    if not bad.faults.count:
-        indexed = _check_splits(indexed, names, bad)
-        _note_odd_classes(indexed, names, bad)
-    return LabelMap(names=names, parts=tuple(indexed))
+    is_declared = given is not None or any(labels.declared for labels in written)
+    return LabelMap(names=names, parts=tuple(indexed), declared=is_declared)
 
 
 def _numbers_as_integers(written: Sequence[WrittenLabels], given: tuple[str, ...] | None) -> list[WrittenLabels]:
@@ -208,7 +230,7 @@ def _untrained(part: FileRows, what: str, row: int) -> str:
     return f"{place}: label {what} but in no row of train: no model can learn it"
 
 
-def _note_odd_classes(parts: Sequence[FileRows], names: tuple[str, ...], bad: BadRows) -> None:
+def note_odd_classes(parts: Sequence[FileRows], names: tuple[str, ...], bad: BadRows) -> None:
     """Note classes that no row has, and names that are written where a label is missing."""
     rows = np.zeros(len(names), np.int64)
     for part in parts:

@@ -26,7 +26,8 @@ _LOOKED_AT = 10_000
 """So many lines tell a table of tabs from a list of texts."""
 _TABLE_SHARE = 0.9
 _SEMICOLON = r"(?s)^(?P<text>.*);(?P<label>[^;]*)$"
-_FASTTEXT = r"(?s)^\s*__label__(?P<label>\S+)[\s,]+(?P<text>.*)$"
+_FASTTEXT = r"(?s)^\s*(?P<label>__label__\S+(?:[\s,]+__label__\S+)*)(?:[\s,]+(?P<text>.*))?$"
+_FASTTEXT_MARK = "__label__"
 
 
 def read_lines(source: SourceFile, settings: ReadSettings, bad: BadRows, advance: Advance) -> RawTable:
@@ -70,26 +71,19 @@ def read_lines(source: SourceFile, settings: ReadSettings, bad: BadRows, advance
         ),
         numbers=lines.numbers.filter(pc.invert(is_blank).combine_chunks()),
     )
-    return _of_one_label(labelled, bad) if is_fasttext else labelled
+    return _of_fasttext(labelled, bad) if is_fasttext else labelled
 
 
-def _of_one_label(lines: RawTable, bad: BadRows) -> RawTable:
-    """Note that these are lines of fastText, and refuse those with several labels."""
+def _of_fasttext(lines: RawTable, bad: BadRows) -> RawTable:
+    """Return lines of fastText with their labels without marks; lists of them where a line has several."""
     bad.note("text files of fastText, whose lines begin with __label__, read as labels and texts", 1, lines.name)
-    several = pc.fill_null(pc.starts_with(lines.table["text"], "__label__"), False)
-    rows = np.flatnonzero(np.asarray(several)).tolist()
-    bad.reject(
-        "rows with several labels",
-        rows,
-        lambda row: (
-            f"{lines.name}, row {lines.numbers[row].as_py():,}: has several labels (__label__…), and one label per row "
-            "is read: keep one of them"
-        ),
-    )
-    if not rows or not bad.skips:
-        return lines
-    keep = pc.invert(several)
-    return replace(lines, table=lines.table.filter(keep), numbers=lines.numbers.filter(keep.combine_chunks()))
+    cells = [
+        None if cell is None else [name.strip(", \t") for name in cell.split(_FASTTEXT_MARK) if name.strip(", \t")]
+        for cell in lines.table["label"].to_pylist()
+    ]
+    several = any(cell is not None and len(cell) > 1 for cell in cells)
+    labels = pa.array(cells if several else [None if cell is None else cell[0] for cell in cells])
+    return replace(lines, table=lines.table.set_column(1, "label", labels))
 
 
 def _is_table(source: SourceFile, settings: ReadSettings) -> bool:

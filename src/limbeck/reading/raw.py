@@ -14,7 +14,7 @@ import pyarrow as pa
 from limbeck.data.dataset import ReadNote
 from limbeck.progress import Advance
 from limbeck.reading.bad_rows import BadRows
-from limbeck.settings import ReadSettings
+from limbeck.settings import ReadSettings, TaskKind
 
 LISTED_ROWS = 2_000
 """Rows that are held as Python lists at a time; more are slower, as the garbage collector looks at each list."""
@@ -57,6 +57,7 @@ class RawTable:
         files: the file of each row by its number, where every row is a file of its own; else empty.
         odd: column → row number → what stands there, for cells that are no text in a column of texts.
         notes: what earlier readings of the same rows left out or changed, where the file keeps it.
+        task: the task of its labels, where the file keeps it.
     """
 
     name: str
@@ -67,6 +68,7 @@ class RawTable:
     label_names: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     odd: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     notes: tuple[ReadNote, ...] = ()
+    task: TaskKind | None = None
     files: tuple[str, ...] = ()
 
 

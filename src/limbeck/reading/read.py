@@ -23,10 +23,13 @@ from limbeck.reading.formats import READ_SUFFIXES, check_readable, reader_of
 from limbeck.reading.hub_datasets import read_hub
 from limbeck.reading.sample import SAMPLE, read_sample
 from limbeck.setting_tables import build
-from limbeck.settings import OnBadRow, ReadSettings
+from limbeck.settings import OnBadRow, ReadSettings, TaskKind
 
-_NAMED = "(on-bad-row|text-column|label-column|label-names|encoding)"
-_VALUED_OPTION = re.compile(rf"--{_NAMED} (skip\b|[a-z]+[\d-][\w-]*)")
+_NAMED = (
+    "(on-bad-row|text-column|label-columns|label-column|label-separator|label-names|label-order|min-label-rows|task|"
+    "encoding)"
+)
+_VALUED_OPTION = re.compile(rf"--{_NAMED} (skip\b|(?:single|multi|ordinal|regression)\b|[a-z]+[\d-][\w-]*)")
 _OPTION = re.compile(rf"--{_NAMED}")
 
 
@@ -34,6 +37,10 @@ class ListOptions(TypedDict, total=False):
     """The keywords of `from_lists`: fields of `ReadSettings`, which says what they mean."""
 
     label_names: Sequence[str] | None
+    label_order: Sequence[str] | None
+    label_separator: str | None
+    min_label_rows: int | None
+    task: TaskKind | None
     on_bad_row: OnBadRow
 
 
@@ -42,6 +49,7 @@ class ReadOptions(ListOptions, total=False):
 
     text_column: str | None
     label_column: str | None
+    label_columns: Sequence[str] | None
     encoding: str
     labels: Literal["required", "optional", "ignored"]
 
@@ -53,10 +61,11 @@ def settings_with(options: Mapping[str, Any], settings: ReadSettings | None = No
         SettingsError: an option is not known, or has a value of a wrong type.
     """
     given = dict(options)
-    names = given.get("label_names")
-    # One string is no list of names; it is left as it is, for the check to say so.
-    if isinstance(names, Sequence) and not isinstance(names, str):
-        given["label_names"] = tuple(names)
+    for key in ("label_names", "label_order", "label_columns"):
+        names = given.get(key)
+        # One string is no list of names; it is left as it is, for the check to say so.
+        if isinstance(names, Sequence) and not isinstance(names, str):
+            given[key] = tuple(names)
     return build(ReadSettings, asdict(settings or ReadSettings()), given, where=where)
 
 
@@ -100,7 +109,13 @@ def read(
         progress: follows the reading.
         **options: fields of `ReadSettings` by keyword:
             text_column, label_column: found by their usual names when not given.
+            label_columns: several labels per row, each a column of 0 and 1.
+            label_separator: what stands between several labels in one text.
             label_names: names of the classes in the order of their integers.
+            label_order: the classes from the lowest to the highest, for task="ordinal".
+            min_label_rows: labels of several that fewer rows have are left out.
+            task: "single", "multi" (any number of labels per row), "ordinal" or "regression"; told from the data when
+                not given.
             encoding: of text files, a Python codec name ("utf-8").
             on_bad_row: "error" gathers and raises, "keep-replacement" keeps undecodable bytes as U+FFFD, "skip" leaves
                 rows at fault out; what was done is counted in the dataset's notes.

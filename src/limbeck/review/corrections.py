@@ -141,6 +141,7 @@ def correct(dataset: Dataset, sheet: Sheet) -> Corrections:
     Raises:
         DataError: gathers every decision that does not fit the data.
     """
+    dataset.task.require(("single", "ordinal"), doing="limbeck labels")
     places = {row_id: place for place, row_id in enumerate(dataset.row_ids)}
     texts, labels = dataset.texts, dataset.label_name_list()
     splits = dataset.table["split"].cast(pa.string()).to_pylist()

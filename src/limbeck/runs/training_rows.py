@@ -53,7 +53,11 @@ def require_classes(dataset: Dataset) -> None:
 
     Raises:
         DataError: there are fewer than two labels.
+        SettingsError: the rows are of a task that no training serves yet.
     """
+    dataset.task.require(
+        ("single",), doing="training", todo="limbeck audit, clean and split serve every task; a model of it comes later"
+    )
     names = dataset.label_names
     if len(names) < FEWEST_LABELS:
         said = f"one label only, {shown(names[0])}" if names else "no label"
