@@ -11,7 +11,6 @@
 namespace limbeck {
 
 constexpr int kBlock = 32;        // rows that are computed together
-constexpr int kMostBlocks = 16;   // blocks of 32 rows that one task takes through a layer
 constexpr int kRunKeys = 256;     // tokens of the texts whose attention is one task, unless one text has more
 constexpr int kFirstsRunKeys = 512;  // the same where only the first token of each text asks
 

@@ -70,13 +70,42 @@ inline void rows_by_paired(Matrix rows, Paired right, int chunk, int first, int 
 inline void crossed_by_paired(Crossed left, int left_chunk, Paired right, int right_chunk, int first, int stop, float* sums) {
   combine_rows(32, {left.at(left_chunk, first), 1, (size_t)left.stride}, right.at(right_chunk, first), right.stride, 32, (stop - first) * 32, sums, 32, true);
 }
+// Fetches rows of columns a few lines of 64 bytes at a time, before they are needed.
+struct RowsAhead {
+  const float* row;
+  size_t stride;
+  int lines, rows;  // lines of a row; rows that are left
+  int line = 0;
+
+  void fetch_some(int count) {
+    for (; count > 0 && rows > 0; --count) {
+      fetch_far((const char*)row + (size_t)line * 64);
+      if (++line < lines) continue;
+      line = 0;
+      row += stride;
+      --rows;
+    }
+  }
+};
+
 // `chunks` chunks of columns times the chunks in .. stop of others, summed over all rows, into a gradient.
 inline void add_outer(Crossed left, int chunks, Paired right, int in, int stop, float* gradient, int stride, bool fresh) {
   constexpr int kAtOnce = 4;  // blocks of rows: so many rows of both sides stay in the first-level cache
+  constexpr int kLines = kChunk * sizeof(float) / 64;
+  const int turns = (chunks * 32 + kRows - 1) / kRows;
   for (int k = 0; k < left.blocks; k += kAtOnce) {
-    const int depth = std::min(left.blocks - k, kAtOnce) * 32;
+    const int depth = std::min(left.blocks - k, kAtOnce) * 32, next = std::max(std::min(left.blocks - k - kAtOnce, kAtOnce), 0) * 32;
+    RowsAhead lefts{left.at(0, k + kAtOnce), (size_t)left.stride, kLines * chunks, next};
+    RowsAhead rights{right.at(in, k + kAtOnce), (size_t)right.stride, kLines * (stop - in), next};
     for (int c = in; c < stop; ++c)
-      combine_rows(chunks * 32, {left.at(0, k), 1, (size_t)left.stride}, right.at(c, k), right.stride, 32, depth, gradient + c * kChunk, stride, fresh && k == 0);
+      each_rows(chunks * 32, [&](int row, auto count) {
+        lefts.fetch_some((next * kLines * chunks / (stop - in) + turns - 1) / turns);
+        rights.fetch_some((next * kLines + turns - 1) / turns);
+        float* to = gradient + (size_t)row * stride + c * kChunk;
+        for (int half = 0; half < kChunk; half += 16)
+          combine<count()>({left.at(0, k) + row, 1, (size_t)left.stride}, right.at(c, k) + half, right.stride, depth,
+                           {to + half, (size_t)stride, fresh && k == 0});
+      });
   }
 }
 // Sums of each column over all rows.

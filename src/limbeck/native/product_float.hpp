@@ -24,6 +24,7 @@ constexpr bool kExact = true;           // operands keep float32: so must functi
 constexpr int kChunk = 32;              // columns that are stored and computed together
 constexpr int kRowStep = 2;             // matrices have a multiple of so many rows
 constexpr int kSlice = 12;              // chunks of columns that a product takes at a time
+constexpr int kMostBlocks = 4;          // blocks of 32 rows that a task takes through a layer of training; their rows stay in the second-level cache
 constexpr int kGroupRows = 96;          // rows that go through weights together, so that they stay in the second-level cache
 constexpr int kTile = 16 * 32;          // numbers of half a block of packed weights
 constexpr int kChunkStep = kChunk;      // numbers from one chunk of a row to the next

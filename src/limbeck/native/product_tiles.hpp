@@ -20,6 +20,7 @@ constexpr int kChunk = 32;              // columns that are stored and computed 
 constexpr int kRowStep = 32;            // matrices have a multiple of so many rows
 constexpr int kGroupRows = 1 << 30;     // rows that go through weights together: all of a chunk fit the second-level cache
 constexpr int kSlice = 24;              // chunks of columns that a product takes at a time
+constexpr int kMostBlocks = 16;         // blocks of 32 rows that a task takes through a layer of training; few tasks: each reads all weights
 constexpr int kChunkTokens = 512;
 constexpr int kChunkStep = kTile;       // numbers from one chunk of a row to the next
 
