@@ -64,9 +64,7 @@ struct Attention {
     const int width = (key_stop - key_first + 15) / 16 * 16, wide = AttentionRoom::scores_stride(width), column = head * head_dim;
     each_rows(stop - first, [&](int row, auto count) {
       const Left left{queries.at(first + row, 0) + column, (size_t)queries.stride, 1};
-      float* to = room.scores + (size_t)row * wide;
-      for (int j = 0; j < width; j += 16)
-        combine<count()>(left, room.turned + key_first + j, stride, head_dim, {to + j, (size_t)wide, true});
+      combine<count()>(left, room.turned + key_first, stride, head_dim, {room.scores + (size_t)row * wide, (size_t)wide, true}, width);
     });
     float scale[kQueryRows];
     for (int r = 0; r < stop - first; ++r) {
@@ -81,14 +79,10 @@ struct Attention {
     }
     each_rows(stop - first, [&](int row, auto count) {
       const Left left{room.scores + (size_t)row * wide, (size_t)wide, 1};
-      for (int c = 0; c < head_dim; c += 16) {
-        float* to = mixed.at(first + row, 0) + column + c;
-        combine<count()>(left, values.at(key_first, 0) + column + c, values.stride, key_stop - key_first, {to, (size_t)mixed.stride, true});
-        for (int r = 0; r < count(); ++r) {
-          float* at = to + (size_t)r * mixed.stride;
-          store(at, load(at) * set(scale[row + r]));
-        }
-      }
+      float* to = mixed.at(first + row, 0) + column;
+      combine<count()>(left, values.at(key_first, 0) + column, values.stride, key_stop - key_first, {to, (size_t)mixed.stride, true}, head_dim);
+      for (int r = 0; r < count(); ++r, to += mixed.stride)
+        for (int c = 0; c < head_dim; c += 16) store(to + c, load(to + c) * set(scale[row + r]));
     });
   }
 

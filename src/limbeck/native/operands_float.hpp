@@ -54,7 +54,7 @@ using PairedStore = KeptStore;
 inline void combine_rows(int rows, Left left, const float* right, size_t right_stride, int columns, int depth, float* sums, size_t stride, bool fresh) {
   each_rows(rows, [&](int row, auto count) {
     const Left from{left.at + row * left.row_step, left.row_step, left.depth_step};
-    for (int c = 0; c < columns; c += 16) combine<count()>(from, right + c, right_stride, depth, {sums + row * stride + c, stride, fresh});
+    combine<count()>(from, right, right_stride, depth, {sums + row * stride, stride, fresh}, columns);
   });
 }
 
@@ -101,10 +101,8 @@ inline void add_outer(Crossed left, int chunks, Paired right, int in, int stop, 
       each_rows(chunks * 32, [&](int row, auto count) {
         lefts.fetch_some((next * kLines * chunks / (stop - in) + turns - 1) / turns);
         rights.fetch_some((next * kLines + turns - 1) / turns);
-        float* to = gradient + (size_t)row * stride + c * kChunk;
-        for (int half = 0; half < kChunk; half += 16)
-          combine<count()>({left.at(0, k) + row, 1, (size_t)left.stride}, right.at(c, k) + half, right.stride, depth,
-                           {to + half, (size_t)stride, fresh && k == 0});
+        combine<count()>({left.at(0, k) + row, 1, (size_t)left.stride}, right.at(c, k), right.stride, depth,
+                         {gradient + (size_t)row * stride + c * kChunk, (size_t)stride, fresh && k == 0}, kChunk);
       });
   }
 }

@@ -174,15 +174,19 @@ KEEP_APART void weigh_plain(const float* a, size_t a_stride, const float* w, int
   sums.end(place.sums, place.stride);
 }
 
-// kCount rows times 16 columns of other rows. Number k of row r of the left side is at a + r * row_step + k * depth_step.
+// kCount rows times `columns` columns (a multiple of 16) of other rows. Number k of row r of the left side is at
+// a + r * row_step + k * depth_step.
 struct Left { const float* at; size_t row_step, depth_step; };
 template <int kCount>
-KEEP_APART void combine(Left a, const float* w, size_t w_stride, int depth, Place place) {
-  RowSums<kCount> sums;
-  sums.begin(place.sums, place.stride, place.fresh);
-  RowPointers rows(a.at, a.row_step);
-  for (int k = 0; k < depth; ++k, rows.advance(a.depth_step), w += w_stride) sums.add(rows, a.row_step, loadu(w));
-  sums.end(place.sums, place.stride);
+KEEP_APART void combine(Left a, const float* w, size_t w_stride, int depth, Place place, int columns) {
+  for (int column = 0; column < columns; column += 16) {
+    RowSums<kCount> sums;
+    sums.begin(place.sums + column, place.stride, place.fresh);
+    RowPointers rows(a.at, a.row_step);
+    const float* from = w + column;
+    for (int k = 0; k < depth; ++k, rows.advance(a.depth_step), from += w_stride) sums.add(rows, a.row_step, loadu(from));
+    sums.end(place.sums + column, place.stride);
+  }
 }
 
 // Calls work(first row, number of rows) for blocks of kRows rows, and for what remains. Two rows have too few sums to keep
