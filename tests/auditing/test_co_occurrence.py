@@ -87,6 +87,8 @@ def test_numbers_are_audited_without_classes() -> None:
     assert "labels are numbers" in repr(found)
     assert found.conflicts.exact.texts == 1
     assert not [finding for finding in found.findings if finding.kind.startswith("labels.")]
+    assert [one.severity for one in found.findings if one.kind == "conflicts.exact"] == ["low"]
+    assert not found.has_leaks_or_conflicts
     assert resplit(dataset, SplitSettings()).counts["train"] == {"rows": 26}
 
 

@@ -16,6 +16,7 @@ from limbeck.data.write import write
 from limbeck.errors import DataError
 from limbeck.reading.in_memory import from_arrow, from_lists, from_pandas
 from limbeck.reading.read import read
+from limbeck.settings import ReadSettings
 from limbeck.task import MULTI, SINGLE
 
 SETS = [("a", "b"), (), ("b",), None]
@@ -191,6 +192,23 @@ def test_what_is_written_reads_back(
         assert again.task == MULTI
         assert again.label_name_sets() == dataset.label_name_sets()
         assert again.fingerprint() == dataset.fingerprint()
+
+
+def test_csv_may_have_a_separator(tmp_path: Path) -> None:
+    """What was read with a separator is written with it, none of the labels apart from not labelled; names must fit."""
+    dataset = from_lists(["w", "x", "y"], [["a", "b c"], [], None], settings=ReadSettings(labels="optional"))
+    write(dataset, tmp_path / "rows.csv", label_separator=";")
+    assert '"w","[0, 1]","a;b c"' in (tmp_path / "rows.csv").read_text("utf-8")
+    again = read(tmp_path / "rows.csv", label_separator=";", labels="optional")
+    assert again.fingerprint() == dataset.fingerprint()
+    with pytest.raises(DataError, match="label names hold the separator 'b'"):
+        write(dataset, tmp_path / "rows.tsv", label_separator="b")
+
+
+def test_a_frame_of_pandas_reads_back() -> None:
+    """`to_pandas` has lists of integers and of names, which `from_pandas` reads as the same sets."""
+    dataset = from_lists(["w", "x", "y"], [["a", "b"], [], None], settings=ReadSettings(labels="optional"))
+    assert from_pandas(dataset.to_pandas(), labels="optional").fingerprint() == dataset.fingerprint()
 
 
 def test_a_folder_of_splits_keeps_what_no_row_says(tmp_path: Path) -> None:

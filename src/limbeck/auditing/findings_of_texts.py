@@ -110,6 +110,9 @@ def about_leaks(evidence: Evidence) -> Iterator[Finding]:
 def about_conflicts(evidence: Evidence) -> Iterator[Finding]:
     """Tell of texts with more than one label."""
     conflicts, rows = evidence.conflicts, evidence.shape.rows
+    if evidence.shape.task == "regression":
+        yield from _about_numbers(evidence)
+        return
     if conflicts.exact.texts:
         most = next(iter(conflicts.exact.label_pairs.items()), None)
         wrong = "wrong or missing" if evidence.shape.task == "multi" else "wrong"
@@ -135,6 +138,22 @@ def about_conflicts(evidence: Evidence) -> Iterator[Finding]:
             share=conflicts.near.rows / rows,
             example=example_of(conflicts.near.examples),
             advice="Look at them: a changed word may change the meaning, or a label may be wrong.",
+        )
+
+
+def _about_numbers(evidence: Evidence) -> Iterator[Finding]:
+    """Tell of texts with more than one number: that is noise of the numbers, and no fault."""
+    exact = evidence.conflicts.exact
+    if exact.texts:
+        yield Finding(
+            kind="conflicts.exact",
+            severity="low",
+            title="The same text has different numbers",
+            count=exact.texts,
+            unit="texts",
+            share=exact.rows / evidence.shape.rows,
+            example=example_of(exact.examples, by_label=True),
+            advice="No model can tell them apart: how much they differ is an error that stays.",
         )
 
 

@@ -38,7 +38,7 @@ def split(
     check_place(out, DATA_SUFFIXES, source=data, overwrite=overwrite)
     following = screen.following()
     result = resplit(read_with(data, reading, following), settings, near_threshold=threshold, progress=following)
-    write(result.dataset, out)
+    write(result.dataset, out, label_separator=reading.label_separator)
     if as_json:
         screen.show_json({"splits": result.counts, "groups_kept_together": result.groups, "seed": settings.seed})
         return

@@ -19,10 +19,10 @@ import pyarrow.csv
 import pyarrow.feather
 import pyarrow.parquet
 
-from limbeck.data.dataset import SPLIT_ORDER, Dataset
+from limbeck.data.dataset import LABEL_NAME, SPLIT_ORDER, Dataset
 from limbeck.errors import DataError
 from limbeck.storage import check_place, staged_file, staged_folder
-from limbeck.task import SINGLE
+from limbeck.task import MULTI, SINGLE
 
 METADATA_KEY = b"limbeck"
 """Where limbeck keeps the label map and the notes in a schema's metadata, as JSON."""
@@ -32,7 +32,7 @@ DATA_SUFFIXES = (".parquet", ".arrow", ".feather", ".csv", ".tsv", ".jsonl", "")
 """Of what is written; the empty one is a folder."""
 
 
-def write(dataset: Dataset, path: str | Path) -> None:
+def write(dataset: Dataset, path: str | Path, *, label_separator: str | None = None) -> None:
     """Write a dataset, atomically: a reader finds the old file or the whole new one.
 
     Columns are those of `Dataset.to_arrow`: row_id, split, text, label (integers, lists of them, or numbers),
@@ -45,9 +45,12 @@ def write(dataset: Dataset, path: str | Path) -> None:
         dataset: the rows.
         path: ends in .parquet, .arrow, .feather, .csv, .tsv or .jsonl; without a suffix it is a folder, which must not
             be there yet, with one Parquet file a split, in the usual order of splits.
+        label_separator: what stands between several labels of one row in CSV and TSV, as `read` takes it, in the place
+            of JSON; a row with none of them is `[]`.
 
     Raises:
         SettingsError: the suffix is none of these.
+        DataError: a label's name holds the separator.
         DataError: a split's name tells no split as a file name.
         StorageError: the disk is full, or the place cannot be written.
 
@@ -68,7 +71,7 @@ def write(dataset: Dataset, path: str | Path) -> None:
             _write_lines(dataset, staged)
         else:
             options = pyarrow.csv.WriteOptions(delimiter=_SEPARATORS[suffix], quoting_style="needed")
-            pyarrow.csv.write_csv(_flattened(dataset), staged, options)
+            pyarrow.csv.write_csv(_flattened(dataset, label_separator), staged, options)
 
 
 def _write_folder(dataset: Dataset, folder: Path) -> None:
@@ -96,9 +99,15 @@ def _with_metadata(dataset: Dataset) -> pa.Table:
     return dataset.to_arrow().replace_schema_metadata({METADATA_KEY: json.dumps(kept, ensure_ascii=False)})
 
 
-def _flattened(dataset: Dataset) -> pa.Table:
-    """Return the table with columns that a text file can hold: lists and the like become JSON."""
+def _flattened(dataset: Dataset, label_separator: str | None = None) -> pa.Table:
+    """Return the table with columns that a text file can hold: lists and the like become JSON.
+
+    Raises:
+        DataError: a label's name holds the separator.
+    """
     table = dataset.to_arrow()
+    if label_separator and dataset.task == MULTI:
+        table = table.set_column(4, LABEL_NAME, pa.array(_joined(dataset, label_separator), pa.large_string()))
     for place, field in enumerate(table.schema):
         column = table[field.name]
         if pa.types.is_dictionary(field.type):
@@ -109,6 +118,13 @@ def _flattened(dataset: Dataset) -> pa.Table:
             column = pa.chunked_array([pa.array(texts, pa.large_string())])
         table = table.set_column(place, field.name, column)
     return table
+
+
+def _joined(dataset: Dataset, separator: str) -> list[str | None]:
+    """Return each row's labels with a separator between them; `[]` for none, so that an empty cell is not labelled."""
+    if odd := [name for name in dataset.label_names if separator in name]:
+        raise DataError(f"label names hold the separator {separator!r} ({', '.join(map(repr, odd[:5]))}): give another")
+    return [None if names is None else separator.join(names) or "[]" for names in dataset.label_name_sets()]
 
 
 def _write_lines(dataset: Dataset, path: Path) -> None:
