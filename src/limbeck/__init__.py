@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from limbeck.api.reports import report as report
     from limbeck.api.reviewing import apply_corrections as apply_corrections
     from limbeck.api.reviewing import find_label_issues as find_label_issues
+    from limbeck.api.reviewing import find_tag_issues as find_tag_issues
     from limbeck.api.reviewing import write_sheet as write_sheet
     from limbeck.auditing.audit import Audit as Audit
     from limbeck.auditing.clean import Cleaning as Cleaning
@@ -112,6 +113,8 @@ if TYPE_CHECKING:
     from limbeck.review.corrections import Corrections as Corrections
     from limbeck.review.issues import LabelIssue as LabelIssue
     from limbeck.review.issues import LabelIssues as LabelIssues
+    from limbeck.review.tag_issues import TagIssue as TagIssue
+    from limbeck.review.tag_issues import TagIssues as TagIssues
     from limbeck.settings import AuditSettings as AuditSettings
     from limbeck.settings import CleanSettings as CleanSettings
     from limbeck.settings import FeatureSettings as FeatureSettings
@@ -131,7 +134,7 @@ _HOMES = {
     "limbeck.api.judging": "clear_thresholds compare evaluate threshold",
     "limbeck.api.preparing": "audit clean split",
     "limbeck.api.reports": "ReportSettings WrittenReport report",
-    "limbeck.api.reviewing": "apply_corrections find_label_issues write_sheet",
+    "limbeck.api.reviewing": "apply_corrections find_label_issues find_tag_issues write_sheet",
     "limbeck.auditing.audit": "Audit",
     "limbeck.auditing.clean": "Cleaning",
     "limbeck.auditing.findings": "Finding",
@@ -180,6 +183,7 @@ _HOMES = {
     "limbeck.experiments.run_comparison": "RunComparison",
     "limbeck.review.corrections": "Corrections",
     "limbeck.review.issues": "LabelIssue LabelIssues",
+    "limbeck.review.tag_issues": "TagIssue TagIssues",
     "limbeck.settings": (
         "AuditSettings CleanSettings FeatureSettings FinetuneSettings HeadSettings ProbeSettings "
         "ReadSettings SplitSettings SweepSettings"

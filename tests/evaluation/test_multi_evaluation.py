@@ -6,11 +6,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from limbeck.data.label_sets import sets_of_indicators
 from limbeck.errors import DataError
 from limbeck.evaluation import label_metrics, metrics
 from limbeck.evaluation.intervals import row_counts
 from limbeck.evaluation.multi_evaluation import MULTI_FIGURES, MultiEvaluation, evaluate_multi
-from limbeck.evaluation.multi_predictions import MultiPredictions, labels_of
+from limbeck.evaluation.multi_predictions import MultiPredictions
 
 
 def made(rows=300, seed=0, shares=(0.4, 0.2, 0.1, 0.03), **more):
@@ -24,7 +25,7 @@ def made(rows=300, seed=0, shares=(0.4, 0.2, 0.1, 0.03), **more):
         row_ids=tuple(map(str, range(rows))),
         label_names=tuple(f"label {label}" for label in range(len(shares))),
         probabilities=probabilities,
-        true_labels=labels_of(targets),
+        true_labels=sets_of_indicators(targets),
         tokens=np.full(rows, 5),
         truncated=np.zeros(rows, bool),
         **({"thresholds": np.full(len(shares), 0.3)} | more),
@@ -120,7 +121,7 @@ def test_answers_that_are_all_right_or_all_wrong_claim_no_certainty(right):
             row_ids=tuple(map(str, range(12))),
             label_names=("a", "b"),
             probabilities=(targets == right).astype(float),
-            true_labels=labels_of(targets),
+            true_labels=sets_of_indicators(targets),
             tokens=np.full(12, 3),
             truncated=np.zeros(12, bool),
         ),

@@ -4,9 +4,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from limbeck.data.label_sets import sets_of_indicators
 from limbeck.errors import DataError, SettingsError
 from limbeck.evaluation.label_thresholds import NEVER_GIVEN
-from limbeck.evaluation.multi_predictions import MultiPredictions, labels_of, targets_of
+from limbeck.evaluation.multi_predictions import MultiPredictions, targets_of
 
 NAMES = ("joy", "love", "슬픔")
 
@@ -65,10 +66,10 @@ def test_table_has_lists_of_names_and_counts_what_is_wrong():
 def test_lists_and_truths_are_the_same():
     """There and back, sliced ones too."""
     truths = np.random.default_rng(0).random((50, 7)) < 0.3
-    lists = labels_of(truths)
+    lists = sets_of_indicators(truths)
     np.testing.assert_array_equal(targets_of(lists, 7), truths)
     np.testing.assert_array_equal(targets_of(lists[13:31], 7), truths[13:31])
-    assert labels_of(np.zeros((2, 3), bool)).to_pylist() == [[], []]
+    assert sets_of_indicators(np.zeros((2, 3), bool)).to_pylist() == [[], []]
 
 
 @pytest.mark.parametrize(

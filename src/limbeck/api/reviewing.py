@@ -7,6 +7,8 @@ from pathlib import Path
 
 from limbeck.api.given import Rows, Run, dataset_of, run_path
 from limbeck.api.preparing import UNLABELLED_TOO
+from limbeck.errors import SettingsError
+from limbeck.evaluation.multi_predictions import MultiPredictions
 from limbeck.evaluation.predictions import Predictions
 from limbeck.methods.past_run import open_past_run
 from limbeck.progress import ProgressLike, as_progress
@@ -15,8 +17,9 @@ from limbeck.review.corrections import Corrections
 from limbeck.review.corrections import apply_corrections as correct_rows
 from limbeck.review.issues import LabelIssues
 from limbeck.review.issues import find_label_issues as find_in_answers
-from limbeck.review.label_search import search_labels, search_with_cross_fit
+from limbeck.review.label_search import search_labels, search_tags, search_with_cross_fit
 from limbeck.review.sheet import write_sheet as write_issues
+from limbeck.review.tag_issues import TagIssues, review_tags
 from limbeck.storage import check_place
 
 
@@ -57,11 +60,47 @@ def find_label_issues(
 
 
 @said_in_python()
-def write_sheet(issues: LabelIssues, path: str | Path, *, rows: int | None = None, overwrite: bool = False) -> Path:
+def find_tag_issues(run: Run | MultiPredictions, *, incomplete: bool = False) -> TagIssues:
+    """Find labels that are missing and labels that are too many, where rows have any number of them.
+
+    Args:
+        run: a run folder, or what `train` returned; or out-of-fold `MultiPredictions`, every row's labels known.
+        incomplete: the labels that a row has are mostly right, and one that it has not says little, as where people
+            gave the labels that they thought of.
+
+    Raises:
+        SettingsError: the rows of the run have one label each, or it has no out-of-fold predictions.
+        DataError: the labels of a row are not known.
+
+    Example:
+        >>> import pyarrow as pa
+        >>> answers = MultiPredictions(
+        ...     row_ids=["1", "2"],
+        ...     label_names=["a", "b"],
+        ...     probabilities=[[0.9, 0.1], [0.8, 0.9]],
+        ...     true_labels=pa.array([[0], []]),
+        ...     tokens=[3, 3],
+        ...     truncated=[False, False],
+        ... )
+        >>> find_tag_issues(answers).worst("missing", 1)[0].row_id
+        '2'
+    """
+    if isinstance(run, MultiPredictions):
+        return review_tags(run, incomplete=incomplete)
+    found = search_tags(open_past_run(run_path(run)), incomplete=incomplete)
+    if found is None:
+        raise SettingsError(f"{run_path(run)} has no out-of-fold answers with any number of labels per row")
+    return found
+
+
+@said_in_python()
+def write_sheet(
+    issues: LabelIssues | TagIssues, path: str | Path, *, rows: int | None = None, overwrite: bool = False
+) -> Path:
     """Write the worst rows into a CSV file for a spreadsheet; a person fills in its column new_label.
 
     Args:
-        issues: what `find_label_issues` found.
+        issues: what `find_label_issues` or `find_tag_issues` found.
         path: a file that ends in .csv.
         rows: how many; those whose label looks wrong, and 100 at least, when not given.
         overwrite: replace a file that is there.

@@ -13,6 +13,8 @@ from limbeck.settings import ReadSettings
 if TYPE_CHECKING:
     from typer._click.core import Context
 
+    from limbeck.review.tag_issues import TagIssues
+
 FIND = "find"
 
 
@@ -66,15 +68,27 @@ def find(
             "row by the model that did not see it. A probe needs none. Interrupted, it goes on when it is called again."
         ),
     ] = None,
+    incomplete: Annotated[
+        bool,
+        typer.Option(
+            "--incomplete",
+            help="Of any number of labels per row: the labels that a row has are mostly right, and one that it has not "
+            "says little, as where people gave the labels that they thought of.",
+        ),
+    ] = False,
     cache_dir: options.CacheFolder = None,
     overwrite: options.Overwrite = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Rank the training rows of RUN by how likely their label is wrong, and write a sheet to review."""
+    """Rank the training rows of RUN by how likely their label is wrong, and write a sheet to review.
+
+    Where rows have any number of labels, those that are probably missing and those that are probably too many are
+    ranked apart.
+    """
     from limbeck.errors import SettingsError
     from limbeck.features.cache import FeatureCache
     from limbeck.methods.past_run import open_past_run
-    from limbeck.review.label_search import search_labels, search_with_cross_fit
+    from limbeck.review.label_search import search_labels, search_tags, search_with_cross_fit
     from limbeck.review.sheet import write_sheet
     from limbeck.storage import check_place
 
@@ -84,6 +98,10 @@ def find(
         check_place(out, (".csv",), source=data, overwrite=overwrite)
     following = screen.following()
     past, cache = open_past_run(run), FeatureCache(cache_dir)
+    tags = search_tags(past, incomplete=incomplete)
+    if tags is not None:
+        _show_tags(tags, run, out=out, count=tags.rows_to_review(rows), as_json=as_json)
+        return
     if cross_fit is None:
         found = search_labels(past, cache=cache, progress=following)
     else:
@@ -111,6 +129,26 @@ def find(
     screen.show_next(
         "labels", "apply", out, data or past.data.source, "--out", place, how=options.flags_that_read(past.data.read)
     )
+
+
+def _show_tags(found: "TagIssues", run: Path, *, out: Path | None, count: int, as_json: bool) -> None:
+    """Show labels that are missing or too many, and write the sheet."""
+    from limbeck.cli import figures_screen
+    from limbeck.review.sheet import write_sheet
+
+    sheet = out if count else None
+    if sheet is not None:
+        write_sheet(sheet, found, count=count)
+    if as_json:
+        screen.show_json({"run": str(run), "sheet": None if sheet is None else str(sheet), **found.to_dict(count)})
+        return
+    figures_screen.show_tag_issues(found, count=labels_screen.SHOWN_ISSUES)
+    if not count:
+        labels_screen.show_no_sheet()
+    elif sheet is None:
+        screen.show_next("labels", run, "--out", screen.free_place("review.csv"))
+    else:
+        labels_screen.show_tag_sheet_place(sheet, count=count)
 
 
 @labels.command(cls=HelpfulCommand)

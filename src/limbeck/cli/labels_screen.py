@@ -85,6 +85,15 @@ def show_sheet_place(sheet: "Path", *, count: int) -> None:
     screen.show_line("suggested one; leave the cell empty to keep the label; save as CSV")
 
 
+def show_tag_sheet_place(sheet: "Path", *, count: int) -> None:
+    """Say what to do with the sheet of labels that are missing or too many."""
+    screen.show_line(f"{sheet}: {count:,} labels of rows, worst first; write ok into new_label to add the label under")
+    screen.show_line(
+        "suggested_label, or to take out the one under label; leave the cell empty to keep the row as it is;"
+    )
+    screen.show_line("save as CSV")
+
+
 def show_corrections(corrections: "Corrections", out: "Path") -> None:
     """Show what was changed."""
     found = corrections.to_dict()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from limbeck.data.label_sets import LABEL_SETS, indicators, label_pairs, sets_of_indicators
 from limbeck.display.frames import frame_of
 from limbeck.display.tables import Table
 from limbeck.display.views import View, listed
@@ -84,7 +85,7 @@ class MultiPredictions(View):
         object.__setattr__(self, "row_ids", tuple(self.row_ids))
         object.__setattr__(self, "label_names", tuple(self.label_names))
         object.__setattr__(self, "probabilities", probabilities_NC)
-        object.__setattr__(self, "true_labels", labels.cast(pa.large_list(pa.int32())))
+        object.__setattr__(self, "true_labels", labels.cast(LABEL_SETS))
         object.__setattr__(self, "tokens", np.asarray(self.tokens, dtype=np.int32))
         object.__setattr__(self, "truncated", np.asarray(self.truncated, dtype=np.bool_))
         object.__setattr__(self, "thresholds", thresholds)
@@ -226,7 +227,7 @@ class MultiPredictions(View):
             columns |= {free_name(name, kept, MULTI_COLUMNS): self.others[name] for name in kept}
         if is_labelled:
             columns["true_labels"] = _named(self.true_labels, names)
-        columns["predictions"] = _named(labels_of(self.decided_NC), names)
+        columns["predictions"] = _named(sets_of_indicators(self.decided_NC), names)
         for label, name in enumerate(self.label_names):
             columns[PROBABILITY_PREFIX + name] = pa.array(self.probabilities[:, label])
         if is_labelled:
@@ -280,21 +281,11 @@ def targets_of(lists: pa.LargeListArray, classes: int) -> np.ndarray:
     Raises:
         DataError: a label is outside 0 … C-1.
     """
-    lengths = np.diff(lists.offsets.to_numpy())
-    labels = lists.flatten().to_numpy(zero_copy_only=False).astype(np.int64)
+    _, labels = label_pairs(lists)
     if len(labels) and not (labels.min() >= 0 and labels.max() < classes):
         wrong = labels[(labels < 0) | (labels >= classes)][0]
         raise DataError(f"a true label is {wrong}, expected 0 to {classes - 1}: do labels and names belong together?")
-    targets_MC = np.zeros((len(lists), classes), dtype=np.bool_)
-    targets_MC[np.repeat(np.arange(len(lists)), lengths), labels] = True
-    return targets_MC
-
-
-def labels_of(targets_NC: np.ndarray) -> pa.LargeListArray:
-    """Return truths as lists of labels, large_list<int32> (N,)."""
-    offsets = np.concatenate([[0], np.cumsum(np.count_nonzero(targets_NC, axis=1))])
-    labels = np.nonzero(targets_NC)[1].astype(np.int32)
-    return pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), pa.array(labels))
+    return indicators(lists, classes)
 
 
 def _named(lists: pa.LargeListArray, names: pa.StringArray) -> pa.LargeListArray:

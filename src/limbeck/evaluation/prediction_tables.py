@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from limbeck.data.label_sets import LABEL_SETS
 from limbeck.errors import DataError
 from limbeck.evaluation.conformal import ConformalWidth
 from limbeck.evaluation.multi_predictions import MULTI_COLUMNS, THRESHOLDS_KEY, MultiPredictions, targets_of
@@ -115,7 +116,7 @@ def _task_of(table: pa.Table, probabilities_NC: np.ndarray) -> Task:
 def _multi_of(where: object, table: pa.Table) -> MultiPredictions:
     names = _require_columns(where, table, ("predictions",), is_probable=True)
     thresholds = json.loads((table.schema.metadata or {}).get(THRESHOLDS_KEY.encode(), b"null"))
-    true = pa.nulls(len(table), pa.large_list(pa.int32()))
+    true = pa.nulls(len(table), LABEL_SETS)
     if "true_labels" in table.column_names:
         true = _label_lists(where, table["true_labels"], names)
     return MultiPredictions(
@@ -188,7 +189,7 @@ def _label_lists(where: object, column: pa.ChunkedArray, names: tuple[str, ...])
             found.append(None if listed is None else sorted(places[name] for name in listed))
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"{where}: row {row} has {value!r}, which is no list of known labels ({error})") from error
-    return pa.array(found, pa.large_list(pa.int32()))
+    return pa.array(found, LABEL_SETS)
 
 
 def _width_of(table: pa.Table) -> ConformalWidth | None:

@@ -5,6 +5,7 @@ disk a folder with `data/` (one Parquet file per split), `changes.csv` (one row 
 spreadsheets) and `labels.json`. The folder is whole or absent.
 Every decision must fit the data: its row is there, its text and its label are those that were reviewed, its new label
 is a class. If one does not, nothing is changed and all that do not are listed.
+Where rows have several labels, a decision adds one to a row, takes one out, or puts one in the place of another.
 It does not know who decided, nor why.
 """
 
@@ -12,7 +13,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -21,6 +22,7 @@ from typing import Any
 import pyarrow as pa
 
 from limbeck.data.dataset import Dataset, ReadNote
+from limbeck.data.label_sets import LABEL_SETS
 from limbeck.data.names import name_key, shown
 from limbeck.data.write import write
 from limbeck.display.tables import Table
@@ -29,6 +31,7 @@ from limbeck.errors import DataError, FaultLog
 from limbeck.evaluation.spreadsheet import neutralise
 from limbeck.review.sheet import Decision, Sheet, read_decided
 from limbeck.storage import staged_folder, write_bytes, write_json
+from limbeck.task import MULTI
 
 CHANGES_SCHEMA = pa.schema(
     [
@@ -96,7 +99,7 @@ class Corrections(View):
     def _pairs(self) -> dict[str, int]:
         """Return how often each label became which, the most frequent first."""
         rows = self.changes.to_pylist()
-        return dict(Counter(f"{row['label']} → {row['new_label']}" for row in rows).most_common())
+        return dict(Counter(map(_arrow, rows)).most_common())
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON: counts by split and by pair of labels."""
@@ -141,6 +144,8 @@ def correct(dataset: Dataset, sheet: Sheet) -> Corrections:
     Raises:
         DataError: gathers every decision that does not fit the data.
     """
+    if dataset.task == MULTI:
+        return _correct_sets(dataset, sheet)
     dataset.task.require(("single", "ordinal"), doing="limbeck labels")
     places = {row_id: place for place, row_id in enumerate(dataset.row_ids)}
     texts, labels = dataset.texts, dataset.label_name_list()
@@ -185,6 +190,72 @@ def correct(dataset: Dataset, sheet: Sheet) -> Corrections:
     changed = {place: one for place, one in decided.items() if one[0] != labels[place]}
     found = _corrected(dataset, changed, splits, reviewed=len(sheet.decisions), kept=kept)
     return _with_note(found, respelled)
+
+
+def _correct_sets(dataset: Dataset, sheet: Sheet) -> Corrections:
+    """Add and take out the labels that a reviewer decided on, where rows have any number of them."""
+    places = {row_id: place for place, row_id in enumerate(dataset.row_ids)}
+    texts, names = dataset.texts, dataset.label_names
+    sets: list[set[str] | None] = [None if one is None else set(one) for one in dataset.label_name_sets()]
+    splits = dataset.table["split"].cast(pa.string()).to_pylist()
+    faults, rows, kept = FaultLog(), [], 0
+    for decision in sheet.decisions:
+        where = f"line {decision.line}, row_id {decision.row_id!r}"
+        if decision.row_id not in places:
+            faults.add(f"{where}: no row has this id{_hint(decision.row_id, places)}")
+            continue
+        place = places[decision.row_id]
+        has = sets[place]
+        old = _class_of(decision.label, names) if decision.label else ""
+        if decision.new_label is None:
+            kept += 1
+        elif decision.text is not None and not _same_text(texts[place], decision.text, sheet.encoding):
+            faults.add(f"{where}: the text is not that of the data ({decision.text[:40]!r}, {texts[place][:40]!r})")
+        elif has is None:
+            faults.add(f"{where}: the labels of this row are not known")
+        elif old is None or (old and old not in has):
+            faults.add(f"{where}: the row has not the label {decision.label!r}, which the sheet says it has")
+        elif (new := _set_choice(decision, names)) is None:
+            faults.add(f"{where}: new_label {decision.new_label!r} is no label{_near(decision, names)}")
+        elif new == old or (new in has and not old):
+            kept += 1
+        else:
+            has.discard(old)
+            has.update([new] if new else [])
+            row = {"label": old, "new_label": new, "suggested_label": decision.suggested_label or ""}
+            known = {"row_id": decision.row_id, "split": splits[place], "text": texts[place]}
+            rows.append({**known, **row, "label_quality": decision.label_quality})
+    faults.raise_as(
+        DataError,
+        what=f"the sheet does not fit {dataset.source}; nothing was changed",
+        todo="correct these rows of the sheet, or give the data that it was made from",
+    )
+    codes = [None if one is None else sorted(names.index(name) for name in one) for one in sets]
+    column = pa.array(codes, LABEL_SETS)
+    notes = dataset.notes
+    if rows:
+        example = f"{rows[0]['row_id']}, {_arrow(rows[0])}"
+        notes = (*notes, ReadNote(what="labels added or taken out after review", rows=len(rows), example=example))
+    table = dataset.table.set_column(3, dataset.table.schema.field("label"), column)
+    return Corrections(
+        dataset=replace(dataset, table=table, notes=notes),
+        changes=pa.Table.from_pylist(rows, schema=CHANGES_SCHEMA),
+        reviewed=len(sheet.decisions),
+        kept=kept,
+    )
+
+
+def _set_choice(decision: Decision, names: tuple[str, ...]) -> str | None:
+    """Return the label that shall stand for the one that the sheet's row is about, "" for none; None if unknown."""
+    chosen = _class_of(decision.new_label or "", names)
+    if chosen is None and decision.accepts:
+        return _class_of(decision.suggested_label, names) if decision.suggested_label else ""
+    return chosen
+
+
+def _arrow(row: Mapping[str, Any]) -> str:
+    """Say what became of a label; where it was added or taken out, a dash stands for none."""
+    return f"{row['label'] or '–'} → {row['new_label'] or '–'}"
 
 
 def _with_note(corrections: Corrections, respelled: list[tuple[Decision, str]]) -> Corrections:

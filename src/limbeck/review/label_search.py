@@ -23,7 +23,8 @@ from limbeck import storage
 from limbeck.display.tables import Table
 from limbeck.display.views import View
 from limbeck.errors import DataError, SettingsError, StorageError, TrainingError
-from limbeck.evaluation.prediction_files import read_predictions
+from limbeck.evaluation.multi_predictions import MultiPredictions
+from limbeck.evaluation.prediction_files import read_any_predictions, read_predictions
 from limbeck.evaluation.predictions import Predictions
 from limbeck.experiments.cross_fit import cross_fit
 from limbeck.features.cache import FeatureCache
@@ -38,6 +39,7 @@ from limbeck.model.bundle import load_bundle
 from limbeck.progress import SILENT, Progress
 from limbeck.review.issues import LabelIssues, find_label_issues
 from limbeck.review.noise import trust_rows
+from limbeck.review.tag_issues import TagIssues, review_tags
 from limbeck.review.votes import LabelVotes, count_votes
 from limbeck.runs.past_data import read_data_of
 
@@ -63,6 +65,28 @@ class LabelSearch(View):
 
     def _tables(self) -> Iterable[Table]:
         return self.issues._tables()
+
+
+def search_tags(run: PastRun, *, incomplete: bool = False) -> TagIssues | None:
+    """Find labels that are missing and labels that are too many among a run's training rows.
+
+    Args:
+        run: a finished run.
+        incomplete: people gave the labels they thought of: a missing one says little.
+
+    Returns:
+        None of a run whose rows have one label each: see `search_labels`.
+
+    Raises:
+        SettingsError: `incomplete` is asked for where each row has one label.
+    """
+    place = run.folder.predictions(OUT_OF_FOLD)
+    answers = read_any_predictions(place) if place.exists() else None
+    if isinstance(answers, MultiPredictions):
+        return review_tags(answers, incomplete=incomplete)
+    if incomplete:
+        raise SettingsError(f"--incomplete is for any number of labels per row; the rows of {run.folder.path} have one")
+    return None
 
 
 def search_labels(run: PastRun, *, cache: FeatureCache | None = None, progress: Progress = SILENT) -> LabelSearch:

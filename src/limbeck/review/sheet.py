@@ -1,10 +1,14 @@
 """Review sheet: the rows whose labels should be looked at, as a CSV that a person fills in with a spreadsheet.
 
-In: `LabelIssues`. Out: a CSV, worst row first; and the decisions of a CSV that came back.
+In: `LabelIssues` or `TagIssues`. Out: a CSV, worst row first; and the decisions of a CSV that came back.
 It does not know datasets: whether a decision fits the data is asked in `corrections`.
 
 Columns: row_id, text, label, suggested_label, label_quality, new_label, reason, flagged. The person fills in new_label:
 the label that is right, or "ok" (y, yes, 예) for the suggested one; an empty cell keeps the label.
+
+Where rows have several labels, each row of the sheet is about one of them. A label that is probably missing stands
+under suggested_label, with nothing under label; one that is probably too many stands under label, with nothing
+suggested. So "ok" adds the one and takes out the other.
 
 The file is written for Excel (UTF-8 with a byte order mark, so that Hangul stays Hangul; nothing that a spreadsheet
 would run). It is read as spreadsheets write it: UTF-8 or UTF-16, or cp949 as Korean Excel saves "CSV"; commas,
@@ -15,6 +19,7 @@ import csv
 import hashlib
 import io
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +27,8 @@ from limbeck import storage
 from limbeck.errors import DataError, FaultLog
 from limbeck.evaluation import spreadsheet
 from limbeck.reading.dialect import MAX_CELL_CHARS
-from limbeck.review.issues import LabelIssues
+from limbeck.review.issues import LabelIssue, LabelIssues
+from limbeck.review.tag_issues import TagIssues
 
 COLUMNS = ("row_id", "text", "label", "suggested_label", "label_quality", "new_label", "reason", "flagged")
 NEEDED = ("row_id", "label", "new_label")
@@ -77,7 +83,7 @@ class Sheet:
     origin: dict[str, str] = field(default_factory=dict)
 
 
-def write_sheet(path: Path, issues: LabelIssues, *, count: int) -> None:
+def write_sheet(path: Path, issues: LabelIssues | TagIssues, *, count: int) -> None:
     """Write the `count` worst rows, worst first.
 
     Raises:
@@ -89,7 +95,7 @@ def write_sheet(path: Path, issues: LabelIssues, *, count: int) -> None:
     content = io.StringIO()
     writer = csv.writer(content, lineterminator="\r\n")
     writer.writerow(COLUMNS)
-    for issue in issues.worst(count):
+    for issue in _about_tags(issues, count) if isinstance(issues, TagIssues) else issues.worst(count):
         cells = (issue.row_id, issue.text or "", issue.label, issue.suggested_label)
         writer.writerow(
             [
@@ -101,6 +107,21 @@ def write_sheet(path: Path, issues: LabelIssues, *, count: int) -> None:
             ]
         )
     storage.write_bytes(path, content.getvalue().encode("utf-8-sig", "replace"))
+
+
+def _about_tags(issues: TagIssues, count: int) -> Iterator[LabelIssue]:
+    """Give each pair of row and label as a row of the sheet."""
+    for one in issues.worst_of_both(count):
+        is_missing = one.mistake == "missing"
+        yield LabelIssue(
+            row_id=one.row_id,
+            text=one.text,
+            label="" if is_missing else one.label,
+            suggested_label=one.label if is_missing else "",
+            label_quality=1 - one.probability,
+            reason=one.reason,
+            flagged=one.probability > 0.5,
+        )
 
 
 def read_sheet(path: Path) -> Sheet:

@@ -5,14 +5,14 @@ how probable it is that the row has the label; labels that are missing and label
 It does not know models or files, nor whether anybody will agree.
 
 A label that is missing and one that is too many are different mistakes: nobody thought of the one, somebody chose the
-other. So there are two lists, and two rates for each label: how often it is missing where it is true, and how often it
-is given where it is not.
+other. So there are two lists, and two rates: how often a label is missing where it is true, and how often it is given
+where it is not.
 
 1. The probabilities of each label are calibrated on its own column (Platt), since labels are compared with each other:
-   q, the chance that the row *was given* the label.
-2. Rates. Missing: of the rows where q is highest, the label's anchors, the share that was not given it. Too many: of
-   the lower quarter of the rows by q, the share that was. A rare label has few anchors, so each rate is drawn towards
-   that of all labels.
+   q, the chance that the row *was given* the label. Both lists have the order of q.
+2. Rates. Missing: of the rows where a label's q is highest, its anchors, the share that was not given it. Too many: of
+   the lower quarter of the rows by q, the share that was. Each is taken over all labels together: a rate for each label
+   by itself found fewer planted mistakes, since a label that is hard to tell looks like one that is often wrong.
 3. The chance p that the label *is true* follows from q = p (1 - missing) + (1 - p) · too many; with the given label and
    the rates, Bayes says how probable it is that the pair is wrong.
 
@@ -36,14 +36,13 @@ from limbeck.display.views import View, listed
 from limbeck.errors import DataError
 from limbeck.evaluation import label_metrics
 from limbeck.evaluation.multi_predictions import MultiPredictions
+from limbeck.review.issues import SHEET_ROWS
 
 TagMistake = Literal["missing", "superfluous"]
 ANCHORS_PER_LABEL = 0.1
 """Anchors of a label, as a share of the rows that have it."""
 FEWEST_ANCHORS = 20
 """Anchors of a label at least."""
-PRIOR_ANCHORS = 50.0
-"""Anchors that the rate of all labels counts for in that of each."""
 LEAST_RATE = 1e-4
 MOST_RATE = 0.5
 _NEWTON_STEPS = 25
@@ -60,19 +59,22 @@ class TagOrder:
         wrong_NC: probability that the row should not have the label it has, or should have the one that it has not,
             float32.
         targets_NC: the labels that rows have, bool.
-        missing_C: estimated share of the rows of which a label is true that were not given it.
-        superfluous_C: estimated share of the rows of which it is not true that were given it.
+        given_NC: calibrated probability that the row was given the label, float32.
+        missing: estimated share of the pairs where a label is true that were not given it.
+        superfluous: estimated share of the pairs where it is not true that were given it.
     """
 
     wrong_NC: np.ndarray
     targets_NC: np.ndarray
-    missing_C: np.ndarray
-    superfluous_C: np.ndarray
+    given_NC: np.ndarray
+    missing: float
+    superfluous: float
 
     def pairs(self, mistake: TagMistake) -> np.ndarray:
         """Return the pairs that may be this mistake, int64 (K, 2) of row and label, the most probable one first."""
         places = np.flatnonzero(self.targets_NC if mistake == "superfluous" else ~self.targets_NC)
-        order = np.argsort(-self.wrong_NC.ravel()[places], kind="stable")
+        shares = self.given_NC.ravel()[places]
+        order = np.argsort(shares if mistake == "superfluous" else -shares, kind="stable")
         return np.column_stack(np.unravel_index(places[order], self.wrong_NC.shape))
 
     def count(self, mistake: TagMistake) -> int:
@@ -100,6 +102,12 @@ class TagIssue:
     mistake: TagMistake
     probability: float
     model_probability: float
+
+    @property
+    def reason(self) -> str:
+        """Why, in words: "probably missing: out of fold the model gives it 0.93"."""
+        what = "probably missing" if self.mistake == "missing" else "probably too many"
+        return f"{what}: out of fold the model gives it {self.model_probability:.2f}"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -170,6 +178,16 @@ class TagIssues(View):
             for row, label in self.order.pairs(mistake)[:count].tolist()
         )
 
+    def rows_to_review(self, rows: int | None = None) -> int:
+        """Return how many pairs a sheet holds: `rows` where given, else those that look wrong, 100 at least."""
+        wrong = self.order.count("missing") + self.order.count("superfluous")
+        return rows or (min(self.order.wrong_NC.size, max(SHEET_ROWS, wrong)) if wrong else 0)
+
+    def worst_of_both(self, count: int) -> tuple[TagIssue, ...]:
+        """Return the pairs that are most probably wrong, whichever mistake they are."""
+        both = [*self.worst("missing", count), *self.worst("superfluous", count)]
+        return tuple(sorted(both, key=lambda one: -one.probability)[:count])
+
     def to_dict(self, count: int) -> dict[str, Any]:
         """Return plain values for JSON: how many of each mistake, rates by label, and the `count` worst of each."""
         names = self.predictions.label_names
@@ -179,12 +197,7 @@ class TagIssues(View):
             "incomplete": self.incomplete,
             "probably_missing": self.order.count("missing"),
             "probably_superfluous": self.order.count("superfluous"),
-            "rates": {
-                name: {"missing": float(missing), "superfluous": float(superfluous)}
-                for name, missing, superfluous in zip(
-                    names, self.order.missing_C, self.order.superfluous_C, strict=True
-                )
-            },
+            "rates": {"missing": self.order.missing, "superfluous": self.order.superfluous},
             "missing": [vars(one) for one in self.worst("missing", count)],
             "superfluous": [vars(one) for one in self.worst("superfluous", count)],
         }
@@ -222,16 +235,17 @@ def find_tag_issues(targets_NC: np.ndarray, probabilities_NC: np.ndarray, *, inc
     for start in range(0, classes, size):
         labels = slice(start, start + size)
         given_NC[:, labels] = _calibrated(probabilities_NC[:, labels], targets_NC[:, labels])
-    missing_C, superfluous_C = _rates(given_NC, targets_NC, incomplete=incomplete)
+    missing, superfluous = _rates(given_NC, targets_NC, incomplete=incomplete)
     wrong_NC = np.empty_like(given_NC)
     for start in range(0, rows, max(1, _BLOCK_CELLS // classes)):
         part = slice(start, start + max(1, _BLOCK_CELLS // classes))
-        true_BC = (given_NC[part] - superfluous_C) / (1 - superfluous_C - missing_C)
-        true_BC = np.clip(true_BC, 1e-9, 1 - 1e-9)
-        wrong_BC = np.where(targets_NC[part], (1 - true_BC) * superfluous_C, true_BC * missing_C)
-        right_BC = np.where(targets_NC[part], true_BC * (1 - missing_C), (1 - true_BC) * (1 - superfluous_C))
+        true_BC = np.clip((given_NC[part] - superfluous) / (1 - superfluous - missing), 1e-9, 1 - 1e-9)
+        wrong_BC = np.where(targets_NC[part], (1 - true_BC) * superfluous, true_BC * missing)
+        right_BC = np.where(targets_NC[part], true_BC * (1 - missing), (1 - true_BC) * (1 - superfluous))
         wrong_NC[part] = wrong_BC / (wrong_BC + right_BC)
-    return TagOrder(wrong_NC=wrong_NC, targets_NC=targets_NC, missing_C=missing_C, superfluous_C=superfluous_C)
+    return TagOrder(
+        wrong_NC=wrong_NC, targets_NC=targets_NC, given_NC=given_NC, missing=missing, superfluous=superfluous
+    )
 
 
 def _calibrated(probabilities_NK: np.ndarray, targets_NK: np.ndarray) -> np.ndarray:
@@ -257,27 +271,20 @@ def _calibrated(probabilities_NK: np.ndarray, targets_NK: np.ndarray) -> np.ndar
     return np.asarray(1 / (1 + np.exp(-np.clip(slope_K * logits_NK + offset_K, -40, 40))))
 
 
-def _rates(given_NC: np.ndarray, targets_NC: np.ndarray, *, incomplete: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return how often each label is missing, and how often it is too many, each drawn towards that of all labels."""
+def _rates(given_NC: np.ndarray, targets_NC: np.ndarray, *, incomplete: bool) -> tuple[float, float]:
+    """Return how often labels are missing, and how often they are too many, over all labels together."""
     rows, classes = targets_NC.shape
-    missed_C, anchors_C, added_C = np.zeros(classes), np.zeros(classes), np.zeros(classes)
+    if incomplete:
+        missed = float((1 - given_NC[targets_NC]).sum()) / max(1, np.count_nonzero(targets_NC))
+        return float(np.clip(missed, LEAST_RATE, MOST_RATE)), LEAST_RATE
     quarter = max(1, rows // 4)
+    missed_count = anchors = added = 0
     for label in range(classes):
-        shares_N, has_N = given_NC[:, label], targets_NC[:, label]
+        has_N = targets_NC[:, label][np.argsort(-given_NC[:, label], kind="stable")]
         count = int(has_N.sum())
-        order_N = np.argsort(-shares_N, kind="stable")
-        if incomplete:
-            anchors_C[label] = count
-            missed_C[label] = (1 - shares_N[has_N]).sum()
-        elif count:
-            anchors_C[label] = min(count, max(FEWEST_ANCHORS, round(ANCHORS_PER_LABEL * count)))
-            missed_C[label] = np.count_nonzero(~has_N[order_N[: int(anchors_C[label])]])
-        added_C[label] = np.count_nonzero(has_N[order_N[-quarter:]])
-    missing_C = _drawn_together(missed_C, anchors_C)
-    superfluous_C = np.full(classes, LEAST_RATE) if incomplete else _drawn_together(added_C, np.full(classes, quarter))
-    return missing_C, superfluous_C
-
-
-def _drawn_together(counts_C: np.ndarray, of_C: np.ndarray) -> np.ndarray:
-    overall = counts_C.sum() / max(1.0, of_C.sum())
-    return np.asarray(np.clip((counts_C + PRIOR_ANCHORS * overall) / (of_C + PRIOR_ANCHORS), LEAST_RATE, MOST_RATE))
+        own = min(count, max(FEWEST_ANCHORS, round(ANCHORS_PER_LABEL * count)))
+        anchors += own
+        missed_count += own - int(has_N[:own].sum())
+        added += int(has_N[-quarter:].sum())
+    found = missed_count / max(1, anchors), added / (quarter * classes)
+    return float(np.clip(found[0], LEAST_RATE, MOST_RATE)), float(np.clip(found[1], LEAST_RATE, MOST_RATE))
