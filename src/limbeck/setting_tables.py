@@ -5,9 +5,11 @@ the default it is written and given as "off". An unknown key is an error that na
 It does not know which settings there are.
 """
 
+import csv
+import io
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import Field, asdict, fields
 from difflib import get_close_matches
 from math import isfinite
@@ -94,6 +96,29 @@ def to_plain(settings: Any) -> dict[str, Any]:
         key: OFF if value is None and usual[key] is not None else list(value) if isinstance(value, tuple) else value
         for key, value in asdict(settings).items()
     }
+
+
+def names_of(words: str) -> tuple[str, ...]:
+    """Split `a,b,c` at commas; a name that holds one stands in double quotes, as in CSV.
+
+    Raises:
+        SettingsError: the quotes are not closed.
+    """
+    try:
+        names = next(csv.reader([words], skipinitialspace=True, strict=True))
+    except csv.Error as error:
+        raise SettingsError(
+            f"{words} cannot be divided ({error}): write a name that holds a comma in double quotes, and a double "
+            "quote inside it twice"
+        ) from error
+    return tuple(name.strip() for name in names)
+
+
+def said_names(names: Sequence[str]) -> str:
+    """Write names as an option takes them: the other way round."""
+    written = io.StringIO()
+    csv.writer(written, lineterminator="").writerow(names)
+    return written.getvalue()
 
 
 def check_keys(given: Iterable[str], known: Iterable[str], *, where: str) -> None:

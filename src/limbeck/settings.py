@@ -44,7 +44,8 @@ class ReadSettings:
     """How files become a `Dataset`.
 
     Attributes:
-        text_column: name of the column of texts. Default: found by its usual names.
+        text_column: name of the column of texts; or of two columns, a,b, whose texts are one row's pair that a model
+            reads together. Default: found by its usual names.
         label_column: name of the column of labels. Default: found by its usual names.
         label_columns: names of columns that hold 1 where a row has the label that the column is named for, and 0
             where it does not; several labels per row. Default: the labels stand in one column.

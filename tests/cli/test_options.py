@@ -6,8 +6,9 @@ from typer.testing import CliRunner
 
 from limbeck.cli import options
 from limbeck.cli.app import app
-from limbeck.cli.settings_options import Flags, names_of
+from limbeck.cli.settings_options import Flags
 from limbeck.errors import SettingsError
+from limbeck.setting_tables import names_of
 from limbeck.settings import FeatureSettings
 
 

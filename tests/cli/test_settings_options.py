@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 
 from limbeck.cli.app import app
 from limbeck.cli.help_screen import HelpfulCommand
-from limbeck.cli.settings_options import Flags, From, names_of, said_names, takes
+from limbeck.cli.settings_options import Flags, From, takes
 from limbeck.errors import SettingsError
-from limbeck.setting_tables import OFF, meanings, settable
+from limbeck.setting_tables import OFF, meanings, names_of, said_names, settable
 from limbeck.settings import FeatureSettings, HeadSettings, LoopSettings, ReadSettings
 
 KEPT = Path(__file__).with_name("kept_options.tsv")

@@ -5,7 +5,7 @@ It does not know files, pages or models; it changes nothing.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -245,13 +245,16 @@ def audit_rows(
     given = tokenizers or {}
     with progress.track("Auditing", total=Steps.UNITS * (_STEPS + len(given)), unit="parts") as advance:
         steps = Steps(advance)
-        near = find_near_duplicates(columns.text, threshold=settings.near_threshold, progress=steps)
-        words = split_words(columns.text, steps)
-        counts = {name: count_tokens(tokenizer, columns.text, words, steps) for name, tokenizer in given.items()}
+        near = find_near_duplicates(columns.plain, threshold=settings.near_threshold, progress=steps)
+        words = split_words(columns.plain, steps)
+        counts = {name: count_tokens(tokenizer, columns.plain, words, steps) for name, tokenizer in given.items()}
     exact = group_equal(columns.text)
     fits = _fits(columns, given, counts, words)
     per_text = words.per_text
     masks = fault_masks(columns, per_text, counts[fits[0].name].tokens if fits else None)
+    if dataset.pair is not None:
+        # Behind the first text stands a [SEP] too.
+        counts = {name: replace(found, tokens=found.tokens + 1) for name, found in counts.items()}
     tokens = _describe_tokens(columns, fits, counts, settings, shape or EncoderShape())
     evidence = Evidence(
         reading=dataset.notes,
@@ -260,7 +263,7 @@ def audit_rows(
         conflicts=find_conflicts(columns, exact, near),
         leaks=find_leaks(columns, exact, near),
         faults=describe_faults(columns, masks),
-        scripts=describe_scripts(script_counts(columns.text)),
+        scripts=describe_scripts(script_counts(columns.plain)),
         tokenizer_fit=fits,
         limits=tokens.limits if tokens else (),
         recommended=tokens.recommended if tokens else None,
@@ -332,7 +335,7 @@ def _check(dataset: Dataset, settings: AuditSettings) -> None:
 def _fits(
     columns: RowColumns, tokenizers: Mapping[str, Tokenizer], counts: Mapping[str, TokenCounts], words: TextWords
 ) -> tuple[TokenizerFit, ...]:
-    characters = pc.sum(pc.utf8_length(columns.text)).as_py()
+    characters = pc.sum(pc.utf8_length(columns.plain)).as_py()
     return tuple(
         describe_fit(name, tokenizer, counts[name], words=len(words.index), characters=characters)
         for name, tokenizer in tokenizers.items()

@@ -150,8 +150,8 @@ def clean(dataset: Dataset, settings: CleanSettings, progress: Progress = SILENT
     if any(kind in NEAR_KINDS for kind in settings.drop):
         with progress.track("Cleaning", total=3 * Steps.UNITS, unit="parts") as advance:
             steps = Steps(advance)
-            near = find_near_duplicates(columns.text, threshold=settings.near_threshold, progress=steps)
-            pairs = all_pairs(columns.text, near, steps)
+            near = find_near_duplicates(columns.plain, threshold=settings.near_threshold, progress=steps)
+            pairs = all_pairs(columns.plain, near, steps)
     work = _Work(
         columns=columns,
         exact=group_equal(columns.text),
@@ -162,7 +162,7 @@ def clean(dataset: Dataset, settings: CleanSettings, progress: Progress = SILENT
     )
     faulty = [kind for kind in FAULT_KINDS if kind in settings.drop]
     if faulty:
-        masks = fault_masks(columns, split_words(columns.text, progress).per_text)
+        masks = fault_masks(columns, split_words(columns.plain, progress).per_text)
         for kind in faulty:
             wanted = np.logical_or.reduce([masks[fault] for fault in FAULT_KINDS[kind]])
             work.drop(np.flatnonzero(wanted & work.present), kind)

@@ -77,7 +77,7 @@ def fault_masks(columns: RowColumns, words: np.ndarray, tokens: np.ndarray | Non
     Returns:
         Kind → bool (N,). The kinds and their order are always the same.
     """
-    texts = columns.text
+    texts = columns.plain
     empty = pc.binary_length(texts).to_numpy(zero_copy_only=False) == 0
     unseen = ~empty & ((words == 0) | _matches(texts, _NOTHING_SEEN))
     tokenless = np.zeros(len(texts), dtype=bool) if tokens is None else tokens <= WRAPPING_TOKENS

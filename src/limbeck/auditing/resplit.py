@@ -13,6 +13,7 @@ import numpy as np
 from limbeck.auditing.audit import check_threshold
 from limbeck.auditing.grouping import repeated
 from limbeck.auditing.near import find_near_duplicates
+from limbeck.auditing.rows import plain_text
 from limbeck.data.dataset import Dataset
 from limbeck.data.label_tables import NO_LABEL, NONE_OF_THEM
 from limbeck.data.split import split
@@ -68,7 +69,7 @@ def resplit(
     check_threshold(near_threshold)
     with progress.track("Splitting", total=3 * Steps.UNITS, unit="parts") as advance:
         steps = Steps(advance)
-        group = find_near_duplicates(dataset.table["text"], threshold=near_threshold, progress=steps).group
+        group = find_near_duplicates(plain_text(dataset), threshold=near_threshold, progress=steps).group
         with steps.track("Dealing out the groups", total=1, unit="split"):
             parted = split(dataset, settings, group)
     names = parted.split_names

@@ -18,7 +18,9 @@ import pyarrow.compute as pc
 from limbeck.auditing.characters import SCRIPT_NAMES, one_array, script_counts
 from limbeck.auditing.grouping import group_equal
 from limbeck.auditing.near import find_near_duplicates
+from limbeck.auditing.rows import plain_text
 from limbeck.data.dataset import CORE_SCHEMA, Dataset
+from limbeck.data.text_pairs import without_marks
 from limbeck.errors import DataError, SettingsError
 from limbeck.evaluation.predictions import Predictions
 from limbeck.evaluation.slices import (
@@ -149,7 +151,7 @@ def tell_scripts(texts: list[str]) -> list[Term]:
         >>> [str(one) for one in tell_scripts(["fine", "좋아요", "좋아요 very good", "123"])]
         ['Latin', 'Hangul', 'Latin and Hangul', 'no letters']
     """
-    counts = script_counts(one_array(pa.array(texts, pa.large_string())))
+    counts = script_counts(one_array(pa.array(without_marks(texts), pa.large_string())))
     order = np.argsort(-counts, axis=1, kind="stable")[:, :2]
     said = []
     for row, (first, second) in enumerate(order):
@@ -173,10 +175,10 @@ def tell_repeats(dataset: Dataset, split: str, progress: Progress = SILENT) -> l
     columns = dataset.table["split"].cast(pa.string())
     here = pc.equal(columns, split).to_numpy(zero_copy_only=False)
     train = pc.equal(columns, "train").to_numpy(zero_copy_only=False) & (split != "train")
-    texts = dataset.table["text"].filter(pa.array(here | train))
+    chosen = pa.array(here | train)
     is_train = train[here | train]
-    near = find_near_duplicates(texts, progress=progress).group
-    exact = group_equal(one_array(texts))
+    near = find_near_duplicates(plain_text(dataset).filter(chosen), progress=progress).group
+    exact = group_equal(one_array(dataset.table["text"].filter(chosen)))
     equal, similar = (np.isin(group, group[is_train]) for group in (exact, near))
     repeated = np.bincount(near[~is_train], minlength=len(near))[near] > 1
     kinds = ("equal_in_train", "similar_in_train", "repeated", "nowhere_else")

@@ -16,6 +16,7 @@ from limbeck.auditing.grouping import members
 from limbeck.data.dataset import Dataset
 from limbeck.data.label_sets import label_pairs, set_codes
 from limbeck.data.label_tables import NONE_OF_THEM
+from limbeck.data.text_pairs import PAIR_MARK
 from limbeck.task import MULTI, SINGLE, Task
 
 EXCERPT_CHARACTERS = 240
@@ -75,6 +76,7 @@ class RowColumns:
 
     Attributes:
         text: Arrow large strings (N,).
+        plain: the same as running text: of pairs without the mark between two texts; of other texts `text` itself.
         label: int64 (N,), which of `label_names` a row has; below zero where there is none.
         label_names: what a row's label can be, in words: the C classes, or where a row has several labels each set of
             them that occurs, or each number. Rows with the same have equal labels.
@@ -86,6 +88,7 @@ class RowColumns:
     """
 
     text: pa.LargeStringArray
+    plain: pa.LargeStringArray
     label: np.ndarray
     label_names: tuple[str, ...]
     split: np.ndarray
@@ -137,6 +140,7 @@ def row_columns_of(dataset: Dataset) -> RowColumns:
     label, names, several = _label_codes(dataset)
     return RowColumns(
         text=one_array(dataset.table["text"]),
+        plain=plain_text(dataset),
         label=label,
         label_names=names,
         split=split.to_numpy().astype(np.int64),
@@ -161,6 +165,12 @@ def _label_codes(dataset: Dataset) -> tuple[np.ndarray, tuple[str, ...], ClassPa
         codes[np.asarray(column.is_valid())] = places
         return codes, tuple(f"{value:g}" for value in known.tolist()), None
     return column.fill_null(-1).to_numpy().astype(np.int64), names, None
+
+
+def plain_text(dataset: Dataset) -> pa.LargeStringArray:
+    """Return the texts as running text, (N,): what is looked at letter by letter must not see the mark of pairs."""
+    text = one_array(dataset.table["text"])
+    return text if dataset.pair is None else pc.replace_substring(text, PAIR_MARK, " ", max_replacements=1)
 
 
 def excerpt_at(text: str, at: int) -> str:

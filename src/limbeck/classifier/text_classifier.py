@@ -67,7 +67,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
             its interval and the baseline.
         run_folder_: where the run was left; None when it was not.
         metrics_: what `metrics.json` of the run holds.
-        n_features_in_: 1, the column of texts.
+        n_features_in_: 1, the column of texts; 2 where they are pairs.
 
     Example:
         >>> texts = [f"i feel {mood} on day {day}" for day in range(10) for mood in ("fine", "sad")]
@@ -120,6 +120,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
 
         Args:
             X: N texts in a list, an array, or a column of pandas, polars, Arrow or Hugging Face's datasets.
+                Of pairs: a list of tuples (first, second), or a table of two columns.
             y: N labels: text, whole numbers or truth values.
             validation: a pair of texts and labels to judge by; `validation_share` says what is done when not given.
 
@@ -141,7 +142,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
             bundle = load_bundle(run.folder.bundle)
             card = (run.folder.bundle / CARD_NAME).read_text("utf-8")
             predictor = Predictor(bundle, device=self.device, precision=self.precision, engine=self.engine)
-        note_column(self, X)
+        note_column(self, X, pairs=rows.dataset.pair is not None)
         self.classes_ = rows.classes.values
         self.predictor_ = predictor
         self.validation_ = run.validation

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from limbeck.catalog.presets import load_encoder_folder
 from limbeck.classifier.column import note_column
 from limbeck.classifier.value_errors import value_errors
+from limbeck.data.text_pairs import are_pairs
 from limbeck.data.texts import as_texts
 from limbeck.errors import WeightsError
 from limbeck.features.cache import FeatureCache
@@ -89,10 +90,10 @@ class TextFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sc
             ModelError: the encoder is unusable.
         """
         with value_errors():
-            as_texts(X, where="fit()")
+            texts = as_texts(X, where="fit()")
             engine = self._open()
             self.blocks_ = tuple(map(str, blocks_for(self.pooling, self.layer, engine.layers)))
-        note_column(self, X)
+        note_column(self, X, pairs=are_pairs(texts))
         self.fingerprint_ = engine.loaded.fingerprint
         self._width = engine.width
         self._engine: Engine | None = engine

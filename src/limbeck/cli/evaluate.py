@@ -55,7 +55,7 @@ def evaluate(
     following = screen.following()
     computing = flags.build(FeatureSettings)
     predictor = load(run, device=computing.device, engine=computing.engine, progress=following)
-    reading = flags.build(ReadSettings)
+    reading = flags.build(ReadSettings, {"text_column": predictor.text_column})
     dataset = read_with(data, reading, following)
     screen.tell_notes(dataset.notes, following)
     rows, split = rows_to_score(dataset, split, following)

@@ -15,10 +15,10 @@ import typer
 
 from limbeck.cli import help_screen, screen
 from limbeck.cli.help_screen import OUTPUT
-from limbeck.cli.settings_options import Flags, From, said_names
+from limbeck.cli.settings_options import Flags, From
 from limbeck.errors import SettingsError
 from limbeck.methods.table import CLASSIFIERS, METHODS
-from limbeck.setting_tables import check_keys, read_toml
+from limbeck.setting_tables import check_keys, read_toml, said_names
 from limbeck.settings import FeatureSettings, ReadSettings
 
 

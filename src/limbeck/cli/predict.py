@@ -88,7 +88,7 @@ def predict(
     computing = flags.build(FeatureSettings)
     predictor = load(run, device=computing.device, engine=computing.engine, progress=following)
     # With the model's names a text;label file is told from a file of plain texts.
-    names = ReadSettings(label_names=predictor.label_names, labels="ignored")
+    names = ReadSettings(text_column=predictor.text_column, label_names=predictor.label_names, labels="ignored")
     reading = flags.build(ReadSettings, asdict(names))
     if source == STANDARD_INPUT:
         _answer_lines(predictor, reading, top_k, following, as_lines=as_json or not sys.stdout.isatty())

@@ -31,6 +31,7 @@ def publish(
 
     Log in with `hf auth login`, or put a token in HF_TOKEN. Folders of this machine and excerpts of data are left out.
     """
+    from limbeck.inference.predictor import example_for
     from limbeck.publishing import publication as publishing
 
     settings = publishing.PublishSettings(private=private, revision=revision, license_id=license_id)
@@ -58,4 +59,4 @@ def publish(
         )
     else:
         screen.show_line(f"commit {commit}")
-        screen.show_next("predict", f"hub:{outgoing.place.repo}", "your text")
+        screen.show_next("predict", f"hub:{outgoing.place.repo}", example_for(run))

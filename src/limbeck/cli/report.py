@@ -59,4 +59,4 @@ def report(
     if made.has_issues:
         screen.show_next("labels", run, "--out", screen.free_place("review.csv"))
     else:
-        screen.show_next("predict", run, "your text")
+        screen.show_predict_next(run)

@@ -300,7 +300,14 @@ def show_scoring_next(run: "Path", data: str, how: "Mapping[str, str | None]", *
     if "test" in splits:
         show_next("evaluate", run, data, "--split", "test", how=how)
     else:
-        show_next("predict", run, "your text")
+        show_predict_next(run)
+
+
+def show_predict_next(run: "Path") -> None:
+    """Say how to use a model."""
+    from limbeck.inference.predictor import example_for
+
+    show_next("predict", run, example_for(run))
 
 
 def free_place(name: str) -> str:

@@ -10,10 +10,8 @@ An option that is not given is absent, so that a TOML file, or else the class's 
 class is a new option of each command that takes the class.
 """
 
-import csv
 import functools
 import inspect
-import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
@@ -22,7 +20,7 @@ import typer
 
 from limbeck.cli import help_screen
 from limbeck.errors import SettingsError
-from limbeck.setting_tables import OFF, SettingsT, build, meanings, settable
+from limbeck.setting_tables import OFF, SettingsT, build, meanings, names_of, settable
 from limbeck.settings import AuditSettings, CleanSettings, FeatureSettings, ReadSettings
 
 NAMES = {
@@ -156,29 +154,6 @@ def said(value: Any, name: str = "") -> str:
     if isinstance(value, tuple):
         return ",".join(map(said, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def names_of(words: str) -> tuple[str, ...]:
-    """Split `a,b,c` at commas; a name that holds one stands in double quotes, as in CSV.
-
-    Raises:
-        SettingsError: the quotes are not closed.
-    """
-    try:
-        names = next(csv.reader([words], skipinitialspace=True, strict=True))
-    except csv.Error as error:
-        raise SettingsError(
-            f"{words} cannot be divided ({error}): write a name that holds a comma in double quotes, and a double "
-            "quote inside it twice"
-        ) from error
-    return tuple(name.strip() for name in names)
-
-
-def said_names(names: Sequence[str]) -> str:
-    """Write names as an option takes them: the other way round."""
-    written = io.StringIO()
-    csv.writer(written, lineterminator="").writerow(names)
-    return written.getvalue()
 
 
 def _by_field(sources: Iterable[From]) -> dict[str, list[From]]:

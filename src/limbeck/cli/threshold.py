@@ -53,4 +53,4 @@ def threshold(
         screen.show_json({"run": str(run), "thresholds": chosen.to_dict()})
         return
     screen.show_thresholds(chosen, run=run)
-    screen.show_next("predict", run, "your text")
+    screen.show_predict_next(run)

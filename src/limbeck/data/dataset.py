@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from limbeck.data.label_sets import LABEL_SETS, indicators, label_pairs, one_list_array, sets_of_pairs
 from limbeck.data.label_tables import label_table, label_words
 from limbeck.data.names import name_key, shown, spelling_key, told_apart
+from limbeck.data.text_pairs import as_pairs, in_two_columns
 from limbeck.display.frames import frame_of
 from limbeck.display.tables import Table
 from limbeck.display.views import View, listed
@@ -94,6 +95,8 @@ class Dataset(View):
         source: where it came from, in words, for runs and reports.
         notes: what reading changed or left out.
         task: the shape of a label.
+        pair: the names of the two columns whose texts make a pair; None where a row has one text. `text` holds both
+            then, as `limbeck.data.text_pairs` writes them, so that whatever reads texts reads both.
     """
 
     table: pa.Table
@@ -101,6 +104,7 @@ class Dataset(View):
     source: str
     notes: tuple[ReadNote, ...] = field(default=())
     task: Task = SINGLE
+    pair: tuple[str, str] | None = None
 
     def __len__(self) -> int:
         rows: int = self.table.num_rows
@@ -112,9 +116,10 @@ class Dataset(View):
         unlabelled = f"; {missing:,} without a label" if missing and (self.label_names or missing < len(self)) else ""
         labels = label_words(self.task, self.table["label"], self.label_names)
         notes = f"; {len(self.notes)} {'note' if len(self.notes) == 1 else 'notes'} on reading" if self.notes else ""
+        pair = f"pairs of {' and '.join(self.pair)}; " if self.pair else ""
         return (
             f"Dataset of {len(self):,} rows: {sizes}",
-            f"labels: {labels}{unlabelled}{notes}",
+            f"{pair}labels: {labels}{unlabelled}{notes}",
         )
 
     def _tables(self) -> Iterator[Table]:
@@ -139,8 +144,9 @@ class Dataset(View):
 
     @property
     def texts(self) -> list[str]:
-        """The texts, as a new list of N strings."""
-        return _list(self.table["text"])
+        """The texts, as a new list of N strings; pairs are `TextPair`, strings that hold both texts."""
+        texts = _list(self.table["text"])
+        return texts if self.pair is None else [*as_pairs(texts, names=self.pair, where=self.source)]
 
     @property
     def row_ids(self) -> list[str]:
@@ -239,7 +245,7 @@ class Dataset(View):
 
     def fingerprint(self) -> str:
         """Return the SHA-256 (hexadecimal) of texts, labels by name, row ids and splits, in order."""
-        digest = hashlib.sha256()
+        digest = hashlib.sha256(b"" if self.pair is None else b"pairs")
         for row in zip(self.row_ids, self._split_list(), self.texts, self._label_marks(), strict=True):
             for value in row:
                 encoded = b"\xff" if value is None else value.encode("utf-8", "surrogatepass")
@@ -279,8 +285,21 @@ class Dataset(View):
     def to_arrow(self) -> pa.Table:
         """Return the table with the labels by name, `label_name`, after `label`; numbers have no names.
 
-        One label per row is a dictionary column that carries the label map; several are a list of strings.
+        One label per row is a dictionary column that carries the label map; several are a list of strings. The texts
+        of pairs stand in two columns by the names in `pair`, in the place of `text`.
         """
+        table = self._with_names()
+        return table if self.pair is None else in_two_columns(table, self.pair, where=self.source)
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """Return a DataFrame with `row_id`, `split`, `text`, `label`, `label_name` and any other columns.
+
+        Pairs have two columns in the place of `text`, as in `to_arrow`.
+        """
+        return frame_of(self.to_arrow())
+
+    def _with_names(self) -> pa.Table:
+        """Return the table with `label_name` after `label`."""
         if not self.task.has_classes:
             return self.table
         if self.task == MULTI:
@@ -289,10 +308,6 @@ class Dataset(View):
             dictionary = pa.array(self.label_names, pa.string())
             label_name = pa.DictionaryArray.from_arrays(self.table["label"].combine_chunks(), dictionary)
         return self.table.add_column(4, "label_name", label_name)
-
-    def to_pandas(self) -> "pd.DataFrame":
-        """Return a DataFrame with `row_id`, `split`, `text`, `label`, `label_name` and any other columns."""
-        return frame_of(self.to_arrow())
 
     def _unknown_labels(self, unknown: Sequence[int], known: Sequence[str]) -> str:
         """Say which labels are not known, in which rows, and what makes them known."""

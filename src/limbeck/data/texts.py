@@ -1,6 +1,7 @@
-"""Texts in whatever holds them become a list of strings.
+"""Texts in whatever holds them become a list of strings; two texts of a row become a pair.
 
-In: a list, a NumPy array, an Arrow array, a pandas or polars Series, or a table of one column. Out: a list of `str`.
+In: a list, a NumPy array, an Arrow array, a pandas or polars Series, or a table of one column or of two. Out: a list of
+`str`, or of `TextPair`.
 It imports none of those libraries: what a container can do tells what it is. Labels are not its business.
 """
 
@@ -9,9 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from limbeck.data.text_pairs import TextPair, are_pairs
 from limbeck.errors import DataError, FaultLog, SettingsError
 
 _TAKEN = "a list, a NumPy array, an Arrow array, a pandas or polars Series, or a table of one column"
+FIRST_SECOND = ("first", "second")
+"""What the two texts of a pair are called where they have no names."""
+_LABEL_NAMES = frozenset(("label", "labels", "label_name", "target", "class", "y"))
+"""A table with such a column holds texts and their labels, not two texts."""
 _SHOWN_CHARS = 40
 
 
@@ -21,11 +27,12 @@ def as_texts(texts: Any, *, where: str) -> list[str]:
     Args:
         texts: a list or tuple of strings, a NumPy array (N,) or (N, 1), an Arrow array, a pandas, polars or Hugging
             Face column, or a table of any of these with one column.
+            Of pairs: a list of tuples (first, second), an array (N, 2), or a table of two columns.
         where: who asks, for messages: "predict()".
 
     Raises:
-        SettingsError: it is one string, a table of several columns, or nothing that has rows in an order.
-        DataError: gathers every row that is not a string.
+        SettingsError: it is one string, a table of more columns, or nothing that has rows in an order.
+        DataError: gathers every row that is not a string; or some rows are pairs, others not.
 
     Example:
         >>> as_texts(np.array([["i feel fine"]], dtype=object), where="predict()")
@@ -33,7 +40,8 @@ def as_texts(texts: Any, *, where: str) -> list[str]:
     """
     if isinstance(texts, str):
         raise SettingsError(f"{where} takes a list of texts; for one text give [text]")
-    rows = rows_in(texts, where=where)
+    rows = _two_columns(texts, where) or rows_in(texts, where=where)
+    rows = [TextPair(*row) if _is_pair(row) else row for row in rows]
     if wrong := [place for place, text in enumerate(rows) if not isinstance(text, str)]:
         if all(isinstance(rows[place], bytes | bytearray) for place in wrong):
             raise DataError(
@@ -46,7 +54,32 @@ def as_texts(texts: Any, *, where: str) -> list[str]:
             for place in wrong
         )
         faults.raise_as(DataError, what=f"{where} was given texts that are none", todo="replace or drop these rows")
+    are_pairs(rows)
     return rows
+
+
+def pair_names(texts: Any) -> tuple[str, str]:
+    """Return what the two texts of a pair are called: the names of a table's two columns, else first and second."""
+    names = _column_names(texts)
+    if names is None or len(names) != len(FIRST_SECOND) or not all(isinstance(name, str) and name for name in names):
+        return FIRST_SECOND
+    return names[0], names[1]
+
+
+def _is_pair(row: Any) -> bool:
+    return isinstance(row, tuple) and len(row) == len(FIRST_SECOND) and all(isinstance(one, str) for one in row)
+
+
+def _two_columns(texts: Any, where: str) -> list[Any] | None:
+    """Return the rows of a table or an array of two columns of texts; None of anything else."""
+    if isinstance(texts, np.ndarray):
+        rows = [tuple(row) for row in texts.tolist()] if texts.ndim == 2 and texts.shape[1] == 2 else []
+        return rows if all(map(_is_pair, rows)) else None
+    names = _column_names(texts)
+    if names is None or len(names) != len(FIRST_SECOND) or not _LABEL_NAMES.isdisjoint(map(str, names)):
+        return None
+    first, second = (rows_in(texts[name], where=where) for name in names)
+    return list(zip(first, second, strict=True))
 
 
 def _excerpt(text: Any) -> str:

@@ -25,7 +25,7 @@ from limbeck.storage import check_place, staged_file, staged_folder
 from limbeck.task import MULTI, SINGLE
 
 METADATA_KEY = b"limbeck"
-"""Where limbeck keeps the label map and the notes in a schema's metadata, as JSON."""
+"""Where limbeck keeps the label map, the notes and the names of two texts in a schema's metadata, as JSON."""
 WRITTEN_ROWS = 10_000
 _SEPARATORS = {".csv": ",", ".tsv": "\t"}
 DATA_SUFFIXES = (".parquet", ".arrow", ".feather", ".csv", ".tsv", ".jsonl", "")
@@ -39,7 +39,7 @@ def write(dataset: Dataset, path: str | Path, *, label_separator: str | None = N
     label_name (not of numbers), and the others. Read again they give the same texts, labels, label names, row ids and
     splits. Parquet and Arrow also keep the types of other columns, classes that no row has, the notes, and the task;
     CSV and JSONL do not: name "ordinal" and "regression" when you read them. In CSV a list is written as JSON,
-    `["a", "b"]`.
+    `["a", "b"]`. The texts of pairs have two columns of their own names in the place of text.
 
     Args:
         dataset: the rows.
@@ -89,12 +89,13 @@ def _write_folder(dataset: Dataset, folder: Path) -> None:
 
 
 def _with_metadata(dataset: Dataset) -> pa.Table:
-    """Return the table with the label map, the task and the notes in its schema's metadata."""
+    """Return the table with the label map, the task, the notes and the names of two texts in its schema's metadata."""
     kept: dict[str, Any] = {
         "label_names": list(dataset.label_names),
         "notes": [asdict(note) for note in dataset.notes],
         # One label per row is what a file without this key has: its bytes stay as they were.
         **({} if dataset.task == SINGLE else {"task": dataset.task.name}),
+        **({} if dataset.pair is None else {"pair": list(dataset.pair)}),
     }
     return dataset.to_arrow().replace_schema_metadata({METADATA_KEY: json.dumps(kept, ensure_ascii=False)})
 

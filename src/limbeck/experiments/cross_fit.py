@@ -9,6 +9,7 @@ on with the fold at hand when it is called again. It does not know what the answ
 """
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -98,9 +99,7 @@ def _answers(
 def _joined(seen: Dataset, validation: Dataset) -> Dataset:
     """Put the training rows of a fold and the validation rows into one dataset."""
     tables = [part.table.unify_dictionaries() for part in (seen, validation)]
-    return Dataset(
-        table=pa.concat_tables(tables).unify_dictionaries(), label_names=seen.label_names, source=seen.source
-    )
+    return replace(seen, table=pa.concat_tables(tables).unify_dictionaries(), notes=())
 
 
 def _merged(parts: list[Predictions], train: Dataset, order: np.ndarray) -> Predictions:

@@ -48,7 +48,7 @@ def encode_rows(
     engine = open_engine(bundle.loaded, usage=Usage(classifier=bundle), device=device, progress=progress)
     cached = _cached_blocks(folder, bundle, engine)
     # A probe's features of the whole split were kept when it was trained; of any other text none are.
-    taken = list(texts) if cached is not None else [texts[row] for row in rows_N]
+    taken = bundle.facts.as_read(texts if cached is not None else [texts[row] for row in rows_N])
     blocks = bundle.facts.blocks if cached is None else cached
     features = extract_features(
         taken, engine, blocks, max_tokens=bundle.facts.max_tokens, cache=cache or FeatureCache(), progress=progress

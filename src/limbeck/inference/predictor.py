@@ -15,9 +15,11 @@ from limbeck.catalog.hub_models import fetch_model
 from limbeck.data.dataset import CORE_SCHEMA, LABEL_NAME, Dataset
 from limbeck.data.learned import NAME as LEARNED_NAME
 from limbeck.data.learned import read_learned
-from limbeck.data.texts import as_texts
+from limbeck.data.names import name_key
+from limbeck.data.text_pairs import example_text
+from limbeck.data.texts import as_texts, pair_names
 from limbeck.display.views import View, listed
-from limbeck.errors import BundleError
+from limbeck.errors import BundleError, DataError
 from limbeck.evaluation.abstaining import find_unsure
 from limbeck.evaluation.predictions import Predictions
 from limbeck.hub.ids import is_hub_id
@@ -27,7 +29,9 @@ from limbeck.model.bundle import BUNDLE_NAME, Bundle, load_bundle
 from limbeck.model.facts import FACTS_NAME
 from limbeck.model.transformers_folder import is_transformers_folder, load_transformers_classifier
 from limbeck.progress import SILENT, Progress, ProgressLike, as_progress
+from limbeck.setting_tables import said_names
 from limbeck.settings import Device, EngineName, Precision
+from limbeck.storage import read_json
 
 
 class Predictor(View):
@@ -68,15 +72,22 @@ class Predictor(View):
     def _lines(self) -> tuple[str, str]:
         facts = self.bundle.facts
         unsure = "" if facts.thresholds is None else ', says "unsure" below its thresholds'
+        what = "a text" if facts.pair is None else f"a pair ({' and '.join(facts.pair)})"
         return (
             f"Predictor of {len(self.label_names):,} classes: {listed(self.label_names)}",
-            f"reads {facts.max_tokens:,} tokens of a text{unsure}; computed by {self.numerics}",
+            f"reads {facts.max_tokens:,} tokens of {what}{unsure}; computed by {self.numerics}",
         )
 
     @property
     def label_names(self) -> tuple[str, ...]:
         """The class names, in the order of the probabilities."""
         return self.bundle.facts.label_names
+
+    @property
+    def text_column(self) -> str | None:
+        """The `text_column` of files that it reads: the names of two columns where it reads pairs, else None."""
+        pair = self.bundle.facts.pair
+        return None if pair is None else said_names(pair)
 
     @property
     def numerics(self) -> str:
@@ -101,17 +112,22 @@ class Predictor(View):
         """Answer texts; row ids are "1", "2", … in their order, or a dataset's own.
 
         Args:
-            texts: a `Dataset`, a list of strings, or any column of them (NumPy, pandas, polars, Arrow).
+            texts: a `Dataset`, a list of strings, or any column of them (NumPy, pandas, polars, Arrow). Of a model that
+                reads pairs: a list of tuples (first, second), a table of two columns, or strings "first [SEP] second".
             progress: is told of tokens done.
 
         Raises:
             SettingsError: one string was given instead of a list, or something that is no column of texts.
-            DataError: a row is not a string, or a dataset has a label that the model does not know.
+            DataError: a row is not a string, or not the pair that the model reads, or a dataset has a label that the
+                model does not know.
         """
         progress = as_progress(progress)
         if isinstance(texts, Dataset):
             return self.predict_dataset(texts, progress=progress)
         rows = as_texts(texts, where="predict()")
+        if self.bundle.facts.pair is not None:
+            _require_order(pair_names(texts), self.bundle.facts.pair, source="the table")
+        rows = self.bundle.facts.as_read(rows)
         row_ids = tuple(str(number + 1) for number in range(len(rows)))
         return self._answer(rows, row_ids, pa.nulls(len(rows), pa.int32()), None, progress)
 
@@ -119,13 +135,17 @@ class Predictor(View):
         """Answer a dataset's rows, whose other columns are kept; labels are matched to the model's by name.
 
         Raises:
-            DataError: the rows have a label that the model does not know.
+            DataError: the rows have a label that the model does not know, or two texts where it reads one, or the other
+                way round.
             SettingsError: the rows are of another task.
         """
         progress = as_progress(progress)
         dataset.task.require(("single",), doing="this model", todo="Give it the texts alone, without their labels")
         known = dataset.with_label_names(self.label_names) if dataset.label_names else dataset
-        return self._answer(known.texts, tuple(known.row_ids), known.table["label"], others_of(dataset), progress)
+        if dataset.pair is not None and self.bundle.facts.pair is not None:
+            _require_order(dataset.pair, self.bundle.facts.pair, source=dataset.source)
+        texts = self.bundle.facts.as_read(known.texts)
+        return self._answer(texts, tuple(known.row_ids), known.table["label"], others_of(dataset), progress)
 
     def _answer(
         self,
@@ -151,6 +171,16 @@ class Predictor(View):
             unsure=None if facts.thresholds is None else find_unsure(probabilities_NC, facts.thresholds),
             unknown=tokenized.count(self.bundle.loaded.tokenizer.special_ids["[UNK]"]),
             others=others,
+        )
+
+
+def _require_order(given: tuple[str, str], known: tuple[str, str], *, source: str) -> None:
+    """Refuse pairs whose texts stand the other way round."""
+    first, second = map(name_key, given)
+    if first != second and (second, first) == tuple(map(name_key, known)):
+        raise DataError(
+            f"{source} has pairs of {' and '.join(given)}, and the model reads {' and '.join(known)}, in this order: "
+            f"give --text-column {said_names(known)}"
         )
 
 
@@ -252,3 +282,9 @@ def find_bundle(folder: Path) -> Path:
         f"{folder} is neither a run folder nor a bundle (no {FACTS_NAME} in it or in {folder / BUNDLE_NAME}), nor a "
         "model that transformers saved: give the folder of a finished `limbeck train --out`"
     )
+
+
+def example_for(folder: Path) -> str:
+    """Return what to type for a text of the model in a run folder or a bundle: one text, or two of a pair."""
+    facts = read_json(find_bundle(folder) / FACTS_NAME)
+    return example_text(facts.get("pair"))

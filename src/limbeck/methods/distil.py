@@ -283,10 +283,12 @@ def _require_comparable(teachers: Sequence[Teacher], settings: DistillationSetti
 
 def _material(curriculum: Curriculum, split: SplitSettings, teacher: Teacher, progress: Progress) -> _Material:
     """Match the labels to the teacher's; leave texts out that the student is judged by."""
-    dataset = curriculum.dataset.with_label_names(teacher.bundle.facts.label_names)
+    facts = teacher.bundle.facts
+    dataset = curriculum.dataset.with_label_names(facts.label_names)
+    facts.as_read(dataset.texts[:1])
     rows = training_rows(dataset, split, progress)
     judged = set(rows.validation.texts)
-    kept = tuple(text for text in curriculum.unlabelled if text not in judged)
+    kept = tuple(text for text in facts.as_read(curriculum.unlabelled) if text not in judged)
     if left := len(curriculum.unlabelled) - len(kept):
         progress.say(f"{left:,} unlabelled texts are validation texts too, letter by letter: they are left out")
     return _Material(rows=rows, unlabelled=kept)

@@ -231,6 +231,7 @@ def _leave(fitted: _Fitted, folder: RunFolder, settings: ProbeTraining, watch: S
         blocks=fitted.blocks,
         max_tokens=engine.loaded.tokenizer.max_tokens if limit is None else limit,
         label_names=rows.label_names,
+        pair=rows.dataset.pair,
         folded_temperature=calibrated.temperature,
         provenance={**record, "majority_label": rows.label_names[rows.majority_label]},
     )

@@ -3,11 +3,12 @@
 In: the decoded JSON. Out: `BundleFacts`, checked. It does not know files or weights.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, get_args
 
-from limbeck.errors import BundleError, FaultLog
+from limbeck.data.text_pairs import are_pairs, as_pairs
+from limbeck.errors import BundleError, DataError, FaultLog
 from limbeck.model.heads import HeadKind
 from limbeck.model.pooling import POOLINGS, Block
 from limbeck.tokens import SMALLEST_LIMIT
@@ -16,6 +17,9 @@ FACTS_NAME = "limbeck.json"
 FORMAT_VERSION = 1
 """Of the bundle; one more whenever an older limbeck could misread it."""
 FEWEST_LABELS = 2
+_LATER: dict[str, Any] = {"pair": None}
+"""What older bundles do not say, and what they mean by it. It is left out where it says no more than that, so that an
+older limbeck opens what it can compute, and refuses the rest by the name that it does not know."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +35,8 @@ class BundleFacts:
             already, and stated here so that it can be shown. 1.0 when it was not calibrated.
         thresholds: a row is answered when its highest probability is above its class's threshold, (C,), and else is
             unsure; 0 answers always, 1 never. None: every row is answered.
+        pair: the names of the two texts of a row, which the model reads together; None where it reads one. In JSON it
+            is left out then, as in bundles of before.
         provenance: where the model comes from, as JSON: settings, seeds, data fingerprint, versions.
     """
 
@@ -40,11 +46,32 @@ class BundleFacts:
     label_names: tuple[str, ...]
     folded_temperature: float = 1.0
     thresholds: tuple[float, ...] | None = None
+    pair: tuple[str, str] | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_read(self, texts: Sequence[str]) -> list[str]:
+        """Return texts as the model reads them: one text per row, or pairs.
+
+        Raises:
+            DataError: rows have one text and the model reads two, or the other way round.
+        """
+        if self.pair is not None:
+            return [*as_pairs(texts, names=self.pair, where="the model")]
+        # A model of transformers does not say what it reads.
+        if are_pairs(texts) and self.provenance.get("made_by") != "transformers":
+            raise DataError(
+                "the model reads one text per row, and these rows have two: name one column (--text-column), or train "
+                "a model on pairs"
+            )
+        return list(texts)
 
     def to_json(self) -> dict[str, Any]:
         """Return what `limbeck.json` says."""
-        return {"format_version": FORMAT_VERSION, **asdict(self)}
+        values = asdict(self)
+        return {
+            "format_version": FORMAT_VERSION,
+            **{name: value for name, value in values.items() if name not in _LATER or value != _LATER[name]},
+        }
 
 
 def parse_facts(values: Any, *, where: str) -> BundleFacts:
@@ -67,6 +94,7 @@ def parse_facts(values: Any, *, where: str) -> BundleFacts:
         )
     faults = FaultLog()
     known = {item.name for item in fields(BundleFacts)}
+    values = {**_LATER, **values}
     faults.extend(f"{key} is missing" for key in sorted(known - values.keys()))
     faults.extend(f"{key} is unknown" for key in sorted(values.keys() - known - {"format_version"}))
     for key, check in _CHECKS.items():
@@ -83,6 +111,7 @@ def parse_facts(values: Any, *, where: str) -> BundleFacts:
         label_names=tuple(values["label_names"]),
         folded_temperature=values["folded_temperature"],
         thresholds=None if thresholds is None else tuple(thresholds),
+        pair=None if values["pair"] is None else tuple(values["pair"]),
         provenance=values["provenance"],
     )
 
@@ -138,6 +167,14 @@ def _thresholds_fault(value: Any) -> str | None:
     return None
 
 
+def _pair_fault(value: Any) -> str | None:
+    if value is None:
+        return None
+    names = value if isinstance(value, list) else []
+    is_pair = len(names) == len(("first", "second")) and all(isinstance(name, str) and name for name in names)
+    return None if is_pair and all(map(_is_unicode, names)) else "is not a list of two names"
+
+
 def _provenance_fault(value: Any) -> str | None:
     return None if isinstance(value, dict) else "is not an object"
 
@@ -149,6 +186,7 @@ _CHECKS = {
     "label_names": _label_names_fault,
     "folded_temperature": _temperature_fault,
     "thresholds": _thresholds_fault,
+    "pair": _pair_fault,
     "provenance": _provenance_fault,
 }
 

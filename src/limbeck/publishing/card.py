@@ -65,7 +65,8 @@ def hub_card(
         eval_results=results or None,
     )
     body = body.replace('limbeck.load("this folder")', f'limbeck.load("hub:{place.repo}")')
-    return f"---\n{metadata.to_yaml()}\n---\n\n{body}{_TRANSFORMERS.format(repo=place.repo) if is_whole else ''}"
+    more = _TRANSFORMERS.format(repo=place.repo, example=_example(facts)) if is_whole else ""
+    return f"---\n{metadata.to_yaml()}\n---\n\n{body}{more}"
 
 
 _TRANSFORMERS = """
@@ -73,9 +74,16 @@ It opens in transformers too, and gives the same probabilities:
 
 ```python
 from transformers import pipeline
-print(pipeline("text-classification", model="{repo}")("your text"))
+print(pipeline("text-classification", model="{repo}")({example}))
 ```
 """
+
+
+def _example(facts: BundleFacts) -> str:
+    """Return what a pipeline of transformers takes: a text, or an object with two."""
+    if facts.pair is None:
+        return '"your text"'
+    return '{"text": "first text", "text_pair": "second text"}'
 
 
 def _hub_place(provenance: Mapping[str, Any], part: str, key: str) -> HubId | None:

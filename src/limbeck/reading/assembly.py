@@ -28,6 +28,7 @@ from limbeck.reading.label_map import LabelMap
 from limbeck.reading.label_shapes import shape_labels
 from limbeck.reading.plain_text import read_label_folders
 from limbeck.reading.raw import RawTable, SourceFile
+from limbeck.setting_tables import said_names
 from limbeck.settings import ReadSettings
 from limbeck.task import Task
 
@@ -176,7 +177,24 @@ def assemble(
         source=source,
         task=label_map.task,
         notes=tuple(dict.fromkeys((*earlier, *notes, *bad.notes()))),
+        pair=_pair_of(label_map.parts, source),
     )
+
+
+def _pair_of(parts: Sequence[FileRows], source: str) -> tuple[str, str] | None:
+    """Return the names of the two text columns, those of the first file; None where rows have one text.
+
+    Raises:
+        DataError: rows of some files have two texts, those of others one.
+    """
+    two = [part for part in parts if part.columns.second is not None]
+    if two and len(two) < len(parts):
+        one = next(part for part in parts if part.columns.second is None)
+        raise DataError(
+            f"{source}: rows of {two[0].raw.name} have two texts, those of {one.raw.name} have one: give the files the "
+            "same columns"
+        )
+    return (two[0].columns.text, str(two[0].columns.second)) if two else None
 
 
 def _tables(label_map: LabelMap, *, numbered: bool) -> list[pa.Table]:
@@ -268,17 +286,17 @@ def readings_of(
     labelled = [raw for raw in raws if raw.split == "train" and _has_label(raw, settings)]
     bare = [raw.name for raw in raws if raw.split not in ("train", "unsupervised") and not _has_label(raw, settings)]
     if settings.labels == "ignored" or not labelled or not bare:
-        return [(raw, settings) for raw in raws], ()
+        return [(raw, _settings_of(raw, settings)) for raw in raws], ()
     if settings.labels == "required":
         for name in bare:
             bad.refuse(
                 f"{name} has no label column, and {labelled[0].name} has: these are rows to predict. Give "
                 f"{labelled[0].name} alone, and {name} to limbeck predict (--input)"
             )
-        return [(raw, settings) for raw in raws if raw.name not in bare], ()
+        return [(raw, _settings_of(raw, settings)) for raw in raws if raw.name not in bare], ()
     without = replace(settings, labels="ignored", label_column=None, label_columns=None, label_names=None)
     note = ReadNote(what="files without a label column, read as rows without labels", rows=len(bare), example=bare[0])
-    return [(raw, without if raw.name in bare else settings) for raw in raws], (note,)
+    return [(raw, _settings_of(raw, without if raw.name in bare else settings)) for raw in raws], (note,)
 
 
 def check_doubled(parts: Sequence[FileRows], joined: Sequence[Joined], bad: BadRows) -> tuple[ReadNote, ...]:
@@ -334,10 +352,17 @@ def check_row_ids(tables: Sequence[pa.Table], bad: BadRows) -> tuple[list[pa.Tab
     return list(tables), ()
 
 
+def _settings_of(raw: RawTable, settings: ReadSettings) -> ReadSettings:
+    """Return the settings for one file: limbeck's own of pairs say which columns hold the two texts."""
+    if raw.pair is None or settings.text_column is not None:
+        return settings
+    return replace(settings, text_column=said_names(raw.pair))
+
+
 def _columns(raw: RawTable, settings: ReadSettings) -> ColumnNames | None:
     """Return a file's columns, labels aside; None where it has no column of texts."""
     try:
-        without = replace(settings, labels="ignored", label_column=None, label_columns=None)
+        without = replace(_settings_of(raw, settings), labels="ignored", label_column=None, label_columns=None)
         return find_columns(raw.table.column_names, without, file=raw.name, split=raw.split)
     except DataError:
         return None
@@ -349,7 +374,10 @@ def _has_label(raw: RawTable, settings: ReadSettings) -> bool:
         return True
     try:
         columns = find_columns(
-            raw.table.column_names, replace(settings, labels="required"), file=raw.name, split="train"
+            raw.table.column_names,
+            replace(_settings_of(raw, settings), labels="required"),
+            file=raw.name,
+            split="train",
         )
     except DataError:
         return False

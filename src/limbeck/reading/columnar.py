@@ -91,7 +91,14 @@ def raw_table(table: pa.Table, *, name: str, split: str, bad: BadRows) -> RawTab
         },
         notes=_notes_of(own),
         task=own["task"] if isinstance(own.get("task"), str) and own["task"] in TASKS else None,
+        pair=_pair_in(own, names),
     )
+
+
+def _pair_in(own: Mapping[str, Any], columns: Sequence[str]) -> tuple[str, str] | None:
+    """Return the names of the two text columns that limbeck wrote down, where both are there."""
+    pair = _names_of(own, "pair")
+    return (pair[0], pair[1]) if len(pair) == len(("first", "second")) and set(pair) <= set(columns) else None
 
 
 def _class_labels(huggingface: Mapping[str, Any]) -> dict[str, dict[int, str]]:

@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from limbeck.data.dataset import LABEL_NAME
 from limbeck.data.names import name_key, shown
 from limbeck.errors import DataError, SettingsError
+from limbeck.setting_tables import names_of
 from limbeck.settings import ReadSettings
 
 TEXT_NAMES = (
@@ -56,6 +57,16 @@ LABEL_NAMES = (
 )
 """Usual names of the label column; where several are there, the first of this list is taken."""
 
+PAIR_NAMES = (
+    ("premise", "hypothesis"),
+    ("sentence1", "sentence2"),
+    ("question1", "question2"),
+    ("question", "passage"),
+    ("text_a", "text_b"),
+    ("text1", "text2"),
+)
+"""Usual names of two texts that belong together. They are suggested, never taken unasked."""
+
 _TEXT_KEYS = frozenset(map(name_key, TEXT_NAMES))
 _LABEL_KEYS = frozenset(map(name_key, LABEL_NAMES))
 _USUAL_KEYS = _TEXT_KEYS | _LABEL_KEYS | {LABEL_NAME, "split", "row_id", "id"}
@@ -71,7 +82,8 @@ class ColumnNames:
     """The columns of one file, by the file's own names.
 
     Attributes:
-        text: the text.
+        text: the text, or the first of two.
+        second: the second text of a pair; None where a row has one text.
         label: the label, by name or integer; None where the file has none.
         indicators: columns of 0 and 1, one a label, in the place of a label column; none unless they were named.
         label_index: integers that `label` names, where the file has both.
@@ -81,6 +93,7 @@ class ColumnNames:
     """
 
     text: str
+    second: str | None
     label: str | None
     label_index: str | None
     split: str | None
@@ -113,13 +126,12 @@ def find_columns(names: Sequence[str], settings: ReadSettings, *, file: str, spl
     Raises:
         DataError: the text column, or a label column that is needed, is not there; lists the columns and the nearest.
     """
-    text = _find(settings.text_column, TEXT_NAMES, names, file)
-    if text is None:
-        raise DataError(_missing("text", settings.text_column, names, file))
-    indicators = _find_indicators(names, text, settings, file)
-    label, label_index = (None, None) if indicators else _find_label(names, text, settings, file, split)
+    text, second = _find_texts(names, settings, file)
+    rest = [name for name in names if name not in (text, second)]
+    indicators = _find_indicators(rest, names, settings, file)
+    label, label_index = (None, None) if indicators else _find_label(rest, names, settings, file, split)
     reserved = {"row_id", "split", "text", "label", LABEL_NAME}
-    taken = {text, label, label_index, "split", "row_id", *indicators}
+    taken = {text, second, label, label_index, "split", "row_id", *indicators}
     kept: dict[str, str] = {}
     for name in names:
         if name not in taken:
@@ -129,20 +141,67 @@ def find_columns(names: Sequence[str], settings: ReadSettings, *, file: str, spl
             kept[name] = new
     return ColumnNames(
         text=text,
+        second=second,
         label=label,
         label_index=label_index,
-        split="split" if "split" in names and "split" not in (text, label) else None,
-        row_id="row_id" if "row_id" in names and "row_id" not in (text, label) else None,
+        split="split" if "split" in names and "split" not in (text, second, label) else None,
+        row_id="row_id" if "row_id" in names and "row_id" not in (text, second, label) else None,
         others=kept,
         indicators=indicators,
     )
 
 
 def has_text_column(names: Sequence[str], settings: ReadSettings) -> bool:
-    """Tell whether one of these names is the text column's."""
-    given = settings.text_column
+    """Tell whether one of these names is the text column's, or two are the two text columns'."""
     keys = set(map(name_key, names))
-    return (given in names or name_key(given) in keys) if given else not keys.isdisjoint(_TEXT_KEYS)
+    if settings.text_column is None:
+        return not keys.isdisjoint(_TEXT_KEYS)
+    return all(name_key(given) in keys for given in text_names(names, settings.text_column))
+
+
+def text_names(names: Sequence[str], given: str) -> tuple[str, ...]:
+    """Return the names of the text columns that were given: one, or `a,b`, the two of a pair.
+
+    A column of just that name, comma and all, is one; elsewhere a name that holds a comma stands in double quotes.
+
+    Raises:
+        SettingsError: there are more than two, twice the same, or quotes are not closed.
+
+    Example:
+        >>> text_names(["premise", "hypothesis"], "premise,hypothesis"), text_names(["a,b"], "a,b")
+        (('premise', 'hypothesis'), ('a,b',))
+    """
+    if name_key(given) in map(name_key, names):
+        return (given,)
+    found = names_of(given)
+    if len(found) == 1:
+        return (given,)
+    if len(found) not in (0, 2) or not all(found) or len(set(map(name_key, found))) < len(found):
+        raise SettingsError(
+            f"text_column = {given!r} is not possible: give the name of one column, or of two, --text-column a,b, "
+            "whose texts a model reads together"
+        )
+    return found or (given,)
+
+
+def _find_texts(names: Sequence[str], settings: ReadSettings, file: str) -> tuple[str, str | None]:
+    """Return the text column, and that of the second text where two were given."""
+    given: tuple[str | None, ...] = (None,) if settings.text_column is None else text_names(names, settings.text_column)
+    found = []
+    for name in given:
+        text = _find(name, TEXT_NAMES, names, file)
+        if text is None:
+            raise DataError(_missing("text", name, names, file))
+        found.append(text)
+    if len(found) == 1:
+        return found[0], None
+    first, second = found
+    if core := [name for name in found if name in ("row_id", "split", "label", LABEL_NAME)]:
+        raise DataError(
+            f"{file}: column {core[0]!r} cannot be one of two texts, as limbeck writes something else by that name: "
+            "give the column another name"
+        )
+    return first, second
 
 
 def has_usual_name(names: Sequence[str]) -> bool:
@@ -158,12 +217,14 @@ def say_choice(columns: ColumnNames, names: Sequence[str], settings: ReadSetting
     """
     usual_keys = _TEXT_KEYS if settings.labels == "ignored" else _TEXT_KEYS | _LABEL_KEYS
     usual = [name for name in names if name_key(name) in usual_keys and name != columns.label_index]
-    taken = [columns.text] if columns.label is None else [columns.text, columns.label]
+    taken = [name for name in (columns.text, columns.second, columns.label) if name is not None]
     plain = columns.text == "text" and columns.label in (None, "label", LABEL_NAME)
     by_hand = settings.text_column is not None and (settings.label_column is not None or columns.label is None)
     if by_hand or (plain and set(usual) <= set(taken)):
         return None
     told = f"text is column {shown_short(columns.text)}"
+    if columns.second is not None:
+        told += f" and column {shown_short(columns.second)}, read together"
     if columns.indicators:
         told += f", labels are columns {shown_names(columns.indicators)}"
     elif columns.label is not None:
@@ -203,12 +264,11 @@ def say_no_header(names: Sequence[str], separator: str) -> str:
 
 
 def _find_label(
-    names: Sequence[str], text: str, settings: ReadSettings, file: str, split: str
+    rest: Sequence[str], names: Sequence[str], settings: ReadSettings, file: str, split: str
 ) -> tuple[str | None, str | None]:
-    """Return the label column, and the column of integers that it names."""
+    """Return the label column, one of the rest of the names, and the column of integers that it names."""
     if settings.labels == "ignored":
         return None, None
-    rest = [name for name in names if name != text]
     if settings.label_column is None and "label" in rest and LABEL_NAME in rest:
         return LABEL_NAME, "label"
     label = _find(settings.label_column, (*LABEL_NAMES, LABEL_NAME), rest, file)
@@ -220,8 +280,8 @@ def _find_label(
     return None, None
 
 
-def _find_indicators(names: Sequence[str], text: str, settings: ReadSettings, file: str) -> tuple[str, ...]:
-    """Return the columns of 0 and 1 that were named by hand, by the file's own names.
+def _find_indicators(rest: Sequence[str], names: Sequence[str], settings: ReadSettings, file: str) -> tuple[str, ...]:
+    """Return the columns of 0 and 1, of the rest of the names, that were named by hand, by the file's own names.
 
     Raises:
         DataError: one of them is not there, or two are one column.
@@ -231,7 +291,6 @@ def _find_indicators(names: Sequence[str], text: str, settings: ReadSettings, fi
         return ()
     if settings.label_column is not None:
         raise SettingsError("--label-column and --label-columns contradict each other: give one of them")
-    rest = [name for name in names if name != text]
     found = []
     for given in settings.label_columns:
         column = _find(given, (), rest, file)
@@ -270,6 +329,10 @@ def _missing(role: str, given: str | None, names: Sequence[str], file: str) -> s
     if given is not None:
         near = get_close_matches(given, names, n=1, cutoff=0.5)
         return there + (f"; did you mean {shown_short(near[0])}?" if near else "")
+    keys = set(map(name_key, names))
+    pair = next((pair for pair in PAIR_NAMES if role == "text" and keys.issuperset(pair)), None)
+    if pair is not None:
+        return f"{there}. Where a row has two texts that a model reads together, give --text-column {','.join(pair)}"
     usual = LABEL_NAMES if role == "label" else TEXT_NAMES
     nearest = next((name for word in usual for name in get_close_matches(word, names, n=1, cutoff=0.7)), None)
     return (

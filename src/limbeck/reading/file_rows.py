@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from limbeck.data.names import name_key, shown
+from limbeck.data.text_pairs import PAIR_MARK
 from limbeck.errors import DataError
 from limbeck.reading.bad_rows import BadRows, place_of
 from limbeck.reading.columnar import as_strings_only, is_bytes, is_text, mend_utf8
@@ -33,7 +34,8 @@ class FileRows:
         raw: what the file gave beside its rows, which are let go.
         columns: the file's own names of the columns.
         numbers: int64 (R,), row numbers in the file.
-        text: large_string (R,).
+        text: large_string (R,); of a pair the first text until both are checked, then both (`text_pairs`).
+        second: large_string (R,), the second text of a pair until both are checked; else None.
         split: string (R,).
         label: (R,) as written; null where there is none.
         label_index: (R,) the integers that `label` names, or None.
@@ -45,6 +47,7 @@ class FileRows:
     columns: ColumnNames
     numbers: pa.Array
     text: pa.Array
+    second: pa.Array | None
     split: pa.Array
     label: pa.Array
     label_index: pa.Array | None
@@ -63,6 +66,7 @@ class FileRows:
             self,
             numbers=self.numbers.filter(chosen),
             text=self.text.filter(chosen),
+            second=None if self.second is None else self.second.filter(chosen),
             split=self.split.filter(chosen),
             label=self.label.filter(chosen),
             label_index=None if self.label_index is None else self.label_index.filter(chosen),
@@ -79,7 +83,8 @@ class FileRows:
         return place_of(self.raw.name, self.numbers[position].as_py(), column, self.raw.files)
 
 
-EMPTY_FAULTS = ("rows without a text", "rows with an empty text", "rows with a NUL character")
+_EMPTY = "rows with an empty text"
+EMPTY_FAULTS = ("rows without a text", _EMPTY, "rows with a NUL character")
 """Faults of texts that an audit wants to see rather than lose."""
 
 
@@ -103,17 +108,14 @@ def check_rows(raw: RawTable, settings: ReadSettings, bad: BadRows) -> FileRows:
         columns=columns,
         numbers=raw.numbers,
         text=_strings(raw, columns.text),
+        second=None if columns.second is None else _strings(raw, columns.second),
         split=_splits(raw, columns.split),
         label=_labels(raw.table, columns),
         label_index=None if columns.label_index is None else _flat(raw.table[columns.label_index]),
         row_id=_row_ids(raw, columns.row_id),
         others=raw.table.select(list(columns.others)).rename_columns(list(columns.others.values())),
     )
-    faults = _text_faults(part)
-    if bad.keeps_empty:
-        faults = [fault for fault in faults if fault.kind not in EMPTY_FAULTS]
-        part = replace(part, text=pc.fill_null(part.text, ""))
-    part = reject_rows(part, faults, column=columns.text, bad=bad)
+    part = _with_pairs(part, bad) if columns.second else _with_texts(part, bad)
     if part.row_id is not None:
         empty = is_true(pc.equal(pc.fill_null(part.row_id, ""), ""))
         fault = RowFault("rows without a row id", empty, lambda _: "is empty: a row id was expected")
@@ -150,17 +152,59 @@ def _describe(part: FileRows, column: str, fault: RowFault, position: int) -> st
     return f"{part.place(position, column)}: {fault.detail(position)}"
 
 
-def _text_faults(part: FileRows) -> list[RowFault]:
-    text, odd = part.text, part.odd_cells(part.columns.text)
+def _with_texts(part: FileRows, bad: BadRows) -> FileRows:
+    """Check one text per row."""
+    part = _rejected(part, _text_faults(part, part.text, part.columns.text), part.columns.text, bad)
+    return replace(part, text=pc.fill_null(part.text, "")) if bad.keeps_empty else part
+
+
+def _with_pairs(part: FileRows, bad: BadRows) -> FileRows:
+    """Check two texts per row, of which one may be empty, and make them one string."""
+    first, second = part.columns.text, str(part.columns.second)
+    faults = _text_faults(part, part.text, first)
+    part = _rejected(part, [fault for fault in faults if fault.kind != _EMPTY], first, bad)
+    faults = _text_faults(part, part.second, second)
+    part = _rejected(part, [fault for fault in faults if fault.kind != _EMPTY], second, bad)
+    if bad.keeps_empty:
+        part = replace(part, text=pc.fill_null(part.text, ""), second=pc.fill_null(part.second, ""))
+    without = _is_empty(part.text) & _is_empty(part.second)
+    fault = RowFault(_EMPTY, without, lambda _: f"is empty, and so is {second!r}: a text was expected in one of them")
+    part = _rejected(part, [fault], first, bad)
+    half = np.flatnonzero(_is_empty(part.text) ^ _is_empty(part.second)).tolist()
+    if half:
+        bad.note("pairs of which one text is empty, kept", len(half), part.place(half[0], f"{first},{second}"))
+    joined = pc.binary_join_element_wise(part.text, part.second, pa.scalar(PAIR_MARK, pa.large_string()))
+    is_odd = is_true(pc.not_equal(pc.find_substring(joined, PAIR_MARK), pc.binary_length(part.text)))
+    fault = RowFault(
+        "pairs whose first text holds [SEP]",
+        is_odd,
+        lambda _: f"holds {PAIR_MARK.strip()} as a word, which limbeck writes between two texts: write it otherwise",
+    )
+    return reject_rows(replace(part, text=joined, second=None), [fault], column=first, bad=bad)
+
+
+def _rejected(part: FileRows, faults: list[RowFault], column: str, bad: BadRows) -> FileRows:
+    """Report rows whose text is at fault; an audit keeps those without a text."""
+    counted = [fault for fault in faults if not (bad.keeps_empty and fault.kind in EMPTY_FAULTS)]
+    return reject_rows(part, counted, column=column, bad=bad)
+
+
+def _is_empty(text: pa.Array) -> np.ndarray:
+    """Tell which texts are empty or only white space, bool (R,)."""
+    return is_true(pc.or_(pc.equal(pc.binary_length(text), 0), pc.utf8_is_space(text)))
+
+
+def _text_faults(part: FileRows, text: pa.Array, column: str) -> list[RowFault]:
+    odd = part.odd_cells(column)
     return [
         RowFault(
             "rows without a text",
             is_true(text.is_null()),
-            lambda row: f"is missing: a text was expected{_said_otherwise(part, row)}",
+            lambda row: f"is missing: a text was expected{_said_otherwise(part, column, row)}",
         ),
         RowFault(
-            "rows with an empty text",
-            is_true(pc.or_(pc.equal(pc.binary_length(text), 0), pc.utf8_is_space(text))),
+            _EMPTY,
+            _is_empty(text),
             lambda _: "is empty or only white space: a text was expected",
         ),
         RowFault(
@@ -176,9 +220,9 @@ def _text_faults(part: FileRows) -> list[RowFault]:
     ]
 
 
-def _said_otherwise(part: FileRows, row: int) -> str:
+def _said_otherwise(part: FileRows, column: str, row: int) -> str:
     """Name the column of the same name in another spelling, where it has a cell in this row."""
-    key = name_key(part.columns.text)
+    key = name_key(column)
     for name in part.others.column_names:
         if name_key(name) == key and part.others[name][row].is_valid:
             return f"; it stands under {shown(name)}: write the name alike in every row"
@@ -187,7 +231,9 @@ def _said_otherwise(part: FileRows, row: int) -> str:
 
 def _with_decoded_bytes(raw: RawTable, columns: ColumnNames, bad: BadRows) -> RawTable:
     """Read columns of bytes as UTF-8 where texts or names are expected: Impala, old Spark and Hive write such files."""
-    for name in filter(None, (columns.text, columns.label, columns.split, columns.row_id, *columns.indicators)):
+    for name in filter(
+        None, (columns.text, columns.second, columns.label, columns.split, columns.row_id, *columns.indicators)
+    ):
         column = raw.table[name]
         kind = column.type
         if pa.types.is_dictionary(kind) and is_bytes(kind.value_type):

@@ -12,8 +12,9 @@ import numpy as np
 import pyarrow as pa
 
 from limbeck.data.dataset import Dataset
-from limbeck.data.texts import rows_in
-from limbeck.errors import DataError, SettingsError
+from limbeck.data.text_pairs import TextPair
+from limbeck.data.texts import FIRST_SECOND, rows_in
+from limbeck.errors import DataError, FaultLog, SettingsError
 from limbeck.reading.assembly import assemble
 from limbeck.reading.bad_rows import BadRows
 from limbeck.reading.columnar import raw_table
@@ -21,7 +22,7 @@ from limbeck.reading.decoding import replaced
 from limbeck.reading.known_layouts import as_meant
 from limbeck.reading.objects import as_strings, typed
 from limbeck.reading.read import ListOptions, ReadOptions, said_in_python, settings_with, wrong_object
-from limbeck.setting_tables import check_keys
+from limbeck.setting_tables import check_keys, said_names
 from limbeck.settings import ReadSettings
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def from_lists(
     """Make a dataset of texts and their labels, each in a list or anything that has rows in an order.
 
     Args:
-        texts: N strings.
+        texts: N strings; or N pairs of strings, (first, second), which a model reads together.
         labels: N names or integers; without this argument no text has a label. Where some texts have none (None),
             give `settings=ReadSettings(labels="optional")`.
         settings: as for a file.
@@ -54,14 +55,15 @@ def from_lists(
     """
     check_keys(options, ListOptions.__annotations__, where="from_lists")
     settings = settings_with(options, settings, where="from_lists")
-    columns = {"text": _cells_in(texts, "texts")}
+    columns: dict[str, Sequence[Any]] = _text_columns(_cells_in(texts, "texts"))
+    names = tuple(columns)
     if labels is None:
         settings = replace(settings, labels="ignored")
     else:
         columns["label"] = _cells_in(labels, "labels")
-        if len(columns["label"]) != len(columns["text"]):
+        if len(columns["label"]) != (rows := len(columns[names[0]])):
             raise DataError(
-                f"from_lists was given {len(columns['text']):,} texts and {len(columns['label']):,} labels: one label "
+                f"from_lists was given {rows:,} texts and {len(columns['label']):,} labels: one label "
                 "per text was expected, None for a text that has none"
             )
     arrays: dict[str, pa.Array] = {}
@@ -69,7 +71,7 @@ def from_lists(
     for name, cells in columns.items():
         array = typed(cells)
         arrays[name], odd[name] = _as_text(cells) if array is None else (array, {})
-    settings = replace(settings, text_column="text", label_column=None if labels is None else "label")
+    settings = replace(settings, text_column=said_names(names), label_column=None if labels is None else "label")
     return _dataset_of(pa.table(arrays), odd, settings, name=_LIST)
 
 
@@ -157,6 +159,27 @@ def _dataset_of(
             return assemble([raw], settings, bad, name)
         except (pa.ArrowException, UnicodeError) as error:
             raise DataError(f"{name} is damaged, or holds what Arrow cannot convert: {error}") from error
+
+
+def _text_columns(cells: Sequence[Any]) -> dict[str, Sequence[Any]]:
+    """Return texts as a column, or pairs as two.
+
+    Raises:
+        DataError: some rows are pairs, others not; gathers the others.
+    """
+    cells = [(cell.first, cell.second) if isinstance(cell, TextPair) else cell for cell in cells]
+    if not any(isinstance(cell, tuple) for cell in cells):
+        return {"text": cells}
+    faults = FaultLog()
+    faults.extend(
+        f"text {place}: {str(cell)[:40]!r}, where a pair was expected"
+        for place, cell in enumerate(cells)
+        if not (isinstance(cell, tuple) and len(cell) == len(FIRST_SECOND))
+    )
+    faults.raise_as(
+        DataError, what="from_lists was given pairs of texts, and other things", todo="give (first, second)"
+    )
+    return dict(zip(FIRST_SECOND, map(list, zip(*cells, strict=True)), strict=True))
 
 
 def _table_of_frame(frame: "pd.DataFrame") -> tuple[pa.Table, dict[str, dict[int, str]]]:

@@ -58,6 +58,7 @@ class RawTable:
         odd: column → row number → what stands there, for cells that are no text in a column of texts.
         notes: what earlier readings of the same rows left out or changed, where the file keeps it.
         task: the task of its labels, where the file keeps it.
+        pair: names of the two text columns, where the file says that its rows have two.
     """
 
     name: str
@@ -69,6 +70,7 @@ class RawTable:
     odd: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     notes: tuple[ReadNote, ...] = ()
     task: TaskKind | None = None
+    pair: tuple[str, str] | None = None
     files: tuple[str, ...] = ()
 
 

@@ -108,7 +108,8 @@ def read(
         settings: how it is read; the options below are laid over them.
         progress: follows the reading.
         **options: fields of `ReadSettings` by keyword:
-            text_column, label_column: found by their usual names when not given.
+            text_column, label_column: found by their usual names when not given; `text_column="a,b"` reads the texts of
+                two columns as pairs.
             label_columns: several labels per row, each a column of 0 and 1.
             label_separator: what stands between several labels in one text.
             label_names: names of the classes in the order of their integers.

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from limbeck.data.dataset import ReadNote
-from limbeck.errors import DataError
+from limbeck.errors import DataError, SettingsError
 from limbeck.reading.bad_rows import BadRows
 from limbeck.reading.columns import find_columns
 from limbeck.reading.decoding import check_encoding, is_broken, open_text
@@ -138,7 +138,12 @@ class TextStream:
 
     def _column(self, names: list[str], path: Path) -> str:
         reading = ReadSettings(text_column=self.text_column, labels="ignored")
-        return find_columns(names, reading, file=str(path), split="unsupervised").text
+        columns = find_columns(names, reading, file=str(path), split="unsupervised")
+        if columns.second is not None:
+            raise SettingsError(
+                f"--text-column {self.text_column} names two columns: raw texts, read one after another, stand in one"
+            )
+        return columns.text
 
 
 def open_stream(path: str | Path, *, text_column: str | None = None, encoding: str = "utf-8") -> TextStream:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from limbeck.auditing.audit import Audit
+from limbeck.data.text_pairs import example_text
 from limbeck.evaluation.abstaining import Answered, find_unsure, score_answered, trace_risk
 from limbeck.evaluation.calibration import ReliabilityBins
 from limbeck.evaluation.counted import counted, percent
@@ -296,7 +297,7 @@ def _commands(run: RunFacts) -> dict[str, str]:
         "labels": sheet,
         "cross_fit": [*sheet, "--cross-fit", "5"],
         "learning_curve": ["limbeck", "report", run.name, "--learning-curve"],
-        "predict": ["limbeck", "predict", run.name, "your text"],
+        "predict": ["limbeck", "predict", run.name, example_text(run.model.get("pair"))],
         "audit": ["limbeck", "audit", run.source, "--out", "audit", *run.reading],
         "report": ["limbeck", "report", run.name, "DATA"],
     }

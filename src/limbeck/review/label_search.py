@@ -219,7 +219,7 @@ def _fit(
     )
     candidates = candidates_for(training.features, engine.layers)
     features = extract_features(
-        found.texts or (),
+        bundle.facts.as_read(found.texts or ()),
         engine,
         all_blocks(candidates),
         max_tokens=training.features.max_tokens,

@@ -45,7 +45,7 @@ def card_text(facts: BundleFacts, validation: Evaluation, limits: Sequence[Limit
     lines = [
         "# A text classifier made with limbeck",
         "",
-        f"It labels a text as one of: {', '.join(map(_cell, facts.label_names))}.",
+        f"It labels {_what(facts)} as one of: {', '.join(map(_cell, facts.label_names))}.",
         "",
         "**Meant for** texts like those it was trained on, labelled with these classes. **Not meant for** other kinds",
         "of text, other languages, or decisions about people that no person looks at.",
@@ -82,7 +82,7 @@ def card_text(facts: BundleFacts, validation: Evaluation, limits: Sequence[Limit
         "",
         "```python",
         "import limbeck",
-        'print(limbeck.load("this folder").predict(["your text"]).predicted_names)',
+        f'print(limbeck.load("this folder").predict([{_example(facts)}]).predicted_names)',
         "```",
         "",
         *(_LIMBECK_ONLY if facts.head == "linear" else ()),
@@ -106,6 +106,16 @@ def rewrite_card(bundle: Path, validation: Evaluation, limits: Sequence[Limit]) 
             return False
     storage.replace_listed(bundle, CARD_NAME, card)
     return True
+
+
+def _what(facts: BundleFacts) -> str:
+    if facts.pair is None:
+        return "a text"
+    return f"a pair of texts, {_cell(facts.pair[0])} and {_cell(facts.pair[1])}, which it reads together,"
+
+
+def _example(facts: BundleFacts) -> str:
+    return '"your text"' if facts.pair is None else '("first text", "second text")'
 
 
 def _row_counts(rows: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ from limbeck.data.dataset import Dataset
 from limbeck.data.names import shown
 from limbeck.data.normal_form import group_equal_texts
 from limbeck.data.split import ensure_validation, link_groups
+from limbeck.data.text_pairs import without_marks
 from limbeck.errors import DataError
 from limbeck.model.facts import FEWEST_LABELS
 from limbeck.progress import SILENT, Progress
@@ -170,5 +171,5 @@ def nearly_alike(texts: Sequence[str], progress: Progress = SILENT) -> NDArray[n
     """Return a group for each text, int64 (N,), that equal and nearly equal ones share; None of too many texts."""
     if len(texts) > MOST_TEXTS:
         return None
-    near_N = find_near_duplicates(pa.array(texts, pa.large_string()), progress=progress).group
+    near_N = find_near_duplicates(pa.array(without_marks(texts), pa.large_string()), progress=progress).group
     return link_groups(group_equal_texts(texts), near_N)

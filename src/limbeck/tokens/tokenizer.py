@@ -1,6 +1,6 @@
 """A model folder's tokenizer: texts in, packed ids out.
 
-In: a folder with `tokenizer.json`, and texts. Out: `Tokenized`. Truncation is counted, never silent.
+In: a folder with `tokenizer.json`, and texts or pairs of them. Out: `Tokenized`. Truncation is counted, never silent.
 It does not know what an encoder does with the ids.
 """
 
@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer as RawTokenizer
 
+from limbeck.data.text_pairs import TextPair, are_pairs
 from limbeck.errors import DataError, FaultLog, SettingsError, StorageError, TokenizerError
 from limbeck.progress import SILENT, Progress
 from limbeck.storage import read_json
 from limbeck.tokens.batch import Tokenized
+from limbeck.tokens.pair_ids import SMALLEST_PAIR_LIMIT, PairFrame, join_pairs
 from limbeck.tokens.stated import (
     SMALLEST_LIMIT,
     TOKENIZER_CONFIG_NAME,
@@ -161,21 +163,23 @@ class Tokenizer:
         return self.special_ids["[SEP]"]
 
     def encode(self, texts: Sequence[str], *, max_tokens: int | None = None, progress: Progress = SILENT) -> Tokenized:
-        """Turn texts into ids, each as [CLS] … [SEP].
+        """Turn texts into ids, each as [CLS] … [SEP]; pairs as [CLS] … [SEP] … [SEP], the longer text cut first.
 
         A text longer than `max_tokens` loses tokens before its [SEP], or after its [CLS] where `truncation_side` is
         "left"; how many is told in `cut_tokens`. Texts go through in chunks, so that memory is bounded by the ids.
 
         Args:
-            texts: N strings.
+            texts: N strings, or N pairs (`TextPair`).
             max_tokens: longest result, [CLS] and [SEP] included; the model's own maximum when not given.
             progress: is told of texts done.
 
         Raises:
-            SettingsError: `max_tokens` is below 3 or above what the model can read.
-            DataError: gathers every text that is not a string of valid Unicode.
+            SettingsError: `max_tokens` is below 3 (of pairs 5) or above what the model can read.
+            DataError: gathers every text that is not a string of valid Unicode; or some texts are pairs, others not.
         """
         limit = self.checked_limit(max_tokens)
+        if are_pairs(texts):
+            return self._encode_pairs(texts, limit, progress)
         chunks: list[np.ndarray] = []
         lengths = np.zeros(len(texts), dtype=np.int64)
         cut_tokens = np.zeros(len(texts), dtype=np.int32)
@@ -244,6 +248,18 @@ class Tokenizer:
         if self.truncation_side == "left":
             return [self.cls_id, *ids[1 - limit :]]
         return [*ids[: limit - 1], self.sep_id]
+
+    def _encode_pairs(self, texts: Sequence[str], limit: int, progress: Progress) -> Tokenized:
+        if limit < SMALLEST_PAIR_LIMIT:
+            raise SettingsError(
+                f"max_tokens = {limit} is not possible for two texts per row: they take {SMALLEST_PAIR_LIMIT} at "
+                "least, [CLS] and both [SEP] included"
+            )
+        pairs = [pair for pair in texts if isinstance(pair, TextPair)]
+        first = self.encode([pair.first for pair in pairs], max_tokens=limit, progress=progress)
+        second = self.encode([pair.second for pair in pairs], max_tokens=limit, progress=progress)
+        frame = PairFrame(limit=limit, cls_id=self.cls_id, sep_id=self.sep_id, side=self.truncation_side)
+        return join_pairs(first, second, frame)
 
     def _encode_chunk(self, texts: Sequence[str], start: int, chunk: list[str]) -> list[Any]:
         try:

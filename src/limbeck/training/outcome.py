@@ -150,6 +150,7 @@ def make_facts(
         blocks=blocks,
         max_tokens=max_tokens,
         label_names=rows.label_names,
+        pair=rows.dataset.pair,
         provenance={**record, "majority_label": rows.label_names[rows.majority_label]},
     )
 
