@@ -49,7 +49,9 @@ def test_the_model_remembers_that_it_reads_pairs(model: TextClassifier, pairs, t
     expected = model.predict_proba(frame)
     np.testing.assert_array_equal(copy.deepcopy(model).predict_proba(frame), expected)
     predictor = load(model.save(tmp_path / "bundle"))
-    np.testing.assert_array_equal(predictor.predict([" [SEP] ".join(row) for row in rows]).probabilities, expected)
+    np.testing.assert_allclose(
+        predictor.predict([" [SEP] ".join(row) for row in rows]).probabilities, expected, rtol=1e-6
+    )
     assert "a pair of texts, question and answer" in (tmp_path / "bundle" / "README.md").read_text("utf-8")
     assert "a pair (question and answer)" in str(predictor)
     with pytest.raises(DataError, match="two texts per row, question and answer"):

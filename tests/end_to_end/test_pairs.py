@@ -14,20 +14,22 @@ from limbeck.data.text_pairs import TextPair
 from limbeck.evaluation.prediction_files import read_predictions
 from limbeck.inference.predictor import load
 
-SAID = ("fine", "sad", "rain", "sun")
+WORDS = ("i", "feel", "so", "very", "today", "it", "is")
 
 
-def write_matches(path: Path, rows: int, *, seed: int = 1) -> Path:
-    """Write pairs whose label says what the second text is about; the first says something else."""
+def write_matches(path: Path, rows: int, *, seed: int = 1, wrong: int = 10_000) -> Path:
+    """Write pairs whose label says what the second text is about; the first says nothing of it; some labels may be wrong."""
     drawn = random.Random(seed)  # noqa: S311  # a data set, not a secret
     with path.open("w", encoding="utf-8", newline="") as file:
         out = csv.writer(file)
         out.writerow(["id", "hypothesis", "premise", "label"])
         for number in range(rows):
-            first, second = drawn.choices(SAID, k=2)
-            words = drawn.choices(("i", "feel", "so", "very", "today", "it", "is"), k=4)
-            label = "good" if second in ("fine", "sun") else "bad"
-            out.writerow([number, f"{words[0]} {words[1]} {second}", f"{words[2]} {words[3]} {first}", label])
+            first = drawn.choices(WORDS, k=4)
+            second = [*drawn.choices(WORDS, k=2), *[("fine", "sad")[number % 2]] * 2]
+            drawn.shuffle(second)
+            out.writerow(
+                [number, " ".join(second), " ".join(first), ("good", "bad")[(number + (number % wrong == 7)) % 2]]
+            )
     return path
 
 
@@ -37,7 +39,7 @@ def matched(encoder_folder, tmp_path_factory, on_one_thread) -> Path:
     from limbeck.__main__ import main
 
     place = tmp_path_factory.mktemp("pairs")
-    write_matches(place / "pairs.csv", 240)
+    write_matches(place / "pairs.csv", 240, wrong=40)
     words = ["train", str(place / "pairs.csv"), "--text-column", "premise,hypothesis", "--encoder", str(encoder_folder)]
     before = sys.argv
     sys.argv = ["limbeck", *words, "--pooling", "layers", "--out", str(place / "RUN"), "--cache-dir", str(place / "c")]
@@ -59,7 +61,7 @@ def run(matched, tmp_path) -> Path:
 def test_the_second_text_is_learned_from(run) -> None:
     """The label depends on the second text alone, so a model that read half would guess."""
     metrics = json.loads((run / "metrics.json").read_text("utf-8"))
-    assert metrics["validation"]["accuracy"]["value"] > 0.9
+    assert metrics["validation"]["accuracy"] > 0.9
     assert json.loads((run / "bundle" / "limbeck.json").read_text("utf-8"))["pair"] == ["premise", "hypothesis"]
 
 
@@ -77,9 +79,9 @@ def test_predict_finds_both_columns_again(limbeck, run, tmp_path) -> None:
 
 def test_texts_on_the_command_line_have_the_mark(limbeck, run, monkeypatch) -> None:
     """As words, and as lines of standard input; one text alone is refused with both names."""
-    ended = limbeck("predict", run, "so sad [SEP] i feel fine", "--json")
+    ended = limbeck("predict", run, "so it is [SEP] i feel fine fine", "--json")
     assert json.loads(ended.out)["rows"][0]["prediction"] == "good"
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"so fine [SEP] i feel sad\n")))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"so it is [SEP] i feel sad sad\n")))
     assert json.loads(limbeck("predict", run, "-").out)["prediction"] == "bad"
     ended = limbeck("predict", run, "i feel fine")
     assert ended.status != 0
@@ -118,7 +120,7 @@ def test_evaluate_and_report_read_the_same_pairs(limbeck, run, matched, tmp_path
     rows = write_matches(tmp_path / "new.csv", 40, seed=3)
     ended = limbeck("evaluate", run, rows, "--json", "--slices")
     assert ended.status == 0
-    assert json.loads(ended.out)["accuracy"]["value"] > 0.8
+    assert json.loads(ended.out)["accuracy"] > 0.8
     assert limbeck("report", run, "--json").status == 0
     assert "first text [SEP] second text" in (run / "report.html").read_text("utf-8")
     assert "premise and hypothesis" in (run / "bundle" / "README.md").read_text("utf-8")
@@ -127,7 +129,7 @@ def test_evaluate_and_report_read_the_same_pairs(limbeck, run, matched, tmp_path
 def test_a_label_review_knows_pairs(limbeck, run, tmp_path) -> None:
     """The sheet shows both texts, and its corrections find their rows again."""
     sheet = tmp_path / "review.csv"
-    assert limbeck("labels", run, "--out", sheet, "--json").status == 0
+    assert limbeck("labels", run, "--out", sheet, "--rows", "12").status == 0
     with sheet.open(encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
     assert all(" [SEP] " in row["text"] for row in rows)
@@ -141,7 +143,7 @@ def test_balance_works_on_what_is_made_of_both_texts(limbeck, encoder_folder, tm
     words = ("--text-column", "premise,hypothesis", "--encoder", encoder_folder, "--pooling", "layers")
     ended = limbeck("train", rows, *words, "--balance", balance, "--out", tmp_path / "RUN", "--json")
     assert ended.status == 0
-    assert json.loads(ended.out)["validation"]["accuracy"]["value"] > 0.8
+    assert json.loads((tmp_path / "RUN" / "metrics.json").read_text("utf-8"))["validation"]["accuracy"] > 0.8
 
 
 @pytest.mark.slow
@@ -161,9 +163,9 @@ def test_a_cleaned_and_split_file_has_both_columns(limbeck, tmp_path) -> None:
     """What they read is what they write; Parquet is read again without being told."""
     rows = write_matches(tmp_path / "pairs.csv", 60)
     pair = ("--text-column", "premise,hypothesis")
-    clean = limbeck("clean", rows, *pair, "--drop", "exact-duplicates", "--out", tmp_path / "clean.parquet")
+    clean = limbeck("clean", rows, *pair, "--drop", "exact-duplicates", "--out", tmp_path / "CLEAN")
     assert clean.status == 0
-    split = limbeck("split", tmp_path / "clean.parquet", "--out", tmp_path / "parts")
+    split = limbeck("split", tmp_path / "CLEAN" / "data", "--out", tmp_path / "parts")
     assert split.status == 0
-    ended = limbeck("audit", tmp_path / "parts", "--json")
+    ended = limbeck("audit", tmp_path / "parts", "--out", tmp_path / "AUDIT")
     assert ended.status == 0

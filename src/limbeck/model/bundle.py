@@ -220,6 +220,8 @@ def _as_json(facts: BundleFacts) -> Any:
     values["label_names"] = list(facts.label_names)
     values["thresholds"] = None if facts.thresholds is None else list(facts.thresholds)
     values["provenance"] = dict(facts.provenance)
+    if facts.pair is not None:
+        values["pair"] = list(facts.pair)
     return values
 
 
