@@ -18,7 +18,7 @@ WORDS = ("i", "feel", "so", "very", "today", "it", "is")
 
 
 def write_matches(path: Path, rows: int, *, seed: int = 1, wrong: int = 10_000) -> Path:
-    """Write pairs whose label says what the second text is about; the first says nothing of it; some labels may be wrong."""
+    """Write pairs whose label says what the second text is about; the first says nothing; some are wrong."""
     drawn = random.Random(seed)  # noqa: S311  # a data set, not a secret
     with path.open("w", encoding="utf-8", newline="") as file:
         out = csv.writer(file)
