@@ -1,10 +1,13 @@
 """Hierarchies: a child implies its parent in labels, probabilities and decisions; unsure children back off to it."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from limbeck.data.hierarchy import Hierarchy, hierarchy_of, parent_of
-from limbeck.errors import DataError
+from limbeck.data.dataset import Dataset, core_schema
+from limbeck.data.hierarchy import Hierarchy, hierarchy_of, implies_parents, parent_of, with_parents
+from limbeck.errors import DataError, SettingsError
+from limbeck.task import MULTI, SINGLE, Task
 
 TAGS = ("role::program", "role::library", "works-with::text", "game")
 
@@ -122,3 +125,40 @@ def test_arrays_of_other_labels_are_refused() -> None:
         tags().closed(np.zeros((2, 3), dtype=bool))
     with pytest.raises(DataError, match="6 nodes do not go with"):
         tags().decided(np.zeros((2, 6)), np.zeros(4))
+
+
+def rows(labels: list[list[int] | None] | list[int], names: tuple[str, ...], task: Task = MULTI) -> Dataset:
+    ids = [f"train:{row}" for row in range(1, len(labels) + 1)]
+    columns = {"row_id": ids, "split": ["train"] * len(ids), "text": ["a text"] * len(ids), "label": labels}
+    arrays = [pa.array(columns[field.name]).cast(field.type) for field in core_schema(task)]
+    return Dataset(
+        table=pa.Table.from_arrays(arrays, schema=core_schema(task)), label_names=names, source="rows", task=task
+    )
+
+
+def test_rows_get_the_parents_of_their_labels() -> None:
+    """By name; none stays none, unlabelled stays unlabelled, and the note says how many rows have more labels."""
+    found = with_parents(rows([[0, 1], [3], [], None], TAGS))
+    assert found.label_name_sets() == [("role::program", "role::library", "role"), ("game",), (), None]
+    assert [(note.what, note.rows, note.example) for note in found.notes] == [
+        ("rows given the parents of their labels", 1, "train:1")
+    ]
+    assert with_parents(found).label_name_sets() == found.label_name_sets()
+
+
+def test_whether_rows_imply_parents_is_seen_in_the_labels() -> None:
+    """Only where every row has the parents of its labels."""
+    open_rows = rows([[0], [3]], TAGS)
+    assert not implies_parents(open_rows)
+    assert implies_parents(with_parents(open_rows))
+    assert not implies_parents(rows([[0], [1]], ("net", "net::mail")))
+    assert implies_parents(rows([[0], [0, 1]], ("net", "net::mail")))
+    assert not implies_parents(rows([[0]], ("joy", "fear")))
+
+
+def test_parents_need_several_labels_and_names_that_have_them() -> None:
+    """One label a row cannot have its parent beside it."""
+    with pytest.raises(DataError, match="no label names a parent"):
+        with_parents(rows([[0]], ("joy", "fear")))
+    with pytest.raises(SettingsError, match="one label per row"):
+        with_parents(rows([0], TAGS, SINGLE))

@@ -10,10 +10,12 @@ Shapes: N rows, C labels, X nodes: the labels in their order, then the parents t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from limbeck.data.dataset import Dataset, ReadNote
+from limbeck.data.label_sets import label_pairs, one_list_array, sets_of_pairs
 from limbeck.errors import DataError
 
 PART_OF = "::"
@@ -38,6 +40,13 @@ class Hierarchy:
     def implied_names(self) -> tuple[str, ...]:
         """The parents that are no labels themselves."""
         return self.names[self.labels :]
+
+    def ancestors(self, node: int) -> tuple[int, ...]:
+        """Return the parent of a node, its parent's parent, and so on."""
+        found: list[int] = []
+        while (node := self.parents[node]) >= 0:
+            found.append(node)
+        return tuple(found)
 
     def closed(self, sets_NC: np.ndarray) -> np.ndarray:
         """Return label sets with the parents of every label, bool (N, X).
@@ -145,3 +154,55 @@ def hierarchy_of(label_names: Sequence[str]) -> Hierarchy | None:
     if max(parents, default=-1) < 0:
         return None
     return Hierarchy(names=names, labels=len(label_names), parents=parents)
+
+
+def with_parents(dataset: Dataset) -> Dataset:
+    """Return the rows with the parents of their labels: who has `role::program` has `role`.
+
+    Parents that are no label yet become labels, after the others. A row that is not labelled stays so. The notes say
+    how many rows got labels.
+
+    Raises:
+        SettingsError: the rows have one label each, or numbers.
+        DataError: no label names a parent.
+    """
+    dataset.task.require(("multi",), doing="giving rows the parents of their labels")
+    hierarchy = hierarchy_of(dataset.label_names)
+    if hierarchy is None:
+        raise DataError(
+            f"{dataset.source}: no label names a parent: names such as facet{PART_OF}value were expected; leave "
+            "--label-parents out"
+        )
+    column = one_list_array(dataset.table["label"])
+    row_P, label_P = label_pairs(column)
+    above = [hierarchy.ancestors(node) for node in range(hierarchy.labels)]
+    times_P = np.array([len(nodes) for nodes in above], np.int64)[label_P]
+    added_Q = np.array([node for label in label_P.tolist() for node in above[label]], np.int64)
+    sets = sets_of_pairs(
+        np.concatenate([row_P, np.repeat(row_P, times_P)]),
+        np.concatenate([label_P, added_Q]),
+        np.asarray(column.is_null()),
+    )
+    grown_N = np.asarray(sets.value_lengths().fill_null(0)) > np.asarray(column.value_lengths().fill_null(0))
+    table = dataset.table.set_column(3, dataset.table.schema.field("label"), sets)
+    notes = dataset.notes
+    if grown_N.any():
+        first = dataset.row_ids[int(grown_N.argmax())]
+        notes = (
+            *notes,
+            ReadNote(what="rows given the parents of their labels", rows=int(grown_N.sum()), example=first),
+        )
+    return replace(dataset, table=table, label_names=hierarchy.names, notes=notes)
+
+
+def implies_parents(dataset: Dataset) -> bool:
+    """Tell whether labels name parents, and every row has those of its labels: answers then should, too."""
+    hierarchy = hierarchy_of(dataset.label_names) if dataset.task.name == "multi" else None
+    if hierarchy is None or hierarchy.implied_names:
+        return False
+    row_P, label_P = label_pairs(dataset.table["label"])
+    parent_P = np.array(hierarchy.parents, np.int64)[label_P]
+    labels = len(hierarchy.names)
+    has_parent_P = parent_P >= 0
+    wanted = row_P[has_parent_P] * labels + parent_P[has_parent_P]
+    return bool(np.isin(wanted, row_P * labels + label_P).all())
