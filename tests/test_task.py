@@ -42,8 +42,8 @@ def test_multi_decides_each_label_by_itself() -> None:
 
 
 def test_ordinal_is_differences_and_decides_the_median() -> None:
-    """Hand-computed: above class 0 with 3/4 and above class 1 with 1/4 is 1/4, 1/2, 1/4; the median is class 1."""
-    answers = ORDINAL.answers(np.array([[np.log(3), -np.log(3)]]))
+    """Hand-computed: above class 0 with 3/4, then above class 1 with 1/3: 1/4, 1/2, 1/4; the median is class 1."""
+    answers = ORDINAL.answers(np.array([[np.log(3), -np.log(2)]]))
     np.testing.assert_allclose(answers, [[0.25, 0.5, 0.25]], rtol=1e-6)
     assert ORDINAL.decided(answers).tolist() == [[False, True, False]]
     # The most probable class is not the one that is nearest on average.

@@ -146,7 +146,14 @@ class Multi(Task):
 
 @dataclass(frozen=True)
 class Ordinal(Task):
-    """One of C classes in an order: C-1 logits, logit k of "above class k"."""
+    """One of C classes in an order: C-1 logits, logit k of "above class k" where it is not below it.
+
+    Going up the classes, each logit decides whether to stop. (The continuation-ratio model; "CORN" where a network
+    gives the logits.) So any logits give probabilities that are consistent, and a head needs no constraint.
+
+    Source: Fienberg, "The Analysis of Cross-Classified Categorical Data" (1980), section 6.6; Shi, Cao, Raschka, "Deep
+    Neural Networks for Rank-Consistent Ordinal Regression Based on Conditional Probabilities" (2021), section 3.
+    """
 
     name = "ordinal"
     words = "one of ordered classes per row"
@@ -159,10 +166,9 @@ class Ordinal(Task):
     def answers(self, logits: np.ndarray) -> np.ndarray:
         """Return the differences of the cumulative probabilities of C-1 logits: (N, C), which add to 1.
 
-        Where a logit is above the one before it, which ordered thresholds never give, that one counts for both: no
-        probability is negative.
+        Above class k with the product of the first k + 1 logistic functions, which can only fall.
         """
-        above = np.minimum.accumulate(_sigmoid(logits), axis=1)
+        above = np.cumprod(_sigmoid(logits), axis=1)
         ends = np.ones((len(above), 1)), np.zeros((len(above), 1))
         answers: np.ndarray = -np.diff(np.hstack([ends[0], above, ends[1]]), axis=1)
         return answers.astype(np.float32)

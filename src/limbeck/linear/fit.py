@@ -26,7 +26,7 @@ from limbeck.errors import SettingsError, TrainingError
 from limbeck.linear.checks import check_features, check_probe, check_probe_labels, refuse_unfinite
 from limbeck.linear.folds import plan_folds
 from limbeck.linear.scaling import Columns, measure_scaling
-from limbeck.linear.search import MAX_ITERATIONS, NumberScore, PenaltyScore, Searched, held_out_logits, search_penalties
+from limbeck.linear.search import MAX_ITERATIONS, PenaltyScore, Searched, held_out_logits, search_penalties
 from limbeck.linear.solver import StoppingRule, solve
 from limbeck.linear.trials import Trials
 from limbeck.progress import SILENT, Progress
@@ -71,7 +71,7 @@ class ProbeFit:
     candidate: str
     penalty: float
     metric: str
-    scores: tuple[PenaltyScore | NumberScore, ...]
+    scores: tuple[PenaltyScore, ...]
     out_of_fold_NC: Float32
     fold_N: NDArray[np.int64]
     iterations: int

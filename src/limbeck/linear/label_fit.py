@@ -26,6 +26,7 @@ from limbeck.errors import SettingsError, TrainingError
 from limbeck.linear.checks import check_features, check_probe, check_probe_targets, refuse_unfinite
 from limbeck.linear.curvature import Basis, Slopes, find_basis
 from limbeck.linear.fit import ACCEPTED_GAP, ALL_COLUMNS, FINAL_GAP, REFUSED_GAP
+from limbeck.linear.folds import FoldPlan
 from limbeck.linear.label_folds import plan_label_folds
 from limbeck.linear.label_trials import LabelTrials
 from limbeck.linear.objective import State
@@ -58,11 +59,15 @@ class LabelRows:
         label_names: of the labels; notes and errors use them.
         group_N: rows with equal numbers are held out together, as their texts are equal or nearly so; every row alone
             when not given.
+        asked_NL: whether each row has a part in each label's fits and scores; every row in all of them when not given.
+        plan: the folds; dealt out by the labels when not given.
     """
 
     targets_NL: Bool
     label_names: Sequence[str]
     group_N: Int64 | None = None
+    asked_NL: Bool | None = None
+    plan: FoldPlan | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -176,7 +181,7 @@ def fit_label_probe(
     check_probe(settings)
     check_features(features_NF, rows.targets_NL)
     check_probe_targets(rows.targets_NL, rows.label_names, settings)
-    plan = plan_label_folds(rows.targets_NL, settings, rows.label_names, rows.group_N)
+    plan = rows.plan or plan_label_folds(rows.targets_NL, settings, rows.label_names, rows.group_N)
     blocks = _blocks_of(rows.targets_NL, int(plan.fold_N.max()) + 2)
     named: Mapping[str, Columns | None] = candidates or {ALL_COLUMNS: None}
     best: _Searched | None = None
@@ -196,6 +201,7 @@ def fit_label_probe(
                 label_names=tuple(rows.label_names),
                 fold_N=plan.fold_N,
                 settings=settings,
+                asked_NL=rows.asked_NL,
             )
             found = _search(trials, blocks, advance)
             losses[name] = found.log_loss

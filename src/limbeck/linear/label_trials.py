@@ -28,9 +28,11 @@ class LabelTrials(FoldedColumns):
 
     Attributes:
         targets_NL: whether each row has each label, of all labels.
+        asked_NL: whether each row has a part in each label's fits; all where None.
     """
 
     targets_NL: Bool
+    asked_NL: Bool | None = None
 
     def weights(self, block: Int64) -> Float32:
         """Return the weight of each row for each label of a block in each fit, (K, L, N); 0 where it is not seen."""
@@ -63,10 +65,13 @@ class LabelTrials(FoldedColumns):
 
     def _balanced(self, block: Int64, seen_N: Bool) -> Float32:
         """Weigh the rows that are seen: 1, or the same sum for those with and without the label."""
+        seen_LN = np.tile(seen_N, (len(block), 1))
+        if self.asked_NL is not None:
+            seen_LN &= self.asked_NL[:, block].T
         if self.settings.balance == "none":
-            return np.tile(seen_N.astype(np.float32), (len(block), 1))
+            return seen_LN.astype(np.float32)
         has_LN = self.targets_NL[:, block].T
-        rows = seen_N.sum()
-        with_L1 = (has_LN & seen_N).sum(axis=1, keepdims=True)
-        weight_LN = np.where(has_LN, rows / (2 * with_L1), rows / (2 * (rows - with_L1)))
-        return np.asarray(weight_LN * seen_N, dtype=np.float32)
+        rows_L1 = seen_LN.sum(axis=1, keepdims=True)
+        with_L1 = (has_LN & seen_LN).sum(axis=1, keepdims=True)
+        weight_LN = np.where(has_LN, rows_L1 / (2 * with_L1), rows_L1 / (2 * (rows_L1 - with_L1)))
+        return np.asarray(weight_LN * seen_LN, dtype=np.float32)

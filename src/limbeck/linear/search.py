@@ -63,35 +63,6 @@ class PenaltyScore:
     iterations: int
     gap: float
 
-    @property
-    def loss(self) -> float:
-        """What chooses among penalties: the lower, the better."""
-        return self.log_loss
-
-
-@dataclass(frozen=True, kw_only=True)
-class NumberScore:
-    """What cross-validation found for one penalty where rows have numbers.
-
-    Attributes:
-        candidate: name of the set of columns.
-        penalty: C; the alpha of scikit-learn's Ridge on standardised columns and numbers is 1 / C.
-        squared_error: mean over the held-out rows, in squares of the numbers' unit.
-        iterations: passes that the fits took.
-        gap: bound on (objective - minimum) / objective, the largest of the fits.
-    """
-
-    candidate: str
-    penalty: float
-    squared_error: float
-    iterations: int
-    gap: float
-
-    @property
-    def loss(self) -> float:
-        """What chooses among penalties: the lower, the better."""
-        return self.squared_error
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Searched:
