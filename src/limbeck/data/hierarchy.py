@@ -17,6 +17,7 @@ import numpy as np
 from limbeck.data.dataset import Dataset, ReadNote
 from limbeck.data.label_sets import label_pairs, one_list_array, sets_of_pairs
 from limbeck.errors import DataError
+from limbeck.task import MULTI
 
 PART_OF = "::"
 """Between the name of a parent and what its child adds."""
@@ -166,7 +167,7 @@ def with_parents(dataset: Dataset) -> Dataset:
         SettingsError: the rows have one label each, or numbers.
         DataError: no label names a parent.
     """
-    dataset.task.require(("multi",), doing="giving rows the parents of their labels")
+    dataset.task.require((MULTI.name,), doing="giving rows the parents of their labels")
     hierarchy = hierarchy_of(dataset.label_names)
     if hierarchy is None:
         raise DataError(
@@ -197,7 +198,7 @@ def with_parents(dataset: Dataset) -> Dataset:
 
 def implies_parents(dataset: Dataset) -> bool:
     """Tell whether labels name parents, and every row has those of its labels: answers then should, too."""
-    hierarchy = hierarchy_of(dataset.label_names) if dataset.task.name == "multi" else None
+    hierarchy = hierarchy_of(dataset.label_names) if dataset.task == MULTI else None
     if hierarchy is None or hierarchy.implied_names:
         return False
     row_P, label_P = label_pairs(dataset.table["label"])
