@@ -153,3 +153,39 @@ def test_suffixes_are_compared_without_case(data: Path) -> None:
     rows.write_text("text,label\n" + "".join(f"text number {n} {'ab'[n % 2] * n},{'ab'[n % 2]}\n" for n in range(40)))
     run("split", str(rows), "--out", str(out))
     assert len(read(out)) == 40
+
+
+@pytest.fixture
+def tagged(tmp_path: Path) -> Path:
+    """Rows with several labels, none, and one that is not labelled."""
+    sets = [["joy", "love"], ["joy", "love"], ["sad"], [], None]
+    rows = [
+        {"text": f"the text number {place} is about {place * 7919}", "tags": sets[place % 5]} for place in range(100)
+    ]
+    path = tmp_path / "tagged.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    return path
+
+
+@pytest.mark.slow
+def test_an_audit_shows_which_labels_stand_together(tagged: Path, tiny_folder: Path, tmp_path: Path) -> None:
+    """On the screen, on the page and in the JSON: labels per row, and pairs that chance does not explain."""
+    out = tmp_path / "audit"
+    shown = run("audit", str(tagged), "--label-column", "tags", "--out", str(out), "--encoder", str(tiny_folder))
+    assert "Labels; a row may have several" in shown
+    assert "Labels per row: 0 in 20, 1 in 20, 2 in 40 (rows)." in shown
+    assert re.search(r"joy \+ love +│ +40 │ +20\.0 │ +100 % │ +\+1\.00", shown)
+    page = (out / "audit.html").read_text("utf-8")
+    assert "Labels that stand together" in page
+    assert "<bdi>joy</bdi> + <bdi>love</bdi>" in page
+    assert json.loads((out / "audit.json").read_text("utf-8"))["shape"]["task"] == "multi"
+
+
+def test_several_labels_are_split_and_read_again(tagged: Path, tmp_path: Path) -> None:
+    """`limbeck split` counts each label of a row, and what it writes needs no option to be read as the same."""
+    out = tmp_path / "splits.parquet"
+    shown = run("split", str(tagged), "--label-column", "tags", "--out", str(out))
+    assert re.search(r"train +│ +64 │ +32 │ +32 │ +16 │ +0 │ +16", shown)
+    again = read(out, labels="optional")
+    assert again.split_sizes() == {"train": 64, "validation": 8, "test": 8, "unsupervised": 20}
+    assert sorted(again.label_names) == ["joy", "love", "sad"]

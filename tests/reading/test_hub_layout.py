@@ -65,6 +65,21 @@ def test_labels_of_a_card_of_any_shape(value):
 
 
 @pytest.mark.parametrize(
+    "feature",
+    [
+        {"dtype": {"class_label": {"names": {"0": "a", "1": "b"}}}},
+        {"sequence": {"class_label": {"names": {"0": "a", "1": "b"}}}},
+        {"list": {"class_label": {"names": ["a", "b"]}}},
+        {"sequence": {"dtype": {"class_label": {"names": ["a", "b"]}}}},
+    ],
+)
+def test_labels_of_one_or_several_are_declared(feature: dict[str, object]) -> None:
+    """A card names the classes of a ClassLabel, and of a list of them, in each way in which datasets writes it."""
+    card = {"dataset_info": {"features": [{"name": "text", "dtype": "string"}, {"name": "tags", **feature}]}}
+    assert declared_labels(card, "default") == {"tags": {0: "a", 1: "b"}}
+
+
+@pytest.mark.parametrize(
     ("pattern", "matched"),
     [
         ("data/*", {"data/a.csv"}),

@@ -35,7 +35,7 @@ def map_numbers(parts: Sequence[FileRows], settings: ReadSettings, bad: BadRows)
     known = np.concatenate([np.asarray(part.label.drop_null(), np.float64) for part in found])
     if len(known):
         where = f"from {known.min():g} to {known.max():g}, mean {known.mean():.3g}"
-        bad.note("each label is read as numbers (regression)", len(known), where)
+        bad.note("each label is read as a number (regression)", len(known), where)
     return LabelMap(names=(), parts=tuple(found), task=REGRESSION)
 
 

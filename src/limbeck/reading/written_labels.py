@@ -144,12 +144,12 @@ def _read_floats(part: FileRows, column: str, bad: BadRows) -> FileRows:
         part = replace(part, label=pa.array(np.where(np.isinf(values), np.nan, values), from_pandas=True))
         values = np.asarray(part.label.fill_null(np.nan))
     fault = RowFault(
-        "rows whose label is a fraction",
+        "rows whose label is a fraction (--task regression reads numbers)",
         ~np.isnan(values) & ((values != np.floor(values)) | (np.abs(values) > EXACT_FLOAT)),
         lambda row: f"is {values[row]}, where a name or an integer was expected",
     )
     if fault.mask.any():
-        bad.hint("Labels that are numbers to be predicted are read with --task regression.")
+        bad.hint("Labels that are numbers are read with --task regression.")
     part = reject_rows(part, [fault], column=column, bad=bad)
     values = np.asarray(part.label.fill_null(np.nan))
     missing = np.isnan(values) | (np.abs(values) > EXACT_FLOAT)
