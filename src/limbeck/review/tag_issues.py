@@ -13,8 +13,8 @@ where it is not.
 2. Rates. Missing: of the rows where a label's q is highest, its anchors, the share that was not given it. Too many: of
    the lower quarter of the rows by q, the share that was. Each is taken over all labels together: a rate for each label
    by itself found fewer planted mistakes, since a label that is hard to tell looks like one that is often wrong.
-3. The chance p that the label *is true* follows from q = p (1 - missing) + (1 - p) · too many; with the given label and
-   the rates, Bayes says how probable it is that the pair is wrong.
+3. Bayes: with the rates, and q for the chance that the label is true, how probable it is that the pair is wrong. Where
+   labels are missing q is rather too low for that, so no more is called missing than the model gives reason for.
 
 **Incomplete tags** ("a missing tag is not a no"): where people added the tags they thought of, what is given is mostly
 right and what is missing says little. Then nothing is taken as given without being true, and the missing rate is that
@@ -142,12 +142,15 @@ class TagIssues(View):
         yield from self.tables(8)
 
     def tables(self, count: int) -> Iterator[Table]:
-        """Give the worst pairs of each list."""
+        """Give the worst pairs of each list that are wrong more probably than not; no table where there is none."""
         titles: dict[TagMistake, str] = {
             "missing": "Labels that are probably missing",
             "superfluous": "Labels that are probably too many",
         }
         for mistake, title in titles.items():
+            shown = self.worst(mistake, min(count, self.order.count(mistake)))
+            if not shown:
+                continue
             yield Table(
                 title=title,
                 header=("text", "label", "probability", "the model's"),
@@ -158,7 +161,7 @@ class TagIssues(View):
                         f"{one.probability:.3f}",
                         f"{one.model_probability:.3f}",
                     )
-                    for one in self.worst(mistake, count)
+                    for one in shown
                 ),
                 prose=("label",),
             )
@@ -239,7 +242,7 @@ def find_tag_issues(targets_NC: np.ndarray, probabilities_NC: np.ndarray, *, inc
     wrong_NC = np.empty_like(given_NC)
     for start in range(0, rows, max(1, _BLOCK_CELLS // classes)):
         part = slice(start, start + max(1, _BLOCK_CELLS // classes))
-        true_BC = np.clip((given_NC[part] - superfluous) / (1 - superfluous - missing), 1e-9, 1 - 1e-9)
+        true_BC = np.clip(given_NC[part].astype(np.float64), 1e-9, 1 - 1e-9)
         wrong_BC = np.where(targets_NC[part], (1 - true_BC) * superfluous, true_BC * missing)
         right_BC = np.where(targets_NC[part], true_BC * (1 - missing), (1 - true_BC) * (1 - superfluous))
         wrong_NC[part] = wrong_BC / (wrong_BC + right_BC)
