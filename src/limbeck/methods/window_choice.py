@@ -19,6 +19,7 @@ from limbeck.features.cache import FeatureCache
 from limbeck.features.extraction import extract_features
 from limbeck.inference.engine import Engine
 from limbeck.linear.fit import ProbeRows, fit_probe
+from limbeck.linear.search import PenaltyScore
 from limbeck.methods.candidates import all_blocks, candidates_for, columns_of
 from limbeck.progress import SILENT, Named, Progress
 from limbeck.runs.run_folder import RunFolder
@@ -114,7 +115,7 @@ def choose_window(
         found = extract_features(rows.texts, engine, all_blocks(candidates), window=window, cache=cache, progress=named)
         columns = {key: columns_of(blocks, found.blocks, engine.width) for key, blocks in candidates.items()}
         fit = fit_probe(found.values_NF, probe_rows, settings=settings, candidates=columns, progress=SILENT)
-        best = min(fit.scores, key=lambda score: score.log_loss)
+        best = min((one for one in fit.scores if isinstance(one, PenaltyScore)), key=lambda one: one.log_loss)
         scores[name] = WindowScore(log_loss=best.log_loss, accuracy=best.accuracy)
     best_name = min(windows, key=lambda name: scores[name].log_loss)
     chosen = ChosenWindow(name=best_name, rows=len(rows), cut=cut, folds=len(np.unique(fit.fold_N)), scores=scores)
