@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import Field, asdict, fields
 from difflib import get_close_matches
+from functools import cache
 from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -36,7 +37,8 @@ def settable(kind: type) -> dict[str, Field[Any]]:
     return {one.name: one for one in fields(kind) if one.name not in getattr(kind, "FIXED", ())}
 
 
-def meanings(kind: type) -> dict[str, str]:
+@cache
+def meanings(kind: type) -> Mapping[str, str]:
     """Return what each field means: the words of the section `Attributes:` of a class and of those it inherits from.
 
     Words after "Default:" say what holds where the default is None.

@@ -175,7 +175,7 @@ class _Option:
     """
 
     def __init__(self, name: str, sources: Sequence[From], methods: Sequence[str]) -> None:
-        hints = [get_type_hints(one.kind)[name] for one in sources]
+        hints = [_hints_of(one.kind)[name] for one in sources]
         self._kinds = [kind for hint in hints for kind in _kinds(hint)]
         self._choices = list(
             dict.fromkeys(choice for kind in self._kinds if get_origin(kind) is Literal for choice in get_args(kind))
@@ -242,6 +242,12 @@ class _Option:
         except ValueError as error:
             kind = "whole numbers" if item is int else "numbers"
             raise SettingsError(f"{self.names[0]} {words}: give {kind}, separated by commas, as in 0,2,4") from error
+
+
+@functools.cache
+def _hints_of(kind: type) -> dict[str, Any]:
+    """Return the types of a class's fields: each of its options asks, whenever limbeck starts."""
+    return get_type_hints(kind)
 
 
 def _kinds(hint: Any) -> list[Any]:
