@@ -14,9 +14,16 @@ CACHE_HOME = Path(__file__).parents[1] / ".pytest_cache" / "home"
 """Where tests, and the processes that they start, keep what is compiled and converted; git does not see it."""
 RUNNABLE = tuple(library.name for library in LIBRARIES if why_not_usable(library) is None)
 """All for which this CPU has the instructions."""
+REFERENCES = frozenset(library.name for library in LIBRARIES if library.is_reference)
+_LEFT_OUT = REFERENCES if {*RUNNABLE} - REFERENCES else frozenset()
 MANDATORY = frozenset(("portable", "soft", "avx2")) & frozenset(RUNNABLE)
 """Without these no kernel is tested at all on most machines, so a missing compiler is a failure and no skip."""
 _EXECUTED = "instruction set"
+
+
+def marks_of(name: str) -> list[pytest.MarkDecorator]:
+    """Return the marks of tests on a library: the quick run leaves the slow references out if it has another."""
+    return [pytest.mark.slow] if name in _LEFT_OUT else []
 
 
 def library_for(name: str, request: pytest.FixtureRequest) -> Kernels:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from tests.conformance.drawn import LENGTHS, draw_texts, make_loaded
 from tests.conformance.implementers import implementers
-from tests.libraries import RUNNABLE, library_for
+from tests.libraries import RUNNABLE, library_for, marks_of
 
 from limbeck.errors import SettingsError
 from limbeck.inference.certificate import cosine_distances
@@ -28,7 +28,7 @@ FLOAT_LIBRARIES = [name for name in RUNNABLE if name not in {"amx", "avx512bf16"
 """Those whose products are of float32."""
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(params=[pytest.param(name, marks=marks_of(name.split()[1])) for name in ENGINES])
 def close(request: pytest.FixtureRequest) -> float:
     """How close the engine of this test is to the plain encoder."""
     return ENGINES[request.param]
