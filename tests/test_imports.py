@@ -1,25 +1,22 @@
 """Who imports whom: no circle anywhere, however late or for whatever purpose an import is made."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
 
-import limbeck
-
-ROOT = Path(limbeck.__file__).parent
+from tests.source import SOURCE, trees
 
 
-def modules() -> dict[str, Path]:
-    """Return every module of the package: its dotted name → its file."""
+def modules() -> dict[str, ast.Module]:
+    """Return every module of the package, parsed, by its dotted name."""
     found = {}
-    for path in sorted(ROOT.rglob("*.py")):
-        parts = ("limbeck", *path.relative_to(ROOT).with_suffix("").parts)
-        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    for path, tree in trees().items():
+        parts = ("limbeck", *path.relative_to(SOURCE).with_suffix("").parts)
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = tree
     return found
 
 
-def imported(tree: ast.AST, known: dict[str, Path]) -> Iterator[str]:
+def imported(tree: ast.AST, known: Container[str]) -> Iterator[str]:
     """Give the modules that a file imports: at its top, inside functions, and for types only."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -42,13 +39,13 @@ def circle(graph: dict[str, set[str]]) -> list[str]:
 def test_there_is_no_circle_of_imports() -> None:
     """No module leads back to itself through what it imports: late imports and those for types are imports too."""
     known = modules()
-    graph = {name: set(imported(ast.parse(path.read_text("utf-8")), known)) for name, path in known.items()}
+    graph = {name: set(imported(tree, known)) for name, tree in known.items()}
     assert circle(graph) == []
 
 
 def test_a_circle_would_be_seen() -> None:
     """An import inside a function, and one for types alone, close a circle as one at the top does."""
-    known = {name: Path() for name in ("limbeck", "limbeck.a", "limbeck.b", "limbeck.c")}
+    known = ("limbeck", "limbeck.a", "limbeck.b", "limbeck.c")
     files = {
         "limbeck.a": "from limbeck import b",
         "limbeck.b": "def f():\n    from limbeck.c import x",

@@ -3,11 +3,11 @@
 import ast
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+
+from tests.source import SOURCE, trees
 
 import limbeck
 
-ROOT = Path(limbeck.__file__).parent
 FACES = ("api", "cli")
 """Rooms whose functions are called as what they call: `limbeck split`, `limbeck.split` and `data.split.split`."""
 CONTRACTS = {"recipe_of"}
@@ -26,22 +26,22 @@ def test_no_two_modules_have_one_name() -> None:
     is named for (evaluation/evaluation).
     """
     places: defaultdict[str, list[str]] = defaultdict(list)
-    for path in sorted(ROOT.rglob("*.py")):
+    for path in trees():
         room = path.parent.name
-        if path.stem == "__init__" and path.parent != ROOT:
+        if path.stem == "__init__" and path.parent != SOURCE:
             places[room].append(f"{room}/")
         elif not path.stem.startswith("__") and room not in ("cli", path.stem):
-            places[path.stem].append(path.relative_to(ROOT).as_posix())
+            places[path.stem].append(path.relative_to(SOURCE).as_posix())
     assert doubled(places) == {}
 
 
 def test_no_two_public_classes_have_one_name() -> None:
     """A class is found by its name alone, and a message that names it means one."""
     places: defaultdict[str, list[str]] = defaultdict(list)
-    for path in sorted(ROOT.rglob("*.py")):
-        for node in ast.parse(path.read_text("utf-8")).body:
+    for path, tree in trees().items():
+        for node in tree.body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                places[node.name].append(path.relative_to(ROOT).as_posix())
+                places[node.name].append(path.relative_to(SOURCE).as_posix())
     assert doubled(places) == {}
 
 
@@ -51,9 +51,9 @@ def test_no_two_constants_have_one_name() -> None:
     Type variables, and types of arrays such as Int64, say the same everywhere.
     """
     places: defaultdict[str, list[str]] = defaultdict(list)
-    for path in sorted(ROOT.rglob("*.py")):
-        for name in constants(path):
-            places[name].append(path.relative_to(ROOT).as_posix())
+    for path, tree in trees().items():
+        for name in constants(tree):
+            places[name].append(path.relative_to(SOURCE).as_posix())
     assert doubled(places) == {}
 
 
@@ -63,19 +63,19 @@ def test_no_two_public_functions_have_one_name() -> None:
     Within the faces too: a function of `cli` or `api` that is no command has a name of its own.
     """
     places: defaultdict[str, list[str]] = defaultdict(list)
-    for path in sorted(ROOT.rglob("*.py")):
-        for node in ast.parse(path.read_text("utf-8")).body:
+    for path, tree in trees().items():
+        for node in tree.body:
             if not isinstance(node, ast.FunctionDef) or node.name.startswith("_") or node.name in CONTRACTS:
                 continue
             if path.parent.name in FACES and node.name in {path.stem, *limbeck.__all__}:
                 continue
-            places[node.name].append(path.relative_to(ROOT).as_posix())
+            places[node.name].append(path.relative_to(SOURCE).as_posix())
     assert doubled(places) == {}
 
 
-def constants(path: Path) -> Iterator[str]:
+def constants(tree: ast.Module) -> Iterator[str]:
     """Give the public names in capital letters that a module sets."""
-    for node in ast.parse(path.read_text("utf-8")).body:
+    for node in tree.body:
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
         for one in targets:
             if isinstance(one, ast.Name) and one.id.isupper() and not one.id.startswith("_"):

@@ -2,11 +2,8 @@
 
 import ast
 from functools import cache
-from pathlib import Path
 
-import limbeck
-
-SOURCE = Path(limbeck.__file__).parent
+from tests.source import trees
 
 
 def implementers(*methods: str) -> set[str]:
@@ -26,8 +23,8 @@ def implementers(*methods: str) -> set[str]:
 def _classes() -> list[tuple[str, list[str]]]:
     return [
         (node.name, [_signature(one) for one in node.body if isinstance(one, ast.FunctionDef)])
-        for path in SOURCE.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for tree in trees().values()
+        for node in ast.walk(tree)
         if isinstance(node, ast.ClassDef) and not any(ast.unparse(base).startswith("Protocol") for base in node.bases)
     ]
 

@@ -69,7 +69,7 @@ def test_each_row_has_a_loss_of_its_own(case: Case) -> None:
     torch.testing.assert_close(case.losses(order), whole[order], rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("cuts", [(1,), (4, 8), (2, 3, 9)])
+@pytest.mark.parametrize("cuts", [*(pytest.param(cuts, marks=pytest.mark.slow) for cuts in ((1,), (4, 8))), (2, 3, 9)])
 def test_gradients_of_parts_add_up_to_that_of_the_whole(case: Case, cuts: tuple[int, ...]) -> None:
     """However an update is cut into micro-batches."""
     whole, parts = case.slopes(ROWS), case.slopes(*np.split(ROWS, cuts))

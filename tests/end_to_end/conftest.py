@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from tests.command_line import built
 
 from limbeck import read
 from limbeck.__main__ import main
@@ -42,6 +43,7 @@ class Ended:
 @pytest.fixture
 def limbeck(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
     """Run a command line in this process, through the outermost handler."""
+    monkeypatch.setattr("limbeck.cli.app.app", built())
 
     def run(*words: str | Path) -> Ended:
         monkeypatch.setattr(sys, "argv", ["limbeck", *map(str, words)])

@@ -11,6 +11,7 @@ from limbeck import load, read
 from limbeck.data.write import write
 from limbeck.errors import DataError, SettingsError
 from limbeck.evaluation.prediction_files import read_predictions
+from limbeck.experiments import ablation
 from limbeck.features.cache import FeatureCache
 from limbeck.methods import teachers as teachers_module
 from limbeck.methods.distil import Curriculum, distil
@@ -340,8 +341,9 @@ def test_a_report_finds_the_data_of_a_student_again(limbeck, taught, unsplit, tm
     assert f"limbeck labels {teacher} --out review.csv --cross-fit 5" in html
 
 
-def test_an_ablation_of_an_unsplit_data_set_is_found_again(limbeck, taught, unsplit, tmp_path):
+def test_an_ablation_of_an_unsplit_data_set_is_found_again(limbeck, taught, unsplit, tmp_path, monkeypatch):
     """A finished run goes on to its ablation though the split in its record is the teacher's and not the default."""
+    monkeypatch.setattr(ablation, "SEEDS", 2)
     out, teacher = tmp_path / "RUN", taught / "teacher-unsplit"
     words = ("distil", teacher, unsplit, "--out", out, *QUICK, "--cache-dir", tmp_path)
     assert limbeck(*words).status == 0

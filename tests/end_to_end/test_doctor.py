@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 from tests.conformance.drawn import make_loaded
+from tests.libraries import CACHE_HOME
 
 from limbeck.inference import engine_calibration as calibration
 from limbeck.inference import engine_candidates, peak, quiet, speeds
@@ -13,6 +14,7 @@ from limbeck.native.instruction_sets import LIBRARIES
 from limbeck.native.kernels import NoKernels
 from limbeck.native.libraries import FORCED, find_library, why_not_usable
 from limbeck.processor import machine
+from limbeck.training import arithmetic
 
 
 @pytest.fixture(autouse=True)
@@ -21,6 +23,8 @@ def quick(monkeypatch, tmp_path):
     monkeypatch.setattr(speeds, "SPEED_ROUNDS", 1)
     monkeypatch.setattr(speeds, "_SHORT_CALLS", 2)
     monkeypatch.setattr(engine_candidates, "find_library", lambda *given: NoKernels(reason="none in this test"))
+    # The line about training asks for kernels: not in this test's empty cache, where they would be compiled anew.
+    monkeypatch.setattr(arithmetic, "find_library", lambda name, **_: find_library(name, CACHE_HOME / "limbeck"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 

@@ -18,6 +18,8 @@ from limbeck.evaluation.prediction_files import read_predictions
 from limbeck.methods import probe as probe_training
 from limbeck.model.bundle import load_bundle
 
+HANGUL = "슬픔 😀"
+
 
 def figures(run):
     return json.loads((run / "metrics.json").read_text("utf-8"))
@@ -232,33 +234,31 @@ def in_this_process(encoding, monkeypatch, *words):
     return ended.value.code or 0, *(raw.getvalue() for raw in held)
 
 
-def in_another_process(encoding, _, *words):
-    """The same as a shell does it."""
-    environment = {**os.environ, "PYTHONIOENCODING": encoding}
-    command = [sys.executable, "-m", "limbeck", *map(str, words)]
-    ended = subprocess.run(command, capture_output=True, check=False, env=environment)
-    return ended.returncode, ended.stdout, ended.stderr
-
-
-@pytest.mark.parametrize(
-    ("run", "encoding"),
-    [
-        (in_this_process, "ascii"),
-        (in_this_process, "latin-1"),
-        pytest.param(in_another_process, "cp949", marks=pytest.mark.slow),
-    ],
-)
-def test_a_screen_that_is_not_utf_8_gets_every_answer(trained, weather, run, encoding, monkeypatch):
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp949"])
+def test_a_screen_that_is_not_utf_8_gets_every_answer(trained, weather, encoding, monkeypatch):
     """Hangul, dashes and quotes never end in a traceback; JSON stays JSON with the same content."""
-    status, out, err = run(encoding, monkeypatch, "evaluate", trained, weather)
+    status, out, err = in_this_process(encoding, monkeypatch, "evaluate", trained, weather)
     said = err.decode(encoding).splitlines()
     assert (status, [line for line in said if "rows were learned from" not in line]) == (0, [])
     assert b"95 % interval" in out
-    status, out, err = run(encoding, monkeypatch, "predict", trained, "슬픔 😀", "--json")
+    require_an_answer(encoding, *in_this_process(encoding, monkeypatch, "predict", trained, HANGUL, "--json"))
+
+
+def require_an_answer(encoding, status, out, err):
+    """JSON with the text as it was given."""
     assert status == 0, err
     (row,) = json.loads(out.decode(encoding))["rows"]
-    assert row["text"] == "슬픔 😀"
+    assert row["text"] == HANGUL
     assert "probability.슬픔" in row
+
+
+@pytest.mark.slow
+def test_a_shell_that_is_not_utf_8_gets_an_answer(trained):
+    """The same in a process of its own, as a shell starts it."""
+    environment = {**os.environ, "PYTHONIOENCODING": "cp949"}
+    command = [sys.executable, "-m", "limbeck", "predict", str(trained), HANGUL, "--json"]
+    ended = subprocess.run(command, capture_output=True, check=False, env=environment)
+    require_an_answer("cp949", ended.returncode, ended.stdout, ended.stderr)
 
 
 def test_a_text_cannot_command_the_terminal(limbeck, trained):

@@ -42,7 +42,7 @@ def settings_of(encoder_folder, **changes):
         "head_steps": 6,
         "max_tokens": 16,
         "precision": "float32",
-        "checkpoint_every_s": 0.0,
+        "checkpoint_every_s": None,
         **changes,
     }
     return PretrainingSettings(**values)
@@ -112,8 +112,8 @@ def test_masked_tokens_are_learnt(encoder_folder, stream_file, tmp_path):
 @pytest.mark.parametrize("at", [1, 9])
 def test_an_interrupted_run_ends_with_the_same_bits(encoder_folder, stream_file, tmp_path, monkeypatch, changes, at):
     """In the head's training, or the student's: what goes on is what would have been."""
-    settings = settings_of(encoder_folder, **changes)
-    whole = pretrain(open_stream(stream_file), tmp_path / "whole", settings)
+    settings = settings_of(encoder_folder, checkpoint_every_s=0.0, **changes)
+    whole = pretrain(open_stream(stream_file), tmp_path / "whole", settings_of(encoder_folder, **changes))
     calls = []
     honest = LanguageLosses.losses
 

@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+from tests.command_line import built
 
 from limbeck.__main__ import main
 
@@ -107,6 +108,7 @@ def test_wrong_words(case, tmp_path, tiny_folder, monkeypatch, capfd):
     words = [str(tiny_folder) if word == "ENCODER" else word for word in words]
     before = {item.relative_to(tmp_path) for item in tmp_path.rglob("*")}
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("limbeck.cli.app.app", built())
     monkeypatch.setattr(sys, "argv", ["limbeck", *words])
     with pytest.raises(SystemExit) as ended:
         main()

@@ -57,7 +57,7 @@ def objective(probability_NC, labels_N, weight_N, coefficients, penalty):
 
 
 @pytest.mark.parametrize("classes", [2, 3, 7])
-@pytest.mark.parametrize("penalty", [0.001, 0.1, 10.0])
+@pytest.mark.parametrize("penalty", [0.1, *(pytest.param(value, marks=pytest.mark.slow) for value in (0.001, 10.0))])
 @pytest.mark.parametrize("rank", [4, 384])
 @pytest.mark.parametrize("fast_type", [torch.float32, torch.bfloat16])
 def test_the_optimum_is_that_of_scikit_learn(classes, penalty, rank, fast_type):

@@ -33,6 +33,8 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 TEXTS = ["i feel fine", "so sad", "it is rain today", "sun", "i feel so very sad today .", "today it is fine !"] * 8
 LABELS = np.array([0, 1, 1, 0, 1, 0] * 8)
+OFTEN = {"checkpoint_every_s": 0.0}
+"""A checkpoint after every step, for the tests that ask for one; writing them takes longer than the steps."""
 
 
 class Counted:
@@ -50,7 +52,7 @@ class Counted:
 
 def settings_of(**changes):
     return FinetuneSettings(
-        **{"epochs": 3, "batch_rows": 8, "learning_rate": 1e-3, "checkpoint_every_s": 0.0, **changes}
+        **{"epochs": 3, "batch_rows": 8, "learning_rate": 1e-3, "checkpoint_every_s": None, **changes}
     )
 
 
@@ -170,7 +172,7 @@ def test_an_interrupted_run_ends_with_the_same_bits(tiny_loaded, tmp_path, at, b
     whole = make_loop(tiny_loaded, tmp_path / "whole", bf16=bf16, token_budget=40)
     expected = whole.run(StopSignal())
 
-    broken = make_loop(tiny_loaded, tmp_path / "broken", bf16=bf16, token_budget=40)
+    broken = make_loop(tiny_loaded, tmp_path / "broken", bf16=bf16, token_budget=40, **OFTEN)
     stop = StopSignal()
 
     def interrupt(logits):
@@ -205,7 +207,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_others(tiny_loaded, tmp_p
 
 def test_sigterm_has_its_own_status(tiny_loaded, tmp_path):
     """143 for SIGTERM, 130 for Ctrl-C."""
-    loop = make_loop(tiny_loaded, tmp_path)
+    loop = make_loop(tiny_loaded, tmp_path, **OFTEN)
     stop = StopSignal()
 
     def terminate(logits):
@@ -231,7 +233,7 @@ def test_a_second_signal_is_obeyed_on_the_spot(tiny_loaded, tmp_path):
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_a_loss_that_is_not_finite_stops_at_once(tiny_loaded, tmp_path, bad):
     """The error names the epoch, the step and the rows; the checkpoint before it is whole."""
-    loop = make_loop(tiny_loaded, tmp_path)
+    loop = make_loop(tiny_loaded, tmp_path, **OFTEN)
 
     def spoil(logits):
         spoilt = logits.clone()
@@ -250,7 +252,7 @@ def test_a_full_disk_ends_the_run_with_the_reason(tiny_loaded, tmp_path, monkeyp
     """And the run goes on from the last good checkpoint when there is room again."""
     whole = make_loop(tiny_loaded, tmp_path / "whole")
     whole.run(StopSignal())
-    loop = make_loop(tiny_loaded, tmp_path / "full")
+    loop = make_loop(tiny_loaded, tmp_path / "full", **OFTEN)
     saved = []
     honest = weights.save_file
 
@@ -343,7 +345,7 @@ def test_a_signal_is_answered_at_once():
 
 def test_a_checkpoint_of_an_older_version_is_gone_on_with(tiny_loaded, tmp_path):
     """One without the loss of the best epoch."""
-    loop = make_loop(tiny_loaded, tmp_path)
+    loop = make_loop(tiny_loaded, tmp_path, **OFTEN)
     stop = StopSignal()
     watch(loop, 9, lambda logits: stop.note(signal.SIGINT) or logits)
     with pytest.raises(Interrupted):
