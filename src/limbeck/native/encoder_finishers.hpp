@@ -1,5 +1,6 @@
 // What becomes of the sums of the encoder's products, two rows at a time (product_*.hpp calls them).
 #pragma once
+#include "block_sums.hpp"
 #include "functions.hpp"
 
 namespace limbeck {
@@ -9,20 +10,12 @@ template <bool kGelu>
 struct Activate {
   const float* bias;
   Matrix out;
-  const float* sums = nullptr;
-  int row = 0, chunk = 0;
-  Vec bias0{}, bias1{};
+  BlockSums block{};
 
-  void start(int first_row, int nb, const float* block) {
-    sums = block;
-    row = first_row;
-    chunk = nb;
-    bias0 = loadu(bias + nb * 32);
-    bias1 = loadu(bias + nb * 32 + 16);
-  }
+  void start(int first_row, int nb, const float* sums) { block.start(first_row, nb, sums, bias + nb * 32); }
   void pair(int p) {
     for (int r = 2 * p; r < 2 * p + 2; ++r)
-      put(out.at(row + r, chunk), activate<kGelu>(load(sums + r * 32) + bias0), activate<kGelu>(load(sums + r * 32 + 16) + bias1));
+      put(out.at(block.row + r, block.chunk), activate<kGelu>(block.low(r)), activate<kGelu>(block.high(r)));
   }
 };
 
@@ -33,28 +26,23 @@ struct SplitQkv {
   Matrix queries;
   KeyStore keys;
   ValueStore values;
-  const float* sums = nullptr;
-  int row = 0, kind = 0, chunk = 0;
-  Vec bias0{}, bias1{};
+  int kind = 0;
+  BlockSums block{};
 
-  void start(int first_row, int nb, const float* block) {
-    sums = block;
-    row = first_row;
+  void start(int first_row, int nb, const float* sums) {
     kind = nb / (dim / 32);
-    chunk = nb % (dim / 32);
-    bias0 = loadu(bias + nb * 32);
-    bias1 = loadu(bias + nb * 32 + 16);
+    block.start(first_row, nb % (dim / 32), sums, bias + nb * 32);
   }
   void pair(int p) {
-    const float* at = sums + 2 * p * 32;
-    const Vec a0 = load(at) + bias0, a1 = load(at + 16) + bias1, b0 = load(at + 32) + bias0, b1 = load(at + 48) + bias1;
+    const int row = block.row + 2 * p, chunk = block.chunk;
+    const Vec a0 = block.low(2 * p), a1 = block.high(2 * p), b0 = block.low(2 * p + 1), b1 = block.high(2 * p + 1);
     if (kind == 2) {
-      values.put_pair(row + 2 * p, chunk, a0, a1, b0, b1);
+      values.put_pair(row, chunk, a0, a1, b0, b1);
     } else if (kind == 1) {
-      keys.put_pair(row + 2 * p, chunk, a0, a1, b0, b1);
+      keys.put_pair(row, chunk, a0, a1, b0, b1);
     } else {
-      put(queries.at(row + 2 * p, chunk), a0, a1);
-      put(queries.at(row + 2 * p + 1, chunk), b0, b1);
+      put(queries.at(row, chunk), a0, a1);
+      put(queries.at(row + 1, chunk), b0, b1);
     }
   }
 };

@@ -1,5 +1,6 @@
 // What becomes of the sums of the training step's products, two rows at a time (product_*.hpp calls them).
 #pragma once
+#include "block_sums.hpp"
 #include "functions.hpp"
 
 namespace limbeck {
@@ -10,20 +11,11 @@ alignas(64) static const float kNoBias[32] = {};
 struct PutRows {
   const float* bias;  // may be null
   Matrix out;         // from the first row on
-  const float* sums = nullptr;
-  int row = 0, chunk = 0;
-  Vec bias0{}, bias1{};
+  BlockSums block{};
 
-  void start(int first_row, int nb, const float* block) {
-    sums = block;
-    row = first_row;
-    chunk = nb;
-    const float* from = bias ? bias + nb * 32 : kNoBias;
-    bias0 = loadu(from);
-    bias1 = loadu(from + 16);
-  }
+  void start(int first_row, int nb, const float* sums) { block.start(first_row, nb, sums, bias ? bias + nb * 32 : kNoBias); }
   void pair(int p) {
-    for (int r = 2 * p; r < 2 * p + 2; ++r) put(out.at(row + r, chunk), load(sums + r * 32) + bias0, load(sums + r * 32 + 16) + bias1);
+    for (int r = 2 * p; r < 2 * p + 2; ++r) put(out.at(block.row + r, block.chunk), block.low(r), block.high(r));
   }
 };
 
@@ -32,22 +24,14 @@ template <bool kGelu>
 struct Inner {
   const float* bias;
   Matrix before, out;  // from the first row and the slice's first column on
-  const float* sums = nullptr;
-  int row = 0, chunk = 0;
-  Vec bias0{}, bias1{};
+  BlockSums block{};
 
-  void start(int first_row, int nb, const float* block) {
-    sums = block;
-    row = first_row;
-    chunk = nb;
-    bias0 = loadu(bias + nb * 32);
-    bias1 = loadu(bias + nb * 32 + 16);
-  }
+  void start(int first_row, int nb, const float* sums) { block.start(first_row, nb, sums, bias + nb * 32); }
   void pair(int p) {
     for (int r = 2 * p; r < 2 * p + 2; ++r) {
-      const Chunk x = make(load(sums + r * 32) + bias0, load(sums + r * 32 + 16) + bias1);
-      if (before.base) write(before.at(row + r, chunk), x);
-      put(out.at(row + r, chunk), activate<kGelu>(low(x)), activate<kGelu>(high(x)));
+      const Chunk x = make(block.low(r), block.high(r));
+      if (before.base) write(before.at(block.row + r, block.chunk), x);
+      put(out.at(block.row + r, block.chunk), activate<kGelu>(low(x)), activate<kGelu>(high(x)));
     }
   }
 };
