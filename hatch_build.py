@@ -94,7 +94,7 @@ class CustomBuildHook(BuildHookInterface[Any]):
 
         def compiled(recipe: BuildRecipe) -> bytes | None:
             try:
-                return compile_library(recipe, compilers)
+                return compile_library(recipe, compilers).content
             except (OSError, subprocess.SubprocessError) as error:
                 said = (getattr(error, "stderr", None) or b"").decode(errors="replace") or str(error)
                 if is_required:

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -44,9 +44,9 @@ def sanitize(folder: Path) -> int:
     paths = compiled((library.name for library in usable_libraries()), compilers, folder)
     program = compiled_check(compilers[0], folder)
     options = {"UBSAN_OPTIONS": "print_stacktrace=1", "ASAN_OPTIONS": "detect_stack_use_after_return=1"}
-    return subprocess.run(
-        [program, "2", paths["portable"], *paths.values()], check=False, env=os.environ | options
-    ).returncode
+    return run_beside_each_other(
+        [[program, "0", paths["portable"], path] for path in paths.values()], os.environ | options
+    )
 
 
 def run_for_arm(folder: Path) -> int:
@@ -59,11 +59,25 @@ def run_for_arm(folder: Path) -> int:
         return 0
     paths = compiled({name for _, *pair in ARM_PAIRS for name in pair}, [[ARM_COMPILER]], folder)
     program = compiled_check([ARM_COMPILER, "-O1"], folder)
-    ended = 0
-    for cpu, reference, name in ARM_PAIRS:
-        emulated = [EMULATOR, "-L", "/usr/aarch64-linux-gnu", "-cpu", cpu]
-        ended |= subprocess.run([*emulated, program, "0", paths[reference], paths[name]], check=False).returncode
-    return ended
+    emulated = [EMULATOR, "-L", "/usr/aarch64-linux-gnu", "-cpu"]
+    return run_beside_each_other(
+        [[*emulated, cpu, program, "0", paths[reference], paths[name]] for cpu, reference, name in ARM_PAIRS],
+        os.environ,
+    )
+
+
+def run_beside_each_other(commands: Sequence[Sequence[str | Path]], environment: Mapping[str, str]) -> int:
+    """Run commands on all cores, and show what each said; return 1 when one failed."""
+
+    def run(command: Sequence[str | Path]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command, check=False, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+
+    with ThreadPoolExecutor(os.cpu_count()) as together:
+        ended = list(together.map(run, commands))
+    sys.stdout.writelines(one.stdout for one in ended)
+    return int(any(one.returncode for one in ended))
 
 
 def compiled_check(compiler: list[str], folder: Path) -> Path:
@@ -80,7 +94,7 @@ def compiled(names: Iterable[str], compilers: list[list[str]], folder: Path) -> 
     def one(name: str) -> Path:
         recipe = build_recipe_of(library_named(name))
         path = folder / f"{recipe.name}.so"
-        path.write_bytes(compile_library(replace(recipe, flags=(*recipe.flags, *BRIEF)), compilers))
+        path.write_bytes(compile_library(replace(recipe, flags=(*recipe.flags, *BRIEF)), compilers).content)
         return path
 
     names = sorted(names)

@@ -1,13 +1,17 @@
-"""A small library that stands in for the kernels, and a compiler to build it with."""
+"""A stand-in for the kernels, a compiler to build it with, and the operations of an instruction set alone."""
 
+import ctypes
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
+from tests.libraries import CACHE_HOME
 
 from limbeck.native import building, libraries
-from limbeck.native.building import COMPILERS, BuildRecipe
+from limbeck.native.building import COMPILERS, FLAGS, SOURCES, BuildRecipe
+from limbeck.native.libraries import FoundLibrary, build_library, library_named
 
 STUB = """
 #include <cstdint>
@@ -73,5 +77,20 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """What was run to compile."""
     ran: list[list[str]] = []
     honest = building._run
-    monkeypatch.setattr(building, "_run", lambda command: (ran.append(command), honest(command))[1])
+    monkeypatch.setattr(building, "_run", lambda *commands: (ran.extend(commands), honest(*commands))[1])
     return ran
+
+
+@cache
+def build_operations(name: str, source: str) -> ctypes.CDLL:
+    """Compile a file of this folder for an instruction set, once for all runs."""
+    own = library_named(name)
+    recipe = BuildRecipe(
+        name=f"{Path(source).stem}-{name}",
+        sources=(Path(__file__).with_name(source),),
+        headers=(SOURCES,),
+        flags=(*FLAGS, *own.flags, f'-DLIMBECK_ISA="{own.header}"'),
+    )
+    found = build_library(recipe, CACHE_HOME / "limbeck" / "kernels")
+    assert isinstance(found, FoundLibrary)
+    return found.library

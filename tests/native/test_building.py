@@ -1,5 +1,8 @@
 """A compiler is found and called, and what it cannot do is quoted."""
 
+import os
+import re
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from limbeck.native import building
-from limbeck.native.building import BuildRecipe, build_recipe_of, compile_library, find_compilers
+from limbeck.native.building import BuildRecipe, build_recipe_of, compile_library, find_compilers, name_compiler
 from limbeck.native.instruction_sets import LIBRARIES
 
 
@@ -62,7 +65,7 @@ def test_the_stand_in_of_macos_is_not_called(
 
 def test_the_next_compiler_is_tried(stub: BuildRecipe, compiler: str, tmp_path: Path) -> None:
     """One that is too old for an instruction set does not stand in the way of another."""
-    assert compile_library(stub, [[str(tmp_path / "absent")], [compiler]]).startswith(b"\x7fELF")
+    assert compile_library(stub, [[str(tmp_path / "absent")], [compiler]]).content.startswith(b"\x7fELF")
 
 
 def test_the_first_refusal_is_told(stub: BuildRecipe, tmp_path: Path) -> None:
@@ -73,6 +76,44 @@ def test_the_first_refusal_is_told(stub: BuildRecipe, tmp_path: Path) -> None:
     with pytest.raises(subprocess.CalledProcessError) as caught:
         compile_library(stub, [[str(tmp_path / "first")], [str(tmp_path / "second")]])
     assert caught.value.stderr == b"first refuses\n"
+
+
+def test_compilers_are_told_apart(path_of, tmp_path: Path) -> None:
+    """By their file, whatever link calls them, and by their flags; the name is fit for a file."""
+    path_of("g++-12", "clang++")
+    (tmp_path / "c++").symlink_to(tmp_path / "g++-12")
+    zig = [sys.executable, "-m", "ziglang", "c++"]
+    words = (["c++"], ["clang++"], ["c++", "-m64"], ["c++", "-m32"], zig, ["no such/compiler"])
+    names = [name_compiler(one) for one in words]
+    assert names[:2] + names[4:] == ["g++_12", "clang++", "zig", "compiler"]
+    assert name_compiler(["g++-12"]) == names[0]
+    assert len(set(names)) == len(words)
+    assert all(re.fullmatch(r"[\w.+]+", name) for name in names)
+
+
+def test_a_compiler_that_takes_too_long_is_ended(
+    stub: BuildRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error says how long it had."""
+    (tmp_path / "slow").write_text("#!/bin/sh\nsleep 300\n")
+    (tmp_path / "slow").chmod(0o755)
+    monkeypatch.setattr(building, "COMPILE_TIMEOUT_S", 0.05)
+    with pytest.raises(subprocess.TimeoutExpired, match=r"timed out after 0\.05 seconds"):
+        compile_library(stub, [[str(tmp_path / "slow")]])
+
+
+def test_what_a_compiler_started_ends_with_it(tmp_path: Path) -> None:
+    """A driver that is killed alone leaves the compiler proper behind: here one fails, and the other's child ends."""
+    os.mkfifo(tmp_path / "started"), os.mkfifo(tmp_path / "held")
+    held = os.open(tmp_path / "held", os.O_RDONLY | os.O_NONBLOCK)
+    driver = f"(echo up > {tmp_path}/started; exec sleep 300) > {tmp_path}/held & wait"
+    fails = f"read word < {tmp_path}/started; exit 1"
+    with pytest.raises(subprocess.CalledProcessError):
+        building._run(["sh", "-c", fails], ["sh", "-c", driver])
+    # Who held it open is gone.
+    assert select.select([held], [], [], 60)[0] == [held]
+    assert os.read(held, 1) == b""
+    os.close(held)
 
 
 def test_what_is_built_from_other_things_has_another_digest(stub: BuildRecipe) -> None:

@@ -3,17 +3,13 @@
 import ctypes
 import math
 from collections.abc import Callable
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.special import erf
-from tests.libraries import CACHE_HOME
+from tests.native.conftest import build_operations
 
-from limbeck.native.building import FLAGS, SOURCES, BuildRecipe
 from limbeck.native.kernels import Kernels
-from limbeck.native.libraries import FoundLibrary, build_library, library_named
 
 N = 300
 SPECIAL = np.array([0.0, -0.0, 1.0, -1.0, 1e-45, -3e-39, 1e30, -3e38, 3.4e38, np.inf, -np.inf, np.nan], np.float32)
@@ -24,22 +20,7 @@ Operation = Callable[..., np.ndarray]
 @pytest.fixture
 def operations(library: Kernels) -> ctypes.CDLL:
     """The operations of an instruction set."""
-    return build_operations(library.name)
-
-
-@cache
-def build_operations(name: str) -> ctypes.CDLL:
-    """Compile them once for all runs."""
-    own = library_named(name)
-    recipe = BuildRecipe(
-        name=f"operations-{name}",
-        sources=(Path(__file__).with_name("operations.cpp"),),
-        headers=(SOURCES,),
-        flags=(*FLAGS, *own.flags, f'-DLIMBECK_ISA="{own.header}"'),
-    )
-    found = build_library(recipe, CACHE_HOME / "limbeck" / "kernels")
-    assert isinstance(found, FoundLibrary)
-    return found.library
+    return build_operations(library.name, "operations.cpp")
 
 
 def drawn(*, seed: int = 0, width: float = 3.0) -> np.ndarray:

@@ -1,7 +1,7 @@
 """A C++ compiler is found and called.
 
-In: sources and flags. Out: the bytes of a library. Nothing outside Python is imported, because wheels are built where
-nothing is installed.
+In: sources and flags. Out: the bytes of a library, and the name of what compiled them. Nothing outside Python is
+imported, because wheels are built where nothing is installed.
 """
 
 import hashlib
@@ -10,14 +10,17 @@ import platform
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import IO
 
 from limbeck.native.instruction_sets import Library
 
@@ -50,7 +53,7 @@ class BuildRecipe:
     flags: tuple[str, ...] = FLAGS
 
     def digest(self) -> str:
-        """Return the SHA-256 (hexadecimal) of what it is built from. Compilers agree on what it computes."""
+        """Return the SHA-256 (hexadecimal) of what it is built from, whoever compiles it."""
         digest = hashlib.sha256(" ".join(self.flags).encode())
         for folder in dict.fromkeys((*(source.parent for source in self.sources), *self.headers)):
             for file in sorted(folder.iterdir()):
@@ -97,8 +100,30 @@ def _only_offers_one(path: str) -> bool:
     return subprocess.run(["/usr/bin/xcode-select", "-p"], capture_output=True, check=False).returncode != 0
 
 
-def compile_library(recipe: BuildRecipe, compilers: Sequence[Sequence[str]]) -> bytes:
-    """Return the bytes of a library, from the first of these compilers that can build it.
+@dataclass(frozen=True, kw_only=True)
+class BuiltLibrary:
+    """A library as a compiler made it.
+
+    Attributes:
+        content: the bytes of its file.
+        compiler: its name, as `name_compiler` has it.
+    """
+
+    content: bytes
+    compiler: str
+
+
+def name_compiler(compiler: Sequence[str]) -> str:
+    """Return a name for the words that call a compiler, fit for a file; those with other flags have another."""
+    if "ziglang" in compiler:
+        return "zig"
+    file = Path(os.path.realpath(shutil.which(compiler[0]) or compiler[0])).name
+    more = f"+{hashlib.sha256(shlex.join(compiler[1:]).encode()).hexdigest()[:8]}" if compiler[1:] else ""
+    return re.sub(r"[^\w.+]", "_", file + more)
+
+
+def compile_library(recipe: BuildRecipe, compilers: Sequence[Sequence[str]]) -> BuiltLibrary:
+    """Return a library, from the first of these compilers that can build it.
 
     Raises:
         OSError: a compiler cannot be run.
@@ -107,19 +132,53 @@ def compile_library(recipe: BuildRecipe, compilers: Sequence[Sequence[str]]) -> 
     refusals: list[OSError | subprocess.SubprocessError] = []
     for compiler in compilers:
         # Compilers want files of their own; what they leave is written whole elsewhere, so no kill leaves half of it.
-        with tempfile.TemporaryDirectory() as built, ThreadPoolExecutor() as together:
+        with tempfile.TemporaryDirectory() as built:
             library = Path(built) / "library"
             compiled = [Path(built) / f"{source.stem}.o" for source in recipe.sources]
-            commands = [recipe.to_compile(compiler, *pair) for pair in zip(recipe.sources, compiled, strict=True)]
             try:
-                list(together.map(_run, commands))
+                _run(*(recipe.to_compile(compiler, *pair) for pair in zip(recipe.sources, compiled, strict=True)))
                 _run(recipe.to_link(compiler, compiled, library))
-                return library.read_bytes()
+                return BuiltLibrary(content=library.read_bytes(), compiler=name_compiler(compiler))
             except (OSError, subprocess.SubprocessError) as error:
                 refusals.append(error)
     raise refusals[0]
 
 
-def _run(command: list[str]) -> None:
-    # The words are our own flags and paths, and no shell reads them.
-    subprocess.run(command, capture_output=True, check=True, timeout=COMPILE_TIMEOUT_S)  # noqa: S603
+def _run(*commands: list[str]) -> None:
+    """Run commands beside each other. When this ends, whatever ends it, they have ended, and what they started."""
+    end_s = time.monotonic() + COMPILE_TIMEOUT_S
+    with ExitStack() as stack:
+        calls = [(command, *stack.enter_context(_started(command))) for command in commands]
+        for command, process, words in calls:
+            try:
+                process.wait(max(0.0, end_s - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                raise subprocess.TimeoutExpired(command, COMPILE_TIMEOUT_S) from None
+            if process.returncode:
+                words.seek(0)
+                raise subprocess.CalledProcessError(process.returncode, command, stderr=words.read())
+
+
+@contextmanager
+def _started(command: list[str]) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes]]]:
+    """Start a command; give it and what it says, which lies in a file: nobody has to read while it runs."""
+    with (
+        tempfile.TemporaryFile() as words,
+        # The words are our own flags and paths, and no shell reads them.
+        subprocess.Popen(  # noqa: S603
+            command, stdin=subprocess.DEVNULL, stdout=words, stderr=subprocess.STDOUT, start_new_session=True
+        ) as process,
+    ):
+        try:
+            yield process, words
+        finally:
+            if process.poll() is None:
+                _end_all(process)
+
+
+def _end_all(process: subprocess.Popen[bytes]) -> None:
+    """End a command and what it started: a compiler's driver leaves the compiler proper behind when it is killed."""
+    if platform.system() == "Windows":
+        process.kill()
+    else:
+        os.killpg(process.pid, signal.SIGKILL)

@@ -144,7 +144,7 @@ class Kernels:
         name: of its instruction set.
         path: where it is kept.
         origin: where it came from.
-        digest: what it was built from: sources and flags.
+        digest: SHA-256 of its bytes.
         about: what it says of itself.
     """
 

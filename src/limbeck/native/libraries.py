@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import subprocess
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ from limbeck.native.building import (
     build_recipe_of,
     compile_library,
     find_compilers,
+    name_compiler,
 )
 from limbeck.native.instruction_sets import LIBRARIES, Library
 from limbeck.native.kernels import Kernels, NoKernels, Origin, describe
@@ -38,6 +40,10 @@ from limbeck.storage import patient_lock, write_bytes
 FORCED = "LIMBECK_KERNELS"
 """The name of an instruction set in the environment, which then is used and no other."""
 _SHOWN_CHARACTERS = 400
+_SHOWN_DIGITS = 20
+"""Of a digest, in the name of a file."""
+_ANY = "*"
+"""Whatever compiler built it."""
 _KNOWN: dict[tuple[str, Path | None], Kernels | NoKernels] = {}
 """What was found in this process; a machine does not change meanwhile."""
 
@@ -152,7 +158,7 @@ def _look(library: Library, cache_dir: Path | None, progress: Progress) -> Kerne
         name=library.name,
         path=found.path,
         origin=found.origin,
-        digest=recipe.digest(),
+        digest=found.digest,
         about=about,
     )
 
@@ -165,11 +171,13 @@ class FoundLibrary:
         library: its functions.
         path: where it is kept.
         origin: it came with limbeck, or was compiled on this machine.
+        digest: SHA-256 of its bytes: compilers that build from the same sources differ in speed, and may in rounding.
     """
 
     library: ctypes.CDLL
     path: Path
     origin: Origin
+    digest: str
 
 
 def find_shipped(recipe: BuildRecipe) -> FoundLibrary | None:
@@ -177,22 +185,23 @@ def find_shipped(recipe: BuildRecipe) -> FoundLibrary | None:
     path = SHIPPED / f"{recipe.name}{SUFFIX}"
     try:
         listed = json.loads((SHIPPED / SHIPPED_LIST).read_bytes())[recipe.name]
-        if listed["digest"] != recipe.digest() or listed["sha256"] != hashlib.sha256(path.read_bytes()).hexdigest():
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        if listed["digest"] != recipe.digest() or listed["sha256"] != digest:
             return None
-        return FoundLibrary(library=ctypes.CDLL(str(path)), path=path, origin="wheel")
+        return FoundLibrary(library=ctypes.CDLL(str(path)), path=path, origin="wheel", digest=digest)
     except (OSError, ValueError, LookupError, TypeError):
         return None
 
 
 def build_library(recipe: BuildRecipe, folder: Path, progress: Progress = SILENT) -> FoundLibrary | None:
-    """Load the library that these sources and flags gave before, or compile it; None when no compiler is there.
+    """Load what these sources, flags and compiler gave before, or compile it; None when no compiler is there.
 
     Of several processes that need it at once one compiles and the others wait. A library that is damaged, or that
     this system cannot load, is compiled anew.
 
     Args:
         recipe: what to build.
-        folder: where libraries are kept, one a digest.
+        folder: where libraries are kept, by what they are built from, and by which compiler.
         progress: is told when something is compiled.
 
     Raises:
@@ -200,41 +209,46 @@ def build_library(recipe: BuildRecipe, folder: Path, progress: Progress = SILENT
         OSError: the library that was just compiled cannot be loaded.
         SubprocessError: the compiler refused the sources or took too long.
     """
-    stem = f"{recipe.name}-{recipe.digest()[:20]}-"
-    found = _built_before(folder, stem)
-    if found is not None:
-        return found
+    stem = f"{recipe.name}-{recipe.digest()[:_SHOWN_DIGITS]}-"
     compilers = find_compilers()
-    if not compilers:
-        return None
+    # Where there is no compiler now, whatever another one built does.
+    names = [name_compiler(compiler) for compiler in compilers] or [_ANY]
+    found = _built_before(folder, stem, names)
+    if found is not None or not compilers:
+        return found
     with ExitStack() as stack:
         # Where there are no locks, or another process takes too long, two compile beside each other: files are whole.
         with suppress(StorageError):
             stack.enter_context(patient_lock(folder, patience_s=COMPILE_TIMEOUT_S))
-        found = _built_before(folder, stem)
+        found = _built_before(folder, stem, names)
         if found is not None:
             return found
         progress.say(f"compiling {recipe.name} for this CPU: once, some seconds")
-        content = compile_library(recipe, compilers)
-        path = folder / f"{stem}{_content_digest(content)}{SUFFIX}"
-        write_bytes(path, content)
-    return FoundLibrary(library=ctypes.CDLL(str(path)), path=path, origin="compiled")
-
-
-def _built_before(folder: Path, stem: str) -> FoundLibrary | None:
-    """Load a library that was compiled before; None when there is none that is whole and that this system can load."""
-    for path in sorted(folder.glob(f"{stem}*{SUFFIX}")):
         try:
+            built = compile_library(recipe, compilers)
+        except (OSError, subprocess.SubprocessError):
+            # What another compiler built serves where this one cannot.
+            found = _built_before(folder, stem, [_ANY])
+            if found is None:
+                raise
+            return found
+        digest = hashlib.sha256(built.content).hexdigest()
+        path = folder / f"{stem}{built.compiler}-{digest[:_SHOWN_DIGITS]}{SUFFIX}"
+        write_bytes(path, built.content)
+    return FoundLibrary(library=ctypes.CDLL(str(path)), path=path, origin="compiled", digest=digest)
+
+
+def _built_before(folder: Path, stem: str, compilers: Sequence[str]) -> FoundLibrary | None:
+    """Load what one of these compilers built before; None when nothing is whole and can be loaded by this system."""
+    for path in (path for name in compilers for path in sorted(folder.glob(f"{stem}{name}-*{SUFFIX}"))):
+        try:
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
             # One that was cut short would end this process, not only fail.
-            if path.stem.endswith(f"-{_content_digest(path.read_bytes())}"):
-                return FoundLibrary(library=ctypes.CDLL(str(path)), path=path, origin="compiled")
+            if path.stem.endswith(f"-{digest[:_SHOWN_DIGITS]}"):
+                return FoundLibrary(library=ctypes.CDLL(str(path)), path=path, origin="compiled", digest=digest)
         except OSError:
             continue
     return None
-
-
-def _content_digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:20]
 
 
 def _short(error: Exception) -> str:
