@@ -1,4 +1,4 @@
-"""The team that computes together, without what it computes."""
+"""The team and the crew that compute together, without what they compute."""
 
 import ctypes
 import subprocess
@@ -25,14 +25,40 @@ extern "C" int gather(int size, int* seen) {
 """
 
 
+CREW = """
+#include "isa_portable.hpp"
+#include <chrono>
+#include "crew.hpp"
+extern "C" int share_out(int size, int count, int* done_by) {
+  limbeck::Board board;
+  std::atomic<int> begun{0}, done{0};
+  return limbeck::with_team(size, [&](int rank) {
+    limbeck::Member member{{rank, size, &board.meeting}, &board};
+    member.each(count, [&](int task) {
+      done_by[task] = rank;
+      const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+      if (begun.fetch_add(1) == 0)
+        while (done.load() < count - 1 && std::chrono::steady_clock::now() < end) limbeck::offer_core();
+      ++done;
+    });
+  });
+}
+"""
+
+
+def recipe_of(name: str, source: str, folder: Path) -> BuildRecipe:
+    """What is compiled of a source beside the kernels' own headers."""
+    main = folder / "sources" / f"{name}.cpp"
+    main.parent.mkdir()
+    main.write_text(source)
+    flags = ("-std=c++17", "-shared", "-fPIC", "-pthread")
+    return BuildRecipe(name=name, sources=(main,), headers=(SOURCES,), flags=flags)
+
+
 @pytest.fixture
 def team(tmp_path: Path, compiler: str) -> BuildRecipe:
     """The team that computes together, without what it computes."""
-    main = tmp_path / "sources" / "team.cpp"
-    main.parent.mkdir()
-    main.write_text(TEAM)
-    flags = ("-std=c++17", "-shared", "-fPIC", "-pthread")
-    return BuildRecipe(name="team", sources=(main,), headers=(SOURCES,), flags=flags)
+    return recipe_of("team", TEAM, tmp_path)
 
 
 @pytest.mark.slow
@@ -98,3 +124,14 @@ def test_threads_that_are_kept_serve_every_caller(team: BuildRecipe, tmp_path: P
     words = [sys.executable, "-c", KEPT, str(found.path)]
     ended = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60)
     assert ended.stdout.strip() == "fine"
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("compiler")
+def test_a_slow_core_takes_fewer_tasks(tmp_path: Path) -> None:
+    """A training step's tasks are taken from a counter: here the first is not done before all others are."""
+    found = build_library(recipe_of("crew", CREW, tmp_path), tmp_path / "cache")
+    assert found is not None
+    done_by = (ctypes.c_int * 40)()
+    assert found.library.share_out(3, len(done_by), done_by) == 0
+    assert list(done_by).count(done_by[0]) == 1
