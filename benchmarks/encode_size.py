@@ -14,7 +14,7 @@ from engines import open_ours
 from workloads import Rows, corpus
 
 from limbeck.catalog.presets import load_encoder_folder
-from limbeck.inference.certificate import MOST_COSINE_DISTANCE, cosine_distances
+from limbeck.inference.certificate import cosine_distances
 from limbeck.inference.torch_engine import TorchEngine
 from limbeck.model.pooling import blocks_for
 from limbeck.settings import EngineName
@@ -25,6 +25,8 @@ BUDGET = 1024
 """Tokens of a peer's batch, padding counted; twice, four times and half of it are tried too."""
 FAR_BEHIND = 1.3
 CHECKED_TEXTS = 32
+MOST_APART = 1e-3
+"""Cosine distance from float32 of a peer that is said to be exact; theirs in bfloat16 show a tenth of it."""
 PAUSE_S = 0.25
 """Some libraries' threads go on spinning for 0.2 s after their work, at the cost of who comes next."""
 CANNOT = (ImportError, RuntimeError, ValueError, TypeError, OSError, AttributeError, LookupError)
@@ -89,7 +91,7 @@ class Size:
                 worst = float(cosine_distances(self._exact_ND, encode(self._checked, BUDGET)).max())
             except CANNOT as error:
                 return self._give_up(name, f"{type(error).__name__}: {error}"[:200])
-            if self.peers[name].kind == "exact" and not worst <= MOST_COSINE_DISTANCE:
+            if self.peers[name].kind == "exact" and not worst <= MOST_APART:
                 return self._give_up(name, f"its vectors are not those of float32: a cosine distance of {worst:.2g}")
             self._open[key] = encode
             self.checked[name] = max(float(f"{worst:.2g}"), self.checked.get(name, 0.0))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from limbeck.inference import certificate
-from limbeck.inference.certificate import Certificate, certify
+from limbeck.inference.certificate import BFLOAT16_LIMITS, FLOAT_LIMITS, Certificate, certify
 from limbeck.inference.certificate_texts import Sentences, certificate_texts, in_its_words, more_texts, speaks_of
 from limbeck.inference.engine import Engine
 from limbeck.inference.torch_engine import TorchEngine
@@ -173,6 +173,7 @@ def test_too_many_flips_are_counted_again_in_more_texts(
             name: Certificate(
                 texts=len(sentences.texts),
                 own_texts=0,
+                numerics="native bfloat16 cpu",
                 worst_block="mean@2",
                 worst_cosine_distance=0.1 if name == "far" else 0.0,
                 mean_cosine_distance=0.0,
@@ -188,6 +189,33 @@ def test_too_many_flips_are_counted_again_in_more_texts(
         "fine": True, "chance": True, "lost": False, "far": False,
     }  # fmt: skip
     assert asked == [(list(flips), 288), (["chance", "lost"], 1152)]
+
+
+@pytest.mark.parametrize(
+    ("numerics", "limits"),
+    [
+        ("native float32, weights bfloat16 cpu", FLOAT_LIMITS),
+        ("native bfloat16 cpu", BFLOAT16_LIMITS),
+        ("torch bfloat16 cpu", BFLOAT16_LIMITS),
+    ],
+)
+def test_each_arithmetic_has_its_limits(numerics: str, limits: certificate.Limits) -> None:
+    """Who rounds less is held to less; the limit itself is kept, what is beyond it is not."""
+    at_limit = Certificate(
+        texts=300,
+        own_texts=0,
+        numerics=numerics,
+        worst_block="max@1",
+        worst_cosine_distance=limits.cosine_distance,
+        mean_cosine_distance=0.0,
+        flips=limits.flips,
+    )
+    assert at_limit.passed
+    assert not replace(at_limit, flips=limits.flips + 1e-6).passed
+    beyond = replace(at_limit, worst_cosine_distance=1.01 * limits.cosine_distance)
+    assert (beyond.is_near, beyond.passed) == (False, False)
+    assert FLOAT_LIMITS.cosine_distance < BFLOAT16_LIMITS.cosine_distance
+    assert FLOAT_LIMITS.flips < BFLOAT16_LIMITS.flips
 
 
 def test_certificate_texts_are_distinct_and_balanced() -> None:

@@ -131,18 +131,24 @@ def library_digest(name: str) -> str:
         ({"engine": "torch-float32", "precision": "bfloat16"}, "give one"),
         ({"engine": "native-portable", "device": "cuda"}, "computes on the CPU, not on cuda"),
         ({"engine": "native-portable"}, "dim = 16, dim / n_heads = 4 is not a multiple of 32"),
-        ({"engine": "native-amx"}, "engine native-amx cannot be used: this CPU lacks aes, amx_bf16"),
     ],
 )
 def test_wishes_that_cannot_be(
     tiny_loaded: LoadedEncoder, monkeypatch: pytest.MonkeyPatch, wishes: dict[str, str], says: str
 ) -> None:
-    """Each says what is missing, or which of two to give."""
+    """Each says what is missing, or which of two to give; no library is looked for, which may have to be compiled."""
+    monkeypatch.setattr(engine_candidates, "find_library", None)
+    with pytest.raises(SettingsError, match=re.escape(says)):
+        open_engine(tiny_loaded, **wishes)
+
+
+def test_an_engine_for_another_cpu_says_what_is_missing(wide: LoadedEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The flags, by the names that the system has for them."""
     monkeypatch.setattr(libraries, "machine", lambda: "x86_64")
     monkeypatch.setattr(libraries, "_KNOWN", {})
     monkeypatch.setattr(libraries, "cpu_flags", frozenset)
-    with pytest.raises(SettingsError, match=re.escape(says)):
-        open_engine(tiny_loaded, **wishes)
+    with pytest.raises(SettingsError, match="engine native-amx cannot be used: this CPU lacks aes, amx_bf16"):
+        open_engine(wide, engine="native-amx")
 
 
 def test_what_a_native_engine_made_is_opened_by_it_again(

@@ -84,12 +84,15 @@ def test_a_library_that_cannot_be_had_makes_room(monkeypatch: pytest.MonkeyPatch
 
 
 def test_widths_that_kernels_cannot_compute(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Odd widths leave torch, and say so; no library is refused for what another needs."""
+    """Odd widths leave torch, and say so; no library is looked for, which may have to be compiled."""
     pretend(monkeypatch, flags_of("avx2"))
+    monkeypatch.setattr(engine_candidates, "find_library", None)
     odd = EncoderConfig(vocab_size=20, dim=48, n_layers=1, n_heads=2, hidden_dim=64, max_position_embeddings=24)
     found = find_candidates(odd)
     assert found.names == (SAFE,)
     assert found.refused["native-avx2"] == "the encoder's dim = 48, dim / n_heads = 24 is not a multiple of 32"
+    monkeypatch.setenv(libraries.FORCED, "avx2")
+    assert find_candidates(odd).names == (SAFE,)
 
 
 def test_the_environment_forces_one(monkeypatch: pytest.MonkeyPatch) -> None:

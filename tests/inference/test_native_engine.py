@@ -1,5 +1,7 @@
 """The native engine against the plain encoder, on every library that runs here: near features, the same bits."""
 
+import threading
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from tests.conformance.drawn import LENGTHS, draw_texts, make_loaded
 from limbeck.errors import SettingsError
 from limbeck.inference.certificate import certify, cosine_distances
 from limbeck.inference.certificate_texts import one_after_other
-from limbeck.inference.native_engine import NativeEngine, why_not
+from limbeck.inference.native_engine import USUAL_WIDTH_STEP, NativeEngine, why_not
 from limbeck.inference.torch_engine import TorchEngine
 from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.model.pooling import Block, blocks_for
@@ -109,6 +111,7 @@ def test_odd_widths_are_named(tiny_loaded: LoadedEncoder, library: Kernels) -> N
     assert why_not(tiny_loaded.config) == "the encoder's dim = 16, dim / n_heads = 4 is not a multiple of 32"
     with pytest.raises(SettingsError, match="use the torch engine"):
         NativeEngine(tiny_loaded, library)
+    assert library.about.width_step == USUAL_WIDTH_STEP  # so that none is compiled for an encoder of other widths
 
 
 def test_a_pooling_that_kernels_lack_is_named(drawn: LoadedEncoder, quick_library: Kernels) -> None:
@@ -119,24 +122,24 @@ def test_a_pooling_that_kernels_lack_is_named(drawn: LoadedEncoder, quick_librar
 
 @pytest.mark.encoder
 def test_the_embedded_encoder_is_certified(quick_library: Kernels, minilm: LoadedEncoder) -> None:
-    """Drift and flips keep the limits of issue C with room to spare."""
+    """Drift and flips keep the limits with room to spare: no label changes, vectors stay within half of them."""
     found = certify({"native": NativeEngine(minilm, quick_library)}, TorchEngine(minilm, device="cpu"))["native"]
     assert found.passed
     assert found.flips == 0
-    assert found.worst_cosine_distance < (2e-4 if quick_library.about.is_bf16 else 5e-5)
+    assert found.worst_cosine_distance < (1e-4 if quick_library.about.is_bf16 else 5e-5)
 
 
 @pytest.mark.encoder
 @pytest.mark.shared
 def test_emotion_validation_drift(quick_library: Kernels, minilm: LoadedEncoder) -> None:
-    """On emotion's validation tweets vectors move by at most 1e-3 in cosine distance."""
+    """On emotion's validation tweets vectors move by at most 5e-5 in cosine distance."""
     path = Path(__file__).parents[3] / "shared" / "data" / "emotion" / "val.txt"
     if not path.is_file():
         pytest.skip("emotion is absent: ../shared/data/emotion")
     texts = [line.rpartition(";")[0] for line in path.read_text("utf-8").splitlines()][::10]
     tokenized, blocks = minilm.tokenizer.encode(texts), blocks_for("mean", None, 6)
     exact = TorchEngine(minilm, device="cpu").features(tokenized, blocks)
-    assert cosine_distances(exact, NativeEngine(minilm, quick_library).features(tokenized, blocks)).max() < 1e-3
+    assert cosine_distances(exact, NativeEngine(minilm, quick_library).features(tokenized, blocks)).max() < 5e-5
 
 
 def test_a_packed_encoder_is_a_snapshot(library: Kernels, tiny_tokenizer: Tokenizer) -> None:
@@ -187,17 +190,56 @@ def test_equal_texts_are_computed_once(library: Kernels, drawn: LoadedEncoder) -
     np.testing.assert_array_equal(found[[1]], native.features(one, blocks_for("mean", None, 2)))
 
 
-class Counting:
-    """The functions of a library; the texts that are encoded are counted."""
+class HandingOn:
+    """The functions of a library."""
 
-    def __init__(self, library: object, done: list[int]) -> None:
-        self._library, self._done = library, done
+    def __init__(self, library: object) -> None:
+        self._library = library
 
     def __getattr__(self, name: str) -> object:
         """Hand on."""
         return getattr(self._library, name)
 
+
+class Counting(HandingOn):
+    """The texts that are encoded are counted."""
+
+    def __init__(self, library: object, done: list[int]) -> None:
+        super().__init__(library)
+        self._done = done
+
     def limbeck_encode(self, model: int, place: int, threads: int, texts: TextArrays, out: FeatureArrays) -> int:
         """Count the texts, and encode them."""
         self._done.append(texts.count)
         return self._library.limbeck_encode(model, place, threads, texts, out)
+
+
+def test_a_slow_core_takes_fewer_chunks(library: Kernels, drawn: LoadedEncoder) -> None:
+    """Workers take one chunk after another: who is as slow as all others together does one, and holds up nobody."""
+    texts, blocks, chunks = draw_texts((7,) * 9), blocks_for("mean", None, 2), 9
+    native = NativeEngine(drawn, library, threads=2)
+    expected = native.features(texts, blocks)
+    native._library = OneSlowWorker(library.library, chunks)
+    np.testing.assert_array_equal(native.features(texts, blocks, token_budget=7), expected)
+    assert sorted(Counter(native._library.workers).values()) == [1, chunks - 1]
+
+
+class OneSlowWorker(HandingOn):
+    """Whoever comes first is on a slow core: it is not done with its chunk before all others are."""
+
+    def __init__(self, library: object, chunks: int) -> None:
+        super().__init__(library)
+        self._chunks, self._lock, self._others_done = chunks, threading.Lock(), threading.Event()
+        self.workers: list[int] = []
+
+    def limbeck_encode(self, model: int, place: int, threads: int, texts: TextArrays, out: FeatureArrays) -> int:
+        """Encode, note who did, and let the first one wait."""
+        with self._lock:
+            self.workers.append(threading.get_ident())
+            place_in_line = len(self.workers)
+        answer = self._library.limbeck_encode(model, place, threads, texts, out)
+        if place_in_line == self._chunks:
+            self._others_done.set()
+        if place_in_line == 1:
+            assert self._others_done.wait(60)
+        return answer

@@ -19,7 +19,7 @@ from limbeck.inference.engine_candidates import (
     require_known,
     require_library,
 )
-from limbeck.inference.native_engine import ENGINE_NUMERICS, FLOAT_ENGINE_NUMERICS, NativeEngine
+from limbeck.inference.native_engine import ENGINE_NUMERICS, FLOAT_ENGINE_NUMERICS, NativeEngine, require_computable
 from limbeck.inference.torch_engine import TorchEngine, TorchPrecision
 from limbeck.inference.usage import ANYTHING, Usage
 from limbeck.model.loaded_encoder import LoadedEncoder
@@ -147,6 +147,7 @@ def _open_named(
         return TorchEngine(loaded, device=device, precision="float32" if name == SAFE else "bfloat16")
     if device not in ("auto", "cpu"):
         raise SettingsError(f"engine = {name!r} computes on the CPU, not on {device}: leave the device out")
+    require_computable(loaded.config)  # before anything is compiled for it
     return NativeEngine(loaded, require_library(name.removeprefix(NATIVE), f"engine {name}", progress=progress))
 
 

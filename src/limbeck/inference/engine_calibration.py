@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
-from limbeck.inference.certificate import MOST_COSINE_DISTANCE, MOST_FLIPS, Certificate, certify
+from limbeck.inference.certificate import Certificate, certify
 from limbeck.inference.engine import Engine
 from limbeck.inference.engine_candidates import SAFE, Candidates, find_candidates
 from limbeck.inference.kept import KeptResults
@@ -27,7 +27,7 @@ from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.progress import SILENT, Progress
 from limbeck.runtime import CpuFeatures, cpu_features
 
-CALIBRATION_FORMAT = 4
+CALIBRATION_FORMAT = 5
 FRESH_S = 3600.0
 """Seconds for which a measurement of a quiet machine is not doubted."""
 _Kept = TypeVar("_Kept")
@@ -239,9 +239,11 @@ def why_not_used(found: EngineCalibration, used: Candidate) -> dict[str, str]:
         if one == used:
             continue
         if certificate is not None and not certificate.passed:
+            limits = certificate.limits
             reasons[one.name] = (
                 f"not certified: {certificate.worst_block} is off by {certificate.worst_cosine_distance:.1e}, "
-                f"{certificate.flips:.2%} of labels change; at most {MOST_COSINE_DISTANCE:g} and {MOST_FLIPS:.2%} may"
+                f"{certificate.flips:.2%} of labels change; "
+                f"at most {limits.cosine_distance:g} and {limits.flips:.2%} may"
             )
         elif one.tokens_per_s < used.tokens_per_s:
             reasons[one.name] = f"slower: {one.tokens_per_s / used.tokens_per_s:.2f} of its tokens/s"
@@ -308,6 +310,7 @@ def _parse_certificates(values: Any) -> dict[str, Certificate]:
         name: Certificate(
             texts=_count(one["texts"]),
             own_texts=int(_number(one["own_texts"])),
+            numerics=str(one["numerics"]),
             worst_cosine_distance=_number(one["worst_cosine_distance"]),
             worst_block=str(one["worst_block"]),
             mean_cosine_distance=_number(one["mean_cosine_distance"]),

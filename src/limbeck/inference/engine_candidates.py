@@ -87,7 +87,7 @@ def find_candidates(config: EncoderConfig, *, cache_dir: Path | None = None, pro
             native[NATIVE + library.name] = found
         else:
             refused[NATIVE + library.name] = found
-    if forced:
+    if forced and why_not(config) is None:
         require_library(forced, f"{FORCED}={forced}", cache_dir, progress)
     has_bf16 = cpu_features().bf16
     if not has_bf16:
@@ -125,6 +125,8 @@ def require_known(name: str) -> None:
 
 def _find(library: str, config: EncoderConfig, cache_dir: Path | None, progress: Progress) -> Kernels | str:
     """Return the kernels of an instruction set, or why they do not compute this encoder."""
+    if reason := why_not(config):
+        return reason  # nothing is compiled for it
     found = find_library(library, cache_dir, progress)
     if not isinstance(found, Kernels):
         return found.reason

@@ -67,6 +67,20 @@ def why_not(config: EncoderConfig, width_step: int = USUAL_WIDTH_STEP) -> str | 
     return None
 
 
+def require_computable(config: EncoderConfig, width_step: int = USUAL_WIDTH_STEP) -> None:
+    """Refuse an encoder that kernels cannot compute.
+
+    Args:
+        config: the encoder's sizes.
+        width_step: as in `why_not`.
+
+    Raises:
+        SettingsError: says which of its widths is at fault.
+    """
+    if reason := why_not(config, width_step):
+        raise SettingsError(f"the native engine cannot compute this encoder: {reason}; use the torch engine")
+
+
 def engine_numerics(about: About) -> str:
     """Return the arithmetic of kernels, in words, as records of runs have it."""
     return ENGINE_NUMERICS if about.is_bf16 else FLOAT_ENGINE_NUMERICS
@@ -89,8 +103,7 @@ class NativeEngine:
     """
 
     def __init__(self, loaded: LoadedEncoder, kernels: Kernels, *, threads: int | None = None) -> None:
-        if reason := why_not(loaded.config, kernels.about.width_step):
-            raise SettingsError(f"the native engine cannot compute this encoder: {reason}; use the torch engine")
+        require_computable(loaded.config, kernels.about.width_step)
         self.loaded = loaded
         self.threads = threads or usable_cores()
         self._one_text_threads = 1
