@@ -76,7 +76,8 @@ def load_case(name: str) -> Case:
     rows = limbeck.read(SHARED_DATA / data).split("train")
     engine = limbeck.load_encoder("minilm").engine
     blocks = blocks_for(pooling, None, engine.layers)
-    found = extract_features(rows.texts, engine, blocks, max_tokens=limit, cache=FeatureCache())
+    window = engine.loaded.tokenizer.window(None, limit)
+    found = extract_features(rows.texts, engine, blocks, window=window, cache=FeatureCache())
     labels_N = rows.labels
     clean = fit_probe(
         found.values_NF, ProbeRows(labels_N=labels_N, label_names=rows.label_names), settings=ProbeSettings()

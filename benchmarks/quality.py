@@ -32,6 +32,7 @@ from limbeck.model.heads import LinearHead
 from limbeck.model.pooling import blocks_for
 from limbeck.progress import Lines
 from limbeck.settings import ProbeSettings
+from limbeck.tokens import Window
 
 LIMBECK = Path(sys.executable).with_name("limbeck")
 BALANCES = ("none", "weights", "oversample", "smote")
@@ -97,7 +98,7 @@ def imdb(_: Path) -> dict[str, Any]:
     rows = {name: read(SHARED_DATA / "imdb" / f"{name}.parquet") for name in ("train", "test")}
     started = time.perf_counter()
     features = {
-        name: extract_features(part.texts, engine, blocks, max_tokens=400, progress=Lines())
+        name: extract_features(part.texts, engine, blocks, window=Window(name="head", max_tokens=400), progress=Lines())
         for name, part in rows.items()
     }
     encode_s = time.perf_counter() - started

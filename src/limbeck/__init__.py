@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from limbeck.evaluation.measured import Measured as Measured
     from limbeck.evaluation.multi_evaluation import MultiEvaluation as MultiEvaluation
     from limbeck.evaluation.multi_predictions import MultiPredictions as MultiPredictions
+    from limbeck.evaluation.prediction_files import read_any_predictions as read_any_predictions
     from limbeck.evaluation.prediction_files import read_predictions as read_predictions
     from limbeck.evaluation.prediction_files import write_predictions as write_predictions
     from limbeck.evaluation.predictions import Predictions as Predictions
@@ -161,7 +162,7 @@ _HOMES = {
     "limbeck.evaluation.measured": "Measured",
     "limbeck.evaluation.multi_evaluation": "MultiEvaluation",
     "limbeck.evaluation.multi_predictions": "MultiPredictions",
-    "limbeck.evaluation.prediction_files": "read_predictions write_predictions",
+    "limbeck.evaluation.prediction_files": "read_any_predictions read_predictions write_predictions",
     "limbeck.evaluation.predictions": "Predictions",
     "limbeck.evaluation.thresholds": "Threshold Thresholds",
     "limbeck.evaluation.value_evaluation": "ValueEvaluation",

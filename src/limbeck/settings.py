@@ -13,6 +13,8 @@ TaskKind = Literal["single", "multi", "ordinal", "regression"]
 """What a row's label is: see `limbeck.task`."""
 OnBadRow = Literal["error", "keep-replacement", "skip", "mend"]
 Pooling = Literal["cls", "mean", "max", "layers", "auto"]
+WindowName = Literal["head", "tail", "both", "all"]
+WindowChoice = WindowName | Literal["auto"]
 Balance = Literal["none", "weights", "oversample", "smote"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -108,8 +110,12 @@ class FeatureSettings:
             "layers" puts all three of every layer side by side; "auto" chooses by cross-validation.
         layer: hidden state to pool: 0 for the embeddings, 1 for the output of the first layer, …; not with
             "layers". Default: the last.
-        max_tokens: maximum length of a text in tokens, [CLS] and [SEP] included; longer texts are cut. Default:
-            the model's maximum.
+        max_tokens: maximum length of a text in tokens, [CLS] and [SEP] included; of a longer one, `window` is read.
+            Default: the model's maximum.
+        window: what is read of a text that is longer than that: its "head" (the first tokens), its "tail" (the last
+            ones), "both" (half of each), or "all" of it, in windows that overlap by a quarter, whose features are
+            averaged (logits, where the encoder is trained); "auto" chooses head, tail or both by cross-validation on
+            training rows. Default: head, or tail where the encoder's tokenizer cuts on the left.
         device: device to compute on; "auto" takes a GPU where there is one.
         precision: arithmetic to compute in: "float32" by torch, exact; "bfloat16"; or "auto", the fastest that is
             certified on this machine.
@@ -122,6 +128,7 @@ class FeatureSettings:
     pooling: Pooling = "mean"
     layer: int | None = None
     max_tokens: int | None = None
+    window: WindowChoice | None = None
     device: Device = "auto"
     precision: Precision = "auto"
     engine: EngineName | None = None

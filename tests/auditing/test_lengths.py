@@ -9,7 +9,7 @@ from tokenizers import Tokenizer as RawTokenizer
 from tokenizers import models, normalizers, pre_tokenizers, processors
 
 from limbeck.auditing.lengths import count_tokens, split_words
-from limbeck.auditing.token_limits import EncoderShape, box_of, limit_table, recommend
+from limbeck.auditing.token_limits import EncoderShape, box_of, limit_table, recommend, window_table
 from limbeck.tokens import SPECIAL_TOKENS, Tokenizer
 
 PIECES = ("a", "b", "##a", "##b", "ab", "##ab", "good", "##ly", ".", ",", "'", "-", "[", "]", "한", "##국", "é", "e")
@@ -154,3 +154,23 @@ def test_box_is_tukeys() -> None:
     box = box_of(np.array([1, 2, 2, 3, 3, 3, 4, 4, 50]))
     assert (box.q1, box.median, box.q3) == (2, 3, 4)
     assert (box.low, box.high, box.least, box.most) == (1, 4, 1, 50)
+
+
+def test_window_table_by_hand() -> None:
+    """Texts of 10, 100 and 600 tokens at 64: the same number is lost at either end; all of them cost more rows."""
+    tokens = np.array([10, 100, 600])
+    shape = EncoderShape(width=4, feed_forward=16)
+
+    def cost(lengths: list[int]) -> float:
+        return sum(2 * n * (4 * 16 + 2 * 4 * 16) + 4 * n * n * 4 for n in lengths)
+
+    table = {one.window: one for one in window_table(tokens, 64, shape)}
+    assert list(table) == ["head", "tail", "both", "all"]
+    for name, part in (("head", "their ends"), ("tail", "their beginnings"), ("both", "their middles")):
+        assert (table[name].not_read, table[name].compute) == (part, 1.0)
+        assert table[name].tokens_lost == pytest.approx((36 + 536) / 710)
+    # 62 tokens a row beside [CLS] and [SEP], at most 47 from row to row: 98 tokens are 2 rows, 598 are 13.
+    whole = cost([10] + [64] * 2 + [64] * 13)
+    assert table["all"].tokens_lost == 0
+    assert table["all"].compute == pytest.approx(whole / cost([10, 64, 64]))
+    assert window_table(tokens, 600, shape) == ()

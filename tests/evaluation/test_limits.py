@@ -1,11 +1,13 @@
 """Limits: each is found where it is, and nowhere else."""
 
 import numpy as np
+import pytest
 
 from limbeck.evaluation.evaluation import evaluate
 from limbeck.evaluation.limits import SENTENCES, Circumstances, Limit, find_limits
 from limbeck.evaluation.proportions import share_of
 from limbeck.evaluation.slices import Term, slice_rows
+from limbeck.settings import WindowName
 
 NAMES = ("joy", "fear", "rare", "never")
 ELSEWHERE = ("data_share", "data_count", "warning", "loss_falling", "few_updates", "vocabulary")
@@ -30,7 +32,7 @@ def test_what_is_wrong_is_named() -> None:
     doubtful = share_of(20, 400)
     known = Circumstances(method="finetune", max_tokens=64, texts_cut=7, doubtful=doubtful, slices=slices, told=told)
     limits = {one.kind: str(one) for one in find_limits(found, known) if one.kind not in ELSEWHERE}
-    assert limits.keys() | set(ELSEWHERE) == SENTENCES.keys()
+    assert limits.keys() | set(ELSEWHERE) | {"cut_tail", "cut_both"} == SENTENCES.keys()
     assert limits["noise"].startswith("20 of 400 training labels look wrong to the model (5.0 %)")
     assert limits["never_said"] == "It never answers never, so 2 validation rows of this class are answered wrongly."
     assert "rare" in limits["rare_classes"]
@@ -67,3 +69,15 @@ def test_of_many_classes_ten_are_named() -> None:
     rare = next(str(one) for one in limits if one.kind == "rare_classes")
     assert "c9 … (+290)" in rare
     assert len(rare) < 200
+
+
+@pytest.mark.parametrize(
+    ("window", "part"), [("head", "ends"), ("tail", "beginnings"), ("both", "middles"), ("all", "ends")]
+)
+def test_what_was_not_read_is_named(window: WindowName, part: str) -> None:
+    """Of texts that are too long, the limit says which part the model did not read."""
+    probabilities_NC, labels_N = _answers(40, 0.9)
+    found = evaluate(probabilities_NC, labels_N, NAMES, majority_label=0, resamples=20)
+    cut = Circumstances(method="probe", max_tokens=64, texts_cut=7, window=window)
+    said = [str(one) for one in find_limits(found, cut) if one.kind.startswith("cut")]
+    assert said == [f"7 of 40 validation texts were longer than 64 tokens; the model did not read their {part}."]

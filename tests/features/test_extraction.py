@@ -11,6 +11,7 @@ from limbeck.features.cache import FeatureCache
 from limbeck.features.extraction import extract_features
 from limbeck.inference.torch_engine import TorchEngine
 from limbeck.model.pooling import blocks_for
+from limbeck.tokens import Window
 
 TEXTS = ["so sad", "today it is fine", "i feel very sunn sun . . .", "rain", "it is rain ! !", "i"] * 5
 
@@ -90,7 +91,7 @@ def test_a_shorter_limit_computes_only_what_it_cuts(engine, tmp_path):
     """Features are those of the tokens: a text that the limit does not reach is the same text under any limit."""
     cache, blocks = FeatureCache(tmp_path), blocks_for("mean", None, 2)
     extract_features(TEXTS, engine, blocks, cache=cache)
-    cut = extract_features(TEXTS, engine, blocks, max_tokens=6, cache=cache)
+    cut = extract_features(TEXTS, engine, blocks, window=Window(name="head", max_tokens=6), cache=cache)
     assert cut.computed == int((cut.cut_tokens_N > 0).sum())
     assert 0 < cut.computed < len(TEXTS)
 
@@ -176,7 +177,8 @@ def test_other_weights_are_another_entry(engine, tiny_loaded, tmp_path):
 
 def test_cut_tokens_are_counted(engine):
     """A text of 25 tokens at a limit of 5 keeps [CLS], three tokens and [SEP], and says that 20 were cut."""
-    found = extract_features(["so " * 22 + "fine", "so"], engine, blocks_for("mean", None, 2), max_tokens=5)
+    window = Window(name="head", max_tokens=5)
+    found = extract_features(["so " * 22 + "fine", "so"], engine, blocks_for("mean", None, 2), window=window)
     assert found.lengths_N.tolist() == [5, 3]
     assert found.cut_tokens_N.tolist() == [20, 0]
 
@@ -186,4 +188,34 @@ def test_no_texts_give_no_rows(engine, tmp_path):
     assert extract_features([], engine, blocks_for("mean", None, 2), cache=FeatureCache(tmp_path)).values_NF.shape == (
         0,
         16,
+    )
+
+
+def test_a_text_in_several_rows_has_their_mean(engine, tmp_path, monkeypatch):
+    """Features of all of a text are the mean of those of its rows, computed once and kept by the row."""
+    texts = ["so " * 22 + "fine", "so", "it is rain today . " * 8, "so " * 22 + "fine"]
+    window, blocks, cache = Window(name="all", max_tokens=8), blocks_for("layers", None, 2), FeatureCache(tmp_path)
+    found = extract_features(texts, engine, blocks, window=window, cache=cache)
+    for text, values, tokens in zip(texts, found.values_NF, found.lengths_N, strict=True):
+        rows = engine.loaded.tokenizer.read([text], window).rows
+        np.testing.assert_allclose(values, engine.features(rows, blocks).mean(axis=0), atol=1e-5)
+        assert tokens == len(text.split()) + 2
+    assert (found.computed, found.cut_tokens_N.tolist()) == (4, [0] * 4)
+    monkeypatch.setattr(extraction, "MOST_ROWS_AT_ONCE", 2)
+    again = extract_features(texts, engine, blocks, window=window, cache=cache)
+    assert (again.computed, again.values_NF.tobytes()) == (0, found.values_NF.tobytes())
+
+
+@pytest.mark.parametrize("name", ["head", "tail", "both"])
+def test_features_are_those_of_what_is_read(engine, tmp_path, name):
+    """Each window has its own features, also where all of them share a cache."""
+    texts, cache = ["so sad rain ! " * 4 + "sun fine today .", "so"], FeatureCache(tmp_path)
+    blocks = blocks_for("cls", None, 2)
+    window = Window(name=name, max_tokens=8)
+    for other in ("head", "tail", "both", "all"):
+        extract_features(texts, engine, blocks, window=Window(name=other, max_tokens=8), cache=cache)
+    found = extract_features(texts, engine, blocks, window=window, cache=cache)
+    assert found.computed == 0
+    np.testing.assert_allclose(
+        found.values_NF, engine.features(engine.loaded.tokenizer.read(texts, window).rows, blocks)
     )

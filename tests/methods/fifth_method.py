@@ -87,12 +87,12 @@ class BlurredRecipe(ClassifierRecipe[BlurredTraining]):
         stages = self.settings.with_fitting(learning_rate=settings.learning_rate).stages()
         loaded = load_encoder_folder(features.encoder, progress=session.progress)
         engine = open_engine(loaded, device=features.device, precision=features.precision, progress=session.progress)
-        limit = loaded.tokenizer.checked_limit(features.max_tokens)
+        window = loaded.tokenizer.window(None, features.max_tokens)
         blocks = blocks_for(features.pooling, features.layer, engine.layers)
         head = LinearHead.zeros(len(names), loaded.config.dim * len(blocks))
         rows, record = claimed_rows(self.dataset, stages, loaded, engine.numerics, session)
         train, judged = (
-            extract_features(part.texts, engine, blocks, max_tokens=limit, cache=self.cache, progress=session.progress)
+            extract_features(part.texts, engine, blocks, window=window, cache=self.cache, progress=session.progress)
             for part in (rows.train, rows.validation)
         )
         to_learn, to_judge = (
@@ -104,7 +104,7 @@ class BlurredRecipe(ClassifierRecipe[BlurredTraining]):
             outcome = Outcome(
                 method=self.name,
                 rows=rows,
-                bundle=Bundle(loaded=loaded, head=head, facts=make_facts(head, blocks, rows, record, limit)),
+                bundle=Bundle(loaded=loaded, head=head, facts=make_facts(head, blocks, rows, record, window)),
                 answers=answers_of(rows.validation, judged, head.probabilities(judged.values_NF)),
                 texts_cut={"train": 0, "validation": 0},
             )

@@ -11,8 +11,12 @@ import torch
 
 from limbeck.errors import BundleError, StorageError
 from limbeck.model.bundle import Bundle, load_bundle, save_bundle, set_thresholds
+from limbeck.model.facts import parse_facts
 from limbeck.model.heads import HeadKind
 from limbeck.model.pooling import Block
+from limbeck.settings import WindowName
+from limbeck.tokens import Tokenizer, Window
+from limbeck.tokens.stated import TruncationSide
 
 MakeBundle = Callable[[HeadKind], Bundle]
 
@@ -175,3 +179,38 @@ def test_a_full_disk_is_told_as_such(make_bundle: MakeBundle, tmp_path: Path) ->
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("side", "window"), [("right", "head"), ("left", "tail")])
+def test_a_bundle_of_before_reads_what_its_tokenizer_says(
+    make_bundle: MakeBundle, tmp_path: Path, side: TruncationSide, window: WindowName
+) -> None:
+    """A model without the fact opens as it did, and is written again without it, also with thresholds."""
+    bundle = make_bundle("classification")
+    definition = json.loads(bundle.loaded.tokenizer.content)
+    tokenizer = Tokenizer(definition, max_tokens=24, where="test", truncation_side=side)
+    save_bundle(replace(bundle, loaded=replace(bundle.loaded, tokenizer=tokenizer)), tmp_path / "B", card="# A model\n")
+    set_thresholds(tmp_path / "B", (0.5, 0.25, 1.0), chosen=None)
+    assert "window" not in json.loads((tmp_path / "B" / "limbeck.json").read_text("utf-8"))
+    opened = load_bundle(tmp_path / "B")
+    assert (opened.facts.window, opened.window) == (None, Window(name=window, max_tokens=12))
+
+
+@pytest.mark.parametrize(
+    ("window", "side"), [("head", "right"), ("tail", "left"), ("both", "right"), ("all", "right"), (None, "right")]
+)
+def test_what_transformers_can_say_of_a_window_it_is_told(
+    make_bundle: MakeBundle, tmp_path: Path, window: WindowName | None, side: str
+) -> None:
+    """tokenizer_config.json beside the model cuts where the model does, where there is a word for it."""
+    bundle = make_bundle("classification")
+    save_bundle(replace(bundle, facts=replace(bundle.facts, window=window)), tmp_path / "B", card="# A model\n")
+    said = json.loads((tmp_path / "B" / "tokenizer_config.json").read_text("utf-8"))
+    assert (said["truncation_side"], said["model_max_length"]) == (side, 12)
+    assert load_bundle(tmp_path / "B").facts.window == window
+
+
+def test_a_window_that_nobody_knows_is_refused(bundle_folder: Path) -> None:
+    """A fact that this limbeck does not know is no reason to read something else."""
+    with pytest.raises(BundleError, match="window = 'middle' is not one of head, tail, both, all"):
+        parse_facts({**json.loads((bundle_folder / "limbeck.json").read_text()), "window": "middle"}, where="x")

@@ -28,10 +28,12 @@ from limbeck.auditing.token_limits import (
     EncoderShape,
     Recommendation,
     TokenLimit,
+    WindowCost,
     box_of,
     boxes_by_class,
     limit_table,
     recommend,
+    window_table,
 )
 from limbeck.auditing.tokenizer_fit import Scripts, TokenizerFit, describe_fit, describe_scripts
 from limbeck.data.dataset import Dataset, ReadNote
@@ -72,6 +74,7 @@ class Tokens:
         encoder_width, encoder_feed_forward: the sizes that the column `compute` of the limits is for.
         limits: the candidates.
         recommended: the one to take, and why.
+        windows: what may be read of texts that are longer than that; empty where none is.
     """
 
     tokenizer: str
@@ -83,6 +86,7 @@ class Tokens:
     encoder_feed_forward: int
     limits: tuple[TokenLimit, ...]
     recommended: Recommendation
+    windows: tuple[WindowCost, ...]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -358,6 +362,7 @@ def _describe_tokens(
     chosen = fits[0]
     tokens = counts[chosen.name].tokens
     table = limit_table(tokens, columns.classes.rows(), limits=settings.limits, shape=shape)
+    recommended = recommend(table, int(tokens.max()), chosen.model_limit)
     return Tokens(
         tokenizer=chosen.name,
         model_limit=chosen.model_limit,
@@ -367,5 +372,6 @@ def _describe_tokens(
         encoder_width=shape.width,
         encoder_feed_forward=shape.feed_forward,
         limits=table,
-        recommended=recommend(table, int(tokens.max()), chosen.model_limit),
+        recommended=recommended,
+        windows=window_table(tokens, min(recommended.limit, chosen.model_limit), shape),
     )

@@ -269,7 +269,8 @@ def about_tokens(evidence: Evidence) -> Iterator[Finding]:
                 unit="texts",
                 share=row.texts_cut,
                 example=_worst_class(row),
-                advice=f"Take {row.limit}: {evidence.recommended.reason}.",
+                advice=f"Take {row.limit}: {evidence.recommended.reason}. Of longer texts --window tail or both may be "
+                "worth more than head; auto tries them on training rows.",
             )
 
 

@@ -12,11 +12,13 @@ Source: Kaplan et al. 2020, "Scaling laws for neural language models", table 1; 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 
 from limbeck.evaluation.counted import percent
-from limbeck.settings import TOKEN_LIMITS
+from limbeck.settings import TOKEN_LIMITS, WindowName
+from limbeck.tokens.windows import count_rows
 
 REFERENCE_LIMIT = 512
 
@@ -24,6 +26,13 @@ MOST_LOST = 0.01
 """The recommended limit loses at most this share of all tokens …"""
 MOST_LOST_BY_CLASS = 0.02
 """… and at most this share of any class's."""
+NOT_READ: Mapping[WindowName, str] = {
+    "head": "their ends",
+    "tail": "their beginnings",
+    "both": "their middles",
+    "all": "nothing",
+}
+"""What is not read of texts that are too long, by window."""
 NOTHING_SAVED = 0.98
 """A limit that leaves more of the compute than this saves nothing."""
 
@@ -77,6 +86,25 @@ class TokenLimit:
     tokens_lost: float
     texts_cut_by_class: dict[str, float]
     tokens_lost_by_class: dict[str, float]
+    compute: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowCost:
+    """What one choice of `--window` loses and costs at a limit.
+
+    Attributes:
+        window: "head", "tail", "both" or "all".
+        limit: in tokens.
+        not_read: what of a longer text, in words.
+        tokens_lost: share of all tokens that are not read.
+        compute: cost of encoding all texts relative to their heads.
+    """
+
+    window: WindowName
+    limit: int
+    not_read: str
+    tokens_lost: float
     compute: float
 
 
@@ -161,6 +189,31 @@ def limit_table(
             compute=_cost(tokens, limit, shape) / reference,
         )
         for limit in limits
+    )
+
+
+def window_table(tokens: np.ndarray, limit: int, shape: EncoderShape) -> tuple[WindowCost, ...]:
+    """Describe what may be read of texts that are longer than a limit; nothing where none is.
+
+    Args:
+        tokens: int64 (N,), tokens of each text, nothing cut.
+        limit: in tokens.
+        shape: sizes of the encoder whose cost is asked.
+    """
+    if not (tokens > limit).any():
+        return ()
+    lost, cost = _lost(tokens, limit), _cost(tokens, limit, shape)
+    rows = count_rows(tokens, limit)
+    whole = _cost(np.repeat(np.minimum(tokens, limit), rows), limit, shape)
+    return tuple(
+        WindowCost(
+            window=window,
+            limit=limit,
+            not_read=NOT_READ[window],
+            tokens_lost=0.0 if window == "all" else lost,
+            compute=whole / cost if window == "all" else 1.0,
+        )
+        for window in get_args(WindowName)
     )
 
 

@@ -23,7 +23,7 @@ from limbeck.features.cache import FeatureCache
 from limbeck.inference.predictor import Predictor
 from limbeck.model.bundle import CARD_NAME, load_bundle, save_bundle
 from limbeck.progress import SILENT, Progress, for_stream
-from limbeck.settings import Device, EngineName, Pooling, Precision, SplitSettings
+from limbeck.settings import Device, EngineName, Pooling, Precision, SplitSettings, WindowChoice
 from limbeck.storage import free_folder
 
 _PACKED = "packed_bundle"
@@ -42,7 +42,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         encoder: a preset's name or a folder.
         pooling: "cls", "mean", "max", "layers", or for the probe "auto".
         layer: hidden state that is pooled.
-        max_tokens: longer texts are cut.
+        max_tokens: of longer texts, `window` is read.
+        window: "head", "tail", "both" (half of each), "all", in windows that overlap, or "auto", chosen among the
+            first three by cross-validation on the training rows.
         balance: how unequal class sizes are met: "none", "weights", for the probe "oversample" and "smote", for the
             others "focal".
         epochs: times that every row is seen; not for the probe.
@@ -84,6 +86,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         pooling: Pooling | None = None,
         layer: int | None = None,
         max_tokens: int | None = None,
+        window: WindowChoice | None = None,
         balance: str | None = None,
         epochs: int | None = None,
         learning_rate: float | None = None,
@@ -102,6 +105,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         self.pooling = pooling
         self.layer = layer
         self.max_tokens = max_tokens
+        self.window = window
         self.balance = balance
         self.epochs = epochs
         self.learning_rate = learning_rate
@@ -242,6 +246,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
                 "pooling": self.pooling,
                 "layer": _plain(self.layer),
                 "max_tokens": _plain(self.max_tokens),
+                "window": _plain(self.window),
                 "device": self.device,
                 "precision": self.precision,
                 "engine": self.engine,

@@ -23,7 +23,7 @@ from limbeck.inference.choice import open_engine
 from limbeck.inference.engine import Engine
 from limbeck.model.pooling import blocks_for
 from limbeck.progress import SILENT, for_stream
-from limbeck.settings import Device, EngineName, Pooling, Precision
+from limbeck.settings import Device, EngineName, Pooling, Precision, WindowName
 
 _ENGINE = "_engine"
 
@@ -35,7 +35,9 @@ class TextFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sc
         encoder: a preset's name or a folder.
         pooling: "cls", "mean" or "max" of one layer, or "layers" for all three of every layer side by side.
         layer: hidden state that is pooled, 0 the embeddings; the last when not given.
-        max_tokens: longer texts are cut; the encoder's maximum when not given.
+        max_tokens: of longer texts, `window` is read; the encoder's maximum when not given.
+        window: "head", "tail", "both" (half of each), or "all", in windows that overlap, whose features are averaged;
+            the head when not given, unless the encoder's tokenizer cuts on the left.
         device: where to compute.
         precision: of the arithmetic.
         engine: the engine that computes, as `limbeck doctor` names it; what `precision` means when not given.
@@ -63,6 +65,7 @@ class TextFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sc
         pooling: Pooling = "mean",
         layer: int | None = None,
         max_tokens: int | None = None,
+        window: WindowName | None = None,
         device: Device = "auto",
         precision: Precision = "auto",
         engine: EngineName | None = None,
@@ -74,6 +77,7 @@ class TextFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sc
         self.pooling = pooling
         self.layer = layer
         self.max_tokens = max_tokens
+        self.window = window
         self.device = device
         self.precision = precision
         self.engine = engine
@@ -115,7 +119,7 @@ class TextFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sc
                 texts,
                 engine,
                 blocks_for(self.pooling, self.layer, engine.layers),
-                max_tokens=self.max_tokens,
+                window=engine.loaded.tokenizer.window(self.window, self.max_tokens),
                 cache=FeatureCache(None if self.cache_dir is None else Path(self.cache_dir)) if self.cache else None,
                 progress=for_stream() if self.verbose else SILENT,
             )

@@ -1,6 +1,7 @@
 """How an audit looks on a terminal: the figures that people ask for, then the findings, worst first."""
 
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -8,6 +9,7 @@ from rich.text import Text
 
 from limbeck.auditing.audit import Audit
 from limbeck.auditing.findings import SEVERITIES, Finding
+from limbeck.auditing.token_limits import WindowCost
 from limbeck.cli import screen
 from limbeck.cli.screen import printable_line
 from limbeck.evaluation.counted import counted as number
@@ -107,6 +109,7 @@ def _show_limits(audit: Audit) -> None:
     recommended = audit.tokens.recommended
     if not recommended.needed:
         screen.show_line(recommended.advice)
+        _show_windows(audit.tokens.windows)
         return
     rows = [
         [str(limit.limit), percent(limit.texts_cut), percent(limit.tokens_lost), percent(limit.compute)]
@@ -118,6 +121,17 @@ def _show_limits(audit: Audit) -> None:
         rows,
     )
     screen.show_line(textwrap.fill(recommended.advice, max(40, Console().width)))
+    _show_windows(audit.tokens.windows)
+
+
+def _show_windows(windows: Sequence[WindowCost]) -> None:
+    """Show what may be read of texts that are too long, where there are any."""
+    if windows:
+        screen.show_table(
+            f"What is read of texts of more than {windows[0].limit} tokens (--window)",
+            ["window", "not read", "tokens lost", "compute, of head's"],
+            [[one.window, one.not_read, percent(one.tokens_lost), percent(one.compute)] for one in windows],
+        )
 
 
 def _show_tokenizers(audit: Audit) -> None:

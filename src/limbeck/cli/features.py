@@ -30,9 +30,11 @@ def features(
     from limbeck.model.pooling import blocks_for
     from limbeck.reading.read import read_with
     from limbeck.storage import check_place
+    from limbeck.tokens.windows import fixed_window
 
     check_place(out, FEATURE_SUFFIXES, source=data, overwrite=overwrite)
     settings = flags.build(FeatureSettings, where="features")
+    name = fixed_window(settings, doing="limbeck features")
     reading = flags.build(ReadSettings, {"labels": "optional"})
     following = screen.following()
     dataset = read_with(data, reading, following)
@@ -41,8 +43,9 @@ def features(
         dataset = dataset.split(split)
     engine = load_encoder(settings.encoder, device=settings.device, engine=settings.engine, progress=following).engine
     blocks = blocks_for(settings.pooling, settings.layer, engine.layers)
+    window = engine.loaded.tokenizer.window(name, settings.max_tokens)
     found = extract_features(
-        dataset.texts, engine, blocks, max_tokens=settings.max_tokens, cache=FeatureCache(cache_dir), progress=following
+        dataset.texts, engine, blocks, window=window, cache=FeatureCache(cache_dir), progress=following
     )
     write_features(found, dataset, out)
     rows, width = found.values_NF.shape

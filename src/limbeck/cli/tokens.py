@@ -10,7 +10,7 @@ from limbeck.cli.settings_options import Flags, From, takes
 from limbeck.settings import FeatureSettings
 
 
-@takes(From(kind=FeatureSettings, only=("encoder", "max_tokens")))
+@takes(From(kind=FeatureSettings, only=("encoder", "max_tokens", "window")))
 def tokens(
     texts: Annotated[
         list[str],
@@ -23,13 +23,16 @@ def tokens(
 ) -> None:
     """Show tokens, ids and attention mask of each TEXT, and the facts of the tokenizer."""
     from limbeck.catalog.presets import load_tokenizer
+    from limbeck.tokens.windows import fixed_window
 
     if texts == ["-"]:
         texts = [line for line in sys.stdin.read().splitlines() if line.strip()]
     settings = flags.build(FeatureSettings, where="features")
     tokenizer = load_tokenizer(settings.encoder, progress=screen.following())
-    tokenized = tokenizer.encode(texts, max_tokens=settings.max_tokens)
-    view = tokenized.take(range(len(texts))).padded(tokenizer.pad_id)
+    window = tokenizer.window(fixed_window(settings, doing="limbeck tokens"), settings.max_tokens)
+    read = tokenizer.read(texts, window)
+    view = read.rows.take(range(len(read.rows))).padded(tokenizer.pad_id)
+    text_R = [text for text, rows in zip(texts, read.rows_per_text, strict=True) for _ in range(rows)]
     facts = {
         "vocabulary_size": tokenizer.vocabulary_size,
         "model_max_length": tokenizer.max_tokens,
@@ -39,12 +42,12 @@ def tokens(
     found = [
         {
             "text": text,
-            "tokens": [piece.token for piece in tokenizer.pieces(text, max_tokens=settings.max_tokens)],
+            "tokens": tokenizer.tokens_of_ids(ids[mask > 0].tolist()),
             "input_ids": ids.tolist(),
             "attention_mask": mask.tolist(),
             "cut_tokens": int(cut),
         }
-        for text, ids, mask, cut in zip(texts, view.input_ids, view.attention_mask, tokenized.cut_tokens, strict=True)
+        for text, ids, mask, cut in zip(text_R, view.input_ids, view.attention_mask, read.rows.cut_tokens, strict=True)
     ]
     if as_json:
         screen.show_json({"texts": found, "tokenizer": facts})

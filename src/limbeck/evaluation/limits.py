@@ -13,6 +13,7 @@ from limbeck.evaluation.counted import counted
 from limbeck.evaluation.evaluation import Evaluation
 from limbeck.evaluation.proportions import Share
 from limbeck.evaluation.slices import FEWEST_SLICE_ROWS, Slices
+from limbeck.settings import WindowName
 
 NAMED_SLICES = 5
 """Slices that are named, worst first."""
@@ -47,6 +48,10 @@ SENTENCES = {
     "calibration": "Its probabilities are wrong by more than chance explains: calibration error {ece}.",
     "cut": "{rows} of {all} validation texts {rows:was|were} longer than {limit} tokens; the model did not "
     "read their ends.",
+    "cut_tail": "{rows} of {all} validation texts {rows:was|were} longer than {limit} tokens; the model did not "
+    "read their beginnings.",
+    "cut_both": "{rows} of {all} validation texts {rows:was|were} longer than {limit} tokens; the model did not "
+    "read their middles.",
     "noise": "{count} of {rows} training labels look wrong to the model ({share}). Until they are reviewed, do not "
     "trust a score that is closer to perfect than that.",
     "slice": "It is worse on some rows: {grouping}, {name}: accuracy {value} ({low}–{high}) on {rows} rows.",
@@ -58,6 +63,8 @@ SENTENCES = {
 _WARNED = {"still_falling": "loss_falling", "few_updates": "few_updates", "vocabulary": "vocabulary"}
 """Kind of a training's warning → kind of the limit that says it in every language."""
 _IN_FIGURES = ("never_answered",)
+_CUT_BY_WINDOW: Mapping[str, str] = {"tail": "cut_tail", "both": "cut_both"}
+"""Window → kind of the limit that says what was not read, where it is not the end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +75,7 @@ class Circumstances:
         method: that trained it.
         max_tokens: longer texts were cut.
         texts_cut: validation texts that were.
+        window: what was read of these.
         doubtful: training labels that look wrong; None where nobody looked, or the model is too weak to tell.
         told: what others found in the data or while training, each a kind of `SENTENCES`.
         slices: of the validation rows; None where nobody looked.
@@ -76,6 +84,7 @@ class Circumstances:
     method: str
     max_tokens: int
     texts_cut: int
+    window: WindowName = "head"
     doubtful: Share | None = None
     told: tuple["Limit", ...] = ()
     slices: Slices | None = None
@@ -123,8 +132,9 @@ def find_limits(found: Evaluation, known: Circumstances) -> tuple[Limit, ...]:
     if found.calibration.is_shown:
         limits.append(_limit("calibration", ece=f"{found.calibration.ece.value:.3f}"))
     if known.texts_cut:
+        kind = _CUT_BY_WINDOW.get(known.window, "cut")
         limits.append(
-            _limit("cut", rows=counted(known.texts_cut), all=counted(found.rows), limit=counted(known.max_tokens))
+            _limit(kind, rows=counted(known.texts_cut), all=counted(found.rows), limit=counted(known.max_tokens))
         )
     return (*limits, *_slice_limits(known.slices), _limit("unlike"))
 

@@ -99,6 +99,10 @@ def read_any_predictions(path: str | Path) -> AnyPredictions:
         SettingsError: the suffix is none of .parquet, .jsonl, .csv.
         StorageError: the file is absent or unreadable.
         DataError: it does not hold predictions, or labels and probabilities in it do not agree.
+
+    Example:
+        >>> type(read_any_predictions("RUN/predictions/validation.parquet")).__name__
+        'Predictions'
     """
     path = Path(path)
     if path.suffix.lower() not in PREDICTION_SUFFIXES:

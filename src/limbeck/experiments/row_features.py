@@ -51,7 +51,7 @@ def encode_rows(
     taken = bundle.facts.as_read(texts if cached is not None else [texts[row] for row in rows_N])
     blocks = bundle.facts.blocks if cached is None else cached
     features = extract_features(
-        taken, engine, blocks, max_tokens=bundle.facts.max_tokens, cache=cache or FeatureCache(), progress=progress
+        taken, engine, blocks, window=bundle.window, cache=cache or FeatureCache(), progress=progress
     )
     if cached is None:
         return features.values_NF

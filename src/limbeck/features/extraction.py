@@ -19,12 +19,14 @@ from limbeck.inference.engine import Engine
 from limbeck.model.pooling import Block
 from limbeck.progress import SILENT, Progress, Within
 from limbeck.runtime import usable_cores
-from limbeck.tokens import Tokenized
+from limbeck.tokens import ReadTexts, Tokenized, Window
 
 RUN_TOKENS = 8_192
 """Tokens per core that the engine is given at a time: a few seconds of work; an interruption loses no more."""
 KEEP_EVERY_S = 10.0
 """Seconds after which what was computed is written into the cache; sooner when it is as large as a part."""
+MOST_ROWS_AT_ONCE = 16_384
+"""Rows of texts that are read in several, which are held in memory before each text gets its mean."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -34,8 +36,8 @@ class Features:
     Attributes:
         values_NF: float32 (N, F).
         blocks: what the F columns are, in order; each is as wide as the encoder.
-        lengths_N: tokens of each text after truncation.
-        cut_tokens_N: tokens that truncation took from each text.
+        lengths_N: tokens of each text that were read.
+        cut_tokens_N: tokens of each text that were not.
         computed: texts that were encoded now; the others came from the cache.
     """
 
@@ -51,11 +53,11 @@ def extract_features(
     engine: Engine,
     blocks: Sequence[Block],
     *,
-    max_tokens: int | None = None,
+    window: Window | None = None,
     cache: FeatureCache | None = None,
     progress: Progress = SILENT,
 ) -> Features:
-    """Return the pooled hidden states of every text.
+    """Return the pooled hidden states of every text; of one that is read in several rows, their mean.
 
     Shapes: N texts; F = blocks × width of the encoder.
 
@@ -63,42 +65,80 @@ def extract_features(
         texts: N strings.
         engine: computes hidden states.
         blocks: what to pool, side by side in this order.
-        max_tokens: longer texts are cut; the encoder's maximum when not given.
+        window: what is read of a text; what fits the encoder when not given.
         cache: where parts are kept; nothing is kept when not given.
         progress: is told of tokens done.
     """
     tokenizer = engine.loaded.tokenizer
-    limit = tokenizer.max_tokens if max_tokens is None else max_tokens
-    tokenized = tokenizer.encode(texts, max_tokens=limit, progress=progress)
-    keys_U2, first_U, texts_N = np.unique(
-        keys_of(tokenized.ids, tokenized.offsets), axis=0, return_index=True, return_inverse=True
-    )
-    names = tuple(map(str, blocks))
-    values_NF = np.empty((len(texts), len(blocks) * engine.width), np.float32)
-    kept = _Kept(cache, engine, progress)
-    with progress.track("encoding", total=int(tokenized.lengths[first_U].sum()), unit="tokens") as advance:
-        found_U = kept.take(keys_U2, names, values_NF, first_U)
-        advance(int(tokenized.lengths[first_U[found_U]].sum()))
-        pending = _Pending(kept, names)
-        try:
-            for numbers in _runs(tokenized, first_U, np.flatnonzero(~found_U)):
-                rows = first_U[numbers]
-                values = engine.features(_subset(tokenized, rows), blocks, progress=Within(advance))
-                values_NF[rows] = values
-                pending.add(keys_U2[numbers], values)
-        finally:
-            pending.write()
-    kept.close()
-    texts_N = texts_N.reshape(-1)
-    again_N = first_U[texts_N] != np.arange(len(texts))
-    values_NF[again_N] = values_NF[first_U[texts_N[again_N]]]
+    read = tokenizer.read(texts, window or tokenizer.window(), progress=progress)
+    extraction = _Extraction(engine, blocks, cache, progress)
+    if read.is_plain:
+        values_NF, computed_N = extraction.encode(read.rows)
+    else:
+        values_NF, computed_N = _means(read, extraction)
+    extraction.close()
     return Features(
         values_NF=values_NF,
         blocks=tuple(blocks),
-        lengths_N=tokenized.lengths,
-        cut_tokens_N=tokenized.cut_tokens,
-        computed=int((~found_U)[texts_N].sum()),
+        lengths_N=read.lengths,
+        cut_tokens_N=read.cut_tokens,
+        computed=int(computed_N.sum()),
     )
+
+
+def _means(read: ReadTexts, extraction: "_Extraction") -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean of each text's rows, (N, F), and whether any of them was encoded now, (N,) bool."""
+    means, computed = [], []
+    for texts in read.groups(MOST_ROWS_AT_ONCE):
+        part = read.take(np.arange(texts.start, texts.stop))
+        values_RF, computed_R = extraction.encode(part.rows)
+        means.append(part.mean(values_RF))
+        computed.append(np.logical_or.reduceat(computed_R, part.first_N1[:-1]))
+    return np.concatenate(means), np.concatenate(computed)
+
+
+class _Extraction:
+    """One call's way from rows of tokens to their features, with what the cache has of them.
+
+    Args:
+        engine: computes hidden states.
+        blocks: what to pool.
+        cache: where parts are kept.
+        progress: is told of tokens done.
+    """
+
+    def __init__(self, engine: Engine, blocks: Sequence[Block], cache: FeatureCache | None, progress: Progress) -> None:
+        self._engine, self._blocks, self._progress = engine, blocks, progress
+        self._names = tuple(map(str, blocks))
+        self._kept = _Kept(cache, engine, progress)
+
+    def encode(self, tokenized: Tokenized) -> tuple[np.ndarray, np.ndarray]:
+        """Return the features of each row, (N, F), and whether it was encoded now, (N,) bool."""
+        keys_U2, first_U, rows_N = np.unique(
+            keys_of(tokenized.ids, tokenized.offsets), axis=0, return_index=True, return_inverse=True
+        )
+        values_NF = np.empty((len(tokenized), len(self._blocks) * self._engine.width), np.float32)
+        total = int(tokenized.lengths[first_U].sum())
+        with self._progress.track("encoding", total=total, unit="tokens") as advance:
+            found_U = self._kept.take(keys_U2, self._names, values_NF, first_U)
+            advance(int(tokenized.lengths[first_U[found_U]].sum()))
+            pending = _Pending(self._kept, self._names)
+            try:
+                for numbers in _runs(tokenized, first_U, np.flatnonzero(~found_U)):
+                    rows = first_U[numbers]
+                    values = self._engine.features(_subset(tokenized, rows), self._blocks, progress=Within(advance))
+                    values_NF[rows] = values
+                    pending.add(keys_U2[numbers], values)
+            finally:
+                pending.write()
+        rows_N = rows_N.reshape(-1)
+        again_N = first_U[rows_N] != np.arange(len(tokenized))
+        values_NF[again_N] = values_NF[first_U[rows_N[again_N]]]
+        return values_NF, (~found_U)[rows_N]
+
+    def close(self) -> None:
+        """Let the cache put small parts together."""
+        self._kept.close()
 
 
 class _Kept:

@@ -20,6 +20,8 @@ FEATURE_SUFFIXES = (".npy", ".parquet")
 def write_features(features: Features, dataset: Dataset, path: Path) -> None:
     """Write features: `.npy` holds the float32 (N, F) array; `.parquet` row_id, split, label_name and features.
 
+    Labels that are numbers have no names: they stand in `label`.
+
     Raises:
         SettingsError: the suffix is another one.
         StorageError: the file cannot be written.
@@ -36,7 +38,8 @@ def write_features(features: Features, dataset: Dataset, path: Path) -> None:
 def _table(features: Features, dataset: Dataset) -> pa.Table:
     width = features.values_NF.shape[1]
     vectors = pa.FixedSizeListArray.from_arrays(pa.array(features.values_NF.ravel()), width)
-    rows = dataset.to_arrow().select(["row_id", "split", "label_name"])
+    label = "label_name" if dataset.task.has_classes else "label"
+    rows = dataset.to_arrow().select(["row_id", "split", label])
     blocks = ",".join(str(block) for block in features.blocks)
     field = pa.field("features", vectors.type, metadata={"limbeck.blocks": blocks})
     return rows.append_column(field, vectors)

@@ -15,7 +15,7 @@ from limbeck.inference.choice import open_engine
 from limbeck.inference.engine import Engine
 from limbeck.model.pooling import blocks_for
 from limbeck.progress import SILENT, ProgressLike, as_progress
-from limbeck.settings import Device, EngineName, Pooling, Precision
+from limbeck.settings import Device, EngineName, Pooling, Precision, WindowName
 
 
 class TextEncoder:
@@ -31,13 +31,14 @@ class TextEncoder:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
-    def encode(
+    def encode(  # the public face: one argument a setting of the features
         self,
         texts: Any,
         *,
         pooling: Pooling = "mean",
         layer: int | None = None,
         max_tokens: int | None = None,
+        window: WindowName | None = None,
         progress: ProgressLike = SILENT,
     ) -> np.ndarray:
         """Return one vector a text.
@@ -46,7 +47,9 @@ class TextEncoder:
             texts: N strings in a list, or any column of them (NumPy, pandas, polars, Arrow).
             pooling: "cls", "mean" or "max" of one layer, or "layers" for all three of every layer side by side.
             layer: hidden state to pool, 0 the embeddings; the last when not given.
-            max_tokens: longer texts are cut; the encoder's maximum when not given.
+            max_tokens: of longer texts, `window` is read; the encoder's maximum when not given.
+            window: "head", "tail", "both" (half of each), or "all", in windows that overlap, whose vectors are
+                averaged; the head when not given, unless the encoder's tokenizer cuts on the left.
             progress: is told of tokens done.
 
         Returns:
@@ -59,7 +62,8 @@ class TextEncoder:
         progress = as_progress(progress)
         rows = as_texts(texts, where="encode()")
         blocks = blocks_for(pooling, layer, self.engine.layers)
-        found = extract_features(rows, self.engine, blocks, max_tokens=max_tokens, progress=progress)
+        seen = self.engine.loaded.tokenizer.window(window, max_tokens)
+        found = extract_features(rows, self.engine, blocks, window=seen, progress=progress)
         return found.values_NF
 
 

@@ -24,6 +24,7 @@ from limbeck.evaluation.abstaining import find_unsure
 from limbeck.evaluation.predictions import Predictions
 from limbeck.hub.ids import is_hub_id
 from limbeck.inference.choice import open_engine
+from limbeck.inference.long_texts import answer_texts
 from limbeck.inference.usage import Usage, some_of, validation_texts
 from limbeck.model.bundle import BUNDLE_NAME, Bundle, load_bundle
 from limbeck.model.facts import FACTS_NAME
@@ -32,6 +33,7 @@ from limbeck.progress import SILENT, Progress, ProgressLike, as_progress
 from limbeck.setting_tables import said_names
 from limbeck.settings import Device, EngineName, Precision
 from limbeck.storage import read_json
+from limbeck.tokens.windows import said_window
 
 
 class Predictor(View):
@@ -75,8 +77,14 @@ class Predictor(View):
         what = "a text" if facts.pair is None else f"a pair ({' and '.join(facts.pair)})"
         return (
             f"Predictor of {len(self.label_names):,} classes: {listed(self.label_names)}",
-            f"reads {facts.max_tokens:,} tokens of {what}{unsure}; computed by {self.numerics}",
+            f"reads {self._reads(what)}{unsure}; computed by {self.numerics}",
         )
+
+    def _reads(self, what: str) -> str:
+        window = self.bundle.window
+        if window.name == "all":
+            return f"all of {what}, in windows of {window.max_tokens:,} tokens"
+        return f"{f'{window.max_tokens:,} tokens' if window.name == 'head' else said_window(window)} of {what}"
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -156,20 +164,19 @@ class Predictor(View):
         progress: Progress,
     ) -> Predictions:
         facts = self.bundle.facts
-        tokenized = self.bundle.loaded.tokenizer.encode(texts, max_tokens=facts.max_tokens)
-        features_NF = self._engine.features(tokenized, facts.blocks, progress=progress)
+        read = self.bundle.loaded.tokenizer.read(texts, self.bundle.window)
         # As they are kept and written: a threshold must say the same of a row and of the file that it is read from.
-        probabilities_NC = self.bundle.head.probabilities(features_NF).astype(np.float32)
+        probabilities_NC = answer_texts(self.bundle, self._engine, read, progress=progress).astype(np.float32)
         return Predictions(
             row_ids=row_ids,
             label_names=facts.label_names,
             probabilities=probabilities_NC,
             true_labels=labels,
-            tokens=tokenized.lengths + tokenized.cut_tokens,
-            truncated=tokenized.truncated,
+            tokens=read.lengths + read.cut_tokens,
+            truncated=read.truncated,
             texts=tuple(texts),
             unsure=None if facts.thresholds is None else find_unsure(probabilities_NC, facts.thresholds),
-            unknown=tokenized.count(self.bundle.loaded.tokenizer.special_ids["[UNK]"]),
+            unknown=read.count(self.bundle.loaded.tokenizer.special_ids["[UNK]"]),
             others=others,
         )
 

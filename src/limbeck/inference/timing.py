@@ -82,8 +82,8 @@ def measure_speedup(
 
 def _draw(predictor: Predictor, texts: Sequence[str], seed: int) -> list[str]:
     order = np.random.default_rng(seed).permutation(len(texts))
-    facts, tokenizer = predictor.bundle.facts, predictor.bundle.loaded.tokenizer
-    lengths_N = tokenizer.encode([texts[row] for row in order], max_tokens=facts.max_tokens).lengths
+    bundle = predictor.bundle
+    lengths_N = bundle.loaded.tokenizer.read([texts[row] for row in order], bundle.window).lengths
     count = max(1, int(np.searchsorted(np.cumsum(lengths_N), MOST_TOKENS)))
     times = max(1, math.ceil(FEWEST_TOKENS / int(lengths_N[:count].sum())))
     return [texts[row] for row in order[:count]] * times

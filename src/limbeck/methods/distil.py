@@ -183,6 +183,7 @@ class DistilRecipe(ClassifierRecipe[Distillation]):
         split = split_of_model(first.facts, self.settings.split)
         data = _material(self.curriculum, split, teachers[0], progress)
         limit = min(first.loaded.tokenizer.checked_limit(own.max_tokens), first.facts.max_tokens)
+        window = replace(first.window, max_tokens=limit)
         student = _student(first.loaded, data.texts, own, progress)
         rate = default_learning_rate(student.config.dim) if own.learning_rate is None else own.learning_rate
         settings = replace(own, learning_rate=rate)
@@ -206,7 +207,7 @@ class DistilRecipe(ClassifierRecipe[Distillation]):
             )
         watch.lap("load")
         train, validation = (
-            student.tokenizer.encode(texts, max_tokens=limit, progress=progress)
+            student.tokenizer.read(texts, window, progress=progress).rows
             for texts in (data.texts, data.rows.validation.texts)
         )
         watch.lap("tokenize")
@@ -232,7 +233,7 @@ class DistilRecipe(ClassifierRecipe[Distillation]):
             bundle = Bundle(
                 loaded=replace(student, fingerprint=fingerprint_of(network.encoder)),
                 head=network.head,
-                facts=make_facts(network.head, network.blocks, data.rows, record, limit),
+                facts=make_facts(network.head, network.blocks, data.rows, record, window),
             )
             compared = compare_with_teachers(teachers, bundle, data.rows.validation, settings, session)
             watch.lap("compare")
@@ -274,6 +275,11 @@ def recipe_of(settings: Distillation, curriculum: Curriculum, cache: FeatureCach
 
 
 def _require_comparable(teachers: Sequence[Teacher], settings: DistillationSettings) -> None:
+    if whole := [str(one.folder) for one in teachers if one.bundle.window.name == "all"]:
+        raise SettingsError(
+            f"{whole[0]} reads all of a long text, in windows, and a student reads one window of it: learn from a "
+            "teacher that was trained with --window head, tail or both"
+        )
     if settings.hidden_weight > 0 and (len(teachers) > 1 or not teachers[0].sees_cls):
         raise SettingsError(
             f"hidden_weight = {settings.hidden_weight} compares the [CLS] states of a student and one teacher whose "

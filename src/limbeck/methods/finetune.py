@@ -10,24 +10,30 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from limbeck.catalog.presets import load_encoder_folder
 from limbeck.data.dataset import Dataset
 from limbeck.errors import SettingsError
+from limbeck.inference.choice import open_engine
 from limbeck.inference.predictor import Predictor
+from limbeck.inference.usage import Usage, texts_of
 from limbeck.methods.new_heads import count_logits, hugging_face_head, with_all_logits
 from limbeck.methods.recipe import ClassifierRecipe
 from limbeck.methods.trainings import Finetuning
+from limbeck.methods.window_choice import ChosenWindow, choose_window, recorded_window, settle_window
 from limbeck.model.bundle import Bundle
 from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.model.network import Network
 from limbeck.model.pooling import blocks_for
 from limbeck.model.weights import fingerprint_of
 from limbeck.progress import SILENT, Named, Progress, ProgressLike, as_progress
-from limbeck.settings import FinetuneSettings
-from limbeck.training.arithmetic import classifier_trainee, device_to_train_on, find_arithmetic
-from limbeck.training.examples import TextExamples
+from limbeck.runs.training_rows import training_rows
+from limbeck.settings import FeatureSettings, FinetuneSettings
+from limbeck.tokens import ReadTexts
+from limbeck.training.arithmetic import Arithmetic, classifier_trainee, device_to_train_on, find_arithmetic
+from limbeck.training.examples import LongExamples, TextExamples
 from limbeck.training.freezing import freeze, set_dropout
 from limbeck.training.job import train
 from limbeck.training.judge import LabelJudge
@@ -104,20 +110,38 @@ class FinetuneRecipe(ClassifierRecipe[Finetuning]):
         """Return the learning rate that suits the encoder."""
         return default_learning_rate(load_encoder_folder(self.settings.features.encoder, progress=progress).config.dim)
 
+    def _choose_window(self, loaded: LoadedEncoder, features: FeatureSettings, progress: Progress) -> ChosenWindow:
+        """Look at the encoder as it is before training, by the mean of its last layer."""
+        engine = open_engine(
+            loaded,
+            usage=Usage(texts=texts_of(self.dataset)),
+            device=features.device,
+            precision=features.precision,
+            progress=progress,
+        )
+        train = training_rows(self.dataset, self.settings.split).train
+        return choose_window(train, engine, replace(features, pooling="mean"), progress=progress)
+
     def prepare(self, session: Session) -> Job[LoopRun]:
         """Put a newly drawn head on the encoder, and tokenize.
 
         Raises:
             SettingsError: the settings do not fit the encoder or the machine.
         """
-        features, progress = self.settings.features, session.progress
-        loaded = load_encoder_folder(features.encoder, progress=progress)
+        progress = session.progress
+        loaded = load_encoder_folder(self.settings.features.encoder, progress=progress)
+        settled = settle_window(
+            self.settings.features,
+            loaded.tokenizer,
+            lambda features: self._choose_window(loaded, features, progress),
+            recorded=recorded_window(session.folder),
+        )
+        features, window = settled.features, settled.window
         rate = default_learning_rate(loaded.config.dim) if self.loop.learning_rate is None else self.loop.learning_rate
         settings = replace(self.loop, learning_rate=rate)
-        stages = self.settings.with_fitting(learning_rate=rate).stages()
+        stages = replace(self.settings, features=features).with_fitting(learning_rate=rate).stages()
         n_labels = len(self.dataset.label_names)
         device = device_to_train_on(features.device, session.numerics)
-        limit = loaded.tokenizer.checked_limit(features.max_tokens)
         network = _new_network(loaded, settings, n_labels).to(device)
         how = find_arithmetic(
             classifier_trainee(network),
@@ -128,13 +152,15 @@ class FinetuneRecipe(ClassifierRecipe[Finetuning]):
         )
         rows, record = claimed_rows(self.dataset, stages, loaded, how.numerics, session)
         train, validation = (
-            loaded.tokenizer.encode(part.texts, max_tokens=limit, progress=Named(progress, f"{name} rows"))
+            loaded.tokenizer.read(part.texts, window, progress=Named(progress, f"{name} rows"))
             for name, part in (("train", rows.train), ("validation", rows.validation))
         )
         session.watch.lap("tokenize")
+        most_rows = max(1, settings.token_budget // window.max_tokens)
+        _say_rows_left_out(train, most_rows, progress)
         to_learn, to_judge = (
-            TextExamples(network, texts, labelled(part, texts.lengths), use_bf16=how.use_bf16, native=how.native)
-            for part, texts in ((rows.train, train), (rows.validation, validation))
+            _examples(network, read, part, how, most_rows=most)
+            for part, read, most in ((rows.train, train, most_rows), (rows.validation, validation, None))
         )
 
         def finish(result: LoopResult, stages: Mapping[str, Any]) -> LoopRun:
@@ -144,7 +170,7 @@ class FinetuneRecipe(ClassifierRecipe[Finetuning]):
             bundle = Bundle(
                 loaded=replace(loaded, fingerprint=fingerprint_of(network.encoder)),
                 head=head,
-                facts=make_facts(head, network.blocks, rows, record, limit),
+                facts=make_facts(head, network.blocks, rows, record, window),
             )
             predictor = Predictor(
                 bundle,
@@ -160,6 +186,7 @@ class FinetuneRecipe(ClassifierRecipe[Finetuning]):
                 bundle=bundle,
                 answers=predictor.predict_dataset(rows.validation, progress=progress),
                 texts_cut={"train": int(train.truncated.sum()), "validation": int(validation.truncated.sum())},
+                window=settled.choice,
             )
             return finish_run(outcome, result, stages, session)
 
@@ -177,6 +204,24 @@ class FinetuneRecipe(ClassifierRecipe[Finetuning]):
             ),
             stages=stages,
             finish=finish,
+        )
+
+
+def _examples(
+    network: Network, read: ReadTexts, part: Dataset, how: Arithmetic, *, most_rows: int | None
+) -> TextExamples | LongExamples:
+    """Return the rows of a split as the loop sees them, whether a text is read in one row or in several."""
+    facts = labelled(part, read.tokens_of(most_rows))
+    rows = TextExamples(network, read.rows, facts, use_bf16=how.use_bf16, native=how.native)
+    return rows if read.is_plain else LongExamples(rows, read, facts, most_rows=most_rows)
+
+
+def _say_rows_left_out(read: ReadTexts, most_rows: int, progress: Progress) -> None:
+    """Say of how many texts a step reads not all windows, as they would not fit the token budget together."""
+    if longer := int((np.diff(read.first_N1) > most_rows).sum()):
+        progress.say(
+            f"{longer:,} training texts have more than {most_rows:,} windows: a step reads {most_rows:,} of each, "
+            "spread evenly, as --token-budget bounds its memory; answers read all of them"
         )
 
 

@@ -26,12 +26,15 @@ from limbeck.inference.usage import Usage, texts_of
 from limbeck.methods.new_heads import count_logits, hugging_face_head, with_all_logits
 from limbeck.methods.recipe import ClassifierRecipe
 from limbeck.methods.trainings import HeadTraining
+from limbeck.methods.window_choice import choose_window, recorded_window, settle_window
 from limbeck.model.bundle import Bundle
 from limbeck.model.config import EncoderConfig
 from limbeck.model.heads import Head, LinearHead
 from limbeck.model.pooling import Block, blocks_for
 from limbeck.progress import SILENT, Named, Progress, ProgressLike, as_progress
+from limbeck.runs.training_rows import training_rows
 from limbeck.settings import HeadSettings
+from limbeck.tokens import Window
 from limbeck.training.examples import FeatureExamples
 from limbeck.training.job import train
 from limbeck.training.judge import LabelJudge
@@ -107,13 +110,26 @@ class HeadRecipe(ClassifierRecipe[HeadTraining]):
         Raises:
             SettingsError: the settings do not fit the encoder or the machine.
         """
-        features, progress = self.settings.features, session.progress
+        progress = session.progress
         rate = HEAD_RATE if self.loop.learning_rate is None else self.loop.learning_rate
         settings = replace(self.loop, learning_rate=rate)
-        stages = self.settings.with_fitting(learning_rate=rate).stages()
         engine = self._open_engine(session.numerics, progress)
         loaded, n_labels = engine.loaded, len(self.dataset.label_names)
-        limit = loaded.tokenizer.checked_limit(features.max_tokens)
+        settled = settle_window(
+            self.settings.features,
+            loaded.tokenizer,
+            lambda features: choose_window(
+                training_rows(self.dataset, self.settings.split).train,
+                engine,
+                features,
+                cache=self.cache,
+                progress=progress,
+            ),
+            recorded=recorded_window(session.folder),
+        )
+        features = settled.features
+        _require_one_row(settings, settled.window)
+        stages = replace(self.settings, features=features).with_fitting(learning_rate=rate).stages()
         blocks = blocks_for(features.pooling, features.layer, engine.layers)
         torch.manual_seed(settings.seed)
         head = _new_head(settings, blocks, loaded.config, n_labels)
@@ -123,7 +139,7 @@ class HeadRecipe(ClassifierRecipe[HeadTraining]):
                 part.texts,
                 engine,
                 blocks,
-                max_tokens=limit,
+                window=settled.window,
                 cache=self.cache,
                 progress=Named(progress, f"{name} rows"),
             )
@@ -141,12 +157,13 @@ class HeadRecipe(ClassifierRecipe[HeadTraining]):
             outcome = Outcome(
                 method=self.name,
                 rows=rows,
-                bundle=Bundle(loaded=loaded, head=whole, facts=make_facts(whole, blocks, rows, record, limit)),
+                bundle=Bundle(loaded=loaded, head=whole, facts=make_facts(whole, blocks, rows, record, settled.window)),
                 answers=answers_of(rows.validation, validation, whole.probabilities(validation.values_NF)),
                 texts_cut={
                     "train": int((train.cut_tokens_N > 0).sum()),
                     "validation": int((validation.cut_tokens_N > 0).sum()),
                 },
+                window=settled.choice,
             )
             return finish_run(outcome, result, stages, session)
 
@@ -178,6 +195,14 @@ class HeadRecipe(ClassifierRecipe[HeadTraining]):
 def recipe_of(settings: HeadTraining, dataset: Dataset, cache: FeatureCache) -> HeadRecipe:
     """Return the recipe of a head's training."""
     return HeadRecipe(settings=settings, dataset=dataset, cache=cache)
+
+
+def _require_one_row(settings: HeadSettings, window: Window) -> None:
+    if settings.head == "mlp" and window.name == "all":
+        raise SettingsError(
+            "head = 'mlp' with window = 'all' is not possible: such a head averages logits, and a frozen encoder's "
+            "windows are averaged as features; give --head linear, or --method finetune"
+        )
 
 
 def _new_head(settings: HeadSettings, blocks: tuple[Block, ...], config: EncoderConfig, n_labels: int) -> Head:

@@ -5,7 +5,7 @@ It does not read files of data, and never looks at the test split.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from limbeck.inference.usage import Usage, some_of
 from limbeck.linear.fit import ProbeFit, ProbeRows, fit_probe, fit_record
 from limbeck.methods.candidates import Candidates, all_blocks, candidates_for, columns_of
 from limbeck.methods.trainings import ProbeTraining
+from limbeck.methods.window_choice import SettledWindow, choose_window, settle_window
 from limbeck.model.bundle import Bundle, save_bundle
 from limbeck.model.facts import BundleFacts
 from limbeck.model.heads import LinearHead
@@ -42,7 +43,6 @@ from limbeck.runs.stopwatch import Stopwatch
 from limbeck.runs.training_rows import TrainingRows, alike_texts, is_judged_by_folds, training_rows
 from limbeck.runtime import is_one_of_many
 from limbeck.setting_tables import to_toml
-from limbeck.settings import FeatureSettings
 from limbeck.training.doubts import doubts_of, doubts_of_texts, say_doubts_of_texts
 from limbeck.training.outcome import answers_of
 from limbeck.training.session import Start
@@ -131,8 +131,24 @@ def train_probe(
         )
         say_doubts_of_texts(engine.loaded, rows.train.texts, progress)
         watch.lap("load")
-        fitted = _fit(rows, engine, settings, cache or FeatureCache(), watch, progress)
+        kept = cache or FeatureCache()
+        settled = settle_window(
+            settings.features,
+            engine.loaded.tokenizer,
+            lambda features: choose_window(rows.train, engine, features, cache=kept, progress=progress),
+        )
+        settings = replace(settings, features=settled.features)
+        fitted = _fit(rows, _Source(engine=engine, settled=settled, cache=kept), settings, watch, progress)
         return _leave(fitted, folder, settings, watch)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Source:
+    """Where features come from: what computes them, of what is read of a text, and where they are kept."""
+
+    engine: Engine
+    settled: SettledWindow
+    cache: FeatureCache
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -142,6 +158,7 @@ class _Fitted:
     Attributes:
         rows: of the training.
         engine: computed the features.
+        settled: what is read of a text, and why.
         blocks: that the probe sees.
         fit: the probe.
         train: the training rows and their features.
@@ -152,6 +169,7 @@ class _Fitted:
 
     rows: TrainingRows
     engine: Engine
+    settled: SettledWindow
     blocks: tuple[Block, ...]
     fit: ProbeFit
     train: _Encoded
@@ -162,20 +180,20 @@ class _Fitted:
 
 def _fit(
     rows: TrainingRows,
-    engine: Engine,
+    source: _Source,
     settings: ProbeTraining,
-    cache: FeatureCache,
     watch: Stopwatch,
     progress: Progress,
 ) -> _Fitted:
     """Encode the rows, and fit a probe on those to learn from."""
+    engine = source.engine
     by_folds = is_judged_by_folds(rows.dataset, settings.split)
     candidates = candidates_for(settings.features, engine.layers)
-    train = _encode(rows.train, engine, candidates, settings.features, cache, Named(progress, "train rows"))
+    train = _encode(rows.train, source, candidates, Named(progress, "train rows"))
     validation = train
     if not by_folds:
         named = Named(progress, "validation rows")
-        validation = _encode(rows.validation, engine, candidates, settings.features, cache, named)
+        validation = _encode(rows.validation, source, candidates, named)
     watch.lap("encode")
     columns = {name: columns_of(blocks, train.features.blocks, engine.width) for name, blocks in candidates.items()}
     fit = fit_probe(
@@ -193,6 +211,7 @@ def _fit(
     return _Fitted(
         rows=rows,
         engine=engine,
+        settled=source.settled,
         blocks=candidates[fit.candidate],
         fit=fit,
         train=train,
@@ -225,15 +244,16 @@ def _leave(fitted: _Fitted, folder: RunFolder, settings: ProbeTraining, watch: S
     scored = {name: _score(found, rows.majority_label, settings.probe.seed) for name, found in answers.items()}
     watch.lap("evaluate")
     record = make_record(rows.dataset, settings.stages(), engine.loaded, engine.numerics)
-    limit = settings.features.max_tokens
+    window = fitted.settled.window
     facts = BundleFacts(
         head="linear",
         blocks=fitted.blocks,
-        max_tokens=engine.loaded.tokenizer.max_tokens if limit is None else limit,
+        max_tokens=window.max_tokens,
         label_names=rows.label_names,
         pair=rows.dataset.pair,
         folded_temperature=calibrated.temperature,
         provenance={**record, "majority_label": rows.label_names[rows.majority_label]},
+        window=window.name,
     )
     texts_cut = {name: int(found.truncated.sum()) for name, found in answers.items()}
     warnings = [
@@ -243,6 +263,7 @@ def _leave(fitted: _Fitted, folder: RunFolder, settings: ProbeTraining, watch: S
     known = Circumstances(
         method="probe",
         max_tokens=facts.max_tokens,
+        window=window.name,
         texts_cut=texts_cut["validation"],
         told=told_of(warnings),
     )
@@ -261,7 +282,8 @@ def _leave(fitted: _Fitted, folder: RunFolder, settings: ProbeTraining, watch: S
         **{name: found.to_dict() for name, found in scored.items()},
         "temperature": calibrated.record,
         "probe": fit_record(fit),
-        "texts_cut": {"max_tokens": facts.max_tokens, **texts_cut},
+        "texts_cut": {"max_tokens": facts.max_tokens, "window": window.name, **texts_cut},
+        **({} if fitted.settled.choice is None else {"window": fitted.settled.choice}),
         "seconds": watch.seconds,
         "warnings": warnings,
     }
@@ -275,20 +297,13 @@ def _leave(fitted: _Fitted, folder: RunFolder, settings: ProbeTraining, watch: S
     )
 
 
-def _encode(
-    rows: Dataset,
-    engine: Engine,
-    candidates: Candidates,
-    settings: FeatureSettings,
-    cache: FeatureCache,
-    progress: Progress,
-) -> _Encoded:
+def _encode(rows: Dataset, source: _Source, candidates: Candidates, progress: Progress) -> _Encoded:
     features = extract_features(
         rows.texts,
-        engine,
+        source.engine,
         all_blocks(candidates),
-        max_tokens=settings.max_tokens,
-        cache=cache,
+        window=source.settled.window,
+        cache=source.cache,
         progress=progress,
     )
     return _Encoded(rows=rows, features=features)

@@ -136,7 +136,7 @@ def ask_teachers(
             texts,
             teacher.engine,
             teacher.bundle.facts.blocks,
-            max_tokens=min(max_tokens, teacher.bundle.facts.max_tokens),
+            window=replace(teacher.bundle.window, max_tokens=min(max_tokens, teacher.bundle.facts.max_tokens)),
             cache=cache,
             progress=progress,
         ).values_NF

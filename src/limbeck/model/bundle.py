@@ -51,7 +51,7 @@ from limbeck.storage import (
     write_manifest,
     write_text,
 )
-from limbeck.tokens import TOKENIZER_CONFIG_NAME, TOKENIZER_NAME, Tokenizer
+from limbeck.tokens import TOKENIZER_CONFIG_NAME, TOKENIZER_NAME, Tokenizer, Window
 
 BUNDLE_NAME = "bundle"
 """The bundle's folder inside a run folder."""
@@ -82,6 +82,11 @@ class Bundle:
     def network(self) -> Network:
         """Return encoder, pooling and head as one module, sharing their weights."""
         return Network(encoder=self.loaded.encoder, blocks=self.facts.blocks, head=self.head)
+
+    @property
+    def window(self) -> Window:
+        """What is read of a text."""
+        return Window(name=self.facts.window or self.loaded.tokenizer.own_window, max_tokens=self.facts.max_tokens)
 
     @property
     def is_frozen(self) -> bool:
@@ -131,7 +136,8 @@ def save_bundle(bundle: Bundle, folder: Path, *, card: str) -> None:
         write_json(staged / CONFIG_NAME, _hugging_face_config(config, facts))
         write_tensors(weights, staged / WEIGHTS_NAME)
         write_text(staged / TOKENIZER_NAME, bundle.loaded.tokenizer.content)
-        write_json(staged / TOKENIZER_CONFIG_NAME, bundle.loaded.tokenizer.config(max_tokens=facts.max_tokens))
+        stated = bundle.loaded.tokenizer.config(max_tokens=facts.max_tokens, window=facts.window)
+        write_json(staged / TOKENIZER_CONFIG_NAME, stated)
         write_json(staged / FACTS_NAME, facts.to_json())
         write_text(staged / CARD_NAME, card)
         write_manifest(staged)

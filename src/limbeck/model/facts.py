@@ -11,13 +11,14 @@ from limbeck.data.text_pairs import are_pairs, as_pairs
 from limbeck.errors import BundleError, DataError, FaultLog
 from limbeck.model.heads import HeadKind
 from limbeck.model.pooling import POOLINGS, Block
+from limbeck.settings import WindowName
 from limbeck.tokens import SMALLEST_LIMIT
 
 FACTS_NAME = "limbeck.json"
 FORMAT_VERSION = 1
 """Of the bundle; one more whenever an older limbeck could misread it."""
 FEWEST_LABELS = 2
-_LATER: dict[str, Any] = {"pair": None}
+_LATER: dict[str, Any] = {"pair": None, "window": None}
 """What older bundles do not say, and what they mean by it. It is left out where it says no more than that, so that an
 older limbeck opens what it can compute, and refuses the rest by the name that it does not know."""
 
@@ -29,7 +30,7 @@ class BundleFacts:
     Attributes:
         head: "linear" on any blocks, or "classification", Hugging Face's own on [CLS] of the last layer.
         blocks: what the head sees of the hidden states, in order.
-        max_tokens: longer texts are cut to this many tokens.
+        max_tokens: of a longer text, `window` is read, in rows of this many tokens.
         label_names: the C classes, in the order of the logits.
         folded_temperature: what the head's logits were divided by when it was calibrated; it is in the weights
             already, and stated here so that it can be shown. 1.0 when it was not calibrated.
@@ -38,6 +39,7 @@ class BundleFacts:
         pair: the names of the two texts of a row, which the model reads together; None where it reads one. In JSON it
             is left out then, as in bundles of before.
         provenance: where the model comes from, as JSON: settings, seeds, data fingerprint, versions.
+        window: what is read of a longer text; None, as in models of before, for what the tokenizer says.
     """
 
     head: HeadKind
@@ -48,6 +50,7 @@ class BundleFacts:
     thresholds: tuple[float, ...] | None = None
     pair: tuple[str, str] | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    window: WindowName | None = None
 
     def as_read(self, texts: Sequence[str]) -> list[str]:
         """Return texts as the model reads them: one text per row, or pairs.
@@ -113,6 +116,7 @@ def parse_facts(values: Any, *, where: str) -> BundleFacts:
         thresholds=None if thresholds is None else tuple(thresholds),
         pair=None if values["pair"] is None else tuple(values["pair"]),
         provenance=values["provenance"],
+        window=values["window"],
     )
 
 
@@ -135,6 +139,11 @@ def _max_tokens_fault(value: Any) -> str | None:
     return (
         None if _is_whole(value, least=SMALLEST_LIMIT) else f"= {value!r} is not a whole number from {SMALLEST_LIMIT}"
     )
+
+
+def _window_fault(value: Any) -> str | None:
+    names = (None, *get_args(WindowName))
+    return None if value in names else f"= {value!r} is not one of {', '.join(get_args(WindowName))}"
 
 
 def _label_names_fault(value: Any) -> str | None:
@@ -188,6 +197,7 @@ _CHECKS = {
     "thresholds": _thresholds_fault,
     "pair": _pair_fault,
     "provenance": _provenance_fault,
+    "window": _window_fault,
 }
 
 

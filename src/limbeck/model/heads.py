@@ -17,6 +17,12 @@ from limbeck.errors import SettingsError
 HeadKind = Literal["linear", "classification"]
 
 
+def softmax_of(logits_NC: np.ndarray) -> np.ndarray:
+    """Return the probability of each class, (N, C) float64; rows sum to 1."""
+    probabilities_NC: np.ndarray = torch.from_numpy(logits_NC).softmax(dim=1).numpy()
+    return probabilities_NC
+
+
 class Head(nn.Module, ABC):
     """What every head does: features_BF in, logits_BC out."""
 
@@ -39,14 +45,17 @@ class Head(nn.Module, ABC):
     def _last(self) -> tuple[nn.Parameter, nn.Parameter]:
         """Weight and bias of the map that makes the logits."""
 
-    def probabilities(self, features_NF: np.ndarray) -> np.ndarray:
-        """Return the probability of each class, (N, C) float64; rows sum to 1."""
+    def logits(self, features_NF: np.ndarray) -> np.ndarray:
+        """Return the logit of each class, (N, C) float64."""
         weight, _ = self._last()
         with torch.inference_mode():
             features = torch.from_numpy(np.ascontiguousarray(features_NF, dtype=np.float32))
-            logits_NC: Tensor = self.eval()(features.to(weight.device))
-            probabilities_NC: np.ndarray = logits_NC.cpu().double().softmax(dim=1).numpy()
-        return probabilities_NC
+            logits_NC: np.ndarray = self.eval()(features.to(weight.device)).cpu().double().numpy()
+        return logits_NC
+
+    def probabilities(self, features_NF: np.ndarray) -> np.ndarray:
+        """Return the probability of each class, (N, C) float64; rows sum to 1."""
+        return softmax_of(self.logits(features_NF))
 
     @torch.no_grad()
     def fold_temperature(self, temperature: float) -> Self:

@@ -96,6 +96,7 @@ class RunFacts:
             method=self.method,
             max_tokens=int(self.model["max_tokens"]),
             texts_cut=int(self.answers.truncated.sum()),
+            window=self.model.get("window") or "head",
             doubtful=None if issues is None or issues.most_wrong is None else issues.doubtful,
             slices=slices,
             told=(*data, *self.told),

@@ -222,7 +222,7 @@ def _fit(
         bundle.facts.as_read(found.texts or ()),
         engine,
         all_blocks(candidates),
-        max_tokens=training.features.max_tokens,
+        window=bundle.window,
         cache=cache,
         progress=progress,
     )

@@ -278,7 +278,7 @@ def _rates(given_NC: np.ndarray, targets_NC: np.ndarray, *, incomplete: bool) ->
     """Return how often labels are missing, and how often they are too many, over all labels together."""
     rows, classes = targets_NC.shape
     if incomplete:
-        missed = float((1 - given_NC[targets_NC]).sum()) / max(1, np.count_nonzero(targets_NC))
+        missed = float((1 - given_NC[targets_NC]).sum()) / max(1, int(np.count_nonzero(targets_NC)))
         return float(np.clip(missed, LEAST_RATE, MOST_RATE)), LEAST_RATE
     quarter = max(1, rows // 4)
     missed_count = anchors = added = 0

@@ -15,6 +15,8 @@ from limbeck.evaluation.measured import Measured
 from limbeck.model.answers_line import answers_line
 from limbeck.model.bundle import CARD_NAME
 from limbeck.model.facts import FACTS_NAME, BundleFacts, parse_facts
+from limbeck.tokens import Window
+from limbeck.tokens.windows import said_window
 
 _LIMBECK_ONLY = (
     "It opens in limbeck only: `transformers` has no such head. There the folder opens as the encoder alone.",
@@ -51,7 +53,7 @@ def card_text(facts: BundleFacts, validation: Evaluation, limits: Sequence[Limit
         "of text, other languages, or decisions about people that no person looks at.",
         "",
         f"- Encoder: {_cell(encoder)}; head: {facts.head}, on {', '.join(map(str, facts.blocks))}",
-        f"- Texts are cut at {facts.max_tokens} tokens",
+        _window_line(facts),
         f"- Trained on: {_cell(data['source'])} ({_row_counts(data['rows'])})",
         f"- Data fingerprint (SHA-256 of texts, labels, row ids and splits): {data['fingerprint']}",
         f"- Probabilities: {_calibration_line(facts, validation)}",
@@ -116,6 +118,19 @@ def _what(facts: BundleFacts) -> str:
 
 def _example(facts: BundleFacts) -> str:
     return '"your text"' if facts.pair is None else '("first text", "second text")'
+
+
+def _window_line(facts: BundleFacts) -> str:
+    """Say what is read of a long text, and where `transformers` reads something else."""
+    if facts.window in (None, "head"):
+        return f"- Texts are cut at {facts.max_tokens} tokens"
+    said = said_window(Window(name=facts.window, max_tokens=facts.max_tokens))
+    line = f"- Of a text longer than {facts.max_tokens} tokens it reads {said}"
+    if facts.window == "all":
+        line += f", and averages their {'features' if facts.head == 'linear' else 'logits'}"
+    if facts.window != "tail" and facts.head == "classification":
+        line += "; `transformers` has no such choice, and reads the first tokens alone"
+    return line
 
 
 def _row_counts(rows: Mapping[str, Any]) -> str:

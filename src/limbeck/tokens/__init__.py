@@ -15,3 +15,5 @@ from limbeck.tokens.tokenizer import MODEL_MAX_TOKENS as MODEL_MAX_TOKENS
 from limbeck.tokens.tokenizer import SPECIAL_TOKENS as SPECIAL_TOKENS
 from limbeck.tokens.tokenizer import Token as Token
 from limbeck.tokens.tokenizer import Tokenizer as Tokenizer
+from limbeck.tokens.windows import ReadTexts as ReadTexts
+from limbeck.tokens.windows import Window as Window

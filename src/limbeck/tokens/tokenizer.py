@@ -18,6 +18,7 @@ from tokenizers import Tokenizer as RawTokenizer
 from limbeck.data.text_pairs import TextPair, are_pairs
 from limbeck.errors import DataError, FaultLog, SettingsError, StorageError, TokenizerError
 from limbeck.progress import SILENT, Progress
+from limbeck.settings import WindowName
 from limbeck.storage import read_json
 from limbeck.tokens.batch import Tokenized
 from limbeck.tokens.pair_ids import SMALLEST_PAIR_LIMIT, PairFrame, join_pairs
@@ -31,6 +32,7 @@ from limbeck.tokens.stated import (
     read_stated,
     side_of,
 )
+from limbeck.tokens.windows import ReadTexts, Window, in_one_row, overlaps_of, read_rows
 
 MODEL_MAX_TOKENS = 512
 """Tokens that BERT and DistilBERT can read at a time, [CLS] and [SEP] included."""
@@ -166,7 +168,7 @@ class Tokenizer:
         """Turn texts into ids, each as [CLS] … [SEP]; pairs as [CLS] … [SEP] … [SEP], the longer text cut first.
 
         A text longer than `max_tokens` loses tokens before its [SEP], or after its [CLS] where `truncation_side` is
-        "left"; how many is told in `cut_tokens`. Texts go through in chunks, so that memory is bounded by the ids.
+        "left"; how many is told in `cut_tokens`. What else may be read of it, `read` reads.
 
         Args:
             texts: N strings, or N pairs (`TextPair`).
@@ -177,45 +179,101 @@ class Tokenizer:
             SettingsError: `max_tokens` is below 3 (of pairs 5) or above what the model can read.
             DataError: gathers every text that is not a string of valid Unicode; or some texts are pairs, others not.
         """
-        limit = self.checked_limit(max_tokens)
+        return self.read(texts, self.window(max_tokens=max_tokens), progress=progress).rows
+
+    def read(self, texts: Sequence[str], window: Window, *, progress: Progress = SILENT) -> ReadTexts:
+        """Turn what a window sees of texts into ids; how much of each it does not see is told in `cut_tokens`.
+
+        Texts go through in chunks, so that memory is bounded by the ids.
+
+        Args:
+            texts: N strings, or N pairs (`TextPair`), of which the head or the tail of either text is read.
+            window: which tokens of a text that is too long are read; `window()` makes one.
+            progress: is told of texts done.
+
+        Raises:
+            SettingsError: its `max_tokens` is below 3 (of pairs 5) or above what the model can read, or pairs are to
+                be read by "both" or "all".
+            DataError: gathers every text that is not a string of valid Unicode; or some texts are pairs, others not.
+        """
+        limit, name = self.checked_limit(window.max_tokens), window.name
         if are_pairs(texts):
-            return self._encode_pairs(texts, limit, progress)
+            return in_one_row(self._encode_pairs(texts, limit, name, progress))
         chunks: list[np.ndarray] = []
-        lengths = np.zeros(len(texts), dtype=np.int64)
-        cut_tokens = np.zeros(len(texts), dtype=np.int32)
+        sizes: list[int] = []
+        overlaps: dict[int, list[int]] = {}
+        tokens = np.zeros(len(texts), dtype=np.int64)
+        first = np.zeros(len(texts) + 1, dtype=np.int64)
         with progress.track("tokenizing", total=len(texts), unit="texts") as advance:
             for start, chunk in _chunks(texts):
                 encodings = self._encode_chunk(texts, start, chunk)
-                id_lists = []
+                id_lists: list[list[int]] = []
                 for place, encoding in enumerate(encodings, start):
                     ids = encoding.ids
-                    if len(ids) > limit:
-                        cut_tokens[place] = len(ids) - limit
-                        ids = self._cut(ids, limit)
-                    lengths[place] = len(ids)
-                    id_lists.append(ids)
+                    tokens[place] = len(ids)
+                    if len(ids) <= limit:
+                        sizes.append(len(ids))
+                        id_lists.append(ids)
+                    else:
+                        if name == "all":
+                            overlaps[len(sizes)] = overlaps_of(len(ids), limit)
+                        for row in read_rows(ids, limit, name):
+                            sizes.append(len(row))
+                            id_lists.append(row)
+                    first[place + 1] = len(sizes)
                 chunks.append(np.fromiter(chain.from_iterable(id_lists), dtype=np.int32))
                 advance(len(chunk))
-        offsets = np.zeros(len(texts) + 1, dtype=np.int64)
-        np.cumsum(lengths, out=offsets[1:])
+        offsets = np.zeros(len(sizes) + 1, dtype=np.int64)
+        np.cumsum(sizes, out=offsets[1:])
+        over = np.maximum(tokens - limit, 0) * (name != "all")
+        row_cut = np.zeros(len(sizes), dtype=np.int32)
+        row_cut[first[:-1]] = over
+        overlap_R = np.zeros(len(sizes), dtype=np.int64)
+        for at, shared in overlaps.items():
+            overlap_R[at : at + len(shared)] = shared
         ids_T = np.concatenate(chunks) if chunks else np.zeros(0, dtype=np.int32)
-        return Tokenized(ids=ids_T, offsets=offsets, cut_tokens=cut_tokens)
+        return ReadTexts(
+            rows=Tokenized(ids=ids_T, offsets=offsets, cut_tokens=row_cut),
+            first_N1=first,
+            lengths=tokens - over,
+            cut_tokens=over.astype(np.int32),
+            overlap_R=overlap_R,
+        )
+
+    @property
+    def own_window(self) -> WindowName:
+        """What is read of a text that is too long where nobody says more than the tokenizer."""
+        return "tail" if self.truncation_side == "left" else "head"
+
+    def window(self, name: WindowName | None = None, max_tokens: int | None = None) -> Window:
+        """Return what is read of a text: what was asked for, or what tokenizer and model say.
+
+        Raises:
+            SettingsError: `max_tokens` is below 3 or above what the model can read.
+        """
+        return Window(name=name or self.own_window, max_tokens=self.checked_limit(max_tokens))
 
     def pieces(self, text: str, *, max_tokens: int | None = None) -> list[Token]:
         """Return a text's tokens with their ids, as `encode` makes them."""
         ids = self.encode([text], max_tokens=max_tokens).ids.tolist()
-        return [Token(token=str(self._raw.id_to_token(token_id)), id=token_id) for token_id in ids]
+        return [Token(token=token, id=token_id) for token, token_id in zip(self.tokens_of_ids(ids), ids, strict=True)]
+
+    def tokens_of_ids(self, ids: Sequence[int]) -> list[str]:
+        """Return what tokens look like."""
+        return [str(self._raw.id_to_token(token_id)) for token_id in ids]
 
     def vocabulary(self) -> dict[str, int]:
         """Return the id of every token, the special ones included."""
         words: dict[str, int] = self._raw.get_vocab(with_added_tokens=True)
         return words
 
-    def config(self, *, max_tokens: int | None = None) -> dict[str, Any]:
+    def config(self, *, max_tokens: int | None = None, window: WindowName | None = None) -> dict[str, Any]:
         """Return what `tokenizer_config.json` says, in Hugging Face's terms.
 
         Args:
             max_tokens: the maximum length to state; the model's own when not given.
+            window: what is read of a longer text; what the tokenizer says when not given. There is no word for "both"
+                and "all" there: the head is stated.
         """
         names = {f"{name.strip('[]').lower()}_token": name for name in SPECIAL_TOKENS}
         return {
@@ -224,7 +282,7 @@ class Tokenizer:
             "model_max_length": max_tokens or self.max_tokens,
             "model_input_names": list(self.input_names),
             "padding_side": "right",
-            "truncation_side": self.truncation_side,
+            "truncation_side": "left" if (window or self.own_window) == "tail" else "right",
             "clean_up_tokenization_spaces": False,
             **names,
         }
@@ -244,21 +302,23 @@ class Tokenizer:
             )
         return max_tokens
 
-    def _cut(self, ids: list[int], limit: int) -> list[int]:
-        if self.truncation_side == "left":
-            return [self.cls_id, *ids[1 - limit :]]
-        return [*ids[: limit - 1], self.sep_id]
-
-    def _encode_pairs(self, texts: Sequence[str], limit: int, progress: Progress) -> Tokenized:
+    def _encode_pairs(self, texts: Sequence[str], limit: int, name: WindowName, progress: Progress) -> Tokenized:
+        if name not in ("head", "tail"):
+            raise SettingsError(
+                f"window = {name!r} is not possible for two texts per row: of the longer one the end is cut, or the "
+                "beginning; give --window head or tail"
+            )
         if limit < SMALLEST_PAIR_LIMIT:
             raise SettingsError(
                 f"max_tokens = {limit} is not possible for two texts per row: they take {SMALLEST_PAIR_LIMIT} at "
                 "least, [CLS] and both [SEP] included"
             )
         pairs = [pair for pair in texts if isinstance(pair, TextPair)]
-        first = self.encode([pair.first for pair in pairs], max_tokens=limit, progress=progress)
-        second = self.encode([pair.second for pair in pairs], max_tokens=limit, progress=progress)
-        frame = PairFrame(limit=limit, cls_id=self.cls_id, sep_id=self.sep_id, side=self.truncation_side)
+        window = Window(name=name, max_tokens=limit)
+        first = self.read([pair.first for pair in pairs], window, progress=progress).rows
+        second = self.read([pair.second for pair in pairs], window, progress=progress).rows
+        side: TruncationSide = "left" if name == "tail" else "right"
+        frame = PairFrame(limit=limit, cls_id=self.cls_id, sep_id=self.sep_id, side=side)
         return join_pairs(first, second, frame)
 
     def _encode_chunk(self, texts: Sequence[str], start: int, chunk: list[str]) -> list[Any]:

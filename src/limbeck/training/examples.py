@@ -16,13 +16,16 @@ from torch import Tensor
 
 from limbeck.model.heads import Head
 from limbeck.model.network import Network
-from limbeck.tokens import TokenBatch, Tokenized
+from limbeck.tokens import ReadTexts, TokenBatch, Tokenized
+from limbeck.training.batches import pack_rows
 from limbeck.training.native_step import NativeStep
 
 Int64 = NDArray[np.int64]
 TOKEN_STEP = 64
 """In torch, micro-batches are filled up to a multiple of this many tokens. Then there are few different shapes: the
 kernels made for one are used again, and so is the memory."""
+ANSWERED_TOKENS = 4_096
+"""Tokens of a long text that are computed at a time where nothing is learned from them."""
 _SHOWN_ROWS = 5
 
 
@@ -120,6 +123,37 @@ class TextExamples:
     def _arithmetic(self) -> AbstractContextManager[object]:
         device = next(self._network.parameters()).device.type
         return torch.autocast(device, dtype=torch.bfloat16) if self._use_bf16 else nullcontext()
+
+
+class LongExamples:
+    """Texts that are read in several rows: what is said of a text is the mean of what is said of its rows.
+
+    Args:
+        rows: the rows, through a whole network.
+        read: which of them are of which text.
+        facts: of the texts; their tokens as `ReadTexts.tokens_of` counts them.
+        most_rows: of a text that are read at a time while weights are learned, spread evenly over it: it bounds the
+            memory of a step; None for all of them.
+    """
+
+    def __init__(self, rows: TextExamples, read: ReadTexts, facts: Labelled, *, most_rows: int | None = None) -> None:
+        self.facts = facts
+        self._rows = rows
+        self._read = read
+        self._most_rows = most_rows
+
+    def logits(self, rows: Int64) -> Tensor:
+        """Return logits_BC of texts."""
+        learns = torch.is_grad_enabled()
+        parts = [self._read.spread_rows(text, self._most_rows if learns else None) for text in rows.tolist()]
+        places = np.concatenate(parts)
+        if learns:
+            logits_RC = self._rows.logits(places)
+        else:
+            runs = pack_rows(places, self._read.rows.lengths, ANSWERED_TOKENS)
+            logits_RC = torch.cat([self._rows.logits(run) for run in runs])
+        own_rows = torch.split(logits_RC, [len(part) for part in parts])
+        return torch.stack([own.mean(dim=0) for own in own_rows])
 
 
 class FeatureExamples:

@@ -34,6 +34,7 @@ from limbeck.runs.run_view import RunView
 from limbeck.runs.training_rows import TrainingRows, training_rows, with_validation
 from limbeck.setting_tables import to_toml
 from limbeck.settings import SplitSettings
+from limbeck.tokens import Window
 from limbeck.training.doubts import doubts_of, doubts_of_epochs, doubts_of_texts, say_doubts_of_texts
 from limbeck.training.examples import Labelled
 from limbeck.training.journal import EpochLine, EpochScores
@@ -78,6 +79,7 @@ class Outcome:
         bundle: the model.
         answers: to the validation rows.
         texts_cut: texts that were longer than the limit, by split.
+        window: how the window was chosen, for `metrics.json`; None where it was given.
         more: figures that only this method has, for `metrics.json`, made of those on the validation rows.
     """
 
@@ -86,6 +88,7 @@ class Outcome:
     bundle: Bundle
     answers: Predictions
     texts_cut: Mapping[str, int]
+    window: Mapping[str, Any] | None = None
     more: Callable[[Evaluation], Mapping[str, Any]] = no_more
 
 
@@ -142,16 +145,25 @@ def answers_of(rows: Dataset, features: Features, probabilities_NC: np.ndarray) 
 
 
 def make_facts(
-    head: Head, blocks: tuple[Block, ...], rows: TrainingRows, record: dict[str, Any], max_tokens: int
+    head: Head, blocks: tuple[Block, ...], rows: TrainingRows, record: dict[str, Any], window: Window
 ) -> BundleFacts:
-    """Return what the bundle says beside its weights."""
+    """Return what the bundle says beside its weights.
+
+    Args:
+        head: makes the logits.
+        blocks: what it sees.
+        rows: that it learned from.
+        record: of the run.
+        window: what is read of a text, as `Tokenizer.window` makes it.
+    """
     return BundleFacts(
         head=head.kind,
         blocks=blocks,
-        max_tokens=max_tokens,
+        max_tokens=window.max_tokens,
         label_names=rows.label_names,
         pair=rows.dataset.pair,
         provenance={**record, "majority_label": rows.label_names[rows.majority_label]},
+        window=window.name,
     )
 
 
@@ -188,6 +200,7 @@ def finish_run(outcome: Outcome, result: LoopResult, stages: Mapping[str, Any], 
         known = Circumstances(
             method=outcome.method,
             max_tokens=facts.max_tokens,
+            window=facts.window or "head",
             texts_cut=int(answers.truncated.sum()),
             told=told_of(warnings),
         )
@@ -207,7 +220,8 @@ def finish_run(outcome: Outcome, result: LoopResult, stages: Mapping[str, Any], 
         "resumed_at_step": result.resumed_at,
         "learning_rate": result.learning_rate,
         "train_seconds": result.train_s,
-        "texts_cut": {"max_tokens": facts.max_tokens, **outcome.texts_cut},
+        "texts_cut": {"max_tokens": facts.max_tokens, "window": facts.window, **outcome.texts_cut},
+        **({} if outcome.window is None else {"window": outcome.window}),
         "seconds": watch.seconds,
         "warnings": warnings,
         **outcome.more(scored),

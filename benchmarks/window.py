@@ -1,0 +1,135 @@
+"""What should be read of long texts? IMDb by heads, tails, both or all, by the command line, as a user would run it.
+
+All weights of the embedded encoder (6 layers of 384) for one epoch, or with --method probe a probe on every layer;
+reviews are read at 256 tokens, every other setting is the default. The same rows and seeds for each window, so that
+differences to "head" are paired: an interval is of the rows, which are drawn again 2,000 times, each with its answers
+by all seeds. The test split is scored once per run. What is finished in --runs is taken as it is, and with --resume
+what was interrupted goes on. Writes benchmarks/results/window.json (window-probe.json with --method probe), unless
+--rows leaves rows out.
+
+    python benchmarks/window.py [--method finetune] [--rows N] [--seeds 3] [--runs FOLDER] [--resume]
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+from measure import SHARED_DATA, write_result
+
+import limbeck
+
+LIMBECK = str(Path(sys.executable).with_name("limbeck"))
+WINDOWS = {"finetune": ("head", "tail", "both"), "probe": ("head", "tail", "both", "all")}
+FLAGS = {"finetune": ("--epochs", "1"), "probe": ("--pooling", "layers")}
+DRAWS = 2_000
+
+
+def main() -> None:
+    """Train, score, compare and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--method", choices=tuple(WINDOWS), default="finetune")
+    parser.add_argument("--rows", type=int, default=25_000, help="of train and of test each, drawn")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--max-tokens", type=int, default=256)
+    parser.add_argument("--runs", type=Path, default=Path("window-runs"), help="folder of the runs")
+    parser.add_argument("--resume", action="store_true", help="go on with runs that were interrupted")
+    given = parser.parse_args()
+    data = drawn_data(given.rows, given.runs)
+    test = limbeck.read(data).split("test")
+    right_WSN, runs = [], {}
+    for window in WINDOWS[given.method]:
+        right_SN = []
+        for seed in range(given.seeds):
+            out = given.runs / f"{given.method}-{given.rows}-{given.max_tokens}-{window}-{seed}"
+            train(data, out, window, seed, given)
+            right_SN.append(right_answers(out, test))
+            runs[out.name] = {"accuracy": round(float(right_SN[-1].mean()), 4), **facts_of(out)}
+            print(f"{out.name}: {runs[out.name]}", flush=True)
+        right_WSN.append(right_SN)
+    result = {
+        "method": given.method,
+        "rows": {"train": given.rows, "test": len(test)},
+        "seeds": given.seeds,
+        "max_tokens": given.max_tokens,
+        "windows": compared(WINDOWS[given.method], np.array(right_WSN, np.float64)),
+        "runs": runs,
+    }
+    for name, one in result["windows"].items():
+        print(f"{name}: {json.dumps(one)}")
+    if given.rows == 25_000:
+        name = "window" if given.method == "finetune" else f"window-{given.method}"
+        print(f"written to {write_result(name, result, packages=('limbeck', 'torch', 'tokenizers'))}")
+
+
+def drawn_data(rows: int, runs: Path) -> Path:
+    """Return a folder with so many rows of each split of IMDb, always the same ones; all of them where they are."""
+    if rows == 25_000:
+        return SHARED_DATA / "imdb"
+    folder = runs / f"data-{rows}"
+    folder.mkdir(parents=True, exist_ok=True)
+    for split in ("train", "test"):
+        table = pq.read_table(SHARED_DATA / "imdb" / f"{split}.parquet", columns=["text", "label"])
+        order = np.random.default_rng(0).permutation(len(table))[:rows]
+        pq.write_table(table.take(np.sort(order)), folder / f"{split}.parquet")
+    return folder
+
+
+def train(data: Path, out: Path, window: str, seed: int, given: argparse.Namespace) -> None:
+    """Train one model, unless it is there."""
+    if (out / "metrics.json").exists():
+        return
+    flags = ["--method", given.method, "--window", window, "--seed", str(seed), "--max-tokens", str(given.max_tokens)]
+    flags += [*FLAGS[given.method], *(["--resume"] if given.resume and given.method == "finetune" else [])]
+    command = [LIMBECK, "train", str(data), *flags, "--out", str(out)]
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+
+
+def right_answers(out: Path, test: limbeck.Dataset) -> np.ndarray:
+    """Return which test rows a model answers rightly, (N,) bool; kept beside the run."""
+    kept = out.with_name(f"{out.name}.right.npy")
+    if not kept.exists():
+        found = limbeck.load(out).predict(test)
+        np.save(kept, found.predicted == found.known_labels)
+    right: np.ndarray = np.load(kept)
+    return right
+
+
+def facts_of(out: Path) -> dict[str, Any]:
+    """Return what a run says of itself."""
+    metrics = json.loads((out / "metrics.json").read_text("utf-8"))
+    record = json.loads((out / "run.json").read_text("utf-8"))
+    return {
+        "validation": round(metrics["validation"]["accuracy"], 4),
+        "texts_cut": metrics["texts_cut"],
+        "seconds": metrics["seconds"],
+        "numerics": record["encoder"]["numerics"],
+    }
+
+
+def compared(windows: tuple[str, ...], right_WSN: np.ndarray) -> dict[str, Any]:
+    """Return each window's accuracies, and its difference to the first one with an interval, in points."""
+    share_WN = right_WSN.mean(axis=1)
+    random = np.random.default_rng(0)
+    draws = [random.integers(share_WN.shape[1], size=share_WN.shape[1]) for _ in range(DRAWS)]
+    drawn_DW = np.array([share_WN[:, draw].mean(axis=1) for draw in draws])
+    low_W, high_W = np.quantile(drawn_DW, [0.025, 0.975], axis=0)
+    apart_W = np.quantile(drawn_DW - drawn_DW[:, :1], [0.025, 0.975], axis=0)
+    return {
+        window: {
+            "accuracy": round(float(share_WN[place].mean()), 4),
+            "interval": [round(float(low_W[place]), 4), round(float(high_W[place]), 4)],
+            "by_seed": [round(float(right_N.mean()), 4) for right_N in right_WSN[place]],
+            "more_than_head": round(float((share_WN[place] - share_WN[0]).mean()), 4),
+            "more_than_head_interval": [round(float(end[place]), 4) for end in apart_W],
+        }
+        for place, window in enumerate(windows)
+    }
+
+
+if __name__ == "__main__":
+    main()
