@@ -16,6 +16,7 @@ def test_a_probe_is_trained_by_name(run, data):
     assert repr(run).startswith(f"Run {run.folder.path} (probe): accuracy ")
 
 
+@pytest.mark.slow
 def test_by_name_and_by_function_are_one(run, data, tiny_folder, tmp_path):
     """`train` gives the figures that the method's own function gives."""
     training = limbeck.ProbeTraining(

@@ -82,7 +82,14 @@ def test_it_is_the_command_lines_training(encoder_folder: Path, weather: Weather
 
 
 @pytest.mark.parametrize(
-    ("kinds", "dtype"), [((0, 1, 5), "i"), ((False, True, True), "b"), (("b", "c", "a"), "U"), ((2.0, 1.0, 0.0), "f")]
+    ("kinds", "dtype"),
+    [
+        ((0, 1, 5), "i"),
+        *(
+            pytest.param(*given, marks=pytest.mark.slow)
+            for given in (((False, True, True), "b"), (("b", "c", "a"), "U"), ((2.0, 1.0, 0.0), "f"))
+        ),
+    ],
 )
 def test_labels_come_back_as_they_were_given(
     probe: TextClassifier, weather: Weather, kinds: tuple[object, ...], dtype: str

@@ -28,7 +28,7 @@ def shown(words, monkeypatch, columns) -> str:
     return " ".join(ended.stdout.split())
 
 
-@pytest.mark.parametrize("columns", [80, 120])
+@pytest.mark.parametrize("columns", [80, pytest.param(120, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("words", "command"), ALL, ids=[" ".join(words) or "limbeck" for words, _ in ALL])
 def test_names_and_defaults_are_whole(words, command, columns, monkeypatch):
     """Each word of an option's help is there, its default too; no option's name is cut off."""

@@ -168,6 +168,7 @@ def test_errors_have_their_status_and_leave_nothing(weather, limbeck, tmp_path, 
     assert not (tmp_path / "RUN").exists()
 
 
+@pytest.mark.slow
 def test_audit_and_tokens_take_ids(weather, limbeck, hub) -> None:
     """The other commands read data and tokenizers of the hub as `train` does, without weights."""
     ended = limbeck("audit", "hub:me/weather", "--out", "AUDIT", "--encoder", f"hub:{ENCODER}", "--no-page")

@@ -246,12 +246,17 @@ def test_a_moment_has_a_pace_and_a_share() -> None:
 @pytest.mark.parametrize(
     "damage",
     [
-        '{"texts": "9"}',
-        '{"flips": null}',
         '{"flips": NaN}',
-        '{"worst_cosine_distance": [1]}',
-        '{"texts": true}',
-        '{"texts": 0}',
+        *(
+            pytest.param(damage, marks=pytest.mark.slow)
+            for damage in (
+                '{"texts": "9"}',
+                '{"flips": null}',
+                '{"worst_cosine_distance": [1]}',
+                '{"texts": true}',
+                '{"texts": 0}',
+            )
+        ),
     ],
 )
 def test_a_damaged_certificate_is_made_anew(

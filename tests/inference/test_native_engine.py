@@ -120,6 +120,7 @@ def test_a_pooling_that_kernels_lack_is_named(drawn: LoadedEncoder, quick_librar
         NativeEngine(drawn, quick_library).features(draw_texts((3,)), (Block(layer=2, pooling="last"),))
 
 
+@pytest.mark.slow
 @pytest.mark.encoder
 def test_the_embedded_encoder_is_certified(quick_library: Kernels, minilm: LoadedEncoder) -> None:
     """Drift and flips keep the limits with room to spare: no label changes, vectors stay within half of them."""
@@ -129,6 +130,7 @@ def test_the_embedded_encoder_is_certified(quick_library: Kernels, minilm: Loade
     assert found.worst_cosine_distance < (1e-4 if quick_library.about.is_bf16 else 5e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.encoder
 @pytest.mark.shared
 def test_emotion_validation_drift(quick_library: Kernels, minilm: LoadedEncoder) -> None:

@@ -11,6 +11,7 @@ def make_rows(rows=200, features=10):
     return torch.randn(rows, features, generator=generator) * torch.linspace(5, 0.1, features)
 
 
+@pytest.mark.slow
 def test_a_full_basis_inverts_the_hessian_of_each_class():
     """With as many directions as features, the inverse times the Hessian of a class, intercept included, is one."""
     features_NF = make_rows()

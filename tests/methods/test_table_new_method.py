@@ -34,6 +34,7 @@ def rows(tmp_path, monkeypatch):
     return path
 
 
+@pytest.mark.slow
 def test_a_file_and_an_entry_are_a_method(rows, tmp_path, tiny_folder):
     """It is trained by name with seeds, swept, opened again, trained again, and hinted at."""
     options = {"encoder": str(tiny_folder), "batch_rows": 8, "device": "cpu", "precision": "float32"}

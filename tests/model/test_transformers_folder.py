@@ -245,7 +245,7 @@ CLASSES = ["DistilBertTokenizer", "BertTokenizerFast", "PreTrainedTokenizerFast"
 
 
 @pytest.mark.parametrize("kind", CLASSES)
-@pytest.mark.parametrize("written", [True, False])
+@pytest.mark.parametrize("written", [True, pytest.param(False, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     "stated",
     [

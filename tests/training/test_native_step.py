@@ -220,6 +220,7 @@ def silence(encoder: Encoder) -> None:
     encoder.embeddings.LayerNorm.bias.fill_(1.0)
 
 
+@pytest.mark.slow
 def test_a_training_goes_as_in_torch(library: Kernels) -> None:
     """The loss falls over 30 steps as in torch's arithmetic of the same kind; step by step where dropout is off."""
     dropout = 0.1 if library.about.is_bf16 else 0.0
