@@ -169,3 +169,23 @@ def test_a_cleaned_and_split_file_has_both_columns(limbeck, tmp_path) -> None:
     assert split.status == 0
     ended = limbeck("audit", tmp_path / "parts", "--out", tmp_path / "AUDIT")
     assert ended.status == 0
+
+
+@pytest.mark.slow
+def test_what_trains_again_reads_both_texts(limbeck, encoder_folder, run, tmp_path) -> None:
+    """Cross-fits, learning curves and students read the pairs of their run; one text for a student is refused."""
+    assert limbeck("report", run, "--learning-curve", "--cache-dir", tmp_path / "c").status == 0
+    rows = write_matches(tmp_path / "pairs.csv", 120, wrong=20)
+    pair = ("--text-column", "premise,hypothesis")
+    words = (rows, *pair, "--encoder", encoder_folder, "--epochs", "1", "--method", "finetune")
+    assert limbeck("train", *words, "--out", tmp_path / "TEACHER").status == 0
+    ended = limbeck("labels", tmp_path / "TEACHER", "--cross-fit", "2", "--rows", "5", "--out", tmp_path / "review.csv")
+    assert ended.status == 0, ended.err
+    ended = limbeck(
+        "distil", tmp_path / "TEACHER", rows, *pair, "--layers", "1", "--epochs", "1", "--out", tmp_path / "S"
+    )
+    assert ended.status == 0, ended.err
+    assert load(tmp_path / "S").bundle.facts.pair == ("premise", "hypothesis")
+    ended = limbeck("distil", tmp_path / "TEACHER", rows, "--text-column", "premise", "--out", tmp_path / "NONE")
+    assert ended.status != 0
+    assert "two texts per row, premise and hypothesis" in ended.err
