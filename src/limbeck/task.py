@@ -8,7 +8,6 @@ Shapes: N rows, C labels.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import ClassVar, get_args
 
@@ -60,7 +59,7 @@ class Task(ABC):
             SettingsError: there is nothing to decide, or thresholds mean nothing here.
         """
 
-    def require(self, kinds: Collection[TaskKind], *, doing: str, todo: str = "") -> None:
+    def require(self, kinds: tuple[TaskKind, ...], *, doing: str, todo: str = "") -> None:
         """Refuse this task where only others are served.
 
         Args:

@@ -108,9 +108,14 @@ CASES = [
     ),
     Case("text column of numbers", parquet(pa.table({"text": [1, 2], "label": ["a", "b"]})), ("holds int64", "texts")),
     Case(
-        "labels are lists",
-        parquet(pa.table({"text": ["a"], "label": [["x", "y"]]})),
-        ("holds 2 labels", "one label per row"),
+        "labels are lists of lists",
+        parquet(pa.table({"text": ["a"], "label": [[["x"], ["y"]]]})),
+        ("column 'label' holds list", "one label name or integer per row"),
+    ),
+    Case(
+        "a label of several is missing",
+        parquet(pa.table({"text": ["a", "b"], "label": [["x", "y"], ["x", None]]})),
+        ("row 2, column 'label'", "has no label"),
     ),
     # Rows.
     Case(
@@ -171,9 +176,9 @@ CASES = [
         ("row 2", "a number (5)"),
     ),
     Case(
-        "label is a list",
-        written("data.jsonl", '{"text": "a", "label": ["x", "y"]}\n'),
-        ("holds 2 labels", "one label per row"),
+        "label is a list of lists",
+        written("data.jsonl", '{"text": "a", "label": [["x"], ["y"]]}\n'),
+        ("column 'label' holds list", "one label name or integer per row"),
     ),
     Case(
         "key missing in one row",

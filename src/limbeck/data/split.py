@@ -130,8 +130,8 @@ def _assign(
         group = link_groups(group, np.asarray(groups))
     if dataset.task == MULTI:
         return _assign_sets(dataset, shares, seed, group)
-    stratum, names = _strata(dataset)
-    rows = _Rows(stratum=stratum, names=names, group=group)
+    stratum_N, names = _strata(dataset)
+    rows = _Rows(stratum=stratum_N, names=names, group=group)
     wanted = _wanted(rows, list(shares.values()), list(shares))
     rng = np.random.default_rng(seed)
     place = np.full(len(rows.group), -1)

@@ -9,12 +9,12 @@ label per row are (`label_map`): each pair of a row and a label stands for a row
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from limbeck.data.dataset import UNLABELLED_SPLIT
 from limbeck.data.label_sets import LABEL_SETS, label_pairs, list_rows, sets_of_pairs
 from limbeck.data.names import shown
 from limbeck.errors import DataError
@@ -110,7 +110,9 @@ def _of_indicators(part: FileRows) -> WrittenSets:
     matrix = np.stack(values, axis=1) if values else np.zeros((len(part), 0))
     rows, labels = np.nonzero(matrix == 1)
     return WrittenSets(
-        part=part, lists=sets_of_pairs(rows, labels, np.isnan(matrix).all(axis=1)), declared=dict(enumerate(names))
+        part=part,
+        lists=sets_of_pairs(rows, labels, np.asarray(np.isnan(matrix).all(axis=1))),
+        declared=dict(enumerate(names)),
     )
 
 
@@ -311,7 +313,7 @@ def _regrouped(written: WrittenSets, pairs: FileRows, settings: ReadSettings, ba
     part = replace(part, label=sets).keep(kept == before)
     if settings.labels != "required":
         return part
-    unlabelled = is_true(part.label.is_null()) & ~is_true(pc.equal(part.split, "unsupervised"))
+    unlabelled = is_true(part.label.is_null()) & ~is_true(pc.equal(part.split, UNLABELLED_SPLIT))
     told = "is missing: labels were expected, [] for a row that has none"
     return reject_rows(part, [RowFault("rows without a label", unlabelled, lambda _: told)], column=place, bad=bad)
 
@@ -373,8 +375,10 @@ def _note_untrained(found: LabelMap, bad: BadRows) -> None:
             counts[name] = counts.get(name, 0) + counted
     if "train" not in counts:
         return
-    others: Any = sum(count for name, count in counts.items() if name not in ("train", "unsupervised"))
-    absent = np.flatnonzero((counts["train"] == 0) & (others > 0)) if len(counts) > 1 else []
+    others = np.zeros(len(found.names), np.int64)
+    for name, count in counts.items():
+        others += 0 if name in ("train", UNLABELLED_SPLIT) else count
+    absent = np.flatnonzero((counts["train"] == 0) & (others > 0))
     if len(absent):
         first = ", ".join(shown(found.names[label]) for label in absent[:_SHOWN])
         bad.note("no row of train has these labels, and no model can learn them", len(absent), first)
