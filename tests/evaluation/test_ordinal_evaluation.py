@@ -28,7 +28,10 @@ def made(rows=300, seed=0, spread=1.0):
     return (probabilities / probabilities.sum(axis=1, keepdims=True)).astype(np.float32), labels
 
 
-@pytest.mark.parametrize("seed", range(200))
+CASES = [*range(40), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(40, 200))]
+
+
+@pytest.mark.parametrize("seed", CASES)
 def test_kappa_and_steps_equal_scikit_learn(seed):
     """Quadratic kappa, mean error, accuracy and answers within one equal scikit-learn's on a random case."""
     generator = np.random.default_rng(seed)

@@ -4,15 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from limbeck.cli import screen
-from limbeck.evaluation.counted import quantity
 
 if TYPE_CHECKING:
     from limbeck.display.tables import Table
     from limbeck.evaluation.hard_cases import HardCase, HardCases, NamedConfusion
-    from limbeck.evaluation.multi_evaluation import MultiEvaluation
-    from limbeck.evaluation.ordinal_evaluation import OrdinalEvaluation
     from limbeck.evaluation.slices import Grouping, Slice, Slices
-    from limbeck.evaluation.value_evaluation import ValueEvaluation
     from limbeck.review.tag_issues import TagIssues
 
 SHOWN_CONFUSIONS = 5
@@ -117,41 +113,6 @@ def show_seeds(metrics: Mapping[str, Any]) -> None:
         "The mean is what to expect of one training. The kept model is the best on these very rows, so its figures "
         "below look a little better than it is; score it on a test split."
     )
-
-
-def show_multi(found: "MultiEvaluation", *, title: str) -> None:
-    """Show the figures of answers with any number of labels, then each label, those of the most rows first."""
-    show_given_table(found.figure_table(), title=f"{title}: {found.rows:,} rows, {len(found.label_names):,} labels")
-    screen.show_line(
-        f"{found.labels_per_row:.2f} labels per row, {found.given_per_row:.2f} given; intervals are of rows, each with "
-        "all its labels"
-    )
-    labels = quantity(len(found.label_names), "labels")
-    screen.show_line(
-        f"calibration error, mean of labels: {found.calibration_error:.4f}; of {labels} {found.beyond_chance:,} beyond "
-        "chance (one in twenty is by chance alone)"
-    )
-    show_given_table(found.label_table().first(screen.SHOWN_CLASSES, "labels of fewer rows: --json shows them"))
-    if unjudged := len(found.label_names) - found.judged_labels:
-        screen.show_line(
-            f"{quantity(unjudged, 'labels')} that no row has: they are judged by being given wrongly alone"
-        )
-
-
-def show_ordinal(found: "OrdinalEvaluation", *, title: str) -> None:
-    """Show the figures of answers that are one of ordered classes, then how far answers lie from the truth."""
-    show_given_table(found.figure_table(), title=f"{title}: {found.rows:,} rows, {len(found.label_names):,} classes")
-    screen.show_line(f"calibration error, mean of the places between classes: {found.calibration_error:.4f}")
-    show_given_table(found.step_table())
-
-
-def show_values(found: "ValueEvaluation", *, title: str) -> None:
-    """Show the figures of answers that are numbers, what their intervals hold, and what people reach."""
-    show_given_table(found.figure_table(), title=f"{title}: {found.rows:,} rows")
-    if found.promise:
-        screen.show_line(found.promise)
-    if found.raters is not None:
-        screen.show_line(f"raters: {found.raters}")
 
 
 def show_given_table(table: "Table", *, title: str | None = None) -> None:
