@@ -4,6 +4,7 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,8 +30,8 @@ from limbeck.model.pooling import blocks_for
 from limbeck.reading.text_stream import open_stream
 from limbeck.settings import FinetuneSettings
 from limbeck.training.examples import FeatureExamples, Labelled, TextExamples
-from limbeck.training.judge import Judge, LabelJudge
-from limbeck.training.losses import LabelLosses, Losses
+from limbeck.training.judge import Judge, LabelJudge, LabelSetJudge
+from limbeck.training.losses import LabelLosses, LabelSetLosses, Losses
 from limbeck.training.team import ALONE, Team
 
 TEXTS = (
@@ -38,6 +39,8 @@ TEXTS = (
     "rainy", "very very sunny", "i feel", "is it so ?", "sad rain . sad rain .", "fine fine fine",
 )  # fmt: skip
 CPU = torch.device("cpu")
+TARGETS = np.array([[row % 2, row % 3 == 0, row in (0, 4, 7)] for row in range(11)] + [[1, 1, 1]], dtype=bool)
+TARGETS[2] = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,22 +51,26 @@ class World:
         loaded: a tiny encoder.
         texts: of the rows.
         labels_N: of three classes, unlike in number.
+        targets_NC: which of three labels each has; one has none, one has all.
         is_labelled_N: which of them are known where some are not.
+        row_ids: stay with the rows, whatever their order.
         store: the same texts as a `TokenStore`.
     """
 
     loaded: LoadedEncoder
     texts: tuple[str, ...]
     labels_N: NDArray[np.int64]
+    targets_NC: NDArray[np.bool_]
+    row_ids: tuple[str, ...]
     is_labelled_N: NDArray[np.bool_]
     store: TokenStore
 
-    def facts(self, labels_N: NDArray[np.int64] | None = None) -> Labelled:
+    def facts(self, labels_N: NDArray[Any] | None = None) -> Labelled:
         """What the loop knows of the rows."""
         return Labelled(
             labels_N=self.labels_N if labels_N is None else labels_N,
             tokens_N=self.loaded.tokenizer.encode(self.texts).lengths,
-            row_ids=[f"train:{row + 1}" for row in range(len(self.texts))],
+            row_ids=self.row_ids,
         )
 
     def network(self, n_labels: int = 3, seed: int = 1) -> Network:
@@ -92,7 +99,15 @@ def make_world(loaded: LoadedEncoder, folder: Path, order: NDArray[np.int64] | N
     store = make_store(open_stream(folder / "texts.txt"), loaded.tokenizer, folder / "store", max_tokens=24)
     labels_N = np.array([0, 1, 1, 0, 1, 0, 2, 0, 0, 1, 2, 0])[order]
     known_N = np.array([True, True, False] * 4)[order]
-    return World(loaded=loaded, texts=texts, labels_N=labels_N, is_labelled_N=known_N, store=store)
+    return World(
+        loaded=loaded,
+        texts=texts,
+        labels_N=labels_N,
+        targets_NC=TARGETS[order],
+        row_ids=tuple(f"train:{row + 1}" for row in order),
+        is_labelled_N=known_N,
+        store=store,
+    )
 
 
 def settings_of(**changes: object) -> FinetuneSettings:
@@ -112,6 +127,15 @@ def _labels(**changes: object) -> Callable[[World], tuple[Losses, nn.Module]]:
     return make
 
 
+def _label_sets(**changes: object) -> Callable[[World], tuple[Losses, nn.Module]]:
+    def make(world: World) -> tuple[Losses, nn.Module]:
+        network, facts = world.network(), world.facts(world.targets_NC)
+        examples = TextExamples(network, world.loaded.tokenizer.encode(world.texts), facts, use_bf16=False)
+        return LabelSetLosses(examples, settings_of(**changes), 3, CPU), network
+
+    return make
+
+
 def _labels_of_features(world: World) -> tuple[Losses, nn.Module]:
     random = torch.Generator().manual_seed(2)
     features_NF = torch.randn(len(world.texts), 6, generator=random).numpy()
@@ -119,7 +143,9 @@ def _labels_of_features(world: World) -> tuple[Losses, nn.Module]:
     return LabelLosses(FeatureExamples(head, features_NF, world.facts()), settings_of(), 3, CPU), head
 
 
-def _distillation(width: int | None = None, **changes: object) -> Callable[[World], tuple[Losses, nn.Module]]:
+def _distillation(
+    width: int | None = None, *, is_sets: bool = False, **changes: object
+) -> Callable[[World], tuple[Losses, nn.Module]]:
     def make(world: World) -> tuple[Losses, nn.Module]:
         torch.manual_seed(4)
         module = DistilledModule(world.network(), width)
@@ -127,11 +153,12 @@ def _distillation(width: int | None = None, **changes: object) -> Callable[[Worl
             module.network, world.loaded.tokenizer.encode(world.texts), world.facts(), use_bf16=False
         )
         random = torch.Generator().manual_seed(3)
+        softened = torch.randn(len(world.texts), 3, generator=random)
         lesson = Lesson(
             rows=world.facts(),
-            labels_N=np.where(world.is_labelled_N, world.labels_N, 0),
+            labels_N=world.targets_NC if is_sets else np.where(world.is_labelled_N, world.labels_N, 0),
             is_labelled_N=world.is_labelled_N,
-            softened_NC=torch.randn(len(world.texts), 3, generator=random).softmax(dim=1),
+            softened_NC=softened.sigmoid() if is_sets else softened.softmax(dim=1),
             features_NF=torch.randn(len(world.texts), width or 16, generator=random),
         )
         return DistilLosses(module, examples, lesson, DistillationSettings(**changes)), module
@@ -155,15 +182,20 @@ COSTS: dict[str, Callable[[World], tuple[Losses, nn.Module]]] = {
     "labels, binary": _labels(loss="binary"),
     "labels, weights": _labels(balance="weights"),
     "labels, focal": _labels(balance="focal"),
+    "label sets": _label_sets(),
+    "label sets, smoothing": _label_sets(label_smoothing=0.1),
+    "label sets, weights": _label_sets(balance="weights"),
+    "label sets, focal": _label_sets(balance="focal"),
     "labels of features": _labels_of_features,
     "distillation": _distillation(teacher_weight=0.5),
     "distillation, labels alone": _distillation(teacher_weight=0.0),
     "distillation, states": _distillation(teacher_weight=0.9, hidden_weight=1.0),
     "distillation, wider states": _distillation(24, teacher_weight=0.9, hidden_weight=1.0),
+    "distillation, label sets": _distillation(is_sets=True, teacher_weight=0.5),
     "masked tokens": _language(taught=False),
     "the triple loss": _language(taught=True),
 }
-MAKERS_OF_COSTS = ("LabelLosses", "DistilLosses", "LanguageLosses")
+MAKERS_OF_COSTS = ("LabelLosses", "LabelSetLosses", "DistilLosses", "LanguageLosses")
 
 
 def _label_judge(loss: str, best_by: str) -> Callable[[World, Team], tuple[Judge, nn.Module]]:
@@ -177,6 +209,15 @@ def _label_judge(loss: str, best_by: str) -> Callable[[World, Team], tuple[Judge
     return make
 
 
+def _label_set_judge(best_by: str) -> Callable[[World, Team], tuple[Judge, nn.Module]]:
+    def make(world: World, team: Team = ALONE) -> tuple[Judge, nn.Module]:
+        network, facts = world.network(), world.facts(world.targets_NC)
+        examples = TextExamples(network, world.loaded.tokenizer.encode(world.texts), facts, use_bf16=False)
+        return LabelSetJudge(network, examples, settings_of(best_by=best_by), 3, team=team), network
+
+    return make
+
+
 def _language_judge(world: World, team: Team = ALONE) -> tuple[Judge, nn.Module]:
     model = world.language_model()
     return LanguageJudge(model, world.store, np.arange(len(world.texts)), world.reading(), seed=5), model
@@ -186,8 +227,11 @@ JUDGES: dict[str, Callable[[World, Team], tuple[Judge, nn.Module]]] = {
     "labels by F1": _label_judge("cross-entropy", "f1_macro"),
     "labels by accuracy": _label_judge("cross-entropy", "accuracy"),
     "labels by loss": _label_judge("binary", "loss"),
+    "label sets by F1": _label_set_judge("f1_macro"),
+    "label sets by the default": _label_set_judge("accuracy"),
+    "label sets by loss": _label_set_judge("loss"),
     "masked tokens": _language_judge,
 }
-MAKERS_OF_JUDGES = ("LabelJudge", "LanguageJudge")
-SHARED_OUT = ("labels by F1", "labels by accuracy", "labels by loss")
+MAKERS_OF_JUDGES = ("LabelJudge", "LabelSetJudge", "LanguageJudge")
+SHARED_OUT = ("labels by F1", "labels by accuracy", "labels by loss", "label sets by F1", "label sets by loss")
 """Judges that a team of processes shares the rows of."""

@@ -65,6 +65,7 @@ class BlurredRecipe(ClassifierRecipe[BlurredTraining]):
 
         from limbeck.catalog.presets import load_encoder_folder
         from limbeck.features.extraction import extract_features
+        from limbeck.inference.answers import predictions_of
         from limbeck.inference.choice import open_engine
         from limbeck.model.bundle import Bundle
         from limbeck.model.heads import LinearHead
@@ -72,7 +73,7 @@ class BlurredRecipe(ClassifierRecipe[BlurredTraining]):
         from limbeck.training.examples import FeatureExamples
         from limbeck.training.judge import LabelJudge
         from limbeck.training.losses import LabelLosses
-        from limbeck.training.outcome import Outcome, answers_of, claimed_rows, finish_run, labelled, make_facts
+        from limbeck.training.outcome import Outcome, answered_rows, claimed_rows, finish_run, labelled, make_facts
         from limbeck.training.plan import Job, Plan, fixed_rate
 
         class Blurred(LabelLosses):
@@ -101,11 +102,13 @@ class BlurredRecipe(ClassifierRecipe[BlurredTraining]):
         )
 
         def finish(result: Any, stages: Any) -> "LoopRun":
+            bundle = Bundle(loaded=loaded, head=head, facts=make_facts(head, blocks, rows, record, window))
+            answered = answered_rows(rows.validation, judged)
             outcome = Outcome(
                 method=self.name,
                 rows=rows,
-                bundle=Bundle(loaded=loaded, head=head, facts=make_facts(head, blocks, rows, record, window)),
-                answers=answers_of(rows.validation, judged, head.probabilities(judged.values_NF)),
+                bundle=bundle,
+                answers=predictions_of(bundle.facts, bundle.answers(judged.values_NF), answered),
                 texts_cut={"train": 0, "validation": 0},
             )
             return finish_run(outcome, result, stages, session)

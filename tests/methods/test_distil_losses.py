@@ -16,6 +16,7 @@ from limbeck.methods.distil_losses import (
     cosine_distance,
     soft_cross_entropy,
     soft_divergence,
+    soft_label_divergence,
     softened,
     triple_loss,
 )
@@ -135,3 +136,14 @@ def test_the_triple_loss_weighs_five_two_one():
     soft, masked, cosine = torch.tensor([1.0]), torch.tensor([10.0]), torch.tensor([100.0])
     assert triple_loss(soft, masked, cosine, TripleWeights()).item() == 5 + 20 + 100
     assert triple_loss(soft, masked, cosine, TripleWeights(soft=0, masked=1, cosine=0)).item() == 10
+
+
+def test_label_sets_diverge_label_by_label():
+    """T² times the mean of divergences of two outcomes each: by hand, and 0 where equal."""
+    teacher_BC = torch.tensor([[0.9, 0.2]])
+    logits_BC = 2 * torch.tensor([[0.5, 0.2]]).logit()  # 0.5 and 0.2 at the temperature of 2
+    by_hand = 0.9 * math.log(0.9 / 0.5) + 0.1 * math.log(0.1 / 0.5)
+    found = soft_label_divergence(logits_BC, teacher_BC, temperature=2.0)
+    assert found.item() == pytest.approx(4 * by_hand / 2, rel=1e-5)
+    same = soft_label_divergence(2 * teacher_BC.logit(), teacher_BC, temperature=2.0)
+    assert same.item() == pytest.approx(0, abs=1e-6)

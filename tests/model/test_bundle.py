@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -214,3 +215,42 @@ def test_a_window_that_nobody_knows_is_refused(bundle_folder: Path) -> None:
     """A fact that this limbeck does not know is no reason to read something else."""
     with pytest.raises(BundleError, match="window = 'middle' is not one of head, tail, both, all"):
         parse_facts({**json.loads((bundle_folder / "limbeck.json").read_text()), "window": "middle"}, where="x")
+
+
+def test_label_sets_come_back(make_bundle: MakeBundle, tmp_path: Path) -> None:
+    """Task and thresholds are facts of the bundle; its head then gives each label a probability of its own."""
+    bundle = make_bundle("linear")
+    facts = replace(bundle.facts, task="multi", label_thresholds=(0.25, 1.0, 2.0))
+    save_bundle(replace(bundle, facts=facts), tmp_path / "model", card="# Card\n")
+    back = load_bundle(tmp_path / "model")
+    assert back.facts == facts
+    features_NF = np.random.default_rng(0).normal(size=(5, back.head.n_features)).astype(np.float32)
+    logits_NC = features_NF @ back.head.weight.detach().numpy().T + back.head.bias.detach().numpy()
+    np.testing.assert_allclose(back.answers(features_NF), 1 / (1 + np.exp(-logits_NC)), rtol=1e-5)
+    assert json.loads((tmp_path / "model" / "config.json").read_text())["problem_type"] == "multi_label_classification"
+
+
+def test_one_label_per_row_is_written_as_ever(bundle_folder: Path) -> None:
+    """An older limbeck opens it: nothing that it does not know is said."""
+    written = json.loads((bundle_folder / "limbeck.json").read_text())
+    assert not {"task", "label_thresholds"} & written.keys()
+    assert load_bundle(bundle_folder).task.name == "single"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"task": "several"}, "'several' is not one of single, multi, ordinal, regression"),
+        ({"task": ["multi"]}, "is not one of single"),
+        ({"label_thresholds": [0.5, 0.5, 0.5]}, "label_thresholds is for any number of labels per row"),
+        ({"task": "multi", "label_thresholds": [0.5]}, "label_thresholds has 1 values for 3 classes"),
+        ({"task": "multi", "label_thresholds": [0.5, 3.0, 0.5]}, "numbers from 0 to 2"),
+        ({"task": "multi", "thresholds": [0.5, 0.5, 0.5]}, "thresholds is for one label per row"),
+        ({"task": "regression"}, "none, as the answer is a number"),
+    ],
+)
+def test_facts_that_do_not_go_with_the_task_are_refused(bundle_folder: Path, changes, message: str) -> None:
+    """Each is named, and what was expected."""
+    values = {**json.loads((bundle_folder / "limbeck.json").read_text()), **changes}
+    with pytest.raises(BundleError, match=message):
+        parse_facts(values, where="limbeck.json")

@@ -145,7 +145,9 @@ def test_scoring_it_says_what_the_baseline_is(folder: Path) -> None:
             "'DistilBertForSequenceClassification'] was expected",
         ),
         ({"architectures": ["DistilBertModel"]}, "an encoder alone is opened with load_encoder"),
-        ({"problem_type": "multi_label_classification"}, "one label a text"),
+        ({"problem_type": "question_answering"}, "one of 'single_label_classification'"),
+        ({"problem_type": ["regression"]}, "one of 'single_label_classification'"),
+        ({"problem_type": "regression"}, "'regression' with 3 logits"),
         ({"id2label": {"0": "joy", "1": "sadness"}}, "does not name the 3 logits"),
         ({"id2label": {"0": "joy", "1": "sadness", "3": "슬픔"}}, "does not name the 3 logits"),
         ({"id2label": {"0": "joy", "1": "joy", "2": "슬픔"}}, "names a class twice"),
@@ -350,3 +352,49 @@ def test_it_teaches_and_is_known_again(folder: Path) -> None:
     again = load_teachers([folder])[0]
     assert again.bundle.loaded.fingerprint == teacher.bundle.loaded.fingerprint
     assert again.digest == load_teachers([folder])[0].digest
+
+
+def test_label_sets_are_answered_as_the_pipeline_answers_them(folder: Path) -> None:
+    """`problem_type` says that each logit is a yes or no of its own: so are the pipeline's probabilities."""
+    edit_config(folder, problem_type="multi_label_classification")
+    predictor = limbeck.load(folder)
+    found = predictor.predict(TEXTS)
+    assert predictor.bundle.task.name == "multi"
+    expected_NC = pipeline_probabilities(folder, NAMES)
+    np.testing.assert_allclose(found.probabilities, expected_NC, atol=1e-5)
+    assert not np.allclose(expected_NC.sum(axis=1), 1)
+    np.testing.assert_array_equal(found.decided_NC, expected_NC >= 0.5)
+    save_bundle(predictor.bundle, folder.parent / "again", card="")
+    assert load_bundle(folder.parent / "again").facts.task == "multi"
+    theirs = transformers.AutoConfig.from_pretrained(folder.parent / "again")
+    assert theirs.problem_type == "multi_label_classification"
+
+
+@pytest.mark.parametrize("stated", ["regression", "multi_label_classification"])
+def test_one_logit_is_what_its_problem_type_says(tiny_tokenizer: Tokenizer, tmp_path: Path, stated: str) -> None:
+    """A number is the logit itself; one label is its logistic function."""
+    torch.manual_seed(3)
+    folder = tmp_path / "one"
+    model = transformers.DistilBertForSequenceClassification(small_config(num_labels=1, problem_type=stated)).eval()
+    model.save_pretrained(folder)
+    tokenizer = their_tokenizer(tiny_tokenizer, tmp_path / "raw")
+    tokenizer.save_pretrained(folder)
+    bundle = limbeck.load(folder).bundle
+    texts = [text for text in TEXTS if text]
+    batch = bundle.loaded.tokenizer.encode(texts).take(np.arange(len(texts)))
+    with torch.inference_mode():
+        logits_N1 = model(**tokenizer(texts, return_tensors="pt", padding=True, truncation=True)).logits
+        features_NF = bundle.network().features(batch).numpy()
+    expected_N1 = (logits_N1 if stated == "regression" else logits_N1.sigmoid()).numpy()
+    np.testing.assert_allclose(bundle.answers(features_NF), expected_N1, atol=1e-5)
+    assert bundle.facts.label_names == (() if stated == "regression" else ("LABEL_0",))
+
+
+def test_one_logit_of_which_nothing_is_said_is_refused(tiny_tokenizer: Tokenizer, tmp_path: Path) -> None:
+    """It may be a number or a yes: the message says what to write."""
+    folder = tmp_path / "one"
+    transformers.DistilBertForSequenceClassification(small_config(num_labels=1)).save_pretrained(folder)
+    their_tokenizer(tiny_tokenizer, tmp_path / "raw").save_pretrained(folder)
+    edit_config(folder, problem_type=None)
+    with pytest.raises(BundleError, match='"problem_type": "regression"'):
+        limbeck.load(folder)

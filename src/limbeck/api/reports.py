@@ -22,7 +22,7 @@ from limbeck.experiments.row_features import encode_rows
 from limbeck.experiments.share_points import fit_shares
 from limbeck.features.cache import FeatureCache
 from limbeck.methods.past_run import open_past_run
-from limbeck.methods.probe import OUT_OF_FOLD
+from limbeck.methods.probe_kinds import OUT_OF_FOLD
 from limbeck.progress import Progress, ProgressLike, as_progress
 from limbeck.reading.read import said_in_python
 from limbeck.reporting.page import need_jinja

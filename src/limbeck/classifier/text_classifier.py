@@ -20,6 +20,7 @@ from limbeck.classifier.parameters import Parameters, run_method
 from limbeck.classifier.value_errors import value_errors
 from limbeck.errors import SettingsError
 from limbeck.features.cache import FeatureCache
+from limbeck.inference.answers import classes_of
 from limbeck.inference.predictor import Predictor
 from limbeck.model.bundle import CARD_NAME, load_bundle, save_bundle
 from limbeck.progress import SILENT, Progress, for_stream
@@ -164,7 +165,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         """
         check_is_fitted(self)
         with value_errors():
-            found = self.predictor_.predict(X, progress=self._progress())
+            found = classes_of(self.predictor_.predict(X, progress=self._progress()))
         probabilities_NC = found.probabilities.astype(np.float64)
         return np.asarray(probabilities_NC / probabilities_NC.sum(axis=1, keepdims=True))
 

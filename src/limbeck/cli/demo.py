@@ -21,7 +21,8 @@ def demo(
     as_json: options.AsJson = False,
 ) -> None:
     """Train a sentiment classifier on 38,158 embedded tweets, score it and label three new texts, in minutes."""
-    from limbeck.evaluation.prediction_files import json_lines
+    from limbeck.evaluation.evaluation import Evaluation
+    from limbeck.evaluation.prediction_files import json_lines, table_of
     from limbeck.features.cache import FeatureCache
     from limbeck.inference.predictor import load
     from limbeck.inference.scoring import score
@@ -44,16 +45,17 @@ def demo(
     following.say("4/4 labelling new texts")
     answers = predictor.predict(TRY_TEXTS)
     if as_json:
-        rows = [json.loads(line) for line in json_lines(answers.to_arrow())]
+        rows = [json.loads(line) for line in json_lines(table_of(answers))]
         screen.show_json({"run": str(out), "test": scored.evaluation.to_dict(), "rows": rows})
         return
     screen.show_evaluation(scored.evaluation, title="Test split of the embedded tweets")
     screen.show_predictions(answers, top_k=len(predictor.label_names))
     found = scored.evaluation
-    screen.show_line(
-        f"The probe is right on {found.accuracy.value:.1%} of unseen tweets; always saying "
-        f"“{found.baseline.label}” would be right on {found.baseline.accuracy:.1%}."
-    )
+    if isinstance(found, Evaluation):
+        screen.show_line(
+            f"The probe is right on {found.accuracy.value:.1%} of unseen tweets; always saying "
+            f"“{found.baseline.label}” would be right on {found.baseline.accuracy:.1%}."
+        )
     screen.show_run_places(run.folder, pictures)
     screen.show_next("predict", out, "your text")
     screen.show_next("report", out)

@@ -74,6 +74,7 @@ def distil(
     if ablation and is_one_of_many():
         raise SettingsError("an ablation runs in one process: run limbeck without torchrun")
     if ablation:
+        dataset.task.require(["single"], doing="--ablation")
         ablated = ablate(curriculum, out, settings, cache=cache, start=start, progress=following)
         if as_json:
             screen.show_json({**ablated.metrics, "ablation": ablated.ablation.to_dict()})
@@ -102,34 +103,45 @@ def distil(
     screen.show_scoring_next(out, data, how, splits=run.dataset.split_names)
 
 
+_CLASSES = {"accuracy": "accuracy", "f1_weighted": "F1 weighted"}
+_SETS = {"f1_micro": "F1 micro", "f1_macro": "F1 macro"}
+"""Figures that are shown of one label per row, and of any number."""
+
+
 def _show_comparison(metrics: "Mapping[str, Any]") -> None:
     """Show teacher and student side by side."""
+    figures = _SETS if "f1_micro" in metrics["student"]["validation"] else _CLASSES
     sides = {"teacher": metrics["teacher"], "student": metrics["student"]}
     speed = metrics["speed"]
     texts_per_s = {"teacher": speed["slow_texts_per_s"], "student": speed["fast_texts_per_s"]}
     engines = {"teacher": " and ".join(sorted(set(speed["slow_engines"]))), "student": speed["fast_engine"]}
     screen.show_table(
         "Teacher and student, on the validation split",
-        ["", "layers", "vocabulary", "parameters", "accuracy", "F1 weighted", "texts/s", "computed by"],
+        ["", "layers", "vocabulary", "parameters", *figures.values(), "texts/s", "computed by"],
         [
             [
-                name,
+                title,
                 f"{side['layers']}",
                 f"{side['vocabulary']:,}",
                 f"{side['parameters'] / 1e6:.1f} M",
-                f"{side['validation']['accuracy']:.4f}",
-                f"{side['validation']['f1_weighted']:.4f}",
-                f"{texts_per_s[name]:,.0f}",
-                engines[name],
+                *(f"{side['validation'][name]:.4f}" for name in figures),
+                f"{texts_per_s[title]:,.0f}",
+                engines[title],
             ]
-            for name, side in sides.items()
+            for title, side in sides.items()
         ],
     )
-    kept = metrics["accuracy_kept_interval"]
+    if "accuracy_kept" in metrics:
+        kept = metrics["accuracy_kept_interval"]
+        said = (
+            f"{metrics['accuracy_kept']:.1%} of the teacher's accuracy (95 % interval {kept['low']:.1%} to "
+            f"{kept['high']:.1%}, {kept['rows']:,} rows)"
+        )
+    else:
+        said = f"{metrics['f1_macro_kept']:.1%} of the teacher's macro F1"
     fewer = 1 - metrics["student"]["parameters"] / metrics["teacher"]["parameters"]
     screen.show_line(
-        f"The student keeps {metrics['accuracy_kept']:.1%} of the teacher's accuracy (95 % interval {kept['low']:.1%} "
-        f"to {kept['high']:.1%}, {kept['rows']:,} rows) with {fewer:.0%} fewer parameters, and is "
+        f"The student keeps {said} with {fewer:.0%} fewer parameters, and is "
         f"{metrics['speedup']:.2f} times as fast, text in and probabilities out "
         f"({speed['rounds']} rounds: {speed['lowest']:.2f} to {speed['highest']:.2f})"
     )

@@ -1,13 +1,25 @@
 """`limbeck evaluate`: score a saved model on labelled rows."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from limbeck.cli import figures_screen, options, screen
 from limbeck.cli.settings_options import Flags, takes
-from limbeck.settings import FeatureSettings, ReadSettings
+from limbeck.settings import FeatureSettings, ReadSettings, TaskKind
+
+if TYPE_CHECKING:
+    from limbeck.evaluation.slices import Slices
+    from limbeck.inference.scoring import Scored
+
+HEADLINES = {
+    "single": ("accuracy", "f1_weighted", "f1_macro", "log_loss", "ece"),
+    "multi": ("f1_micro", "f1_macro", "f1_samples", "subset_accuracy", "hamming_loss", "lrap", "auc_pr", "log_loss"),
+}
+"""Figures that --json shows first, for each shape of answer."""
+
+ONE_LABEL: tuple[TaskKind, ...] = ("single",)
 
 
 @takes(options.READING, options.ENGINE_OPTIONS)
@@ -43,19 +55,24 @@ def evaluate(
 ) -> None:
     """Score RUN on one split of DATA: accuracy, F1, log loss, each with its 95 % interval; per class; confusions."""
     from limbeck.auditing.row_slices import column_groupings, own_groupings, slice_answers
-    from limbeck.evaluation.hard_cases import find_hard_cases, name_confusions
     from limbeck.evaluation.prediction_files import PREDICTION_SUFFIXES, write_predictions
+    from limbeck.inference.answers import classes_of
     from limbeck.inference.predictor import load
     from limbeck.inference.scoring import rows_to_score, score
     from limbeck.reading.read import read_with
     from limbeck.storage import check_place
+    from limbeck.task import SINGLE
 
     if out is not None:
         check_place(out, PREDICTION_SUFFIXES, source=data, overwrite=overwrite)
     following = screen.following()
     computing = flags.build(FeatureSettings)
     predictor = load(run, device=computing.device, engine=computing.engine, progress=following)
-    reading = flags.build(ReadSettings, {"text_column": predictor.text_column})
+    task = predictor.bundle.task
+    if slices or slice_by:
+        task.require(ONE_LABEL, doing="--slices and --slice-by")
+    own_columns: dict[str, Any] = {"text_column": predictor.text_column}
+    reading = flags.build(ReadSettings, own_columns | ({} if task == SINGLE else {"task": task.name}))
     dataset = read_with(data, reading, following)
     screen.tell_notes(dataset.notes, following)
     rows, split = rows_to_score(dataset, split, following)
@@ -63,31 +80,17 @@ def evaluate(
     scored = score(predictor, rows, progress=following)
     if out is not None:
         write_predictions(out, scored.predictions)
-    found = scored.evaluation.to_dict()
     sliced = None
     if slices or slice_by:
-        own = own_groupings(dataset, split, scored.predictions, following) if slices else {}
-        sliced = slice_answers(dataset, split, scored.predictions, {**own, **by_column})
-    cases = find_hard_cases(scored.predictions)
-    confusions = name_confusions(scored.evaluation, cases)
+        answers = classes_of(scored.predictions)
+        own = own_groupings(dataset, split, answers, following) if slices else {}
+        sliced = slice_answers(dataset, split, answers, {**own, **by_column})
     if as_json:
-        headline = {name: found[name] for name in ("accuracy", "f1_weighted", "f1_macro", "log_loss", "ece")}
-        facts = {
-            "run": str(run),
-            "data": data,
-            "split": split,
-            "texts_cut": int(scored.predictions.truncated.sum()),
-            "learned_rows": scored.learned_rows,
-        }
-        more = {} if scored.answered is None else {"answered": scored.answered.to_dict()}
-        risk = {"risk_coverage": scored.risk_coverage.to_dict()}
-        if sliced is not None:
-            more["slices"] = sliced.to_dict()
-        told = {"confusions": [one.to_dict() for one in confusions], "hard": cases.to_dict(hard) if hard else None}
-        screen.show_json({**facts, **headline, **more, split: found, **risk, **told})
+        facts = {"run": str(run), "data": data, "split": split}
+        screen.show_json(_told(scored, sliced, facts, kind=predictor.bundle.task.name, hard=hard))
         return
     screen.show_evaluation(scored.evaluation, title=f"{run} on the {split} split of {data}")
-    figures_screen.show_hard_cases(cases, confusions, count=hard)
+    _show_hard(scored, hard)
     if scored.answered is not None:
         screen.show_answered(scored.answered)
     if sliced is not None:
@@ -97,3 +100,41 @@ def evaluate(
         screen.show_line(f"predictions: {out}")
     if (run / "metrics.json").is_file():
         screen.show_next("report", run)
+
+
+def _told(scored: "Scored", sliced: "Slices | None", facts: dict[str, str], *, kind: str, hard: int) -> dict[str, Any]:
+    """Return everything that was found, for a program to read."""
+    from limbeck.evaluation.evaluation import Evaluation
+    from limbeck.evaluation.hard_cases import find_hard_cases, name_confusions
+    from limbeck.evaluation.predictions import Predictions
+
+    found, answers = scored.evaluation.to_dict(), scored.predictions
+    told: dict[str, Any] = {
+        **facts,
+        "texts_cut": int(answers.truncated.sum()),
+        "learned_rows": scored.learned_rows,
+        **{name: found[name] for name in HEADLINES[kind]},
+    }
+    if scored.answered is not None:
+        told["answered"] = scored.answered.to_dict()
+    if sliced is not None:
+        told["slices"] = sliced.to_dict()
+    told[facts["split"]] = found
+    if scored.risk_coverage is not None:
+        told["risk_coverage"] = scored.risk_coverage.to_dict()
+    if isinstance(answers, Predictions) and isinstance(scored.evaluation, Evaluation):
+        cases = find_hard_cases(answers)
+        told["confusions"] = [one.to_dict() for one in name_confusions(scored.evaluation, cases)]
+        told["hard"] = cases.to_dict(hard) if hard else None
+    return told
+
+
+def _show_hard(scored: "Scored", count: int) -> None:
+    """Show rows of the highest and the lowest loss, where a row has one label."""
+    from limbeck.evaluation.evaluation import Evaluation
+    from limbeck.evaluation.hard_cases import find_hard_cases, name_confusions
+    from limbeck.evaluation.predictions import Predictions
+
+    if isinstance(scored.predictions, Predictions) and isinstance(scored.evaluation, Evaluation):
+        cases = find_hard_cases(scored.predictions)
+        figures_screen.show_hard_cases(cases, name_confusions(scored.evaluation, cases), count=count)

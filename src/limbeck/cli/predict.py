@@ -13,7 +13,7 @@ from limbeck.cli.help_screen import OUTPUT
 from limbeck.cli.settings_options import Flags, takes
 
 if TYPE_CHECKING:
-    from limbeck.evaluation.predictions import Predictions
+    from limbeck.evaluation.prediction_tables import AnyPredictions
     from limbeck.inference.predictor import Predictor
     from limbeck.progress import Progress
     from limbeck.reading.text_stream import ByteStream
@@ -111,16 +111,16 @@ def predict(
     _show(found, top_k, as_json=as_json, as_lines=source is not None)
 
 
-def _show(found: "Predictions", top_k: int | None, *, as_json: bool, as_lines: bool) -> None:
+def _show(found: "AnyPredictions", top_k: int | None, *, as_json: bool, as_lines: bool) -> None:
     """Show answers: for a program as one object or as lines, or for a person."""
-    from limbeck.evaluation.prediction_files import json_lines
+    from limbeck.evaluation.prediction_files import json_lines, table_of
 
     if as_json:
-        screen.show_json({"rows": [json.loads(line) for line in json_lines(found.to_arrow(top_k=top_k))]})
+        screen.show_json({"rows": [json.loads(line) for line in json_lines(table_of(found, top_k=top_k))]})
     elif as_lines:
-        screen.show_json_lines(found.to_arrow(top_k=top_k))
+        screen.show_json_lines(table_of(found, top_k=top_k))
     else:
-        screen.show_predictions(found, top_k=1 if top_k is None else top_k)
+        screen.show_predictions(found, top_k=top_k)
 
 
 def _answer_lines(

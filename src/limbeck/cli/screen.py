@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from limbeck.data.dataset import ReadNote
     from limbeck.evaluation.abstaining import Answered
     from limbeck.evaluation.calibration import Calibration
-    from limbeck.evaluation.evaluation import Evaluation
     from limbeck.evaluation.measured import Measured
-    from limbeck.evaluation.predictions import Predictions
+    from limbeck.evaluation.multi_evaluation import MultiEvaluation
+    from limbeck.evaluation.multi_predictions import MultiPredictions
+    from limbeck.evaluation.prediction_tables import AnyPredictions
     from limbeck.evaluation.thresholds import Thresholds
+    from limbeck.inference.answers import AnyEvaluation
     from limbeck.inference.long_answers import Written
     from limbeck.progress import Progress
     from limbeck.runs.run_folder import RunFolder
@@ -150,7 +152,7 @@ def tell_notes(notes: "Iterable[ReadNote]", progress: "Progress") -> None:
         progress.say(printable(str(note)))
 
 
-def say_read(found: "Predictions | Written") -> str:
+def say_read(found: "AnyPredictions | Written") -> str:
     """Say how many texts were cut, and of how many the model could read next to nothing."""
     rows, cut, unread = len(found), found.count_cut, found.count_unread
     said = f"{cut:,} of {rows:,} texts were longer than the model's limit and were cut"
@@ -162,8 +164,13 @@ def say_read(found: "Predictions | Written") -> str:
     return said
 
 
-def show_evaluation(found: "Evaluation", *, title: str) -> None:
-    """Show the figures with their intervals beside the majority-class baseline, each class, the worst confusions."""
+def show_evaluation(found: "AnyEvaluation", *, title: str) -> None:
+    """Show the figures with their intervals beside the baseline, each class, the worst confusions."""
+    from limbeck.evaluation.multi_evaluation import MultiEvaluation
+
+    if isinstance(found, MultiEvaluation):
+        _show_label_sets(found, title=title)
+        return
     baseline = found.baseline
     show_table(
         f"{title}: {found.rows:,} rows",
@@ -198,6 +205,20 @@ def show_evaluation(found: "Evaluation", *, title: str) -> None:
         show_line(f"… and {rest:,} classes of fewer rows: they are in metrics.json, and --json shows them")
     confusions = ", ".join(map(str, found.worst_confusions[:5]))
     show_line(f"taken for another, most rows first (share of the class's rows): {confusions or 'none'}")
+
+
+def _show_label_sets(found: "MultiEvaluation", *, title: str) -> None:
+    """Show the figures over all labels, and those of the labels of the most rows."""
+    figures, labels = found.figure_table(), found.label_table()
+    show_table(f"{title}: {found.rows:,} rows", list(figures.header), [list(row) for row in figures.rows])
+    show_line(
+        f"{found.labels_per_row:.2f} labels per row, {found.given_per_row:.2f} given; mean calibration error of the "
+        f"labels {found.calibration_error:.4f}, of {found.beyond_chance:,} more than chance"
+    )
+    show_table("By label, 95 % intervals", list(labels.header), [list(row) for row in labels.rows[:SHOWN_CLASSES]])
+    rest = len(labels.rows) - SHOWN_CLASSES
+    if rest > 0:
+        show_line(f"… and {rest:,} labels of fewer rows: they are in metrics.json, and --json shows them")
 
 
 def say_calibration(found: "Calibration") -> str:
@@ -253,16 +274,25 @@ def show_answered(found: "Answered") -> None:
 
 def show_epochs(epochs: "Sequence[Mapping[str, Any]]", *, best_epoch: int) -> None:
     """Show the table of epochs; the one that was kept is marked."""
-    from limbeck.training.journal import TABLE_HEAD, EpochScores
+    from limbeck.training.journal import EpochScores, LabelSetScores
 
-    rows = [EpochScores(**line).cells() for line in epochs]
+    kind = LabelSetScores if "f1_micro" in epochs[0] else EpochScores
+    rows = [kind(**line).cells() for line in epochs]
     for row in rows:
         row[0] += " (kept)" if row[0] == str(best_epoch) else ""
-    show_table("Epochs", list(TABLE_HEAD), rows)
+    show_table("Epochs", list(kind.head), rows)
 
 
-def show_predictions(found: "Predictions", *, top_k: int) -> None:
-    """Show each text with its most probable labels."""
+def show_predictions(found: "AnyPredictions", *, top_k: int | None) -> None:
+    """Show each text with its most probable labels, or with those that it is given."""
+    from limbeck.evaluation.multi_predictions import MultiPredictions
+    from limbeck.inference.answers import classes_of
+
+    if isinstance(found, MultiPredictions):
+        _show_given(found, top_k)
+        return
+    found = classes_of(found)
+    top_k = 1 if top_k is None else top_k
     unsure = found.unsure if found.unsure is not None else [False] * len(found)
     top = found.top_k(max(top_k, 2) if any(unsure) else top_k)
     rows = []
@@ -271,6 +301,25 @@ def show_predictions(found: "Predictions", *, top_k: int) -> None:
         listed = ", ".join(said if is_unsure else said[:top_k])
         rows.append([shortened(text), f"unsure ({listed})" if is_unsure else listed])
     show_table("Predictions (label and probability)", ["text", "label"], rows)
+    if found.count_cut or found.count_unread:
+        show_line(say_read(found))
+
+
+def _show_given(found: "MultiPredictions", top_k: int | None) -> None:
+    """Show each text with the labels that it is given, the most probable first, or with its first `top_k`."""
+    rows = []
+    ranked = found.top_k(top_k or len(found.label_names))
+    for row, (text, labels, shares) in enumerate(
+        zip(found.texts or (), ranked.labels, ranked.probabilities, strict=True)
+    ):
+        given_C = found.decided_NC[row]
+        said = [
+            f"{found.label_names[label]} {share:.3f}" + ("" if given_C[label] else " (not given)")
+            for label, share in zip(labels, shares, strict=True)
+            if top_k is not None or given_C[label]
+        ]
+        rows.append([shortened(text), ", ".join(said) or "(none)"])
+    show_table("Predictions (labels that are given, and their probability)", ["text", "labels"], rows)
     if found.count_cut or found.count_unread:
         show_line(say_read(found))
 

@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from limbeck.evaluation.class_scores import ClassScores
 from limbeck.evaluation.counted import counted
 from limbeck.evaluation.evaluation import Evaluation
+from limbeck.evaluation.multi_evaluation import MultiEvaluation
 from limbeck.evaluation.proportions import Share
 from limbeck.evaluation.slices import FEWEST_SLICE_ROWS, Slices
 from limbeck.settings import WindowName
@@ -132,11 +134,19 @@ def find_limits(found: Evaluation, known: Circumstances) -> tuple[Limit, ...]:
     if found.calibration.is_shown:
         limits.append(_limit("calibration", ece=f"{found.calibration.ece.value:.3f}"))
     if known.texts_cut:
-        kind = _CUT_BY_WINDOW.get(known.window, "cut")
-        limits.append(
-            _limit(kind, rows=counted(known.texts_cut), all=counted(found.rows), limit=counted(known.max_tokens))
-        )
+        limits.append(_cut_limit(known, found.rows))
     return (*limits, *_slice_limits(known.slices), _limit("unlike"))
+
+
+def find_label_limits(found: MultiEvaluation, known: Circumstances) -> tuple[Limit, ...]:
+    """Return what should be known before relying on a classifier of any number of labels, what weighs most first."""
+    limits = [*known.told, _limit("validation_only")]
+    if found.rows < FEW_ROWS:
+        limits.append(_limit("few_rows", rows=counted(found.rows)))
+    limits += _counted_limits([one.counted for one in found.per_label])
+    if known.texts_cut:
+        limits.append(_cut_limit(known, found.rows))
+    return (*limits, _limit("unlike"))
 
 
 def told_of(warnings: Sequence[Mapping[str, str]]) -> tuple[Limit, ...]:
@@ -150,9 +160,30 @@ def told_of(warnings: Sequence[Mapping[str, str]]) -> tuple[Limit, ...]:
     return tuple(found)
 
 
+def _cut_limit(known: Circumstances, rows: int) -> Limit:
+    kind = _CUT_BY_WINDOW.get(known.window, "cut")
+    return _limit(kind, rows=counted(known.texts_cut), all=counted(rows), limit=counted(known.max_tokens))
+
+
 def _class_limits(found: Evaluation) -> list[Limit]:
+    limits = _counted_limits(found.per_class)
+    limits.extend(
+        _limit(
+            "confusion",
+            true=worst.true_label,
+            said=worst.predicted_label,
+            share=f"{100 * worst.share.value:.0f} %",
+        )
+        for worst in sorted(found.worst_confusions, key=lambda one: -one.share.low)[:1]
+        if worst.share.low >= LEAST_CONFUSION and worst.count > 1
+    )
+    return limits
+
+
+def _counted_limits(classes: Sequence[ClassScores]) -> list[Limit]:
+    """Name the classes, or labels, that are never answered, answered worst, or too rare to be judged."""
     limits = []
-    there = [one for one in found.per_class if one.support]
+    there = [one for one in classes if one.support]
     never = [one for one in there if not one.predicted]
     if never:
         rows = sum(one.support for one in never)
@@ -170,18 +201,8 @@ def _class_limits(found: Evaluation) -> list[Limit]:
                 rows=counted(weak.support),
             )
         )
-    if rare := [one.name for one in found.per_class if one.support < FEWEST_SLICE_ROWS]:
+    if rare := [one.name for one in classes if one.support < FEWEST_SLICE_ROWS]:
         limits.append(_limit("rare_classes", labels=_listed(rare), fewest=str(FEWEST_SLICE_ROWS)))
-    limits.extend(
-        _limit(
-            "confusion",
-            true=worst.true_label,
-            said=worst.predicted_label,
-            share=f"{100 * worst.share.value:.0f} %",
-        )
-        for worst in sorted(found.worst_confusions, key=lambda one: -one.share.low)[:1]
-        if worst.share.low >= LEAST_CONFUSION and worst.count > 1
-    )
     return limits
 
 

@@ -21,10 +21,11 @@ from limbeck.errors import SettingsError
 from limbeck.evaluation.prediction_files import read_predictions, write_predictions
 from limbeck.evaluation.predictions import Predictions
 from limbeck.features.cache import FeatureCache
+from limbeck.inference.answers import classes_of
 from limbeck.inference.predictor import load
 from limbeck.linear.folds import assign_folds
 from limbeck.methods.past_run import PastRun, train_again
-from limbeck.methods.probe import OUT_OF_FOLD
+from limbeck.methods.probe_kinds import OUT_OF_FOLD
 from limbeck.progress import SILENT, Progress
 from limbeck.runs.run_folder import RunFolder
 from limbeck.runs.training_rows import alike_texts
@@ -89,7 +90,7 @@ def _answers(
     own = RunFolder(out)
     if not own.metrics.exists():
         train_again(run, learned, out, cache=cache, progress=progress)
-    found = load(out, device=run.training.features.device).predict_dataset(unseen, progress=progress)
+    found = classes_of(load(out, device=run.training.features.device).predict_dataset(unseen, progress=progress))
     write_predictions(answers, found)
     with storage.explained(own.bundle, doing="remove"):
         shutil.rmtree(own.bundle)

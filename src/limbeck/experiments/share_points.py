@@ -19,7 +19,7 @@ from limbeck.experiments.row_features import encode_rows
 from limbeck.features.cache import FeatureCache
 from limbeck.linear.fit import ProbeRows, fit_probe
 from limbeck.methods.past_run import PastRun
-from limbeck.methods.probe import OUT_OF_FOLD
+from limbeck.methods.probe_kinds import OUT_OF_FOLD
 from limbeck.methods.trainings import ProbeTraining
 from limbeck.progress import SILENT, Progress
 from limbeck.runs.training_rows import alike_texts

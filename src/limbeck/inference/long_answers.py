@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from limbeck.data.dataset import CORE_SCHEMA, Dataset
-from limbeck.evaluation.prediction_files import read_predictions, write_predictions, write_tables
-from limbeck.evaluation.predictions import Predictions
+from limbeck.evaluation.prediction_files import read_any_predictions, write_predictions, write_tables
+from limbeck.evaluation.prediction_tables import AnyPredictions
 from limbeck.inference.predictor import Predictor, others_of
 from limbeck.progress import SILENT, Progress
 from limbeck.task import SINGLE
@@ -45,7 +45,7 @@ class Written:
     def __len__(self) -> int:
         return self.rows
 
-    def and_of(self, found: Predictions) -> "Written":
+    def and_of(self, found: AnyPredictions) -> "Written":
         """Return what it is with these answers too."""
         return Written(
             rows=self.rows + len(found),
@@ -91,7 +91,7 @@ def predict_to_file(
             advance(len(rows))
     written = _NOTHING
     for piece in pieces.values():
-        written = written.and_of(read_predictions(piece))
+        written = written.and_of(read_any_predictions(piece))
     write_tables(out, _tables(pieces.values()))
     shutil.rmtree(folder, ignore_errors=True)
     return written

@@ -1,6 +1,6 @@
 """Long texts: what a model says of texts that are read in several rows, as one answer a text.
 
-In: an engine, a bundle and `ReadTexts`. Out: one line of probabilities a text. A linear head sees the mean of a text's
+In: an engine, a bundle and `ReadTexts`. Out: one answer a text. A linear head sees the mean of a text's
 features, as it was fitted on it; of a head that was trained with its encoder the logits of the rows are averaged.
 Rows are computed by the thousand, so that memory is bounded by the longest text.
 It does not know texts or tokenizers.
@@ -10,7 +10,6 @@ import numpy as np
 
 from limbeck.inference.engine import Engine
 from limbeck.model.bundle import Bundle
-from limbeck.model.heads import softmax_of
 from limbeck.progress import SILENT, Progress, Within
 from limbeck.tokens import ReadTexts
 
@@ -19,7 +18,7 @@ MOST_ROWS_ANSWERED = 4_096
 
 
 def answer_texts(bundle: Bundle, engine: Engine, read: ReadTexts, *, progress: Progress = SILENT) -> np.ndarray:
-    """Return the probability of each class for each text, (N, C) float64.
+    """Return the answer to each text, float32, as `Bundle.answers` has them.
 
     Args:
         bundle: its head answers.
@@ -29,14 +28,14 @@ def answer_texts(bundle: Bundle, engine: Engine, read: ReadTexts, *, progress: P
     """
     blocks, head = bundle.facts.blocks, bundle.head
     if read.is_plain:
-        return head.probabilities(engine.features(read.rows, blocks, progress=progress))
+        return bundle.answers(engine.features(read.rows, blocks, progress=progress))
     answers = []
     with progress.track("encoding", total=len(read.rows.ids), unit="tokens") as advance:
         for texts in read.groups(MOST_ROWS_ANSWERED):
             part = read.take(np.arange(texts.start, texts.stop))
             features_RF = engine.features(part.rows, blocks, progress=Within(advance))
             if head.kind == "linear":
-                answers.append(head.probabilities(part.mean(features_RF)))
+                answers.append(bundle.answers(part.mean(features_RF)))
             else:
-                answers.append(softmax_of(part.mean(head.logits(features_RF))))
+                answers.append(bundle.answers_of_logits(part.mean(head.logits(features_RF))))
     return np.concatenate(answers)

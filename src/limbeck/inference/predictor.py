@@ -20,9 +20,9 @@ from limbeck.data.text_pairs import example_text
 from limbeck.data.texts import as_texts, pair_names
 from limbeck.display.views import View, listed
 from limbeck.errors import BundleError, DataError
-from limbeck.evaluation.abstaining import find_unsure
-from limbeck.evaluation.predictions import Predictions
+from limbeck.evaluation.prediction_tables import AnyPredictions
 from limbeck.hub.ids import is_hub_id
+from limbeck.inference.answers import AnsweredRows, predictions_of
 from limbeck.inference.choice import open_engine
 from limbeck.inference.long_texts import answer_texts
 from limbeck.inference.usage import Usage, some_of, validation_texts
@@ -109,14 +109,9 @@ class Predictor(View):
         Raises:
             BundleError: the bundle does not state it.
         """
-        name = self.bundle.facts.provenance.get("majority_label")
-        if name not in self.label_names:
-            raise BundleError(
-                f"the bundle does not state the majority label of its training rows (found {name!r}): train it again"
-            )
-        return self.label_names.index(name)
+        return self.bundle.facts.majority_label
 
-    def predict(self, texts: Any, *, progress: ProgressLike = SILENT) -> Predictions:
+    def predict(self, texts: Any, *, progress: ProgressLike = SILENT) -> AnyPredictions:
         """Answer texts; row ids are "1", "2", … in their order, or a dataset's own.
 
         Args:
@@ -137,48 +132,54 @@ class Predictor(View):
             _require_order(pair_names(texts), self.bundle.facts.pair, source="the table")
         rows = self.bundle.facts.as_read(rows)
         row_ids = tuple(str(number + 1) for number in range(len(rows)))
-        return self._answer(rows, row_ids, pa.nulls(len(rows), pa.int32()), None, progress)
+        return self._answer(rows, row_ids, None, None, progress)
 
-    def predict_dataset(self, dataset: Dataset, *, progress: ProgressLike = SILENT) -> Predictions:
+    def predict_dataset(self, dataset: Dataset, *, progress: ProgressLike = SILENT) -> AnyPredictions:
         """Answer a dataset's rows, whose other columns are kept; labels are matched to the model's by name.
 
         Raises:
             DataError: the rows have a label that the model does not know, or two texts where it reads one, or the other
-                way round.
-            SettingsError: the rows are of another task.
+                way round, or labels of another shape than its answers.
         """
         progress = as_progress(progress)
-        dataset.task.require(("single",), doing="this model", todo="Give it the texts alone, without their labels")
-        known = dataset.with_label_names(self.label_names) if dataset.label_names else dataset
+        labels = self._known_labels(dataset)
         if dataset.pair is not None and self.bundle.facts.pair is not None:
             _require_order(dataset.pair, self.bundle.facts.pair, source=dataset.source)
-        texts = self.bundle.facts.as_read(known.texts)
-        return self._answer(texts, tuple(known.row_ids), known.table["label"], others_of(dataset), progress)
+        texts = self.bundle.facts.as_read(dataset.texts)
+        return self._answer(texts, tuple(dataset.row_ids), labels, others_of(dataset), progress)
+
+    def _known_labels(self, dataset: Dataset) -> pa.ChunkedArray | None:
+        """Return the labels as the model counts them; None where there are none at all."""
+        if dataset.table["label"].null_count == len(dataset):
+            return None
+        if dataset.task != self.bundle.task:
+            raise DataError(
+                f"{dataset.source} has {dataset.task.words}, but the model answers with {self.bundle.task.words}: read "
+                f"the rows with --task {self.bundle.task.name}, or without labels"
+            )
+        known = dataset.with_label_names(self.label_names) if dataset.label_names else dataset
+        return known.table["label"]
 
     def _answer(
         self,
         texts: Sequence[str],
         row_ids: tuple[str, ...],
-        labels: pa.Array,
+        labels: pa.ChunkedArray | None,
         others: pa.Table | None,
         progress: Progress,
-    ) -> Predictions:
+    ) -> AnyPredictions:
         facts = self.bundle.facts
         read = self.bundle.loaded.tokenizer.read(texts, self.bundle.window)
-        # As they are kept and written: a threshold must say the same of a row and of the file that it is read from.
-        probabilities_NC = answer_texts(self.bundle, self._engine, read, progress=progress).astype(np.float32)
-        return Predictions(
+        rows = AnsweredRows(
             row_ids=row_ids,
-            label_names=facts.label_names,
-            probabilities=probabilities_NC,
             true_labels=labels,
             tokens=read.lengths + read.cut_tokens,
             truncated=read.truncated,
-            texts=tuple(texts),
-            unsure=None if facts.thresholds is None else find_unsure(probabilities_NC, facts.thresholds),
+            texts=texts,
             unknown=read.count(self.bundle.loaded.tokenizer.special_ids["[UNK]"]),
             others=others,
         )
+        return predictions_of(facts, answer_texts(self.bundle, self._engine, read, progress=progress), rows)
 
 
 def _require_order(given: tuple[str, str], known: tuple[str, str], *, source: str) -> None:

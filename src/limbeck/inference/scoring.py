@@ -5,7 +5,7 @@ It does not know files nor how the result is shown.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,9 +15,11 @@ from limbeck.display.tables import Table
 from limbeck.display.views import View
 from limbeck.errors import DataError
 from limbeck.evaluation.abstaining import Answered, RiskCoverage, score_answered, trace_risk
-from limbeck.evaluation.evaluation import Evaluation, evaluate
+from limbeck.evaluation.prediction_tables import AnyPredictions
 from limbeck.evaluation.predictions import Predictions
+from limbeck.inference.answers import AnyEvaluation, evaluation_of
 from limbeck.inference.predictor import Predictor
+from limbeck.model.facts import BundleFacts
 from limbeck.progress import SILENT, Progress, ProgressLike, as_progress
 
 
@@ -27,16 +29,16 @@ class Scored(View):
 
     Attributes:
         predictions: of every row.
-        evaluation: of every row's most probable label.
-        risk_coverage: what abstaining from the least sure rows would gain.
+        evaluation: of every row's most probable label, or of the labels that it is given.
+        risk_coverage: what abstaining from the least sure rows would gain; of one label per row only.
         answered: what its thresholds do; None when it has none.
         learned_rows: rows whose text the model learned from, on which it looks better than it is; None where that is
             not known (of a bundle without its run folder).
     """
 
-    predictions: Predictions
-    evaluation: Evaluation
-    risk_coverage: RiskCoverage
+    predictions: AnyPredictions
+    evaluation: AnyEvaluation
+    risk_coverage: RiskCoverage | None
     answered: Answered | None
     learned_rows: int | None = None
 
@@ -61,31 +63,49 @@ def score(predictor: Predictor, dataset: Dataset, *, seed: int = 0, progress: Pr
         True
     """
     progress = as_progress(progress)
-    dataset.task.require(("single",), doing="scoring this model")
-    labels = dataset.with_label_names(predictor.label_names).labels
+    targets = known_targets(predictor, dataset)
     predictions = predictor.predict_dataset(dataset, progress=progress)
-    evaluation = evaluate(
-        predictions.probabilities,
-        labels,
-        predictor.label_names,
-        majority_label=_majority_label(predictor, labels, progress),
-        seed=seed,
-    )
+    facts = predictor.bundle.facts
+    if isinstance(predictions, Predictions) and "majority_label" not in facts.provenance:
+        facts = _with_majority_label(facts, targets, progress)
+    evaluation = evaluation_of(predictions, facts, seed=seed)
     learned_rows = None if predictor.learned is None else count_learned(predictor.learned, dataset.texts)
     if learned_rows:
         progress.say(
             f"{learned_rows:,} of {len(dataset):,} rows were learned from: the model looks better on them than it is"
         )
-    unsure_N = predictions.unsure
+    risk = answered = None
+    if isinstance(predictions, Predictions):
+        risk = trace_risk(predictions.probabilities, targets)
+        answered = _answered(predictions, targets)
     return Scored(
         predictions=predictions,
         evaluation=evaluation,
         learned_rows=learned_rows,
-        risk_coverage=trace_risk(predictions.probabilities, labels),
-        answered=None
-        if unsure_N is None
-        else score_answered(unsure_N, predictions.predicted, labels, predictor.label_names),
+        risk_coverage=risk,
+        answered=answered,
     )
+
+
+def _answered(predictions: Predictions, labels_N: np.ndarray) -> Answered | None:
+    if predictions.unsure is None:
+        return None
+    return score_answered(predictions.unsure, predictions.predicted, labels_N, predictions.label_names)
+
+
+def known_targets(predictor: Predictor, dataset: Dataset) -> np.ndarray:
+    """Return what each row should be answered, in the model's order of the labels, before anything is computed.
+
+    Raises:
+        DataError: a row has no label, or one that the model does not know, or labels of another shape than its answers.
+    """
+    task = predictor.bundle.task
+    if dataset.task != task and dataset.table["label"].null_count < len(dataset):
+        raise DataError(
+            f"{dataset.source} has {dataset.task.words}, but the model answers with {task.words}: read the rows with "
+            f"--task {task.name}"
+        )
+    return (dataset.with_label_names(predictor.label_names) if task.has_classes else dataset).targets
 
 
 def rows_to_score(dataset: Dataset, split: str | None, progress: Progress = SILENT) -> tuple[Dataset, str]:
@@ -105,11 +125,10 @@ def rows_to_score(dataset: Dataset, split: str | None, progress: Progress = SILE
     return dataset.split(split or "test"), split or "test"
 
 
-def _majority_label(predictor: Predictor, labels_N: np.ndarray, progress: Progress) -> int:
-    if "majority_label" in predictor.bundle.facts.provenance:
-        return predictor.majority_label
+def _with_majority_label(facts: BundleFacts, labels_N: np.ndarray, progress: Progress) -> BundleFacts:
     progress.say(
         "the model does not state the largest class of its training rows: the baseline is the largest class of the "
         "rows that are scored, the hardest single answer to beat"
     )
-    return int(np.bincount(labels_N).argmax())
+    largest = facts.label_names[int(np.bincount(labels_N).argmax())]
+    return replace(facts, provenance={**facts.provenance, "majority_label": largest})

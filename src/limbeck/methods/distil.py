@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from limbeck.data.dataset import Dataset
-from limbeck.errors import SettingsError
+from limbeck.errors import DataError, SettingsError
 from limbeck.features.cache import FeatureCache, fingerprint_texts
 from limbeck.inference.predictor import open_bundle
 from limbeck.methods.distil_comparison import compare_with_teachers, figures_of, told_sizes
@@ -52,7 +52,7 @@ from limbeck.training.arithmetic import classifier_trainee, device_to_train_on, 
 from limbeck.training.examples import Labelled, TextExamples
 from limbeck.training.freezing import freeze, set_dropout
 from limbeck.training.job import train
-from limbeck.training.judge import LabelJudge
+from limbeck.training.judge import judge_of
 from limbeck.training.optim import default_learning_rate
 from limbeck.training.outcome import (
     LoopRun,
@@ -142,6 +142,8 @@ def distil(
 class DistilRecipe(ClassifierRecipe[Distillation]):
     """Distilling from teachers, as `training.job.train` asks for it; its rows are those of the curriculum."""
 
+    tasks = ("single", "multi")
+
     curriculum: Curriculum
     cache: FeatureCache
 
@@ -160,6 +162,7 @@ class DistilRecipe(ClassifierRecipe[Distillation]):
         Raises:
             SettingsError: gathers every fault.
         """
+        self.dataset.task.require(self.tasks, doing="limbeck distil")
         check_distillation(self.loop)
 
     def usual_rate(self, progress: Progress = SILENT) -> float:
@@ -250,7 +253,9 @@ class DistilRecipe(ClassifierRecipe[Distillation]):
         return Job(
             module=module,
             losses=DistilLosses(module, to_learn, _lesson(data, train, answers, settings), settings),
-            judge=LabelJudge(module, to_judge, settings, len(data.rows.label_names), team=session.team),
+            judge=judge_of(self.dataset.task)(
+                module, to_judge, settings, len(data.rows.label_names), team=session.team
+            ),
             plan=Plan(
                 settings=settings,
                 learning_rate=fixed_rate(settings),
@@ -289,6 +294,11 @@ def _require_comparable(teachers: Sequence[Teacher], settings: DistillationSetti
 
 def _material(curriculum: Curriculum, split: SplitSettings, teacher: Teacher, progress: Progress) -> _Material:
     """Match the labels to the teacher's; leave texts out that the student is judged by."""
+    if curriculum.dataset.task != (task := teacher.bundle.task):
+        raise DataError(
+            f"{curriculum.dataset.source} has {curriculum.dataset.task.words}, but the teacher answers with "
+            f"{task.words}: read the rows with --task {task.name}"
+        )
     facts = teacher.bundle.facts
     dataset = curriculum.dataset.with_label_names(facts.label_names)
     facts.as_read(dataset.texts[:1])
@@ -350,8 +360,9 @@ def _student_network(student: LoadedEncoder, teacher: Teacher, settings: Distill
 def _rows(data: _Material, tokenized: Tokenized) -> Labelled:
     """Name the rows that are learnt from; those without a label count from 1 as "unlabelled:n" and say 0."""
     unnamed = [f"unlabelled:{number + 1}" for number in range(len(data.unlabelled))]
+    known = data.rows.train.targets
     return Labelled(
-        labels_N=np.concatenate([data.rows.train.labels, np.zeros(len(unnamed), np.int64)]),
+        labels_N=np.concatenate([known, np.zeros((len(unnamed), *known.shape[1:]), known.dtype)]),
         tokens_N=tokenized.lengths,
         row_ids=[*data.rows.train.row_ids, *unnamed],
     )

@@ -4,15 +4,18 @@ In: teachers, and a student's encoder or bundle. Out: lines to say, and figures.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from limbeck.data.dataset import Dataset
 from limbeck.evaluation.comparison import accuracy_kept
-from limbeck.evaluation.evaluation import Evaluation, evaluate
+from limbeck.evaluation.multi_evaluation import MultiEvaluation
+from limbeck.evaluation.multi_predictions import MultiPredictions
+from limbeck.evaluation.prediction_tables import AnyPredictions
 from limbeck.evaluation.predictions import Predictions
+from limbeck.inference.answers import AnyEvaluation, classes_of, evaluation_of
 from limbeck.inference.predictor import Predictor
 from limbeck.inference.timing import Speedup, measure_speedup
 from limbeck.methods.distil_settings import DistillationSettings
@@ -30,13 +33,13 @@ class Compared:
     Attributes:
         student: its answers.
         teacher: how right the teachers are.
-        teacher_right_N: bool (N,), the rows that they got right.
+        teacher_right_N: bool (N,), the rows that they got right; None where a row has any number of labels.
         speed: of both; None in a process that leaves measuring to another.
     """
 
-    student: Predictions
-    teacher: Evaluation
-    teacher_right_N: np.ndarray
+    student: AnyPredictions
+    teacher: AnyEvaluation
+    teacher_right_N: np.ndarray | None
     speed: Speedup | None
 
 
@@ -72,10 +75,13 @@ def compare_with_teachers(
     fast = Predictor(bundle, device=settings.device, progress=progress)
     answers = [predictor.predict_dataset(validation, progress=progress) for predictor in slow]
     averaged_NC = np.mean(
-        [found.probabilities[:, list(teacher.order_C)] for found, teacher in zip(answers, teachers, strict=True)],
+        [_shares(found)[:, list(teacher.order_C)] for found, teacher in zip(answers, teachers, strict=True)],
         axis=0,
     )
     student = fast.predict_dataset(validation, progress=progress)
+    together = replace(student, probabilities=averaged_NC)
+    if isinstance(together, MultiPredictions):
+        together = replace(together, thresholds=_mean_thresholds(teachers))
     session.team.wait()  # so that no other process computes while one is timed
     speed = None
     if session.team.is_first:
@@ -83,25 +89,17 @@ def compare_with_teachers(
         speed = measure_speedup(slow, fast, validation.texts, seed=settings.seed)
     return Compared(
         student=student,
-        teacher=evaluate(
-            averaged_NC,
-            validation.labels,
-            bundle.facts.label_names,
-            majority_label=fast.majority_label,
-            seed=settings.seed,
-        ),
-        teacher_right_N=averaged_NC.argmax(axis=1) == validation.labels,
+        teacher=evaluation_of(together, bundle.facts, seed=settings.seed),
+        teacher_right_N=together.predicted == together.known_labels if isinstance(together, Predictions) else None,
         speed=speed,
     )
 
 
 def figures_of(
-    teachers: Sequence[Teacher], bundle: Bundle, compared: Compared, strangers: list[str], scored: Evaluation
+    teachers: Sequence[Teacher], bundle: Bundle, compared: Compared, strangers: list[str], scored: AnyEvaluation
 ) -> dict[str, Any]:
     """Return what a distillation says beside what every training says."""
     config, teacher = bundle.loaded.config, teachers[0].bundle.loaded.config
-    student_right_N = compared.student.probabilities.argmax(axis=1) == compared.student.known_labels
-    kept = accuracy_kept(student_right_N, compared.teacher_right_N)
     return {
         "teacher": {
             "folders": [str(teacher.folder) for teacher in teachers],
@@ -119,7 +117,30 @@ def figures_of(
             "vocabulary": config.vocab_size,
             "validation": scored.to_dict(),
         },
-        "accuracy_kept": kept.value,
-        "accuracy_kept_interval": {"low": kept.low, "high": kept.high, "rows": len(compared.student)},
+        **_kept(compared, scored),
         **({} if compared.speed is None else {"speedup": compared.speed.speedup, "speed": asdict(compared.speed)}),
     }
+
+
+def _kept(compared: Compared, scored: AnyEvaluation) -> dict[str, Any]:
+    """Return how much of what the teachers reach the student keeps: of their accuracy, or of their macro F1."""
+    student = compared.student
+    if isinstance(student, Predictions) and compared.teacher_right_N is not None:
+        kept = accuracy_kept(student.predicted == student.known_labels, compared.teacher_right_N)
+        interval = {"low": kept.low, "high": kept.high, "rows": len(student)}
+        return {"accuracy_kept": kept.value, "accuracy_kept_interval": interval}
+    if isinstance(scored, MultiEvaluation) and isinstance(compared.teacher, MultiEvaluation):
+        return {"f1_macro_kept": scored.f1_macro.value / max(compared.teacher.f1_macro.value, 1e-9)}
+    return {}
+
+
+def _mean_thresholds(teachers: Sequence[Teacher]) -> np.ndarray | None:
+    """Return what each label is given from on by the teachers together; None where one of them has no thresholds."""
+    own = [(teacher.bundle.facts.label_thresholds, teacher.order_C) for teacher in teachers]
+    found = [np.array(values)[list(order_C)] for values, order_C in own if values is not None]
+    return np.mean(found, axis=0) if len(found) == len(own) else None
+
+
+def _shares(found: AnyPredictions) -> np.ndarray:
+    """Return the probabilities, of classes or of each label by itself."""
+    return (found if isinstance(found, MultiPredictions) else classes_of(found)).probabilities

@@ -5,6 +5,7 @@ It does not know updates or optimizers, nor how many teachers there are.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -42,17 +43,23 @@ class Lesson:
 
     Attributes:
         rows: their tokens and ids.
-        labels_N: the label of each; any number where it is not known.
+        labels_N: the label of each, or which of C labels it has, bool (N, C); anything where it is not known.
         is_labelled_N: where it is.
-        softened_NC: the teacher's probabilities at the temperature of the settings.
+        softened_NC: the teacher's probabilities at the temperature of the settings; of each label by itself where a row
+            may have any number.
         features_NF: the teacher's [CLS] states; None when they are not compared.
     """
 
     rows: Rows
-    labels_N: Int64
+    labels_N: NDArray[Any]
     is_labelled_N: NDArray[np.bool_]
     softened_NC: Tensor
     features_NF: Tensor | None
+
+    @property
+    def has_label_sets(self) -> bool:
+        """Whether a row may have any number of labels."""
+        return self.labels_N.dtype == np.bool_
 
 
 class DistilLosses:
@@ -87,11 +94,17 @@ class DistilLosses:
         loss_B = torch.zeros(len(rows), device=device)
         if share > 0:
             teacher_BC = lesson.softened_NC[torch.from_numpy(rows)].to(device)
-            loss_B = loss_B + share * soft_divergence(said.logits_BC, teacher_BC, temperature=settings.temperature)
+            divergence = soft_label_divergence if lesson.has_label_sets else soft_divergence
+            loss_B = loss_B + share * divergence(said.logits_BC, teacher_BC, temperature=settings.temperature)
         if share < 1:
             labels_B = torch.from_numpy(lesson.labels_N[rows]).to(device)
             known_B = torch.from_numpy(lesson.is_labelled_N[rows]).to(device)
-            hard_B = objectives.cross_entropy(said.logits_BC, labels_B, smoothing=settings.label_smoothing)
+            smoothing = settings.label_smoothing
+            hard_B = (
+                objectives.label_cross_entropy(said.logits_BC, labels_B, smoothing=smoothing).mean(dim=1)
+                if lesson.has_label_sets
+                else objectives.cross_entropy(said.logits_BC, labels_B, smoothing=smoothing)
+            )
             loss_B = loss_B + (1 - share) * hard_B * known_B
         if settings.hidden_weight > 0 and lesson.features_NF is not None:
             teacher_BF = lesson.features_NF[torch.from_numpy(rows)].to(device)
@@ -166,6 +179,20 @@ def soft_divergence(student_BC: Tensor, teacher_p_BC: Tensor, *, temperature: fl
     """
     entropy_B: Tensor = -torch.special.xlogy(teacher_p_BC, teacher_p_BC).sum(dim=-1)
     return soft_cross_entropy(student_BC, teacher_p_BC, temperature=temperature) - temperature**2 * entropy_B
+
+
+def soft_label_divergence(student_BC: Tensor, teacher_p_BC: Tensor, *, temperature: float) -> Tensor:
+    """Return the same where each logit is a yes or no of its own: the mean of the labels, times T², (B,) float32.
+
+    ℓ = T² / C Σ_c KL(Bernoulli(t_c) ‖ Bernoulli(σ(z_c / T))), t the teacher's probabilities at T.
+    """
+    _check_temperature(temperature)
+    z_BC = student_BC.float() / temperature
+    other_BC = 1 - teacher_p_BC
+    entropy_BC = -torch.special.xlogy(teacher_p_BC, teacher_p_BC) - torch.special.xlogy(other_BC, other_BC)
+    cost_BC = -teacher_p_BC * functional.logsigmoid(z_BC) - other_BC * functional.logsigmoid(-z_BC)
+    loss_B: Tensor = temperature**2 * (cost_BC - entropy_BC).mean(dim=1)
+    return loss_B
 
 
 def cosine_distance(student_TD: Tensor, teacher_TD: Tensor) -> Tensor:

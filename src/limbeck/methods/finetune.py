@@ -36,8 +36,8 @@ from limbeck.training.arithmetic import Arithmetic, classifier_trainee, device_t
 from limbeck.training.examples import LongExamples, TextExamples
 from limbeck.training.freezing import freeze, set_dropout
 from limbeck.training.job import train
-from limbeck.training.judge import LabelJudge
-from limbeck.training.losses import LabelLosses
+from limbeck.training.judge import judge_of
+from limbeck.training.losses import losses_of
 from limbeck.training.optim import default_learning_rate
 from limbeck.training.outcome import LoopRun, Outcome, claimed_rows, finish_run, labelled, make_facts
 from limbeck.training.plan import Job, LoopResult, Plan, fixed_rate
@@ -79,6 +79,8 @@ def finetune(
 @dataclass(frozen=True, kw_only=True)
 class FinetuneRecipe(ClassifierRecipe[Finetuning]):
     """Fine-tuning on a data set, as `training.job.train` asks for it."""
+
+    tasks = ("single", "multi")
 
     @property
     def loop(self) -> FinetuneSettings:
@@ -192,8 +194,8 @@ class FinetuneRecipe(ClassifierRecipe[Finetuning]):
 
         return Job(
             module=network,
-            losses=LabelLosses(to_learn, settings, n_labels, device),
-            judge=LabelJudge(network, to_judge, settings, n_labels, team=session.team),
+            losses=losses_of(self.dataset.task, to_learn, settings, n_labels, device),
+            judge=judge_of(self.dataset.task)(network, to_judge, settings, n_labels, team=session.team),
             plan=Plan(
                 settings=settings,
                 learning_rate=fixed_rate(settings),

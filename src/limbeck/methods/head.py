@@ -20,6 +20,7 @@ from limbeck.data.dataset import Dataset
 from limbeck.errors import SettingsError
 from limbeck.features.cache import FeatureCache
 from limbeck.features.extraction import extract_features
+from limbeck.inference.answers import predictions_of
 from limbeck.inference.choice import open_engine, open_engine_of
 from limbeck.inference.engine import Engine
 from limbeck.inference.usage import Usage, texts_of
@@ -37,12 +38,12 @@ from limbeck.settings import HeadSettings
 from limbeck.tokens import Window
 from limbeck.training.examples import FeatureExamples
 from limbeck.training.job import train
-from limbeck.training.judge import LabelJudge
-from limbeck.training.losses import LabelLosses
+from limbeck.training.judge import judge_of
+from limbeck.training.losses import losses_of
 from limbeck.training.outcome import (
     LoopRun,
     Outcome,
-    answers_of,
+    answered_rows,
     claimed_rows,
     finish_run,
     labelled,
@@ -93,6 +94,8 @@ def train_head(
 class HeadRecipe(ClassifierRecipe[HeadTraining]):
     """Training a head on a data set, as `training.job.train` asks for it."""
 
+    tasks = ("single", "multi")
+
     cache: FeatureCache
 
     @property
@@ -114,7 +117,7 @@ class HeadRecipe(ClassifierRecipe[HeadTraining]):
         rate = HEAD_RATE if self.loop.learning_rate is None else self.loop.learning_rate
         settings = replace(self.loop, learning_rate=rate)
         engine = self._open_engine(session.numerics, progress)
-        loaded, n_labels = engine.loaded, len(self.dataset.label_names)
+        loaded, task, n_labels = engine.loaded, self.dataset.task, len(self.dataset.label_names)
         settled = settle_window(
             self.settings.features,
             loaded.tokenizer,
@@ -154,11 +157,13 @@ class HeadRecipe(ClassifierRecipe[HeadTraining]):
         def finish(result: LoopResult, stages: Mapping[str, Any]) -> LoopRun:
             """Answer the validation rows."""
             whole = with_all_logits(head, n_labels)
+            bundle = Bundle(loaded=loaded, head=whole, facts=make_facts(whole, blocks, rows, record, settled.window))
+            answered = answered_rows(rows.validation, validation)
             outcome = Outcome(
                 method=self.name,
                 rows=rows,
-                bundle=Bundle(loaded=loaded, head=whole, facts=make_facts(whole, blocks, rows, record, settled.window)),
-                answers=answers_of(rows.validation, validation, whole.probabilities(validation.values_NF)),
+                bundle=bundle,
+                answers=predictions_of(bundle.facts, bundle.answers(validation.values_NF), answered),
                 texts_cut={
                     "train": int((train.cut_tokens_N > 0).sum()),
                     "validation": int((validation.cut_tokens_N > 0).sum()),
@@ -169,8 +174,8 @@ class HeadRecipe(ClassifierRecipe[HeadTraining]):
 
         return Job(
             module=head,
-            losses=LabelLosses(to_learn, settings, n_labels, torch.device("cpu")),
-            judge=LabelJudge(head, to_judge, settings, n_labels, team=session.team),
+            losses=losses_of(task, to_learn, settings, n_labels, torch.device("cpu")),
+            judge=judge_of(task)(head, to_judge, settings, n_labels, team=session.team),
             plan=Plan(settings=settings, learning_rate=fixed_rate(settings), token_budget=settings.batch_rows),
             stages=stages,
             finish=finish,

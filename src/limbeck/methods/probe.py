@@ -16,26 +16,23 @@ from limbeck.catalog.presets import load_encoder_folder
 from limbeck.data.dataset import Dataset
 from limbeck.data.learned import write_learned
 from limbeck.errors import SettingsError
-from limbeck.evaluation.evaluation import Evaluation, evaluate
-from limbeck.evaluation.limits import Circumstances, find_limits, told_of
+from limbeck.evaluation.limits import Circumstances, told_of
 from limbeck.evaluation.prediction_files import write_predictions
-from limbeck.evaluation.predictions import Predictions
 from limbeck.features.cache import FeatureCache
 from limbeck.features.extraction import Features, extract_features
+from limbeck.inference.answers import AnyEvaluation
 from limbeck.inference.choice import open_engine
 from limbeck.inference.engine import Engine
 from limbeck.inference.usage import Usage, some_of
-from limbeck.linear.fit import ProbeFit, ProbeRows, fit_probe, fit_record
 from limbeck.methods.candidates import Candidates, all_blocks, candidates_for, columns_of
+from limbeck.methods.probe_kinds import OUT_OF_FOLD, PROBES, FittedProbe, ProbeTarget, ToJudge
 from limbeck.methods.trainings import ProbeTraining
 from limbeck.methods.window_choice import SettledWindow, choose_window, settle_window
 from limbeck.model.bundle import Bundle, save_bundle
 from limbeck.model.facts import BundleFacts
-from limbeck.model.heads import LinearHead
 from limbeck.model.pooling import Block
 from limbeck.progress import SILENT, Named, Progress, ProgressLike, as_progress
-from limbeck.runs.calibrated import Calibrated, calibrate_by, calibrate_by_folds, left_alone
-from limbeck.runs.model_card import card_text
+from limbeck.runs.model_card import card_of
 from limbeck.runs.run_folder import RunFolder, opened_run
 from limbeck.runs.run_record import make_record
 from limbeck.runs.run_view import RunView
@@ -44,11 +41,8 @@ from limbeck.runs.training_rows import TrainingRows, alike_texts, is_judged_by_f
 from limbeck.runtime import is_one_of_many
 from limbeck.setting_tables import to_toml
 from limbeck.training.doubts import doubts_of, doubts_of_texts, say_doubts_of_texts
-from limbeck.training.outcome import answers_of
+from limbeck.training.outcome import answered_rows
 from limbeck.training.session import Start
-
-OUT_OF_FOLD = "out_of_fold"
-"""Name of the answers that cross-validation gave to the training rows."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -65,8 +59,8 @@ class ProbeRun(RunView):
 
     folder: RunFolder
     dataset: Dataset
-    validation: Evaluation
-    out_of_fold: Evaluation
+    validation: AnyEvaluation
+    out_of_fold: AnyEvaluation
     metrics: Mapping[str, Any]
 
 
@@ -118,6 +112,7 @@ def train_probe(
         raise SettingsError("a probe is not resumed: leave --resume out; its features are kept, so little is lost")
     if is_one_of_many():
         raise SettingsError("a probe is fitted in one process: run limbeck without torchrun")
+    dataset.task.require(tuple(PROBES), doing="--method probe")
     watch = Stopwatch()
     with opened_run(Path(out), overwrite=start == "overwrite") as folder:
         rows = training_rows(dataset, settings.split, progress, folds_may_judge=True)
@@ -171,7 +166,7 @@ class _Fitted:
     engine: Engine
     settled: SettledWindow
     blocks: tuple[Block, ...]
-    fit: ProbeFit
+    fit: FittedProbe
     train: _Encoded
     validation: _Encoded
     by_folds: bool
@@ -196,17 +191,13 @@ def _fit(
         validation = _encode(rows.validation, source, candidates, named)
     watch.lap("encode")
     columns = {name: columns_of(blocks, train.features.blocks, engine.width) for name, blocks in candidates.items()}
-    fit = fit_probe(
-        train.features.values_NF,
-        ProbeRows(
-            labels_N=train.rows.labels,
-            label_names=rows.label_names,
-            group_N=alike_texts(train.rows.texts, progress),
-        ),
-        settings=settings.probe,
-        candidates=columns,
-        progress=progress,
+    target = ProbeTarget(
+        features_NF=train.features.values_NF,
+        rows=train.rows,
+        group_N=alike_texts(train.rows.texts, progress),
+        columns=columns,
     )
+    fit = PROBES[rows.dataset.task.name](target, settings.probe, progress)
     watch.lap("fit")
     return _Fitted(
         rows=rows,
@@ -221,28 +212,9 @@ def _fit(
     )
 
 
-def _calibrate(fitted: _Fitted, head: LinearHead, *, calibrate: bool) -> Calibrated:
-    """Fold a temperature into the head, or leave it as it is; return the answers to the rows that judge it."""
-    fit, train, validation = fitted.fit, fitted.train, fitted.validation
-    if not calibrate:
-        unseen_NC = fit.out_of_fold_NC if fitted.by_folds else head.probabilities(fitted.validation_NF)
-        return left_alone(head, unseen_NC, validation.rows.labels)
-    if fitted.by_folds:
-        return calibrate_by_folds(head, fit.out_of_fold_NC, train.rows.labels)
-    return calibrate_by(head, fit.out_of_fold_NC, train.rows.labels, fitted.validation_NF, validation.rows.labels)
-
-
 def _leave(fitted: _Fitted, folder: RunFolder, settings: ProbeTraining, watch: Stopwatch) -> ProbeRun:
     """Score the answers and write everything that a finished run leaves; the figures last."""
-    rows, engine, fit, train, validation = fitted.rows, fitted.engine, fitted.fit, fitted.train, fitted.validation
-    head = LinearHead(fit.weight_CF, fit.bias_C)
-    calibrated = _calibrate(fitted, head, calibrate=settings.probe.calibrate)
-    answers = {
-        "validation": answers_of(validation.rows, validation.features, calibrated.probabilities),
-        OUT_OF_FOLD: answers_of(train.rows, train.features, fit.out_of_fold_NC),
-    }
-    scored = {name: _score(found, rows.majority_label, settings.probe.seed) for name, found in answers.items()}
-    watch.lap("evaluate")
+    rows, engine, fit, validation = fitted.rows, fitted.engine, fitted.fit, fitted.validation
     record = make_record(rows.dataset, settings.stages(), engine.loaded, engine.numerics)
     window = fitted.settled.window
     facts = BundleFacts(
@@ -251,10 +223,18 @@ def _leave(fitted: _Fitted, folder: RunFolder, settings: ProbeTraining, watch: S
         max_tokens=window.max_tokens,
         label_names=rows.label_names,
         pair=rows.dataset.pair,
-        folded_temperature=calibrated.temperature,
-        provenance={**record, "majority_label": rows.label_names[rows.majority_label]},
+        provenance={**record, **rows.baseline},
         window=window.name,
+        task=rows.dataset.task.name,
     )
+    judge = ToJudge(
+        train=answered_rows(fitted.train.rows, fitted.train.features),
+        validation=None if fitted.by_folds else answered_rows(validation.rows, validation.features),
+        validation_NF=None if fitted.by_folds else fitted.validation_NF,
+    )
+    settled = fit.settle(facts, judge, settings.probe)
+    facts, answers, scored = settled.facts, settled.answers, settled.scored
+    watch.lap("evaluate")
     texts_cut = {name: int(found.truncated.sum()) for name, found in answers.items()}
     warnings = [
         *doubts_of_texts(engine.loaded, rows.validation.texts),
@@ -267,8 +247,8 @@ def _leave(fitted: _Fitted, folder: RunFolder, settings: ProbeTraining, watch: S
         texts_cut=texts_cut["validation"],
         told=told_of(warnings),
     )
-    card = card_text(facts, scored["validation"], find_limits(scored["validation"], known))
-    save_bundle(Bundle(loaded=engine.loaded, head=head, facts=facts), folder.bundle, card=card)
+    card = card_of(facts, scored["validation"], known)
+    save_bundle(Bundle(loaded=engine.loaded, head=fit.head, facts=facts), folder.bundle, card=card)
     for name, found in answers.items():
         if not (fitted.by_folds and name == "validation"):
             write_predictions(folder.predictions(name), found)
@@ -280,8 +260,8 @@ def _leave(fitted: _Fitted, folder: RunFolder, settings: ProbeTraining, watch: S
         "method": "probe",
         "judged_by": OUT_OF_FOLD if fitted.by_folds else "validation",
         **{name: found.to_dict() for name, found in scored.items()},
-        "temperature": calibrated.record,
-        "probe": fit_record(fit),
+        **settled.record,
+        "probe": fit.record(),
         "texts_cut": {"max_tokens": facts.max_tokens, "window": window.name, **texts_cut},
         **({} if fitted.settled.choice is None else {"window": fitted.settled.choice}),
         "seconds": watch.seconds,
@@ -307,9 +287,3 @@ def _encode(rows: Dataset, source: _Source, candidates: Candidates, progress: Pr
         progress=progress,
     )
     return _Encoded(rows=rows, features=features)
-
-
-def _score(found: Predictions, majority_label: int, seed: int) -> Evaluation:
-    return evaluate(
-        found.probabilities, found.known_labels, found.label_names, majority_label=majority_label, seed=seed
-    )

@@ -9,12 +9,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 from limbeck.methods.trainings import Training
+from limbeck.settings import TaskKind
 from limbeck.training.setting_checks import check_training
 
 if TYPE_CHECKING:
     from limbeck.data.dataset import Dataset
     from limbeck.runs.run_folder import RunFolder
     from limbeck.training.outcome import LoopRun
+
+_FIGURES: dict[TaskKind, tuple[str, ...]] = {
+    "single": ("accuracy", "f1_weighted", "f1_macro", "log_loss"),
+    "multi": ("f1_micro", "f1_macro", "auc_pr", "log_loss"),
+}
 
 TrainingT = TypeVar("TrainingT", bound=Training)
 
@@ -24,11 +30,12 @@ class ClassifierRecipe(Generic[TrainingT]):
     """A classifier's training on labelled rows.
 
     Attributes:
+        tasks: the shapes of answers that it can be trained for.
         settings: of every stage.
         dataset: the rows.
     """
 
-    figures: ClassVar[tuple[str, ...]] = ("accuracy", "f1_weighted", "f1_macro", "log_loss")
+    tasks: ClassVar[tuple[TaskKind, ...]] = ("single",)
 
     settings: TrainingT
     dataset: "Dataset"
@@ -37,6 +44,11 @@ class ClassifierRecipe(Generic[TrainingT]):
     def name(self) -> str:
         """The method's name, which its stage has too."""
         return self.settings.method
+
+    @property
+    def figures(self) -> tuple[str, ...]:
+        """Of the validation rows, whose mean and spread over several seeds are reported; the last is the loss."""
+        return _FIGURES[self.dataset.task.name]
 
     @property
     def loop(self) -> Any:
@@ -67,7 +79,8 @@ class ClassifierRecipe(Generic[TrainingT]):
         from limbeck.runs.training_rows import require_classes
 
         require_classes(self.dataset)
-        check_training(self.loop, n_labels=len(self.dataset.label_names))
+        self.dataset.task.require(self.tasks, doing=f"--method {self.name}")
+        check_training(self.loop, n_labels=len(self.dataset.label_names), task=self.dataset.task)
 
     def reopen(self, folder: "RunFolder", metrics: Mapping[str, Any]) -> "LoopRun":
         """Return the run that a folder holds."""

@@ -29,6 +29,7 @@ from limbeck.model.pooling import blocks_for
 from limbeck.model.weights import digest_of_weights
 from limbeck.progress import SILENT, Progress
 from limbeck.settings import Device, Precision, SplitSettings
+from limbeck.task import MULTI
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -94,6 +95,11 @@ def load_teachers(
                 f"{folder} knows the classes {', '.join(names)}, but {folders[0]} knows {', '.join(first)}: teachers "
                 "must answer the same question"
             )
+        if teachers and bundle.task != teachers[0].bundle.task:
+            raise DataError(
+                f"{folder} answers with {bundle.task.words}, but {folders[0]} with {teachers[0].bundle.task.words}: "
+                "teachers must answer the same question"
+            )
         teachers.append(
             Teacher(
                 folder=folder,
@@ -143,9 +149,12 @@ def ask_teachers(
         for teacher in teachers
     ]
     logits = [_logits(teacher, features_NF) for teacher, features_NF in zip(teachers, found, strict=True)]
+    is_sets = teachers[0].bundle.task == MULTI
+    shares = [one.double().sigmoid() if is_sets else one.double().softmax(dim=1) for one in logits]
+    soft = [(one.float() / temperature).sigmoid() if is_sets else softened(one, temperature) for one in logits]
     return TeacherAnswers(
-        probabilities_NC=torch.stack([one.double().softmax(dim=1) for one in logits]).mean(dim=0).numpy(),
-        softened_NC=torch.stack([softened(one, temperature) for one in logits]).mean(dim=0),
+        probabilities_NC=torch.stack(shares).mean(dim=0).numpy(),
+        softened_NC=torch.stack(soft).mean(dim=0),
         features_NF=found[0],
     )
 

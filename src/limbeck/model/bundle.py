@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,7 +25,7 @@ from limbeck.errors import BundleError, StorageError
 from limbeck.model.answers_line import with_answers
 from limbeck.model.config import EncoderConfig, parse_config
 from limbeck.model.facts import FACTS_NAME, BundleFacts, parse_facts
-from limbeck.model.heads import ClassificationHead, Head, LinearHead
+from limbeck.model.heads import ClassificationHead, Head, LinearHead, softmax_of
 from limbeck.model.loaded_encoder import LoadedEncoder, require_same_vocabulary
 from limbeck.model.network import Network
 from limbeck.model.pooling import Block
@@ -40,6 +41,7 @@ from limbeck.model.weights import (
     require_model_folder,
     write_tensors,
 )
+from limbeck.settings import TaskKind
 from limbeck.storage import (
     check_manifest,
     explained,
@@ -51,6 +53,7 @@ from limbeck.storage import (
     write_manifest,
     write_text,
 )
+from limbeck.task import SINGLE, Task
 from limbeck.tokens import TOKENIZER_CONFIG_NAME, TOKENIZER_NAME, Tokenizer, Window
 
 BUNDLE_NAME = "bundle"
@@ -58,6 +61,13 @@ BUNDLE_NAME = "bundle"
 CARD_NAME = "README.md"
 _HOSTED = (CARD_NAME, ".gitattributes", ".git", ".cache")
 """What the hub, git and the hub's client put into a published bundle, whose manifest does not list its card."""
+PROBLEM_TYPES: dict[TaskKind, str] = {
+    "single": "single_label_classification",
+    "multi": "multi_label_classification",
+    "ordinal": "multi_label_classification",
+    "regression": "regression",
+}
+"""What Hugging Face calls each shape of answer; ordered classes are there what their logits are, one yes or no each."""
 _ENCODER_PREFIX = "distilbert."
 _LINEAR_PREFIX = "head."
 _NO_CLASSIFIER = "pre_classifier.weight"
@@ -78,6 +88,22 @@ class Bundle:
     loaded: LoadedEncoder
     head: Head
     facts: BundleFacts
+
+    @property
+    def task(self) -> Task:
+        """The shape of an answer."""
+        return self.facts.shape
+
+    def answers(self, features_NF: np.ndarray) -> np.ndarray:
+        """Return what the head says of features, float32: probabilities (N, C), or numbers (N, 1).
+
+        Rounded as they are kept and written: a threshold must say the same of a row and of the file it is read from.
+        """
+        return self.answers_of_logits(self.head.logits(features_NF))
+
+    def answers_of_logits(self, logits_NC: np.ndarray) -> np.ndarray:
+        """Return what logits mean, float32."""
+        return softmax_of(logits_NC).astype(np.float32) if self.task == SINGLE else self.task.answers(logits_NC)
 
     def network(self) -> Network:
         """Return encoder, pooling and head as one module, sharing their weights."""
@@ -121,7 +147,7 @@ def save_bundle(bundle: Bundle, folder: Path, *, card: str) -> None:
     config = bundle.loaded.config
     facts = parse_facts(_as_json(bundle.facts), where="the bundle's facts")
     _require_fit(facts, config, where=str(folder))
-    if bundle.head.kind != facts.head or bundle.head.n_labels != len(facts.label_names):
+    if bundle.head.kind != facts.head or bundle.head.n_labels != _n_logits(facts):
         raise BundleError(
             f"the {bundle.head.kind} head with {bundle.head.n_labels} classes is not the {facts.head} head with "
             f"{len(facts.label_names)} label names that the facts state"
@@ -224,7 +250,9 @@ def _as_json(facts: BundleFacts) -> Any:
     values = facts.to_json()
     values["blocks"] = [dict(block) for block in values["blocks"]]
     values["label_names"] = list(facts.label_names)
-    values["thresholds"] = None if facts.thresholds is None else list(facts.thresholds)
+    for key in ("thresholds", "label_thresholds"):
+        if values.get(key) is not None:
+            values[key] = list(values[key])
     values["provenance"] = dict(facts.provenance)
     if facts.pair is not None:
         values["pair"] = list(facts.pair)
@@ -237,10 +265,21 @@ def _hugging_face_config(config: EncoderConfig, facts: BundleFacts) -> dict[str,
     return {
         **named,
         **config.to_hugging_face(),
-        "problem_type": "single_label_classification",
-        "id2label": {str(label): name for label, name in enumerate(facts.label_names)},
-        "label2id": {name: label for label, name in enumerate(facts.label_names)},
+        "problem_type": PROBLEM_TYPES[facts.task],
+        "id2label": {str(label): name for label, name in enumerate(_logit_names(facts))},
+        "label2id": {name: label for label, name in enumerate(_logit_names(facts))},
     }
+
+
+def _n_logits(facts: BundleFacts) -> int:
+    return facts.shape.n_logits(len(facts.label_names))
+
+
+def _logit_names(facts: BundleFacts) -> tuple[str, ...]:
+    """Return what `transformers` is to call each logit."""
+    if facts.task == "ordinal":
+        return tuple(f"above {name}" for name in facts.label_names[:-1])
+    return facts.label_names if facts.shape.has_classes else ("number",)
 
 
 def _require_fit(facts: BundleFacts, config: EncoderConfig, *, where: str) -> None:
@@ -260,7 +299,7 @@ def _require_fit(facts: BundleFacts, config: EncoderConfig, *, where: str) -> No
 
 
 def _require_same_labels(values: Any, facts: BundleFacts, *, where: str) -> None:
-    expected = {str(label): name for label, name in enumerate(facts.label_names)}
+    expected = {str(label): name for label, name in enumerate(_logit_names(facts))}
     if values.get("id2label") != expected:
         raise BundleError(
             f"{where}: id2label of {CONFIG_NAME} is {values.get('id2label')!r}, but {FACTS_NAME} names the classes "
@@ -269,7 +308,7 @@ def _require_same_labels(values: Any, facts: BundleFacts, *, where: str) -> None
 
 
 def _build_head(facts: BundleFacts, config: EncoderConfig, tensors: dict[str, Tensor], *, where: str) -> Head:
-    n_labels = len(facts.label_names)
+    n_labels = _n_logits(facts)
     head: Head
     if facts.head == "classification":
         prefix = ""

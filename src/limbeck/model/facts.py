@@ -3,7 +3,7 @@
 In: the decoded JSON. Out: `BundleFacts`, checked. It does not know files or weights.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, get_args
 
@@ -11,14 +11,16 @@ from limbeck.data.text_pairs import are_pairs, as_pairs
 from limbeck.errors import BundleError, DataError, FaultLog
 from limbeck.model.heads import HeadKind
 from limbeck.model.pooling import POOLINGS, Block
-from limbeck.settings import WindowName
+from limbeck.settings import TaskKind, WindowName
+from limbeck.task import MULTI, SINGLE, TASKS, Task, task_named
 from limbeck.tokens import SMALLEST_LIMIT
 
 FACTS_NAME = "limbeck.json"
 FORMAT_VERSION = 1
 """Of the bundle; one more whenever an older limbeck could misread it."""
 FEWEST_LABELS = 2
-_LATER: dict[str, Any] = {"pair": None, "window": None}
+"""Of which one is the answer."""
+_LATER: dict[str, Any] = {"pair": None, "window": None, "task": "single", "label_thresholds": None}
 """What older bundles do not say, and what they mean by it. It is left out where it says no more than that, so that an
 older limbeck opens what it can compute, and refuses the rest by the name that it does not know."""
 
@@ -31,13 +33,16 @@ class BundleFacts:
         head: "linear" on any blocks, or "classification", Hugging Face's own on [CLS] of the last layer.
         blocks: what the head sees of the hidden states, in order.
         max_tokens: of a longer text, `window` is read, in rows of this many tokens.
-        label_names: the C classes, in the order of the logits.
+        label_names: the C classes or labels, in the order of the logits; none where the answer is a number.
         folded_temperature: what the head's logits were divided by when it was calibrated; it is in the weights
             already, and stated here so that it can be shown. 1.0 when it was not calibrated.
         thresholds: a row is answered when its highest probability is above its class's threshold, (C,), and else is
             unsure; 0 answers always, 1 never. None: every row is answered.
         pair: the names of the two texts of a row, which the model reads together; None where it reads one. In JSON it
             is left out then, as in bundles of before.
+        task: the shape of an answer: see `limbeck.task`.
+        label_thresholds: of any number of labels per row: a row is given a label from this probability on, (C,), chosen
+            on rows that the model did not learn from; above 1 never. None: from 0.5 on.
         provenance: where the model comes from, as JSON: settings, seeds, data fingerprint, versions.
         window: what is read of a longer text; None, as in models of before, for what the tokenizer says.
     """
@@ -51,6 +56,8 @@ class BundleFacts:
     pair: tuple[str, str] | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
     window: WindowName | None = None
+    task: TaskKind = "single"
+    label_thresholds: tuple[float, ...] | None = None
 
     def as_read(self, texts: Sequence[str]) -> list[str]:
         """Return texts as the model reads them: one text per row, or pairs.
@@ -75,6 +82,25 @@ class BundleFacts:
             "format_version": FORMAT_VERSION,
             **{name: value for name, value in values.items() if name not in _LATER or value != _LATER[name]},
         }
+
+    @property
+    def shape(self) -> Task:
+        """The shape of an answer, which knows what logits mean."""
+        return task_named(self.task)
+
+    @property
+    def majority_label(self) -> int:
+        """The most frequent label of the training rows: what the baseline always says.
+
+        Raises:
+            BundleError: the bundle does not state it.
+        """
+        name = self.provenance.get("majority_label")
+        if name not in self.label_names:
+            raise BundleError(
+                f"the bundle does not state the majority label of its training rows (found {name!r}): train it again"
+            )
+        return self.label_names.index(name)
 
 
 def parse_facts(values: Any, *, where: str) -> BundleFacts:
@@ -103,10 +129,10 @@ def parse_facts(values: Any, *, where: str) -> BundleFacts:
     for key, check in _CHECKS.items():
         if key in values and (fault := check(values[key])):
             faults.add(f"{key} {fault}")
-    names, thresholds = values.get("label_names"), values.get("thresholds")
-    if not faults.count and thresholds is not None and len(thresholds) != len(names or ()):
-        faults.add(f"thresholds has {len(thresholds)} values for {len(names or ())} classes")
+    if not faults.count:
+        faults.extend(_faults_together(values))
     faults.raise_as(BundleError, what=f"{where} is wrong", todo="copy the model folder again, or train again")
+    thresholds, label_thresholds = values["thresholds"], values["label_thresholds"]
     return BundleFacts(
         head=values["head"],
         blocks=tuple(Block(**block) for block in values["blocks"]),
@@ -117,7 +143,23 @@ def parse_facts(values: Any, *, where: str) -> BundleFacts:
         pair=None if values["pair"] is None else tuple(values["pair"]),
         provenance=values["provenance"],
         window=values["window"],
+        task=values["task"],
+        label_thresholds=None if label_thresholds is None else tuple(label_thresholds),
     )
+
+
+def _faults_together(values: Mapping[str, Any]) -> Iterator[str]:
+    """Say what does not go together, of values that are sound each by itself."""
+    names, task = values["label_names"], values["task"]
+    fewest = {"regression": 0, "multi": 1}.get(task, FEWEST_LABELS)
+    if len(names) < fewest or (task == "regression" and names):
+        expected = "none, as the answer is a number," if task == "regression" else f"at least {fewest}"
+        yield f"label_names has {len(names)} names; {expected} were expected"
+    for key, kind in (("thresholds", SINGLE), ("label_thresholds", MULTI)):
+        if values[key] is not None and task != kind.name:
+            yield f"{key} is for {kind.words}, but the task is {task!r}"
+        elif values[key] is not None and len(values[key]) != len(names):
+            yield f"{key} has {len(values[key])} values for {len(names)} classes"
 
 
 def _head_fault(value: Any) -> str | None:
@@ -149,8 +191,6 @@ def _window_fault(value: Any) -> str | None:
 def _label_names_fault(value: Any) -> str | None:
     if not isinstance(value, list) or not all(isinstance(name, str) and name for name in value):
         return "is not a list of names"
-    if len(value) < FEWEST_LABELS:
-        return f"has {len(value)} names; at least {FEWEST_LABELS} were expected"
     if broken := [name for name in value if not _is_unicode(name)]:
         return f"has {broken[0]!r}, which is not valid Unicode"
     return "names a class twice" if len(set(value)) != len(value) else None
@@ -184,6 +224,18 @@ def _pair_fault(value: Any) -> str | None:
     return None if is_pair and all(map(_is_unicode, names)) else "is not a list of two names"
 
 
+def _label_thresholds_fault(value: Any) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, list) or not all(_is_number(one) and 0 <= one <= 2 for one in value):
+        return "is not a list of numbers from 0 to 2"
+    return None
+
+
+def _task_fault(value: Any) -> str | None:
+    return None if isinstance(value, str) and value in TASKS else f"= {value!r} is not one of {', '.join(TASKS)}"
+
+
 def _provenance_fault(value: Any) -> str | None:
     return None if isinstance(value, dict) else "is not an object"
 
@@ -198,6 +250,8 @@ _CHECKS = {
     "pair": _pair_fault,
     "provenance": _provenance_fault,
     "window": _window_fault,
+    "task": _task_fault,
+    "label_thresholds": _label_thresholds_fault,
 }
 
 

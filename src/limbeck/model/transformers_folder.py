@@ -1,8 +1,9 @@
-"""A classifier that `transformers` saved, its Trainer's checkpoints included, becomes a `Bundle`.
+"""A model that `transformers` saved, its Trainer's checkpoints included, becomes a `Bundle`.
 
 In: a folder with `config.json`, `model.safetensors` and `tokenizer.json` of a DistilBertForSequenceClassification.
-Out: a `Bundle` that gives the same probabilities. It does not know limbeck's own folders, and opens nothing pickled: of
-a checkpoint, the optimizer and the training arguments are left alone.
+Out: a `Bundle` that gives the same probabilities, or the same numbers, as its `problem_type` says. It does not know
+limbeck's own folders, and opens nothing pickled: of a checkpoint, the optimizer and the training arguments are left
+alone.
 """
 
 import json
@@ -30,9 +31,15 @@ from limbeck.model.weights import (
     read_weights,
     require_model_folder,
 )
+from limbeck.task import MULTI, REGRESSION, SINGLE, Task
 from limbeck.tokens import Tokenizer
 
 ARCHITECTURE = "DistilBertForSequenceClassification"
+_TASKS = {
+    "single_label_classification": SINGLE,
+    "multi_label_classification": MULTI,
+    "regression": REGRESSION,
+}
 _PREFIX = "distilbert."
 _LOGITS_BIAS = "classifier.bias"
 
@@ -48,18 +55,19 @@ def load_transformers_classifier(folder: Path) -> Bundle:
     Texts are cut where `transformers.pipeline(..., truncation=True)` cuts them.
 
     Raises:
-        BundleError: gathers why the model is no classifier of one label a text that limbeck can compute.
+        BundleError: gathers why the model is none that limbeck can compute.
         WeightsError: weights or configuration are unusable.
         TokenizerError: the tokenizer is unusable.
     """
     values = read_config(folder)
     where = str(folder / CONFIG_NAME)
-    _require_classifier(values, where=where)
+    task = _task_of(values, where=where)
     require_model_folder(folder)
     config = parse_config(values, where=where)
     tensors = read_weights(folder, unread=_is_buffer)
     _require_head(values, tensors, where=where)
-    label_names = _label_names(values, tensors, where=where)
+    logit_names = _logit_names(values, tensors, where=where)
+    _require_logits(task, len(logit_names), where=where)
     encoder = build_encoder(config, _encoder_tensors(tensors), where=str(folder / WEIGHTS_NAME))
     tokenizer = Tokenizer.from_folder(folder, positions=config.max_position_embeddings)
     require_same_vocabulary(tokenizer, config, where=str(folder))
@@ -67,7 +75,8 @@ def load_transformers_classifier(folder: Path) -> Bundle:
         head="classification",
         blocks=(Block(layer=config.n_layers, pooling="cls"),),
         max_tokens=tokenizer.max_tokens,
-        label_names=label_names,
+        label_names=logit_names if task.has_classes else (),
+        task=task.name,
         provenance={
             "made_by": "transformers",
             "transformers_version": values.get("transformers_version"),
@@ -80,13 +89,13 @@ def load_transformers_classifier(folder: Path) -> Bundle:
         loaded=LoadedEncoder(
             name=str(folder), tokenizer=tokenizer, encoder=encoder, fingerprint=fingerprint_of(encoder)
         ),
-        head=_head(config, tensors, len(label_names), where=str(folder / WEIGHTS_NAME)),
+        head=_head(config, tensors, len(logit_names), where=str(folder / WEIGHTS_NAME)),
         facts=facts,
     )
 
 
-def _require_classifier(values: Any, *, where: str) -> None:
-    """Refuse every model whose answer is not the softmax of a DistilBERT's logits."""
+def _task_of(values: Any, *, where: str) -> Task:
+    """Return what the logits mean, and refuse every model that is not a DistilBERT with a classifier's head."""
     faults = FaultLog()
     given = values if isinstance(values, Mapping) else {}
     architectures = given.get("architectures")
@@ -95,14 +104,15 @@ def _require_classifier(values: Any, *, where: str) -> None:
     if not architectures and given.get("model_type") != "distilbert":
         faults.add(f"model_type = {given.get('model_type')!r}; 'distilbert' was expected")
     problem = given.get("problem_type")
-    if problem not in (None, "single_label_classification"):
-        faults.add(f"problem_type = {problem!r}; one label a text, 'single_label_classification', was expected")
+    if problem is not None and not (isinstance(problem, str) and problem in _TASKS):
+        faults.add(f"problem_type = {problem!r}; one of {', '.join(map(repr, _TASKS))} was expected")
     faults.raise_as(
         BundleError,
         what=f"{where} is not of a text classifier that limbeck can open",
         todo="give a model that limbeck trained, or a DistilBERT classifier that transformers saved; an encoder alone "
         "is opened with load_encoder",
     )
+    return SINGLE if problem is None else _TASKS[problem]
 
 
 def _require_head(values: Mapping[str, Any], tensors: Mapping[str, Tensor], *, where: str) -> None:
@@ -115,8 +125,21 @@ def _require_head(values: Mapping[str, Any], tensors: Mapping[str, Tensor], *, w
         )
 
 
-def _label_names(values: Mapping[str, Any], tensors: Mapping[str, Tensor], *, where: str) -> tuple[str, ...]:
-    """Return the class names in the order of the logits; `LABEL_n`, as `transformers` says, where none are given."""
+def _require_logits(task: Task, n_logits: int, *, where: str) -> None:
+    """Refuse numbers of logits that mean nothing, and one logit that nobody says the meaning of."""
+    if task == SINGLE and n_logits < FEWEST_LABELS:
+        raise BundleError(
+            f'{where}: {n_logits} logit is not of one label per text; write "problem_type": "regression" into it where '
+            'the logit is a number, or "multi_label_classification" where it says yes or no to one label'
+        )
+    if task == REGRESSION and n_logits != 1:
+        raise BundleError(
+            f"{where}: problem_type is 'regression' with {n_logits} logits; limbeck computes one number per text"
+        )
+
+
+def _logit_names(values: Mapping[str, Any], tensors: Mapping[str, Tensor], *, where: str) -> tuple[str, ...]:
+    """Return what the logits are called, in their order; `LABEL_n`, as `transformers` says, where none are given."""
     n_labels = len(tensors[_LOGITS_BIAS]) if _LOGITS_BIAS in tensors else None
     stated = values.get("id2label")
     if stated is None:

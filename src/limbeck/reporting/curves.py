@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LOSSES = ("train_loss", "validation_loss")
-CURVE_SCORES = ("accuracy", "f1_weighted", "f1_macro")
+CURVE_SCORES = ("accuracy", "f1_micro", "f1_weighted", "f1_macro")
+"""Of these, an epoch has those that its task has."""
 _MARKS = ("o", "s", "^")
 _DASHES = ("-", "--", ":")
 
@@ -23,7 +24,7 @@ def learning_curves(epochs: Sequence[Mapping[str, float]], *, best_epoch: int, l
     """Draw both losses in one panel and the three scores in another; lines differ by mark and dashes too.
 
     Args:
-        epochs: for each epoch `epoch`, from 1, and the figures of `LOSSES` and `SCORES`.
+        epochs: for each epoch `epoch`, from 1, and the figures of `LOSSES` and those of `CURVE_SCORES` that there are.
         best_epoch: the epoch that was kept, from 1.
         look: theme and language.
 
@@ -36,12 +37,13 @@ def learning_curves(epochs: Sequence[Mapping[str, float]], *, best_epoch: int, l
     if not epochs:
         raise DataError("there is no epoch to draw: train for one at least")
     numbers = [int(line["epoch"]) for line in epochs]
-    named = {key: str(getattr(words, key)) for key in (*LOSSES, *CURVE_SCORES)}
+    scores = tuple(key for key in CURVE_SCORES if key in epochs[0])
+    named = {key: str(getattr(words, key)) for key in (*LOSSES, *scores)}
     key_line = words.kept_epoch.format(epoch=best_epoch)
 
     def draw(figure: "Figure") -> None:
         figure.set_size_inches(8.6, 3.9)
-        for panel, keys in zip(figure.subplots(1, 2), (LOSSES, CURVE_SCORES), strict=True):
+        for panel, keys in zip(figure.subplots(1, 2), (LOSSES, scores), strict=True):
             for place, key in enumerate(keys):
                 panel.plot(
                     numbers,

@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow.compute as pc
 
 from limbeck import storage
 from limbeck.data.dataset import Dataset
 from limbeck.errors import MissingExtraError
+from limbeck.evaluation.evaluation import Evaluation
 from limbeck.progress import SILENT, Progress
 from limbeck.reporting.charts import class_frequency, confusion_matrix
 from limbeck.reporting.curves import learning_curves, rate_curve
 from limbeck.reporting.picture import Picture
+from limbeck.task import MULTI
 
 if TYPE_CHECKING:
     from limbeck.methods.probe import ProbeRun
@@ -49,10 +52,9 @@ def _pictures_of(run: "LoopRun | ProbeRun") -> dict[str, Picture]:
     dataset = run.dataset
     counts = {name: _class_counts(dataset.split(name)) for name in dataset.split_names}
     counts = {name: found for name, found in counts.items() if sum(found)}
-    pictures = {
-        "class_frequency": class_frequency(counts, dataset.label_names),
-        "confusion": confusion_matrix(run.validation.confusion_counts, dataset.label_names),
-    }
+    pictures = {"class_frequency": class_frequency(counts, dataset.label_names)}
+    if isinstance(run.validation, Evaluation):
+        pictures["confusion"] = confusion_matrix(run.validation.confusion_counts, dataset.label_names)
     if "epochs" in run.metrics:
         pictures["learning_curves"] = learning_curves(run.metrics["epochs"], best_epoch=run.metrics["best_epoch"])
     if run.folder.rate_curve.exists():
@@ -61,7 +63,8 @@ def _pictures_of(run: "LoopRun | ProbeRun") -> dict[str, Picture]:
 
 
 def _class_counts(rows: Dataset) -> list[int]:
-    """Rows a class; rows without a label do not count."""
-    labels = rows.table["label"].drop_null().to_numpy()
+    """Rows a class, or rows with each label; rows that are not labelled do not count."""
+    known = rows.table["label"].drop_null()
+    labels = (pc.list_flatten(known) if rows.task == MULTI else known).to_numpy()
     counts: list[int] = np.bincount(labels, minlength=len(rows.label_names)).tolist()
     return counts

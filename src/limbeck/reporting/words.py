@@ -26,6 +26,7 @@ class Words:
     train_loss: str
     validation_loss: str
     accuracy: str
+    f1_micro: str
     f1_weighted: str
     f1_macro: str
     kept_epoch: str
@@ -79,6 +80,7 @@ ENGLISH = Words(
     train_loss="Training loss",
     validation_loss="Validation loss",
     accuracy="Accuracy",
+    f1_micro="F1 micro",
     f1_weighted="F1 weighted",
     f1_macro="F1 macro",
     kept_epoch="Dashed: epoch {epoch}, the one that was kept.",
@@ -131,6 +133,7 @@ KOREAN = Words(
     train_loss="학습 손실",
     validation_loss="검증 손실",
     accuracy="정확도",
+    f1_micro="F1 (마이크로)",
     f1_weighted="F1 (가중)",
     f1_macro="F1 (매크로)",
     kept_epoch="점선: 선택된 에포크 {epoch}.",

@@ -33,7 +33,7 @@ from limbeck.inference.choice import open_engine
 from limbeck.linear.refit import DEALS, LEAST_TRUSTED, Doubted, refit_out_of_fold
 from limbeck.methods.candidates import all_blocks, candidates_for, columns_of
 from limbeck.methods.past_run import PastRun
-from limbeck.methods.probe import OUT_OF_FOLD
+from limbeck.methods.probe_kinds import OUT_OF_FOLD
 from limbeck.methods.trainings import ProbeTraining
 from limbeck.model.bundle import load_bundle
 from limbeck.progress import SILENT, Progress

@@ -10,8 +10,11 @@ from typing import Any
 
 from limbeck import storage
 from limbeck.evaluation.evaluation import Evaluation
-from limbeck.evaluation.limits import Limit
+from limbeck.evaluation.label_scores import threshold_text
+from limbeck.evaluation.limits import Circumstances, Limit, find_label_limits, find_limits
 from limbeck.evaluation.measured import Measured
+from limbeck.evaluation.multi_evaluation import MULTI_FIGURES, MultiEvaluation
+from limbeck.inference.answers import AnyEvaluation
 from limbeck.model.answers_line import answers_line
 from limbeck.model.bundle import CARD_NAME
 from limbeck.model.facts import FACTS_NAME, BundleFacts, parse_facts
@@ -24,10 +27,15 @@ _LIMBECK_ONLY = (
 )
 
 
+def card_of(facts: BundleFacts, validation: AnyEvaluation, known: Circumstances) -> str:
+    """Return the model card of a model that was just trained, with the limits found in its figures."""
+    if isinstance(validation, MultiEvaluation):
+        return label_card_text(facts, validation, find_label_limits(validation, known))
+    return card_text(facts, validation, find_limits(validation, known))
+
+
 def card_text(facts: BundleFacts, validation: Evaluation, limits: Sequence[Limit]) -> str:
     """Return the model card."""
-    record = facts.provenance
-    encoder, data = record["encoder"]["name"], record["data"]
     measures = {
         "accuracy": validation.accuracy,
         "F1, weighted": validation.f1_weighted,
@@ -45,17 +53,7 @@ def card_text(facts: BundleFacts, validation: Evaluation, limits: Sequence[Limit
         for one in validation.worst_confusions[:5]
     ]
     lines = [
-        "# A text classifier made with limbeck",
-        "",
-        f"It labels {_what(facts)} as one of: {', '.join(map(_cell, facts.label_names))}.",
-        "",
-        "**Meant for** texts like those it was trained on, labelled with these classes. **Not meant for** other kinds",
-        "of text, other languages, or decisions about people that no person looks at.",
-        "",
-        f"- Encoder: {_cell(encoder)}; head: {facts.head}, on {', '.join(map(str, facts.blocks))}",
-        _window_line(facts),
-        f"- Trained on: {_cell(data['source'])} ({_row_counts(data['rows'])})",
-        f"- Data fingerprint (SHA-256 of texts, labels, row ids and splits): {data['fingerprint']}",
+        *_beginning(facts, f"It labels {_what(facts)} as one of: {_names(facts)}."),
         f"- Probabilities: {_calibration_line(facts, validation)}",
         answers_line(facts),
         "",
@@ -76,6 +74,68 @@ def card_text(facts: BundleFacts, validation: Evaluation, limits: Sequence[Limit
         "",
         *(confusions or ["- nothing"]),
         "",
+        *_end(facts, limits, "predicted_names"),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def label_card_text(facts: BundleFacts, validation: MultiEvaluation, limits: Sequence[Limit]) -> str:
+    """Return the card of a model that gives any number of labels."""
+    lines = [
+        *_beginning(facts, f"It gives {_what(facts)} any number of these labels, also none: {_names(facts)}."),
+        "- A label is given from its own probability on, chosen for F1 on rows that the model did not learn from;",
+        f"  {FACTS_NAME} has these thresholds",
+        f"- Probabilities: mean calibration error of the labels {validation.calibration_error:.4f}; that of "
+        f"{validation.beyond_chance:,} labels is more than chance",
+        "",
+        f"## On the validation split ({validation.rows:,} rows)",
+        "",
+        f"| | value | 95 % interval | always “{_cell(str(validation.baseline))}” |",
+        "|---|---|---|---|",
+        *(
+            _measure_line(MULTI_FIGURES[name], one, validation.baseline.figures[name])
+            for name, one in validation.figures.items()
+        ),
+        "",
+        "| label | rows | precision | recall | F1 | given from |",
+        "|---|---|---|---|---|---|",
+        *(
+            f"| {_cell(one.counted.name)} | {one.counted.support:,} | {one.counted.precision.value:.3f} "
+            f"| {one.counted.recall.value:.3f} | {one.counted.f1.value:.3f} | {threshold_text(one.threshold)} |"
+            for one in validation.per_label
+        ),
+        "",
+        *_end(facts, limits, "answers"),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _names(facts: BundleFacts) -> str:
+    return ", ".join(map(_cell, facts.label_names))
+
+
+def _beginning(facts: BundleFacts, what: str) -> tuple[str, ...]:
+    """Return what every card says first."""
+    record = facts.provenance
+    encoder, data = record["encoder"]["name"], record["data"]
+    return (
+        "# A text classifier made with limbeck",
+        "",
+        what,
+        "",
+        "**Meant for** texts like those it was trained on, labelled with these classes. **Not meant for** other kinds",
+        "of text, other languages, or decisions about people that no person looks at.",
+        "",
+        f"- Encoder: {_cell(encoder)}; head: {facts.head}, on {', '.join(map(str, facts.blocks))}",
+        _window_line(facts),
+        f"- Trained on: {_cell(data['source'])} ({_row_counts(data['rows'])})",
+        f"- Data fingerprint (SHA-256 of texts, labels, row ids and splits): {data['fingerprint']}",
+    )
+
+
+def _end(facts: BundleFacts, limits: Sequence[Limit], answer: str) -> tuple[str, ...]:
+    """Return what every card says last."""
+    return (
         "## Limits found",
         "",
         *(f"- {_cell(str(one))}" for one in limits),
@@ -84,14 +144,13 @@ def card_text(facts: BundleFacts, validation: Evaluation, limits: Sequence[Limit
         "",
         "```python",
         "import limbeck",
-        f'print(limbeck.load("this folder").predict([{_example(facts)}]).predicted_names)',
+        f'print(limbeck.load("this folder").predict([{_example(facts)}]).{answer})',
         "```",
         "",
         *(_LIMBECK_ONLY if facts.head == "linear" else ()),
         "The figures hold for texts like those it was trained on. Look at its errors on your own texts before relying",
         "on it.",
-    ]
-    return "\n".join(lines) + "\n"
+    )
 
 
 def rewrite_card(bundle: Path, validation: Evaluation, limits: Sequence[Limit]) -> bool:

@@ -8,9 +8,12 @@ from typing import Any
 
 from limbeck.display.tables import Table
 from limbeck.display.views import View, listed
-from limbeck.evaluation.evaluation import Evaluation
 from limbeck.evaluation.measured import brief
+from limbeck.evaluation.multi_evaluation import MultiEvaluation
+from limbeck.inference.answers import AnyEvaluation
 from limbeck.runs.run_folder import RunFolder
+
+_COLUMN = {"accuracy": "accuracy", "f1_micro": "micro F1"}
 
 
 class RunView(View):
@@ -23,17 +26,25 @@ class RunView(View):
     """
 
     folder: RunFolder
-    validation: Evaluation
+    validation: AnyEvaluation
     metrics: Mapping[str, Any]
 
     def _lines(self) -> tuple[str, str]:
-        found, by_folds = self.validation, self.metrics.get("judged_by") == "out_of_fold"
-        where = "out of fold" if by_folds else "on validation"
+        found = self.validation
+        where = "out of fold" if self.metrics.get("judged_by") == "out_of_fold" else "on validation"
         warnings = len(self.metrics.get("warnings", ()))
         told = f"; {warnings} {'warning' if warnings == 1 else 'warnings'}" if warnings else ""
+        name = f"Run {self.folder.path} ({self.metrics['method']})"
+        if isinstance(found, MultiEvaluation):
+            base = found.baseline
+            return (
+                f"{name}: micro F1 {brief(found.f1_micro)}, macro F1 {brief(found.f1_macro)}, {found.rows:,} rows "
+                f"{where}",
+                f"always {base}: micro F1 {base.figures['f1_micro']:.3f}, macro F1 {base.figures['f1_macro']:.3f}"
+                f"{told}",
+            )
         return (
-            f"Run {self.folder.path} ({self.metrics['method']}): accuracy {brief(found.accuracy)}, "
-            f"macro F1 {brief(found.f1_macro)}, {found.rows:,} rows {where}",
+            f"{name}: accuracy {brief(found.accuracy)}, macro F1 {brief(found.f1_macro)}, {found.rows:,} rows {where}",
             f"always {listed([found.baseline.label])}: accuracy {found.baseline.accuracy:.3f}; "
             f"calibration error {found.calibration.ece.value:.3f}{told}",
         )
@@ -42,10 +53,11 @@ class RunView(View):
         epochs = self.metrics.get("epochs", ())
         if epochs:
             best = self.metrics["best_epoch"]
-            figures = ("train_loss", "validation_loss", "accuracy", "f1_macro")
+            first = "f1_micro" if isinstance(self.validation, MultiEvaluation) else "accuracy"
+            figures = ("train_loss", "validation_loss", first, "f1_macro")
             yield Table(
                 title="Epochs; losses in nats",
-                header=("epoch", "training loss", "validation loss", "accuracy", "macro F1"),
+                header=("epoch", "training loss", "validation loss", _COLUMN[first], "macro F1"),
                 rows=tuple(
                     (
                         f"{line['epoch']}{' (kept)' if line['epoch'] == best else ''}",

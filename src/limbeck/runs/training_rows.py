@@ -7,6 +7,7 @@ together. It does not know encoders, and never looks at the test split.
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +23,7 @@ from limbeck.errors import DataError
 from limbeck.model.facts import FEWEST_LABELS
 from limbeck.progress import SILENT, Progress
 from limbeck.settings import SplitSettings
+from limbeck.task import MULTI
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,6 +46,13 @@ class TrainingRows:
         return self.dataset.label_names
 
     @property
+    def baseline(self) -> dict[str, Any]:
+        """What the labels of the training rows alone would answer, for the provenance of a bundle."""
+        if self.dataset.task == MULTI:
+            return {"label_shares": self.train.targets.mean(axis=0).tolist()}
+        return {"majority_label": self.label_names[self.majority_label]}
+
+    @property
     def majority_label(self) -> int:
         """The most frequent label of the training rows."""
         return int(np.bincount(self.train.labels).argmax())
@@ -56,14 +65,11 @@ def require_classes(dataset: Dataset) -> None:
         DataError: there are fewer than two labels.
         SettingsError: the rows are of a task that no training serves yet.
     """
-    dataset.task.require(
-        ("single",), doing="training", todo="limbeck audit, clean and split serve every task; a model of it comes later"
-    )
-    names = dataset.label_names
-    if len(names) < FEWEST_LABELS:
+    names, fewest = dataset.label_names, 1 if dataset.task == MULTI else FEWEST_LABELS
+    if len(names) < fewest:
         said = f"one label only, {shown(names[0])}" if names else "no label"
         raise DataError(
-            f"{dataset.source} has {said}: a classifier learns to tell {FEWEST_LABELS} or more apart; add rows of "
+            f"{dataset.source} has {said}: a classifier learns to tell {fewest} or more apart; add rows of "
             "another label, or check which column the labels are in"
         )
 
@@ -127,8 +133,7 @@ def training_rows(
         progress.say(str(note))
     judged = dataset.split("train" if by_folds else "validation")
     rows = TrainingRows(dataset=dataset, train=dataset.split("train"), validation=judged)
-    classes = len(rows.label_names)
-    train_C, validation_C = (np.bincount(part.labels, minlength=classes) for part in (rows.train, rows.validation))
+    train_C, validation_C = (_rows_of_each(part) for part in (rows.train, rows.validation))
     if unseen := [name for name, count in zip(rows.label_names, train_C, strict=True) if not count]:
         raise DataError(
             f"{dataset.source} has no training row of {', '.join(unseen)}: no model can learn a class from nothing; "
@@ -145,6 +150,14 @@ def training_rows(
             "figures flatter the model; limbeck clean removes them"
         )
     return rows
+
+
+def _rows_of_each(dataset: Dataset) -> NDArray[np.int64]:
+    """Return how many rows have each label, int64 (C,)."""
+    if dataset.task == MULTI:
+        counts_C: NDArray[np.int64] = np.count_nonzero(dataset.targets, axis=0)
+        return counts_C
+    return np.bincount(dataset.labels, minlength=len(dataset.label_names))
 
 
 MOST_TEXTS = 200_000

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 
 from limbeck.auditing.tokenizer_fit import look_at_vocabulary, say_misfit
 from limbeck.data.names import shown
-from limbeck.evaluation.evaluation import Evaluation
+from limbeck.evaluation.class_scores import ClassScores
+from limbeck.evaluation.multi_evaluation import MultiEvaluation
+from limbeck.inference.answers import AnyEvaluation
 from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.progress import Progress
 from limbeck.training.journal import EpochLine
@@ -38,12 +40,9 @@ def say_doubts_of_texts(loaded: LoadedEncoder, texts: Sequence[str], progress: P
         progress.say(doubt["text"])
 
 
-def doubts_of(scored: Evaluation, *, method: str) -> Warnings:
+def doubts_of(scored: AnyEvaluation, *, method: str) -> Warnings:
     """Return what the answers to the validation rows say."""
-    answered_C = scored.confusion_counts.sum(axis=0)
-    there_C = scored.confusion_counts.sum(axis=1)
-    never = [name for name, said, is_there in zip(scored.label_names, answered_C, there_C, strict=True)
-             if is_there and not said]  # fmt: skip
+    never = [one.name for one in _counted(scored) if one.support and not one.predicted]
     if not never:
         return []
     named = ", ".join(map(shown, never[:MOST_NAMED]))
@@ -82,6 +81,11 @@ def doubts_of_epochs(epochs: Sequence[EpochLine], *, method: str, steps: int, pl
             )
             found.append({"kind": "still_falling", "text": text})
     return found
+
+
+def _counted(scored: AnyEvaluation) -> Sequence[ClassScores]:
+    """Return each class or label with the rows that have it and those that are given it."""
+    return [one.counted for one in scored.per_label] if isinstance(scored, MultiEvaluation) else scored.per_class
 
 
 def _probe_first(method: str) -> str:

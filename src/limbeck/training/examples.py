@@ -7,7 +7,7 @@ It does not know losses or optimizers.
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -50,10 +50,11 @@ class Labelled(Rows):
     """Rows with labels.
 
     Attributes:
-        labels_N: label of each row.
+        labels_N: what each row should be answered, as `Dataset.targets` has it: a label, int64; which of C labels it
+            has, bool (N, C); or a number, float64.
     """
 
-    labels_N: Int64
+    labels_N: NDArray[Any]
 
 
 class Examples(Protocol):

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Self
 
 from limbeck import os_files, storage
 from limbeck.errors import MissingExtraError, StorageError
+from limbeck.settings import TaskKind
 from limbeck.training.team import Team
 
 TABLE_HEAD = ("Epoch", "Training Loss", "Validation Loss", "Accuracy", "F1 weighted", "F1 macro")
@@ -63,6 +64,32 @@ class EpochScores(EpochLine):
         """Return the line's cells, under `TABLE_HEAD`."""
         return [*super().cells(), *(f"{value:.4f}" for value in (self.accuracy, self.f1_weighted, self.f1_macro))]
 
+
+@dataclass(frozen=True, kw_only=True)
+class LabelSetScores(EpochLine):
+    """One line of the table of epochs where a row has any number of labels; its validation loss is the mean of theirs.
+
+    Each label is given from a threshold on that was chosen on other validation rows.
+
+    Attributes:
+        f1_micro: F1 of all labels of all validation rows together, 0 to 1, like the two that follow.
+        f1_weighted: mean F1 of the labels, weighted by their rows.
+        f1_macro: plain mean F1 of the labels.
+    """
+
+    f1_micro: float
+    f1_weighted: float
+    f1_macro: float
+
+    head: ClassVar[tuple[str, ...]] = (*EpochLine.head, "F1 micro", "F1 weighted", "F1 macro")
+
+    def cells(self) -> list[str]:
+        """Return the line's cells, under `head`."""
+        return [*super().cells(), *(f"{value:.4f}" for value in (self.f1_micro, self.f1_weighted, self.f1_macro))]
+
+
+EPOCH_LINES: dict[TaskKind, type[EpochLine]] = {"single": EpochScores, "multi": LabelSetScores}
+"""What a line of the table of epochs says of each shape of answer."""
 
 AfterEpoch = Callable[[EpochLine], None]
 """Is told of every epoch; what it raises ends the training."""

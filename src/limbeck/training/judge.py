@@ -3,24 +3,29 @@
 In: validation `Examples`. Out: one line of the table of epochs, and the figure by which the best epoch is chosen.
 It does not know updates or optimizers.
 
-What a training is judged by stands here and nowhere in the loop, as what it costs stands in `losses`.
+What a training is judged by stands here and nowhere in the loop, as what it costs stands in `losses`. `JUDGES` is the
+table of what judges each shape of answer.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from limbeck.errors import TrainingError
+from limbeck.evaluation import label_metrics, metrics
+from limbeck.evaluation.label_thresholds import FOLDS, decide_cross_fitted
 from limbeck.evaluation.metrics import Scores, scores
 from limbeck.progress import SILENT, Progress
-from limbeck.settings import LoopSettings
+from limbeck.settings import LoopSettings, TaskKind
+from limbeck.task import DEFAULT_THRESHOLD, Task
 from limbeck.training import objectives
 from limbeck.training.batches import pack_rows
 from limbeck.training.examples import Examples, spoken_rows
-from limbeck.training.journal import EpochLine, EpochScores
+from limbeck.training.journal import EpochLine, EpochScores, LabelSetScores
 from limbeck.training.team import ALONE, Team
 
 EVALUATION_TOKENS = 4096
@@ -58,8 +63,8 @@ class Judge(Protocol):
         ...
 
 
-class LabelJudge:
-    """How well labels are met.
+class AnswerJudge(ABC):
+    """Answers the validation rows, whatever is made of the answers.
 
     Args:
         module: what is trained; set to evaluation meanwhile.
@@ -69,8 +74,6 @@ class LabelJudge:
         team: the processes that share the rows out.
     """
 
-    line_type: type[EpochLine] = EpochScores
-
     def __init__(
         self, module: nn.Module, examples: Examples, settings: LoopSettings, n_labels: int, *, team: Team = ALONE
     ) -> None:
@@ -79,6 +82,43 @@ class LabelJudge:
         self._settings = settings
         self._n_labels = n_labels
         self._team = team
+
+    @abstractmethod
+    def answers_of(self, logits_BC: Tensor) -> Tensor:
+        """Return what logits mean, float64 (B, C)."""
+
+    def answers(self, epoch: int, check: Callable[[], None], progress: Progress) -> np.ndarray:
+        """Answer the validation rows; no more is kept of them than that, float64 (N, C)."""
+        facts = self.examples.facts
+        answers_NC = np.zeros((len(facts), self._n_labels), np.float64)
+        self._module.eval()
+        order = np.argsort(facts.tokens_N, kind="stable")
+        turns = self._team.turns(list(pack_rows(order, facts.tokens_N, EVALUATION_TOKENS)))
+        own_rows = sum(len(rows) for rows in turns if rows is not None)
+        with (
+            torch.inference_mode(),
+            progress.track(f"evaluating epoch {epoch}", total=own_rows, unit="rows") as advance,
+        ):
+            for rows in turns:
+                check()
+                if rows is None:
+                    continue
+                answers_NC[rows] = self.answers_of(self.examples.logits(rows)).numpy()
+                advance(len(rows))
+        self._team.sum_array(answers_NC)
+        if not np.isfinite(answers_NC).all():
+            bad = np.flatnonzero(~np.isfinite(answers_NC).all(axis=1))
+            raise TrainingError(
+                f"the model's answers after epoch {epoch} are not finite (validation "
+                f"{spoken_rows(facts, bad)}): lower the learning rate"
+            )
+        return answers_NC
+
+
+class LabelJudge(AnswerJudge):
+    """How well labels are met, one a row."""
+
+    line_type: type[EpochLine] = EpochScores
 
     def judge(
         self, epoch: int, train_loss: float, *, check: Callable[[], None], progress: Progress = SILENT
@@ -101,31 +141,64 @@ class LabelJudge:
         return -line.validation_loss if by == "loss" else float(getattr(line, by))
 
     def score(self, epoch: int, check: Callable[[], None], progress: Progress) -> Scores:
-        """Score the validation rows; no more is kept of them than their probabilities."""
+        """Score the validation rows."""
+        return scores(self.answers(epoch, check, progress), self.examples.facts.labels_N)
+
+    def answers_of(self, logits_BC: Tensor) -> Tensor:
+        """Return the probability of each class."""
+        if self._settings.loss == "binary":
+            logits_BC = objectives.two_logits(logits_BC)
+        return logits_BC.cpu().double().softmax(dim=1)
+
+
+class LabelSetJudge(AnswerJudge):
+    """How well label sets are met, with a threshold for each label that was chosen on other validation rows."""
+
+    line_type: type[EpochLine] = LabelSetScores
+
+    def judge(
+        self, epoch: int, train_loss: float, *, check: Callable[[], None], progress: Progress = SILENT
+    ) -> LabelSetScores:
+        """Return an epoch's line."""
         facts = self.examples.facts
-        probabilities_NC = np.zeros((len(facts), self._n_labels), np.float64)
-        self._module.eval()
-        order = np.argsort(facts.tokens_N, kind="stable")
-        turns = self._team.turns(list(pack_rows(order, facts.tokens_N, EVALUATION_TOKENS)))
-        own_rows = sum(len(rows) for rows in turns if rows is not None)
-        with (
-            torch.inference_mode(),
-            progress.track(f"evaluating epoch {epoch}", total=own_rows, unit="rows") as advance,
-        ):
-            for rows in turns:
-                check()
-                if rows is None:
-                    continue
-                logits_BC = self.examples.logits(rows)
-                if self._settings.loss == "binary":
-                    logits_BC = objectives.two_logits(logits_BC)
-                probabilities_NC[rows] = logits_BC.cpu().double().softmax(dim=1).numpy()
-                advance(len(rows))
-        self._team.sum_array(probabilities_NC)
-        if not np.isfinite(probabilities_NC).all():
-            bad = np.flatnonzero(~np.isfinite(probabilities_NC).all(axis=1))
-            raise TrainingError(
-                f"the model's answers after epoch {epoch} are not finite (validation "
-                f"{spoken_rows(facts, bad)}): lower the learning rate"
-            )
-        return scores(probabilities_NC, facts.labels_N)
+        # In the order of their ids: which rows choose for which must not follow from the places they stand at.
+        order = np.argsort(np.asarray(facts.row_ids), kind="stable")
+        shares_NC, targets_NC = self.answers(epoch, check, progress)[order], facts.labels_N[order]
+        if len(order) > 1:
+            folds = min(FOLDS, len(order))
+            decided_NC = decide_cross_fitted(shares_NC, targets_NC, folds=folds, seed=self._settings.seed)
+        else:
+            decided_NC = shares_NC >= DEFAULT_THRESHOLD
+        tally = label_metrics.tally_of_labels(targets_NC, decided_NC)
+        return LabelSetScores(
+            epoch=epoch,
+            train_loss=train_loss,
+            validation_loss=float(label_metrics.log_loss_of_labels(shares_NC, targets_NC).mean()),
+            f1_micro=float(metrics.f1_micro(tally)),
+            f1_weighted=float(metrics.f1_weighted(tally)),
+            f1_macro=float(metrics.f1_macro(tally)),
+            seconds=0.0,
+        )
+
+    def figure(self, line: EpochLine) -> float:
+        """Return the figure that the settings name; macro F1 for the accuracy, which label sets do not have."""
+        by = self._settings.best_by
+        return -line.validation_loss if by == "loss" else float(getattr(line, "f1_macro" if by == "accuracy" else by))
+
+    def answers_of(self, logits_BC: Tensor) -> Tensor:
+        """Return the probability of each label."""
+        return logits_BC.cpu().double().sigmoid()
+
+
+JUDGES: dict[TaskKind, Callable[..., LabelJudge | LabelSetJudge]] = {"single": LabelJudge, "multi": LabelSetJudge}
+"""What judges each shape of answer."""
+
+
+def judge_of(task: Task) -> Callable[..., LabelJudge | LabelSetJudge]:
+    """Return what judges a task.
+
+    Raises:
+        SettingsError: no training by gradients serves it.
+    """
+    task.require(tuple(JUDGES), doing="training by gradients")
+    return JUDGES[task.name]

@@ -2,15 +2,18 @@
 
 In: training `Examples` and what they should say. Out: one loss a row, in nats. It does not know updates or optimizers.
 
-What a training is after stands here and nowhere in the loop: a distillation brings losses of its own.
+What a training is after stands here and nowhere in the loop: a distillation brings losses of its own. `TASK_LOSSES` is
+the one table of what each shape of answer costs.
 """
 
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from limbeck.settings import LoopSettings
+from limbeck.settings import LoopSettings, TaskKind
+from limbeck.task import Task
 from limbeck.training import objectives
 from limbeck.training.examples import Examples, Int64, Labelled, Rows
 
@@ -64,3 +67,56 @@ class LabelLosses:
         else:
             loss_B = objectives.cross_entropy(logits_BC, labels_B, smoothing=settings.label_smoothing)
         return loss_B if self._class_weight_C is None else loss_B * self._class_weight_C[labels_B]
+
+
+class LabelSetLosses:
+    """What missing any of the labels of a row costs: the mean over the labels, each a question of yes and no.
+
+    Args:
+        examples: rows to learn from.
+        settings: label smoothing and balance.
+        n_labels: number of labels.
+        device: where logits are.
+    """
+
+    def __init__(self, examples: Examples, settings: LoopSettings, n_labels: int, device: torch.device) -> None:
+        self._examples = examples
+        self._settings = settings
+        self._device = device
+        self._weight_2C: Tensor | None = None
+        if settings.balance == "weights":
+            self._weight_2C = objectives.label_weights(examples.facts.labels_N).to(device)
+
+    @property
+    def facts(self) -> Labelled:
+        """The rows that have a cost."""
+        return self._examples.facts
+
+    def losses(self, rows: Int64) -> Tensor:
+        """Return the loss of each row, as the settings weigh it."""
+        settings = self._settings
+        targets_BC = torch.from_numpy(self.facts.labels_N[rows]).to(self._device)
+        logits_BC = self._examples.logits(rows)
+        if settings.balance == "focal":
+            return objectives.label_focal(logits_BC, targets_BC).mean(dim=1)
+        loss_BC = objectives.label_cross_entropy(logits_BC, targets_BC, smoothing=settings.label_smoothing)
+        if self._weight_2C is not None:
+            loss_BC = loss_BC * torch.where(targets_BC, self._weight_2C[1], self._weight_2C[0])
+        return loss_BC.mean(dim=1)
+
+
+TASK_LOSSES: dict[TaskKind, Callable[[Examples, LoopSettings, int, torch.device], Losses]] = {
+    "single": LabelLosses,
+    "multi": LabelSetLosses,
+}
+"""What each shape of answer costs."""
+
+
+def losses_of(task: Task, examples: Examples, settings: LoopSettings, n_labels: int, device: torch.device) -> Losses:
+    """Return what missing the labels of a task costs.
+
+    Raises:
+        SettingsError: no training by gradients serves the task.
+    """
+    task.require(tuple(TASK_LOSSES), doing="training by gradients")
+    return TASK_LOSSES[task.name](examples, settings, n_labels, device)

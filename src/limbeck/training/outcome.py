@@ -15,11 +15,18 @@ from limbeck import storage
 from limbeck.data.dataset import Dataset
 from limbeck.data.learned import write_learned
 from limbeck.errors import DataError
-from limbeck.evaluation.evaluation import Evaluation, evaluate
-from limbeck.evaluation.limits import Circumstances, find_limits, told_of
+from limbeck.evaluation.limits import Circumstances, told_of
+from limbeck.evaluation.multi_predictions import MultiPredictions
 from limbeck.evaluation.prediction_files import write_predictions
-from limbeck.evaluation.predictions import Predictions
+from limbeck.evaluation.prediction_tables import AnyPredictions
 from limbeck.features.extraction import Features
+from limbeck.inference.answers import (
+    AnsweredRows,
+    AnyEvaluation,
+    classes_of,
+    evaluation_of,
+    read_evaluation,
+)
 from limbeck.model.bundle import Bundle, save_bundle
 from limbeck.model.facts import BundleFacts
 from limbeck.model.heads import Head
@@ -27,19 +34,20 @@ from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.model.pooling import Block
 from limbeck.progress import SILENT, Progress
 from limbeck.runs.calibrated import calibrate_on, left_alone
-from limbeck.runs.model_card import card_text
+from limbeck.runs.model_card import card_of
 from limbeck.runs.run_folder import RunFolder
 from limbeck.runs.run_record import make_record
 from limbeck.runs.run_view import RunView
 from limbeck.runs.training_rows import TrainingRows, training_rows, with_validation
 from limbeck.setting_tables import to_toml
-from limbeck.settings import SplitSettings
+from limbeck.settings import LoopSettings, SplitSettings
 from limbeck.tokens import Window
 from limbeck.training.doubts import doubts_of, doubts_of_epochs, doubts_of_texts, say_doubts_of_texts
 from limbeck.training.examples import Labelled
-from limbeck.training.journal import EpochLine, EpochScores
+from limbeck.training.journal import EPOCH_LINES, EpochLine
 from limbeck.training.plan import LoopResult
 from limbeck.training.session import Session
+from limbeck.training.settled import Settled, settle_label_sets
 from limbeck.training.team import Team
 
 
@@ -58,13 +66,13 @@ class LoopRun(RunView):
 
     folder: RunFolder
     dataset: Dataset
-    validation: Evaluation
+    validation: AnyEvaluation
     epochs: tuple[EpochLine, ...]
     best_epoch: int
     metrics: Mapping[str, Any]
 
 
-def no_more(_: Evaluation) -> Mapping[str, Any]:
+def no_more(_: AnyEvaluation) -> Mapping[str, Any]:
     """Say nothing beside what every training says."""
     return {}
 
@@ -86,10 +94,10 @@ class Outcome:
     method: str
     rows: TrainingRows
     bundle: Bundle
-    answers: Predictions
+    answers: AnyPredictions
     texts_cut: Mapping[str, int]
     window: Mapping[str, Any] | None = None
-    more: Callable[[Evaluation], Mapping[str, Any]] = no_more
+    more: Callable[[AnyEvaluation], Mapping[str, Any]] = no_more
 
 
 def claimed_rows(
@@ -119,8 +127,8 @@ def reopened(
     return LoopRun(
         folder=folder,
         dataset=with_validation(dataset, split, progress),
-        validation=Evaluation.from_dict(dict(metrics["validation"])),
-        epochs=tuple(EpochScores(**line) for line in metrics["epochs"]),
+        validation=read_evaluation(metrics["validation"]),
+        epochs=tuple(EPOCH_LINES[dataset.task.name](**line) for line in metrics["epochs"]),
         best_epoch=metrics["best_epoch"],
         metrics=metrics,
     )
@@ -128,19 +136,17 @@ def reopened(
 
 def labelled(rows: Dataset, tokens_N: np.ndarray) -> Labelled:
     """Return what the loop knows about the rows of a split."""
-    return Labelled(labels_N=rows.labels, tokens_N=tokens_N, row_ids=rows.row_ids)
+    return Labelled(labels_N=rows.targets, tokens_N=tokens_N, row_ids=rows.row_ids)
 
 
-def answers_of(rows: Dataset, features: Features, probabilities_NC: np.ndarray) -> Predictions:
-    """Return what a head on features answers to rows."""
-    return Predictions(
-        row_ids=tuple(rows.row_ids),
-        label_names=rows.label_names,
-        probabilities=probabilities_NC,
+def answered_rows(rows: Dataset, features: Features) -> AnsweredRows:
+    """Return rows whose features were computed, as predictions have them."""
+    return AnsweredRows(
+        row_ids=rows.row_ids,
         true_labels=rows.table["label"],
         tokens=features.lengths_N + features.cut_tokens_N,
         truncated=features.cut_tokens_N > 0,
-        texts=tuple(rows.texts),
+        texts=rows.texts,
     )
 
 
@@ -162,8 +168,9 @@ def make_facts(
         max_tokens=window.max_tokens,
         label_names=rows.label_names,
         pair=rows.dataset.pair,
-        provenance={**record, "majority_label": rows.label_names[rows.majority_label]},
+        provenance={**record, **rows.baseline},
         window=window.name,
+        task=rows.dataset.task.name,
     )
 
 
@@ -178,18 +185,8 @@ def finish_run(outcome: Outcome, result: LoopResult, stages: Mapping[str, Any], 
     """
     folder, watch, writes = session.folder, session.watch, session.team.is_first
     rows, settings = outcome.rows, stages[outcome.method]
-    answers = outcome.answers
-    calibrate = calibrate_on if settings.calibrate else left_alone
-    calibrated = calibrate(outcome.bundle.head, answers.probabilities, answers.known_labels)
-    answers = replace(answers, probabilities=calibrated.probabilities)
-    facts = replace(outcome.bundle.facts, folded_temperature=calibrated.temperature)
-    scored = evaluate(
-        answers.probabilities,
-        answers.known_labels,
-        facts.label_names,
-        majority_label=rows.majority_label,
-        seed=settings.seed,
-    )
+    settled = _settle(outcome, settings)
+    facts, answers, scored = settled.facts, settled.answers["validation"], settled.scored["validation"]
     watch.lap("evaluate")
     warnings = [
         *doubts_of_texts(outcome.bundle.loaded, rows.validation.texts),
@@ -204,7 +201,7 @@ def finish_run(outcome: Outcome, result: LoopResult, stages: Mapping[str, Any], 
             texts_cut=int(answers.truncated.sum()),
             told=told_of(warnings),
         )
-        card = card_text(facts, scored, find_limits(scored, known))
+        card = card_of(facts, scored, known)
         save_bundle(replace(outcome.bundle, facts=facts), folder.bundle, card=card)
         write_predictions(folder.predictions("validation"), answers)
         write_learned(folder.learned, rows.dataset.split("train").texts)
@@ -213,7 +210,7 @@ def finish_run(outcome: Outcome, result: LoopResult, stages: Mapping[str, Any], 
     metrics = {
         "method": outcome.method,
         "validation": scored.to_dict(),
-        "temperature": calibrated.record,
+        **settled.record,
         "epochs": [asdict(line) for line in result.epochs],
         "best_epoch": result.best_epoch,
         "steps": result.steps,
@@ -238,4 +235,22 @@ def finish_run(outcome: Outcome, result: LoopResult, stages: Mapping[str, Any], 
         epochs=result.epochs,
         best_epoch=result.best_epoch,
         metrics=metrics,
+    )
+
+
+def _settle(outcome: Outcome, settings: LoopSettings) -> Settled:
+    """Decide what is decided on the validation rows: a temperature, or a threshold for each label."""
+    facts, answers = outcome.bundle.facts, outcome.answers
+    if isinstance(answers, MultiPredictions):
+        return settle_label_sets(facts, {"validation": answers}, chosen_on="validation", seed=settings.seed)
+    answers = classes_of(answers)
+    calibrate = calibrate_on if settings.calibrate else left_alone
+    calibrated = calibrate(outcome.bundle.head, answers.probabilities, answers.known_labels)
+    settled = replace(answers, probabilities=calibrated.probabilities)
+    facts = replace(facts, folded_temperature=calibrated.temperature)
+    return Settled(
+        facts=facts,
+        answers={"validation": settled},
+        scored={"validation": evaluation_of(settled, facts, seed=settings.seed)},
+        record={"temperature": calibrated.record},
     )

@@ -5,20 +5,24 @@ In: settings. Out: nothing, or every fault at once. It does not know data.
 
 from dataclasses import fields
 from math import isfinite
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from limbeck.errors import FaultLog, SettingsError
 from limbeck.settings import FinetuneSettings, LoopSettings
 
+if TYPE_CHECKING:
+    from limbeck.task import Task
+
 HIGHEST_SEED = 2**32 - 1
 
 
-def check_training(settings: LoopSettings, *, n_labels: int | None = None) -> None:
+def check_training(settings: LoopSettings, *, n_labels: int | None = None, task: "Task | None" = None) -> None:
     """Refuse values that no training can use.
 
     Args:
         settings: of the loop.
         n_labels: number of classes; not given before data is read.
+        task: the shape of an answer; one label per row when not given.
 
     Raises:
         SettingsError: gathers every fault.
@@ -48,6 +52,7 @@ def check_training(settings: LoopSettings, *, n_labels: int | None = None) -> No
             ("layer_decay", 0 < settings.layer_decay <= 1, "above 0, at most 1"),
             ("dropout", settings.dropout is None or 0 <= settings.dropout < 1, "from 0 to below 1"),
         ]
+    is_single = task is None or task.name == "single"
     endless = _endless(settings)
     faults.extend(f"{name} = {value} is not possible: give a finite number" for name, value in endless.items())
     faults.extend(
@@ -55,10 +60,12 @@ def check_training(settings: LoopSettings, *, n_labels: int | None = None) -> No
         for name, holds, wanted in rules
         if not holds and name not in endless
     )
-    if settings.loss == "binary" and n_labels not in (2, None):
+    if settings.loss == "binary" and is_single and n_labels not in (2, None):
         faults.add(f"loss = 'binary' is for two classes, and there are {n_labels}: use cross-entropy")
     if settings.balance == "focal" and (settings.loss == "binary" or settings.label_smoothing):
         faults.add("balance = 'focal' is a loss of its own: it goes with neither binary loss nor label smoothing")
+    if settings.loss == "binary" and task is not None and not is_single:
+        faults.add(f"loss = 'binary' is for two classes, one per row; here a row has {task.words}: leave --loss out")
     faults.raise_as(SettingsError, what="the settings of training are wrong", todo="correct them and run it again")
 
 

@@ -1,0 +1,184 @@
+"""How long does a probe of 136 labels take beside scikit-learn's OneVsRest, and is it any better?
+
+Debian's package descriptions and their tags of 100 rows or more, embedded encoder, every layer (8,064 columns). Our fit
+does the whole job: standardisation, five folds for every penalty tried, a penalty for each label, out-of-fold
+probabilities, the fit on all rows, and a threshold for each label. scikit-learn does one fit,
+OneVsRestClassifier(LogisticRegression), at the penalty that ours chose most often, on the same features already
+standardised, in float32, with its default solver and room to converge. The objectives of some labels at our penalty are
+worked out in float64: a faster, worse answer shows. Both are judged on the test split.
+
+    python benchmarks/multi.py [--rows 4000] [--rounds 1] [--max-tokens 512] [--no-peer] [--cache FOLDER]
+"""
+
+import argparse
+import os
+import resource
+from collections import Counter
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow.parquet as pq
+import torch
+from measure import SHARED_DATA, alternate, summary, write_result
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import average_precision_score, f1_score
+from sklearn.multiclass import OneVsRestClassifier
+
+from limbeck.evaluation.label_thresholds import choose_label_thresholds
+from limbeck.features.cache import FeatureCache
+from limbeck.features.extraction import extract_features
+from limbeck.features.text_encoder import load_encoder
+from limbeck.linear.label_fit import LabelFit, LabelRows, fit_label_probe
+from limbeck.model.pooling import blocks_for
+from limbeck.settings import ProbeSettings
+
+FEWEST_ROWS = 100
+COMPARED_LABELS = 8
+"""Labels, from the most frequent to the rarest, whose objective is compared."""
+OURS, PEER = "limbeck, whole fit", "scikit-learn, one fit"
+
+
+def read_rows(limit: int | None) -> tuple[list[str], np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Return texts, splits, targets and names of the rows that have tags; `limit` of them, drawn."""
+    table = pq.read_table(SHARED_DATA / "debian" / "packages.en.parquet", columns=["text", "split", "tags"])
+    tags = table["tags"].to_pylist()
+    counts = Counter(tag for row in tags for tag in row or ())
+    names = tuple(sorted(tag for tag, rows in counts.items() if rows >= FEWEST_ROWS))
+    places = {name: place for place, name in enumerate(names)}
+    rows = np.array([row for row, own in enumerate(tags) if own])
+    if limit is not None:
+        rows = np.sort(np.random.default_rng(0).permutation(rows)[:limit])
+    targets_NL = np.zeros((len(rows), len(names)), dtype=bool)
+    for place, row in enumerate(rows):
+        targets_NL[place, [places[tag] for tag in tags[row] if tag in places]] = True
+    texts, splits = table["text"].to_pylist(), np.array(table["split"].to_pylist())
+    return [texts[row] for row in rows], splits[rows], targets_NL, names
+
+
+def objective(weight_F: np.ndarray, bias: float, features_NF: np.ndarray, has_N: np.ndarray, c: float) -> float:
+    """Work out C · Σ binary cross-entropy + ½ ‖w‖² in float64, a block of rows at a time."""
+    loss = 0.0
+    for start in range(0, len(features_NF), 1000):
+        logits_B = features_NF[start : start + 1000].astype(np.float64) @ weight_F + bias
+        loss += np.logaddexp(0, np.where(has_N[start : start + 1000], -logits_B, logits_B)).sum()
+    return float(c * loss + 0.5 * (weight_F**2).sum())
+
+
+def judge(shares_NL: np.ndarray, targets_NL: np.ndarray, cuts_L: np.ndarray) -> dict[str, float]:
+    """Score probabilities on rows that nothing learned from; labels that no row has are left out."""
+    there = targets_NL.any(axis=0)
+    decided_NL = shares_NL[:, there] >= cuts_L[there]
+    return {
+        "f1_macro": float(f1_score(targets_NL[:, there], decided_NL, average="macro", zero_division=0)),
+        "f1_micro": float(f1_score(targets_NL[:, there], decided_NL, average="micro", zero_division=0)),
+        "auc_pr": float(average_precision_score(targets_NL[:, there], shares_NL[:, there], average="macro")),
+    }
+
+
+def shares_of(fit: LabelFit, features_NF: np.ndarray) -> np.ndarray:
+    """Return what our layer says of raw features."""
+    return 1 / (1 + np.exp(-(features_NF.astype(np.float64) @ fit.weight_LF.T.astype(np.float64) + fit.bias_L)))
+
+
+def compare_objectives(
+    fit: LabelFit, rows: LabelRows, standard_NF: np.ndarray, mean_F: np.ndarray, scale_F: np.ndarray
+) -> dict[str, dict[str, float]]:
+    """Fit some labels by scikit-learn at our penalties, and work out what both minimise."""
+    found = {}
+    order = np.argsort(-rows.targets_NL.sum(axis=0))
+    for label in order[np.linspace(0, len(order) - 1, min(COMPARED_LABELS, len(order))).astype(int)]:
+        c, has_N = float(fit.penalty_L[label]), rows.targets_NL[:, label]
+        peer = LogisticRegression(C=c, max_iter=5000).fit(standard_NF, has_N)
+        weight_F = fit.weight_LF[label].astype(np.float64)
+        bias = float(fit.bias_L[label] + weight_F @ mean_F)
+        theirs = peer.coef_[0].astype(np.float64), float(peer.intercept_[0])
+        found[rows.label_names[label]] = {
+            "ours": objective(weight_F * scale_F, bias, standard_NF, has_N, c),
+            "scikit_learn": objective(*theirs, standard_NF, has_N, c),
+            "penalty": c,
+            "rows": int(has_N.sum()),
+        }
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, help="rows with tags, drawn; all when not given")
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--max-tokens", type=int, default=512)
+    parser.add_argument("--no-peer", action="store_true", help="leave scikit-learn out, which takes hours on all rows")
+    parser.add_argument("--cache", help="folder of the feature cache; the user's when not given")
+    arguments = parser.parse_args()
+    texts, splits, targets_NL, names = read_rows(arguments.rows)
+    learnable = (targets_NL[splits == "train"].sum(axis=0) >= 10) & targets_NL[splits == "test"].any(axis=0)
+    targets_NL, names = targets_NL[:, learnable], tuple(np.array(names)[learnable])
+    engine = load_encoder("minilm").engine
+    features_NF = extract_features(
+        texts,
+        engine,
+        blocks_for("layers", None, engine.layers),
+        max_tokens=arguments.max_tokens,
+        cache=FeatureCache(arguments.cache),
+    ).values_NF
+    train, test = splits == "train", splits == "test"
+    raw_NF, test_NF = features_NF[train], features_NF[test]
+    rows = LabelRows(targets_NL=targets_NL[train], label_names=names)
+    fits: list[LabelFit] = []
+    peers: list[OneVsRestClassifier] = []
+    mean_F, scale_F = raw_NF.mean(0, dtype=np.float64), raw_NF.std(0, dtype=np.float64)
+    scale_F[scale_F < 1e-6] = 1.0
+    standard_NF = ((raw_NF - mean_F) / scale_F).astype(np.float32)
+
+    def ours() -> None:
+        fits.append(fit_label_probe(raw_NF, rows, settings=ProbeSettings()))
+        choose_label_thresholds(fits[-1].out_of_fold_NL, rows.targets_NL, names)
+
+    def scikit_learn() -> None:
+        usual = Counter(fits[-1].penalty_L.tolist()).most_common(1)[0][0]
+        peers.append(OneVsRestClassifier(LogisticRegression(C=usual, max_iter=2000)).fit(standard_NF, rows.targets_NL))
+
+    contestants: dict[str, Callable[[], object]] = {OURS: ours}
+    if not arguments.no_peer:
+        contestants[PEER] = scikit_learn
+    seconds = alternate(contestants, rounds=arguments.rounds)
+    fit = fits[-1]
+    cuts = choose_label_thresholds(fit.out_of_fold_NL, rows.targets_NL, names)
+    half_L = np.full(len(names), 0.5)
+    shares_NL = shares_of(fit, test_NF)
+    judged = {
+        "limbeck, threshold per label": judge(shares_NL, targets_NL[test], cuts.values),
+        "limbeck, 0.5": judge(shares_NL, targets_NL[test], half_L),
+    }
+    objectives: dict[str, dict[str, float]] = {}
+    if peers:
+        said_NL = peers[-1].predict_proba(((test_NF - mean_F) / scale_F).astype(np.float32))
+        judged["scikit-learn, 0.5"] = judge(said_NL, targets_NL[test], half_L)
+        objectives = compare_objectives(fit, rows, standard_NF, mean_F, scale_F)
+    ratio = judged["limbeck, threshold per label"]["f1_macro"] / judged["limbeck, 0.5"]["f1_macro"]
+    result = {
+        "question": __doc__.splitlines()[0],
+        "rows": {"train": int(train.sum()), "test": int(test.sum())},
+        "labels": len(names),
+        "columns": raw_NF.shape[1],
+        "max_tokens": arguments.max_tokens,
+        "torch_threads": torch.get_num_threads(),
+        "load_average_before": os.getloadavg(),
+        "seconds": summary(seconds, ours=OURS),
+        "judged": judged,
+        "threshold_gain": ratio,
+        "objectives": objectives,
+        "penalties": dict(Counter(map(str, fit.penalty_L.tolist()))),
+        "iterations": fit.iterations,
+        "limbeck_bound_on_gap": fit.gap,
+        "peak_memory_gib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
+    }
+    for name, figures in judged.items():
+        print(f"{name}: " + ", ".join(f"{figure} {value:.4f}" for figure, value in figures.items()))
+    for name, one in result["seconds"].items():
+        print(f"{name}: {one['median_s']} s, {one['times_ours']} times ours")
+    print(f"threshold per label: {ratio:.2f} times the macro F1 of 0.5;", end=" ")
+    print(write_result("multi", result, packages=["limbeck", "torch", "scikit-learn", "numpy"]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""Answers: what a model's output is as predictions, and how these are scored, for each shape of answer.
+
+In: a bundle's facts, what its head said of rows, and the rows' own columns. Out: `Predictions` or `MultiPredictions`,
+and their evaluation. This is the one place that asks which of them a task has. It does not know engines or training.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from limbeck.errors import SettingsError
+from limbeck.evaluation.abstaining import find_unsure
+from limbeck.evaluation.evaluation import Evaluation, evaluate
+from limbeck.evaluation.multi_evaluation import MultiEvaluation, evaluate_multi
+from limbeck.evaluation.multi_predictions import MultiPredictions
+from limbeck.evaluation.prediction_tables import AnyPredictions
+from limbeck.evaluation.predictions import Predictions
+from limbeck.model.facts import BundleFacts
+from limbeck.settings import TaskKind
+
+AnyEvaluation = Evaluation | MultiEvaluation
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class AnsweredRows:
+    """The rows that were answered.
+
+    Attributes:
+        row_ids: of the N rows.
+        true_labels: as `Dataset.table["label"]` has them, null where they are not known; None where none are.
+        tokens: tokens of each text before it was cut, (N,).
+        truncated: whether it was cut, bool (N,).
+        texts: of the rows.
+        unknown: tokens of each text that the vocabulary does not have, (N,); None where they were not counted.
+        others: further columns of the rows.
+    """
+
+    row_ids: Sequence[str]
+    true_labels: pa.Array | pa.ChunkedArray | None
+    tokens: np.ndarray
+    truncated: np.ndarray
+    texts: Sequence[str]
+    unknown: np.ndarray | None = None
+    others: pa.Table | None = None
+
+
+def predictions_of(facts: BundleFacts, answers: np.ndarray, rows: AnsweredRows) -> AnyPredictions:
+    """Return what a model answers, as its task has it.
+
+    Args:
+        facts: of the model.
+        answers: as `Bundle.answers` returns them.
+        rows: that were answered.
+
+    Raises:
+        SettingsError: nothing shows the answers of this task yet.
+    """
+    facts.shape.require(tuple(_PREDICTIONS), doing="answering texts")
+    return _PREDICTIONS[facts.task](facts, answers, rows)
+
+
+def _of_classes(facts: BundleFacts, answers: np.ndarray, rows: AnsweredRows) -> Predictions:
+    return Predictions(
+        row_ids=tuple(rows.row_ids),
+        label_names=facts.label_names,
+        probabilities=answers,
+        true_labels=pa.nulls(len(answers), pa.int32()) if rows.true_labels is None else rows.true_labels,
+        tokens=rows.tokens,
+        truncated=rows.truncated,
+        texts=tuple(rows.texts),
+        unsure=None if facts.thresholds is None else find_unsure(answers, facts.thresholds),
+        unknown=rows.unknown,
+        others=rows.others,
+    )
+
+
+def label_sets_of(facts: BundleFacts, answers: np.ndarray, rows: AnsweredRows) -> MultiPredictions:
+    """Return what a model of any number of labels answers."""
+    unknown_labels = pa.nulls(len(answers), pa.large_list(pa.int32()))
+    return MultiPredictions(
+        row_ids=tuple(rows.row_ids),
+        label_names=facts.label_names,
+        probabilities=answers,
+        true_labels=unknown_labels if rows.true_labels is None else rows.true_labels,
+        tokens=rows.tokens,
+        truncated=rows.truncated,
+        thresholds=None if facts.label_thresholds is None else np.array(facts.label_thresholds),
+        texts=tuple(rows.texts),
+        unknown=rows.unknown,
+        others=rows.others,
+    )
+
+
+_PREDICTIONS: dict[TaskKind, Callable[[BundleFacts, np.ndarray, AnsweredRows], AnyPredictions]] = {
+    "single": _of_classes,
+    "multi": label_sets_of,
+}
+
+
+def evaluation_of(found: AnyPredictions, facts: BundleFacts, *, seed: int) -> AnyEvaluation:
+    """Score answers whose truth is known, beside what the training rows' labels alone would have answered.
+
+    Args:
+        found: the answers.
+        facts: of the model, whose provenance has `majority_label`, or `label_shares`.
+        seed: of the bootstrap.
+
+    Raises:
+        DataError: no row has a known label.
+    """
+    if isinstance(found, MultiPredictions):
+        shares = facts.provenance.get("label_shares")
+        return evaluate_multi(found, label_shares=None if shares is None else np.array(shares), seed=seed)
+    single = classes_of(found)
+    return evaluate(
+        single.probabilities,
+        single.known_labels,
+        single.label_names,
+        majority_label=facts.majority_label,
+        seed=seed,
+    )
+
+
+def read_evaluation(values: Mapping[str, Any]) -> AnyEvaluation:
+    """Return an evaluation of what its `to_dict` returned, which names the task where it is not one label per row.
+
+    Raises:
+        DataError: a key is missing or a value is of the wrong kind.
+    """
+    return MultiEvaluation.from_dict(values) if values.get("task") == "multi" else Evaluation.from_dict(dict(values))
+
+
+def classes_of(found: AnyPredictions) -> Predictions:
+    """Return answers of one label per row as such.
+
+    Raises:
+        SettingsError: they are of another shape.
+    """
+    if not isinstance(found, Predictions):
+        raise SettingsError("this is for one label per row; the model answers otherwise: limbeck evaluate scores it")
+    return found
