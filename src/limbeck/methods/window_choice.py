@@ -95,6 +95,11 @@ def choose_window(
         TrainingError: there are fewer than two classes with two rows each.
     """
     rows = _drawn(train)
+    rows.task.require(
+        ["single"],
+        doing="--window auto",
+        todo="Name what is to be read of a long text: --window head, tail, both or all",
+    )
     labels_N, names = _known_classes(rows)
     tokenizer = engine.loaded.tokenizer
     limit = tokenizer.checked_limit(features.max_tokens)
