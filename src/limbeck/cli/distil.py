@@ -74,7 +74,7 @@ def distil(
     if ablation and is_one_of_many():
         raise SettingsError("an ablation runs in one process: run limbeck without torchrun")
     if ablation:
-        dataset.task.require(["single"], doing="--ablation")
+        dataset.task.require(("single",), doing="--ablation")
         ablated = ablate(curriculum, out, settings, cache=cache, start=start, progress=following)
         if as_json:
             screen.show_json({**ablated.metrics, "ablation": ablated.ablation.to_dict()})
