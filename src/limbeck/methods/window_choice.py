@@ -96,7 +96,7 @@ def choose_window(
     """
     rows = _drawn(train)
     rows.task.require(
-        ["single"],
+        ("single",),
         doing="--window auto",
         todo="Name what is to be read of a long text: --window head, tail, both or all",
     )
