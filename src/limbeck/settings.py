@@ -170,8 +170,8 @@ class LoopSettings:
         warmup_share: share of all steps, 0 to 1, in which the learning rate rises to its maximum.
         weight_decay: weight decay of AdamW, on all weights but biases and norms.
         clip_norm: maximum norm of the gradient; "off" for no clipping.
-        loss: loss to bring down: "cross-entropy", or for two classes "binary", one logit with binary
-            cross-entropy.
+        loss: loss to bring down: "cross-entropy" (of numbers the squared error), for two classes also "binary",
+            one logit with binary cross-entropy, and for numbers "huber", to which few far-off numbers matter less.
         label_smoothing: share of a label, 0 to 1, that is spread over all classes.
         balance: how unequal class sizes are met: "weights" gives every class the same weight, "focal" gives
             hard rows more weight.
@@ -196,7 +196,7 @@ class LoopSettings:
     warmup_share: float = 0.1
     weight_decay: float = 0.01
     clip_norm: float | None = 1.0
-    loss: Literal["cross-entropy", "binary"] = "cross-entropy"
+    loss: Literal["cross-entropy", "binary", "huber"] = "cross-entropy"
     label_smoothing: float = 0.0
     balance: Literal["none", "weights", "focal"] = "none"
     best_by: BestBy = "accuracy"

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 HEADLINES = {
     "single": ("accuracy", "f1_weighted", "f1_macro", "log_loss", "ece"),
     "multi": ("f1_micro", "f1_macro", "f1_samples", "subset_accuracy", "hamming_loss", "lrap", "auc_pr", "log_loss"),
+    "ordinal": ("quadratic_kappa", "mae", "within_one", "accuracy", "log_loss"),
+    "regression": ("pearson", "spearman", "r2", "mae", "rmse", "bias"),
 }
 """Figures that --json shows first, for each shape of answer."""
 

@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from limbeck.data.dataset import ReadNote
+    from limbeck.display.views import View
     from limbeck.evaluation.abstaining import Answered
     from limbeck.evaluation.calibration import Calibration
     from limbeck.evaluation.measured import Measured
@@ -167,9 +169,14 @@ def say_read(found: "AnyPredictions | Written") -> str:
 def show_evaluation(found: "AnyEvaluation", *, title: str) -> None:
     """Show the figures with their intervals beside the baseline, each class, the worst confusions."""
     from limbeck.evaluation.multi_evaluation import MultiEvaluation
+    from limbeck.evaluation.ordinal_evaluation import OrdinalEvaluation
+    from limbeck.evaluation.value_evaluation import ValueEvaluation
 
     if isinstance(found, MultiEvaluation):
         _show_label_sets(found, title=title)
+        return
+    if isinstance(found, OrdinalEvaluation | ValueEvaluation):
+        show_tables(found, title=f"{title}: {found.rows:,} rows")
         return
     baseline = found.baseline
     show_table(
@@ -205,6 +212,12 @@ def show_evaluation(found: "AnyEvaluation", *, title: str) -> None:
         show_line(f"… and {rest:,} classes of fewer rows: they are in metrics.json, and --json shows them")
     confusions = ", ".join(map(str, found.worst_confusions[:5]))
     show_line(f"taken for another, most rows first (share of the class's rows): {confusions or 'none'}")
+
+
+def show_tables(found: "View", *, title: str) -> None:
+    """Show the tables of a value, the first under a title of its own."""
+    for place, table in enumerate(found._tables()):
+        show_table(title if place == 0 else table.title, list(table.header), [list(row) for row in table.rows])
 
 
 def _show_label_sets(found: "MultiEvaluation", *, title: str) -> None:
@@ -274,9 +287,9 @@ def show_answered(found: "Answered") -> None:
 
 def show_epochs(epochs: "Sequence[Mapping[str, Any]]", *, best_epoch: int) -> None:
     """Show the table of epochs; the one that was kept is marked."""
-    from limbeck.training.journal import EpochScores, LabelSetScores
+    from limbeck.training.journal import EPOCH_LINES
 
-    kind = LabelSetScores if "f1_micro" in epochs[0] else EpochScores
+    kind = next(one for one in EPOCH_LINES.values() if {field.name for field in fields(one)} == set(epochs[0]))
     rows = [kind(**line).cells() for line in epochs]
     for row in rows:
         row[0] += " (kept)" if row[0] == str(best_epoch) else ""
@@ -287,9 +300,14 @@ def show_predictions(found: "AnyPredictions", *, top_k: int | None) -> None:
     """Show each text with its most probable labels, or with those that it is given."""
     from limbeck.evaluation.multi_predictions import MultiPredictions
     from limbeck.inference.answers import classes_of
+    from limbeck.evaluation.value_predictions import ValuePredictions
 
     if isinstance(found, MultiPredictions):
         _show_given(found, top_k)
+        return
+    if isinstance(found, ValuePredictions):
+        rows = [[shortened(text), f"{value:.4g}"] for text, value in zip(found.texts or (), found.answers, strict=True)]
+        show_table("Predictions", ["text", "number"], rows)
         return
     found = classes_of(found)
     top_k = 1 if top_k is None else top_k

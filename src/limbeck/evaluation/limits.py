@@ -13,8 +13,10 @@ from limbeck.evaluation.class_scores import ClassScores
 from limbeck.evaluation.counted import counted
 from limbeck.evaluation.evaluation import Evaluation
 from limbeck.evaluation.multi_evaluation import MultiEvaluation
+from limbeck.evaluation.ordinal_evaluation import OrdinalEvaluation
 from limbeck.evaluation.proportions import Share
 from limbeck.evaluation.slices import FEWEST_SLICE_ROWS, Slices
+from limbeck.evaluation.value_evaluation import ValueEvaluation
 from limbeck.settings import WindowName
 
 NAMED_SLICES = 5
@@ -144,6 +146,18 @@ def find_label_limits(found: MultiEvaluation, known: Circumstances) -> tuple[Lim
     if found.rows < FEW_ROWS:
         limits.append(_limit("few_rows", rows=counted(found.rows)))
     limits += _counted_limits([one.counted for one in found.per_label])
+    if known.texts_cut:
+        limits.append(_cut_limit(known, found.rows))
+    return (*limits, _limit("unlike"))
+
+
+def find_ordered_limits(found: OrdinalEvaluation | ValueEvaluation, known: Circumstances) -> tuple[Limit, ...]:
+    """Return what should be known before relying on a model of ordered classes, or of numbers."""
+    limits = [*known.told, _limit("validation_only")]
+    if found.rows < FEW_ROWS:
+        limits.append(_limit("few_rows", rows=counted(found.rows)))
+    if isinstance(found, OrdinalEvaluation):
+        limits += _counted_limits(found.per_class)
     if known.texts_cut:
         limits.append(_cut_limit(known, found.rows))
     return (*limits, _limit("unlike"))

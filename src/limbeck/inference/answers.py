@@ -1,7 +1,8 @@
 """Answers: what a model's output is as predictions, and how these are scored, for each shape of answer.
 
-In: a bundle's facts, what its head said of rows, and the rows' own columns. Out: `Predictions` or `MultiPredictions`,
-and their evaluation. This is the one place that asks which of them a task has. It does not know engines or training.
+In: a bundle's facts, what its head said of rows, and the rows' own columns. Out: `Predictions`, `MultiPredictions` or
+`ValuePredictions`, and their evaluation. This is the one place that asks which of them a task has. It does not know
+engines or training.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,12 +17,16 @@ from limbeck.evaluation.abstaining import find_unsure
 from limbeck.evaluation.evaluation import Evaluation, evaluate
 from limbeck.evaluation.multi_evaluation import MultiEvaluation, evaluate_multi
 from limbeck.evaluation.multi_predictions import MultiPredictions
+from limbeck.evaluation.ordinal_evaluation import OrdinalEvaluation, evaluate_ordinal
 from limbeck.evaluation.prediction_tables import AnyPredictions
 from limbeck.evaluation.predictions import Predictions
+from limbeck.evaluation.value_evaluation import ValueEvaluation, evaluate_values
+from limbeck.evaluation.value_predictions import ValuePredictions
 from limbeck.model.facts import BundleFacts
 from limbeck.settings import TaskKind
+from limbeck.task import ORDINAL
 
-AnyEvaluation = Evaluation | MultiEvaluation
+AnyEvaluation = Evaluation | MultiEvaluation | OrdinalEvaluation | ValueEvaluation
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -74,6 +79,7 @@ def _of_classes(facts: BundleFacts, answers: np.ndarray, rows: AnsweredRows) -> 
         unsure=None if facts.thresholds is None else find_unsure(answers, facts.thresholds),
         unknown=rows.unknown,
         others=rows.others,
+        task=facts.shape,
     )
 
 
@@ -94,9 +100,24 @@ def label_sets_of(facts: BundleFacts, answers: np.ndarray, rows: AnsweredRows) -
     )
 
 
+def _of_numbers(_facts: BundleFacts, answers: np.ndarray, rows: AnsweredRows) -> ValuePredictions:
+    return ValuePredictions(
+        row_ids=tuple(rows.row_ids),
+        values=answers[:, 0],
+        true_values=pa.nulls(len(answers), pa.float64()) if rows.true_labels is None else rows.true_labels,
+        tokens=rows.tokens,
+        truncated=rows.truncated,
+        texts=tuple(rows.texts),
+        unknown=rows.unknown,
+        others=rows.others,
+    )
+
+
 _PREDICTIONS: dict[TaskKind, Callable[[BundleFacts, np.ndarray, AnsweredRows], AnyPredictions]] = {
     "single": _of_classes,
     "multi": label_sets_of,
+    "ordinal": _of_classes,
+    "regression": _of_numbers,
 }
 
 
@@ -105,7 +126,7 @@ def evaluation_of(found: AnyPredictions, facts: BundleFacts, *, seed: int) -> An
 
     Args:
         found: the answers.
-        facts: of the model, whose provenance has `majority_label`, or `label_shares`.
+        facts: of the model, whose provenance has `majority_label`, `label_shares`, `median_label` or `mean_number`.
         seed: of the bootstrap.
 
     Raises:
@@ -114,6 +135,17 @@ def evaluation_of(found: AnyPredictions, facts: BundleFacts, *, seed: int) -> An
     if isinstance(found, MultiPredictions):
         shares = facts.provenance.get("label_shares")
         return evaluate_multi(found, label_shares=None if shares is None else np.array(shares), seed=seed)
+    if isinstance(found, ValuePredictions):
+        return evaluate_values(found, training_mean=facts.provenance.get("mean_number"), seed=seed)
+    if found.task == ORDINAL:
+        median = facts.provenance.get("median_label")
+        return evaluate_ordinal(
+            found.probabilities[found.labelled_rows],
+            found.known_labels,
+            found.label_names,
+            median_label=None if median is None else facts.label_names.index(median),
+            seed=seed,
+        )
     single = classes_of(found)
     return evaluate(
         single.probabilities,
@@ -130,7 +162,10 @@ def read_evaluation(values: Mapping[str, Any]) -> AnyEvaluation:
     Raises:
         DataError: a key is missing or a value is of the wrong kind.
     """
-    return MultiEvaluation.from_dict(values) if values.get("task") == "multi" else Evaluation.from_dict(dict(values))
+    kind = {"multi": MultiEvaluation, "ordinal": OrdinalEvaluation, "regression": ValueEvaluation}.get(
+        values.get("task", "")
+    )
+    return Evaluation.from_dict(dict(values)) if kind is None else kind.from_dict(values)
 
 
 def classes_of(found: AnyPredictions) -> Predictions:

@@ -19,7 +19,7 @@ from limbeck.errors import SettingsError
 from limbeck.inference.choice import open_engine
 from limbeck.inference.predictor import Predictor
 from limbeck.inference.usage import Usage, texts_of
-from limbeck.methods.new_heads import count_logits, hugging_face_head, with_all_logits
+from limbeck.methods.new_heads import count_logits, hugging_face_head, in_units_of, with_all_logits
 from limbeck.methods.recipe import ClassifierRecipe
 from limbeck.methods.trainings import Finetuning
 from limbeck.methods.window_choice import ChosenWindow, choose_window, recorded_window, settle_window
@@ -80,7 +80,7 @@ def finetune(
 class FinetuneRecipe(ClassifierRecipe[Finetuning]):
     """Fine-tuning on a data set, as `training.job.train` asks for it."""
 
-    tasks = ("single", "multi")
+    tasks = ("single", "multi", "ordinal", "regression")
 
     @property
     def loop(self) -> FinetuneSettings:
@@ -142,9 +142,10 @@ class FinetuneRecipe(ClassifierRecipe[Finetuning]):
         rate = default_learning_rate(loaded.config.dim) if self.loop.learning_rate is None else self.loop.learning_rate
         settings = replace(self.loop, learning_rate=rate)
         stages = replace(self.settings, features=features).with_fitting(learning_rate=rate).stages()
-        n_labels = len(self.dataset.label_names)
+        task, n_labels = self.dataset.task, len(self.dataset.label_names)
+        n_logits = task.n_logits(n_labels)
         device = device_to_train_on(features.device, session.numerics)
-        network = _new_network(loaded, settings, n_labels).to(device)
+        network = _new_network(loaded, settings, n_logits).to(device)
         how = find_arithmetic(
             classifier_trainee(network),
             precision=settings.precision,
@@ -153,6 +154,7 @@ class FinetuneRecipe(ClassifierRecipe[Finetuning]):
             progress=progress,
         )
         rows, record = claimed_rows(self.dataset, stages, loaded, how.numerics, session)
+        network.head = in_units_of(network.head, rows.train).to(device)
         train, validation = (
             loaded.tokenizer.read(part.texts, window, progress=Named(progress, f"{name} rows"))
             for name, part in (("train", rows.train), ("validation", rows.validation))
@@ -168,7 +170,7 @@ class FinetuneRecipe(ClassifierRecipe[Finetuning]):
         def finish(result: LoopResult, stages: Mapping[str, Any]) -> LoopRun:
             """Answer the validation rows as the bundle will."""
             network.eval().requires_grad_(False)
-            head = with_all_logits(network.head, n_labels)
+            head = with_all_logits(network.head, n_logits)
             bundle = Bundle(
                 loaded=replace(loaded, fingerprint=fingerprint_of(network.encoder)),
                 head=head,
@@ -194,8 +196,8 @@ class FinetuneRecipe(ClassifierRecipe[Finetuning]):
 
         return Job(
             module=network,
-            losses=losses_of(self.dataset.task, to_learn, settings, n_labels, device),
-            judge=judge_of(self.dataset.task)(network, to_judge, settings, n_labels, team=session.team),
+            losses=losses_of(task, to_learn, settings, n_labels, device),
+            judge=judge_of(task)(network, to_judge, settings, n_labels, team=session.team),
             plan=Plan(
                 settings=settings,
                 learning_rate=fixed_rate(settings),
@@ -232,13 +234,13 @@ def recipe_of(settings: Finetuning, dataset: Dataset, _cache: object) -> Finetun
     return FinetuneRecipe(settings=settings, dataset=dataset)
 
 
-def _new_network(loaded: LoadedEncoder, settings: FinetuneSettings, n_labels: int) -> Network:
+def _new_network(loaded: LoadedEncoder, settings: FinetuneSettings, n_logits: int) -> Network:
     """Put a newly drawn head on the encoder, and mark what is trained."""
     torch.manual_seed(settings.seed)
     network = Network(
         encoder=loaded.encoder,
         blocks=blocks_for("cls", None, loaded.config.n_layers),
-        head=hugging_face_head(loaded.config, count_logits(settings, n_labels)),
+        head=hugging_face_head(loaded.config, count_logits(settings, n_logits)),
     )
     freeze(network.encoder, settings)
     if settings.dropout is not None:

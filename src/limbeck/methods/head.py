@@ -24,7 +24,7 @@ from limbeck.inference.answers import predictions_of
 from limbeck.inference.choice import open_engine, open_engine_of
 from limbeck.inference.engine import Engine
 from limbeck.inference.usage import Usage, texts_of
-from limbeck.methods.new_heads import count_logits, hugging_face_head, with_all_logits
+from limbeck.methods.new_heads import count_logits, hugging_face_head, in_units_of, with_all_logits
 from limbeck.methods.recipe import ClassifierRecipe
 from limbeck.methods.trainings import HeadTraining
 from limbeck.methods.window_choice import choose_window, recorded_window, settle_window
@@ -94,7 +94,7 @@ def train_head(
 class HeadRecipe(ClassifierRecipe[HeadTraining]):
     """Training a head on a data set, as `training.job.train` asks for it."""
 
-    tasks = ("single", "multi")
+    tasks = ("single", "multi", "ordinal", "regression")
 
     cache: FeatureCache
 
@@ -135,8 +135,10 @@ class HeadRecipe(ClassifierRecipe[HeadTraining]):
         stages = replace(self.settings, features=features).with_fitting(learning_rate=rate).stages()
         blocks = blocks_for(features.pooling, features.layer, engine.layers)
         torch.manual_seed(settings.seed)
-        head = _new_head(settings, blocks, loaded.config, n_labels)
+        n_logits = task.n_logits(n_labels)
+        head = _new_head(settings, blocks, loaded.config, n_logits)
         rows, record = claimed_rows(self.dataset, stages, loaded, engine.numerics, session)
+        head = in_units_of(head, rows.train)
         train, validation = (
             extract_features(
                 part.texts,
@@ -156,7 +158,7 @@ class HeadRecipe(ClassifierRecipe[HeadTraining]):
 
         def finish(result: LoopResult, stages: Mapping[str, Any]) -> LoopRun:
             """Answer the validation rows."""
-            whole = with_all_logits(head, n_labels)
+            whole = with_all_logits(head, n_logits)
             bundle = Bundle(loaded=loaded, head=whole, facts=make_facts(whole, blocks, rows, record, settled.window))
             answered = answered_rows(rows.validation, validation)
             outcome = Outcome(
@@ -210,8 +212,8 @@ def _require_one_row(settings: HeadSettings, window: Window) -> None:
         )
 
 
-def _new_head(settings: HeadSettings, blocks: tuple[Block, ...], config: EncoderConfig, n_labels: int) -> Head:
-    n_logits = count_logits(settings, n_labels)
+def _new_head(settings: HeadSettings, blocks: tuple[Block, ...], config: EncoderConfig, n_logits: int) -> Head:
+    n_logits = count_logits(settings, n_logits)
     if settings.head == "linear":
         return LinearHead.zeros(n_logits, config.dim * len(blocks))
     if blocks != blocks_for("cls", None, config.n_layers):

@@ -5,14 +5,18 @@ In: settings and sizes. Out: a new head; a trained head with one logit a class. 
 
 import torch
 
+from limbeck.data.dataset import Dataset
 from limbeck.model.config import EncoderConfig
 from limbeck.model.heads import ClassificationHead, Head, LinearHead
+from limbeck.model.number_head import NumberHead
 from limbeck.settings import LoopSettings
+from limbeck.task import REGRESSION
+from limbeck.training.losses import unit_of
 
 
-def count_logits(settings: LoopSettings, n_labels: int) -> int:
-    """Return how many logits a head gives while it is trained: one with the binary loss, one a class otherwise."""
-    return 1 if settings.loss == "binary" else n_labels
+def count_logits(settings: LoopSettings, n_logits: int) -> int:
+    """Return how many logits a head gives while it is trained: one with the binary loss, its task's otherwise."""
+    return 1 if settings.loss == "binary" else n_logits
 
 
 def hugging_face_head(config: EncoderConfig, n_logits: int) -> ClassificationHead:
@@ -25,12 +29,21 @@ def hugging_face_head(config: EncoderConfig, n_logits: int) -> ClassificationHea
     )
 
 
+def in_units_of(head: Head, rows: Dataset) -> Head:
+    """Return the head as it is trained on rows: one of numbers in their unit, around their mean; others as they are."""
+    if rows.task != REGRESSION or not isinstance(head, LinearHead | ClassificationHead):
+        return head
+    return NumberHead(head, mean=float(rows.targets.mean()), unit=unit_of(rows.targets))
+
+
 @torch.no_grad()
 def with_all_logits(head: Head, n_labels: int) -> Head:
-    """Return the head, on the CPU and in evaluation mode, with one logit a class.
+    """Return the head, on the CPU and in evaluation mode, with every logit of its task.
 
     One that was trained on a single logit gets a first logit that is always 0: see `objectives.two_logits`.
     """
+    if isinstance(head, NumberHead):
+        return head.expanded()
     head = head.cpu().eval()
     if head.n_labels == n_labels:
         return head

@@ -15,7 +15,9 @@ from limbeck.data.dataset import Dataset
 from limbeck.inference.answers import AnsweredRows, evaluation_of, label_sets_of, predictions_of
 from limbeck.linear.fit import ProbeFit, ProbeRows, fit_probe, fit_record
 from limbeck.linear.label_fit import LabelFit, LabelRows, fit_label_probe
+from limbeck.linear.ridge_fit import NumberRows, RidgeFit, fit_numbers
 from limbeck.linear.scaling import Columns
+from limbeck.linear.step_fit import class_probabilities, fit_steps
 from limbeck.model.facts import BundleFacts
 from limbeck.model.heads import LinearHead
 from limbeck.progress import Progress
@@ -160,9 +162,77 @@ class LabelProbe:
         )
 
 
+class StepProbe:
+    """A probe of ordered classes."""
+
+    def __init__(self, target: ProbeTarget, settings: ProbeSettings, progress: Progress) -> None:
+        self._fit: LabelFit = fit_steps(
+            target.features_NF,
+            ProbeRows(labels_N=target.rows.labels, label_names=target.rows.label_names, group_N=target.group_N),
+            settings=settings,
+            candidates=target.columns,
+            progress=progress,
+        )
+        self.head = LinearHead(self._fit.weight_LF, self._fit.bias_L)
+        self.candidate = self._fit.candidate
+
+    def record(self) -> dict[str, Any]:
+        """Say what cross-validation chose and how well the fit converged."""
+        return self._fit.record()
+
+    def settle(self, facts: BundleFacts, judge: ToJudge, settings: ProbeSettings) -> Settled:
+        """Answer and score; nothing is decided afterwards."""
+        return _as_fitted(facts, self.head, class_probabilities(self._fit.out_of_fold_NL), judge, settings)
+
+
+class NumberProbe:
+    """A probe of numbers."""
+
+    def __init__(self, target: ProbeTarget, settings: ProbeSettings, progress: Progress) -> None:
+        self._fit: RidgeFit = fit_numbers(
+            target.features_NF,
+            NumberRows(numbers_N=target.rows.targets, group_N=target.group_N),
+            settings=settings,
+            candidates=target.columns,
+            progress=progress,
+        )
+        self.head = LinearHead(self._fit.weight_F[None], np.array([self._fit.bias]))
+        self.candidate = self._fit.candidate
+
+    def record(self) -> dict[str, Any]:
+        """Say what cross-validation chose and how well the fit converged."""
+        return self._fit.record()
+
+    def settle(self, facts: BundleFacts, judge: ToJudge, settings: ProbeSettings) -> Settled:
+        """Answer and score; nothing is decided afterwards."""
+        return _as_fitted(facts, self.head, self._fit.out_of_fold_N[:, None], judge, settings)
+
+
+def _as_fitted(
+    facts: BundleFacts, head: LinearHead, unseen_NA: NDArray[np.float32], judge: ToJudge, settings: ProbeSettings
+) -> Settled:
+    """Return the answers of a fit as they are."""
+    answers = {OUT_OF_FOLD: predictions_of(facts, unseen_NA, judge.train)}
+    answers[VALIDATION] = answers[OUT_OF_FOLD]
+    if judge.validation is not None and judge.validation_NF is not None:
+        told_NA = facts.shape.answers(head.logits(judge.validation_NF))
+        answers[VALIDATION] = predictions_of(facts, told_NA, judge.validation)
+    return Settled(
+        facts=facts,
+        answers=answers,
+        scored={name: evaluation_of(one, facts, seed=settings.seed) for name, one in answers.items()},
+        record={},
+    )
+
+
 class _Makes(Protocol):
     def __call__(self, target: ProbeTarget, settings: ProbeSettings, progress: Progress) -> FittedProbe: ...
 
 
-PROBES: dict[TaskKind, _Makes] = {"single": ClassProbe, "multi": LabelProbe}
+PROBES: dict[TaskKind, _Makes] = {
+    "single": ClassProbe,
+    "multi": LabelProbe,
+    "ordinal": StepProbe,
+    "regression": NumberProbe,
+}
 """What fits a probe of each shape of answer."""

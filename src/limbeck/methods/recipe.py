@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _FIGURES: dict[TaskKind, tuple[str, ...]] = {
     "single": ("accuracy", "f1_weighted", "f1_macro", "log_loss"),
     "multi": ("f1_micro", "f1_macro", "auc_pr", "log_loss"),
+    "ordinal": ("quadratic_kappa", "mae", "accuracy", "log_loss"),
+    "regression": ("pearson", "spearman", "mae", "rmse"),
 }
 
 TrainingT = TypeVar("TrainingT", bound=Training)

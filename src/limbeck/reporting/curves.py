@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LOSSES = ("train_loss", "validation_loss")
-CURVE_SCORES = ("accuracy", "f1_micro", "f1_weighted", "f1_macro")
+CURVE_SCORES = ("accuracy", "f1_micro", "f1_weighted", "f1_macro", "quadratic_kappa", "pearson")
 """Of these, an epoch has those that its task has."""
 _MARKS = ("o", "s", "^")
 _DASHES = ("-", "--", ":")

@@ -13,6 +13,7 @@ from limbeck import storage
 from limbeck.data.dataset import Dataset
 from limbeck.errors import MissingExtraError
 from limbeck.evaluation.evaluation import Evaluation
+from limbeck.evaluation.ordinal_evaluation import OrdinalEvaluation
 from limbeck.progress import SILENT, Progress
 from limbeck.reporting.charts import class_frequency, confusion_matrix
 from limbeck.reporting.curves import learning_curves, rate_curve
@@ -49,11 +50,12 @@ def draw_pictures(run: "LoopRun | ProbeRun", progress: Progress = SILENT) -> lis
 
 
 def _pictures_of(run: "LoopRun | ProbeRun") -> dict[str, Picture]:
-    dataset = run.dataset
-    counts = {name: _class_counts(dataset.split(name)) for name in dataset.split_names}
-    counts = {name: found for name, found in counts.items() if sum(found)}
-    pictures = {"class_frequency": class_frequency(counts, dataset.label_names)}
-    if isinstance(run.validation, Evaluation):
+    dataset, pictures = run.dataset, {}
+    if dataset.task.has_classes:
+        counts = {name: _class_counts(dataset.split(name)) for name in dataset.split_names}
+        counts = {name: found for name, found in counts.items() if sum(found)}
+        pictures["class_frequency"] = class_frequency(counts, dataset.label_names)
+    if isinstance(run.validation, Evaluation | OrdinalEvaluation):
         pictures["confusion"] = confusion_matrix(run.validation.confusion_counts, dataset.label_names)
     if "epochs" in run.metrics:
         pictures["learning_curves"] = learning_curves(run.metrics["epochs"], best_epoch=run.metrics["best_epoch"])

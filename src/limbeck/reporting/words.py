@@ -27,6 +27,8 @@ class Words:
     validation_loss: str
     accuracy: str
     f1_micro: str
+    quadratic_kappa: str
+    pearson: str
     f1_weighted: str
     f1_macro: str
     kept_epoch: str
@@ -81,6 +83,8 @@ ENGLISH = Words(
     validation_loss="Validation loss",
     accuracy="Accuracy",
     f1_micro="F1 micro",
+    quadratic_kappa="quadratic kappa",
+    pearson="Pearson's correlation",
     f1_weighted="F1 weighted",
     f1_macro="F1 macro",
     kept_epoch="Dashed: epoch {epoch}, the one that was kept.",
@@ -134,6 +138,8 @@ KOREAN = Words(
     validation_loss="검증 손실",
     accuracy="정확도",
     f1_micro="F1 (마이크로)",
+    quadratic_kappa="이차 가중 카파",
+    pearson="피어슨 상관",
     f1_weighted="F1 (가중)",
     f1_macro="F1 (매크로)",
     kept_epoch="점선: 선택된 에포크 {epoch}.",

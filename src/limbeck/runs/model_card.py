@@ -11,9 +11,11 @@ from typing import Any
 from limbeck import storage
 from limbeck.evaluation.evaluation import Evaluation
 from limbeck.evaluation.label_scores import threshold_text
-from limbeck.evaluation.limits import Circumstances, Limit, find_label_limits, find_limits
+from limbeck.evaluation.limits import Circumstances, Limit, find_label_limits, find_limits, find_ordered_limits
 from limbeck.evaluation.measured import Measured
 from limbeck.evaluation.multi_evaluation import MULTI_FIGURES, MultiEvaluation
+from limbeck.evaluation.ordinal_evaluation import OrdinalEvaluation
+from limbeck.evaluation.value_evaluation import ValueEvaluation
 from limbeck.inference.answers import AnyEvaluation
 from limbeck.model.answers_line import answers_line
 from limbeck.model.bundle import CARD_NAME
@@ -31,6 +33,8 @@ def card_of(facts: BundleFacts, validation: AnyEvaluation, known: Circumstances)
     """Return the model card of a model that was just trained, with the limits found in its figures."""
     if isinstance(validation, MultiEvaluation):
         return label_card_text(facts, validation, find_label_limits(validation, known))
+    if isinstance(validation, OrdinalEvaluation | ValueEvaluation):
+        return ordered_card_text(facts, validation, find_ordered_limits(validation, known))
     return card_text(facts, validation, find_limits(validation, known))
 
 
@@ -75,6 +79,29 @@ def card_text(facts: BundleFacts, validation: Evaluation, limits: Sequence[Limit
         *(confusions or ["- nothing"]),
         "",
         *_end(facts, limits, "predicted_names"),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def ordered_card_text(
+    facts: BundleFacts, validation: OrdinalEvaluation | ValueEvaluation, limits: Sequence[Limit]
+) -> str:
+    """Return the card of a model of ordered classes, or of numbers."""
+    is_number = isinstance(validation, ValueEvaluation)
+    what = (
+        "It gives a text a number." if is_number else f"It gives a text one of these, in their order: {_names(facts)}."
+    )
+    table = validation.figure_table()
+    lines = [
+        *_beginning(facts, what),
+        "",
+        f"## On the validation split ({validation.rows:,} rows)",
+        "",
+        f"| {' | '.join(map(_cell, table.header))} |",
+        f"|{'---|' * len(table.header)}",
+        *(f"| {' | '.join(map(_cell, row))} |" for row in table.rows),
+        "",
+        *_end(facts, limits, "answers" if is_number else "predicted_names"),
     ]
     return "\n".join(lines) + "\n"
 

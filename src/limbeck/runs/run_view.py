@@ -10,6 +10,8 @@ from limbeck.display.tables import Table
 from limbeck.display.views import View, listed
 from limbeck.evaluation.measured import brief
 from limbeck.evaluation.multi_evaluation import MultiEvaluation
+from limbeck.evaluation.ordinal_evaluation import OrdinalEvaluation
+from limbeck.evaluation.value_evaluation import ValueEvaluation
 from limbeck.inference.answers import AnyEvaluation
 from limbeck.runs.run_folder import RunFolder
 
@@ -42,6 +44,19 @@ class RunView(View):
                 f"{where}",
                 f"always {base}: micro F1 {base.figures['f1_micro']:.3f}, macro F1 {base.figures['f1_macro']:.3f}"
                 f"{told}",
+            )
+        if isinstance(found, OrdinalEvaluation):
+            base_line = found.baseline
+            return (
+                f"{name}: quadratic kappa {brief(found.quadratic_kappa)}, {brief(found.mae)} steps off, "
+                f"{found.rows:,} rows {where}",
+                f"always {listed([base_line.label])}: {base_line.mae:.3f} steps off{told}",
+            )
+        if isinstance(found, ValueEvaluation):
+            return (
+                f"{name}: Pearson's correlation {brief(found.pearson)}, mean absolute error {brief(found.mae)}, "
+                f"{found.rows:,} rows {where}",
+                f"always {found.baseline_value:.4g}: mean absolute error {found.baseline_mae:.4g}{told}",
             )
         return (
             f"{name}: accuracy {brief(found.accuracy)}, macro F1 {brief(found.f1_macro)}, {found.rows:,} rows {where}",

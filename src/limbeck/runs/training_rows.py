@@ -23,7 +23,7 @@ from limbeck.errors import DataError
 from limbeck.model.facts import FEWEST_LABELS
 from limbeck.progress import SILENT, Progress
 from limbeck.settings import SplitSettings
-from limbeck.task import MULTI
+from limbeck.task import MULTI, ORDINAL, REGRESSION
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -50,6 +50,11 @@ class TrainingRows:
         """What the labels of the training rows alone would answer, for the provenance of a bundle."""
         if self.dataset.task == MULTI:
             return {"label_shares": self.train.targets.mean(axis=0).tolist()}
+        if self.dataset.task == REGRESSION:
+            return {"mean_number": float(self.train.targets.mean())}
+        if self.dataset.task == ORDINAL:
+            middle = np.sort(self.train.labels)[(len(self.train) - 1) // 2]
+            return {"median_label": self.label_names[int(middle)]}
         return {"majority_label": self.label_names[self.majority_label]}
 
     @property
@@ -65,6 +70,8 @@ def require_classes(dataset: Dataset) -> None:
         DataError: there are fewer than two labels.
         SettingsError: the rows are of a task that no training serves yet.
     """
+    if not dataset.task.has_classes:
+        return
     names, fewest = dataset.label_names, 1 if dataset.task == MULTI else FEWEST_LABELS
     if len(names) < fewest:
         said = f"one label only, {shown(names[0])}" if names else "no label"
@@ -157,6 +164,9 @@ def _rows_of_each(dataset: Dataset) -> NDArray[np.int64]:
     if dataset.task == MULTI:
         counts_C: NDArray[np.int64] = np.count_nonzero(dataset.targets, axis=0)
         return counts_C
+    if dataset.task == REGRESSION:
+        # Refuses rows without a number, as the others refuse rows without a label.
+        return np.zeros(len(dataset.targets), dtype=np.int64)[:0]
     return np.bincount(dataset.labels, minlength=len(dataset.label_names))
 
 

@@ -10,6 +10,7 @@ from limbeck.auditing.tokenizer_fit import look_at_vocabulary, say_misfit
 from limbeck.data.names import shown
 from limbeck.evaluation.class_scores import ClassScores
 from limbeck.evaluation.multi_evaluation import MultiEvaluation
+from limbeck.evaluation.value_evaluation import ValueEvaluation
 from limbeck.inference.answers import AnyEvaluation
 from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.progress import Progress
@@ -43,7 +44,7 @@ def say_doubts_of_texts(loaded: LoadedEncoder, texts: Sequence[str], progress: P
 def doubts_of(scored: AnyEvaluation, *, method: str) -> Warnings:
     """Return what the answers to the validation rows say."""
     never = [one.name for one in _counted(scored) if one.support and not one.predicted]
-    if not never:
+    if not never or isinstance(scored, ValueEvaluation):
         return []
     named = ", ".join(map(shown, never[:MOST_NAMED]))
     if more := never[MOST_NAMED:]:
@@ -84,7 +85,9 @@ def doubts_of_epochs(epochs: Sequence[EpochLine], *, method: str, steps: int, pl
 
 
 def _counted(scored: AnyEvaluation) -> Sequence[ClassScores]:
-    """Return each class or label with the rows that have it and those that are given it."""
+    """Return each class or label with the rows that have it and those that are given it; numbers have none."""
+    if isinstance(scored, ValueEvaluation):
+        return ()
     return [one.counted for one in scored.per_label] if isinstance(scored, MultiEvaluation) else scored.per_class
 
 

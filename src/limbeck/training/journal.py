@@ -88,7 +88,54 @@ class LabelSetScores(EpochLine):
         return [*super().cells(), *(f"{value:.4f}" for value in (self.f1_micro, self.f1_weighted, self.f1_macro))]
 
 
-EPOCH_LINES: dict[TaskKind, type[EpochLine]] = {"single": EpochScores, "multi": LabelSetScores}
+@dataclass(frozen=True, kw_only=True)
+class OrderedScores(EpochLine):
+    """One line of the table of epochs of ordered classes, each row answered by its median class.
+
+    Attributes:
+        quadratic_kappa: on the validation rows, at most 1.
+        mae: mean distance from the true class, in steps.
+        accuracy: share of rows that are right.
+    """
+
+    quadratic_kappa: float
+    mae: float
+    accuracy: float
+
+    head: ClassVar[tuple[str, ...]] = (*EpochLine.head, "Quadratic kappa", "Steps off", "Accuracy")
+
+    def cells(self) -> list[str]:
+        """Return the line's cells, under `head`."""
+        return [*super().cells(), *(f"{value:.4f}" for value in (self.quadratic_kappa, self.mae, self.accuracy))]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberScores(EpochLine):
+    """One line of the table of epochs of numbers; losses are in squares of the training rows' standard deviation.
+
+    Attributes:
+        pearson: correlation on the validation rows; 0 where all answers are equal.
+        mae: mean absolute error, in the numbers' unit.
+        rmse: root of the mean squared error.
+    """
+
+    pearson: float
+    mae: float
+    rmse: float
+
+    head: ClassVar[tuple[str, ...]] = (*EpochLine.head, "Pearson", "Mean error", "RMSE")
+
+    def cells(self) -> list[str]:
+        """Return the line's cells, under `head`."""
+        return [*super().cells(), *(f"{value:.4g}" for value in (self.pearson, self.mae, self.rmse))]
+
+
+EPOCH_LINES: dict[TaskKind, type[EpochLine]] = {
+    "single": EpochScores,
+    "multi": LabelSetScores,
+    "ordinal": OrderedScores,
+    "regression": NumberScores,
+}
 """What a line of the table of epochs says of each shape of answer."""
 
 AfterEpoch = Callable[[EpochLine], None]

@@ -9,7 +9,7 @@ table of what judges each shape of answer.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -19,13 +19,14 @@ from limbeck.errors import TrainingError
 from limbeck.evaluation import label_metrics, metrics
 from limbeck.evaluation.label_thresholds import FOLDS, decide_cross_fitted
 from limbeck.evaluation.metrics import Scores, scores
+from limbeck.evaluation.ordinal_evaluation import median_labels, quadratic_kappa
 from limbeck.progress import SILENT, Progress
 from limbeck.settings import LoopSettings, TaskKind
-from limbeck.task import DEFAULT_THRESHOLD, Task
+from limbeck.task import DEFAULT_THRESHOLD, ORDINAL, Task
 from limbeck.training import objectives
 from limbeck.training.batches import pack_rows
 from limbeck.training.examples import Examples, spoken_rows
-from limbeck.training.journal import EpochLine, EpochScores, LabelSetScores
+from limbeck.training.journal import EpochLine, EpochScores, LabelSetScores, NumberScores, OrderedScores
 from limbeck.training.team import ALONE, Team
 
 EVALUATION_TOKENS = 4096
@@ -90,7 +91,7 @@ class AnswerJudge(ABC):
     def answers(self, epoch: int, check: Callable[[], None], progress: Progress) -> np.ndarray:
         """Answer the validation rows; no more is kept of them than that, float64 (N, C)."""
         facts = self.examples.facts
-        answers_NC = np.zeros((len(facts), self._n_labels), np.float64)
+        answers_NC = np.zeros((len(facts), max(1, self._n_labels)), np.float64)
         self._module.eval()
         order = np.argsort(facts.tokens_N, kind="stable")
         turns = self._team.turns(list(pack_rows(order, facts.tokens_N, EVALUATION_TOKENS)))
@@ -190,11 +191,82 @@ class LabelSetJudge(AnswerJudge):
         return logits_BC.cpu().double().sigmoid()
 
 
-JUDGES: dict[TaskKind, Callable[..., LabelJudge | LabelSetJudge]] = {"single": LabelJudge, "multi": LabelSetJudge}
+class OrderedJudge(AnswerJudge):
+    """How well ordered classes are met, each row by its median class."""
+
+    line_type: type[EpochLine] = OrderedScores
+
+    def judge(
+        self, epoch: int, train_loss: float, *, check: Callable[[], None], progress: Progress = SILENT
+    ) -> OrderedScores:
+        """Return an epoch's line."""
+        answers_NC, labels_N = self.answers(epoch, check, progress), self.examples.facts.labels_N
+        median_N = median_labels(answers_NC)
+        kappa = float(quadratic_kappa(labels_N, median_N, np.ones(len(labels_N))))
+        return OrderedScores(
+            epoch=epoch,
+            train_loss=train_loss,
+            validation_loss=float(metrics.row_losses(answers_NC, labels_N).mean()),
+            quadratic_kappa=kappa if np.isfinite(kappa) else 0.0,
+            mae=float(np.abs(labels_N - median_N).mean()),
+            accuracy=float((labels_N == median_N).mean()),
+            seconds=0.0,
+        )
+
+    def figure(self, line: EpochLine) -> float:
+        """Return the figure that the settings name."""
+        by = self._settings.best_by
+        return -line.validation_loss if by == "loss" else float(getattr(line, by))
+
+    def answers_of(self, logits_BC: Tensor) -> Tensor:
+        """Return the probability of each class."""
+        return torch.from_numpy(ORDINAL.answers(logits_BC.cpu().double().numpy())).double()
+
+
+class NumberJudge(AnswerJudge):
+    """How near the numbers are."""
+
+    line_type: type[EpochLine] = NumberScores
+
+    def judge(
+        self, epoch: int, train_loss: float, *, check: Callable[[], None], progress: Progress = SILENT
+    ) -> NumberScores:
+        """Return an epoch's line."""
+        numbers_N = self.examples.facts.labels_N
+        answers_N = self.answers(epoch, check, progress)[:, 0]
+        error_N = answers_N - numbers_N
+        squared = float(np.square(error_N).mean())
+        differ = np.ptp(answers_N) > 0 and np.ptp(numbers_N) > 0
+        spread = float(numbers_N.var()) or 1.0
+        return NumberScores(
+            epoch=epoch,
+            train_loss=train_loss,
+            validation_loss=squared / spread,
+            pearson=float(np.corrcoef(answers_N, numbers_N)[0, 1]) if differ else 0.0,
+            mae=float(np.abs(error_N).mean()),
+            rmse=squared**0.5,
+            seconds=0.0,
+        )
+
+    def figure(self, line: EpochLine) -> float:
+        """Return minus the loss: numbers have no other figure that the settings could name."""
+        return -line.validation_loss
+
+    def answers_of(self, logits_BC: Tensor) -> Tensor:
+        """Return the numbers."""
+        return logits_BC.cpu().double()
+
+
+JUDGES: dict[TaskKind, Callable[..., AnswerJudge]] = {
+    "single": LabelJudge,
+    "multi": LabelSetJudge,
+    "ordinal": OrderedJudge,
+    "regression": NumberJudge,
+}
 """What judges each shape of answer."""
 
 
-def judge_of(task: Task) -> Callable[..., LabelJudge | LabelSetJudge]:
+def judge_of(task: Task) -> Callable[..., Any]:
     """Return what judges a task.
 
     Raises:

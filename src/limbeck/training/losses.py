@@ -9,12 +9,15 @@ the one table of what each shape of answer costs.
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from limbeck.errors import TrainingError
 from limbeck.settings import LoopSettings, TaskKind
 from limbeck.task import Task
-from limbeck.training import objectives
+from limbeck.training import objectives, ordered_objectives
 from limbeck.training.examples import Examples, Int64, Labelled, Rows
 
 
@@ -105,9 +108,78 @@ class LabelSetLosses:
         return loss_BC.mean(dim=1)
 
 
+class StepLosses:
+    """What missing the class costs where classes have an order: the steps that the row reaches, each a yes or no.
+
+    Args:
+        examples: rows to learn from.
+        settings: balance.
+        n_labels: number of classes.
+        device: where logits are.
+    """
+
+    def __init__(self, examples: Examples, settings: LoopSettings, n_labels: int, device: torch.device) -> None:
+        self._examples = examples
+        self._device = device
+        self._class_weight_C: Tensor | None = None
+        if settings.balance == "weights":
+            self._class_weight_C = objectives.class_weights(examples.facts.labels_N, n_labels).to(device)
+
+    @property
+    def facts(self) -> Labelled:
+        """The rows that have a cost."""
+        return self._examples.facts
+
+    def losses(self, rows: Int64) -> Tensor:
+        """Return the loss of each row, as the settings weigh it."""
+        labels_B = torch.from_numpy(self.facts.labels_N[rows]).to(self._device)
+        loss_B = ordered_objectives.step_cross_entropy(self._examples.logits(rows), labels_B)
+        return loss_B if self._class_weight_C is None else loss_B * self._class_weight_C[labels_B]
+
+
+class NumberLosses:
+    """What missing the number costs, in squares of the training rows' standard deviation.
+
+    Args:
+        examples: rows to learn from.
+        settings: the loss: "huber", or squared errors.
+        n_labels: not needed.
+        device: where numbers are.
+    """
+
+    def __init__(self, examples: Examples, settings: LoopSettings, n_labels: int, device: torch.device) -> None:
+        self._examples = examples
+        self._device = device
+        self._unit = unit_of(examples.facts.labels_N)
+        self._cost = ordered_objectives.huber if settings.loss == "huber" else ordered_objectives.squared_error
+
+    @property
+    def facts(self) -> Labelled:
+        """The rows that have a cost."""
+        return self._examples.facts
+
+    def losses(self, rows: Int64) -> Tensor:
+        """Return the loss of each row."""
+        numbers_B = torch.from_numpy(self.facts.labels_N[rows] / self._unit).to(self._device, torch.float32)
+        return self._cost(self._examples.logits(rows) / self._unit, numbers_B)
+
+
+def unit_of(numbers_N: NDArray[np.float64]) -> float:
+    """Return the unit in which numbers are learned, their standard deviation.
+
+    Raises:
+        TrainingError: they are all the same.
+    """
+    if np.ptp(numbers_N) == 0:
+        raise TrainingError(f"every row has the number {numbers_N[0]:g}: there is nothing to learn; add other rows")
+    return float(numbers_N.std())
+
+
 TASK_LOSSES: dict[TaskKind, Callable[[Examples, LoopSettings, int, torch.device], Losses]] = {
     "single": LabelLosses,
     "multi": LabelSetLosses,
+    "ordinal": StepLosses,
+    "regression": NumberLosses,
 }
 """What each shape of answer costs."""
 

@@ -19,6 +19,7 @@ from limbeck.evaluation.limits import Circumstances, told_of
 from limbeck.evaluation.multi_predictions import MultiPredictions
 from limbeck.evaluation.prediction_files import write_predictions
 from limbeck.evaluation.prediction_tables import AnyPredictions
+from limbeck.evaluation.value_predictions import ValuePredictions
 from limbeck.features.extraction import Features
 from limbeck.inference.answers import (
     AnsweredRows,
@@ -41,6 +42,7 @@ from limbeck.runs.run_view import RunView
 from limbeck.runs.training_rows import TrainingRows, training_rows, with_validation
 from limbeck.setting_tables import to_toml
 from limbeck.settings import LoopSettings, SplitSettings
+from limbeck.task import ORDINAL
 from limbeck.tokens import Window
 from limbeck.training.doubts import doubts_of, doubts_of_epochs, doubts_of_texts, say_doubts_of_texts
 from limbeck.training.examples import Labelled
@@ -243,6 +245,9 @@ def _settle(outcome: Outcome, settings: LoopSettings) -> Settled:
     facts, answers = outcome.bundle.facts, outcome.answers
     if isinstance(answers, MultiPredictions):
         return settle_label_sets(facts, {"validation": answers}, chosen_on="validation", seed=settings.seed)
+    if isinstance(answers, ValuePredictions) or answers.task == ORDINAL:
+        scored = evaluation_of(answers, facts, seed=settings.seed)
+        return Settled(facts=facts, answers={"validation": answers}, scored={"validation": scored}, record={})
     answers = classes_of(answers)
     calibrate = calibrate_on if settings.calibrate else left_alone
     calibrated = calibrate(outcome.bundle.head, answers.probabilities, answers.known_labels)

@@ -3,6 +3,7 @@
 In: settings. Out: nothing, or every fault at once. It does not know data.
 """
 
+from collections.abc import Iterator
 from dataclasses import fields
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -66,7 +67,24 @@ def check_training(settings: LoopSettings, *, n_labels: int | None = None, task:
         faults.add("balance = 'focal' is a loss of its own: it goes with neither binary loss nor label smoothing")
     if settings.loss == "binary" and task is not None and not is_single:
         faults.add(f"loss = 'binary' is for two classes, one per row; here a row has {task.words}: leave --loss out")
+    faults.extend(_faults_of_order(settings, task))
     faults.raise_as(SettingsError, what="the settings of training are wrong", todo="correct them and run it again")
+
+
+def _faults_of_order(settings: LoopSettings, task: "Task | None") -> Iterator[str]:
+    """Say which settings mean nothing for ordered classes, or for numbers, or only for them."""
+    if task is None:
+        return
+    if settings.loss == "huber" and task.name != "regression":
+        yield f"loss = 'huber' is for a number per row; here it is {task.words}: leave --loss out"
+    if task.name not in ("ordinal", "regression"):
+        return
+    if settings.label_smoothing:
+        yield f"label_smoothing is for classes without an order; here it is {task.words}: leave it out"
+    if settings.balance == "focal" or (settings.balance != "none" and task.name == "regression"):
+        yield f"balance = {settings.balance!r} is not possible with {task.words}: leave it out"
+    if settings.best_by in ("f1_weighted", "f1_macro"):
+        yield f"best_by = {settings.best_by!r} is for classes without an order; here it is {task.words}: give loss"
 
 
 def _endless(settings: Any) -> dict[str, float]:
