@@ -30,8 +30,8 @@ from limbeck.model.pooling import blocks_for
 from limbeck.reading.text_stream import open_stream
 from limbeck.settings import FinetuneSettings
 from limbeck.training.examples import FeatureExamples, Labelled, TextExamples
-from limbeck.training.judge import Judge, LabelJudge, LabelSetJudge
-from limbeck.training.losses import LabelLosses, LabelSetLosses, Losses
+from limbeck.training.judge import Judge, LabelJudge, LabelSetJudge, NumberJudge, OrderedJudge
+from limbeck.training.losses import LabelLosses, LabelSetLosses, Losses, NumberLosses, StepLosses
 from limbeck.training.team import ALONE, Team
 
 TEXTS = (
@@ -72,6 +72,11 @@ class World:
             tokens_N=self.loaded.tokenizer.encode(self.texts).lengths,
             row_ids=self.row_ids,
         )
+
+    @property
+    def numbers_N(self) -> NDArray[np.float64]:
+        """A number of each row."""
+        return 100.0 + 10 * self.labels_N
 
     def network(self, n_labels: int = 3, seed: int = 1) -> Network:
         """An encoder of its own, and a head that is drawn."""
@@ -143,6 +148,24 @@ def _labels_of_features(world: World) -> tuple[Losses, nn.Module]:
     return LabelLosses(FeatureExamples(head, features_NF, world.facts()), settings_of(), 3, CPU), head
 
 
+def _steps(**changes: object) -> Callable[[World], tuple[Losses, nn.Module]]:
+    def make(world: World) -> tuple[Losses, nn.Module]:
+        network, facts = world.network(2), world.facts()
+        examples = TextExamples(network, world.loaded.tokenizer.encode(world.texts), facts, use_bf16=False)
+        return StepLosses(examples, settings_of(**changes), 3, CPU), network
+
+    return make
+
+
+def _numbers(**changes: object) -> Callable[[World], tuple[Losses, nn.Module]]:
+    def make(world: World) -> tuple[Losses, nn.Module]:
+        network, facts = world.network(1), world.facts(world.numbers_N)
+        examples = TextExamples(network, world.loaded.tokenizer.encode(world.texts), facts, use_bf16=False)
+        return NumberLosses(examples, settings_of(**changes), 0, CPU), network
+
+    return make
+
+
 def _distillation(
     width: int | None = None, *, is_sets: bool = False, **changes: object
 ) -> Callable[[World], tuple[Losses, nn.Module]]:
@@ -182,6 +205,10 @@ COSTS: dict[str, Callable[[World], tuple[Losses, nn.Module]]] = {
     "labels, binary": _labels(loss="binary"),
     "labels, weights": _labels(balance="weights"),
     "labels, focal": _labels(balance="focal"),
+    "ordered classes": _steps(),
+    "ordered classes, weights": _steps(balance="weights"),
+    "numbers": _numbers(),
+    "numbers, Huber": _numbers(loss="huber"),
     "label sets": _label_sets(),
     "label sets, smoothing": _label_sets(label_smoothing=0.1),
     "label sets, weights": _label_sets(balance="weights"),
@@ -195,7 +222,7 @@ COSTS: dict[str, Callable[[World], tuple[Losses, nn.Module]]] = {
     "masked tokens": _language(taught=False),
     "the triple loss": _language(taught=True),
 }
-MAKERS_OF_COSTS = ("LabelLosses", "LabelSetLosses", "DistilLosses", "LanguageLosses")
+MAKERS_OF_COSTS = ("LabelLosses", "LabelSetLosses", "StepLosses", "NumberLosses", "DistilLosses", "LanguageLosses")
 
 
 def _label_judge(loss: str, best_by: str) -> Callable[[World, Team], tuple[Judge, nn.Module]]:
@@ -207,6 +234,21 @@ def _label_judge(loss: str, best_by: str) -> Callable[[World, Team], tuple[Judge
         return LabelJudge(network, examples, settings, 2 if loss == "binary" else 3, team=team), network
 
     return make
+
+
+def _ordered_judge(best_by: str) -> Callable[[World, Team], tuple[Judge, nn.Module]]:
+    def make(world: World, team: Team = ALONE) -> tuple[Judge, nn.Module]:
+        network, facts = world.network(2), world.facts()
+        examples = TextExamples(network, world.loaded.tokenizer.encode(world.texts), facts, use_bf16=False)
+        return OrderedJudge(network, examples, settings_of(best_by=best_by), 3, team=team), network
+
+    return make
+
+
+def _number_judge(world: World, team: Team = ALONE) -> tuple[Judge, nn.Module]:
+    network, facts = world.network(1), world.facts(world.numbers_N)
+    examples = TextExamples(network, world.loaded.tokenizer.encode(world.texts), facts, use_bf16=False)
+    return NumberJudge(network, examples, settings_of(), 0, team=team), network
 
 
 def _label_set_judge(best_by: str) -> Callable[[World, Team], tuple[Judge, nn.Module]]:
@@ -227,11 +269,14 @@ JUDGES: dict[str, Callable[[World, Team], tuple[Judge, nn.Module]]] = {
     "labels by F1": _label_judge("cross-entropy", "f1_macro"),
     "labels by accuracy": _label_judge("cross-entropy", "accuracy"),
     "labels by loss": _label_judge("binary", "loss"),
+    "ordered classes by accuracy": _ordered_judge("accuracy"),
+    "ordered classes by loss": _ordered_judge("loss"),
+    "numbers by loss": _number_judge,
     "label sets by F1": _label_set_judge("f1_macro"),
     "label sets by the default": _label_set_judge("accuracy"),
     "label sets by loss": _label_set_judge("loss"),
     "masked tokens": _language_judge,
 }
-MAKERS_OF_JUDGES = ("LabelJudge", "LabelSetJudge", "LanguageJudge")
+MAKERS_OF_JUDGES = ("LabelJudge", "LabelSetJudge", "OrderedJudge", "NumberJudge", "LanguageJudge")
 SHARED_OUT = ("labels by F1", "labels by accuracy", "labels by loss", "label sets by F1", "label sets by loss")
 """Judges that a team of processes shares the rows of."""
