@@ -74,7 +74,7 @@ class World:
         )
 
     @property
-    def numbers_N(self) -> NDArray[np.float64]:
+    def numbers_N(self) -> NDArray[np.float64]:  # noqa: N802  # an array ends in its shape letters
         """A number of each row."""
         return 100.0 + 10 * self.labels_N
 

@@ -299,8 +299,8 @@ def show_epochs(epochs: "Sequence[Mapping[str, Any]]", *, best_epoch: int) -> No
 def show_predictions(found: "AnyPredictions", *, top_k: int | None) -> None:
     """Show each text with its most probable labels, or with those that it is given."""
     from limbeck.evaluation.multi_predictions import MultiPredictions
-    from limbeck.inference.answers import classes_of
     from limbeck.evaluation.value_predictions import ValuePredictions
+    from limbeck.inference.answers import classes_of
 
     if isinstance(found, MultiPredictions):
         _show_given(found, top_k)
