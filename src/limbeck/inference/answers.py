@@ -162,10 +162,12 @@ def read_evaluation(values: Mapping[str, Any]) -> AnyEvaluation:
     Raises:
         DataError: a key is missing or a value is of the wrong kind.
     """
-    kind = {"multi": MultiEvaluation, "ordinal": OrdinalEvaluation, "regression": ValueEvaluation}.get(
-        values.get("task", "")
-    )
-    return Evaluation.from_dict(dict(values)) if kind is None else kind.from_dict(values)
+    task = values.get("task")
+    if task == "multi":
+        return MultiEvaluation.from_dict(values)
+    if task == "ordinal":
+        return OrdinalEvaluation.from_dict(values)
+    return ValueEvaluation.from_dict(values) if task == "regression" else Evaluation.from_dict(dict(values))
 
 
 def classes_of(found: AnyPredictions) -> Predictions:
