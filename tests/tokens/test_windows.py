@@ -10,6 +10,7 @@ import transformers
 from hypothesis import given
 from hypothesis import strategies as st
 
+from limbeck.data.text_pairs import TextPair
 from limbeck.errors import SettingsError
 from limbeck.settings import FeatureSettings
 from limbeck.tokens import Tokenizer, Window
@@ -197,3 +198,17 @@ def test_nothing_is_chosen_where_there_are_no_labels():
         fixed_window(FeatureSettings(window="auto"), doing="limbeck features")
     assert fixed_window(FeatureSettings(window="both"), doing="x") == "both"
     assert fixed_window(FeatureSettings(), doing="x") is None
+
+
+def test_pairs_are_read_by_head_or_tail(tiny_tokenizer):
+    """Of a pair the longer text loses its end, or its beginning as where the tokenizer cuts on the left; no more."""
+    pairs = [TextPair("i feel so very fine today", "so sad"), TextPair("rain", "")]
+    left = Tokenizer(json.loads(tiny_tokenizer.content), max_tokens=24, where="x", truncation_side="left")
+    for name, own in (("head", tiny_tokenizer), ("tail", left)):
+        read = tiny_tokenizer.read(pairs, Window(name=name, max_tokens=7))
+        assert read.is_plain
+        assert read.rows.ids.tolist() == own.encode(pairs, max_tokens=7).ids.tolist()
+        assert read.cut_tokens.tolist() == [4, 0]
+    for name in ("both", "all"):
+        with pytest.raises(SettingsError, match=f"window = '{name}' is not possible for two texts per row"):
+            tiny_tokenizer.read(pairs, Window(name=name, max_tokens=7))
