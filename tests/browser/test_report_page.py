@@ -18,7 +18,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("report")
     pages = {
         "en": report_of(write_run(folder / "large", 25_000)).html,
-        "ko": report_of(write_run(folder / "small", 300, method="distil"), "ko").html,
+        "ko": report_of(write_run(folder / "small", 60, method="distil"), "ko").html,
     }
     for language, html in pages.items():
         (folder / f"{language}.html").write_text(html, "utf-8")
