@@ -37,6 +37,7 @@ from limbeck.runs.past_data import open_past_data, read_data_of
 from limbeck.runs.run_folder import RunFolder
 from limbeck.setting_tables import build
 from limbeck.settings import Device
+from limbeck.task import task_named
 from limbeck.tokens import Tokenizer
 
 
@@ -143,7 +144,13 @@ def write_report(
     """Write the report of a run to a place that is free; see `report`."""
     words, cache = words_in(settings.language), cache or FeatureCache()
     need_jinja()
-    folder, found = RunFolder(run), read_run(run)
+    folder = RunFolder(run)
+    if folder.metrics.is_file():
+        judged = storage.read_json(folder.metrics).get("validation") or {}
+        task_named(judged.get("task", "single")).require(
+            ("single", "multi"), doing="limbeck report", todo="limbeck evaluate shows the figures of this run"
+        )
+    found = read_run(run)
     if settings.learning_curve:
         fit_shares(open_past_run(run), cache=cache, progress=progress)
         found = read_run(run)
