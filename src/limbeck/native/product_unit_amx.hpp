@@ -1,7 +1,9 @@
 // The tile unit of AMX: blocks of 32 x 32 sums in four of its eight registers.
 #pragma once
+#if defined(__linux__)
 #include <sys/syscall.h>
 #include <unistd.h>
+#endif
 #include "vec_halves_avx512.hpp"
 #include "product_unit.hpp"
 
@@ -10,10 +12,14 @@ namespace limbeck {
 // The compiler does not see which memory a tile instruction reads, so stores must be complete before it.
 inline void fence() { asm volatile("" ::: "memory"); }
 
-// Ask the kernel for the tile registers; 0 when this process has them.
+// Ask Linux for the tile registers; 0 when this process has them. Other systems are not asked, so they give none.
 inline int open_units() {
+#if defined(__linux__)
   constexpr int kRequestPermission = 0x1023, kTileData = 18;
   return (int)syscall(SYS_arch_prctl, kRequestPermission, kTileData);
+#else
+  return 1;
+#endif
 }
 
 // A thread that computes has the unit configured.
