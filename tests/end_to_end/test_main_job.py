@@ -15,7 +15,7 @@ import pytest
 import limbeck as library
 from limbeck.__main__ import main
 from limbeck.evaluation.prediction_files import read_predictions
-from limbeck.methods import probe as probe_training
+from limbeck.methods import probe_kinds
 from limbeck.model.bundle import load_bundle
 
 HANGUL = "슬픔 😀"
@@ -148,7 +148,7 @@ def test_ctrl_c_leaves_nothing_half_written(limbeck, weather, encoder_folder, tm
         tmp_path / "cache",
     )
     with monkeypatch.context() as patched:
-        patched.setattr(probe_training, "fit_probe", interrupted)
+        patched.setattr(probe_kinds, "fit_probe", interrupted)
         ended = limbeck(*command)
     assert ended.status == 130
     assert "Nothing is half written" in ended.err

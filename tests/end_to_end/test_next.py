@@ -191,7 +191,9 @@ def calls_of(path):
 
 def test_nothing_else_prints_what_comes_next():
     """One function writes these lines, so they are always quoted; each command that calls it is followed here."""
-    own = {path for path in CLI.glob("*.py") if {"show_next", "show_scoring_next"} & calls_of(path)}
+    own = {
+        path for path in CLI.glob("*.py") if {"show_next", "show_scoring_next", "show_predict_next"} & calls_of(path)
+    }
     followed = {
         "audit", "clean", "demo", "distil", "evaluate", "labels", "pretrain", "report", "split", "sweep", "threshold",
         "train", "publish",

@@ -23,6 +23,7 @@ from limbeck.inference.native_engine import ENGINE_NUMERICS, FLOAT_ENGINE_NUMERI
 from limbeck.inference.torch_engine import TorchEngine, TorchPrecision
 from limbeck.inference.usage import ANYTHING, Usage
 from limbeck.model.loaded_encoder import LoadedEncoder
+from limbeck.native.libraries import library_named, why_not_usable
 from limbeck.progress import SILENT, Progress
 from limbeck.runtime import choose_device, has_bf16
 from limbeck.settings import Device, EngineName, Precision
@@ -147,8 +148,10 @@ def _open_named(
         return TorchEngine(loaded, device=device, precision="float32" if name == SAFE else "bfloat16")
     if device not in ("auto", "cpu"):
         raise SettingsError(f"engine = {name!r} computes on the CPU, not on {device}: leave the device out")
-    require_computable(loaded.config)  # before anything is compiled for it
-    return NativeEngine(loaded, require_library(name.removeprefix(NATIVE), f"engine {name}", progress=progress))
+    library = name.removeprefix(NATIVE)
+    if why_not_usable(library_named(library)) is None:
+        require_computable(loaded.config)  # before anything is compiled for it
+    return NativeEngine(loaded, require_library(library, f"engine {name}", progress=progress))
 
 
 def _opened(

@@ -119,7 +119,7 @@ def _best(metrics: Mapping[int, Mapping[str, Any]], by: str, *, loss: str) -> in
         figures = metrics[number]["validation"]
         lowest = -float(figures[loss])
         # Several labels per row have no accuracy; macro F1 stands for it, as within a training.
-        named = by if by in figures else "f1_macro"
+        named = "f1_macro" if by == "accuracy" and by not in figures else by
         return lowest if by == "loss" or named not in figures else float(figures[named]), lowest
 
     return max(metrics, key=goodness)
