@@ -75,7 +75,9 @@ def test_parts_have_the_figures_of_the_whole(
     expected = figures_of(line_of(JUDGES[name](world, ALONE)[0]))
     for module in (judging, language):
         monkeypatch.setattr(module, "EVALUATION_TOKENS", most_tokens)
-    assert figures_of(line_of(JUDGES[name](world, ALONE)[0])) == pytest.approx(expected, rel=1e-5, abs=2e-5)
+    # A correlation is of order 1, however near to 0 it is: its rounding is absolute.
+    rounding = 1e-6 if name == "numbers by loss" else None
+    assert figures_of(line_of(JUDGES[name](world, ALONE)[0])) == pytest.approx(expected, rel=1e-5, abs=rounding)
 
 
 def test_the_order_of_rows_does_not_matter(name: str, world: World, tiny_loaded: LoadedEncoder, tmp_path: Path) -> None:
@@ -174,4 +176,4 @@ def test_a_team_has_the_figures_of_one(
         halves.append(member.made[0])
     for place in (0, 1):
         judge, _ = JUDGES[shared](world, Member(place, [halves[1 - place]]))
-        assert figures_of(line_of(judge)) == pytest.approx(expected, rel=1e-5, abs=2e-5)
+        assert figures_of(line_of(judge)) == pytest.approx(expected, rel=1e-5)
