@@ -118,8 +118,8 @@ def _best(metrics: Mapping[int, Mapping[str, Any]], by: str, *, loss: str) -> in
     def goodness(number: int) -> tuple[float, float]:
         figures = metrics[number]["validation"]
         lowest = -float(figures[loss])
-        # Several labels per row have no accuracy; macro F1 stands for it, as within a training.
-        named = "f1_macro" if by == "accuracy" and by not in figures else by
+        # Several labels per row have no accuracy and no weighted F1; macro F1 stands for them.
+        named = "f1_macro" if by in ("accuracy", "f1_weighted") and by not in figures else by
         return lowest if by == "loss" or named not in figures else float(figures[named]), lowest
 
     return max(metrics, key=goodness)
