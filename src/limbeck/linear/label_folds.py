@@ -5,10 +5,12 @@ over the folds as can be. It does not know features, models or texts.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from limbeck.errors import TrainingError
 from limbeck.linear.folds import FoldPlan
 from limbeck.settings import ProbeSettings
 
@@ -19,23 +21,54 @@ Bool = NDArray[np.bool_]
 def plan_label_folds(
     targets_NL: Bool, settings: ProbeSettings, label_names: Sequence[str], group_N: Int64 | None = None
 ) -> FoldPlan:
-    """Assign the folds; a label whose rows would all be held out at once is dealt out row by row, and noted."""
-    fold_N, parted = assign_label_folds(targets_NL, folds=settings.folds, seed=settings.seed, group_N=group_N)
-    if not parted:
-        return FoldPlan(fold_N=fold_N, notes=())
-    names = ", ".join(label_names[label] for label in parted[:5]) + (", …" if len(parted) > 5 else "")
-    note = f"all rows of {names} say the same, so that its copies are in several folds: out-of-fold figures flatter it"
-    return FoldPlan(fold_N=fold_N, notes=(note,))
+    """Assign the folds; a group of equal texts that would leave a label nothing to learn from is parted, and noted.
+
+    Raises:
+        TrainingError: the rows with a label, or without it, can only be held out all at once.
+    """
+    dealt = assign_label_folds(targets_NL, folds=settings.folds, seed=settings.seed, group_N=group_N)
+    if dealt.held_at_once:
+        raise TrainingError(
+            f"{_some(label_names, dealt.held_at_once)}: with {settings.folds} folds, all training rows with the label "
+            "(or all without it) are held out at once; ask for more folds, add such rows, or leave the label out"
+        )
+    if not dealt.parted:
+        return FoldPlan(fold_N=dealt.fold_N, notes=())
+    note = (
+        f"all rows with or without {_some(label_names, dealt.parted)} say the same, so that their copies are in "
+        "several folds: out-of-fold figures flatter it"
+    )
+    return FoldPlan(fold_N=dealt.fold_N, notes=(note,))
 
 
-def assign_label_folds(
-    targets_NL: Bool, *, folds: int, seed: int, group_N: Int64 | None = None
-) -> tuple[Int64, list[int]]:
+def _some(label_names: Sequence[str], labels: Sequence[int]) -> str:
+    return ", ".join(label_names[label] for label in labels[:5]) + (", …" if len(labels) > 5 else "")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LabelFolds:
+    """Which rows are held out together.
+
+    Attributes:
+        fold_N: of each row the fold, from 0, in which it is held out.
+        parted: labels whose rows (or the rows without them) were one group, which was parted.
+        held_at_once: labels whose rows (or the rows without them) are in one fold, as no other place was found.
+    """
+
+    fold_N: Int64
+    parted: tuple[int, ...]
+    held_at_once: tuple[int, ...]
+
+
+def assign_label_folds(targets_NL: Bool, *, folds: int, seed: int, group_N: Int64 | None = None) -> LabelFolds:
     """Deal the rows out to the folds so that each has its share of the rows of every label.
 
     The label with the fewest rows that are not yet dealt out comes first: each of its rows goes to the fold that lacks
     most rows of it, of these to the one that lacks most rows at all. Rows of one group are dealt as one. A label that
     most rows have is spread by the rows that do not have it, as they are the ones that could run out.
+
+    Nothing can be learned of a label while all rows with it, or all without it, are held out. So a group that is all
+    of them is parted first, and where the deal put several groups of them into one fold, one moves to another.
 
     Args:
         targets_NL: whether each row has each label.
@@ -43,31 +76,78 @@ def assign_label_folds(
         seed: of the order.
         group_N: rows with equal numbers stay together; every row is a group of its own when not given.
 
-    Returns:
-        Of each row the fold, 0 to `folds` - 1, in which it is held out; and the labels whose rows are one group, which
-        was parted, since nothing could be learned of them.
-
     Source: Sechidis, Tsoumakas, Vlahavas, "On the Stratification of Multi-label Data" (2011), algorithm 1.
 
     Example:
-        >>> fold_N, _ = assign_label_folds(np.array([[1, 0], [1, 0], [0, 1], [0, 1]], bool), folds=2, seed=0)
+        >>> fold_N = assign_label_folds(np.array([[1, 0], [1, 0], [0, 1], [0, 1]], bool), folds=2, seed=0).fold_N
         >>> sorted(fold_N[:2].tolist()), sorted(fold_N[2:].tolist())
         ([0, 1], [0, 1])
     """
-    rare_NL = np.where(targets_NL.mean(axis=0) > 0.5, ~targets_NL, targets_NL)
+    rows, labels = targets_NL.shape
     random = np.random.default_rng(seed)
-    rows = len(rare_NL)
-    member_N = np.arange(rows) if group_N is None else np.unique(group_N, return_inverse=True)[1]
-    count_GL = np.zeros((int(member_N.max(initial=-1)) + 1, rare_NL.shape[1]), dtype=np.int64)
+    # The sides of all labels: the rows with each, then those without each. One that is a single row can't be spread.
+    side_NS = np.concatenate([targets_NL, ~targets_NL], axis=1)
+    side_NS = side_NS & (side_NS.sum(axis=0) > 1)
+    member_N, parted_S = _part(np.arange(rows) if group_N is None else group_N, side_NS)
+    rare_NL = np.where(targets_NL.mean(axis=0) > 0.5, ~targets_NL, targets_NL)
+    count_GL = np.zeros((int(member_N.max(initial=-1)) + 1, labels), dtype=np.int64)
     np.add.at(count_GL, member_N, rare_NL)
-    fold_N = _deal(count_GL, np.bincount(member_N), folds, random)[member_N]
+    fold_G = _deal(count_GL, np.bincount(member_N), folds, random)
+    side_GS = np.zeros((len(count_GL), 2 * labels), dtype=np.bool_)
+    np.logical_or.at(side_GS, member_N, side_NS)
+    held_S = _spread(fold_G, side_GS, folds)
+    return LabelFolds(
+        fold_N=fold_G[member_N],
+        parted=tuple(sorted({side % labels for side in parted_S})),
+        held_at_once=tuple(sorted({side % labels for side in held_S})),
+    )
+
+
+def _part(group_N: Int64, side_NS: Bool) -> tuple[Int64, list[int]]:
+    """Number the groups from 0, each row of a group that is a whole side by itself; return the sides, too."""
+    _, member_N = np.unique(group_N, return_inverse=True)
+    alone_N = np.zeros(len(member_N), np.bool_)
     parted = []
-    for label in range(rare_NL.shape[1]):
-        own = np.flatnonzero(rare_NL[:, label])
-        if len(own) > 1 and len(np.unique(fold_N[own])) == 1:
-            parted.append(label)
-            fold_N[random.permutation(own)] = np.arange(len(own)) % folds
-    return fold_N, parted
+    for side, has_N in enumerate(side_NS.T):
+        members = member_N[has_N]
+        if len(members) and (members == members[0]).all():
+            parted.append(side)
+            alone_N |= member_N == members[0]
+    numbers_N = np.where(alone_N, len(member_N) + np.arange(len(member_N)), member_N)
+    return np.unique(numbers_N, return_inverse=True)[1], parted
+
+
+def _spread(fold_G: Int64, side_GS: Bool, folds: int) -> list[int]:
+    """Move groups so that no fold holds out a whole side, where single moves do it; return the sides that stay so."""
+    count_KS = np.zeros((folds, side_GS.shape[1]), dtype=np.int64)
+    np.add.at(count_KS, fold_G, side_GS)
+    # Every move spreads a side and brings none together, so there are no more moves than sides.
+    while any(_move_one(fold_G, side_GS, count_KS, side) for side in np.flatnonzero(_together(count_KS)).tolist()):
+        pass
+    return np.flatnonzero(_together(count_KS)).tolist()
+
+
+def _move_one(fold_G: Int64, side_GS: Bool, count_KS: Int64, side: int) -> bool:
+    """Move the first group of a side that can leave its fold without bringing another side together."""
+    fold = int(count_KS[:, side].argmax())
+    together_S = _together(count_KS)
+    together_S[side] = False
+    for group in np.flatnonzero(side_GS[:, side]).tolist():
+        for target in range(len(count_KS)):
+            moved_KS = count_KS.copy()
+            moved_KS[fold] -= side_GS[group]
+            moved_KS[target] += side_GS[group]
+            if target != fold and not (_together(moved_KS) & ~together_S).any():
+                count_KS[:] = moved_KS
+                fold_G[group] = target
+                return True
+    return False
+
+
+def _together(count_KS: Int64) -> Bool:
+    """Tell of each side whether one fold has all of it."""
+    together_S: Bool = (count_KS > 0).sum(axis=0) == 1
+    return together_S
 
 
 def _deal(count_GL: Int64, size_G: Int64, folds: int, random: np.random.Generator) -> Int64:
