@@ -6,7 +6,9 @@ Figures stay as they are, and so do names of products and settings.
 import re
 
 PHRASES = {
-    "MiniLM; beside it the fastest other way of equal accuracy": "MiniLM; 옆은 정확도가 같은 가장 빠른 다른 방법",
+    "MiniLM; beside it the nearest way of equal accuracy (limbeck's speed / its)": (
+        "MiniLM; 옆은 정확도가 같은 가장 가까운 다른 방법 (limbeck의 속도 ÷ 그 속도)"
+    ),
     "one NVIDIA H100": "NVIDIA H100 하나",
     "tweets per second into vectors": "벡터로 만들기, 트윗/초",
     "reviews per second into vectors": "벡터로 만들기, 리뷰/초",
