@@ -58,10 +58,12 @@ def train(task: str, method: str, encoder: Path, out: Path, **changes: object):
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("method", METHODS)
 def test_a_run_answers_again_what_it_was_scored_by(task, method, tiny_folder, tmp_path):
-    """The model that is opened gives what was written and scored; its card says what it gives."""
+    """The model that is opened gives what was written and scored; it and its card say what it gives."""
     run = train(task, method, tiny_folder, tmp_path / "RUN")
     predictor = limbeck.load(tmp_path / "RUN", engine="torch-float32")
     assert predictor.bundle.task.name == task
+    said = {"ordinal": "3 classes in their order: bad, fair, good", "regression": "a number per row"}[task]
+    assert repr(predictor).startswith(f"Predictor of {said}\n")
     written = read_any_predictions(tmp_path / "RUN" / "predictions" / "validation.parquet")
     rows = run.dataset.split("validation")
     again = predictor.predict(rows)

@@ -33,6 +33,7 @@ from limbeck.progress import SILENT, Progress, ProgressLike, as_progress
 from limbeck.setting_tables import said_names
 from limbeck.settings import Device, EngineName, Precision
 from limbeck.storage import read_json
+from limbeck.task import MULTI, ORDINAL
 from limbeck.tokens.windows import said_window
 
 
@@ -76,9 +77,16 @@ class Predictor(View):
         unsure = "" if facts.thresholds is None else ', says "unsure" below its thresholds'
         what = "a text" if facts.pair is None else f"a pair ({' and '.join(facts.pair)})"
         return (
-            f"Predictor of {len(self.label_names):,} classes: {listed(self.label_names)}",
+            f"Predictor of {self._answers()}",
             f"reads {self._reads(what)}{unsure}; computed by {self.numerics}",
         )
+
+    def _answers(self) -> str:
+        task, names = self.bundle.task, self.label_names
+        if not task.has_classes:
+            return task.words
+        said = f"{len(names):,} {'labels' if task == MULTI else 'classes'}{' in their order' * (task == ORDINAL)}"
+        return f"{said}{', any number per row' * (task == MULTI)}: {listed(names)}"
 
     def _reads(self, what: str) -> str:
         window = self.bundle.window
