@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAIRS = [("README.md", "README.ko.md"), ("docs/tutorial.md", "docs/tutorial.ko.md")]
+PAIRS = [
+    ("README.md", "README.ko.md"),
+    *((f"docs/{page}.md", f"docs/{page}.ko.md") for page in ("tutorial", "long_texts")),
+]
 SECTIONS_APART = re.compile(r"^#{1,3} .*$", re.MULTILINE)
 BLOCK = re.compile(r"^```[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 TABLE = re.compile(r"<!-- ([\w-]+) -->\n(.*?)<!-- /\1 -->", re.DOTALL)
