@@ -58,6 +58,8 @@ class ReadSettings:
             Default: the order of numbers.
         min_label_rows: number of rows that a label of several must have at least; rarer ones are left out, which is
             noted. Default: every label is read.
+        label_parents: give each row the parents that the names of its labels state: a row with role::program gets role,
+            which becomes a label; several labels per row. A model that learns from such rows answers so, too.
         task: what the label of a row is: "single", one of several classes; "multi", any number of labels, also none;
             "ordinal", one of ordered classes; "regression", a number. Default: told from the data, and noted where
             it is not "single".
@@ -78,6 +80,7 @@ class ReadSettings:
     label_names: tuple[str, ...] | None = None
     label_order: tuple[str, ...] | None = None
     min_label_rows: int | None = None
+    label_parents: bool = False
     task: TaskKind | None = None
     encoding: str = "utf-8"
     on_bad_row: OnBadRow = "error"

@@ -5,8 +5,16 @@ import pyarrow as pa
 import pytest
 
 from limbeck.data.dataset import Dataset, core_schema
-from limbeck.data.hierarchy import Hierarchy, hierarchy_of, implies_parents, parent_of, with_parents
+from limbeck.data.hierarchy import (
+    Hierarchy,
+    hierarchy_of,
+    implies_parents,
+    parent_of,
+    whole_hierarchy_of,
+    with_parents,
+)
 from limbeck.errors import DataError, SettingsError
+from limbeck.evaluation.multi_predictions import MultiPredictions
 from limbeck.task import MULTI, SINGLE, Task
 
 TAGS = ("role::program", "role::library", "works-with::text", "game")
@@ -50,35 +58,25 @@ def test_names_without_parents_are_no_hierarchy() -> None:
     assert hierarchy_of(["joy", "fear"]) is None
 
 
-def test_a_label_set_gets_the_parents_of_its_labels() -> None:
-    """By hand; a row with no label stays with none."""
-    closed = tags().closed(np.array([[True, False, False, True], [False] * 4]))
-    assert closed.tolist() == [[True, False, False, True, True, False], [False] * 6]
-
-
-def test_the_probability_of_a_parent_is_that_of_any_child() -> None:
-    """1 - 0.5 · 0.6 = 0.7, and a parent of one child is as likely as it."""
-    found = tags().probabilities(np.array([[0.5, 0.4, 0.3, 0.2]]))
-    np.testing.assert_allclose(found, [[0.5, 0.4, 0.3, 0.2, 0.7, 0.3]])
-
-
-def test_a_parent_that_is_a_label_keeps_its_own_probability_where_it_is_higher() -> None:
-    """0.9 by itself, though its child is at 0.2; 0.2 where it is at 0.1 by itself."""
-    pair = hierarchy_of(["net", "net::mail"])
-    assert pair is not None
-    np.testing.assert_allclose(pair.probabilities(np.array([[0.9, 0.2], [0.1, 0.2]])), [[0.9, 0.2], [0.2, 0.2]])
-
-
-def test_unsure_children_back_off_to_their_parent() -> None:
-    """Two kinds of role at 0.4 and 0.45: which one is unsure, that it is one is not; it is said alone."""
-    found = tags()
-    decided = found.decided(
-        found.probabilities(np.array([[0.4, 0.45, 0.0, 0.0], [0.9, 0.1, 0.0, 0.0]])), np.full(6, 0.5)
+def test_values_are_raised_to_those_of_children() -> None:
+    """Decisions and probabilities, by hand: a parent has what its largest child has, where that is more."""
+    nested = hierarchy_of(["net", "net::mail", "net::mail::spam", "game"])
+    assert nested is not None
+    decided = nested.raised(np.array([[False, False, True, False], [False, False, False, True]]))
+    assert decided.tolist() == [[True, True, True, False], [False, False, False, True]]
+    shares = np.array([[0.9, 0.2, 0.3, 0.4], [0.1, 0.2, 0.1, 0.0]], np.float32)
+    np.testing.assert_array_equal(
+        nested.raised(shares), np.array([[0.9, 0.3, 0.3, 0.4], [0.2, 0.2, 0.1, 0.0]], np.float32)
     )
-    assert [found.names[place] for place in np.flatnonzero(decided[0])] == ["role"]
-    assert [found.names[place] for place in np.flatnonzero(decided[1])] == ["role::program", "role"]
-    said = found.most_specific(decided)
-    assert [found.names[place] for place in np.flatnonzero(said[1])] == ["role::program"]
+    assert nested.raised(shares).dtype == np.float32
+    assert shares[0, 1] == np.float32(0.2), "the values that were given are left alone"
+
+
+def test_only_labels_that_have_their_parents_beside_them_are_a_whole_hierarchy() -> None:
+    """Where a parent is no label, no model could answer it."""
+    assert whole_hierarchy_of(TAGS) is None
+    assert whole_hierarchy_of(["joy", "fear"]) is None
+    assert whole_hierarchy_of((*TAGS, "role", "works-with")) is not None
 
 
 def drawn_names(random: np.random.Generator) -> list[str]:
@@ -87,44 +85,52 @@ def drawn_names(random: np.random.Generator) -> list[str]:
     return random.permutation(sorted(names)).tolist()
 
 
+def ancestors_of(name: str) -> list[str]:
+    parts = name.split("::")
+    return ["::".join(parts[:length]) for length in range(1, len(parts))]
+
+
+def with_all_parents(names: list[str]) -> list[str]:
+    return names + sorted({above for name in names for above in ancestors_of(name)} - set(names))
+
+
 def test_answers_are_consistent_whatever_is_drawn() -> None:
     """In 1,000 drawn hierarchies, probabilities and thresholds: no child without its parent, none likelier than it.
 
-    What is said last implies exactly what was decided.
+    An answer is given by thresholds, and what is given more than these say are parents of what they say.
     """
     random = np.random.default_rng(11)
     found_in = 0
-    for _ in range(1000):
-        names = drawn_names(random)
-        found = hierarchy_of(names)
-        if found is None:
-            assert all(parent_of(name) is None for name in names)
+    while found_in < 1000:
+        names = with_all_parents(drawn_names(random))
+        hierarchy = whole_hierarchy_of(names)
+        if hierarchy is None:
             continue
         found_in += 1
-        given_NC = random.beta(0.5, 0.5, size=(4, len(names)))
-        probabilities_NX = found.probabilities(given_NC)
-        decided_NX = found.decided(probabilities_NX, random.uniform(size=len(found.names)))
-        assert (probabilities_NX[:, : len(names)] >= given_NC).all()
-        assert (probabilities_NX <= 1).all()
-        for child, parent in enumerate(found.parents):
-            if parent >= 0:
-                assert found.names[parent] == parent_of(found.names[child])
-                assert (probabilities_NX[:, parent] >= probabilities_NX[:, child]).all()
-                assert not (decided_NX[:, child] & ~decided_NX[:, parent]).any()
-        said_NX = found.most_specific(decided_NX)
-        for child in sorted(range(len(found.names)), key=lambda node: -found.names[node].count("::")):
-            if found.parents[child] >= 0:
-                said_NX[:, found.parents[child]] |= said_NX[:, child]
-        np.testing.assert_array_equal(said_NX, decided_NX)
-    assert found_in > 900
+        given_NC = random.beta(0.5, 0.5, size=(4, len(names))).astype(np.float32)
+        thresholds_C = random.uniform(size=len(names))
+        answers = MultiPredictions(
+            row_ids=("1", "2", "3", "4"),
+            label_names=tuple(names),
+            probabilities=hierarchy.raised(given_NC),
+            true_labels=pa.nulls(4, pa.large_list(pa.int32())),
+            tokens=np.ones(4),
+            truncated=np.zeros(4, bool),
+            thresholds=thresholds_C,
+            label_parents=True,
+        )
+        assert (answers.probabilities >= given_NC).all()
+        for names_given, shares_C in zip(answers.answers, answers.probabilities, strict=True):
+            reached = {name for name, share, cut in zip(names, shares_C, thresholds_C, strict=True) if share >= cut}
+            assert set(names_given) == reached | {above for name in reached for above in ancestors_of(name)}
+            by_name = dict(zip(names, shares_C.tolist(), strict=True))
+            assert all(by_name[above] >= by_name[name] for name in names for above in ancestors_of(name))
 
 
 def test_arrays_of_other_labels_are_refused() -> None:
-    """Three columns are not the four labels; four thresholds not the six nodes."""
-    with pytest.raises(DataError, match="4 labels do not go with"):
-        tags().closed(np.zeros((2, 3), dtype=bool))
-    with pytest.raises(DataError, match="6 nodes do not go with"):
-        tags().decided(np.zeros((2, 6)), np.zeros(4))
+    """Three columns are not the six nodes."""
+    with pytest.raises(DataError, match="6 labels and parents do not go with an array of shape"):
+        tags().raised(np.zeros((2, 3), dtype=bool))
 
 
 def rows(labels: list[list[int] | None] | list[int], names: tuple[str, ...], task: Task = MULTI) -> Dataset:
@@ -137,12 +143,9 @@ def rows(labels: list[list[int] | None] | list[int], names: tuple[str, ...], tas
 
 
 def test_rows_get_the_parents_of_their_labels() -> None:
-    """By name; none stays none, unlabelled stays unlabelled, and the note says how many rows have more labels."""
+    """By name; none stays none, unlabelled stays unlabelled, and who has them already stays the same."""
     found = with_parents(rows([[0, 1], [3], [], None], TAGS))
     assert found.label_name_sets() == [("role::program", "role::library", "role"), ("game",), (), None]
-    assert [(note.what, note.rows, note.example) for note in found.notes] == [
-        ("rows given the parents of their labels", 1, "train:1")
-    ]
     assert with_parents(found).label_name_sets() == found.label_name_sets()
 
 
@@ -156,9 +159,9 @@ def test_whether_rows_imply_parents_is_seen_in_the_labels() -> None:
     assert not implies_parents(rows([[0]], ("joy", "fear")))
 
 
-def test_parents_need_several_labels_and_names_that_have_them() -> None:
-    """One label a row cannot have its parent beside it."""
-    with pytest.raises(DataError, match="no label names a parent"):
-        with_parents(rows([[0]], ("joy", "fear")))
+def test_parents_need_several_labels() -> None:
+    """One label a row cannot have its parent beside it; labels that name no parents stay as they are."""
+    plain = rows([[0]], ("joy", "fear"))
+    assert with_parents(plain) is plain
     with pytest.raises(SettingsError, match="one label per row"):
         with_parents(rows([0], TAGS, SINGLE))

@@ -81,7 +81,7 @@ def _said(texts: int, one: str, many: str) -> str:
     return f"{quantity(texts, 'texts')} {one if texts == 1 else many}"
 
 
-def _show_next(found: "Audit", data: str, how: dict[str, str | None], *, is_labelled: bool) -> None:
+def _show_next(found: "Audit", data: str, how: dict[str, str], *, is_labelled: bool) -> None:
     """Say how to take out what helps nobody, else how to make splits, else how to train."""
     kinds = {
         "empty": bool("empty" in found.faults and found.faults["empty"].rows),

@@ -37,6 +37,13 @@ def evaluate(
             help="Split to score: train, validation or test. [default: test, or the only split that there is]"
         ),
     ] = None,
+    raters: Annotated[
+        str | None,
+        typer.Option(
+            help="Column of DATA that holds a list of numbers per row, ratings by several people: how well these agree "
+            "is shown beside the figures of a model of numbers."
+        ),
+    ] = None,
     out: Annotated[
         Path | None, options.out("File to write the predictions to as well: .parquet, .jsonl or .csv.")
     ] = None,
@@ -73,13 +80,14 @@ def evaluate(
     task = predictor.bundle.task
     if slices or slice_by:
         task.require(ONE_LABEL, doing="--slices and --slice-by")
-    own_columns: dict[str, Any] = {"text_column": predictor.text_column}
+    parents = {"label_parents": True} if predictor.bundle.facts.label_parents else {}
+    own_columns: dict[str, Any] = {"text_column": predictor.text_column, **parents}
     reading = flags.build(ReadSettings, own_columns | ({} if task == SINGLE else {"task": task.name}))
     dataset = read_with(data, reading, following)
     screen.tell_notes(dataset.notes, following)
     rows, split = rows_to_score(dataset, split, following)
     by_column = column_groupings(dataset, split, slice_by or [])
-    scored = score(predictor, rows, progress=following)
+    scored = score(predictor, rows, raters_column=raters, progress=following)
     if out is not None:
         write_predictions(out, scored.predictions)
     sliced = None
@@ -92,6 +100,8 @@ def evaluate(
         screen.show_json(_told(scored, sliced, facts, kind=predictor.bundle.task.name, hard=hard))
         return
     screen.show_evaluation(scored.evaluation, title=f"{run} on the {split} split of {data}")
+    if scored.raters is not None:
+        screen.show_line(f"raters: {scored.raters}")
     _show_hard(scored, hard)
     if scored.answered is not None:
         screen.show_answered(scored.answered)

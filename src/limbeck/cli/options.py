@@ -125,16 +125,20 @@ def tables_of(config: Path | None, used: Sequence[str] = CLASSIFIER_TABLES) -> M
     return tables
 
 
-def reading_words(flags: Flags) -> dict[str, str | None]:
-    """Return the flags of reading as they were given, to be said again in a command that reads the same data."""
+def reading_words(flags: Flags) -> dict[str, str]:
+    """Return the flags of reading as they were given, to be said again in a command that reads the same data.
+
+    A switch has no value, but "".
+    """
     given = flags.of(READING)
     return {
-        name: value if value is None else said_names(value) if isinstance(value, tuple) else str(value)
+        name: said_names(value) if isinstance(value, tuple) else "" if value is True else str(value)
         for name, value in given.items()
+        if value is not None and value is not False
     }
 
 
-def flags_that_read(settings: ReadSettings) -> dict[str, str | None]:
+def flags_that_read(settings: ReadSettings) -> dict[str, str]:
     """Return the flags that make these settings: those of a past run."""
     usual = ReadSettings()
     changed = {name: getattr(settings, name) for name in READING.fields}

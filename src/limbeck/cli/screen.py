@@ -351,18 +351,18 @@ def _measured_row(name: str, found: "Measured", baseline: float) -> list[str]:
     return [name, f"{found.value:.4f}", found.between(4, " – "), f"{baseline:.4f}"]
 
 
-def show_next(*words: "str | Path", how: "Mapping[str, str | None] | None" = None) -> None:
+def show_next(*words: "str | Path", how: "Mapping[str, str] | None" = None) -> None:
     """Say what to type next: a line that can be copied as it is.
 
     Args:
         words: of the command, after `limbeck`; a text or a data set that only the user has is YOUR_DATA.
-        how: options that were given to read the data, by name, so that they are read in the same way again.
+        how: options that were given to read the data, by name, to read them in the same way again; "" for a switch.
     """
-    flags = [word for name, value in (how or {}).items() if value for word in (f"--{name.replace('_', '-')}", value)]
+    flags = [word for name, value in (how or {}).items() for word in (f"--{name.replace('_', '-')}", value) if word]
     show_line(f"Next: {shlex.join(['limbeck', *map(str, words), *flags])}", to_copy=True)
 
 
-def show_scoring_next(run: "Path", data: str, how: "Mapping[str, str | None]", *, splits: "Sequence[str]") -> None:
+def show_scoring_next(run: "Path", data: str, how: "Mapping[str, str]", *, splits: "Sequence[str]") -> None:
     """Say how to score a run that has just been trained on the test split, or how to use it where there is none."""
     if "test" in splits:
         show_next("evaluate", run, data, "--split", "test", how=how)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from limbeck.data.hierarchy import whole_hierarchy_of
 from limbeck.data.label_sets import LABEL_SETS, indicators, label_pairs, sets_of_indicators
 from limbeck.display.frames import frame_of
 from limbeck.display.tables import Table
@@ -59,6 +60,8 @@ class MultiPredictions(View):
             in files that are not Parquet.
         decided: which labels each row is given, bool (N, C). Where not given: those at or above their threshold, or at
             or above 0.5 where there are no thresholds.
+        label_parents: whether a row that is given a label is given the parents that its name states, too; all of them
+            are labels (see `limbeck.data.hierarchy`).
         texts: the N texts, when they are to be kept beside the answers.
         unknown: tokens of each text that the model's vocabulary does not have ([UNK]), int32 (N,); None where they
             were not counted.
@@ -73,6 +76,7 @@ class MultiPredictions(View):
     truncated: np.ndarray
     thresholds: np.ndarray | None = None
     decided: np.ndarray | None = None
+    label_parents: bool = False
     texts: tuple[str, ...] | None = None
     unknown: np.ndarray | None = None
     others: pa.Table | None = None
@@ -148,10 +152,13 @@ class MultiPredictions(View):
     def decided_NC(self) -> np.ndarray:  # noqa: N802  # an array ends in its shape letters
         """Which labels each row is given, bool (N, C): the one place where answers are decided."""
         if self.decided is not None:
-            return self.decided
-        if self.thresholds is None:
-            return MULTI.decided(self.probabilities)
-        return decide_labels(self.probabilities, self.thresholds)
+            decided_NC = self.decided
+        elif self.thresholds is None:
+            decided_NC = MULTI.decided(self.probabilities)
+        else:
+            decided_NC = decide_labels(self.probabilities, self.thresholds)
+        hierarchy = whole_hierarchy_of(self.label_names) if self.label_parents else None
+        return decided_NC if hierarchy is None else hierarchy.raised(decided_NC)
 
     @property
     def answers(self) -> list[tuple[str, ...]]:

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from limbeck.data.dataset import Dataset
+from limbeck.data.hierarchy import whole_hierarchy_of, with_parents
 from limbeck.errors import SettingsError
 from limbeck.evaluation.abstaining import find_unsure
 from limbeck.evaluation.evaluation import Evaluation, evaluate
@@ -20,6 +22,7 @@ from limbeck.evaluation.multi_predictions import MultiPredictions
 from limbeck.evaluation.ordinal_evaluation import OrdinalEvaluation, evaluate_ordinal
 from limbeck.evaluation.prediction_tables import AnyPredictions
 from limbeck.evaluation.predictions import Predictions
+from limbeck.evaluation.rater_agreement import RaterAgreement
 from limbeck.evaluation.value_evaluation import ValueEvaluation, evaluate_values
 from limbeck.evaluation.value_predictions import ValuePredictions
 from limbeck.model.facts import BundleFacts
@@ -84,20 +87,33 @@ def _of_classes(facts: BundleFacts, answers: np.ndarray, rows: AnsweredRows) -> 
 
 
 def label_sets_of(facts: BundleFacts, answers: np.ndarray, rows: AnsweredRows) -> MultiPredictions:
-    """Return what a model of any number of labels answers."""
+    """Return what a model of any number of labels answers; no label is likelier than its parent, where it has one."""
+    hierarchy = whole_hierarchy_of(facts.label_names) if facts.label_parents else None
     unknown_labels = pa.nulls(len(answers), pa.large_list(pa.int32()))
     return MultiPredictions(
         row_ids=tuple(rows.row_ids),
         label_names=facts.label_names,
-        probabilities=answers,
+        probabilities=answers if hierarchy is None else hierarchy.raised(answers),
         true_labels=unknown_labels if rows.true_labels is None else rows.true_labels,
         tokens=rows.tokens,
         truncated=rows.truncated,
         thresholds=None if facts.label_thresholds is None else np.array(facts.label_thresholds),
+        label_parents=hierarchy is not None,
         texts=tuple(rows.texts),
         unknown=rows.unknown,
         others=rows.others,
     )
+
+
+def as_model_labels(facts: BundleFacts, dataset: Dataset) -> Dataset:
+    """Return labelled rows with the labels of a model, matched by name; with parents, where the model gives them.
+
+    Raises:
+        DataError: a label that occurs in the rows is none of the model's.
+    """
+    if facts.label_parents:
+        dataset = with_parents(dataset)
+    return dataset.with_label_names(facts.label_names)
 
 
 def _of_numbers(_facts: BundleFacts, answers: np.ndarray, rows: AnsweredRows) -> ValuePredictions:
@@ -121,13 +137,16 @@ _PREDICTIONS: dict[TaskKind, Callable[[BundleFacts, np.ndarray, AnsweredRows], A
 }
 
 
-def evaluation_of(found: AnyPredictions, facts: BundleFacts, *, seed: int) -> AnyEvaluation:
+def evaluation_of(
+    found: AnyPredictions, facts: BundleFacts, *, seed: int, raters: RaterAgreement | None = None
+) -> AnyEvaluation:
     """Score answers whose truth is known, beside what the training rows' labels alone would have answered.
 
     Args:
         found: the answers.
         facts: of the model, whose provenance has `majority_label`, `label_shares`, `median_label` or `mean_number`.
         seed: of the bootstrap.
+        raters: of numbers, how well people agree about these rows.
 
     Raises:
         DataError: no row has a known label.
@@ -136,7 +155,7 @@ def evaluation_of(found: AnyPredictions, facts: BundleFacts, *, seed: int) -> An
         shares = facts.provenance.get("label_shares")
         return evaluate_multi(found, label_shares=None if shares is None else np.array(shares), seed=seed)
     if isinstance(found, ValuePredictions):
-        return evaluate_values(found, training_mean=facts.provenance.get("mean_number"), seed=seed)
+        return evaluate_values(found, training_mean=facts.provenance.get("mean_number"), raters=raters, seed=seed)
     if found.task == ORDINAL:
         median = facts.provenance.get("median_label")
         return evaluate_ordinal(

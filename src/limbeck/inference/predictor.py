@@ -22,7 +22,7 @@ from limbeck.display.views import View, listed
 from limbeck.errors import BundleError, DataError
 from limbeck.evaluation.prediction_tables import AnyPredictions
 from limbeck.hub.ids import is_hub_id
-from limbeck.inference.answers import AnsweredRows, predictions_of
+from limbeck.inference.answers import AnsweredRows, as_model_labels, predictions_of
 from limbeck.inference.choice import open_engine
 from limbeck.inference.long_texts import answer_texts
 from limbeck.inference.usage import Usage, some_of, validation_texts
@@ -165,7 +165,7 @@ class Predictor(View):
                 f"{dataset.source} has {dataset.task.words}, but the model answers with {self.bundle.task.words}: read "
                 f"the rows with --task {self.bundle.task.name}, or without labels"
             )
-        known = dataset.with_label_names(self.label_names) if dataset.label_names else dataset
+        known = as_model_labels(self.bundle.facts, dataset) if dataset.label_names else dataset
         return known.table["label"]
 
     def _answer(

@@ -11,16 +11,19 @@ import numpy as np
 
 from limbeck.data.dataset import Dataset
 from limbeck.data.learned import count_learned
+from limbeck.data.rater_lists import ratings_in
 from limbeck.display.tables import Table
 from limbeck.display.views import View
 from limbeck.errors import DataError
 from limbeck.evaluation.abstaining import Answered, RiskCoverage, score_answered, trace_risk
 from limbeck.evaluation.prediction_tables import AnyPredictions
 from limbeck.evaluation.predictions import Predictions
-from limbeck.inference.answers import AnyEvaluation, evaluation_of
+from limbeck.evaluation.rater_agreement import RaterAgreement, measure_agreement
+from limbeck.inference.answers import AnyEvaluation, as_model_labels, evaluation_of
 from limbeck.inference.predictor import Predictor
 from limbeck.model.facts import BundleFacts
 from limbeck.progress import SILENT, Progress, ProgressLike, as_progress
+from limbeck.task import REGRESSION
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -30,6 +33,7 @@ class Scored(View):
     Attributes:
         predictions: of every row.
         evaluation: of every row's most probable label, or of the labels that it is given.
+        raters: how well people agree about these rows; None where that was not asked for.
         risk_coverage: what abstaining from the least sure rows would gain; of one label per row only.
         answered: what its thresholds do; None when it has none.
         learned_rows: rows whose text the model learned from, on which it looks better than it is; None where that is
@@ -41,6 +45,7 @@ class Scored(View):
     risk_coverage: RiskCoverage | None
     answered: Answered | None
     learned_rows: int | None = None
+    raters: RaterAgreement | None = None
 
     def _lines(self) -> tuple[str, str]:
         return self.evaluation._lines()
@@ -49,11 +54,26 @@ class Scored(View):
         return self.evaluation._tables()
 
 
-def score(predictor: Predictor, dataset: Dataset, *, seed: int = 0, progress: ProgressLike = SILENT) -> Scored:
+def score(
+    predictor: Predictor,
+    dataset: Dataset,
+    *,
+    raters_column: str | None = None,
+    seed: int = 0,
+    progress: ProgressLike = SILENT,
+) -> Scored:
     """Answer every row and compare with its label; the baseline is the majority class of the model's training rows.
 
     A model that does not state that class, as `transformers` saves none, is held against the largest class of the
     rows that are scored, and `progress` is told.
+
+    Args:
+        predictor: the model.
+        dataset: labelled rows.
+        raters_column: of a model of numbers: the column with each row's ratings by several people (a list of numbers),
+            whose agreement is the ceiling of any model.
+        seed: of the bootstrap.
+        progress: is told of tokens done.
 
     Raises:
         DataError: a row has no label, or one that the model does not know.
@@ -63,12 +83,16 @@ def score(predictor: Predictor, dataset: Dataset, *, seed: int = 0, progress: Pr
         True
     """
     progress = as_progress(progress)
+    raters = None
+    if raters_column is not None:
+        predictor.bundle.task.require((REGRESSION.name,), doing="comparing with raters")
+        raters = measure_agreement(ratings_in(dataset, raters_column), seed=seed)
     targets = known_targets(predictor, dataset)
     predictions = predictor.predict_dataset(dataset, progress=progress)
     facts = predictor.bundle.facts
     if isinstance(predictions, Predictions) and "majority_label" not in facts.provenance:
         facts = _with_majority_label(facts, targets, progress)
-    evaluation = evaluation_of(predictions, facts, seed=seed)
+    evaluation = evaluation_of(predictions, facts, seed=seed, raters=raters)
     learned_rows = None if predictor.learned is None else count_learned(predictor.learned, dataset.texts)
     if learned_rows:
         progress.say(
@@ -82,6 +106,7 @@ def score(predictor: Predictor, dataset: Dataset, *, seed: int = 0, progress: Pr
         predictions=predictions,
         evaluation=evaluation,
         learned_rows=learned_rows,
+        raters=raters,
         risk_coverage=risk,
         answered=answered,
     )
@@ -105,7 +130,7 @@ def known_targets(predictor: Predictor, dataset: Dataset) -> np.ndarray:
             f"{dataset.source} has {dataset.task.words}, but the model answers with {task.words}: read the rows with "
             f"--task {task.name}"
         )
-    return (dataset.with_label_names(predictor.label_names) if task.has_classes else dataset).targets
+    return (as_model_labels(predictor.bundle.facts, dataset) if task.has_classes else dataset).targets
 
 
 def rows_to_score(dataset: Dataset, split: str | None, progress: Progress = SILENT) -> tuple[Dataset, str]:

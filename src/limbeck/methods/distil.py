@@ -20,6 +20,7 @@ import torch
 from limbeck.data.dataset import Dataset
 from limbeck.errors import DataError, SettingsError
 from limbeck.features.cache import FeatureCache, fingerprint_texts
+from limbeck.inference.answers import as_model_labels
 from limbeck.inference.predictor import open_bundle
 from limbeck.methods.distil_comparison import compare_with_teachers, figures_of, told_sizes
 from limbeck.methods.distil_losses import DistilledModule, DistilLosses, Lesson
@@ -270,7 +271,7 @@ class DistilRecipe(ClassifierRecipe[Distillation]):
     def reopen(self, folder: RunFolder, metrics: Mapping[str, Any]) -> LoopRun:
         """Return the run that a folder holds."""
         facts = open_bundle(folder.bundle).facts
-        dataset = self.dataset.with_label_names(facts.label_names)
+        dataset = as_model_labels(facts, self.dataset)
         return reopened(folder, metrics, dataset, split_of_model(facts, self.settings.split))
 
 
@@ -300,7 +301,7 @@ def _material(curriculum: Curriculum, split: SplitSettings, teacher: Teacher, pr
             f"{task.words}: read the rows with --task {task.name}"
         )
     facts = teacher.bundle.facts
-    dataset = curriculum.dataset.with_label_names(facts.label_names)
+    dataset = as_model_labels(facts, curriculum.dataset)
     facts.as_read(dataset.texts[:1])
     rows = training_rows(dataset, split, progress)
     judged = set(rows.validation.texts)

@@ -226,6 +226,7 @@ def _leave(fitted: _Fitted, folder: RunFolder, settings: ProbeTraining, watch: S
         provenance={**record, **rows.baseline},
         window=window.name,
         task=rows.dataset.task.name,
+        label_parents=rows.label_parents,
     )
     judge = ToJudge(
         train=answered_rows(fitted.train.rows, fitted.train.features),

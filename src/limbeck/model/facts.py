@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, get_args
 
+from limbeck.data.hierarchy import whole_hierarchy_of
 from limbeck.data.text_pairs import are_pairs, as_pairs
 from limbeck.errors import BundleError, DataError, FaultLog
 from limbeck.model.heads import HeadKind
@@ -20,7 +21,13 @@ FORMAT_VERSION = 1
 """Of the bundle; one more whenever an older limbeck could misread it."""
 FEWEST_LABELS = 2
 """Of which one is the answer."""
-_LATER: dict[str, Any] = {"pair": None, "window": None, "task": "single", "label_thresholds": None}
+_LATER: dict[str, Any] = {
+    "pair": None,
+    "window": None,
+    "task": "single",
+    "label_thresholds": None,
+    "label_parents": False,
+}
 """What older bundles do not say, and what they mean by it. It is left out where it says no more than that, so that an
 older limbeck opens what it can compute, and refuses the rest by the name that it does not know."""
 
@@ -43,6 +50,8 @@ class BundleFacts:
         task: the shape of an answer: see `limbeck.task`.
         label_thresholds: of any number of labels per row: a row is given a label from this probability on, (C,), chosen
             on rows that the model did not learn from; above 1 never. None: from 0.5 on.
+        label_parents: of any number of labels per row: whether their names state parents (`role::program`), which a row
+            has that has a child of theirs: answers keep to it (see `limbeck.data.hierarchy`).
         provenance: where the model comes from, as JSON: settings, seeds, data fingerprint, versions.
         window: what is read of a longer text; None, as in models of before, for what the tokenizer says.
     """
@@ -58,6 +67,7 @@ class BundleFacts:
     window: WindowName | None = None
     task: TaskKind = "single"
     label_thresholds: tuple[float, ...] | None = None
+    label_parents: bool = False
 
     def as_read(self, texts: Sequence[str]) -> list[str]:
         """Return texts as the model reads them: one text per row, or pairs.
@@ -145,6 +155,7 @@ def parse_facts(values: Any, *, where: str) -> BundleFacts:
         window=values["window"],
         task=values["task"],
         label_thresholds=None if label_thresholds is None else tuple(label_thresholds),
+        label_parents=values["label_parents"],
     )
 
 
@@ -160,6 +171,8 @@ def _faults_together(values: Mapping[str, Any]) -> Iterator[str]:
             yield f"{key} is for {kind.words}, but the task is {task!r}"
         elif values[key] is not None and len(values[key]) != len(names):
             yield f"{key} has {len(values[key])} values for {len(names)} classes"
+    if values["label_parents"] and (task != MULTI.name or whole_hierarchy_of(names) is None):
+        yield "label_parents is true, but the labels do not name parents that are labels themselves"
 
 
 def _head_fault(value: Any) -> str | None:
@@ -232,6 +245,10 @@ def _label_thresholds_fault(value: Any) -> str | None:
     return None
 
 
+def _label_parents_fault(value: Any) -> str | None:
+    return None if isinstance(value, bool) else f"= {value!r} is neither true nor false"
+
+
 def _task_fault(value: Any) -> str | None:
     return None if isinstance(value, str) and value in TASKS else f"= {value!r} is not one of {', '.join(TASKS)}"
 
@@ -252,6 +269,7 @@ _CHECKS = {
     "window": _window_fault,
     "task": _task_fault,
     "label_thresholds": _label_thresholds_fault,
+    "label_parents": _label_parents_fault,
 }
 
 

@@ -68,7 +68,7 @@ def _find_task(parts: Sequence[FileRows], settings: ReadSettings) -> TaskKind:
         return settings.task or "single"
     if settings.label_order is not None:
         return "ordinal"
-    if settings.label_columns is not None or settings.label_separator is not None:
+    if settings.label_columns is not None or settings.label_separator is not None or settings.label_parents:
         return "multi"
     own = ("label", LABEL_NAME)
     declared = {part.raw.task: part.raw.name for part in parts if part.raw.task and part.columns.label in own}
@@ -100,6 +100,7 @@ def _check(settings: ReadSettings) -> None:
         "--label-columns": settings.label_columns,
         "--label-separator": settings.label_separator,
         "--min-label-rows": settings.min_label_rows,
+        "--label-parents": settings.label_parents or None,
     }
     wanted = settings.task or ("ordinal" if settings.label_order is not None else None)
     for option, value in of_several.items():

@@ -21,6 +21,7 @@ from limbeck.errors import DataError
 from limbeck.reading.bad_rows import BadRows
 from limbeck.reading.columnar import is_text
 from limbeck.reading.file_rows import FileRows, RowFault, is_true, reject_rows
+from limbeck.reading.implied_labels import imply_parents
 from limbeck.reading.label_map import LabelMap, index_labels, note_odd_classes
 from limbeck.reading.written_labels import CHOICES, is_score, labels_in, reject_odd, reject_shares
 from limbeck.settings import ReadSettings
@@ -96,6 +97,8 @@ def map_label_sets(parts: Sequence[FileRows], settings: ReadSettings, bad: BadRo
     sets = [_regrouped(one, part, settings, bad) for one, part in zip(written, found.parts, strict=True)]
     result = LabelMap(names=found.names, parts=tuple(sets), task=MULTI)
     note_odd_classes(found.parts, found.names, bad)
+    # Before rare labels are left out: their rows keep the parents of these.
+    result = imply_parents(result, bad, wanted=settings.label_parents)
     if settings.min_label_rows is not None:
         result = _without_rare(result, settings.min_label_rows, bad)
     _note_understood(result, ", ".join(sorted(names)), bad)

@@ -28,6 +28,11 @@ _LIMBECK_ONLY = (
     "",
 )
 
+_PARENTS_LINES = (
+    "- A label whose name begins with that of another and `::` is a part of it: a text that is given the part is given",
+    "  the other, too",
+)
+
 
 def card_of(facts: BundleFacts, validation: AnyEvaluation, known: Circumstances) -> str:
     """Return the model card of a model that was just trained, with the limits found in its figures."""
@@ -112,6 +117,7 @@ def label_card_text(facts: BundleFacts, validation: MultiEvaluation, limits: Seq
         *_beginning(facts, f"It gives {_what(facts)} any number of these labels, also none: {_names(facts)}."),
         "- A label is given from its own probability on, chosen for F1 on rows that the model did not learn from;",
         f"  {FACTS_NAME} has these thresholds",
+        *(_PARENTS_LINES if facts.label_parents else ()),
         f"- Probabilities: mean calibration error of the labels {validation.calibration_error:.4f}; that of "
         f"{validation.beyond_chance:,} labels is more than chance",
         "",

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from limbeck.auditing.near import find_near_duplicates
 from limbeck.data.dataset import Dataset
+from limbeck.data.hierarchy import implies_parents
 from limbeck.data.names import shown
 from limbeck.data.normal_form import group_equal_texts
 from limbeck.data.split import ensure_validation, link_groups
@@ -44,6 +45,11 @@ class TrainingRows:
     def label_names(self) -> tuple[str, ...]:
         """The C classes."""
         return self.dataset.label_names
+
+    @property
+    def label_parents(self) -> bool:
+        """Whether the names of labels state parents that every training row has: answers then keep to it."""
+        return implies_parents(self.train)
 
     @property
     def baseline(self) -> dict[str, Any]:
@@ -140,6 +146,10 @@ def training_rows(
         progress.say(str(note))
     judged = dataset.split("train" if by_folds else "validation")
     rows = TrainingRows(dataset=dataset, train=dataset.split("train"), validation=judged)
+    if rows.label_parents:
+        progress.say(
+            "names of labels state their parents, and every training row has them: answers will have them, too"
+        )
     train_C, validation_C = (_rows_of_each(part) for part in (rows.train, rows.validation))
     if unseen := [name for name, count in zip(rows.label_names, train_C, strict=True) if not count]:
         raise DataError(

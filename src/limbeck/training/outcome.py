@@ -173,6 +173,7 @@ def make_facts(
         provenance={**record, **rows.baseline},
         window=window.name,
         task=rows.dataset.task.name,
+        label_parents=rows.label_parents,
     )
 
 
