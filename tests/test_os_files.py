@@ -14,6 +14,7 @@ from tests.windows_files import Msvcrt, pretend_windows, windows_error
 import limbeck
 from limbeck import os_files, storage
 from limbeck.errors import LockedError, StorageError
+from limbeck.folder_lock import lock
 
 
 @pytest.fixture
@@ -49,18 +50,18 @@ def test_files_and_folders_are_written_whole(system: str, tmp_path: Path) -> Non
 def test_a_folder_is_held_by_one(system: str, tmp_path: Path) -> None:
     """A second holder is refused, and can have it afterwards."""
     with (
-        storage.lock(tmp_path / "run"),
+        lock(tmp_path / "run"),
         pytest.raises(LockedError, match="in use by another limbeck process"),
-        storage.lock(tmp_path / "run"),
+        lock(tmp_path / "run"),
     ):
         pass
-    with storage.lock(tmp_path / "run"):
+    with lock(tmp_path / "run"):
         assert (tmp_path / "run" / storage.LOCK_NAME).exists()
 
 
 def test_a_holder_that_did_nothing_leaves_nothing(system: str, tmp_path: Path) -> None:
     """The folder that was made for it goes, its lock with it, although Windows removes no open file."""
-    with pytest.raises(RuntimeError), storage.lock(tmp_path / "deep" / "run"):
+    with pytest.raises(RuntimeError), lock(tmp_path / "deep" / "run"):
         raise RuntimeError
     assert not (tmp_path / "deep").exists()
 
@@ -77,7 +78,7 @@ def test_a_lock_that_another_took_meanwhile_stays(windows: Msvcrt, tmp_path: Pat
 def test_what_windows_says_of_locks(windows: Msvcrt, tmp_path: Path, code: int, held: bool) -> None:
     """Somebody holds it, or the file system has no locks: the one is not taken for the other."""
     windows.refuses = code
-    with pytest.raises(StorageError) as caught, storage.lock(tmp_path / "run"):
+    with pytest.raises(StorageError) as caught, lock(tmp_path / "run"):
         pass
     assert isinstance(caught.value, LockedError) == held
 

@@ -1,4 +1,4 @@
-"""Writing whole files or none, manifests and locks."""
+"""Writing whole files or none, and manifests."""
 
 import errno
 import json
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from limbeck import storage
-from limbeck.errors import BundleError, LockedError, SettingsError, StorageError
+from limbeck.errors import BundleError, SettingsError, StorageError
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):
@@ -145,38 +145,6 @@ def test_a_damaged_manifest_is_found(sealed, content):
         storage.check_manifest(sealed)
 
 
-def test_a_second_process_is_refused_and_a_killed_one_lets_go(tmp_path):
-    """While one process holds a folder another is refused; after kill -9 the folder is free at once."""
-    code = (
-        "import sys, time; from pathlib import Path; from limbeck.storage import lock\n"
-        "with lock(Path(sys.argv[1])):\n  print('held', flush=True); time.sleep(60)"
-    )
-    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "held\n"
-        with pytest.raises(LockedError, match="in use by another limbeck process"), storage.lock(tmp_path):
-            pass
-        holder.kill()
-        holder.wait()
-        with storage.lock(tmp_path):
-            held = True
-    assert held
-
-
-@pytest.mark.parametrize("code", ["ENOLCK", "EOPNOTSUPP", "ENOSYS", "EINVAL"])
-def test_a_file_system_without_locks_is_said(tmp_path, monkeypatch, code):
-    """A lock that the file system cannot give is no traceback, no claim that somebody holds it, and leaves nothing."""
-    import fcntl
-
-    def refuse(*_):
-        raise OSError(getattr(errno, code), "no locks here")
-
-    monkeypatch.setattr(fcntl, "flock", refuse)
-    with pytest.raises(StorageError, match=r"has no locks .* choose a folder on another file system") as caught:
-        _hold(tmp_path / "run")
-    assert not isinstance(caught.value, LockedError)
-
-
 @pytest.mark.parametrize("code", ["EINVAL", "ENOTSUP"])
 def test_a_folder_that_cannot_be_synced_is_written_all_the_same(tmp_path, monkeypatch, code):
     """Some network file systems refuse fsync of a folder: the file is whole there, and that is enough."""
@@ -270,45 +238,12 @@ def test_a_failed_write_leaves_no_folder_behind(tmp_path, monkeypatch, write):
     assert list((tmp_path / "mine").iterdir()) == []
 
 
-def test_a_lock_in_vain_leaves_no_folder_behind(tmp_path):
-    """A command that fails before it wrote anything leaves no empty run folder; one that wrote leaves its work."""
-    with pytest.raises(RuntimeError), storage.lock(tmp_path / "a" / "run"):
-        raise RuntimeError
-    assert list(tmp_path.iterdir()) == []
-    with pytest.raises(RuntimeError), storage.lock(tmp_path / "b"):
-        (tmp_path / "b" / "work").write_text("hours of it")
-        raise RuntimeError
-    assert (tmp_path / "b" / "work").read_text() == "hours of it"
-
-
-def test_a_lock_is_never_held_on_a_file_that_is_gone(tmp_path, monkeypatch):
-    """Whoever locked a file that its last holder removed takes the new one: no two processes hold a folder."""
-    real = storage._hold
-    taken = []
-
-    def slowly(handle, folder):
-        real(handle, folder)
-        if not taken:
-            (folder / storage.LOCK_NAME).unlink()
-        taken.append(handle)
-
-    monkeypatch.setattr(storage, "_hold", slowly)
-    with storage.lock(tmp_path):
-        assert len(taken) == 2
-        assert (tmp_path / storage.LOCK_NAME).exists()
-
-
 def _write(kind, path):
     if kind == "file":
         storage.write_text(path, "a")
         return
     with storage.staged_folder(path) as staged:
         (staged / "one").write_text("1")
-
-
-def _hold(folder):
-    with storage.lock(folder):
-        pass
 
 
 def _write_privately(path):

@@ -1,4 +1,4 @@
-"""The only place that writes: temporary file, fsync, rename; SHA-256 manifests; locks.
+"""The only place that writes: temporary file, fsync, rename; SHA-256 manifests.
 
 In: bytes, or a function that fills a file or a folder. Out: a file or a folder that is either whole or absent.
 It does not know what the bytes mean.
@@ -9,20 +9,20 @@ import hashlib
 import json
 import os
 import shutil
-import time
 from collections.abc import Collection, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from uuid import uuid4
 
 from limbeck import os_files
-from limbeck.errors import BundleError, LockedError, SettingsError, StorageError
+from limbeck.errors import BundleError, SettingsError, StorageError
 
 MANIFEST_NAME = "manifest.json"
 STAGED_PREFIX = ".staged-"
 LOCK_NAME = ".lock"
+"""File by which a process holds a folder (`folder_lock`); no part of what the folder holds."""
 GIT_LFS_ADVICE = (
     "a Git LFS pointer, not the file itself: run git lfs install and git lfs pull in its folder, or download the file"
 )
@@ -332,90 +332,14 @@ def free_folder(path: Path) -> Path:
 
 
 @contextmanager
-def lock(folder: Path) -> Iterator[None]:
-    """Hold a folder for this process; the kernel lets go of it even after kill -9.
-
-    A folder that is made for this and in which nothing was written is removed again.
-
-    Raises:
-        LockedError: another process holds it.
-        StorageError: the folder cannot be written, or its file system has no locks.
-    """
-    made = _missing(folder)
-    with explained(folder, doing="write"):
-        handle = _held(folder)
-    with handle:
-        try:
-            yield
-        except BaseException:
-            if made and [file.name for file in folder.iterdir()] == [LOCK_NAME]:
-                os_files.remove_held(handle, folder / LOCK_NAME)
-                _remove_empty(made)
-            raise
-
-
-@contextmanager
-def patient_lock(folder: Path, *, patience_s: float) -> Iterator[None]:
-    """Hold a folder; wait for another process that holds it, as long as `patience_s`.
-
-    Raises:
-        LockedError: another process holds it still.
-        StorageError: as `lock` says.
-    """
-    started = time.monotonic()
-    with ExitStack() as stack:
-        while True:
-            try:
-                stack.enter_context(lock(folder))
-                break
-            except LockedError:
-                if time.monotonic() - started > patience_s:
-                    raise
-                time.sleep(0.05)
-        yield
-
-
-def _held(folder: Path) -> IO[str]:
-    """Open the lock file of a folder and lock it; again where its last holder removed it meanwhile."""
-    path = folder / LOCK_NAME
-    while True:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = path.open("a", encoding="utf-8")
-        try:
-            _hold(handle, folder)
-            if path.exists() and os.path.samestat(path.stat(), os.fstat(handle.fileno())):
-                return handle
-        except BaseException:
-            handle.close()
-            raise
-        handle.close()
-
-
-def _hold(handle: IO[str], folder: Path) -> None:
-    try:
-        os_files.hold(handle)
-    except BlockingIOError as error:
-        raise LockedError(
-            f"{folder} is in use by another limbeck process: wait for it to end, or choose another folder"
-        ) from error
-    except OSError as error:
-        if error.errno not in os_files.NO_LOCKS:
-            raise
-        raise StorageError(
-            f"cannot write {folder}: its file system has no locks ({error.strerror}), so two processes could spoil "
-            "each other's work there: choose a folder on another file system, such as a local disk"
-        ) from error
-
-
-@contextmanager
 def _parents_of(path: Path) -> Iterator[Path]:
     """Make the folders above a path; when what follows fails, remove those of them that stayed empty."""
-    made = _missing(path.parent)
+    made = missing_folders(path.parent)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield path
     except BaseException:
-        _remove_empty(made)
+        remove_empty(made)
         raise
 
 
@@ -425,12 +349,13 @@ def _final(path: Path) -> Path:
     return Path(*(part[staged:] if part.startswith(STAGED_PREFIX) else part for part in path.parts))
 
 
-def _missing(folder: Path) -> list[Path]:
+def missing_folders(folder: Path) -> list[Path]:
     """Return the folders that are not there yet, the innermost first."""
     return [one for one in (folder, *folder.parents) if not one.exists()]
 
 
-def _remove_empty(folders: list[Path]) -> None:
+def remove_empty(folders: list[Path]) -> None:
+    """Remove folders, the innermost first, up to one that is not empty."""
     with suppress(OSError):
         for folder in folders:
             folder.rmdir()

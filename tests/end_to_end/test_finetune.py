@@ -12,13 +12,13 @@ import transformers  # its parts are loaded when a test asks for them
 
 from limbeck import load, read
 from limbeck.features.cache import FeatureCache
+from limbeck.folder_lock import lock
 from limbeck.inference.torch_engine import TorchEngine
 from limbeck.methods.finetune import finetune
 from limbeck.methods.head import train_head
 from limbeck.methods.trainings import Finetuning, HeadTraining
 from limbeck.model.bundle import load_bundle
 from limbeck.settings import FeatureSettings, FinetuneSettings, HeadSettings
-from limbeck.storage import lock
 
 pytestmark = pytest.mark.slow
 

@@ -308,7 +308,7 @@ def test_one_process_measures_at_a_time(
     """Who waited takes what the other measured; where there are no locks, both measure."""
     use_cpu(monkeypatch, bf16=True)
     first = find_calibration(tiny_loaded, cache_dir=tmp_path / "other")
-    honest = kept.storage.patient_lock
+    honest = kept.patient_lock
 
     @contextmanager
     def waited(folder: Path, *, patience_s: float) -> Iterator[None]:
@@ -317,7 +317,7 @@ def test_one_process_measures_at_a_time(
                 (folder / file.name).write_bytes(file.read_bytes())
             yield
 
-    monkeypatch.setattr(kept.storage, "patient_lock", waited)
+    monkeypatch.setattr(kept, "patient_lock", waited)
     with monkeypatch.context() as patched:
         patched.setattr(calibration, "measure_speeds", None)
         assert find_calibration(tiny_loaded, cache_dir=tmp_path / "waited") == first
@@ -325,7 +325,7 @@ def test_one_process_measures_at_a_time(
     def refused(folder: Path, *, patience_s: float) -> None:
         raise StorageError("its file system has no locks")
 
-    monkeypatch.setattr(kept.storage, "patient_lock", refused)
+    monkeypatch.setattr(kept, "patient_lock", refused)
     assert len(find_calibration(tiny_loaded, cache_dir=tmp_path / "unlocked").candidates) == 2
 
 

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limbeck import storage
 from limbeck.errors import BundleError, LockedError, SettingsError
 from limbeck.inference.predictor import find_bundle
+from limbeck.runs import run_folder
 from limbeck.runs.past_data import open_past_data
 from limbeck.runs.run_folder import opened_run
 
@@ -61,14 +61,14 @@ def test_a_folder_with_names_like_a_run_s_is_left_alone(tmp_path):
 def test_a_run_that_ends_while_another_waits_at_the_door_is_not_cleared(tmp_path, monkeypatch):
     """Whether the folder is free is asked again under the lock."""
     path = tmp_path / "RUN"
-    lock = storage.lock
+    lock = run_folder.lock
 
     def late_lock(folder):
         folder.mkdir()
         (folder / "metrics.json").write_text("{}")
         return lock(folder)
 
-    monkeypatch.setattr(storage, "lock", late_lock)
+    monkeypatch.setattr(run_folder, "lock", late_lock)
     with pytest.raises(SettingsError, match="finished run"), opened_run(path):
         pass
     assert (path / "metrics.json").exists()

@@ -16,6 +16,7 @@ from platformdirs import user_cache_path
 
 from limbeck.catalog.hub_models import fetch_encoder
 from limbeck.errors import BundleError, LockedError, MissingExtraError, StorageError, WeightsError
+from limbeck.folder_lock import patient_lock
 from limbeck.hub.ids import HUB_PREFIX, is_hub_id
 from limbeck.model.config import parse_config
 from limbeck.model.loaded_encoder import LoadedEncoder, require_same_vocabulary, write_encoder
@@ -25,7 +26,6 @@ from limbeck.progress import SILENT, Progress, ProgressLike, as_progress
 from limbeck.storage import (
     check_manifest,
     explained,
-    patient_lock,
     sha256_of,
     staged_folder,
     write_manifest,

@@ -17,6 +17,7 @@ from limbeck import storage
 from limbeck.display.tables import Table
 from limbeck.display.views import View
 from limbeck.errors import FaultLog, SettingsError
+from limbeck.folder_lock import lock
 from limbeck.methods.knobs import Knob
 from limbeck.runs.run_record import differences
 from limbeck.setting_tables import to_plain
@@ -97,7 +98,7 @@ def opened_sweep(path: Path, *, resume: bool) -> Iterator[SweepFolder]:
         raise SettingsError(f"{path} holds a sweep: give --resume to go on with it, or choose another --out")
     if names - {storage.LOCK_NAME} and folder.record.name not in names:
         raise SettingsError(f"{path} holds files that are not a sweep's: choose another --out")
-    with storage.lock(path):
+    with lock(path):
         yield folder
 
 

@@ -14,6 +14,7 @@ from platformdirs import user_cache_path
 
 from limbeck import storage
 from limbeck.errors import StorageError
+from limbeck.folder_lock import patient_lock
 from limbeck.progress import Progress
 
 MOST_FILES = 200
@@ -67,7 +68,7 @@ class KeptResults:
         """Let one process measure at a time, where there are locks; after some patience beside it."""
         with ExitStack() as stack:
             with suppress(StorageError):
-                stack.enter_context(storage.patient_lock(self.folder, patience_s=MEASURING_PATIENCE_S))
+                stack.enter_context(patient_lock(self.folder, patience_s=MEASURING_PATIENCE_S))
             yield
 
     def count(self) -> tuple[int, int]:

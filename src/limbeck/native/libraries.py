@@ -19,6 +19,7 @@ from pathlib import Path
 from platformdirs import user_cache_path
 
 from limbeck.errors import SettingsError, StorageError
+from limbeck.folder_lock import patient_lock
 from limbeck.native.building import (
     COMPILE_TIMEOUT_S,
     COMPILERS,
@@ -35,7 +36,7 @@ from limbeck.native.instruction_sets import LIBRARIES, Library
 from limbeck.native.kernels import Kernels, NoKernels, Origin, describe
 from limbeck.processor import ARM, X86, cpu_flags, machine
 from limbeck.progress import SILENT, Progress
-from limbeck.storage import patient_lock, write_bytes
+from limbeck.storage import write_bytes
 
 FORCED = "LIMBECK_KERNELS"
 """The name of an instruction set in the environment, which then is used and no other."""

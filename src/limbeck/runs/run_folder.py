@@ -30,6 +30,7 @@ from pathlib import Path
 from limbeck import storage
 from limbeck.data.learned import NAME as LEARNED_NAME
 from limbeck.errors import SettingsError
+from limbeck.folder_lock import lock
 
 _MADE_HERE = (
     "run.json",
@@ -219,7 +220,7 @@ def opened_run(path: Path, *, overwrite: bool = False, resume: bool = False) -> 
     run = RunFolder(path)
     _require_own(run, resume=resume)
     _require_free(run, overwrite=overwrite, resume=resume)
-    with storage.lock(path):
+    with lock(path):
         # Another process may have finished a run here while this one had not locked the folder yet.
         _require_free(run, overwrite=overwrite, resume=resume)
         _clear(run, kept=_GONE_ON_WITH if resume else ())

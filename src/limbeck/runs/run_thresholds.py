@@ -10,9 +10,9 @@ from limbeck.errors import DataError, SettingsError
 from limbeck.evaluation.prediction_files import read_predictions
 from limbeck.evaluation.predictions import Predictions
 from limbeck.evaluation.thresholds import Goal, Threshold, Thresholds, choose_thresholds
+from limbeck.folder_lock import lock
 from limbeck.inference.predictor import find_bundle
 from limbeck.model.bundle import load_bundle, set_thresholds
-from limbeck.storage import lock
 
 
 def write_thresholds(run: Path, goal: Goal, predictions: Path | None = None) -> Thresholds:
