@@ -92,7 +92,7 @@ def test_a_text_does_not_see_its_neighbours(open_engine: Open, loaded: LoadedEnc
         assert cosine_distances(found[order], again).max() < close, budget
 
 
-@pytest.mark.parametrize("name", FLOAT_LIBRARIES)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=marks_of(name)) for name in FLOAT_LIBRARIES])
 def test_products_of_float32_keep_every_bit_of_a_text(
     name: str, loaded: LoadedEncoder, request: pytest.FixtureRequest
 ) -> None:

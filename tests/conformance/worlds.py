@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ class World:
         targets_NC: which of three labels each has; one has none, one has all.
         is_labelled_N: which of them are known where some are not.
         row_ids: stay with the rows, whatever their order.
-        store: the same texts as a `TokenStore`.
+        folder: where the store is.
     """
 
     loaded: LoadedEncoder
@@ -63,7 +64,15 @@ class World:
     targets_NC: NDArray[np.bool_]
     row_ids: tuple[str, ...]
     is_labelled_N: NDArray[np.bool_]
-    store: TokenStore
+    folder: Path
+
+    @cached_property
+    def store(self) -> TokenStore:
+        """The same texts as a `TokenStore`."""
+        self.folder.mkdir()
+        path = self.folder / "texts.txt"
+        path.write_text("\n".join(self.texts), "utf-8")
+        return make_store(open_stream(path), self.loaded.tokenizer, self.folder / "store", max_tokens=24)
 
     def facts(self, labels_N: NDArray[Any] | None = None) -> Labelled:
         """What the loop knows of the rows."""
@@ -99,9 +108,6 @@ def make_world(loaded: LoadedEncoder, folder: Path, order: NDArray[np.int64] | N
     """Make the world, its rows in an order if one is given."""
     order = np.arange(len(TEXTS)) if order is None else order
     texts = tuple(TEXTS[row] for row in order)
-    folder.mkdir()
-    (folder / "texts.txt").write_text("\n".join(texts), "utf-8")
-    store = make_store(open_stream(folder / "texts.txt"), loaded.tokenizer, folder / "store", max_tokens=24)
     labels_N = np.array([0, 1, 1, 0, 1, 0, 2, 0, 0, 1, 2, 0])[order]
     known_N = np.array([True, True, False] * 4)[order]
     return World(
@@ -111,7 +117,7 @@ def make_world(loaded: LoadedEncoder, folder: Path, order: NDArray[np.int64] | N
         targets_NC=TARGETS[order],
         row_ids=tuple(f"train:{row + 1}" for row in order),
         is_labelled_N=known_N,
-        store=store,
+        folder=folder,
     )
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -22,6 +21,7 @@ from limbeck.methods.trainings import ProbeTraining
 from limbeck.model.config import EncoderConfig
 from limbeck.model.encoder import Encoder
 from limbeck.model.loaded_encoder import write_encoder
+from limbeck.reporting import picture
 from limbeck.reporting.run_pictures import draw_pictures
 from limbeck.settings import FeatureSettings
 from limbeck.tokens import Tokenizer
@@ -101,12 +101,7 @@ def pictures_are_drawn_where_promised(request: pytest.FixtureRequest, monkeypatc
     """Elsewhere every file is there but blank: drawing them takes longer than the tiny runs that they are of."""
     if "drawn" in request.fixturenames:
         return
-    figure = pytest.importorskip("matplotlib.figure")
-
-    def save(self: Any, file: Any, *, format: str, **_: Any) -> None:  # noqa: A002  # matplotlib's own name
-        file.write(BLANK_SVG if format == "svg" else b"")
-
-    monkeypatch.setattr(figure.Figure, "savefig", save)
+    monkeypatch.setattr(picture, "_forms", lambda *_: (b"", BLANK_SVG))
 
 
 @pytest.fixture(scope="session")

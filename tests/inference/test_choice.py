@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.conformance.drawn import draw_texts, make_loaded
-from tests.libraries import RUNNABLE
+from tests.libraries import RUNNABLE, marks_of
 from tests.said import Said
 
 from limbeck.errors import SettingsError
@@ -103,7 +103,10 @@ def wide(tiny_tokenizer: Tokenizer) -> LoadedEncoder:
     return make_loaded(tiny_tokenizer, dim=64, n_heads=2, hidden_dim=64)
 
 
-@pytest.mark.parametrize("name", ["torch-float32", "torch-bfloat16", *(f"native-{one}" for one in RUNNABLE)])
+@pytest.mark.parametrize(
+    "name",
+    ["torch-float32", "torch-bfloat16", *(pytest.param(f"native-{one}", marks=marks_of(one)) for one in RUNNABLE)],
+)
 def test_an_engine_that_is_named_computes(
     wide: LoadedEncoder, monkeypatch: pytest.MonkeyPatch, name: EngineName
 ) -> None:

@@ -46,7 +46,7 @@ def forget(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CXX", raising=False)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def compiler() -> str:
     """A C++ compiler that knows all instructions of the kernels, whatever this CPU can do."""
     for name in COMPILERS:

@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.libraries import CACHE_HOME
 
 from limbeck.native import kernels
 from limbeck.native.building import SOURCES, BuildRecipe
-from limbeck.native.libraries import build_library
+from limbeck.native.libraries import FoundLibrary, build_library
 
 TEAM = """
 #include "isa_portable.hpp"
@@ -46,37 +47,35 @@ extern "C" int share_out(int size, int count, int* done_by) {
 """
 
 
-def recipe_of(name: str, source: str, folder: Path) -> BuildRecipe:
-    """What is compiled of a source beside the kernels' own headers."""
-    main = folder / "sources" / f"{name}.cpp"
-    main.parent.mkdir()
+def built(name: str, source: str, folder: Path) -> FoundLibrary:
+    """Compile a source beside the kernels' own headers, once for all runs."""
+    main = folder / f"{name}.cpp"
     main.write_text(source)
     flags = ("-std=c++17", "-shared", "-fPIC", "-pthread")
-    return BuildRecipe(name=name, sources=(main,), headers=(SOURCES,), flags=flags)
+    recipe = BuildRecipe(name=name, sources=(main,), headers=(SOURCES,), flags=flags)
+    found = build_library(recipe, CACHE_HOME / "limbeck" / "kernels")
+    assert found is not None
+    return found
 
 
-@pytest.fixture
-def team(tmp_path: Path, compiler: str) -> BuildRecipe:
+@pytest.fixture(scope="module")
+def team(tmp_path_factory: pytest.TempPathFactory, compiler: str) -> FoundLibrary:
     """The team that computes together, without what it computes."""
-    return recipe_of("team", TEAM, tmp_path)
+    return built("team", TEAM, tmp_path_factory.mktemp("team"))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 2, 7])
-def test_a_team_is_all_there(team: BuildRecipe, tmp_path: Path, size: int) -> None:
+def test_a_team_is_all_there(team: FoundLibrary, size: int) -> None:
     """Every member works once."""
-    found = build_library(team, tmp_path / "cache")
-    assert found is not None
     seen = (ctypes.c_int * size)()
-    assert found.library.gather(size, seen) == 0
+    assert team.library.gather(size, seen) == 0
     assert list(seen) == [1] * size
 
 
 @pytest.mark.slow
-def test_threads_that_cannot_be_had_are_an_answer(team: BuildRecipe, tmp_path: Path) -> None:
+def test_threads_that_cannot_be_had_are_an_answer(team: FoundLibrary) -> None:
     """Where the system gives no more threads nothing is computed and nobody waits; the process lives on."""
-    found = build_library(team, tmp_path / "cache")
-    assert found is not None
     program = (
         "import ctypes, resource, sys\n"
         "library = ctypes.CDLL(sys.argv[1])\n"
@@ -85,7 +84,7 @@ def test_threads_that_cannot_be_had_are_an_answer(team: BuildRecipe, tmp_path: P
         "seen = (ctypes.c_int * 500)()\n"
         "print(library.gather(500, seen), sum(seen), library.gather(1, seen), sum(seen))"
     )
-    ended = subprocess.run([sys.executable, "-c", program, str(found.path)], capture_output=True, text=True, check=True)
+    ended = subprocess.run([sys.executable, "-c", program, str(team.path)], capture_output=True, text=True, check=True)
     answer, *rest = ended.stdout.split()
     assert int(answer) in (kernels.NO_MEMORY, kernels.NO_THREADS)
     assert rest == ["0", "0", "1"]
@@ -117,11 +116,9 @@ print("fine")
 
 
 @pytest.mark.slow
-def test_threads_that_are_kept_serve_every_caller(team: BuildRecipe, tmp_path: Path) -> None:
+def test_threads_that_are_kept_serve_every_caller(team: FoundLibrary) -> None:
     """Teams of any size in turn, several callers at once, a process that was forked: nobody waits forever."""
-    found = build_library(team, tmp_path / "cache")
-    assert found is not None
-    words = [sys.executable, "-c", KEPT, str(found.path)]
+    words = [sys.executable, "-c", KEPT, str(team.path)]
     ended = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60)
     assert ended.stdout.strip() == "fine"
 
@@ -130,8 +127,7 @@ def test_threads_that_are_kept_serve_every_caller(team: BuildRecipe, tmp_path: P
 @pytest.mark.usefixtures("compiler")
 def test_a_slow_core_takes_fewer_tasks(tmp_path: Path) -> None:
     """A training step's tasks are taken from a counter: here the first is not done before all others are."""
-    found = build_library(recipe_of("crew", CREW, tmp_path), tmp_path / "cache")
-    assert found is not None
+    found = built("crew", CREW, tmp_path)
     done_by = (ctypes.c_int * 40)()
     assert found.library.share_out(3, len(done_by), done_by) == 0
     assert list(done_by).count(done_by[0]) == 1

@@ -108,12 +108,14 @@ def test_charts_of_six_classes(figures, caplog, names, look):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("unsaved")
 @pytest.mark.parametrize("classes", [2, 12, 30])
 def test_confusion_matrices_from_two_to_thirty_classes(figures, classes):
     """Each cell has its number, inside the cell."""
     names = [f"topic {label}" if label % 2 else f"주제 {label}" for label in range(classes)]
-    check_forms(charts.confusion_matrix(matrix(classes), names))
+    charts.confusion_matrix(matrix(classes), names)
     (figure,) = figures
+    figure.draw_without_rendering()
     check_layout(figure)
     (axes,) = figure.axes
     assert len(axes.texts) == classes**2
@@ -121,6 +123,7 @@ def test_confusion_matrices_from_two_to_thirty_classes(figures, classes):
     assert max(box.width for box in boxes(axes.texts)) < 0.95 * side
 
 
+@pytest.mark.usefixtures("unsaved")
 def test_cells_tell_none_from_a_few_and_from_no_rows(figures):
     """A 0 is none at all, 0.00 is some, a dash is a class without rows."""
     counts = np.array([[999, 1, 0], [0, 5, 5], [0, 0, 0]])
@@ -130,6 +133,7 @@ def test_cells_tell_none_from_a_few_and_from_no_rows(figures):
     assert "b → c 0.50" in drawn.description
 
 
+@pytest.mark.usefixtures("unsaved")
 def test_class_frequency_is_sorted_with_counts_and_shares(figures):
     """Most frequent first, in every panel the same order; the number stands at the bar."""
     drawn = charts.class_frequency(COUNTS, EMOTIONS)
@@ -153,6 +157,7 @@ def test_many_classes_are_counted_together_and_said(figures):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("unsaved")
 def test_large_matrix_shows_the_classes_with_most_errors(figures, monkeypatch):
     """Of ten classes the six with the most errors are shown, and both picture and notices say so."""
     monkeypatch.setattr(charts, "MOST_CELLS", 6)
@@ -167,6 +172,7 @@ def test_large_matrix_shows_the_classes_with_most_errors(figures, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("unsaved")
 def test_shortened_names_are_given_in_full():
     """What the picture cuts, the notices and the description keep."""
     drawn = charts.confusion_matrix(matrix(6), LONG)
@@ -175,6 +181,7 @@ def test_shortened_names_are_given_in_full():
     assert "Customer" in drawn.description
 
 
+@pytest.mark.usefixtures("unsaved")
 def test_character_without_font_is_replaced_and_said(figures):
     """A sign that no font has shows as a question mark, with a notice of which it was."""
     drawn = charts.class_frequency({"train": [1, 2]}, ["a\U000e0fff", "b"])

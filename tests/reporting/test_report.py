@@ -70,6 +70,7 @@ def student_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("unsaved")
 def test_a_student_stands_beside_its_teacher(student_folder: Path) -> None:
     """Sizes, figures and speeds of both, the range of single rounds, doubts about the teacher, and the ablation."""
     html = report_of(student_folder).html
@@ -148,6 +149,7 @@ def test_both_languages_have_the_same_words() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("unsaved")
 @pytest.mark.parametrize("run", ["run_folder", "student_folder"])
 def test_no_english_is_left_on_the_korean_page(run: str, request: pytest.FixtureRequest) -> None:
     """Outside of data and commands, no Latin word but those of the field."""

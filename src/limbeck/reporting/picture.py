@@ -112,13 +112,24 @@ def paint(caption: Caption, draw: Callable[["Figure"], None], *, look: Look) -> 
         figure = Figure(layout="constrained", facecolor=look.theme.paper)
         draw(figure)
         _replace_uncovered(figure, fonts.uncovered)
-        png, svg = io.BytesIO(), io.StringIO()
-        figure.savefig(png, format="png", dpi=DPI, metadata={"Software": None})
-        figure.set_layout_engine("none")  # keep the layout just made: both forms look the same, and it costs time
-        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None, "Title": caption.title})
-    return Picture(
-        title=caption.title, description=caption.description, png=png.getvalue(), svg=svg.getvalue(), notices=notices
-    )
+        png, svg = _forms(figure, caption.title)
+    return Picture(title=caption.title, description=caption.description, png=png, svg=svg, notices=notices)
+
+
+def _forms(figure: "Figure", title: str) -> tuple[bytes, str]:
+    """Return PNG bytes and SVG text of a figure; its layout is made once, for the PNG's dots: both look the same.
+
+    Whoever saves a figure that has a layout engine draws it twice, the first time for the layout alone.
+    """
+    own_dpi = figure.dpi
+    figure.dpi = DPI
+    figure.get_layout_engine().execute(figure)
+    figure.set_layout_engine(None)
+    figure.dpi = own_dpi
+    png, svg = io.BytesIO(), io.StringIO()
+    figure.savefig(png, format="png", dpi=DPI, metadata={"Software": None})
+    figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None, "Title": title})
+    return png.getvalue(), svg.getvalue()
 
 
 def _settings(families: Iterable[str], theme: Theme) -> dict[str, Any]:
