@@ -55,6 +55,38 @@ def test_incomplete_tags_are_ranked_as_missing_and_nothing_as_superfluous():
     assert order.missing > 0.2
 
 
+def one_of_each_kind(rows, seed=5):
+    """Rows with exactly one of four labels and one of three others, of which texts tell little; 5 % were dropped."""
+    generator = np.random.default_rng(seed)
+    true = np.zeros((rows, 7), bool)
+    true[np.arange(rows), generator.integers(0, 4, rows)] = True
+    true[np.arange(rows), 4 + generator.integers(0, 3, rows)] = True
+    given = true & (generator.random(true.shape) >= 0.05)
+    said = 1 / (1 + np.exp(-(np.where(true, 0.7, -1.5) + 1.2 * generator.normal(size=true.shape))))
+    return true, given, said
+
+
+def test_a_row_that_lacks_what_all_others_have_is_found_by_its_other_labels():
+    """Rows without any of four labels, one of which every row has, stand before texts that look like having two."""
+    true, given, said = one_of_each_kind(2000)
+    order = find_tag_issues(given, said)
+    assert order.in_context
+    wrong = true & ~given
+    first = int(wrong.sum())
+    by_text = np.argsort(-np.where(given, -1, said).ravel(), kind="stable")
+    assert wrong.ravel()[by_text[:first]].sum() / first < 0.4
+    assert found_of(order.pairs("missing"), wrong, first) > 0.6
+
+
+def test_of_few_rows_the_text_alone_speaks():
+    """Nobody can tell from 100 rows which of seven labels go together: the order within a label is the model's."""
+    _, given, said = one_of_each_kind(100)
+    order = find_tag_issues(given, said)
+    assert not order.in_context
+    for label in range(7):
+        np.testing.assert_array_equal(np.argsort(order.given_NC[:, label]), np.argsort(said[:, label]))
+
+
 def test_a_label_of_any_scale_competes():
     """A model whose logits of one label are halved and moved finds that label's mistakes all the same."""
     _, given, said = planted(0.05, 0.0)

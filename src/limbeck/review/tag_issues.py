@@ -8,19 +8,23 @@ A label that is missing and one that is too many are different mistakes: nobody 
 other. So there are two lists, and two rates: how often a label is missing where it is true, and how often it is given
 where it is not.
 
-1. The probabilities of each label are calibrated on its own column (Platt), since labels are compared with each other:
-   q, the chance that the row *was given* the label. Both lists have the order of q.
-2. Rates. Missing: of the rows where a label's q is highest, its anchors, the share that was not given it. Too many: of
+1. The probabilities of each label are calibrated on its own column (Platt), since labels are compared with each other.
+2. The row's other labels are looked at, too: a program with no `role` at all lacks one, whatever the text says. Each
+   label is predicted, linearly and by other rows, from the calibrated probabilities of all labels and from the other
+   labels that the row was given; calibrated again, this is q, the chance that the row *was given* the label. Both lists
+   have the order of q.
+3. Rates. Missing: of the rows where a label's q is highest, its anchors, the share that was not given it. Too many: of
    the lower quarter of the rows by q, the share that was. Each is taken over all labels together: a rate for each label
    by itself found fewer planted mistakes, since a label that is hard to tell looks like one that is often wrong.
-3. Bayes: with the rates, and q for the chance that the label is true, how probable it is that the pair is wrong. Where
+4. Bayes: with the rates, and q for the chance that the label is true, how probable it is that the pair is wrong. Where
    labels are missing q is rather too low for that, so no more is called missing than the model gives reason for.
 
 **Incomplete tags** ("a missing tag is not a no"): where people added the tags they thought of, what is given is mostly
 right and what is missing says little. Then nothing is taken as given without being true, and the missing rate is that
 of Elkan and Noto: one minus the mean q of the rows that have the label.
 
-Source: Platt, Probabilistic Outputs for Support Vector Machines (1999); Patrini et al., Making Deep Neural Networks
+Source: Platt, Probabilistic Outputs for Support Vector Machines (1999); Lauritzen, Graphical Models (1996), section
+5.1, for all regressions of each column on all others by one inverse; Patrini et al., Making Deep Neural Networks
 Robust to Label Noise (2017), section 3.3, for anchors; Elkan & Noto, Learning Classifiers from Only Positive and
 Unlabeled Data (2008), sections 2 and 3.
 """
@@ -45,6 +49,14 @@ FEWEST_ANCHORS = 20
 """Anchors of a label at least."""
 LEAST_RATE = 1e-4
 MOST_RATE = 0.5
+PARTS = 5
+"""Parts of the rows, of which each is looked at with what the others say of labels that go together."""
+RIDGE = 0.3
+"""Added to each column's correlation with itself (chosen on Debian's packages with planted mistakes: docs/log.md)."""
+FEWEST_ROWS_PER_LABEL = 20
+"""Of fewer rows per label nobody can tell which labels go together: the text alone speaks."""
+_LOGITS = 8.0
+"""Logits per unit of a line from 0 to 1, to begin with."""
 _NEWTON_STEPS = 25
 _BLOCK_CELLS = 1 << 20
 
@@ -59,9 +71,10 @@ class TagOrder:
         wrong_NC: probability that the row should not have the label it has, or should have the one that it has not,
             float32.
         targets_NC: the labels that rows have, bool.
-        given_NC: calibrated probability that the row was given the label, float32.
+        given_NC: calibrated probability that the row was given the label, by its text and its other labels, float32.
         missing: estimated share of the pairs where a label is true that were not given it.
         superfluous: estimated share of the pairs where it is not true that were given it.
+        in_context: whether a row's other labels were looked at; there are too few rows where not.
     """
 
     wrong_NC: np.ndarray
@@ -69,6 +82,7 @@ class TagOrder:
     given_NC: np.ndarray
     missing: float
     superfluous: float
+    in_context: bool
 
     def pairs(self, mistake: TagMistake) -> np.ndarray:
         """Return the pairs that may be this mistake, int64 (K, 2) of row and label, the most probable one first."""
@@ -93,7 +107,9 @@ class TagIssue:
         label: the label.
         mistake: "missing" where the row has it not, "superfluous" where it has.
         probability: that the pair is wrong, 0 to 1.
-        model_probability: of the label, out of fold, as the model said it.
+        model_probability: of the label, out of fold, as the model said it of the text.
+        context_probability: that a row with this text and these other labels is given the label; None where there are
+            too few rows to tell.
     """
 
     row_id: str
@@ -102,12 +118,15 @@ class TagIssue:
     mistake: TagMistake
     probability: float
     model_probability: float
+    context_probability: float | None
 
     @property
     def reason(self) -> str:
-        """Why, in words: "probably missing: out of fold the model gives it 0.93"."""
+        """Why, in words: "probably missing: out of fold the model gives it 0.93, with the row's other labels 0.97"."""
         what = "probably missing" if self.mistake == "missing" else "probably too many"
-        return f"{what}: out of fold the model gives it {self.model_probability:.2f}"
+        said = f"{what}: out of fold the model gives it {self.model_probability:.2f}"
+        beside = self.context_probability
+        return said if beside is None else f"{said}, with the row's other labels {beside:.2f}"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -177,6 +196,7 @@ class TagIssues(View):
                 mistake=mistake,
                 probability=float(self.order.wrong_NC[row, label]),
                 model_probability=float(found.probabilities[row, label]),
+                context_probability=float(self.order.given_NC[row, label]) if self.order.in_context else None,
             )
             for row, label in self.order.pairs(mistake)[:count].tolist()
         )
@@ -233,11 +253,11 @@ def find_tag_issues(targets_NC: np.ndarray, probabilities_NC: np.ndarray, *, inc
     label_metrics.check_shares(probabilities_NC)
     label_metrics.check_targets(targets_NC, probabilities_NC.shape)
     rows, classes = targets_NC.shape
-    given_NC = np.empty((rows, classes), dtype=np.float32)
-    size = max(1, _BLOCK_CELLS // rows)
-    for start in range(0, classes, size):
-        labels = slice(start, start + size)
-        given_NC[:, labels] = _calibrated(probabilities_NC[:, labels], targets_NC[:, labels])
+    inside_NC = np.clip(probabilities_NC.astype(np.float64), 1e-6, 1 - 1e-6)
+    alone_NC = _calibrated(np.log(inside_NC / (1 - inside_NC)), targets_NC)
+    given_NC = alone_NC
+    if in_context := rows >= FEWEST_ROWS_PER_LABEL * classes:
+        given_NC = _calibrated(_LOGITS * (_in_context(alone_NC, targets_NC) - 0.5), targets_NC)
     missing, superfluous = _rates(given_NC, targets_NC, incomplete=incomplete)
     wrong_NC = np.empty_like(given_NC)
     for start in range(0, rows, max(1, _BLOCK_CELLS // classes)):
@@ -247,14 +267,55 @@ def find_tag_issues(targets_NC: np.ndarray, probabilities_NC: np.ndarray, *, inc
         right_BC = np.where(targets_NC[part], true_BC * (1 - missing), (1 - true_BC) * (1 - superfluous))
         wrong_NC[part] = wrong_BC / (wrong_BC + right_BC)
     return TagOrder(
-        wrong_NC=wrong_NC, targets_NC=targets_NC, given_NC=given_NC, missing=missing, superfluous=superfluous
+        wrong_NC=wrong_NC,
+        targets_NC=targets_NC,
+        given_NC=given_NC,
+        missing=missing,
+        superfluous=superfluous,
+        in_context=in_context,
     )
 
 
-def _calibrated(probabilities_NK: np.ndarray, targets_NK: np.ndarray) -> np.ndarray:
-    """Return sigmoid(a · logit + b) of each label, a and b fitted to its column with a slight pull towards 1 and 0."""
-    inside_NK = np.clip(probabilities_NK.astype(np.float64), 1e-6, 1 - 1e-6)
-    logits_NK = np.log(inside_NK / (1 - inside_NK))
+def _in_context(alone_NC: np.ndarray, targets_NC: np.ndarray) -> np.ndarray:
+    """Return how far each row has each label by a line through its probabilities and its other labels, float64 (N, C).
+
+    All lines come from one inverse of the columns' correlations, with a ridge; each row's from those of the other
+    parts of the rows.
+    """
+    rows, classes = targets_NC.shape
+    part_N = np.random.default_rng(0).permutation(np.arange(rows) % PARTS)
+    both_NK = np.column_stack([targets_NC, alone_NC.astype(np.float64)])
+    columns = [both_NK[part_N == part] for part in range(PARTS)]
+    sums = np.stack([one.sum(axis=0) for one in columns])
+    products = [one.T @ one for one in columns]
+    line_NC = np.empty((rows, classes))
+    for part, own in enumerate(columns):
+        others = rows - len(own)
+        mean_K = (sums.sum(axis=0) - sums[part]) / others
+        covariance_KK = (sum(products) - products[part]) / others - np.outer(mean_K, mean_K)
+        deviation_K = np.sqrt(np.maximum(covariance_KK.diagonal(), 0))
+        # A column that is the same in all other rows says nothing.
+        unit_K = np.divide(1, deviation_K, out=np.zeros_like(deviation_K), where=deviation_K > 1e-9)
+        inverse_KK = np.linalg.inv(covariance_KK * np.outer(unit_K, unit_K) + RIDGE * np.eye(len(mean_K)))
+        slope_KC = -inverse_KK[:, :classes] / inverse_KK.diagonal()[:classes]
+        slope_KC[np.arange(classes), np.arange(classes)] = 0.0
+        standard_MK = (own - mean_K) * unit_K
+        line_NC[part_N == part] = standard_MK @ slope_KC * deviation_K[:classes] + mean_K[:classes]
+    return line_NC
+
+
+def _calibrated(logits_NC: np.ndarray, targets_NC: np.ndarray) -> np.ndarray:
+    """Return sigmoid(a · logit + b) of each label, float32: a and b fitted to its column, and drawn towards 1 and 0."""
+    rows, classes = logits_NC.shape
+    found_NC = np.empty((rows, classes), dtype=np.float32)
+    size = max(1, _BLOCK_CELLS // rows)
+    for start in range(0, classes, size):
+        labels = slice(start, start + size)
+        found_NC[:, labels] = _sigmoid_fitted(logits_NC[:, labels], targets_NC[:, labels])
+    return found_NC
+
+
+def _sigmoid_fitted(logits_NK: np.ndarray, targets_NK: np.ndarray) -> np.ndarray:
     slope_K, offset_K = np.ones(logits_NK.shape[1]), np.zeros(logits_NK.shape[1])
     for _ in range(_NEWTON_STEPS):
         shares_NK = 1 / (1 + np.exp(-np.clip(slope_K * logits_NK + offset_K, -40, 40)))
