@@ -21,7 +21,8 @@ from limbeck.evaluation.predictions import Predictions
 from limbeck.evaluation.thresholds import Goal, Thresholds
 from limbeck.evaluation.value_evaluation import ValueEvaluation, evaluate_values
 from limbeck.evaluation.value_predictions import ValuePredictions
-from limbeck.experiments.run_comparison import RunComparison, compare_runs
+from limbeck.experiments.run_comparison import RunComparison
+from limbeck.experiments.shape_comparison import ShapeComparison, compare_any_runs
 from limbeck.reading.read import said_in_python
 from limbeck.runs.run_thresholds import clear_thresholds as take_out
 from limbeck.runs.run_thresholds import write_thresholds
@@ -111,7 +112,7 @@ def evaluate(
 
 
 @said_in_python()
-def compare(*runs: Run, split: str = "validation", seed: int = 0) -> RunComparison:
+def compare(*runs: Run, split: str = "validation", seed: int = 0) -> RunComparison | ShapeComparison:
     """Say whether one run is better than another on the same rows, or only luckier; and which rows changed.
 
     Args:
@@ -129,7 +130,7 @@ def compare(*runs: Run, split: str = "validation", seed: int = 0) -> RunComparis
         >>> found.pairs[0].verdict
         'no difference shown'
     """
-    return compare_runs([run_path(run) for run in runs], split=split, seed=seed)
+    return compare_any_runs([run_path(run) for run in runs], split=split, seed=seed)
 
 
 @said_in_python()

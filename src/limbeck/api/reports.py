@@ -16,6 +16,7 @@ from limbeck.data.dataset import Dataset
 from limbeck.display.tables import Table
 from limbeck.display.views import View
 from limbeck.errors import DataError, SettingsError, StorageError
+from limbeck.evaluation.any_evaluation import AnyEvaluation
 from limbeck.evaluation.limits import Limit
 from limbeck.evaluation.slices import Slices, slice_rows
 from limbeck.experiments.row_features import encode_rows
@@ -27,17 +28,18 @@ from limbeck.progress import Progress, ProgressLike, as_progress
 from limbeck.reading.read import said_in_python
 from limbeck.reporting.page import need_jinja
 from limbeck.reporting.plane import sample_rows
-from limbeck.reporting.report import ReportEvidence, make_report
+from limbeck.reporting.report import Report, ReportEvidence, make_report
 from limbeck.reporting.report_charts import write_charts
-from limbeck.reporting.report_words import words_in
-from limbeck.reporting.run_facts import RunFacts, read_run
-from limbeck.review.label_search import search_labels
+from limbeck.reporting.report_words import ReportWords, words_in
+from limbeck.reporting.run_facts import RunFacts, ShapeFacts, read_run, read_shape_run
+from limbeck.reporting.shape_report import ShapeEvidence, make_shape_report
+from limbeck.review.label_search import search_labels, search_tags
 from limbeck.runs.model_card import rewrite_card
 from limbeck.runs.past_data import open_past_data, read_data_of
 from limbeck.runs.run_folder import RunFolder
 from limbeck.setting_tables import build
 from limbeck.settings import Device
-from limbeck.task import task_named
+from limbeck.task import MULTI
 from limbeck.tokens import Tokenizer
 
 
@@ -145,11 +147,13 @@ def write_report(
     words, cache = words_in(settings.language), cache or FeatureCache()
     need_jinja()
     folder = RunFolder(run)
-    if folder.metrics.is_file():
-        judged = storage.read_json(folder.metrics).get("validation") or {}
-        task_named(judged.get("task", "single")).require(
-            ("single", "multi"), doing="limbeck report", todo="limbeck evaluate shows the figures of this run"
-        )
+    shape = read_shape_run(run)
+    if shape is not None:
+        for asked, option in ((settings.learning_curve, "--learning-curve"), (settings.umap, "--umap")):
+            if asked:
+                shape.task.require(("single",), doing=option, todo="limbeck report without it shows what there is")
+        made, has_issues = _made_of_shape(shape, folder, words, data=data, progress=progress), shape.task == MULTI
+        return _written(made, folder, shape.validation, settings.language, out=out, has_issues=has_issues)
     found = read_run(run)
     if settings.learning_curve:
         fit_shares(open_past_run(run), cache=cache, progress=progress)
@@ -173,10 +177,29 @@ def write_report(
         rows_N=rows_N,
     )
     made = make_report(found, evidence, words, umap=settings.umap, made_on=date.today(), progress=progress)
+    return _written(made, folder, found.validation, settings.language, out=out, has_issues=search is not None)
+
+
+def _made_of_shape(
+    found: ShapeFacts, folder: RunFolder, words: ReportWords, *, data: str | Path | None, progress: Progress
+) -> Report:
+    """Make the page of a run whose answers are not one label per row."""
+    tags = None
+    if found.task == MULTI and folder.predictions(OUT_OF_FOLD).is_file():
+        tags = search_tags(open_past_run(folder.path))
+    dataset = _read_data(folder.path, None if data is None else str(data), progress)
+    evidence = ShapeEvidence(tags=tags, audit=None if dataset is None else _audit(dataset, found, folder, progress))
+    return make_shape_report(found, evidence, words, made_on=date.today(), progress=progress)
+
+
+def _written(
+    made: Report, folder: RunFolder, validation: AnyEvaluation, language: str, *, out: Path | None, has_issues: bool
+) -> WrittenReport:
+    """Write a page, its pictures beside the run, and the limits it names into the model card."""
     place = out or folder.report
     storage.write_text(place, made.html)
     # A page that stands elsewhere, or speaks another language, leaves the run's own pictures as they are.
-    pictures = folder.pictures if settings.language == "en" else folder.pictures / settings.language
+    pictures = folder.pictures if language == "en" else folder.pictures / language
     write_charts({} if out is not None else made.charts, pictures)
     return WrittenReport(
         path=place,
@@ -184,8 +207,8 @@ def write_report(
         pictures=None if out is not None else pictures,
         charts=tuple(sorted(made.charts)),
         limits=made.limits,
-        card_changed=rewrite_card(folder.bundle, found.validation, made.limits),
-        has_issues=search is not None,
+        card_changed=rewrite_card(folder.bundle, validation, made.limits),
+        has_issues=has_issues,
     )
 
 
@@ -208,6 +231,6 @@ def _slice(found: RunFacts, dataset: Dataset | None, progress: Progress) -> Slic
     return slice_rows(answers.predicted == answers.known_labels, answers.losses, groupings)
 
 
-def _audit(dataset: Dataset, found: RunFacts, folder: RunFolder, progress: Progress) -> Audit:
+def _audit(dataset: Dataset, found: RunFacts | ShapeFacts, folder: RunFolder, progress: Progress) -> Audit:
     tokenizers = {str(found.record["encoder"]["name"]): Tokenizer.from_folder(folder.bundle)}
     return audit(dataset, tokenizers=tokenizers, progress=progress)

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from limbeck.cli import options, screen
+from limbeck.cli import figures_screen, options, screen
 
 if TYPE_CHECKING:
     from limbeck.evaluation.comparison import Comparison
     from limbeck.evaluation.measured import Measured
     from limbeck.experiments.run_comparison import RunComparison, RunPair
+    from limbeck.experiments.shape_comparison import ShapeComparison
 
 SHOWN_ROWS = 5
 """Rows of each kind that are shown."""
@@ -32,19 +33,39 @@ def compare(
 ) -> None:
     """Say whether one run is better than another on the same rows, or by chance; and which rows changed.
 
+    Runs of any number of labels, of ordered classes or of numbers are compared by every figure of their shape.
     A mended row was wrong in the first run and is right in the other; a broken one the other way round.
     """
-    from limbeck.experiments.run_comparison import compare_runs
+    from limbeck.experiments.shape_comparison import ShapeComparison, compare_any_runs
 
-    found = compare_runs(runs, split=split, seed=seed)
+    found = compare_any_runs(runs, split=split, seed=seed)
     if as_json:
         screen.show_json(found.to_dict())
+        return
+    if isinstance(found, ShapeComparison):
+        _show_shapes(found)
         return
     _show_scores(found)
     for place, pair in enumerate(found.pairs):
         _show_pair(found, pair)
         if pair.details is not None:
             _show_rows(found, place + 1, pair.details, shown=rows)
+
+
+def _show_shapes(found: "ShapeComparison") -> None:
+    """Show each later run beside the first, by every figure of their shape."""
+    seeds = any(len(one.answers) > 1 for one in found.runs)
+    screen.show_line(f"{found.rows:,} rows of the {found.split} split, {found.task.words}")
+    for pair in found.pairs:
+        screen.show_line()
+        figures_screen.show_given_table(found.table_of(pair))
+        for note in pair.notes:
+            screen.show_line(f"  {note}")
+    corrected = f"; p-values are corrected for {len(found.pairs)} comparisons (Holm)" if len(found.pairs) > 1 else ""
+    drawn = "rows and seeds" if seeds else "rows"
+    screen.show_line(f"intervals and p-values: {drawn} drawn anew, the same for both{corrected}")
+    if seeds:
+        screen.show_line("± behind a figure is the standard deviation between seeds")
 
 
 def _show_scores(found: "RunComparison") -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from limbeck.cli import options, screen
+from limbeck.cli import answers_screen, options, screen
 from limbeck.cli.help_screen import OUTPUT
 from limbeck.cli.settings_options import Flags, takes
 
@@ -120,7 +120,7 @@ def _show(found: "AnyPredictions", top_k: int | None, *, as_json: bool, as_lines
     elif as_lines:
         screen.show_json_lines(table_of(found, top_k=top_k))
     else:
-        screen.show_predictions(found, top_k=top_k)
+        answers_screen.show_predictions(found, top_k=top_k)
 
 
 def _answer_lines(

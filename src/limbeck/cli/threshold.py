@@ -1,11 +1,14 @@
 """`limbeck threshold`: choose from which probability on a finished model answers, and write it into the model."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from limbeck.cli import options, screen
+from limbeck.cli import figures_screen, options, screen
+
+if TYPE_CHECKING:
+    from limbeck.evaluation.label_thresholds import LabelThresholds
 
 
 def threshold(
@@ -24,20 +27,30 @@ def threshold(
         Path | None,
         typer.Option(
             help="File of predictions to choose on, of labelled rows that the model did not learn from (evaluate "
-            "--out). [default: RUN/predictions/validation.parquet]"
+            "--out). [default: RUN/predictions/validation.parquet; of any number of labels out_of_fold.parquet first]"
         ),
     ] = None,
     clear: Annotated[bool, typer.Option("--clear", help="Remove the thresholds: every row is answered again.")] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Make RUN say "unsure" where its highest probability is too low to keep --precision, or to answer --coverage.
+    """Choose from which probability on a finished model answers, or gives a label, and write it into the model.
 
-    The precision is promised, with --confidence, of rows like those that the threshold is chosen on.
+    One label per row: RUN says "unsure" where its highest probability is too low to keep --precision, or to answer
+    --coverage. Any number of labels: each label gets a threshold of its own, for the largest F1, or for --precision.
+    A precision is promised, with --confidence, of rows like those that the threshold is chosen on.
     """
     from limbeck.errors import SettingsError
+    from limbeck.evaluation.label_thresholds import LabelGoal
     from limbeck.evaluation.thresholds import Goal
-    from limbeck.runs.run_thresholds import clear_thresholds, write_thresholds
+    from limbeck.runs.run_thresholds import (
+        clear_thresholds,
+        task_of_model,
+        write_label_thresholds,
+        write_thresholds,
+    )
+    from limbeck.task import MULTI
 
+    shape = task_of_model(run)
     if clear:
         if precision is not None or coverage is not None or per_class or predictions is not None:
             raise SettingsError("--clear takes thresholds out: give no goal beside it")
@@ -45,7 +58,23 @@ def threshold(
         if as_json:
             screen.show_json({"run": str(run), "thresholds": None})
         else:
-            screen.show_line(f"{run} answers every row again")
+            again = "gives every label from a probability of 0.5 on" if shape == MULTI else "answers every row again"
+            screen.show_line(f"{run} {again}")
+        return
+    if shape == MULTI:
+        if coverage is not None:
+            raise SettingsError(
+                "--coverage is for one label per row: here every row is answered, with the labels that reach their "
+                "thresholds. Give --precision, or nothing for the largest F1"
+            )
+        if per_class:
+            raise SettingsError("--per-class is not needed: each label has a threshold of its own here")
+        found = write_label_thresholds(run, LabelGoal(precision=precision, confidence=confidence), predictions)
+        if as_json:
+            screen.show_json({"run": str(run), "thresholds": found.to_dict()})
+            return
+        _show_label_thresholds(found)
+        screen.show_predict_next(run)
         return
     goal = Goal(precision=precision, coverage=coverage, confidence=confidence, per_class=per_class)
     chosen = write_thresholds(run, goal, predictions)
@@ -54,3 +83,18 @@ def threshold(
         return
     screen.show_thresholds(chosen, run=run)
     screen.show_predict_next(run)
+
+
+def _show_label_thresholds(found: "LabelThresholds") -> None:
+    """Show each label's threshold with what was seen on the rows that it was chosen on, and what is promised."""
+    for table in found._tables():
+        figures_screen.show_given_table(table)
+    for line in found._lines():
+        screen.show_line(line)
+    if found.promised is None:
+        screen.show_line("They were chosen on these rows, so the figures are too good for new rows.")
+    else:
+        screen.show_line(
+            f"What is promised holds for all labels together, with confidence {found.goal.confidence:g}, of rows like "
+            "those they were chosen on."
+        )

@@ -16,7 +16,7 @@ algorithm 2 (split conformal) and theorem 2.2; Vovk, Gammerman & Shafer, Algorit
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -34,19 +34,39 @@ class ConformalWidth:
         level: share of new rows whose truth lies inside, at least.
         half_width: to either side of the prediction; infinite where there were too few rows to promise anything.
         rows: that it was found on; None where that is not known.
+        found_on: which rows these are: training rows, each answered by a fit that did not see it ("out_of_fold"), or
+            "validation" rows; None where that is not known.
     """
 
     level: float
     half_width: float
     rows: int | None
+    found_on: Literal["out_of_fold", "validation"] | None = None
 
-    def to_dict(self) -> dict[str, float | int | None]:
+    def to_dict(self) -> dict[str, float | int | str | None]:
         """Return plain values for JSON; an endless interval has null."""
         return {
             "level": self.level,
             "half_width": self.half_width if math.isfinite(self.half_width) else None,
             "rows": self.rows,
+            "found_on": self.found_on,
         }
+
+    @property
+    def is_promised(self) -> bool:
+        """Whether there were rows enough to promise anything."""
+        return math.isfinite(self.half_width)
+
+    @property
+    def said(self) -> str:
+        """What is promised, and on which rows it was found, in words."""
+        rows = {
+            "out_of_fold": "training rows, each answered by a fit that did not see it",
+            "validation": "validation rows",
+            None: "rows",
+        }[self.found_on]
+        found = "" if self.rows is None else f"; found on {self.rows:,} {rows}"
+        return f"± {self.half_width:.4g} holds the true number of {self.level:.0%} of new rows (split conformal{found})"
 
     @classmethod
     def from_dict(cls, facts: Mapping[str, Any]) -> "ConformalWidth":
@@ -56,6 +76,7 @@ class ConformalWidth:
             level=float(facts["level"]),
             half_width=math.inf if half_width is None else float(half_width),
             rows=None if facts["rows"] is None else int(facts["rows"]),
+            found_on=facts.get("found_on"),
         )
 
 

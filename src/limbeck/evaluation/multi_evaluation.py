@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-from scipy import sparse
 
 from limbeck.display.frames import frame_of
 from limbeck.display.tables import Table
 from limbeck.display.views import View, listed
 from limbeck.errors import DataError
 from limbeck.evaluation import label_metrics, metrics
-from limbeck.evaluation.intervals import LEVEL, RESAMPLES, resampled_sums
+from limbeck.evaluation.drawn_figures import draw_label_figures
+from limbeck.evaluation.intervals import LEVEL, RESAMPLES
 from limbeck.evaluation.label_calibration import measure_label_calibration
 from limbeck.evaluation.label_scores import LabelScores, score_labels, threshold_text
 from limbeck.evaluation.measured import Measured, brief, centred, measured, read_told, reading_figures, told
@@ -265,31 +265,15 @@ def evaluate_multi(
         raise DataError("no row of the predictions has known labels: there is nothing to score them by")
     targets_NC = predictions.known_targets
     shares_NC, decided_NC = predictions.probabilities[rows], predictions.decided_NC[rows]
-    names, classes = predictions.label_names, len(predictions.label_names)
+    names = predictions.label_names
     tally = label_metrics.tally_of_labels(targets_NC, decided_NC)
-    f1_N = label_metrics.row_f1(targets_NC, decided_NC)
-    wrong_N = label_metrics.row_mistakes(targets_NC, decided_NC)
-    ranking_N = label_metrics.row_rankings(shares_NC, targets_NC)
-    losses_N = label_metrics.log_loss_of_labels(shares_NC, targets_NC)
+    drawn = draw_label_figures(predictions, seed=seed, resamples=resamples)
+    spread = {
+        name: centred(drawn[name].value, drawn[name].drawn_R, least=0.0, most=1.0)
+        for name in ("f1_micro", "f1_macro", "f1_samples", "hamming_loss", "lrap")
+    }
     auc_C, deviation = label_metrics.label_auc_pr(shares_NC, targets_NC)
-    sums_RK = resampled_sums(
-        sparse.hstack(
-            [
-                *(
-                    sparse.csr_array(part, dtype=np.float64)
-                    for part in (targets_NC & decided_NC, targets_NC, decided_NC)
-                ),
-                sparse.csr_array(np.column_stack([f1_N, wrong_N, ranking_N, losses_N])),
-            ],
-            format="csr",
-        ),
-        seed=seed,
-        resamples=resamples,
-    )
-    drawn = metrics.Tally(
-        hits=sums_RK[:, :classes], support=sums_RK[:, classes : 2 * classes], predicted=sums_RK[:, 2 * classes : -4]
-    )
-    f1_R, wrong_R, ranking_R, losses_R = (sums_RK[:, place] / len(rows) for place in (-4, -3, -2, -1))
+    wrong_N = label_metrics.row_mistakes(targets_NC, decided_NC)
     right = share_of(int((wrong_N == 0).sum()), len(rows))
     mean_auc = float(np.nanmean(auc_C)) if tally.support.any() else math.nan
     calibration = measure_label_calibration(shares_NC, targets_NC, seed=seed)
@@ -299,14 +283,10 @@ def evaluate_multi(
         label_names=names,
         labels_per_row=float(targets_NC.sum(axis=1).mean()),
         given_per_row=float(decided_NC.sum(axis=1).mean()),
-        f1_micro=centred(metrics.f1_micro(tally), metrics.f1_micro(drawn), least=0.0, most=1.0),
-        f1_macro=centred(metrics.f1_macro(tally), metrics.f1_macro(drawn), least=0.0, most=1.0),
-        f1_samples=centred(f1_N.mean(), f1_R, least=0.0, most=1.0),
+        **spread,
         subset_accuracy=measured(right.value, right.low, right.high),
-        hamming_loss=centred(wrong_N.mean() / classes, wrong_R / classes, least=0.0, most=1.0),
-        lrap=centred(ranking_N.mean(), ranking_R, least=0.0, most=1.0),
         auc_pr=_with_deviation(mean_auc, deviation),
-        log_loss=centred(losses_N.mean(), losses_R, least=0.0),
+        log_loss=centred(drawn["log_loss"].value, drawn["log_loss"].drawn_R, least=0.0),
         calibration_error=calibration.mean,
         beyond_chance=calibration.beyond_chance,
         per_label=score_labels(names, tally, auc_C, predictions.thresholds, calibration),

@@ -97,14 +97,14 @@ def compare_seeds(
         stop = min(start + block, resamples)
         counts = generator.multinomial(rows, np.full(rows, 1 / rows), size=stop - start)
         accuracy = counts @ both.T / rows
-        first = _draw_runs(accuracy[:, : len(first_SN)], generator)
-        second = _draw_runs(accuracy[:, len(first_SN) :], generator)
+        first = draw_runs(accuracy[:, : len(first_SN)], generator)
+        second = draw_runs(accuracy[:, len(first_SN) :], generator)
         drawn_R[start:stop] = second - first
     value = np.asarray(second_SN.mean() - first_SN.mean())
     return SeedDifference(accuracy=with_difference(value, drawn_R)[0], p_value=drawn_p(drawn_R))
 
 
-def _draw_runs(accuracy_RS: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+def draw_runs(accuracy_RS: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """Return the mean accuracy of as many runs as there are, drawn with replacement, (R,)."""
     drawn = generator.integers(accuracy_RS.shape[1], size=accuracy_RS.shape)
     means: np.ndarray = np.take_along_axis(accuracy_RS, drawn, axis=1).mean(axis=1)

@@ -50,7 +50,8 @@ class ValueEvaluation(View):
         baseline_mae: mean absolute error of that answer.
         baseline_rmse: root of its mean squared error.
         width: what the model's intervals promise; None where they promise nothing.
-        inside: share of the rows whose truth lies inside them; None where there are none.
+        inside: share of the rows whose truth lies inside them; None where there are none, and of the rows that the
+            intervals were found on, where it shows nothing.
         raters: what people reach on these rows; None where they have not several ratings each.
         resamples: bootstrap resamples behind the intervals.
         seed: of the bootstrap.
@@ -105,12 +106,12 @@ class ValueEvaluation(View):
     @property
     def promise(self) -> str:
         """What the model's intervals promise and hold, in words; empty where they promise nothing."""
-        if self.width is None or self.inside is None:
+        if self.width is None:
             return ""
-        return (
-            f"intervals of ± {self.width.half_width:.4g} promise {self.width.level:.0%} of the true values and hold "
-            f"{brief(self.inside)} here"
-        )
+        half_width, level = f"{self.width.half_width:.4g}", f"{self.width.level:.0%}"
+        if self.inside is None:
+            return f"intervals of ± {half_width} promise {level} of the true values; they were found on these rows"
+        return f"intervals of ± {half_width} promise {level} of the true values and hold {brief(self.inside)} here"
 
     def _lines(self) -> tuple[str, str]:
         people = "" if self.raters is None else f"; raters' ceiling {brief(self.raters.ceiling)}"
@@ -128,11 +129,12 @@ class ValueEvaluation(View):
 
         `task` ("regression"), `rows`; each figure of `VALUE_FIGURES`, null where there is none; `intervals`: `level`,
         `method`, `resamples`, `seed`, and `low` and `high` by figure; `baseline`: `value`, `mae`, `rmse`; `conformal`:
-        what is promised, and `inside` with its ends, null where nothing is; `raters`, null where there are none.
+        what is promised, and `inside` with its ends (null on the rows that it was found on), null where nothing is;
+        `raters`, null where there are none.
         """
         conformal = None
-        if self.width is not None and self.inside is not None:
-            conformal = {**self.width.to_dict(), "inside": told(self.inside)}
+        if self.width is not None:
+            conformal = {**self.width.to_dict(), "inside": None if self.inside is None else told(self.inside)}
         return {
             "task": "regression",
             "rows": self.rows,
@@ -166,7 +168,7 @@ class ValueEvaluation(View):
                 baseline_mae=float(facts["baseline"]["mae"]),
                 baseline_rmse=float(facts["baseline"]["rmse"]),
                 width=None if conformal is None else ConformalWidth.from_dict(conformal),
-                inside=None if conformal is None else read_told(conformal["inside"]),
+                inside=None if conformal is None or conformal["inside"] is None else read_told(conformal["inside"]),
                 raters=None if raters is None else RaterAgreement.from_dict(raters),
                 resamples=int(facts["intervals"]["resamples"]),
                 seed=int(facts["intervals"]["seed"]),

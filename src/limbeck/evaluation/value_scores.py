@@ -31,6 +31,22 @@ def score_values(
         >>> round(found["mae"].value, 4), round(found["spearman"].value, 4)
         (0.3333, 1.0)
     """
+    drawn = draw_scores(predicted_N, true_N, seed=seed, resamples=resamples)
+    ends = {name: (least, most) for name, (_, least, most) in _SCORES.items()} | {"spearman": (-1.0, 1.0)}
+    return {
+        name: centred(value, drawn_R, least=ends[name][0], most=ends[name][1])
+        for name, (value, drawn_R) in drawn.items()
+    }
+
+
+def draw_scores(
+    predicted_N: np.ndarray, true_N: np.ndarray, *, seed: int = 0, resamples: int = RESAMPLES
+) -> dict[str, tuple[float, np.ndarray]]:
+    """Return each figure of `score_values` on the rows, and on each resample of them (R,).
+
+    Raises:
+        DataError: as `score_values` says.
+    """
     check_values(predicted_N, true_N)
     said_N, true_N = predicted_N.astype(np.float64), true_N.astype(np.float64)
     error_N = said_N - true_N
@@ -43,13 +59,9 @@ def score_values(
     )
     sums_K, sums_RK = values_NK.sum(axis=0), resampled_sums(values_NK, seed=seed, resamples=resamples)
     ranked_R = _resampled_rank_correlation(said_N, true_N, seed=seed, resamples=resamples)
-    whole = rank_correlation(said_N, true_N)
     return {
-        **{
-            name: centred(score(sums_K), score(sums_RK), least=least, most=most)
-            for name, (score, least, most) in _SCORES.items()
-        },
-        "spearman": centred(whole, ranked_R, least=-1.0, most=1.0),
+        **{name: (float(score(sums_K)), score(sums_RK)) for name, (score, _, _) in _SCORES.items()},
+        "spearman": (rank_correlation(said_N, true_N), ranked_R),
     }
 
 

@@ -211,8 +211,19 @@ def read_answers(path: Path, split: str) -> RunAnswers:
         StorageError: a file is unreadable.
         DataError: a file does not hold predictions.
     """
+    files, fingerprint = files_of_answers(path, split)
+    return RunAnswers(name=str(path), answers=tuple(map(read_predictions, files)), fingerprint=fingerprint)
+
+
+def files_of_answers(path: Path, split: str) -> tuple[list[Path], str | None]:
+    """Return the files that hold what a run said of a split, one a seed, and the fingerprint of its data.
+
+    Raises:
+        SettingsError: there are no such predictions; names those there are.
+        StorageError: the run's record is unreadable.
+    """
     if path.is_file():
-        return RunAnswers(name=str(path), answers=(read_predictions(path),), fingerprint=None)
+        return [path], None
     run = RunFolder(path)
     seeds = sorted((item for item in run.seeds.glob("*") if RunFolder(item).metrics.is_file()), key=_number)
     folders = [RunFolder(item) for item in seeds] if len(seeds) > 1 else [run]
@@ -223,11 +234,7 @@ def read_answers(path: Path, split: str) -> RunAnswers:
                 f"{folder.path} has no predictions of the {split} split (it has {', '.join(there) or 'none'}): give "
                 "the folder of a finished `limbeck train --out`, or a file of `limbeck evaluate … --out`"
             )
-    return RunAnswers(
-        name=str(path),
-        answers=tuple(read_predictions(folder.predictions(split)) for folder in folders),
-        fingerprint=_fingerprint(folders[0]),
-    )
+    return [folder.predictions(split) for folder in folders], _fingerprint(folders[0])
 
 
 def _number(path: Path) -> tuple[int, str]:
@@ -299,7 +306,7 @@ def _right(run: RunAnswers) -> np.ndarray:
 def _corrected(pairs: Sequence[RunPair]) -> tuple[RunPair, ...]:
     """Say of each pair whether a difference is shown, each score by its p-values corrected for all pairs (Holm)."""
     found = [
-        replace(pair, p_value=p_value, verdict=_verdict(p_value, is_better=pair.accuracy.value > 0))
+        replace(pair, p_value=p_value, verdict=verdict_of(p_value, is_better=pair.accuracy.value > 0))
         for pair, p_value in zip(pairs, holm([pair.p_value for pair in pairs]), strict=True)
     ]
     detailed = [(place, pair.details) for place, pair in enumerate(found) if pair.details is not None]
@@ -308,13 +315,14 @@ def _corrected(pairs: Sequence[RunPair]) -> tuple[RunPair, ...]:
     for (place, details), f1_p, loss_p in zip(detailed, f1_ps, loss_ps, strict=True):
         found[place] = replace(
             found[place],
-            f1_macro_verdict=_verdict(f1_p, is_better=details.f1_macro.value > 0),
-            log_loss_verdict=_verdict(loss_p, is_better=details.log_loss.value < 0),
+            f1_macro_verdict=verdict_of(f1_p, is_better=details.f1_macro.value > 0),
+            log_loss_verdict=verdict_of(loss_p, is_better=details.log_loss.value < 0),
         )
     return tuple(found)
 
 
-def _verdict(p_value: float, *, is_better: bool) -> Verdict:
+def verdict_of(p_value: float, *, is_better: bool) -> Verdict:
+    """Say whether the second is shown to be better or worse, by a corrected p-value."""
     if p_value >= LEAST_P:
         return _NO_DIFFERENCE
     return "better" if is_better else "worse"

@@ -5,9 +5,8 @@ In: a bundle's facts, what its head said of rows, and the rows' own columns. Out
 engines or training.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,20 +15,19 @@ from limbeck.data.dataset import Dataset
 from limbeck.data.hierarchy import whole_hierarchy_of, with_parents
 from limbeck.errors import SettingsError
 from limbeck.evaluation.abstaining import find_unsure
-from limbeck.evaluation.evaluation import Evaluation, evaluate
-from limbeck.evaluation.multi_evaluation import MultiEvaluation, evaluate_multi
+from limbeck.evaluation.any_evaluation import AnyEvaluation
+from limbeck.evaluation.evaluation import evaluate
+from limbeck.evaluation.multi_evaluation import evaluate_multi
 from limbeck.evaluation.multi_predictions import MultiPredictions
-from limbeck.evaluation.ordinal_evaluation import OrdinalEvaluation, evaluate_ordinal
+from limbeck.evaluation.ordinal_evaluation import evaluate_ordinal
 from limbeck.evaluation.prediction_tables import AnyPredictions
 from limbeck.evaluation.predictions import Predictions
 from limbeck.evaluation.rater_agreement import RaterAgreement
-from limbeck.evaluation.value_evaluation import ValueEvaluation, evaluate_values
+from limbeck.evaluation.value_evaluation import evaluate_values
 from limbeck.evaluation.value_predictions import ValuePredictions
 from limbeck.model.facts import BundleFacts
 from limbeck.settings import TaskKind
 from limbeck.task import ORDINAL
-
-AnyEvaluation = Evaluation | MultiEvaluation | OrdinalEvaluation | ValueEvaluation
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -116,13 +114,15 @@ def as_model_labels(facts: BundleFacts, dataset: Dataset) -> Dataset:
     return dataset.with_label_names(facts.label_names)
 
 
-def _of_numbers(_facts: BundleFacts, answers: np.ndarray, rows: AnsweredRows) -> ValuePredictions:
+def numbers_of(facts: BundleFacts, answers: np.ndarray, rows: AnsweredRows) -> ValuePredictions:
+    """Return what a model of numbers answers."""
     return ValuePredictions(
         row_ids=tuple(rows.row_ids),
         values=answers[:, 0],
         true_values=pa.nulls(len(answers), pa.float64()) if rows.true_labels is None else rows.true_labels,
         tokens=rows.tokens,
         truncated=rows.truncated,
+        width=facts.value_width,
         texts=tuple(rows.texts),
         unknown=rows.unknown,
         others=rows.others,
@@ -133,7 +133,7 @@ _PREDICTIONS: dict[TaskKind, Callable[[BundleFacts, np.ndarray, AnsweredRows], A
     "single": _of_classes,
     "multi": label_sets_of,
     "ordinal": _of_classes,
-    "regression": _of_numbers,
+    "regression": numbers_of,
 }
 
 
@@ -173,20 +173,6 @@ def evaluation_of(
         majority_label=facts.majority_label,
         seed=seed,
     )
-
-
-def read_evaluation(values: Mapping[str, Any]) -> AnyEvaluation:
-    """Return an evaluation of what its `to_dict` returned, which names the task where it is not one label per row.
-
-    Raises:
-        DataError: a key is missing or a value is of the wrong kind.
-    """
-    task = values.get("task")
-    if task == "multi":
-        return MultiEvaluation.from_dict(values)
-    if task == "ordinal":
-        return OrdinalEvaluation.from_dict(values)
-    return ValueEvaluation.from_dict(values) if task == "regression" else Evaluation.from_dict(dict(values))
 
 
 def classes_of(found: AnyPredictions) -> Predictions:

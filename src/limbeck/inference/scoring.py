@@ -16,10 +16,11 @@ from limbeck.display.tables import Table
 from limbeck.display.views import View
 from limbeck.errors import DataError
 from limbeck.evaluation.abstaining import Answered, RiskCoverage, score_answered, trace_risk
+from limbeck.evaluation.any_evaluation import AnyEvaluation
 from limbeck.evaluation.prediction_tables import AnyPredictions
 from limbeck.evaluation.predictions import Predictions
 from limbeck.evaluation.rater_agreement import RaterAgreement, measure_agreement
-from limbeck.inference.answers import AnyEvaluation, as_model_labels, evaluation_of
+from limbeck.inference.answers import as_model_labels, evaluation_of
 from limbeck.inference.predictor import Predictor
 from limbeck.model.facts import BundleFacts
 from limbeck.progress import SILENT, Progress, ProgressLike, as_progress

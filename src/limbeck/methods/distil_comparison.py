@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from limbeck.data.dataset import Dataset
+from limbeck.evaluation.any_evaluation import AnyEvaluation
 from limbeck.evaluation.comparison import accuracy_kept
 from limbeck.evaluation.multi_evaluation import MultiEvaluation
 from limbeck.evaluation.multi_predictions import MultiPredictions
 from limbeck.evaluation.prediction_tables import AnyPredictions
 from limbeck.evaluation.predictions import Predictions
-from limbeck.inference.answers import AnyEvaluation, classes_of, evaluation_of
+from limbeck.inference.answers import classes_of, evaluation_of
 from limbeck.inference.predictor import Predictor
 from limbeck.inference.timing import Speedup, measure_speedup
 from limbeck.methods.distil_settings import DistillationSettings

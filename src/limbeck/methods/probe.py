@@ -16,11 +16,11 @@ from limbeck.catalog.presets import load_encoder_folder
 from limbeck.data.dataset import Dataset
 from limbeck.data.learned import write_learned
 from limbeck.errors import SettingsError
+from limbeck.evaluation.any_evaluation import AnyEvaluation
 from limbeck.evaluation.limits import Circumstances, told_of
 from limbeck.evaluation.prediction_files import write_predictions
 from limbeck.features.cache import FeatureCache
 from limbeck.features.extraction import Features, extract_features
-from limbeck.inference.answers import AnyEvaluation
 from limbeck.inference.choice import open_engine
 from limbeck.inference.engine import Engine
 from limbeck.inference.usage import Usage, some_of

@@ -6,13 +6,13 @@ It does not know encoders, folders or files.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from limbeck.data.dataset import Dataset
-from limbeck.inference.answers import AnsweredRows, evaluation_of, label_sets_of, predictions_of
+from limbeck.inference.answers import AnsweredRows, evaluation_of, label_sets_of, numbers_of, predictions_of
 from limbeck.linear.fit import ProbeFit, ProbeRows, fit_probe, fit_record
 from limbeck.linear.label_fit import LabelFit, LabelRows, fit_label_probe
 from limbeck.linear.ridge_fit import NumberRows, RidgeFit, fit_numbers
@@ -23,9 +23,9 @@ from limbeck.model.heads import LinearHead
 from limbeck.progress import Progress
 from limbeck.runs.calibrated import calibrate_by, calibrate_by_folds, left_alone
 from limbeck.settings import ProbeSettings, TaskKind
-from limbeck.training.settled import Settled, settle_label_sets
+from limbeck.training.settled import Settled, settle_label_sets, settle_numbers
 
-OUT_OF_FOLD = "out_of_fold"
+OUT_OF_FOLD: Final = "out_of_fold"
 """Name of the answers that cross-validation gave to the training rows."""
 VALIDATION = "validation"
 
@@ -152,14 +152,7 @@ class LabelProbe:
         if judge.validation is not None and judge.validation_NF is not None:
             shares_NC = facts.shape.answers(self.head.logits(judge.validation_NF))
             answers[VALIDATION] = label_sets_of(facts, shares_NC, judge.validation)
-        found = settle_label_sets(facts, answers, chosen_on=OUT_OF_FOLD, seed=settings.seed)
-        if VALIDATION in answers:
-            return found
-        return replace(
-            found,
-            answers={**found.answers, VALIDATION: found.answers[OUT_OF_FOLD]},
-            scored={**found.scored, VALIDATION: found.scored[OUT_OF_FOLD]},
-        )
+        return _judged_by_all(settle_label_sets(facts, answers, chosen_on=OUT_OF_FOLD, seed=settings.seed))
 
 
 class StepProbe:
@@ -204,8 +197,23 @@ class NumberProbe:
         return self._fit.record()
 
     def settle(self, facts: BundleFacts, judge: ToJudge, settings: ProbeSettings) -> Settled:
-        """Answer and score; nothing is decided afterwards."""
-        return _as_fitted(facts, self.head, self._fit.out_of_fold_N[:, None], judge, settings)
+        """Find how far intervals reach on the answers that cross-validation gave to the training rows."""
+        answers = {OUT_OF_FOLD: numbers_of(facts, self._fit.out_of_fold_N[:, None], judge.train)}
+        if judge.validation is not None and judge.validation_NF is not None:
+            told_N1 = facts.shape.answers(self.head.logits(judge.validation_NF))
+            answers[VALIDATION] = numbers_of(facts, told_N1, judge.validation)
+        return _judged_by_all(settle_numbers(facts, answers, found_on=OUT_OF_FOLD, seed=settings.seed))
+
+
+def _judged_by_all(found: Settled) -> Settled:
+    """Return what was settled, where there are no validation rows with the answers out of fold in their place."""
+    if VALIDATION in found.answers:
+        return found
+    return replace(
+        found,
+        answers={**found.answers, VALIDATION: found.answers[OUT_OF_FOLD]},
+        scored={**found.scored, VALIDATION: found.scored[OUT_OF_FOLD]},
+    )
 
 
 def _as_fitted(

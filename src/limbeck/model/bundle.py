@@ -217,7 +217,7 @@ def load_bundle(folder: Path) -> Bundle:
 
 
 def set_thresholds(folder: Path, thresholds: tuple[float, ...] | None, *, chosen: Mapping[str, Any] | None) -> None:
-    """Write the thresholds of a bundle into it, and then into the line of its card that says so.
+    """Write the thresholds of a bundle of one label per row into it, and then into the line of its card that says so.
 
     After a kill at any moment the bundle is whole, with the old or the new ones; the card is changed last.
 
@@ -230,12 +230,40 @@ def set_thresholds(folder: Path, thresholds: tuple[float, ...] | None, *, chosen
         BundleError: the bundle was changed since it was written, or the thresholds do not fit it.
         StorageError: the folder cannot be written.
     """
+    facts = _facts_to_change(folder)
+    _write_facts(folder, replace(facts, thresholds=thresholds, provenance=_provenance(facts, "thresholds", chosen)))
+
+
+def set_label_thresholds(
+    folder: Path, thresholds: tuple[float, ...] | None, *, chosen: Mapping[str, Any] | None
+) -> None:
+    """Write the thresholds of a bundle of any number of labels per row into it, and then into the line of its card.
+
+    Args:
+        folder: of the bundle.
+        thresholds: one a label; None to give every label from 0.5 on.
+        chosen: how they were chosen, for the provenance.
+
+    Raises:
+        BundleError: the bundle was changed since it was written, or the thresholds do not fit it.
+        StorageError: the folder cannot be written.
+    """
+    facts = _facts_to_change(folder)
+    provenance = _provenance(facts, "label_thresholds", chosen)
+    _write_facts(folder, replace(facts, label_thresholds=thresholds, provenance=provenance))
+
+
+def _facts_to_change(folder: Path) -> BundleFacts:
     check_manifest(folder, may_be_added=_HOSTED)
-    facts = parse_facts(read_json(folder / FACTS_NAME), where=str(folder / FACTS_NAME))
-    provenance = {name: value for name, value in facts.provenance.items() if name != "thresholds"}
-    if chosen is not None:
-        provenance["thresholds"] = chosen
-    changed = replace(facts, thresholds=thresholds, provenance=provenance)
+    return parse_facts(read_json(folder / FACTS_NAME), where=str(folder / FACTS_NAME))
+
+
+def _provenance(facts: BundleFacts, name: str, chosen: Mapping[str, Any] | None) -> dict[str, Any]:
+    kept = {key: value for key, value in facts.provenance.items() if key != name}
+    return kept if chosen is None else {**kept, name: chosen}
+
+
+def _write_facts(folder: Path, changed: BundleFacts) -> None:
     parse_facts(_as_json(changed), where="the changed facts")
     replace_listed(folder, FACTS_NAME, json_bytes(changed.to_json()), may_be_added=_HOSTED)
     if not (folder / CARD_NAME).exists():

@@ -10,10 +10,11 @@ from typing import Any, get_args
 from limbeck.data.hierarchy import whole_hierarchy_of
 from limbeck.data.text_pairs import are_pairs, as_pairs
 from limbeck.errors import BundleError, DataError, FaultLog
+from limbeck.evaluation.conformal import ConformalWidth
 from limbeck.model.heads import HeadKind
 from limbeck.model.pooling import POOLINGS, Block
 from limbeck.settings import TaskKind, WindowName
-from limbeck.task import MULTI, SINGLE, TASKS, Task, task_named
+from limbeck.task import MULTI, REGRESSION, SINGLE, TASKS, Task, task_named
 from limbeck.tokens import SMALLEST_LIMIT
 
 FACTS_NAME = "limbeck.json"
@@ -27,6 +28,7 @@ _LATER: dict[str, Any] = {
     "task": "single",
     "label_thresholds": None,
     "label_parents": False,
+    "value_width": None,
 }
 """What older bundles do not say, and what they mean by it. It is left out where it says no more than that, so that an
 older limbeck opens what it can compute, and refuses the rest by the name that it does not know."""
@@ -52,6 +54,8 @@ class BundleFacts:
             on rows that the model did not learn from; above 1 never. None: from 0.5 on.
         label_parents: of any number of labels per row: whether their names state parents (`role::program`), which a row
             has that has a child of theirs: answers keep to it (see `limbeck.data.hierarchy`).
+        value_width: of numbers: how far the interval of each answer reaches, found on rows that the model did not learn
+            from; None: no interval is promised.
         provenance: where the model comes from, as JSON: settings, seeds, data fingerprint, versions.
         window: what is read of a longer text; None, as in models of before, for what the tokenizer says.
     """
@@ -68,6 +72,7 @@ class BundleFacts:
     task: TaskKind = "single"
     label_thresholds: tuple[float, ...] | None = None
     label_parents: bool = False
+    value_width: ConformalWidth | None = None
 
     def as_read(self, texts: Sequence[str]) -> list[str]:
         """Return texts as the model reads them: one text per row, or pairs.
@@ -88,6 +93,7 @@ class BundleFacts:
     def to_json(self) -> dict[str, Any]:
         """Return what `limbeck.json` says."""
         values = asdict(self)
+        values["value_width"] = None if self.value_width is None else self.value_width.to_dict()
         return {
             "format_version": FORMAT_VERSION,
             **{name: value for name, value in values.items() if name not in _LATER or value != _LATER[name]},
@@ -156,6 +162,7 @@ def parse_facts(values: Any, *, where: str) -> BundleFacts:
         task=values["task"],
         label_thresholds=None if label_thresholds is None else tuple(label_thresholds),
         label_parents=values["label_parents"],
+        value_width=None if values["value_width"] is None else ConformalWidth.from_dict(values["value_width"]),
     )
 
 
@@ -166,6 +173,8 @@ def _faults_together(values: Mapping[str, Any]) -> Iterator[str]:
     if len(names) < fewest or (task == "regression" and names):
         expected = "none, as the answer is a number," if task == "regression" else f"at least {fewest}"
         yield f"label_names has {len(names)} names; {expected} were expected"
+    if values["value_width"] is not None and task != REGRESSION.name:
+        yield f"value_width is for {REGRESSION.words}, but the task is {task!r}"
     for key, kind in (("thresholds", SINGLE), ("label_thresholds", MULTI)):
         if values[key] is not None and task != kind.name:
             yield f"{key} is for {kind.words}, but the task is {task!r}"
@@ -249,6 +258,20 @@ def _label_parents_fault(value: Any) -> str | None:
     return None if isinstance(value, bool) else f"= {value!r} is neither true nor false"
 
 
+def _value_width_fault(value: Any) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict) or value.keys() != {"level", "half_width", "rows", "found_on"}:
+        return "is not a level, half_width, rows and found_on"
+    if not _is_number(value["level"]) or not 0 < value["level"] < 1:
+        return f"has the level {value['level']!r}, which is no share"
+    if not _is_number(value["half_width"]) or value["half_width"] < 0:
+        return f"has the half_width {value['half_width']!r}; a number from 0 was expected"
+    if not _is_whole(value["rows"], least=1) or value["found_on"] not in ("out_of_fold", "validation"):
+        return "does not say on which rows it was found"
+    return None
+
+
 def _task_fault(value: Any) -> str | None:
     return None if isinstance(value, str) and value in TASKS else f"= {value!r} is not one of {', '.join(TASKS)}"
 
@@ -270,6 +293,7 @@ _CHECKS = {
     "task": _task_fault,
     "label_thresholds": _label_thresholds_fault,
     "label_parents": _label_parents_fault,
+    "value_width": _value_width_fault,
 }
 
 

@@ -26,7 +26,7 @@ MOST_BARS = 60
 """Classes with a bar of their own; the rest, the rarest, are counted together."""
 MOST_CELLS = 40
 """Classes of a confusion matrix that are shown: those with the most errors."""
-_COLUMN_IN = 0.078
+COLUMN_IN = 0.078
 """Width of one column of text at 10 points, in inches, roughly."""
 
 
@@ -64,7 +64,7 @@ def class_frequency(
 
     def draw(figure: "Figure") -> None:
         lines = sum(max(1.0, 0.75 * (name.count("\n") + 1)) for name in names)
-        name_in = max(width(line) for name in names for line in name.split("\n")) * _COLUMN_IN
+        name_in = max(width(line) for name in names for line in name.split("\n")) * COLUMN_IN
         figure.set_size_inches(name_in + 2.7 * len(titles) + 0.5, 0.3 * lines + 1.5)
         panels = figure.subplots(1, len(titles), sharey=True, squeeze=False)[0]
         shares_SB = bars_SB / np.maximum(totals_S, 1)[:, None]
@@ -137,10 +137,10 @@ def confusion_matrix(counts_CC: np.ndarray, label_names: Sequence[str], *, look:
     key += [] if support_C[shown].all() else [words.no_rows]
 
     def draw(figure: "Figure") -> None:
-        upright = max(width(line) for name in columns for line in name.split("\n")) * _COLUMN_IN > cell_in * 0.95
-        row_in = max(width(line) for name in rows for line in name.split("\n")) * _COLUMN_IN
-        under_in = max(width(line) for name in columns for line in name.split("\n")) * _COLUMN_IN if upright else 0.35
-        key_in = max(width(line) for line in (*key, words.confusion)) * _COLUMN_IN
+        upright = max(width(line) for name in columns for line in name.split("\n")) * COLUMN_IN > cell_in * 0.95
+        row_in = max(width(line) for name in rows for line in name.split("\n")) * COLUMN_IN
+        under_in = max(width(line) for name in columns for line in name.split("\n")) * COLUMN_IN if upright else 0.35
+        key_in = max(width(line) for line in (*key, words.confusion)) * COLUMN_IN
         figure.set_size_inches(
             max(row_in + 0.8 + cell_in * size, key_in), cell_in * size + under_in + 1.0 + 0.2 * len(key)
         )

@@ -78,19 +78,7 @@ class ReportEvidence:
     @property
     def grave(self) -> tuple[Limit, ...]:
         """What the audit calls high, as limits: it makes every figure of the page doubtful."""
-        found = () if self.audit is None else [one for one in self.audit.findings if one.severity == "high"]
-        return tuple(
-            Limit(
-                kind="data_share" if one.share else "data_count",
-                values={
-                    "kind": one.kind,
-                    "finding": one.title,
-                    "count": counted(one.count),
-                    "share": percent(one.share),
-                },
-            )
-            for one in found
-        )
+        return grave_limits(self.audit)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -148,8 +136,13 @@ def make_report(
     shown = most_frequent(run.validation)
     values = {
         "language": words.language,
-        "script": _script(),
+        "script": page_script(),
         "parts": PARTS,
+        "headings": words["headings"],
+        "templates": {part: f"report/{part}.html.j2" for part in PARTS},
+        "kind": "single",
+        "names": run.validation.label_names,
+        "reviewed": issues is not None and issues.probably_wrong > 0,
         "w": words,
         "run": run,
         "evidence": evidence,
@@ -157,7 +150,7 @@ def make_report(
         "shares_CC": run.validation.confusion_shares,
         "charts": charts,
         "counts": charted.counts,
-        "settings": _settings(run.record.get("settings", {})),
+        "settings": setting_lines(run.record.get("settings", {})),
         "confusions": name_confusions(run.validation, cases),
         "highest": cases.highest(HIGHEST),
         "lowest": cases.lowest(LOWEST),
@@ -182,7 +175,7 @@ def make_report(
         "worst_slice": worst_slice(different),
         "planes": planes,
         "places": {key: _places(mapped)[:REPORT_CLASSES] for key, mapped in planes.items()},
-        "rates": _rates(run.rate_curve),
+        "rates": rate_points(run.rate_curve),
         "limits": limits,
         "commands": _commands(run),
     }
@@ -198,7 +191,25 @@ class Script:
     hash: str
 
 
-def _script() -> Script:
+def grave_limits(found: Audit | None) -> tuple[Limit, ...]:
+    """Return what an audit calls high, as limits; none where nobody looked."""
+    high = () if found is None else [one for one in found.findings if one.severity == "high"]
+    return tuple(
+        Limit(
+            kind="data_share" if one.share else "data_count",
+            values={
+                "kind": one.kind,
+                "finding": one.title,
+                "count": counted(one.count),
+                "share": percent(one.share),
+            },
+        )
+        for one in high
+    )
+
+
+def page_script() -> Script:
+    """Return the script of `tables.js`."""
     from markupsafe import Markup
 
     body = files("limbeck.reporting").joinpath("templates", "report", "tables.js").read_text("utf-8")
@@ -272,14 +283,15 @@ def _bins(bins: ReliabilityBins) -> list[dict[str, Any]]:
     ]
 
 
-def _rates(found: Mapping[str, Any] | None) -> list[tuple[float, float]]:
+def rate_points(found: Mapping[str, Any] | None) -> list[tuple[float, float]]:
+    """Return some points of the smoothed losses by learning rate."""
     if found is None:
         return []
     places = np.unique(np.linspace(0, len(found["rates"]) - 1, _RATES).astype(int))
     return [(found["rates"][place], found["smoothed"][place]) for place in places]
 
 
-def _settings(stages: Mapping[str, Any]) -> list[tuple[str, str]]:
+def setting_lines(stages: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return every setting by its dotted name, as TOML would have it."""
     return [
         (f"{stage}.{key}", "–" if value is None else str(value))

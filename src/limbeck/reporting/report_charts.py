@@ -76,6 +76,13 @@ def draw_charts(run: RunFacts, charted: Charted, words: Words, progress: Progres
     for key, mapped in charted.planes.items():
         plain[f"map_{key}"] = lambda look, mapped=mapped: feature_map(mapped, look=look)  # type: ignore[misc]
         stepped[f"density_{key}"] = lambda look, mapped=mapped: class_density(mapped, look=look)  # type: ignore[misc]
+    return draw_all(plain, stepped, words, progress)
+
+
+def draw_all(
+    plain: Mapping[str, Draw], stepped: Mapping[str, Draw], words: Words, progress: Progress
+) -> dict[str, Drawn]:
+    """Draw charts, each by its name: once, or where colours are steps in both themes."""
     light, dark = Look(theme=LIGHT, words=words), Look(theme=DARK, words=words)
     charts = {}
     with progress.track("draw the report", total=len(plain) + 2 * len(stepped), unit="charts") as advance:

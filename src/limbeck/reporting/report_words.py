@@ -58,8 +58,10 @@ def words_in(language: str) -> ReportWords:
     """
     if language not in get_args(Language):
         raise SettingsError(f"--lang {language}: reports are written in {' and '.join(get_args(Language))}")
-    content = files("limbeck.reporting").joinpath(_FOLDER, f"report.{language}.toml").read_text("utf-8")
-    sections = tomllib.loads(content)
+    folder = files("limbeck.reporting").joinpath(_FOLDER)
+    sections: dict[str, dict[str, str]] = {}
+    for name in ("report", "shapes"):
+        sections |= tomllib.loads(folder.joinpath(f"{name}.{language}.toml").read_text("utf-8"))
     if language == "ko":
         return ReportWords(language="ko", charts=KOREAN, sections=sections)
     sections["limits"] |= SENTENCES

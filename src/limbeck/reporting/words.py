@@ -63,6 +63,19 @@ class Words:
     share_curve: str
     share_key: str
     training_rows: str
+    label_pairs: str
+    label_pairs_key: str
+    label_pairs_part: str
+    also_has: str
+    value_scatter: str
+    value_scatter_key: str
+    value_scatter_ends: str
+    true_value: str
+    predicted_value: str
+    residuals: str
+    residual: str
+    residuals_key: str
+    residuals_ends: str
 
 
 ENGLISH = Words(
@@ -119,6 +132,19 @@ ENGLISH = Words(
     share_curve="Learning curve by training rows",
     share_key="A probe with the same penalty and features, fitted on part of the rows; bars: 95 % intervals.",
     training_rows="Training rows",
+    label_pairs="Labels that stand together",
+    label_pairs_key="Of the rows with the label on the left, the share that also have the label below. 0: none at all.",
+    label_pairs_part="The {shown} of {count} labels that share the most rows with others.",
+    also_has="Also has",
+    value_scatter="Predicted and true numbers",
+    value_scatter_key="Solid: predicted equals true.",
+    value_scatter_ends="Dashed: the interval of {level}, ± {width}.",
+    true_value="True number",
+    predicted_value="Predicted number",
+    residuals="Errors",
+    residual="Predicted minus true number",
+    residuals_key="Mean {mean}, standard deviation {deviation}.",
+    residuals_ends="Dashed: ± {width}, the reach of the intervals.",
 )
 KOREAN = Words(
     language="ko",
@@ -174,4 +200,17 @@ KOREAN = Words(
     share_curve="학습 데이터 양에 따른 학습 곡선",
     share_key="같은 규제와 특성으로 일부 행만 써서 학습한 프로브. 막대: 95 % 구간.",
     training_rows="학습 행 수",
+    label_pairs="함께 붙는 레이블",
+    label_pairs_key="왼쪽 레이블이 붙은 행 중 아래 레이블도 붙은 행의 비율. 0: 하나도 없음.",
+    label_pairs_part="전체 {count}개 중 다른 레이블과 가장 많이 함께 붙는 레이블 {shown}개.",
+    also_has="함께 붙은 레이블",
+    value_scatter="예측값과 실제값",
+    value_scatter_key="실선: 예측값과 실제값이 같음.",
+    value_scatter_ends="점선: {level} 구간, ± {width}.",
+    true_value="실제값",
+    predicted_value="예측값",
+    residuals="오차",
+    residual="예측값 − 실제값",
+    residuals_key="평균 {mean}, 표준편차 {deviation}.",
+    residuals_ends="점선: ± {width}, 구간의 폭.",
 )

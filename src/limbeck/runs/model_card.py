@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from limbeck import storage
+from limbeck.evaluation.any_evaluation import AnyEvaluation
 from limbeck.evaluation.evaluation import Evaluation
 from limbeck.evaluation.label_scores import threshold_text
 from limbeck.evaluation.limits import Circumstances, Limit, find_label_limits, find_limits, find_ordered_limits
@@ -16,7 +17,6 @@ from limbeck.evaluation.measured import Measured
 from limbeck.evaluation.multi_evaluation import MULTI_FIGURES, MultiEvaluation
 from limbeck.evaluation.ordinal_evaluation import OrdinalEvaluation
 from limbeck.evaluation.value_evaluation import ValueEvaluation
-from limbeck.inference.answers import AnyEvaluation
 from limbeck.model.answers_line import answers_line
 from limbeck.model.bundle import CARD_NAME
 from limbeck.model.facts import FACTS_NAME, BundleFacts, parse_facts
@@ -37,10 +37,21 @@ _PARENTS_LINES = (
 def card_of(facts: BundleFacts, validation: AnyEvaluation, known: Circumstances) -> str:
     """Return the model card of a model that was just trained, with the limits found in its figures."""
     if isinstance(validation, MultiEvaluation):
-        return label_card_text(facts, validation, find_label_limits(validation, known))
+        limits = find_label_limits(validation, known)
+    elif isinstance(validation, OrdinalEvaluation | ValueEvaluation):
+        limits = find_ordered_limits(validation, known)
+    else:
+        limits = find_limits(validation, known)
+    return any_card_text(facts, validation, limits)
+
+
+def any_card_text(facts: BundleFacts, validation: AnyEvaluation, limits: Sequence[Limit]) -> str:
+    """Return the model card of a model of any shape."""
+    if isinstance(validation, MultiEvaluation):
+        return label_card_text(facts, validation, limits)
     if isinstance(validation, OrdinalEvaluation | ValueEvaluation):
-        return ordered_card_text(facts, validation, find_ordered_limits(validation, known))
-    return card_text(facts, validation, find_limits(validation, known))
+        return ordered_card_text(facts, validation, limits)
+    return card_text(facts, validation, limits)
 
 
 def card_text(facts: BundleFacts, validation: Evaluation, limits: Sequence[Limit]) -> str:
@@ -99,6 +110,7 @@ def ordered_card_text(
     table = validation.figure_table()
     lines = [
         *_beginning(facts, what),
+        *(() if facts.value_width is None else (f"- Intervals: {facts.value_width.said}",)),
         "",
         f"## On the validation split ({validation.rows:,} rows)",
         "",
@@ -115,8 +127,7 @@ def label_card_text(facts: BundleFacts, validation: MultiEvaluation, limits: Seq
     """Return the card of a model that gives any number of labels."""
     lines = [
         *_beginning(facts, f"It gives {_what(facts)} any number of these labels, also none: {_names(facts)}."),
-        "- A label is given from its own probability on, chosen for F1 on rows that the model did not learn from;",
-        f"  {FACTS_NAME} has these thresholds",
+        answers_line(facts),
         *(_PARENTS_LINES if facts.label_parents else ()),
         f"- Probabilities: mean calibration error of the labels {validation.calibration_error:.4f}; that of "
         f"{validation.beyond_chance:,} labels is more than chance",
@@ -186,7 +197,7 @@ def _end(facts: BundleFacts, limits: Sequence[Limit], answer: str) -> tuple[str,
     )
 
 
-def rewrite_card(bundle: Path, validation: Evaluation, limits: Sequence[Limit]) -> bool:
+def rewrite_card(bundle: Path, validation: AnyEvaluation, limits: Sequence[Limit]) -> bool:
     """Write the card of a saved model again, with limits that were found since; return whether it changed.
 
     Raises:
@@ -194,7 +205,7 @@ def rewrite_card(bundle: Path, validation: Evaluation, limits: Sequence[Limit]) 
         StorageError: it cannot be written.
     """
     where = bundle / FACTS_NAME
-    card = card_text(parse_facts(storage.read_json(where), where=str(where)), validation, limits).encode()
+    card = any_card_text(parse_facts(storage.read_json(where), where=str(where)), validation, limits).encode()
     with storage.explained(bundle / CARD_NAME, doing="read"):
         if (bundle / CARD_NAME).read_bytes() == card:
             return False

@@ -8,11 +8,11 @@ from typing import Any
 
 from limbeck.display.tables import Table
 from limbeck.display.views import View, listed
+from limbeck.evaluation.any_evaluation import AnyEvaluation
 from limbeck.evaluation.measured import brief
 from limbeck.evaluation.multi_evaluation import MultiEvaluation
 from limbeck.evaluation.ordinal_evaluation import OrdinalEvaluation
 from limbeck.evaluation.value_evaluation import ValueEvaluation
-from limbeck.inference.answers import AnyEvaluation
 from limbeck.runs.run_folder import RunFolder
 
 _COLUMN = {"accuracy": "accuracy", "f1_micro": "micro F1"}

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 from limbeck.auditing.tokenizer_fit import look_at_vocabulary, say_misfit
 from limbeck.data.names import shown
+from limbeck.evaluation.any_evaluation import AnyEvaluation
 from limbeck.evaluation.class_scores import ClassScores
 from limbeck.evaluation.multi_evaluation import MultiEvaluation
 from limbeck.evaluation.value_evaluation import ValueEvaluation
-from limbeck.inference.answers import AnyEvaluation
 from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.progress import Progress
 from limbeck.training.journal import EpochLine

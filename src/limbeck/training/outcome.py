@@ -15,19 +15,14 @@ from limbeck import storage
 from limbeck.data.dataset import Dataset
 from limbeck.data.learned import write_learned
 from limbeck.errors import DataError
+from limbeck.evaluation.any_evaluation import AnyEvaluation, read_evaluation
 from limbeck.evaluation.limits import Circumstances, told_of
 from limbeck.evaluation.multi_predictions import MultiPredictions
 from limbeck.evaluation.prediction_files import write_predictions
 from limbeck.evaluation.prediction_tables import AnyPredictions
 from limbeck.evaluation.value_predictions import ValuePredictions
 from limbeck.features.extraction import Features
-from limbeck.inference.answers import (
-    AnsweredRows,
-    AnyEvaluation,
-    classes_of,
-    evaluation_of,
-    read_evaluation,
-)
+from limbeck.inference.answers import AnsweredRows, classes_of, evaluation_of
 from limbeck.model.bundle import Bundle, save_bundle
 from limbeck.model.facts import BundleFacts
 from limbeck.model.heads import Head
@@ -49,7 +44,7 @@ from limbeck.training.examples import Labelled
 from limbeck.training.journal import EPOCH_LINES, EpochLine
 from limbeck.training.plan import LoopResult
 from limbeck.training.session import Session
-from limbeck.training.settled import Settled, settle_label_sets
+from limbeck.training.settled import Settled, settle_label_sets, settle_numbers
 from limbeck.training.team import Team
 
 
@@ -242,11 +237,13 @@ def finish_run(outcome: Outcome, result: LoopResult, stages: Mapping[str, Any], 
 
 
 def _settle(outcome: Outcome, settings: LoopSettings) -> Settled:
-    """Decide what is decided on the validation rows: a temperature, or a threshold for each label."""
+    """Decide what is decided on the validation rows: a temperature, thresholds of labels, how far intervals reach."""
     facts, answers = outcome.bundle.facts, outcome.answers
     if isinstance(answers, MultiPredictions):
         return settle_label_sets(facts, {"validation": answers}, chosen_on="validation", seed=settings.seed)
-    if isinstance(answers, ValuePredictions) or answers.task == ORDINAL:
+    if isinstance(answers, ValuePredictions):
+        return settle_numbers(facts, {"validation": answers}, found_on="validation", seed=settings.seed)
+    if answers.task == ORDINAL:
         scored = evaluation_of(answers, facts, seed=settings.seed)
         return Settled(facts=facts, answers={"validation": answers}, scored={"validation": scored}, record={})
     answers = classes_of(answers)
