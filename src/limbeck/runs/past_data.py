@@ -15,6 +15,7 @@ from limbeck.runs.run_folder import RunFolder, require_finished
 from limbeck.runs.training_rows import training_rows
 from limbeck.setting_tables import build, read_toml
 from limbeck.settings import ReadSettings, SplitSettings
+from limbeck.task import REGRESSION
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +49,8 @@ def open_past_data(path: Path) -> PastData:
     folder = RunFolder(path)
     require_finished(path)
     metrics, record = storage.read_json(folder.metrics), storage.read_json(folder.record)
-    labels = metrics.get("validation", {}).get("labels")
+    judged = metrics.get("validation", {})
+    labels = judged.get("labels", () if judged.get("task") == REGRESSION.name else None)
     if labels is None:
         raise SettingsError(f"{path} was made by {metrics.get('method')!r}, which learns from texts without labels")
     tables, where = read_toml(folder.settings), str(folder.settings)
@@ -83,7 +85,7 @@ def read_data_of(past: PastData, data: str | None = None, progress: Progress = S
         raise SettingsError(
             f"{past.path} was trained on {past.source}, which cannot be read now ({error}): give the data after the run"
         ) from error
-    if set(dataset.label_names) == set(past.label_names):
+    if past.label_names and set(dataset.label_names) == set(past.label_names):
         dataset = dataset.with_label_names(past.label_names)
     used = training_rows(dataset, past.split, folds_may_judge=True).dataset
     # Of several seeds the record is of the rows as they were read, before any were taken to judge by.
