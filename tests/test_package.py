@@ -138,7 +138,7 @@ def test_what_a_function_returns_can_be_named(name):
 RESULTS = (
     "Audit", "Cleaning", "Comparison", "Corrections", "Dataset", "Evaluation", "HardCases", "LabelIssues", "LoopRun",
     "MultiEvaluation", "MultiPredictions", "Predictions", "Predictor", "PretrainedRun", "ProbeRun", "Resplit",
-    "RunComparison", "Scored", "Sweep", "TagIssues",
+    "LabelThresholds", "RunComparison", "Scored", "ShapeComparison", "Sweep", "TagIssues",
     "Thresholds", "ValueEvaluation", "ValuePredictions", "WrittenReport",
 )  # fmt: skip
 

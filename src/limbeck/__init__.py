@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from limbeck.evaluation.hard_cases import HardCase as HardCase
     from limbeck.evaluation.hard_cases import HardCases as HardCases
     from limbeck.evaluation.hard_cases import find_hard_cases as find_hard_cases
+    from limbeck.evaluation.label_thresholds import LabelThresholds as LabelThresholds
     from limbeck.evaluation.measured import Measured as Measured
     from limbeck.evaluation.multi_evaluation import MultiEvaluation as MultiEvaluation
     from limbeck.evaluation.multi_predictions import MultiPredictions as MultiPredictions
@@ -79,6 +80,7 @@ if TYPE_CHECKING:
     from limbeck.evaluation.value_evaluation import ValueEvaluation as ValueEvaluation
     from limbeck.evaluation.value_predictions import ValuePredictions as ValuePredictions
     from limbeck.experiments.run_comparison import RunComparison as RunComparison
+    from limbeck.experiments.shape_comparison import ShapeComparison as ShapeComparison
     from limbeck.experiments.sweep_folder import Sweep as Sweep
     from limbeck.experiments.sweep_folder import TrialFacts as TrialFacts
     from limbeck.features.text_encoder import TextEncoder as TextEncoder
@@ -164,6 +166,7 @@ _HOMES = {
     "limbeck.evaluation.multi_predictions": "MultiPredictions",
     "limbeck.evaluation.prediction_files": "read_any_predictions read_predictions write_predictions",
     "limbeck.evaluation.predictions": "Predictions",
+    "limbeck.evaluation.label_thresholds": "LabelThresholds",
     "limbeck.evaluation.thresholds": "Threshold Thresholds",
     "limbeck.evaluation.value_evaluation": "ValueEvaluation",
     "limbeck.evaluation.value_predictions": "ValuePredictions",
@@ -182,6 +185,7 @@ _HOMES = {
     "limbeck.publishing.publication": "Published publish",
     "limbeck.reporting.picture": "Picture",
     "limbeck.experiments.run_comparison": "RunComparison",
+    "limbeck.experiments.shape_comparison": "ShapeComparison",
     "limbeck.review.corrections": "Corrections",
     "limbeck.review.issues": "LabelIssue LabelIssues",
     "limbeck.review.tag_issues": "TagIssue TagIssues",

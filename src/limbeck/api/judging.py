@@ -15,6 +15,7 @@ from limbeck.errors import DataError, SettingsError
 from limbeck.evaluation.evaluation import Evaluation
 from limbeck.evaluation.evaluation import evaluate as evaluate_arrays
 from limbeck.evaluation.intervals import RESAMPLES
+from limbeck.evaluation.label_thresholds import LabelThresholds
 from limbeck.evaluation.multi_evaluation import MultiEvaluation, evaluate_multi
 from limbeck.evaluation.multi_predictions import MultiPredictions
 from limbeck.evaluation.predictions import Predictions
@@ -25,7 +26,7 @@ from limbeck.experiments.run_comparison import RunComparison
 from limbeck.experiments.shape_comparison import ShapeComparison, compare_any_runs
 from limbeck.reading.read import said_in_python
 from limbeck.runs.run_thresholds import clear_thresholds as take_out
-from limbeck.runs.run_thresholds import write_thresholds
+from limbeck.runs.run_thresholds import write_any_thresholds
 
 
 @overload
@@ -142,13 +143,15 @@ def threshold(
     confidence: float = 0.95,
     per_class: bool = False,
     predictions: str | Path | None = None,
-) -> Thresholds:
+) -> Thresholds | LabelThresholds:
     """Make a model say "unsure" where its highest probability is too low; `clear_thresholds` takes that back.
+
+    A model of any number of labels gets a threshold for each label instead: for the largest F1, or for `precision`.
 
     Args:
         run: run folder, bundle, or what `train` returned.
         precision: minimum share of right answers among those that are given, promised with `confidence`.
-        coverage: minimum share of the rows that are answered; one of the two.
+        coverage: minimum share of the rows that are answered; one of the two. Not for any number of labels.
         confidence: of what is promised.
         per_class: a threshold for each class instead of one for all.
         predictions: file of predictions of labelled rows that the model did not learn from; the run's validation rows
@@ -163,7 +166,7 @@ def threshold(
         True
     """
     goal = Goal(precision=precision, coverage=coverage, confidence=confidence, per_class=per_class)
-    return write_thresholds(run_path(run), goal, None if predictions is None else Path(predictions))
+    return write_any_thresholds(run_path(run), goal, None if predictions is None else Path(predictions))
 
 
 @said_in_python()

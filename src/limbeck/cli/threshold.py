@@ -40,17 +40,11 @@ def threshold(
     A precision is promised, with --confidence, of rows like those that the threshold is chosen on.
     """
     from limbeck.errors import SettingsError
-    from limbeck.evaluation.label_thresholds import LabelGoal
+    from limbeck.evaluation.label_thresholds import LabelThresholds
     from limbeck.evaluation.thresholds import Goal
-    from limbeck.runs.run_thresholds import (
-        clear_thresholds,
-        task_of_model,
-        write_label_thresholds,
-        write_thresholds,
-    )
+    from limbeck.runs.run_thresholds import clear_thresholds, task_of_model, write_any_thresholds
     from limbeck.task import MULTI
 
-    shape = task_of_model(run)
     if clear:
         if precision is not None or coverage is not None or per_class or predictions is not None:
             raise SettingsError("--clear takes thresholds out: give no goal beside it")
@@ -58,30 +52,19 @@ def threshold(
         if as_json:
             screen.show_json({"run": str(run), "thresholds": None})
         else:
+            shape = task_of_model(run)
             again = "gives every label from a probability of 0.5 on" if shape == MULTI else "answers every row again"
             screen.show_line(f"{run} {again}")
         return
-    if shape == MULTI:
-        if coverage is not None:
-            raise SettingsError(
-                "--coverage is for one label per row: here every row is answered, with the labels that reach their "
-                "thresholds. Give --precision, or nothing for the largest F1"
-            )
-        if per_class:
-            raise SettingsError("--per-class is not needed: each label has a threshold of its own here")
-        found = write_label_thresholds(run, LabelGoal(precision=precision, confidence=confidence), predictions)
-        if as_json:
-            screen.show_json({"run": str(run), "thresholds": found.to_dict()})
-            return
-        _show_label_thresholds(found)
-        screen.show_predict_next(run)
-        return
     goal = Goal(precision=precision, coverage=coverage, confidence=confidence, per_class=per_class)
-    chosen = write_thresholds(run, goal, predictions)
+    chosen = write_any_thresholds(run, goal, predictions)
     if as_json:
         screen.show_json({"run": str(run), "thresholds": chosen.to_dict()})
         return
-    screen.show_thresholds(chosen, run=run)
+    if isinstance(chosen, LabelThresholds):
+        _show_label_thresholds(chosen)
+    else:
+        screen.show_thresholds(chosen, run=run)
     screen.show_predict_next(run)
 
 

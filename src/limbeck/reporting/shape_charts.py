@@ -24,7 +24,7 @@ _CELL_IN = 0.36
 _NAMED_PAIRS = 5
 
 
-def label_pairs(found: LabelsTogether, *, look: Look | None = None) -> Picture:
+def pair_matrix(found: LabelsTogether, *, look: Look | None = None) -> Picture:
     """Draw which labels stand together: of the rows with the label of a line, the share that have that of the column.
 
     Raises:

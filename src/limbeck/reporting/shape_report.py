@@ -19,7 +19,7 @@ from limbeck.data.text_pairs import example_text
 from limbeck.evaluation.any_evaluation import ShapeEvaluation
 from limbeck.evaluation.counted import counted
 from limbeck.evaluation.hard_rows import find_hard_rows
-from limbeck.evaluation.label_thresholds import NEVER_GIVEN
+from limbeck.evaluation.label_thresholds import NEVER_GIVEN, LabelGoal, choose_label_thresholds
 from limbeck.evaluation.labels_together import LabelsTogether, find_labels_together
 from limbeck.evaluation.metrics import confusion_shares
 from limbeck.evaluation.multi_evaluation import MultiEvaluation
@@ -31,12 +31,12 @@ from limbeck.progress import SILENT, Progress
 from limbeck.reporting.charts import confusion_matrix
 from limbeck.reporting.curves import learning_curves, rate_curve
 from limbeck.reporting.page import render
-from limbeck.reporting.report import URGENT, Report, grave_limits, page_script, rate_points, setting_lines
+from limbeck.reporting.report import PRECISIONS, URGENT, Report, grave_limits, page_script, rate_points, setting_lines
 from limbeck.reporting.report_cells import make_filters
 from limbeck.reporting.report_charts import Draw, Drawn, draw_all
 from limbeck.reporting.report_words import ReportWords
 from limbeck.reporting.run_facts import ShapeFacts
-from limbeck.reporting.shape_charts import label_pairs, residual_bins, residual_histogram, value_bands, value_scatter
+from limbeck.reporting.shape_charts import pair_matrix, residual_bins, residual_histogram, value_bands, value_scatter
 from limbeck.reporting.words import Words
 from limbeck.review.tag_issues import TagIssues
 from limbeck.settings import TaskKind
@@ -139,7 +139,7 @@ def make_shape_report(
         "superfluous_tags": () if tags is None else tags.worst("superfluous", min(WORST_TAGS, superfluous)),
         "urgent": [one for one in limits if one.kind in URGENT],
         "limits": limits,
-        "commands": _commands_of(run),
+        "commands": _commands_of(run, tags),
         "made_on": made_on,
         "version": version("limbeck"),
         **_of_shape(run, together),
@@ -262,7 +262,7 @@ def _draw(run: ShapeFacts, together: LabelsTogether | None, words: Words, progre
     plain: dict[str, Draw] = {}
     stepped: dict[str, Draw] = {}
     if together is not None and together.pairs:
-        stepped["label_pairs"] = lambda look: label_pairs(together, look=look)
+        stepped["label_pairs"] = lambda look: pair_matrix(together, look=look)
     if isinstance(found, OrdinalEvaluation):
         counts_CC, names = found.confusion_counts, found.label_names
         stepped["confusion"] = lambda look: confusion_matrix(counts_CC, names, look=look)
@@ -279,17 +279,32 @@ def _draw(run: ShapeFacts, together: LabelsTogether | None, words: Words, progre
     return draw_all(plain, stepped, words, progress)
 
 
-def _commands_of(run: ShapeFacts) -> dict[str, str]:
+def _promised(run: ShapeFacts, tags: TagIssues | None) -> float | None:
+    """Return the highest of `PRECISIONS` that `limbeck threshold` could promise of some label; None if none can be."""
+    answers = run.answers if tags is None else tags.predictions
+    if not isinstance(answers, MultiPredictions):
+        return None
+    shares_NC = answers.probabilities[answers.labelled_rows]
+    for precision in PRECISIONS:
+        goal = LabelGoal(precision=precision)
+        chosen = choose_label_thresholds(shares_NC, answers.known_targets, answers.label_names, goal)
+        if len(chosen.never_given) < len(answers.label_names):
+            return precision
+    return None
+
+
+def _commands_of(run: ShapeFacts, tags: TagIssues | None) -> dict[str, str]:
     """Return what to type next; a command that would fail is left out."""
     commands = {
         "predict": ["limbeck", "predict", run.name, example_text(run.model.get("pair"))],
         "audit": ["limbeck", "audit", run.source, "--out", "audit", *run.reading],
         "report": ["limbeck", "report", run.name, "DATA"],
         "labels": ["limbeck", "labels", run.name, "--out", "review.csv"],
-        "label_threshold": ["limbeck", "threshold", run.name, "--precision", "0.9"],
     }
     if "test" in run.splits:
         commands["evaluate"] = ["limbeck", "evaluate", run.name, run.source, "--split", "test", *run.reading]
     else:
         commands["split"] = ["limbeck", "split", run.source, "--out", "splits", *run.reading]
+    if (precision := _promised(run, tags)) is not None:
+        commands["label_threshold"] = ["limbeck", "threshold", run.name, "--precision", f"{precision:g}"]
     return {key: shlex.join(words) for key, words in commands.items()}

@@ -99,6 +99,32 @@ def write_label_thresholds(run: Path, goal: LabelGoal, predictions: Path | None 
     return chosen
 
 
+def write_any_thresholds(run: Path, goal: Goal, predictions: Path | None = None) -> Thresholds | LabelThresholds:
+    """Choose the thresholds of a model of one label or of any number of labels per row, and write them into its bundle.
+
+    Args:
+        run: run folder or bundle.
+        goal: what they are to reach; of any number of labels a precision, or neither, which is the largest F1.
+        predictions: as `write_thresholds` and `write_label_thresholds` say.
+
+    Raises:
+        SettingsError: the model's answers have no thresholds, or the goal means nothing for them.
+        DataError: as these say.
+        BundleError: there is no model, or it was changed since it was written.
+        LockedError: another process works in the folder.
+    """
+    if task_of_model(run) != MULTI:
+        return write_thresholds(run, goal, predictions)
+    if goal.coverage is not None:
+        raise SettingsError(
+            "a coverage is for one label per row: here every row is answered, with the labels that reach their "
+            "thresholds. Give a precision, or nothing for the largest F1"
+        )
+    if goal.per_class:
+        raise SettingsError("a threshold per class need not be asked for: each label has one of its own here")
+    return write_label_thresholds(run, LabelGoal(precision=goal.precision, confidence=goal.confidence), predictions)
+
+
 def clear_thresholds(run: Path) -> None:
     """Take the thresholds out of a model: it answers every row again, or gives every label from 0.5 on.
 
