@@ -7,10 +7,10 @@ import pytest
 from limbeck.data.dataset import Dataset, core_schema
 from limbeck.data.hierarchy import (
     Hierarchy,
+    hierarchy_among,
     hierarchy_of,
     implies_parents,
     parent_of,
-    whole_hierarchy_of,
     with_parents,
 )
 from limbeck.errors import DataError, SettingsError
@@ -72,11 +72,14 @@ def test_values_are_raised_to_those_of_children() -> None:
     assert shares[0, 1] == np.float32(0.2), "the values that were given are left alone"
 
 
-def test_only_labels_that_have_their_parents_beside_them_are_a_whole_hierarchy() -> None:
-    """Where a parent is no label, no model could answer it."""
-    assert whole_hierarchy_of(TAGS) is None
-    assert whole_hierarchy_of(["joy", "fear"]) is None
-    assert whole_hierarchy_of((*TAGS, "role", "works-with")) is not None
+def test_a_model_knows_parents_that_are_labels_alone() -> None:
+    """Where a parent is no label, the next above it is; where there is none, the name states nothing."""
+    assert hierarchy_among(TAGS) is None
+    assert hierarchy_among(["joy", "fear"]) is None
+    found = hierarchy_among((*TAGS, "role", "a::b::c", "a"))
+    assert found is not None
+    assert found.parents == (4, 4, -1, -1, -1, 6, -1)
+    assert found.implied_names == ()
 
 
 def drawn_names(random: np.random.Generator) -> list[str]:
@@ -103,7 +106,7 @@ def test_answers_are_consistent_whatever_is_drawn() -> None:
     found_in = 0
     while found_in < 1000:
         names = with_all_parents(drawn_names(random))
-        hierarchy = whole_hierarchy_of(names)
+        hierarchy = hierarchy_among(names)
         if hierarchy is None:
             continue
         found_in += 1
@@ -147,6 +150,8 @@ def test_rows_get_the_parents_of_their_labels() -> None:
     found = with_parents(rows([[0, 1], [3], [], None], TAGS))
     assert found.label_name_sets() == [("role::program", "role::library", "role"), ("game",), (), None]
     assert with_parents(found).label_name_sets() == found.label_name_sets()
+    known = with_parents(rows([[0, 2]], TAGS), known=("role",))
+    assert known.label_name_sets() == [("role::program", "works-with::text", "role")]
 
 
 def test_whether_rows_imply_parents_is_seen_in_the_labels() -> None:

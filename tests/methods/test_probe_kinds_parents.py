@@ -79,7 +79,7 @@ def test_a_record_with_parents_that_are_no_labels_is_refused() -> None:
     said = {**facts.to_json(), "blocks": [{"layer": 1, "pooling": "mean"}], "label_names": ["a", "a::b"]}
     assert parse_facts(said, where="x").label_parents
     for wrong in ({"label_names": ["a", "b"]}, {"label_names": ["a::b", "c"]}, {"task": "single"}):
-        with pytest.raises(limbeck.BundleError, match="label_parents is true, but the labels do not name parents"):
+        with pytest.raises(limbeck.BundleError, match="label_parents is true, but no label names another"):
             parse_facts({**said, **wrong}, where="x")
     with pytest.raises(limbeck.BundleError, match="label_parents = 'yes' is neither true nor false"):
         parse_facts({**said, "label_parents": "yes"}, where="x")

@@ -55,6 +55,17 @@ def test_parents_are_counted_before_rare_labels_are_left_out() -> None:
     assert kept.label_name_sets() == [("x", "game"), ("x", "game"), ("x",)]
 
 
+def test_a_parent_that_every_row_has_is_no_label() -> None:
+    """Nobody could tell rows with it from rows without; what is below it has the next parent above, or none."""
+    found = from_lists(["a", "b"], [["all::x::y"], ["all::x::z", "all::w"]], label_parents=True)
+    assert found.label_names == ("all::w", "all::x::y", "all::x::z")
+    (said,) = [what for what in notes_of(found) if what.startswith("parents that every row has")]
+    assert notes_of(found)[said] == (2, "'all', 'all::x'")
+    some = from_lists(["a", "b", "c"], [["all::x::y"], ["all::x::z"], ["all::w"]], label_parents=True)
+    assert some.label_names == ("all::w", "all::x::y", "all::x::z", "all::x")
+    assert some.label_name_sets() == [("all::x::y", "all::x"), ("all::x::z", "all::x"), ("all::w",)]
+
+
 def test_files_are_read_alike(tmp_path: Path) -> None:
     """Lines of JSON; the note says in which row labels were added first, and one label each is several now."""
     place = tmp_path / "tags.jsonl"

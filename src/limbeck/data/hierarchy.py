@@ -9,7 +9,7 @@ may still be sure of their parent, which then stands alone: the answer backs off
 Shapes: N rows, X nodes: the labels in their order, then the parents that are no label themselves.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -31,7 +31,7 @@ class Hierarchy:
     Attributes:
         names: of the X nodes.
         labels: how many of them are labels; the others are implied.
-        parents: the place of each node's parent; -1 where it has none.
+        parents: the place of each node's parent, the nearest one that is a node; -1 where there is none.
     """
 
     names: tuple[str, ...]
@@ -42,6 +42,15 @@ class Hierarchy:
     def implied_names(self) -> tuple[str, ...]:
         """The parents that are no labels themselves."""
         return self.names[self.labels :]
+
+    def without(self, names: Collection[str]) -> "Hierarchy | None":
+        """Return it without some implied parents, whose children get those above; None where no parent is left."""
+        kept = [node for node, name in enumerate(self.names) if node < self.labels or name not in names]
+        places = {node: place for place, node in enumerate(kept)}
+        parents = tuple(next((places[above] for above in self.ancestors(node) if above in places), -1) for node in kept)
+        if max(parents, default=-1) < 0:
+            return None
+        return Hierarchy(names=tuple(self.names[node] for node in kept), labels=self.labels, parents=parents)
 
     def ancestors(self, node: int) -> tuple[int, ...]:
         """Return the parent of a node, its parent's parent, and so on."""
@@ -123,22 +132,33 @@ def hierarchy_of(label_names: Sequence[str]) -> Hierarchy | None:
     return Hierarchy(names=names, labels=len(label_names), parents=parents)
 
 
-def whole_hierarchy_of(label_names: Sequence[str]) -> Hierarchy | None:
-    """Return the hierarchy that label names state; None where they state none, or a parent is no label itself."""
+def hierarchy_among(label_names: Sequence[str]) -> Hierarchy | None:
+    """Return the hierarchy of labels whose parents are labels themselves; None where there are none.
+
+    Example:
+        >>> hierarchy_among(["role::program", "role", "use::editing"]).parents
+        (1, -1, -1)
+    """
     hierarchy = hierarchy_of(label_names)
-    return None if hierarchy is None or hierarchy.implied_names else hierarchy
+    return None if hierarchy is None else hierarchy.without(hierarchy.implied_names)
 
 
-def with_parents(dataset: Dataset) -> Dataset:
+def with_parents(dataset: Dataset, known: Collection[str] | None = None) -> Dataset:
     """Return the rows with the parents of their labels: who has `role::program` has `role`.
 
     Parents that are no label yet become labels, after the others. Rows whose labels name no parents stay as they are.
+
+    Args:
+        dataset: rows with any number of labels.
+        known: names that parents may have; any when not given.
 
     Raises:
         SettingsError: the rows have one label each, or numbers.
     """
     dataset.task.require((MULTI.name,), doing="giving rows the parents of their labels")
     hierarchy = hierarchy_of(dataset.label_names)
+    if hierarchy is not None and known is not None:
+        hierarchy = hierarchy.without([name for name in hierarchy.implied_names if name not in known])
     if hierarchy is None:
         return dataset
     field = dataset.table.schema.field("label")
@@ -147,8 +167,8 @@ def with_parents(dataset: Dataset) -> Dataset:
 
 
 def implies_parents(dataset: Dataset) -> bool:
-    """Tell whether labels name parents, and every row has those of its labels: answers then should, too."""
-    hierarchy = whole_hierarchy_of(dataset.label_names) if dataset.task == MULTI else None
+    """Tell whether labels name others as their parents, and every row has those of its labels: answers should, too."""
+    hierarchy = hierarchy_among(dataset.label_names) if dataset.task == MULTI else None
     if hierarchy is None:
         return False
     row_P, label_P = label_pairs(dataset.table["label"])

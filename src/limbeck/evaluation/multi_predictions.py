@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from limbeck.data.hierarchy import whole_hierarchy_of
+from limbeck.data.hierarchy import hierarchy_among
 from limbeck.data.label_sets import LABEL_SETS, indicators, label_pairs, sets_of_indicators
 from limbeck.display.frames import frame_of
 from limbeck.display.tables import Table
@@ -60,8 +60,8 @@ class MultiPredictions(View):
             in files that are not Parquet.
         decided: which labels each row is given, bool (N, C). Where not given: those at or above their threshold, or at
             or above 0.5 where there are no thresholds.
-        label_parents: whether a row that is given a label is given the parents that its name states, too; all of them
-            are labels (see `limbeck.data.hierarchy`).
+        label_parents: whether a row that is given a label is given those, too, that its name states as parents (see
+            `limbeck.data.hierarchy`).
         texts: the N texts, when they are to be kept beside the answers.
         unknown: tokens of each text that the model's vocabulary does not have ([UNK]), int32 (N,); None where they
             were not counted.
@@ -157,7 +157,7 @@ class MultiPredictions(View):
             decided_NC = MULTI.decided(self.probabilities)
         else:
             decided_NC = decide_labels(self.probabilities, self.thresholds)
-        hierarchy = whole_hierarchy_of(self.label_names) if self.label_parents else None
+        hierarchy = hierarchy_among(self.label_names) if self.label_parents else None
         return decided_NC if hierarchy is None else hierarchy.raised(decided_NC)
 
     @property

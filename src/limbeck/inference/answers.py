@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from limbeck.data.dataset import Dataset
-from limbeck.data.hierarchy import whole_hierarchy_of, with_parents
+from limbeck.data.hierarchy import hierarchy_among, with_parents
 from limbeck.errors import SettingsError
 from limbeck.evaluation.abstaining import find_unsure
 from limbeck.evaluation.any_evaluation import AnyEvaluation
@@ -86,7 +86,7 @@ def _of_classes(facts: BundleFacts, answers: np.ndarray, rows: AnsweredRows) -> 
 
 def label_sets_of(facts: BundleFacts, answers: np.ndarray, rows: AnsweredRows) -> MultiPredictions:
     """Return what a model of any number of labels answers; no label is likelier than its parent, where it has one."""
-    hierarchy = whole_hierarchy_of(facts.label_names) if facts.label_parents else None
+    hierarchy = hierarchy_among(facts.label_names) if facts.label_parents else None
     unknown_labels = pa.nulls(len(answers), pa.large_list(pa.int32()))
     return MultiPredictions(
         row_ids=tuple(rows.row_ids),
@@ -110,7 +110,7 @@ def as_model_labels(facts: BundleFacts, dataset: Dataset) -> Dataset:
         DataError: a label that occurs in the rows is none of the model's.
     """
     if facts.label_parents:
-        dataset = with_parents(dataset)
+        dataset = with_parents(dataset, known=facts.label_names)
     return dataset.with_label_names(facts.label_names)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, get_args
 
-from limbeck.data.hierarchy import whole_hierarchy_of
+from limbeck.data.hierarchy import hierarchy_among
 from limbeck.data.text_pairs import are_pairs, as_pairs
 from limbeck.errors import BundleError, DataError, FaultLog
 from limbeck.evaluation.conformal import ConformalWidth
@@ -180,8 +180,8 @@ def _faults_together(values: Mapping[str, Any]) -> Iterator[str]:
             yield f"{key} is for {kind.words}, but the task is {task!r}"
         elif values[key] is not None and len(values[key]) != len(names):
             yield f"{key} has {len(values[key])} values for {len(names)} classes"
-    if values["label_parents"] and (task != MULTI.name or whole_hierarchy_of(names) is None):
-        yield "label_parents is true, but the labels do not name parents that are labels themselves"
+    if values["label_parents"] and (task != MULTI.name or hierarchy_among(names) is None):
+        yield "label_parents is true, but no label names another as its parent"
 
 
 def _head_fault(value: Any) -> str | None:

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from limbeck.data.hierarchy import PART_OF, Hierarchy, hierarchy_of
+from limbeck.data.label_sets import label_pairs
 from limbeck.data.names import shown
 from limbeck.errors import DataError
 from limbeck.reading.bad_rows import BadRows
@@ -23,16 +24,23 @@ _SHOWN = 5
 def imply_parents(found: LabelMap, bad: BadRows, *, wanted: bool) -> LabelMap:
     """Give every row the parents of its labels; they become labels, after the others.
 
+    A parent that every row has tells no row from another, and is left out.
+
     Raises:
         DataError: it is wanted, and no label names a parent.
     """
     hierarchy = hierarchy_of(found.names)
+    if hierarchy is None and wanted:
+        raise DataError(
+            f"no label names a parent: names such as facet{PART_OF}value were expected, found were "
+            f"{', '.join(map(shown, found.names[:_SHOWN]))}; give --no-label-parents, or leave --label-parents out"
+        )
+    everywhere = [] if hierarchy is None else _in_every_row(hierarchy, found)
+    hierarchy = hierarchy and hierarchy.without(everywhere)
+    if wanted and everywhere:
+        what = "parents that every row has, which tell no row from another: they are not made labels"
+        bad.note(what, len(everywhere), ", ".join(map(shown, everywhere[:_SHOWN])))
     if hierarchy is None:
-        if wanted:
-            raise DataError(
-                f"no label names a parent: names such as facet{PART_OF}value were expected, found were "
-                f"{', '.join(map(shown, found.names[:_SHOWN]))}; give --no-label-parents, or leave --label-parents out"
-            )
         return found
     parts = tuple(replace(part, label=hierarchy.with_parents(part.label)) for part in found.parts)
     added = [_sizes(now) - _sizes(before) for now, before in zip(parts, found.parts, strict=True)]
@@ -49,6 +57,17 @@ def imply_parents(found: LabelMap, bad: BadRows, *, wanted: bool) -> LabelMap:
         names = ", ".join(map(shown, hierarchy.implied_names[:_SHOWN]))
         bad.note("parents that became labels", len(hierarchy.implied_names), names)
     return replace(found, names=hierarchy.names, parts=parts)
+
+
+def _in_every_row(hierarchy: Hierarchy, found: LabelMap) -> list[str]:
+    """Return the parents, no labels so far, that every labelled row would have."""
+    counts = np.zeros(len(hierarchy.names), np.int64)
+    labelled = 0
+    for part in found.parts:
+        _, labels = label_pairs(hierarchy.with_parents(part.label))
+        counts += np.bincount(labels, minlength=len(counts))
+        labelled += len(part.label) - part.label.null_count
+    return [name for name in hierarchy.implied_names if counts[hierarchy.names.index(name)] == labelled]
 
 
 def _sizes(part: FileRows) -> np.ndarray:
