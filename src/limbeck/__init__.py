@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from limbeck.classifier.probe_classifier import ProbeClassifier as ProbeClassifier
     from limbeck.classifier.text_classifier import TextClassifier as TextClassifier
     from limbeck.classifier.text_features import TextFeatures as TextFeatures
+    from limbeck.classifier.text_regressor import TextRegressor as TextRegressor
     from limbeck.data.dataset import Dataset as Dataset
     from limbeck.data.dataset import ReadNote as ReadNote
     from limbeck.data.write import write as write
@@ -146,6 +147,7 @@ _HOMES = {
     "limbeck.classifier.probe_classifier": "ProbeClassifier",
     "limbeck.classifier.text_classifier": "TextClassifier",
     "limbeck.classifier.text_features": "TextFeatures",
+    "limbeck.classifier.text_regressor": "TextRegressor",
     "limbeck.data.dataset": "Dataset ReadNote",
     "limbeck.reading.in_memory": "from_arrow from_lists from_pandas from_polars",
     "limbeck.reading.read": "read",
@@ -199,7 +201,7 @@ _HOMES = {
 """The public names by the module where they are at home."""
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
-_NEED_SKLEARN = ("ProbeClassifier", "TextClassifier", "TextFeatures")
+_NEED_SKLEARN = ("ProbeClassifier", "TextClassifier", "TextFeatures", "TextRegressor")
 # `from limbeck import *` takes what can be had.
 _ABSENT = () if find_spec("sklearn") else _NEED_SKLEARN
 __all__ = [name for name in ("__version__", *_HOME_OF) if name not in _ABSENT]

@@ -1,4 +1,4 @@
-"""Scikit-learn's checks against TextClassifier and TextFeatures, through texts that are written of numbers.
+"""Scikit-learn's checks against the estimators of texts, through texts that are written of numbers.
 
 Estimators of texts get next to no checks by default: scikit-learn has only numbers to try them with. The adapters here
 write each row of numbers as words that a tiny encoder reads back, so that everything behind X (classes, labels of any
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, TransformerMixin
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 from sklearn.utils.validation import check_is_fitted, validate_data
 from tokenizers import Tokenizer as RawTokenizer
@@ -18,6 +18,7 @@ from tokenizers import models, normalizers, pre_tokenizers, processors
 
 from limbeck.classifier.text_classifier import TextClassifier
 from limbeck.classifier.text_features import TextFeatures
+from limbeck.classifier.text_regressor import TextRegressor
 from limbeck.model.config import EncoderConfig
 from limbeck.model.encoder import Encoder
 from limbeck.model.loaded_encoder import write_encoder
@@ -66,13 +67,13 @@ def number_encoder(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 class NumericClassifier(ClassifierMixin, BaseEstimator):
-    """TextClassifier over numbers."""
+    """TextClassifier over numbers, with one label per row or with a multilabel indicator."""
 
     def __init__(self, random_state=0):
         self.random_state = random_state
 
     def fit(self, X, y):
-        X, y = validate_data(self, X, y, dtype=np.float32, ensure_min_samples=2)
+        X, y = validate_data(self, X, y, dtype=np.float32, ensure_min_samples=2, multi_output=np.ndim(y) == 2)
         self.like_ = X.copy()
         model = TextClassifier(
             encoder=PLACE["encoder"],
@@ -95,6 +96,30 @@ class NumericClassifier(ClassifierMixin, BaseEstimator):
 
     def _written(self, X):
         return written(X, self.like_)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = TextClassifier().__sklearn_tags__().classifier_tags.multi_label
+        return tags
+
+
+class NumericRegressor(RegressorMixin, BaseEstimator):
+    """TextRegressor over numbers."""
+
+    def __init__(self, random_state=0):
+        self.random_state = random_state
+
+    def fit(self, X, y):
+        X, y = validate_data(self, X, y, dtype=np.float32, ensure_min_samples=2, y_numeric=True)
+        self.like_ = X.copy()
+        model = TextRegressor(encoder=PLACE["encoder"], layer=0, settings={"folds": 2}, random_state=self.random_state)
+        texts = written(X, self.like_)
+        self.model_ = model.fit(texts, y, validation=(texts, y))
+        return self
+
+    def predict(self, X):
+        check_is_fitted(self)
+        return self.model_.predict(written(validate_data(self, X, dtype=np.float32, reset=False), self.like_))
 
 
 class NumericFeatures(TransformerMixin, BaseEstimator):
@@ -124,13 +149,16 @@ EXPECTED_FAILURES = {
         "check_methods_subset_invariance": "1e-7 is asked: hidden states are float32, and their last bits depend on "
         "the texts that are computed beside a text; probabilities then differ by about 1e-5",
     },
+    "NumericRegressor": {
+        "check_methods_subset_invariance": "as for the classifier",
+    },
     "NumericFeatures": {},
 }
 
 
 @pytest.mark.slow
 @parametrize_with_checks(
-    [NumericClassifier(), NumericFeatures()],
+    [NumericClassifier(), NumericRegressor(), NumericFeatures()],
     expected_failed_checks=lambda estimator: EXPECTED_FAILURES[type(estimator).__name__],
 )
 def test_scikit_learns_checks(estimator, check):
@@ -143,6 +171,10 @@ def test_how_many_checks_ran():
     """The figures are stated, and those of the text estimators beside them: what they get is cloning and tags."""
     counts = {
         type(estimator).__name__: len(list(estimator_checks_generator(estimator)))
-        for estimator in (NumericClassifier(), NumericFeatures(), TextClassifier(), TextFeatures())
+        for estimator in (
+            *(NumericClassifier(), NumericRegressor(), NumericFeatures()),
+            *(TextClassifier(), TextRegressor(), TextFeatures()),
+        )
     }
-    assert counts == {"NumericClassifier": 55, "NumericFeatures": 46, "TextClassifier": 1, "TextFeatures": 1}
+    numeric = {"NumericClassifier": 59, "NumericRegressor": 52, "NumericFeatures": 46}
+    assert counts == {**numeric, "TextClassifier": 1, "TextRegressor": 1, "TextFeatures": 1}

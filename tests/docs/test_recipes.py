@@ -85,6 +85,17 @@ def scikit_learn(made, out):
     assert all(0 <= one <= 1 for one in scores)
 
 
+def several_labels(made, out):
+    """Two columns of 0 and 1, and two probabilities; the text has the word that one label stands for."""
+    assert out.startswith("['joy' 'news'] [[1 1]] [[0.")
+
+
+def a_number(made, out):
+    """Each row has the number of a model that did not see it; here they are far apart."""
+    said = made["rows"].groupby("label")["said"].mean()
+    assert said["joy"] > said["sadness"] + 1
+
+
 def texts_beside_columns(made, out):
     """The forest has learned its first rows."""
     assert list(made["model"].predict(made["rows"].head(3))) == list(made["rows"]["label"].head(3))
@@ -113,7 +124,8 @@ def out_of_transformers(made, out):
 
 
 CHECKS = (
-    pandas, polars, datasets, scikit_learn, texts_beside_columns, cleanlab, into_transformers, out_of_transformers
+    pandas, polars, datasets, scikit_learn, several_labels, a_number, texts_beside_columns, cleanlab,
+    into_transformers, out_of_transformers,
 )  # fmt: skip
 """What each recipe promises, in the order of the page."""
 
@@ -138,7 +150,7 @@ def test_a_recipe_runs(
 
 def test_recipes_are_short() -> None:
     """Ten lines at most, and all of them are found."""
-    assert len(RECIPES) == 8
+    assert len(RECIPES) == 10
     assert all(len([line for line in recipe.splitlines() if line.strip()]) <= 10 for recipe in RECIPES)
 
 

@@ -9,6 +9,6 @@ from limbeck.errors import MissingExtraError
 
 if find_spec("sklearn") is None:
     raise MissingExtraError(
-        "TextClassifier, TextFeatures and ProbeClassifier are scikit-learn estimators, and scikit-learn is not "
-        'installed: pip install "limbeck[sklearn]"'
+        "TextClassifier, TextRegressor, TextFeatures and ProbeClassifier are scikit-learn estimators, and scikit-learn "
+        'is not installed: pip install "limbeck[sklearn]"'
     )

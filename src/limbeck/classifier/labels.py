@@ -89,7 +89,7 @@ def as_labels(labels: Any, *, where: str) -> np.ndarray:
     # NumPy would make the text "nan" of a missing value among texts.
     listed = list(given) if isinstance(given, list | tuple) else np.asarray(given).ravel().tolist()
     faults = FaultLog()
-    faults.extend(f"row {row} is {value!r}" for row, value in enumerate(listed) if _is_missing(value))
+    faults.extend(f"row {row} is {value!r}" for row, value in enumerate(listed) if is_missing(value))
     faults.raise_as(DataValueError, what=f"{where} has missing labels (NaN or None)", todo="label or drop these rows")
     shape = np.shape(given) if isinstance(given, np.ndarray) else getattr(given, "shape", ())
     if len(shape) == 2 and shape[1] > 1:
@@ -108,6 +108,7 @@ def _plain_array(labels: list[Any]) -> np.ndarray:
     return np.array(labels, dtype=object if any(isinstance(label, str) for label in labels) else None)
 
 
-def _is_missing(value: Any) -> bool:
+def is_missing(value: Any) -> bool:
+    """Tell whether a cell holds nothing: None, NaN, or pandas.NA."""
     # pandas.NA is not comparable, so it is known by its name.
     return value is None or type(value).__name__ == "NAType" or (isinstance(value, float) and isnan(value))

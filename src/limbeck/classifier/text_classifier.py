@@ -4,38 +4,31 @@ In: texts and labels in any container. Out: classes and probabilities. Nothing i
 It trains through the same functions as the command line.
 """
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.validation import check_is_fitted
+from sklearn.base import ClassifierMixin
 
-from limbeck.classifier.column import note_column
-from limbeck.classifier.fit_rows import fit_rows
-from limbeck.classifier.packed_bundle import pack_bundle, unpack_bundle
-from limbeck.classifier.parameters import Parameters, run_method
+from limbeck.classifier.fit_rows import FEWEST_ROWS, fit_rows, several_rows
+from limbeck.classifier.targets import has_columns
+from limbeck.classifier.text_estimator import TextEstimator
 from limbeck.classifier.value_errors import value_errors
-from limbeck.errors import SettingsError
-from limbeck.features.cache import FeatureCache
+from limbeck.evaluation.multi_predictions import MultiPredictions
 from limbeck.inference.answers import classes_of
-from limbeck.inference.predictor import Predictor
-from limbeck.model.bundle import CARD_NAME, load_bundle, save_bundle
-from limbeck.progress import SILENT, Progress, for_stream
-from limbeck.settings import Device, EngineName, Pooling, Precision, SplitSettings, WindowChoice
-from limbeck.storage import free_folder
-
-_PACKED = "packed_bundle"
+from limbeck.settings import Device, EngineName, Pooling, Precision, WindowChoice
 
 
-class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class TextClassifier(ClassifierMixin, TextEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Learn to label texts.
 
     A parameter that is None has the method's default, the command line's. Row weights are not taken; `balance` meets
-    unequal classes. A fitted one can be copied and pickled, but `save` makes what is meant to last: a bundle, which
-    `limbeck.load` opens and no pickle is needed for.
+    unequal classes. With y of several columns of 0 and 1 it learns any number of labels per row. A fitted one can be
+    copied and pickled, but `save` makes what is meant to last: a bundle, which `limbeck.load` opens and no pickle is
+    needed for. `score` is scikit-learn's for classifiers: accuracy; of several labels, the share of rows whose labels
+    are all right.
 
     Args:
         method: "probe", a linear classifier on frozen features, cross-validated; "head", trained by gradients on them;
@@ -64,7 +57,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         verbose: show progress.
 
     Attributes:
-        classes_: (C,) the labels, sorted.
+        classes_: (C,) the labels, sorted; of several columns of y the names of these, else 0 to C-1, in their order.
         predictor_: the model, as `limbeck.load` gives it.
         validation_: the figures on the validation rows, or where there are none those of cross-validation, each with
             its interval and the baseline.
@@ -101,24 +94,26 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         out: str | Path | None = None,
         verbose: bool = False,
     ) -> None:
-        self.method = method
-        self.encoder = encoder
-        self.pooling = pooling
-        self.layer = layer
-        self.max_tokens = max_tokens
-        self.window = window
+        super().__init__(
+            method,
+            encoder=encoder,
+            pooling=pooling,
+            layer=layer,
+            max_tokens=max_tokens,
+            window=window,
+            epochs=epochs,
+            learning_rate=learning_rate,
+            settings=settings,
+            validation_share=validation_share,
+            random_state=random_state,
+            device=device,
+            precision=precision,
+            engine=engine,
+            cache_dir=cache_dir,
+            out=out,
+            verbose=verbose,
+        )
         self.balance = balance
-        self.epochs = epochs
-        self.learning_rate = learning_rate
-        self.settings = settings
-        self.validation_share = validation_share
-        self.random_state = random_state
-        self.device = device
-        self.precision = precision
-        self.engine = engine
-        self.cache_dir = cache_dir
-        self.out = out
-        self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None, *, validation: Any = None) -> "TextClassifier":
         """Train on texts X and labels y.
@@ -126,7 +121,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         Args:
             X: N texts in a list, an array, or a column of pandas, polars, Arrow or Hugging Face's datasets.
                 Of pairs: a list of tuples (first, second), or a table of two columns.
-            y: N labels: text, whole numbers or truth values.
+            y: N labels: text, whole numbers or truth values. Where a row may have any number of labels, (N, C) of 0
+                and 1, scikit-learn's multilabel indicator: an array, a sparse matrix, or a table whose columns are
+                named for the labels. Of a label that fewer than two rows have, or have not, nothing can be learned: the
+                answer is what most rows are, and a warning names it.
             validation: a pair of texts and labels to judge by; `validation_share` says what is done when not given.
 
         Raises:
@@ -134,129 +132,71 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
             SettingsError: a parameter is not possible; a `ValueError` too.
             ModelError: the encoder is unusable.
         """
-        with value_errors(), TemporaryDirectory(prefix="limbeck-") as place:
-            rows = fit_rows(X, y, validation, where="the rows given to fit()")
-            parameters = self._parameters()
-            run = run_method(
-                rows.dataset,
-                Path(place) / "run" if self.out is None else free_folder(Path(self.out)),
-                parameters,
-                cache=FeatureCache(None if self.cache_dir is None else Path(self.cache_dir)),
-                progress=self._progress(),
+        with value_errors():
+            if has_columns(y):
+                several = several_rows(X, y, validation)
+                self._train(several.dataset, X)
+                classes, learned, usual = several.labels.values, several.learned, several.usual
+            else:
+                rows = fit_rows(X, y, validation)
+                self._train(rows.dataset, X)
+                classes, learned, usual = rows.classes.values, np.arange(0), np.zeros(0, np.bool_)
+        self.classes_ = classes
+        self._learned, self._usual = learned, usual
+        if len(learned) < len(usual):
+            left = np.delete(classes, learned).tolist()
+            warnings.warn(
+                f"fewer than {FEWEST_ROWS} rows of y have, or have not, {', '.join(map(str, left[:10]))}"
+                f"{', …' if len(left) > 10 else ''}: nothing can be learned of that; the answer is always what "
+                "most rows are",
+                UserWarning,
+                stacklevel=2,
             )
-            bundle = load_bundle(run.folder.bundle)
-            card = (run.folder.bundle / CARD_NAME).read_text("utf-8")
-            predictor = Predictor(bundle, device=self.device, precision=self.precision, engine=self.engine)
-        note_column(self, X, pairs=rows.dataset.pair is not None)
-        self.classes_ = rows.classes.values
-        self.predictor_ = predictor
-        self.validation_ = run.validation
-        self.run_folder_ = None if self.out is None else run.folder.path
-        self.metrics_ = dict(run.metrics)
-        self._card = card
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probability of each class, float64 (N, C), in the order of `classes_`.
 
+        Rows add up to 1. Where a row may have any number of labels, each label has a probability by itself, in one
+        array as scikit-learn's `MLPClassifier` gives it (its forests give a list of arrays instead).
+
         Raises:
             NotFittedError: `fit` was not called.
-            DataError: a row is not a text.
+            DataError: a row is not a text; a `ValueError` too.
         """
-        check_is_fitted(self)
-        with value_errors():
-            found = classes_of(self.predictor_.predict(X, progress=self._progress()))
-        probabilities_NC = found.probabilities.astype(np.float64)
+        found = self._answer(X)
+        if isinstance(found, MultiPredictions):
+            return self._spread(found.probabilities, np.float64)
+        probabilities_NC = classes_of(found).probabilities.astype(np.float64)
         return np.asarray(probabilities_NC / probabilities_NC.sum(axis=1, keepdims=True))
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the most probable class of each text, (N,), as y had it.
 
-        Raises:
-            NotFittedError: `fit` was not called.
-            DataError: a row is not a text.
-        """
-        places_N = self.predict_proba(X).argmax(axis=1)
-        return np.asarray(self.classes_[places_N])
-
-    def save(self, folder: str | Path) -> Path:
-        """Write the model as a bundle, which `limbeck.load`, and if it was fine-tuned `transformers`, opens.
+        Where a row may have any number of labels: int64 (N, C), 1 for each label that reaches its threshold, else 0.
+        The thresholds were chosen by the training, a threshold per label on answers to rows that were not learned from;
+        they are not 0.5.
 
         Raises:
             NotFittedError: `fit` was not called.
-            StorageError: the folder exists, or cannot be written.
+            DataError: a row is not a text; a `ValueError` too.
         """
-        check_is_fitted(self)
-        save_bundle(self.predictor_.bundle, Path(folder), card=self._card)
-        return Path(folder)
+        found = self._answer(X)
+        if isinstance(found, MultiPredictions):
+            return self._spread(found.decided_NC, np.int64)
+        return np.asarray(self.classes_[classes_of(found).probabilities.argmax(axis=1)])
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Return what a copy or a pickle holds: the model as the bytes of its bundle."""
-        state = dict(super().__getstate__())
-        if (predictor := state.pop("predictor_", None)) is not None:
-            state[_PACKED] = pack_bundle(predictor.bundle, card=self._card)
-        return state
+    def _fitting(self) -> dict[str, Any]:
+        return {"balance": self.balance, **super()._fitting()}
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take the model from the bytes of its bundle."""
-        state = dict(state)
-        files = state.pop(_PACKED, None)
-        super().__setstate__(state)
-        if files is not None:
-            self.predictor_ = Predictor(
-                unpack_bundle(files), device=self.device, precision=self.precision, engine=self.engine
-            )
+    def _spread(self, values_NL: np.ndarray, dtype: type[np.generic]) -> np.ndarray:
+        """Return what was said of the L labels that were learned, and what most rows are of the others, (N, C)."""
+        values_NC = np.tile(self._usual.astype(dtype), (len(values_NL), 1))
+        values_NC[:, self._learned] = values_NL
+        return values_NC
 
     def __sklearn_tags__(self) -> Any:
-        """Tell scikit-learn that rows are texts."""
+        """Tell scikit-learn that a row may have several labels."""
         tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.two_d_array = False
+        tags.classifier_tags.multi_label = True
         return tags
-
-    def _progress(self) -> Progress:
-        return for_stream() if self.verbose else SILENT
-
-    def _share(self) -> float:
-        if self.validation_share is None:
-            return 0.0 if self.method == "probe" else SplitSettings().validation_share
-        return float(self.validation_share)
-
-    def _parameters(self) -> Parameters:
-        seed = _plain(self.random_state)
-        if not isinstance(seed, int) or isinstance(seed, bool):
-            raise SettingsError(
-                f"random_state = {seed!r} is not possible: give a whole number, so that the same rows "
-                "give the same model"
-            )
-        further = {name: _plain(value) for name, value in (self.settings or {}).items()}
-        named = {
-            "balance": self.balance,
-            "epochs": _plain(self.epochs),
-            "learning_rate": _plain(self.learning_rate),
-            "seed": seed,
-        }
-        if twice := sorted(name for name in named.keys() & further.keys() if named[name] is not None):
-            hint = "random_state" if twice == ["seed"] else "one of them"
-            raise SettingsError(f"settings has {', '.join(twice)}, which is a parameter of its own: give {hint} only")
-        return Parameters(
-            method=self.method,
-            split=SplitSettings(validation_share=self._share(), test_share=0.0, seed=seed),
-            features={
-                "encoder": str(self.encoder),
-                "pooling": self.pooling,
-                "layer": _plain(self.layer),
-                "max_tokens": _plain(self.max_tokens),
-                "window": _plain(self.window),
-                "device": self.device,
-                "precision": self.precision,
-                "engine": self.engine,
-            },
-            # None is the method's default, but to a method without such a setting it must not be named at all.
-            fitting={name: value for name, value in {**named, **further}.items() if value is not None},
-        )
-
-
-def _plain(value: Any) -> Any:
-    """Return a NumPy number, as grids of parameters hold them, as Python's own."""
-    return value.item() if isinstance(value, np.generic) else value
