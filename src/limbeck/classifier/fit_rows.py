@@ -26,7 +26,7 @@ from limbeck.settings import ReadSettings
 _OWN_NAMES = frozenset(("row_id", "split", "label", "label_name"))
 """Columns that the texts of a pair cannot have."""
 _SOURCE = "the rows given to fit()"
-FEWEST_ROWS = 2
+FEWEST_OF_EITHER = 2
 """A label of several is learned where so many rows have it, and so many have it not."""
 Target = Callable[[Any, str], pa.Array]
 """Returns the label column of a y, which messages call by the second argument."""
@@ -95,10 +95,11 @@ def several_rows(texts: Any, labels: Any, validation: Any) -> SeveralRows:
     """
     known = indicators_of(labels, where="y")
     having_C, rows = known.sets_NC.sum(axis=0), len(known.sets_NC)
-    learned = np.flatnonzero(np.minimum(having_C, rows - having_C) >= FEWEST_ROWS)
+    learned = np.flatnonzero(np.minimum(having_C, rows - having_C) >= FEWEST_OF_EITHER)
     if not len(learned):
         raise DataValueError(
-            f"y has no column in which {FEWEST_ROWS} rows are 1 and {FEWEST_ROWS} are 0: there is nothing to learn"
+            f"y has no column in which {FEWEST_OF_EITHER} rows are 1 and {FEWEST_OF_EITHER} are 0: there is nothing to "
+            "learn"
         )
     names = np.array(known.names, dtype=object)
 

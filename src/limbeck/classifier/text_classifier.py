@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import ClassifierMixin
 
-from limbeck.classifier.fit_rows import FEWEST_ROWS, fit_rows, several_rows
+from limbeck.classifier.fit_rows import FEWEST_OF_EITHER, fit_rows, several_rows
 from limbeck.classifier.targets import has_columns
 from limbeck.classifier.text_estimator import TextEstimator
 from limbeck.classifier.value_errors import value_errors
@@ -146,7 +146,7 @@ class TextClassifier(ClassifierMixin, TextEstimator):  # type: ignore[misc]  # s
         if len(learned) < len(usual):
             left = np.delete(classes, learned).tolist()
             warnings.warn(
-                f"fewer than {FEWEST_ROWS} rows of y have, or have not, {', '.join(map(str, left[:10]))}"
+                f"fewer than {FEWEST_OF_EITHER} rows of y have, or have not, {', '.join(map(str, left[:10]))}"
                 f"{', …' if len(left) > 10 else ''}: nothing can be learned of that; the answer is always what "
                 "most rows are",
                 UserWarning,
