@@ -60,6 +60,7 @@ def test_an_unknown_name_is_an_attribute_error():
         limbeck.load_encodr  # noqa: B018  # the access is the test
 
 
+@pytest.mark.slow
 def test_names_that_need_an_absent_library_break_nothing():
     """Without scikit-learn `hasattr` says no, the error says what to install, and looking around does not fail."""
     code = (

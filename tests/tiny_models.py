@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from tests.libraries import REFERENCES, RUNNABLE, library_for, marks_of
+from tests.threads import on_one_thread
 from tokenizers import Tokenizer as RawTokenizer
 from tokenizers import models, normalizers, pre_tokenizers, processors
 
@@ -40,11 +41,9 @@ def quick_library(request: pytest.FixtureRequest) -> Kernels:
 
 @pytest.fixture
 def one_thread() -> Iterator[None]:
-    """Tiny matrices are slower on several threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    """For a test that computes."""
+    with on_one_thread():
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -78,6 +77,18 @@ def tiny_folder(tiny_loaded: LoadedEncoder, tmp_path: Path) -> Path:
     folder = tmp_path / "tiny-encoder"
     folder.mkdir()
     write_encoder(tiny_loaded.encoder, tiny_loaded.tokenizer, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def encoder_folder(tiny_tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny encoder in DistilBERT's layout, made once."""
+    torch.manual_seed(7)
+    sizes = EncoderConfig(
+        vocab_size=20, dim=16, n_layers=2, n_heads=4, hidden_dim=32, max_position_embeddings=24, initializer_range=0.3
+    )
+    folder = tmp_path_factory.mktemp("encoder")
+    write_encoder(Encoder(sizes), tiny_tokenizer, folder)
     return folder
 
 

@@ -1,13 +1,14 @@
 """Rows in words that the tiny tokenizer knows, and a run of them."""
 
 import pytest
+from tests.threads import on_one_thread
 
 import limbeck
 
 MOODS = {"joy": ("fine", "sunny", "sun"), "sadness": ("sad", "rain", "rainy")}
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def data():
     """Sixty labelled texts in words that the tiny tokenizer knows."""
     texts, labels = [], []
@@ -20,7 +21,9 @@ def data():
     return limbeck.from_lists(texts, labels)
 
 
-@pytest.fixture
-def run(data, tiny_folder, tmp_path, one_thread):
-    """A probe of the tiny encoder."""
-    return limbeck.train(data, tmp_path / "RUN", encoder=str(tiny_folder), folds=2, validation_share=0.3)
+@pytest.fixture(scope="session")
+def run(data, encoder_folder, tmp_path_factory):
+    """A probe of the tiny encoder, made once: tests leave it as it is."""
+    out = tmp_path_factory.mktemp("api") / "RUN"
+    with on_one_thread():
+        return limbeck.train(data, out, encoder=str(encoder_folder), folds=2, validation_share=0.3)

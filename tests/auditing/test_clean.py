@@ -76,6 +76,7 @@ def test_a_dataset_is_never_emptied() -> None:
         clean(dataset_of([("", "joy", "train")]), CleanSettings(drop=("empty",)))
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(ROWS, st.sampled_from(POLICIES))
 def test_what_was_dropped_is_not_found_again(rows, policy: str) -> None:
@@ -214,6 +215,7 @@ def test_the_folder_reads_back(tmp_path: Path) -> None:
         write_cleaning(cleaning, options, tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_no_near_duplicate_group_crosses_new_splits() -> None:
     """Stratified, and each group of nearly equal texts in one split, whatever the seed."""
     texts = [f"{subject} {verb} the old house by the river on {day}{mark}"

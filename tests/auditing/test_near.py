@@ -39,6 +39,7 @@ def test_similarity_is_the_jaccard_similarity_of_five_character_runs() -> None:
     assert near.similarity[0] == pytest.approx(jaccard(base, changed), abs=1e-12)
 
 
+@pytest.mark.slow
 def test_every_pair_found_is_true_and_every_true_pair_is_found() -> None:
     """Against all pairs compared the slow way: nothing below the threshold, nothing above it missed."""
     rng = np.random.default_rng(3)

@@ -35,6 +35,7 @@ def test_minilm_is_a_distilbert_of_six_layers(minilm: LoadedEncoder) -> None:
     assert {weight.dtype for weight in minilm.encoder.state_dict().values()} == {torch.float32}
 
 
+@pytest.mark.slow
 @pytest.mark.encoder
 def test_the_converted_copy_is_the_wheel(minilm: LoadedEncoder) -> None:
     """Loaded from the cache or from the BERT in the wheel, the encoder has the same fingerprint."""

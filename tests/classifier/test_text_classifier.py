@@ -225,6 +225,7 @@ def test_a_fitted_one_survives_copies_and_pickles(encoder_folder: Path, weather:
     assert pickle.loads(pickle.dumps(unfitted)).get_params() == unfitted.get_params()  # noqa: S301
 
 
+@pytest.mark.slow
 def test_joblib_takes_it(probe: TextClassifier, weather: Weather, tmp_path: Path) -> None:
     """joblib.dump and load, as scikit-learn's documentation saves models."""
     texts, labels = weather
@@ -250,6 +251,7 @@ def test_what_is_saved_opens_everywhere(encoder_folder: Path, weather: Weather, 
         model.save(folder)
 
 
+@pytest.mark.slow
 def test_validation_rows_can_be_given(probe: TextClassifier, weather: Weather) -> None:
     """They are judged by and not learned from; every row of X is then trained on."""
     texts, labels = weather
@@ -282,6 +284,7 @@ def test_a_run_folder_is_left_when_asked(probe: TextClassifier, weather: Weather
         clone(probe).set_params(out=tmp_path / "file").fit(texts, labels)
 
 
+@pytest.mark.slow
 def test_a_probe_learns_from_all_rows(probe: TextClassifier, weather: Weather, tmp_path: Path) -> None:
     """Nothing is held out by default: its figures are those of cross-validation; a share of rows can be held out."""
     texts, labels = weather

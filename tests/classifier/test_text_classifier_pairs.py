@@ -27,6 +27,7 @@ def model(encoder_folder: Path) -> TextClassifier:
     return TextClassifier(encoder=encoder_folder, pooling="layers", settings={"penalties": (0.3,), "folds": 2})
 
 
+@pytest.mark.slow
 def test_tuples_arrays_and_frames_give_the_same_model(model: TextClassifier, pairs) -> None:
     """However two columns are held; a frame gives their names."""
     rows, labels = pairs

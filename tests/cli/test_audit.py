@@ -78,6 +78,7 @@ def test_strict_fails_after_writing(data: Path, tiny_folder: Path, tmp_path: Pat
     assert (out / "audit.json").is_file()
 
 
+@pytest.mark.slow
 def test_clean_then_audit_strict_passes(data: Path, tiny_folder: Path, tmp_path: Path) -> None:
     """What clean wrote has no leak and no conflict left; its counts add up."""
     shown = run("clean", str(data), "--out", str(tmp_path / "c"), "--drop", "empty,leaks", "--keep-first", "--json")

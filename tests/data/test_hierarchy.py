@@ -97,6 +97,7 @@ def with_all_parents(names: list[str]) -> list[str]:
     return names + sorted({above for name in names for above in ancestors_of(name)} - set(names))
 
 
+@pytest.mark.slow
 def test_answers_are_consistent_whatever_is_drawn() -> None:
     """In 1,000 drawn hierarchies, probabilities and thresholds: no child without its parent, none likelier than it.
 

@@ -99,6 +99,7 @@ def test_unknown_suffix(tmp_path: Path) -> None:
         write(dirty(), tmp_path / "out.xlsx")
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(
     rows=st.lists(

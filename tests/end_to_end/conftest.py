@@ -3,14 +3,13 @@
 import random
 import shutil
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import torch
 from tests.command_line import built
+from tests.threads import on_one_thread
 
 from limbeck import read
 from limbeck.__main__ import main
@@ -18,13 +17,9 @@ from limbeck.features.cache import FeatureCache
 from limbeck.inference import timing
 from limbeck.methods.probe import train_probe
 from limbeck.methods.trainings import ProbeTraining
-from limbeck.model.config import EncoderConfig
-from limbeck.model.encoder import Encoder
-from limbeck.model.loaded_encoder import write_encoder
 from limbeck.reporting import picture
 from limbeck.reporting.run_pictures import draw_pictures
 from limbeck.settings import FeatureSettings
-from limbeck.tokens import Tokenizer
 
 BLANK_SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"></svg>'
 OPENINGS = ("i feel so", "i feel very", "today i feel", "it is so", "today it is")
@@ -57,32 +52,9 @@ def limbeck(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) 
     return run
 
 
-@pytest.fixture(scope="session")
-def encoder_folder(tiny_tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny encoder in DistilBERT's layout, made once."""
-    torch.manual_seed(7)
-    sizes = EncoderConfig(
-        vocab_size=20, dim=16, n_layers=2, n_heads=4, hidden_dim=32, max_position_embeddings=24, initializer_range=0.3
-    )
-    folder = tmp_path_factory.mktemp("encoder")
-    write_encoder(Encoder(sizes), tiny_tokenizer, folder)
-    return folder
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute on one thread: tiny matrices are slower on several, and bits are those of one number of threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(autouse=True)
-def computed_on_one_thread() -> Iterator[None]:
+def computed_on_one_thread(one_thread: None) -> None:
     """Every test of this folder."""
-    with one_thread():
-        yield
 
 
 @pytest.fixture(autouse=True)
@@ -105,18 +77,12 @@ def pictures_are_drawn_where_promised(request: pytest.FixtureRequest, monkeypatc
 
 
 @pytest.fixture(scope="session")
-def on_one_thread() -> Callable[[], AbstractContextManager[None]]:
-    """For fixtures that are made before any test's own."""
-    return one_thread
-
-
-@pytest.fixture(scope="session")
 def finished(encoder_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the data set, and a finished run on it, made once; tests work on copies."""
     place = tmp_path_factory.mktemp("finished")
     write_weather(place / "weather")
     settings = ProbeTraining(features=FeatureSettings(encoder=str(encoder_folder), pooling="layers"))
-    with one_thread():
+    with on_one_thread():
         run = train_probe(read(place / "weather"), place / "RUN", settings, cache=FeatureCache(place / "cache"))
     draw_pictures(run)
     return place

@@ -131,6 +131,7 @@ def test_a_label_that_the_model_does_not_know_is_refused(limbeck, trained, tmp_p
     assert "grief" in ended.err
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_nothing_half_written(limbeck, weather, encoder_folder, tmp_path, monkeypatch):
     """Interrupted in the fit: exit status 130, no figures, no model; the same command then finishes."""
 
@@ -157,6 +158,7 @@ def test_ctrl_c_leaves_nothing_half_written(limbeck, weather, encoder_folder, tm
     assert limbeck(*command).status == 0
 
 
+@pytest.mark.slow
 def test_a_validation_split_is_made_in_the_open(limbeck, weather, encoder_folder, tmp_path):
     """A lone file has no validation split: one is made, said, and recorded."""
     ended = limbeck("train", weather / "train.txt", "--encoder", encoder_folder, "--out", tmp_path / "RUN")
@@ -234,7 +236,9 @@ def in_this_process(encoding, monkeypatch, *words):
     return ended.value.code or 0, *(raw.getvalue() for raw in held)
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp949"])
+@pytest.mark.parametrize(
+    "encoding", ["cp949", *(pytest.param(name, marks=pytest.mark.slow) for name in ("ascii", "latin-1"))]
+)
 def test_a_screen_that_is_not_utf_8_gets_every_answer(trained, weather, encoding, monkeypatch):
     """Hangul, dashes and quotes never end in a traceback; JSON stays JSON with the same content."""
     status, out, err = in_this_process(encoding, monkeypatch, "evaluate", trained, weather)
@@ -287,6 +291,7 @@ def test_the_next_step_is_one_that_works(limbeck, encoder_folder, weather, tmp_p
     assert words[:3] == ["limbeck", "predict", str(tmp_path / "RUN")]
 
 
+@pytest.mark.slow
 def test_a_run_is_whole_without_matplotlib(limbeck, encoder_folder, weather, tmp_path, monkeypatch):
     """Where pictures cannot be drawn the run still ends well, and says what to install."""
     found = importlib.util.find_spec
@@ -332,6 +337,7 @@ def test_a_file_without_splits_is_scored(limbeck, trained, tmp_path):
     assert "has no split 'test', but train, validation: name the one to score by --split" in ended.err
 
 
+@pytest.mark.slow
 def test_rows_that_were_learned_from_are_told(limbeck, trained, weather, tmp_path):
     """Scoring on training texts is said with their number, by the command and by the library; else nothing is."""
     own = sorted({line.rsplit(";", 1)[0] for line in (weather / "train.txt").read_text("utf-8").splitlines()})

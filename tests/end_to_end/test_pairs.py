@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.threads import on_one_thread
 
 from limbeck.data.text_pairs import TextPair
 from limbeck.evaluation.prediction_files import read_predictions
@@ -34,7 +35,7 @@ def write_matches(path: Path, rows: int, *, seed: int = 1, wrong: int = 10_000) 
 
 
 @pytest.fixture(scope="module")
-def matched(encoder_folder, tmp_path_factory, on_one_thread) -> Path:
+def matched(encoder_folder, tmp_path_factory) -> Path:
     """A run on pairs, made once by the command line; tests work on copies."""
     from limbeck.__main__ import main
 
@@ -115,6 +116,7 @@ def test_a_model_of_single_texts_refuses_pairs(limbeck, trained, tmp_path) -> No
     assert "one text per row" in ended.err
 
 
+@pytest.mark.slow
 def test_evaluate_and_report_read_the_same_pairs(limbeck, run, matched, tmp_path) -> None:
     """Scores, slices and the page; the card names both texts."""
     rows = write_matches(tmp_path / "new.csv", 40, seed=3)
@@ -159,6 +161,7 @@ def test_every_method_reads_pairs(limbeck, encoder_folder, tmp_path, method) -> 
     assert (one != other).any()
 
 
+@pytest.mark.slow
 def test_a_cleaned_and_split_file_has_both_columns(limbeck, tmp_path) -> None:
     """What they read is what they write; Parquet is read again without being told."""
     rows = write_matches(tmp_path / "pairs.csv", 60)

@@ -94,6 +94,7 @@ def test_thresholds_beat_a_half_on_new_rows_where_labels_are_rare():
     assert better > 1.5 * half
 
 
+@pytest.mark.slow
 def test_cross_fitted_f1_is_what_new_rows_get():
     """Over 12 draws of few rows: F1 on the rows chosen on is too good, cross-fitted F1 is within 0.04 of new rows'."""
     own, honest, new = [], [], []

@@ -29,7 +29,7 @@ def random_case(seed):
     return probabilities, labels
 
 
-@pytest.mark.parametrize("seed", [*range(42), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(42, 200))])
+@pytest.mark.parametrize("seed", [*range(14), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(14, 200))])
 def test_scores_equal_scikit_learn(seed):
     """All scores and the confusion matrix equal scikit-learn's on a random case, absent classes and ties included."""
     probabilities, labels = random_case(seed)

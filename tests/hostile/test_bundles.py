@@ -154,6 +154,7 @@ def test_a_contradiction_is_refused_whatever_the_manifest_says(bundle_folder: Pa
     assert str(bundle_folder) in str(caught.value)
 
 
+@pytest.mark.slow
 @given(name=st.sampled_from(FILES), place=st.floats(0, 1), replacement=st.binary(max_size=12))
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_random_damage_is_never_a_crash(bundle_folder: Path, name: str, place: float, replacement: bytes) -> None:

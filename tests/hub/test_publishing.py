@@ -68,6 +68,7 @@ def test_a_dry_run_asks_nobody(hub, run) -> None:
         assert kept_here not in public
 
 
+@pytest.mark.slow
 def test_what_went_is_what_comes_back(hub, run, logged_in, heard, tmp_path) -> None:
     """One commit; limbeck and transformers open it from the hub with the probabilities of the local bundle."""
     from transformers import AutoModelForSequenceClassification

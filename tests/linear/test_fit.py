@@ -149,6 +149,7 @@ def test_a_row_cannot_teach_its_own_out_of_fold_probabilities(balance):
     assert np.mean(recalls) == pytest.approx(0.5, abs=0.08)
 
 
+@pytest.mark.slow
 def test_changing_a_held_out_row_changes_nothing_but_its_own_prediction():
     """Features of fold 0 can be replaced: the out-of-fold probabilities of fold 0's model on other rows stay."""
     features_NF, labels_N = make_data()
@@ -200,6 +201,7 @@ def test_the_end_of_the_range_is_said():
     assert any("at the end of those tried" in note for note in fit(features_NF, labels_N, penalties=(1e-6, 1e-5)).notes)
 
 
+@pytest.mark.slow
 def test_the_better_columns_are_chosen():
     """Among sets of columns the one with signal wins, in any order, and the layer is that of its columns alone."""
     features_NF, labels_N = make_data()
@@ -346,6 +348,7 @@ def test_a_fit_that_rounding_ends_early_tells_its_bound(monkeypatch):
     assert any(f"may be {fitted.gap:.1e} of the objective" in note for note in fitted.notes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["copies", "far"])
 def test_few_rows_that_are_easily_told_apart_converge(kind):
     """A dozen rows and more columns than rows, at every default penalty: a fit, not an error."""

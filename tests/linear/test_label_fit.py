@@ -70,6 +70,7 @@ def test_out_of_fold_probabilities_are_those_of_a_model_that_never_saw_the_row(b
             np.testing.assert_allclose(fitted.out_of_fold_NL[~seen, label], expected, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_each_label_has_the_penalty_of_its_lowest_held_out_loss():
     """Fitted with one penalty at a time, the losses of held-out rows say which was to be chosen."""
     features_NF, targets_NL = make_data(rows=160, features=40)

@@ -1,6 +1,7 @@
 """Any number of labels per row, from rows to answers, by every method that serves them."""
 
 import json
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -52,32 +53,39 @@ def train(method: str, encoder: Path, out: Path, **split: float):
     return CLASSIFIERS[method].train(make_rows(), out, settings, cache=FeatureCache(out.parent / "cache"))
 
 
+@pytest.fixture(scope="module")
+def trained(encoder_folder, tmp_path_factory):
+    """Train by a method, once for all tests; they leave the run as it is."""
+    place = tmp_path_factory.mktemp("trained")
+    return cache(lambda *asked: train(*asked, encoder_folder, place / "-".join(asked)))
+
+
 @pytest.mark.parametrize("method", ["probe", "head", "finetune"])
-def test_a_run_of_label_sets_answers_again_what_it_was_scored_by(method, tiny_folder, tmp_path):
+def test_a_run_of_label_sets_answers_again_what_it_was_scored_by(method, trained):
     """The model that is opened gives the written probabilities and its own thresholds; the figures are of these."""
-    run = train(method, tiny_folder, tmp_path / "RUN")
-    predictor = limbeck.load(tmp_path / "RUN", engine="torch-float32")
+    run = trained(method)
+    predictor = limbeck.load(run.folder.path, engine="torch-float32")
     assert predictor.bundle.task.name == "multi"
     assert predictor.label_names == tuple(sorted(WORDS))
-    written = read_any_predictions(tmp_path / "RUN" / "predictions" / "validation.parquet")
+    written = read_any_predictions(run.folder.path / "predictions" / "validation.parquet")
     again = predictor.predict(run.dataset.split("validation"))
     np.testing.assert_allclose(again.probabilities, written.probabilities, atol=1e-6)
     np.testing.assert_array_equal(again.thresholds, predictor.bundle.facts.label_thresholds)
     np.testing.assert_array_equal(again.decided_NC, again.probabilities >= again.thresholds)
-    metrics = json.loads((tmp_path / "RUN" / "metrics.json").read_text())
+    metrics = json.loads((run.folder.path / "metrics.json").read_text())
     assert metrics["validation"]["f1_micro"] == run.validation.f1_micro.value
     chosen = metrics["thresholds"]
     assert chosen["chosen_on"] == ("out_of_fold" if method == "probe" else "validation")
     assert [one["value"] for one in chosen["per_label"].values()] == again.thresholds.tolist()
-    card = (tmp_path / "RUN" / "bundle" / "README.md").read_text()
+    card = (run.folder.path / "bundle" / "README.md").read_text()
     assert "any number of these labels, also none: glad, now, weather" in card
     assert "labels per row" in str(run.validation)
 
 
-def test_a_probe_learns_which_word_gives_which_label(tiny_folder, tmp_path):
+def test_a_probe_learns_which_word_gives_which_label(trained):
     """Words that the features tell apart are found: on rows that nothing was chosen on, most labels are right."""
-    run = train("probe", tiny_folder, tmp_path / "RUN")
-    scored = score(limbeck.load(tmp_path / "RUN", engine="torch-float32"), run.dataset.split("validation"))
+    run = trained("probe")
+    scored = score(limbeck.load(run.folder.path, engine="torch-float32"), run.dataset.split("validation"))
     assert scored.evaluation.f1_micro.value == pytest.approx(run.validation.f1_micro.value)
     assert scored.evaluation.f1_macro.value > 0.9
     assert scored.evaluation.baseline.figures["f1_macro"] < 0.5
@@ -96,28 +104,28 @@ def test_without_validation_rows_the_folds_judge(tiny_folder, tmp_path):
 
 
 @pytest.mark.parametrize("method", ["head", "finetune"])
-def test_epochs_are_judged_by_the_figures_of_label_sets(method, tiny_folder, tmp_path):
+def test_epochs_are_judged_by_the_figures_of_label_sets(method, trained):
     """The table has micro, weighted and macro F1, and the epoch with the best macro F1 is kept."""
-    run = train(method, tiny_folder, tmp_path / "RUN")
+    run = trained(method)
     assert {"f1_micro", "f1_weighted", "f1_macro"} < run.metrics["epochs"][0].keys()
     figures = [line["f1_macro"] for line in run.metrics["epochs"]]
     assert run.best_epoch == 1 + int(np.argmax(figures))
 
 
-def test_a_fine_tuned_model_says_what_it_is_to_transformers(tiny_folder, tmp_path):
+def test_a_fine_tuned_model_says_what_it_is_to_transformers(trained):
     """Its problem type is there, so that a pipeline gives each label a probability of its own."""
-    train("finetune", tiny_folder, tmp_path / "RUN")
-    config = json.loads((tmp_path / "RUN" / "bundle" / "config.json").read_text())
+    run = trained("finetune")
+    config = json.loads((run.folder.path / "bundle" / "config.json").read_text())
     assert config["problem_type"] == "multi_label_classification"
     assert list(config["id2label"].values()) == sorted(WORDS)
 
 
-def test_labels_of_another_shape_are_refused(tiny_folder, tmp_path):
+def test_labels_of_another_shape_are_refused(trained):
     """Rows with one label each are not scored by a model of label sets, unless they are read as such."""
-    train("probe", tiny_folder, tmp_path / "RUN")
+    run = trained("probe")
     single = limbeck.from_arrow(pa.table({"text": ["i feel fine", "rain"], "label": ["glad", "weather"]}))
     with pytest.raises(DataError, match="--task multi"):
-        score(limbeck.load(tmp_path / "RUN", engine="torch-float32"), single)
+        score(limbeck.load(run.folder.path, engine="torch-float32"), single)
 
 
 @pytest.mark.parametrize("balance", ["oversample", "smote"])

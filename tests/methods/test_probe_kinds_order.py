@@ -1,6 +1,7 @@
 """Ordered classes and numbers, from rows to answers, by every method that serves them."""
 
 import json
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -55,20 +56,27 @@ def train(task: str, method: str, encoder: Path, out: Path, **changes: object):
     return CLASSIFIERS[method].train(make_rows(task), out, settings, cache=FeatureCache(out.parent / "cache"))
 
 
+@pytest.fixture(scope="module")
+def trained(encoder_folder, tmp_path_factory):
+    """Train by a method, once for all tests; they leave the run as it is."""
+    place = tmp_path_factory.mktemp("trained")
+    return cache(lambda *asked: train(*asked, encoder_folder, place / "-".join(asked)))
+
+
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("method", METHODS)
-def test_a_run_answers_again_what_it_was_scored_by(task, method, tiny_folder, tmp_path):
+def test_a_run_answers_again_what_it_was_scored_by(task, method, trained):
     """The model that is opened gives what was written and scored; it and its card say what it gives."""
-    run = train(task, method, tiny_folder, tmp_path / "RUN")
-    predictor = limbeck.load(tmp_path / "RUN", engine="torch-float32")
+    run = trained(task, method)
+    predictor = limbeck.load(run.folder.path, engine="torch-float32")
     assert predictor.bundle.task.name == task
     said = {"ordinal": "3 classes in their order: bad, fair, good", "regression": "a number per row"}[task]
     assert repr(predictor).startswith(f"Predictor of {said}\n")
-    written = read_any_predictions(tmp_path / "RUN" / "predictions" / "validation.parquet")
+    written = read_any_predictions(run.folder.path / "predictions" / "validation.parquet")
     rows = run.dataset.split("validation")
     again = predictor.predict(rows)
-    metrics = json.loads((tmp_path / "RUN" / "metrics.json").read_text())
-    card = (tmp_path / "RUN" / "bundle" / "README.md").read_text()
+    metrics = json.loads((run.folder.path / "metrics.json").read_text())
+    card = (run.folder.path / "bundle" / "README.md").read_text()
     scored = score(predictor, rows).evaluation
     if task == "regression":
         np.testing.assert_allclose(again.values, written.values, rtol=1e-5)
@@ -84,13 +92,13 @@ def test_a_run_answers_again_what_it_was_scored_by(task, method, tiny_folder, tm
         assert "one of these, in their order: bad, fair, good" in card
 
 
-def test_a_probe_learns_the_order_and_the_numbers(tiny_folder, tmp_path):
+def test_a_probe_learns_the_order_and_the_numbers(trained):
     """Words that the features tell apart decide: nearly no step is missed, numbers are near in their own unit."""
-    ordered = train("ordinal", "probe", tiny_folder, tmp_path / "A")
+    ordered = trained("ordinal", "probe")
     assert ordered.validation.quadratic_kappa.value > 0.9
     assert ordered.out_of_fold.quadratic_kappa.value > 0.8
     assert ordered.validation.baseline.label == "fair"
-    numbers = train("regression", "probe", tiny_folder, tmp_path / "B")
+    numbers = trained("regression", "probe")
     assert numbers.validation.pearson.value > 0.9
     assert numbers.validation.mae.value < 4
     assert numbers.validation.baseline_value == pytest.approx(make_rows("regression").split("train").targets.mean())
@@ -129,25 +137,25 @@ def test_settings_that_mean_nothing_are_refused(task, changes, message, tiny_fol
 
 
 @pytest.mark.parametrize(("task", "problem"), [("ordinal", "multi_label_classification"), ("regression", "regression")])
-def test_a_fine_tuned_model_says_what_it_is_to_transformers(task, problem, tiny_folder, tmp_path):
+def test_a_fine_tuned_model_says_what_it_is_to_transformers(task, problem, trained):
     """Its logits are there what they are here: "above bad", "above fair"; or the number."""
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-    run = train(task, "finetune", tiny_folder, tmp_path / "RUN")
-    folder = str(tmp_path / "RUN" / "bundle")
+    run = trained(task, "finetune")
+    folder = str(run.folder.path / "bundle")
     theirs = AutoModelForSequenceClassification.from_pretrained(folder).eval()
     assert theirs.config.problem_type == problem
     text = run.dataset.split("validation").texts[0]
     logits = theirs(**AutoTokenizer.from_pretrained(folder)(text, return_tensors="pt")).logits.detach().numpy()
-    ours = limbeck.load(tmp_path / "RUN", engine="torch-float32").predict([text])
+    ours = limbeck.load(run.folder.path, engine="torch-float32").predict([text])
     expected = run.dataset.task.answers(logits)
     found = ours.values[:, None] if task == "regression" else ours.probabilities
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_rows_without_a_number_are_refused(tiny_folder, tmp_path):
+def test_rows_without_a_number_are_refused(trained):
     """Scoring needs numbers; rows with classes are not scored by a model of numbers."""
-    train("regression", "probe", tiny_folder, tmp_path / "RUN")
+    run = trained("regression", "probe")
     classes = make_rows("ordinal")
     with pytest.raises(DataError, match="--task regression"):
-        score(limbeck.load(tmp_path / "RUN", engine="torch-float32"), classes)
+        score(limbeck.load(run.folder.path, engine="torch-float32"), classes)

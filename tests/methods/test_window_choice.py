@@ -60,7 +60,9 @@ def test_texts_that_fit_leave_nothing_to_choose(engine):
 
 
 @ONE_THREAD
-@pytest.mark.parametrize("method", ["probe", "head", "finetune"])
+@pytest.mark.parametrize(
+    "method", ["head", *(pytest.param(one, marks=pytest.mark.slow) for one in ("probe", "finetune"))]
+)
 def test_every_method_trains_with_what_was_chosen(tiny_folder, tmp_path, method):
     """The choice is in settings, record, figures and model; the same run by its name gives the same answers."""
     data = rows("tail", rows=80)
@@ -90,6 +92,7 @@ def test_every_method_trains_with_what_was_chosen(tiny_folder, tmp_path, method)
     assert (before == after).all()
 
 
+@pytest.mark.slow
 @ONE_THREAD
 def test_rows_that_judge_are_not_looked_at(tiny_folder, tmp_path):
     """Validation and test rows that tell their label elsewhere change nothing of the choice."""

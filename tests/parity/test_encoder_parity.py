@@ -94,6 +94,7 @@ def test_fixed_positions_are_theirs(n_positions: int, half: int) -> None:
     torch.testing.assert_close(ours.embeddings.position_embeddings.weight.detach(), theirs.detach(), atol=1e-6, rtol=0)
 
 
+@pytest.mark.slow
 @given(size=sizes, lengths=ragged)
 @settings(deadline=None, max_examples=12)
 def test_random_berts_convert_exactly(size: dict[str, int], lengths: list[int]) -> None:

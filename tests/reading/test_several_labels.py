@@ -174,7 +174,9 @@ NAMES = st.text("ab ,;é\"'[]", min_size=1, max_size=4).map(str.strip).filter(la
 """Not "[]", which says that there is no label: as a name it is refused with its row."""
 
 
-@pytest.mark.parametrize("suffix", [".parquet", ".arrow", ".csv", ".jsonl"])
+@pytest.mark.parametrize(
+    "suffix", [".jsonl", *(pytest.param(one, marks=pytest.mark.slow) for one in (".parquet", ".arrow", ".csv"))]
+)
 @settings(deadline=None, max_examples=30)
 @given(cells=st.lists(st.none() | st.sets(NAMES, max_size=3), min_size=2, max_size=6))
 def test_what_is_written_reads_back(

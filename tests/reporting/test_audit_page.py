@@ -144,6 +144,7 @@ def test_charts_follow_the_pages_theme(hostile: Audit, charts: dict[str, Picture
         assert 'role="img"' in svg
 
 
+@pytest.mark.slow
 def test_a_page_of_thousands_of_classes_stays_small(make_dataset_of) -> None:
     """The largest classes are shown and the others counted; audit.json has them all."""
     found = audit(make_dataset_of([f"class {place // 2}" for place in range(4000)]))

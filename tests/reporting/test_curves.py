@@ -13,6 +13,7 @@ EPOCHS = [
 ]
 
 
+@pytest.mark.usefixtures("unsaved")
 def test_learning_curves_says_in_words_what_it_shows():
     """Every figure, and which epoch was kept, for those who cannot see it."""
     picture = learning_curves(EPOCHS, best_epoch=2)
@@ -48,6 +49,7 @@ FOUND = {
 }
 
 
+@pytest.mark.usefixtures("unsaved")
 def test_the_rate_curve_says_in_words_what_it_shows():
     """First, lowest and last loss, and the rate that was chosen."""
     said = rate_curve(FOUND).description

@@ -42,7 +42,9 @@ def test_a_template_is_no_text(monkeypatch):
     assert len(set(alike_texts(texts).tolist())) == 71
 
 
-@pytest.mark.parametrize("again", [str, str.upper, "RT {}".format])
+@pytest.mark.parametrize(
+    "again", ["RT {}".format, *(pytest.param(one, marks=pytest.mark.slow) for one in (str, str.upper))]
+)
 def test_random_labels_on_doubled_rows_give_chance(again):
     """Every row twice and labels that mean nothing: nobody is right out of fold more often than by chance."""
     rng = np.random.default_rng(3)

@@ -166,6 +166,7 @@ def pairs(values):
     return list(zip(values[:-1].tolist(), values[1:].tolist(), strict=True))
 
 
+@pytest.mark.slow
 def test_a_very_long_text_is_read_in_bounded_memory(tiny_tokenizer):
     """All of 200,000 tokens: every row is there, and no more memory is held than a few numbers a token."""
     text = "so very sad today " * 50_000

@@ -303,6 +303,7 @@ def test_of_equal_figures_the_lower_loss_is_kept(tiny_loaded, tmp_path, figures,
     assert_same_bits(seen[best - 1], bits(loop))
 
 
+@pytest.mark.slow
 def test_a_lower_loss_at_an_equal_figure_is_no_worse_epoch(tiny_loaded, tmp_path):
     """Patience counts epochs that are better in nothing."""
     loop = make_loop(tiny_loaded, tmp_path, epochs=9, best_by="accuracy", patience=2)
@@ -343,6 +344,7 @@ def test_a_signal_is_answered_at_once():
     assert "checkpoint" in said[0]
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_an_older_version_is_gone_on_with(tiny_loaded, tmp_path):
     """One without the loss of the best epoch."""
     loop = make_loop(tiny_loaded, tmp_path, **OFTEN)
@@ -376,6 +378,7 @@ def test_every_objective_learns(tiny_loaded, tmp_path, changes):
     assert result.epochs[-1].train_loss < result.epochs[0].train_loss
 
 
+@pytest.mark.slow
 def test_one_logit_learns_two_classes(tiny_loaded, tmp_path):
     """Binary cross-entropy trains a head of one output."""
     result = make_loop(tiny_loaded, tmp_path, epochs=6, n_logits=1, loss="binary").run(StopSignal())
