@@ -7,6 +7,7 @@ import pytest
 
 import limbeck
 from limbeck.data.dataset import Dataset
+from limbeck.errors import TrainingError
 from limbeck.inference.torch_engine import TorchEngine
 from limbeck.methods.finetune import finetune
 from limbeck.methods.head import train_head
@@ -49,6 +50,34 @@ def test_the_end_that_tells_is_chosen(engine, where):
     assert all(one.log_loss > 0.5 for name, one in chosen.scores.items() if name != where)
     assert chosen.scores[where].accuracy > 0.9
     assert f"window {where}: the lowest log loss in 5 folds of 60 training rows" in str(chosen)
+
+
+@ONE_THREAD
+@pytest.mark.parametrize(
+    ("task", "figure"), [("multi", "log_loss"), ("ordinal", "log_loss"), ("regression", "squared_error")]
+)
+def test_the_end_that_tells_is_chosen_whatever_is_answered(engine, task, figure):
+    """Labels, ordered classes and numbers that the tail alone tells: it has the lowest loss, and the record says it."""
+    texts = rows("tail").texts
+    labels = {
+        "multi": [["sad"], ["fine", "day"]] * 30,
+        "ordinal": ["1", "2"] * 30,
+        "regression": [-1.5, 2.0] * 30,
+    }
+    data = limbeck.from_lists(texts, labels[task], task=task)
+    chosen = choose_window(data, engine, features("x"))
+    assert chosen.name == "tail"
+    assert min(chosen.scores.values(), key=lambda one: one.loss) is chosen.scores["tail"]
+    assert figure in chosen.record()["scores"]["tail"]
+    assert f"the lowest {figure.replace('_', ' ')} in 5 folds of 60 training rows" in str(chosen)
+
+
+@ONE_THREAD
+def test_labels_that_too_few_rows_have_choose_no_window(engine):
+    """It says what to do."""
+    data = limbeck.from_lists(rows("tail").texts, [["a", "b"], *([["a"]] * 59)], task="multi")
+    with pytest.raises(TrainingError, match=r"no label is had, and lacked, by 10 of 60 training rows.*--window head"):
+        choose_window(data, engine, features("x"))
 
 
 @ONE_THREAD
