@@ -2,7 +2,8 @@
 
 In: training rows, an engine, settings. Out: the window whose features a probe answers best with in cross-validation, by
 log loss, or of numbers by squared error. An encoder that is to be trained is looked at as it is before: a fine-tuning
-for each fold and window would take a day. "all" is not among the choices: it costs more with every answer, which is not for a figure to decide.
+for each fold and window would take a day. "all" is not among the choices: it costs more with every answer, which is not
+for a figure to decide.
 It does not look at validation or test rows.
 """
 
