@@ -176,6 +176,8 @@ def show_evaluation(found: "AnyEvaluation", *, title: str) -> None:
         return
     if isinstance(found, OrdinalEvaluation | ValueEvaluation):
         show_tables(found, title=f"{title}: {found.rows:,} rows")
+        if isinstance(found, ValueEvaluation) and found.promise:
+            show_line(found.promise)
         return
     baseline = found.baseline
     show_table(

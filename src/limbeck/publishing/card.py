@@ -9,14 +9,32 @@ from typing import Any
 
 from limbeck.hub.ids import HubId, is_hub_id, parse_hub_id
 from limbeck.model.facts import BundleFacts
+from limbeck.settings import TaskKind
 
 TASK = "text-classification"
-_MEASURES = {
-    "accuracy": ("accuracy", "Accuracy"),
-    "f1_weighted": ("f1", "F1, weighted"),
-    "f1_macro": ("f1", "F1, macro"),
+_MEASURES: dict[TaskKind, dict[str, tuple[str, str]]] = {
+    "single": {
+        "accuracy": ("accuracy", "Accuracy"),
+        "f1_weighted": ("f1", "F1, weighted"),
+        "f1_macro": ("f1", "F1, macro"),
+    },
+    "multi": {
+        "f1_micro": ("f1", "F1, micro"),
+        "f1_macro": ("f1", "F1, macro"),
+        "subset_accuracy": ("accuracy", "All labels right"),
+    },
+    "ordinal": {
+        "quadratic_kappa": ("cohen_kappa", "Quadratic kappa"),
+        "mae": ("mae", "Mean error, steps"),
+        "accuracy": ("accuracy", "Accuracy"),
+    },
+    "regression": {
+        "pearson": ("pearsonr", "Pearson correlation"),
+        "spearman": ("spearmanr", "Spearman correlation"),
+        "mae": ("mae", "Mean absolute error"),
+    },
 }
-"""Name in metrics.json → the hub's type of metric, and its name in words."""
+"""Shape of answers → name in metrics.json → the hub's type of metric, and its name in words."""
 
 
 def hub_card(
@@ -48,9 +66,10 @@ def hub_card(
             metric_name=words,
             metric_value=round(found[name], 4),
         )
-        for name, (kind, words) in _MEASURES.items()
-        if name in found
+        for name, (kind, words) in _MEASURES[facts.task].items()
+        if found.get(name) is not None
     ]
+    measures = _MEASURES[facts.task]
     is_whole = facts.head == "classification"
     metadata = ModelCardData(
         model_name=place.repo.rpartition("/")[2],
@@ -61,22 +80,31 @@ def hub_card(
         tags=["limbeck", "distilbert", TASK],
         base_model=encoder.repo if encoder else None,
         datasets=[data.repo] if data else None,
-        metrics=sorted({kind for kind, _ in _MEASURES.values()}) if results else None,
+        metrics=sorted({kind for kind, _ in measures.values()}) if results else None,
         eval_results=results or None,
     )
     body = body.replace('limbeck.load("this folder")', f'limbeck.load("hub:{place.repo}")')
-    more = _TRANSFORMERS.format(repo=place.repo, example=_example(facts)) if is_whole else ""
+    more = _TRANSFORMERS[facts.task].format(repo=place.repo, example=_example(facts)) if is_whole else ""
     return f"---\n{metadata.to_yaml()}\n---\n\n{body}{more}"
 
 
-_TRANSFORMERS = """
-It opens in transformers too, and gives the same probabilities:
+_CODE = """
 
 ```python
 from transformers import pipeline
 print(pipeline("text-classification", model="{repo}")({example}))
 ```
 """
+_TRANSFORMERS: dict[TaskKind, str] = {
+    "single": f"\nIt opens in transformers too, and gives the same probabilities:\n{_CODE}",
+    "multi": "\nIt opens in transformers too, and gives the same probabilities, of each label by itself; which labels are "
+    "given is\ndecided by the thresholds in limbeck.json:\n" + _CODE.replace("({example}", "({example}, top_k=None"),
+    "ordinal": "\nIt opens in transformers too, but as what it computes inside: for each class but the last, how probably a "
+    "text\nthat is not below it is above it. Use limbeck, which makes classes of that.\n",
+    "regression": "\nIt opens in transformers too, and gives the same numbers:\n"
+    + _CODE.replace("({example}", "({example}, function_to_apply=\"none\""),
+}
+"""What a model that opens in transformers says there, for each shape of answers."""
 
 
 def _example(facts: BundleFacts) -> str:

@@ -26,6 +26,7 @@ from limbeck.errors import DataError, SettingsError, StorageError, TrainingError
 from limbeck.evaluation.multi_predictions import MultiPredictions
 from limbeck.evaluation.prediction_files import read_any_predictions, read_predictions
 from limbeck.evaluation.predictions import Predictions
+from limbeck.evaluation.same_rows import task_of
 from limbeck.experiments.cross_fit import cross_fit
 from limbeck.features.cache import FeatureCache
 from limbeck.features.extraction import extract_features
@@ -42,6 +43,7 @@ from limbeck.review.noise import trust_rows
 from limbeck.review.tag_issues import TagIssues, review_tags
 from limbeck.review.votes import LabelVotes, count_votes
 from limbeck.runs.past_data import read_data_of
+from limbeck.task import ORDINAL
 
 _NAME = "probabilities"
 
@@ -103,13 +105,15 @@ def search_labels(run: PastRun, *, cache: FeatureCache | None = None, progress: 
             "tell nothing about their labels: add --cross-fit 5 (it trains five more models with the run's settings), "
             "or train a probe, which has them at once"
         )
-    answers = read_predictions(place)
+    answers = _classes_in(place)
     if answers.texts is None:
         raise DataError(f"{place} holds no texts: train again")
     texts = pa.array(answers.texts, pa.large_string())
     votes = count_votes(texts, answers.known_labels, len(answers.label_names), progress=progress)
     second_NC, note = None, ""
-    if isinstance(run.training, ProbeTraining):
+    if answers.task == ORDINAL:
+        note = "a second fit is made for one label per row only, not for ordered classes"
+    elif isinstance(run.training, ProbeTraining):
         try:
             second_NC = answer_again(run, run.training, answers, votes, cache or FeatureCache(), progress)
         except TrainingError as error:
@@ -145,8 +149,20 @@ def search_with_cross_fit(
         raise SettingsError(
             f"{run.folder.path} is a probe, which has out-of-fold predictions already: leave --cross-fit out"
         )
-    cross_fit(run, read_data_of(run.data, data, progress), folds=folds, cache=cache, progress=progress)
+    dataset = read_data_of(run.data, data, progress)
+    dataset.task.require(
+        ("single", "ordinal"), doing="--cross-fit", todo="A probe leaves answers to its training rows without it"
+    )
+    cross_fit(run, dataset, folds=folds, cache=cache, progress=progress)
     return search_labels(run, cache=cache, progress=progress)
+
+
+def _classes_in(place: Path) -> Predictions:
+    """Return answers out of fold that name one class per row; others are reviewed otherwise."""
+    found = read_any_predictions(place)
+    todo = "limbeck report shows the rows whose numbers are furthest from the answers: read these"
+    task_of(found).require(("single", "ordinal"), doing="limbeck labels", todo=todo)
+    return read_predictions(place)
 
 
 def answer_again(
