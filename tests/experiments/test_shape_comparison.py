@@ -42,9 +42,7 @@ def test_one_label_per_row_is_compared_as_before(tmp_path):
 @pytest.mark.parametrize("kinds", [("multi", "regression"), ("ordinal", "multi"), ("regression", "single")])
 def test_different_shapes_are_refused(tmp_path, kinds):
     """No figure means the same of both; both are named, and what each answers with."""
-    folders = [
-        run(tmp_path / kind, answered(rows=120) if kind == "single" else shaped(kind)) for kind in kinds
-    ]
+    folders = [run(tmp_path / kind, answered(rows=120) if kind == "single" else shaped(kind)) for kind in kinds]
     with pytest.raises(DataError, match=rf"shapes of the answers differ: .*\({kinds[0]}\).*\({kinds[1]}\)"):
         compare_any_runs(folders)
 

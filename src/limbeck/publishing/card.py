@@ -97,12 +97,13 @@ print(pipeline("text-classification", model="{repo}")({example}))
 """
 _TRANSFORMERS: dict[TaskKind, str] = {
     "single": f"\nIt opens in transformers too, and gives the same probabilities:\n{_CODE}",
-    "multi": "\nIt opens in transformers too, and gives the same probabilities, of each label by itself; which labels are "
-    "given is\ndecided by the thresholds in limbeck.json:\n" + _CODE.replace("({example}", "({example}, top_k=None"),
-    "ordinal": "\nIt opens in transformers too, but as what it computes inside: for each class but the last, how probably a "
-    "text\nthat is not below it is above it. Use limbeck, which makes classes of that.\n",
+    "multi": "\nIt opens in transformers too, and gives the same probabilities, of each label by itself; which labels "
+    "are\ngiven is decided by the thresholds in limbeck.json:\n"
+    + _CODE.replace("({example}", "({example}, top_k=None"),
+    "ordinal": "\nIt opens in transformers too, but as what it computes inside: for each class but the last, how "
+    "probably a text\nthat is not below it is above it. Use limbeck, which makes classes of that.\n",
     "regression": "\nIt opens in transformers too, and gives the same numbers:\n"
-    + _CODE.replace("({example}", "({example}, function_to_apply=\"none\""),
+    + _CODE.replace("({example}", '({example}, function_to_apply="none"'),
 }
 """What a model that opens in transformers says there, for each shape of answers."""
 

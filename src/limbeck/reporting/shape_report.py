@@ -118,6 +118,7 @@ def make_shape_report(
         "kind": kind,
         "w": words,
         "figure_name": figure_name,
+        "said": _said,
         "run": run,
         "evidence": evidence,
         "found": found,
@@ -159,7 +160,7 @@ def _of_shape(run: ShapeFacts, together: LabelsTogether | None) -> dict[str, Any
             "labels": labels[:LABEL_LINES],
             "unlisted": max(0, len(labels) - LABEL_LINES),
             "half": half,
-            "decided": _thresholds(run),
+            "decided": thresholds_of(run),
         }
     if isinstance(found, OrdinalEvaluation):
         return {"shares_CC": confusion_shares(found.confusion_counts)}
@@ -173,7 +174,7 @@ def _of_shape(run: ShapeFacts, together: LabelsTogether | None) -> dict[str, Any
     return {}
 
 
-def _thresholds(run: ShapeFacts) -> dict[str, Any] | None:
+def thresholds_of(run: ShapeFacts) -> dict[str, Any] | None:
     """Say from where on labels are given, and what that was chosen for; None where nothing was chosen."""
     values = run.model.get("label_thresholds")
     if values is None:
@@ -240,7 +241,7 @@ def _base(found: ShapeEvaluation, name: str) -> float:
     return {"mae": found.baseline_mae, "rmse": found.baseline_rmse}.get(name, math.nan)
 
 
-def _said(value: float, digits: int) -> str:
+def _said(value: float, digits: int = 3) -> str:
     return "–" if math.isnan(value) else f"{value:.{digits}f}".replace("-", "−")
 
 
