@@ -18,9 +18,9 @@ OVERFLOW = """() => [...document.querySelectorAll('body *')]
 WITHOUT_WHAT_IS_ALIKE = """() => {
   document.querySelectorAll('svg').forEach(
     svg => svg.replaceChildren(...[...svg.children].filter(e => ['title', 'desc'].includes(e.localName))));
-  document.querySelectorAll('table.rows tbody').forEach(body => [...body.rows].slice(20).forEach(row => row.remove()));
+  document.querySelectorAll('tbody').forEach(body => [...body.rows].slice(8).forEach(row => row.remove()));
 }"""
-"""Paths of pictures, whose contrast axe cannot know, and rows after the twentieth: most of the elements of a report."""
+"""Paths of pictures, whose contrast axe cannot know, and rows after the eighth: most elements of a report."""
 
 
 @contextmanager

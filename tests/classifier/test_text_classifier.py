@@ -18,6 +18,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
+from tests.threads import on_one_thread
 
 import limbeck
 from limbeck.classifier.text_classifier import TextClassifier
@@ -33,6 +34,14 @@ METHODS = {
     "head": {"epochs": 15, "learning_rate": 0.02, "pooling": "layers", "settings": {"batch_rows": 8}},
     "finetune": {"epochs": 12, "learning_rate": 0.01, "settings": {"batch_rows": 8, "dropout": 0.0}},
 }
+
+
+@pytest.fixture(scope="module")
+def expected(encoder_folder: Path, weather: Weather) -> np.ndarray:
+    """What a probe of plain lists answers."""
+    texts, labels = weather
+    with on_one_thread():
+        return TextClassifier(encoder=encoder_folder, **PROBE).fit(texts, labels).predict_proba(texts)
 
 
 @pytest.fixture
@@ -121,10 +130,9 @@ def test_labels_come_back_as_they_were_given(
     ],
     ids=["list", "object", "str", "pandas", "category", "frame", "polars", "arrow", "chunked"],
 )
-def test_any_column_gives_the_same_model(probe: TextClassifier, weather: Weather, hold) -> None:
+def test_any_column_gives_the_same_model(probe: TextClassifier, weather: Weather, expected, hold) -> None:
     """X and y may be held by any library; a one-column table gives the column's name."""
     texts, labels = weather
-    expected = clone(probe).fit(texts, labels).predict_proba(texts)
     column = hold(texts)
     model = probe.fit(column, hold(labels)["column"] if isinstance(column, pd.DataFrame) else hold(labels))
     np.testing.assert_array_equal(model.predict_proba(hold(texts)), expected)

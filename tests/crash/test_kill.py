@@ -14,11 +14,11 @@ from tests.libraries import RUNNABLE
 pytestmark = pytest.mark.slow
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 TRIALS = {
-    "moments of a fine-tuning": ("finetune", "moments", 3, False),
-    "moments of a fine-tuning by kernels": ("finetune", "moments", 3, True),
-    "calls of a fine-tuning": ("finetune", "calls", 3, False),
-    "moments of a pretraining": ("pretrain", "moments", 2, False),
-    "moments of a distillation": ("distil", "moments", 2, False),
+    "moments of a fine-tuning": ("finetune", "moments", 2, False),
+    "moments of a fine-tuning by kernels": ("finetune", "moments", 2, True),
+    "calls of a fine-tuning": ("finetune", "calls", 2, False),
+    "moments of a pretraining": ("pretrain", "moments", 1, False),
+    "moments of a distillation": ("distil", "moments", 1, False),
 }
 SCRIPT = """
 import json, sys

@@ -35,15 +35,20 @@ THINGS = ("my friend", "the film", "this town", "our team", "the book", "my work
 @pytest.fixture
 def reviews(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder to work in, with 60 labelled texts of two classes."""
+    write_reviews(tmp_path, THINGS)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write_reviews(folder: Path, things: tuple[str, ...]) -> None:
+    """Write ten texts about each thing."""
     lines = [
         f'"{text}, said {thing}",{label}'
         for label, texts in (("joy", JOY), ("sadness", SADNESS))
         for text in texts
-        for thing in THINGS
+        for thing in things
     ]
-    (tmp_path / "reviews.csv").write_text("text,label\n" + "\n".join(lines) + "\n", "utf-8")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+    (folder / "reviews.csv").write_text("text,label\n" + "\n".join(lines) + "\n", "utf-8")
 
 
 @pytest.fixture
@@ -143,6 +148,8 @@ def test_a_recipe_runs(
     """It ends, and does what the page says of it."""
     if "TRAINER_OUTPUT" in recipe:
         make_checkpoint(reviews / "TRAINER_OUTPUT" / "checkpoint-3")
+    if 'method="finetune"' in recipe:
+        write_reviews(reviews, THINGS[:2])  # what it learns is not looked at
     made: dict[str, Any] = {"__name__": "__main__"}
     exec(compile(recipe, str(PAGE), "exec"), made)  # noqa: S102  # the page is ours
     check(made, capsys.readouterr().out)

@@ -190,7 +190,7 @@ JSON = st.recursive(
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(key=st.sampled_from(["limbeck", "huggingface"]), value=JSON, labels=st.sampled_from([[0, 1, 0], NAMES]))
 def test_metadata_of_any_shape_break_nothing(key: str, value: Any, labels: list[Any]) -> None:
     """Metadata that nobody's library writes are passed over or refused in words."""
@@ -215,7 +215,7 @@ CELLS = st.none() | st.integers(-(2**70), 2**70) | st.text(max_size=3) | st.bool
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(rows=st.lists(st.tuples(CELLS, CELLS, CELLS), min_size=1, max_size=4), policy=st.sampled_from(["error", "skip"]))
 def test_any_cells_are_rows_or_an_error(rows: list[tuple[Any, Any, Any]], policy: Any, tmp_path_factory: Any) -> None:
     """Any table of cells is the same rows from a frame and from JSON lines, or one of limbeck's errors from both."""

@@ -121,7 +121,7 @@ def read_or_refuse(name: str, content: str) -> Dataset | None:
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=75)
 @given(
     st.lists(st.tuples(CELLS, st.sampled_from("xyz")), min_size=1, max_size=6),
     st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC]),
@@ -138,7 +138,7 @@ def test_rows_of_csv_come_back_or_are_refused(
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=75)
 @given(st.lists(st.tuples(TAB_CELLS, st.sampled_from("xyz")), min_size=1, max_size=6), ENDS)
 def test_rows_of_tabs_without_quotes_come_back(rows: list[tuple[str, str]], end: str) -> None:
     """A file of tabs that quotes nothing gives a row per line, whatever the quotes in it.
@@ -154,7 +154,7 @@ def test_rows_of_tabs_without_quotes_come_back(rows: list[tuple[str, str]], end:
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=75)
 @given(
     st.lists(st.tuples(CELLS, st.sampled_from("xyz")), min_size=1, max_size=6),
     st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
@@ -167,7 +167,7 @@ def test_rows_of_tabs_with_quotes_come_back_or_it_is_said(rows: list[tuple[str, 
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=75)
 @given(
     st.lists(st.text(st.sampled_from('ab,"\\'), max_size=8), min_size=1, max_size=8),
     st.sampled_from(["data.csv", "data.tsv"]),

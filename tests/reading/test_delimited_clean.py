@@ -68,7 +68,7 @@ def short(path: Path, header_lines: int = 1) -> pa.Table | None:
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 @given(
     PIECES,
     st.sampled_from(

@@ -44,7 +44,7 @@ VALUES = st.recursive(
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 @given(st.dictionaries(KEYS, VALUES, max_size=5), st.sampled_from([None, "x", "default"]))
 def test_a_card_of_any_shape(card, config):
     """Whatever a card holds, files are found or an error of ours says why not."""
@@ -53,7 +53,7 @@ def test_a_card_of_any_shape(card, config):
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(VALUES)
 def test_labels_of_a_card_of_any_shape(value):
     """Names and indices, or nothing."""

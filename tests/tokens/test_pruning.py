@@ -34,7 +34,7 @@ def tokens_of(tokenizer, text):
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(
     st.lists(st.one_of(PIECES, PIECES.map(lambda piece: f"##{piece}")), max_size=14),
     st.lists(st.lists(st.text(LETTERS + "x", min_size=1, max_size=7), max_size=4).map(" ".join), max_size=4),
