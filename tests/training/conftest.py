@@ -24,7 +24,10 @@ MEANT = np.array([0, 1, 1, 0, 1, 0] * 8)
 
 @pytest.fixture
 def make_loop(tiny_loaded):
-    """Make a loop on one thread, every time from the same weights; `rate` None looks for the learning rate."""
+    """Make a loop on one thread, every time from the same weights; `rate` None looks for the learning rate.
+
+    It saves after every step, which takes longer than the steps: tests that end what they begin do without.
+    """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
 

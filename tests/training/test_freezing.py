@@ -38,7 +38,7 @@ def test_layers_come_from_the_top_down(make_loop, tmp_path):
 @pytest.mark.slow
 def test_what_is_frozen_stays(make_loop, tmp_path):
     """After the first epoch of many the embeddings have the bits that they began with, and the head has not."""
-    loop = make_loop(tmp_path / "run", unfreeze="gradual", epochs=8)
+    loop = make_loop(tmp_path / "run", unfreeze="gradual", epochs=8, checkpoint_every_s=None)
     before = {name: weight.detach().clone() for name, weight in loop.named.items()}
     seen = []
     honest = loop.judge.judge
@@ -56,7 +56,7 @@ def test_what_is_frozen_stays(make_loop, tmp_path):
 @pytest.mark.parametrize("at", [1, 2])
 def test_a_resumed_run_ends_with_the_same_bits(make_loop, tmp_path, at):
     """Moments of weights that were still frozen begin when they would have begun."""
-    whole = make_loop(tmp_path / "whole", unfreeze="gradual", epochs=4, layer_decay=0.8)
+    whole = make_loop(tmp_path / "whole", unfreeze="gradual", epochs=4, layer_decay=0.8, checkpoint_every_s=None)
     whole.run(StopSignal())
     broken = make_loop(tmp_path / "broken", unfreeze="gradual", epochs=4, layer_decay=0.8)
     stop, calls, honest = StopSignal(), [], broken.judge.judge

@@ -29,7 +29,7 @@ def scalars(folder):
 @pytest.mark.slow
 def test_events_say_what_the_journal_says(make_loop, tmp_path):
     """Each step's loss, rate and gradient; each epoch's table."""
-    make_loop(tmp_path / "run", tensorboard=True).run(StopSignal())
+    make_loop(tmp_path / "run", tensorboard=True, checkpoint_every_s=None).run(StopSignal())
     found = scalars(tmp_path / "run" / "events")
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text("utf-8").splitlines()]
     for line in lines:

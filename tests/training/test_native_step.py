@@ -33,6 +33,13 @@ EVERYWHERE = [
     *(("narrow heads", name) for name in [*LENGTHS][1:]),
 ]
 """What the slow references compute too: each shape over the edges (the wide one: few tokens), other lengths once."""
+ELSEWHERE = [
+    *(pair for pair in product(SHAPES, LENGTHS) if pair not in EVERYWHERE and pair[0] != WIDE),
+    *((shape, "edges of tiles") for shape in (WIDE, *REAL_SHAPES)),
+    ("MiniLM", "one long text"),
+    ("DistilBERT", "few tokens"),
+]
+"""The rest; what takes seconds, over the edges and one more."""
 FARTHER = 1.1
 """All gradients together are at most so much farther from float32's than those of torch's bfloat16 autocast."""
 FARTHER_ALONE = 1.6
@@ -73,10 +80,7 @@ def test_gradients_are_those_of_torch(library: Kernels, shape: str, lengths: str
 
 @pytest.mark.slow
 @pytest.mark.parametrize("firsts", [True, False], ids=["first tokens", "all tokens"])
-@pytest.mark.parametrize(
-    ("shape", "lengths"),
-    [pair for pair in product((*SHAPES, *REAL_SHAPES), LENGTHS) if pair not in (*EVERYWHERE, (WIDE, "few tokens"))],
-)
+@pytest.mark.parametrize(("shape", "lengths"), ELSEWHERE)
 def test_gradients_of_every_shape_and_length_are_those_of_torch(
     quick_library: Kernels, shape: str, lengths: str, firsts: bool
 ) -> None:
@@ -244,8 +248,8 @@ def train_a_little(library: Kernels, is_native: bool, *, dropout: float) -> list
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, fused=True)
     step, losses = NativeStep(encoder, library), []
     for number in range(30):
-        batch = make_batch((12,) * 32, seed=number)
-        labels_B = torch.from_numpy(batch.ids.reshape(32, 12)[:, 0] < 25).long()
+        batch = make_batch((12,) * 16, seed=number)
+        labels_B = torch.from_numpy(batch.ids.reshape(16, 12)[:, 0] < 25).long()
         optimizer.zero_grad(set_to_none=True)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=library.about.is_bf16):
             logits_BC = head(step.first_states(batch)) if is_native else network(batch)

@@ -42,7 +42,7 @@ def test_rates_rise_by_one_factor():
 @pytest.mark.slow
 def test_weights_and_chance_are_put_back(make_loop, tmp_path):
     """A training after the finder has the bits of one that was given its rate; and the finder is repeatable."""
-    looked = make_loop(tmp_path / "looked", rate=None)
+    looked = make_loop(tmp_path / "looked", rate=None, checkpoint_every_s=None)
     before = {name: weight.clone() for name, weight in looked.module.state_dict().items()}
     torch.manual_seed(5)
     state = torch.get_rng_state()
@@ -53,7 +53,7 @@ def test_weights_and_chance_are_put_back(make_loop, tmp_path):
     assert all(weight.grad is None for weight in looked.module.parameters())
     result = looked.run(StopSignal())
     assert result.learning_rate == curves[0].learning_rate
-    given = make_loop(tmp_path / "given", rate=result.learning_rate)
+    given = make_loop(tmp_path / "given", rate=result.learning_rate, checkpoint_every_s=None)
     given.run(StopSignal())
     assert all(
         torch.equal(given.module.state_dict()[name], weight) for name, weight in looked.module.state_dict().items()

@@ -82,8 +82,9 @@ def furthest(one, other):
 def test_two_processes_train_as_one(make_loop, tmp_path):
     """Same micro-batches, same dropout: weights differ by float32's rounding, and between processes not at all."""
     alone, both = tmp_path / "alone", tmp_path / "both"
-    expected = train(make_loop, alone, token_budget=20, epochs=3)
-    assert ended(start(lambda _rank: train(make_loop, both, token_budget=20, epochs=3))) == [0, 0]
+    expected = train(make_loop, alone, token_budget=20, epochs=3, checkpoint_every_s=None)
+    work = lambda _rank: train(make_loop, both, token_budget=20, epochs=3, checkpoint_every_s=None)  # noqa: E731
+    assert ended(start(work)) == [0, 0]
     one, first, second = (load_file(path) for path in (alone / "end-alone", both / "end-0", both / "end-1"))
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert furthest(one, first) < BOUND
@@ -117,7 +118,7 @@ def test_one_that_dies_ends_the_others_and_the_run_goes_on(make_loop, tmp_path, 
     assert time.monotonic() - began_s < LONGEST_S
     result = train(make_loop, broken, token_budget=20, epochs=3)
     assert result.resumed_at > 0
-    train(make_loop, whole, token_budget=20, epochs=3)
+    train(make_loop, whole, token_budget=20, epochs=3, checkpoint_every_s=None)
     assert furthest(load_file(whole / "end-alone"), load_file(broken / "end-alone")) < BOUND
 
 
@@ -171,7 +172,8 @@ def test_a_fault_in_one_is_told_by_all(make_loop, tmp_path):
 
 def test_a_rate_is_found_and_layers_unfrozen_together(make_loop, tmp_path):
     """The finder and gradual unfreezing know nothing of processes, and both end with the same bits."""
-    work = lambda _rank: train(make_loop, tmp_path / "run", rate=None, unfreeze="gradual", epochs=2)  # noqa: E731
+    changes = {"rate": None, "unfreeze": "gradual", "epochs": 2, "checkpoint_every_s": None}
+    work = lambda _rank: train(make_loop, tmp_path / "run", **changes)  # noqa: E731
     assert ended(start(work)) == [0, 0]
     first, second = (load_file(tmp_path / "run" / f"end-{rank}") for rank in (0, 1))
     assert all(torch.equal(first[name], second[name]) for name in first)
