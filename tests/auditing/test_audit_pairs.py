@@ -1,14 +1,17 @@
 """An audit sees both texts of a pair, and never takes the mark between them for somebody's text."""
 
 import numpy as np
+import pyarrow.compute as pc
 import pytest
 
-from limbeck.auditing.audit import audit
+from limbeck.auditing.audit import audit, audit_rows
 from limbeck.auditing.clean import clean
+from limbeck.auditing.resplit import resplit
 from limbeck.auditing.row_slices import tell_scripts
 from limbeck.auditing.rows import plain_text, row_columns_of
+from limbeck.data.dataset import Dataset
 from limbeck.reading.in_memory import from_lists
-from limbeck.settings import CleanSettings
+from limbeck.settings import CleanSettings, SplitSettings
 
 PAIRS = [
     ("오늘은 정말 기분이 좋다", "비가 와서 조금 슬프다"),
@@ -65,3 +68,51 @@ def test_plain_text_is_both_texts(place: int) -> None:
     assert columns.row(place).text == " [SEP] ".join(PAIRS[place])
     assert plain_text(from_lists(["a [SEP] b"])).to_pylist() == ["a [SEP] b"]
     assert np.unique(columns.label).tolist() == [0, 1]
+
+
+def matched(questions: int) -> Dataset:
+    """Three answers to each question, in splits that part them, and an answer that stands everywhere."""
+    pairs = [(f"question number {place}", f"answer {place} {kind}") for place in range(questions) for kind in "abc"]
+    labels = ["right", "wrong", "wrong"] * questions
+    return from_lists(pairs, labels).with_splits(["train", "train", "test"] * questions)
+
+
+def test_half_a_pair_in_two_splits_is_a_finding() -> None:
+    """By texts and rows, on the side where it is, with what memory of that side gets; whole pairs are other leaks."""
+    found = audit(matched(10))
+    half = found.leaks.halves
+    assert half is not None
+    assert (half.texts, half.rows, half.first, half.second) == (10, 30, 30, 0)
+    assert half.pairs == {"train/test": 10}
+    # Of the two training rows of a question one is right, so that the first label is said of it: never the wrong one.
+    assert half.free_first["test"].seen == 10
+    assert half.free_second["test"].seen == 0
+    assert found.leaks.exact.texts == 0
+    finding = next(one for one in found.findings if one.kind == "leaks.half")
+    assert (finding.count, finding.unit, finding.share) == (10, "texts", 1.0)
+    assert "question number 0" in finding.example
+    _, rows = audit_rows(matched(10))
+    assert rows.filter(pc.equal(rows["finding"], "leaks.half")).num_rows == 30
+
+
+def test_a_whole_pair_in_two_splits_is_no_half_leak() -> None:
+    """It is a leak already; single texts have no halves."""
+    twice = from_lists([("a b c d", "e f g h")] * 2, ["x", "x"]).with_splits(["train", "test"])
+    found = audit(twice)
+    assert (found.leaks.exact.texts, found.leaks.halves.texts if found.leaks.halves else None) == (1, 0)
+    assert audit(from_lists(["a", "b"], ["x", "y"])).leaks.halves is None
+
+
+def test_new_splits_keep_pairs_that_share_a_text_together() -> None:
+    """No question stands in two splits, and the notes say how many rows that concerns."""
+    made = resplit(matched(40), SplitSettings(validation_share=0.2, test_share=0.2))
+    assert audit(made.dataset).leaks.halves.texts == 0  # type: ignore[union-attr]  # rows are pairs
+    assert [note.rows for note in made.dataset.notes if "all such rows in one split" in note.what] == [120]
+
+
+def test_a_text_that_chains_all_rows_does_not_hinder_a_split() -> None:
+    """A second text that every row has is no reason to keep all rows together; what could not be is noted."""
+    pairs = [(f"a wholly different text {place} {place * 7919}", "yes or no?") for place in range(60)]
+    made = resplit(from_lists(pairs, ["x", "y"] * 30), SplitSettings())
+    assert made.dataset.split_sizes()["test"] >= 3
+    assert any("too many hang together" in note.what for note in made.dataset.notes)

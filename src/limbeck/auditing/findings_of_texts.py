@@ -105,6 +105,22 @@ def about_leaks(evidence: Evidence) -> Iterator[Finding]:
             advice=_free(leaks.free_near)
             + "Run `limbeck clean DATA --drop leaks,near-leaks`, or `limbeck split DATA`.",
         )
+    if leaks.halves is not None and leaks.halves.texts:
+        half = leaks.halves
+        pairs = ", ".join(f"{pair} {count:,}" for pair, count in half.pairs.items() if count)
+        yield Finding(
+            kind="leaks.half",
+            severity="medium",
+            title="One of the two texts of a pair appears in more than one split, beside another text "
+            f"({pairs}; the first text of {quantity(half.first, 'rows')}, the second of {half.second:,})",
+            count=half.texts,
+            unit="texts",
+            share=half.rows / rows,
+            example=example_of(half.examples),
+            advice=_free(half.free_first, what="the first texts")
+            + _free(half.free_second, what="the second texts")
+            + "`limbeck split DATA` makes new splits, and keeps such pairs in one of them as far as the shares allow.",
+        )
 
 
 def about_conflicts(evidence: Evidence) -> Iterator[Finding]:
@@ -202,10 +218,10 @@ def about_duplicates(evidence: Evidence) -> Iterator[Finding]:
         )
 
 
-def _free(scores: dict[str, FreeScore]) -> str:
+def _free(scores: dict[str, FreeScore], what: str = "the texts") -> str:
     """Say what memory alone gets right."""
     told = [
-        f"In {name}, training has the texts of {score.seen:,} of {score.rows:,} rows, and "
+        f"In {name}, training has {what} of {score.seen:,} of {score.rows:,} rows, and "
         + (
             f"looking them up gets {score.right:,} right: {100 * score.accuracy:.2f} points of accuracy for nothing"
             if score.right

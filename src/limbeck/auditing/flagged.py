@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from limbeck.auditing.duplicates import different_texts, fold
 from limbeck.auditing.findings import Finding
 from limbeck.auditing.grouping import Selection, group_equal, in_both, repeated, spanning
+from limbeck.auditing.leaks_and_conflicts import half_groups
 from limbeck.auditing.profile import Shape
 from limbeck.auditing.rows import RowColumns
 
@@ -66,7 +67,17 @@ def marks_of_repeats(columns: RowColumns, exact: np.ndarray, near: np.ndarray) -
         "duplicates.exact": mark(exact, repeated(exact)),
         "duplicates.near": mark(near, different),
         "duplicates.folded": mark(folded, different_texts(folded, exact)),
+        **_marks_of_halves(columns, exact),
     }
+
+
+def _marks_of_halves(columns: RowColumns, exact: np.ndarray) -> dict[str, Mark]:
+    """Mark pairs of which one text stands in another split; their group is that text, the first of two."""
+    if columns.halves is None:
+        return {}
+    first, second = half_groups(columns, columns.halves, exact)
+    group = np.where(first.chosen, columns.halves.first, columns.halves.second)
+    return {"leaks.half": Mark(rows=first.chosen | second.chosen, group=group)}
 
 
 def marks_of_labels(columns: RowColumns, shape: Shape) -> dict[str, Mark]:

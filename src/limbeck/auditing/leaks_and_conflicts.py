@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from limbeck.auditing.duplicates import Group, different_texts, example_groups
-from limbeck.auditing.grouping import Selection, in_both, shared_by_pair, spanning
+from limbeck.auditing.grouping import Selection, distinct_within, in_both, select, shared_by_pair, spanning
 from limbeck.auditing.near import NearDuplicates
 from limbeck.auditing.rows import ClassPairs, RowColumns
+from limbeck.data.pair_halves import PairHalves
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +54,28 @@ class FreeScore:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HalfLeaks:
+    """One of the two texts of a pair in more than one split, beside another text.
+
+    Attributes:
+        texts: different texts that do, in normal form, whichever side they stand on.
+        rows: rows that hold one; `first` and `second` count those whose first and whose second text it is.
+        pairs: the texts that two splits share.
+        free_first: by evaluation split, what a memory of the first texts alone gets right.
+        free_second: the same of the second texts.
+    """
+
+    texts: int
+    rows: int
+    first: int
+    second: int
+    pairs: dict[str, int]
+    examples: tuple[Group, ...]
+    free_first: dict[str, FreeScore]
+    free_second: dict[str, FreeScore]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Leaks:
     """The same text in two splits.
 
@@ -62,6 +85,7 @@ class Leaks:
         training_split: the split that a model learns from; None where there is one split only.
         free_exact: by evaluation split, what a memory of exact texts gets right.
         free_near: the same with near-duplicates counted as seen.
+        halves: one text of a pair; None where rows have one text.
     """
 
     exact: ExactLeaks
@@ -69,6 +93,7 @@ class Leaks:
     training_split: str | None
     free_exact: dict[str, FreeScore]
     free_near: dict[str, FreeScore]
+    halves: HalfLeaks | None
 
 
 def find_leaks(columns: RowColumns, exact: np.ndarray, near: NearDuplicates) -> Leaks:
@@ -94,6 +119,37 @@ def find_leaks(columns: RowColumns, exact: np.ndarray, near: NearDuplicates) -> 
         training_split=None if training is None else columns.split_names[training],
         free_exact=_free_scores(columns, exact, training),
         free_near=_free_scores(columns, near.group, training),
+        halves=None if columns.halves is None else _find_half_leaks(columns, columns.halves, exact),
+    )
+
+
+def half_groups(columns: RowColumns, halves: PairHalves, exact: np.ndarray) -> tuple[Selection, Selection]:
+    """Select the rows whose first, and those whose second text stands in several splits, beside different texts.
+
+    A whole pair in two splits is a leak already. Leaders are numbers of texts.
+    """
+    text = np.concatenate([halves.first, halves.second])
+    across, various = (distinct_within(text, np.tile(value, 2)) > 1 for value in (columns.split, exact))
+    first, second = np.split(across & various, 2)
+    return select(halves.first, first), select(halves.second, second)
+
+
+def _find_half_leaks(columns: RowColumns, halves: PairHalves, exact: np.ndarray) -> HalfLeaks:
+    """Describe texts of pairs that stand in several splits, beside different texts."""
+    first, second = half_groups(columns, halves, exact)
+    training = training_split(columns)
+    text = np.concatenate([halves.first[first.chosen], halves.second[second.chosen]])
+    split = np.concatenate([columns.split[first.chosen], columns.split[second.chosen]])
+    group, chosen = (halves.first, first) if first.rows >= second.rows else (halves.second, second)
+    return HalfLeaks(
+        texts=len(np.unique(text)),
+        rows=int((first.chosen | second.chosen).sum()),
+        first=first.rows,
+        second=second.rows,
+        pairs=shared_by_pair(text, split, columns.split_names),
+        examples=example_groups(columns, group, chosen.leaders, telling=columns.split),
+        free_first=_free_scores(columns, halves.first, training),
+        free_second=_free_scores(columns, halves.second, training),
     )
 
 

@@ -1,12 +1,14 @@
 """New splits of a dataset that nothing leaks between.
 
 In: a Dataset. Out: the same rows under new split names, with no near-duplicate group in two splits.
+Pairs that share one of their two texts are kept together too, as far as the shares allow.
 It does not know files; how rows are dealt out is `data.split`'s.
 """
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,9 +18,11 @@ from limbeck.auditing.near import find_near_duplicates
 from limbeck.auditing.rows import plain_text
 from limbeck.data.dataset import Dataset
 from limbeck.data.label_tables import NO_LABEL, NONE_OF_THEM
-from limbeck.data.split import split
+from limbeck.data.pair_halves import half_notes, strictest_first
+from limbeck.data.split import has_its_shares, split
 from limbeck.display.tables import Table
 from limbeck.display.views import View, listed
+from limbeck.errors import DataError
 from limbeck.progress import SILENT, Progress, Steps
 from limbeck.settings import NEAR_THRESHOLD, SplitSettings
 
@@ -62,6 +66,9 @@ def resplit(
 ) -> Resplit:
     """Give rows new splits, stratified, with equal and nearly equal texts together.
 
+    Pairs that share one of their texts stay together too, as far as that leaves every split half of its share: by
+    either text, or else by the first, or else by the second. The notes say how many did, and how many did not.
+
     Raises:
         SettingsError: a share or the threshold is out of range.
         DataError: a class has too few different texts for every split.
@@ -71,12 +78,24 @@ def resplit(
         steps = Steps(advance)
         group = find_near_duplicates(plain_text(dataset), threshold=near_threshold, progress=steps).group
         with steps.track("Dealing out the groups", total=1, unit="split"):
-            parted = split(dataset, settings, group)
+            parted = _parted(dataset, settings, group)
+    parted = replace(parted, notes=(*parted.notes, *half_notes(parted)))
     names = parted.split_names
     counts = {name: _counts(parted.split(name)) for name in names}
     place = {name: position for position, name in enumerate(names)}
     order = np.argsort([place[name] for name in parted.table["split"].to_pylist()], kind="stable")
     return Resplit(dataset=parted.select(order), groups=repeated(group).groups, counts=counts)
+
+
+def _parted(dataset: Dataset, settings: SplitSettings, group: np.ndarray) -> Dataset:
+    """Split by the strictest groups that leave every split half of its share at least."""
+    *stricter, last = strictest_first(dataset.texts, group)
+    for one in stricter:
+        with suppress(DataError):
+            parted = split(dataset, settings, one)
+            if has_its_shares(parted, settings):
+                return parted
+    return split(dataset, settings, last)
 
 
 def _counts(dataset: Dataset) -> dict[str, int]:

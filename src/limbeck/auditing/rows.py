@@ -16,6 +16,7 @@ from limbeck.auditing.grouping import members
 from limbeck.data.dataset import Dataset
 from limbeck.data.label_sets import label_pairs, set_codes
 from limbeck.data.label_tables import NONE_OF_THEM
+from limbeck.data.pair_halves import PairHalves, halves_of
 from limbeck.data.text_pairs import PAIR_MARK
 from limbeck.task import MULTI, SINGLE, Task
 
@@ -85,6 +86,7 @@ class RowColumns:
         row_id: Arrow large strings (N,).
         task: the shape of the labels.
         several: the pairs of rows and classes where a row may have several.
+        halves: the two texts of each row by themselves, where rows are pairs.
     """
 
     text: pa.LargeStringArray
@@ -96,6 +98,7 @@ class RowColumns:
     row_id: pa.LargeStringArray
     task: Task = SINGLE
     several: "ClassPairs | None" = None
+    halves: PairHalves | None = None
 
     @property
     def classes(self) -> "ClassPairs":
@@ -148,6 +151,7 @@ def row_columns_of(dataset: Dataset) -> RowColumns:
         row_id=one_array(dataset.table["row_id"]),
         task=dataset.task,
         several=several,
+        halves=None if dataset.pair is None else halves_of(dataset.texts),
     )
 
 

@@ -91,6 +91,13 @@ def ensure_validation(
     return replace(dataset.with_splits(split_names.tolist()), notes=(*dataset.notes, note, *notes))
 
 
+def has_its_shares(made: Dataset, settings: SplitSettings) -> bool:
+    """Tell whether every split has half of the rows that it should have, at least."""
+    shares, sizes = _shares(settings), made.split_sizes()
+    rows = sum(sizes.get(name, 0) for name in shares)
+    return all(2 * sizes.get(name, 0) >= share * rows for name, share in shares.items())
+
+
 def _shares(settings: SplitSettings) -> dict[str, float]:
     """Return split → share of the rows, train first, without the splits that get nothing."""
     check_seed(settings.seed)

@@ -18,6 +18,7 @@ from limbeck.data.dataset import Dataset
 from limbeck.data.hierarchy import implies_parents
 from limbeck.data.names import shown
 from limbeck.data.normal_form import group_equal_texts
+from limbeck.data.pair_halves import halves_of, strictest_first
 from limbeck.data.split import ensure_validation, link_groups
 from limbeck.data.text_pairs import without_marks
 from limbeck.errors import DataError
@@ -95,8 +96,9 @@ def is_judged_by_folds(dataset: Dataset, settings: SplitSettings) -> bool:
 def with_validation(dataset: Dataset, settings: SplitSettings, progress: Progress = SILENT) -> Dataset:
     """Carve a validation split from train where there is none, with equal and nearly equal texts on one side.
 
-    Where nearly equal texts cannot be kept together (too many rows to look at, or so many of one template that one
-    side would have next to none), equal ones are, and the note says that the figures flatter the model.
+    Pairs that share one of their texts are on one side too, as far as that leaves a side to judge by. Where nearly
+    equal texts cannot be kept together (too many rows to look at, or so many of one template that one side would have
+    next to none), equal ones are. The notes say whether the figures flatter the model.
 
     Raises:
         DataError: a class has too few different texts to stand in both splits.
@@ -104,8 +106,8 @@ def with_validation(dataset: Dataset, settings: SplitSettings, progress: Progres
     if "train" not in dataset.split_names or "validation" in dataset.split_names:
         return dataset
     train = dataset.split("train")
-    group_N = nearly_alike(train.texts, progress)
-    if group_N is not None:
+    near_N = nearly_alike(train.texts, progress)
+    for group_N in [] if near_N is None else strictest_first(train.texts, near_N):
         # A class may have too few different texts, if nearly equal ones are one.
         with suppress(DataError):
             made = ensure_validation(dataset, settings, group_N)
@@ -166,7 +168,24 @@ def training_rows(
             f"{leaked:,} of {len(rows.validation):,} validation texts are training texts too, letter by letter: the "
             "figures flatter the model; limbeck clean removes them"
         )
+    if shared := _count_shared_halves(rows):
+        progress.say(
+            f"{shared:,} of {len(rows.validation):,} validation pairs share one of their two texts with a training "
+            "pair: the figures may flatter the model; limbeck split keeps such pairs together where it can"
+        )
     return rows
+
+
+def _count_shared_halves(rows: TrainingRows) -> int:
+    """Count validation pairs of which one text is in the training rows, and the other beside another text."""
+    halves = halves_of([*rows.train.texts, *rows.validation.texts])
+    if halves is None:
+        return 0
+    is_judged_N = np.arange(len(halves.first)) >= len(rows.train)
+    learned = set(rows.train.texts)
+    crossing_N = halves.crossing(is_judged_N.astype(np.int64)) & is_judged_N
+    texts = rows.validation.texts
+    return sum(texts[row - len(rows.train)] not in learned for row in np.flatnonzero(crossing_N).tolist())
 
 
 def _rows_of_each(dataset: Dataset) -> NDArray[np.int64]:
@@ -190,14 +209,18 @@ def alike_texts(texts: Sequence[str], progress: Progress = SILENT) -> NDArray[np
     """Return a group for each text, int64 (N,), for folds: equal texts share one, and nearly equal ones if need be.
 
     Nearly equal texts do not where there are too many to look at, or where so many are chained together that holding
-    them out at once would leave little to learn from.
+    them out at once would leave little to learn from; nor do pairs that share one of their texts, where that is so.
     """
     equal_N = group_equal_texts(texts)
     near_N = nearly_alike(texts, progress)
-    if near_N is None:
-        return equal_N
-    different_G = np.bincount(near_N[np.unique(equal_N, return_index=True)[1]], minlength=1)
-    return equal_N if different_G.max() > max(2, LARGEST_SHARE * different_G.sum()) else near_N
+    groups = [] if near_N is None else strictest_first(texts, near_N)
+    return next((group_N for group_N in groups if _leaves_enough(group_N, equal_N)), equal_N)
+
+
+def _leaves_enough(group_N: NDArray[np.int64], equal_N: NDArray[np.int64]) -> bool:
+    """Tell whether no group has so many different texts that little would be left to learn from."""
+    different_G = np.bincount(group_N[np.unique(equal_N, return_index=True)[1]], minlength=1)
+    return bool(different_G.max() <= max(2, LARGEST_SHARE * different_G.sum()))
 
 
 def nearly_alike(texts: Sequence[str], progress: Progress = SILENT) -> NDArray[np.int64] | None:
