@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from limbeck.errors import SettingsError
-from limbeck.task import MULTI, ORDINAL, REGRESSION, SINGLE, TASKS, task_named
+from limbeck.settings import BestBy
+from limbeck.task import MULTI, ORDINAL, REGRESSION, SINGLE, TASKS, Task, task_named
 
 LOGITS = arrays(np.float64, array_shapes(min_dims=2, max_dims=2, max_side=6), elements=st.floats(-1e4, 1e4))
 
@@ -90,3 +91,19 @@ def test_what_a_task_is_not_served_by_is_said() -> None:
     for task in (SINGLE, ORDINAL):
         with pytest.raises(SettingsError, match="a threshold per label is for any number of labels per row"):
             task.decided(np.ones((1, 2)) / 2, np.array([0.5, 0.5]))
+
+
+@pytest.mark.parametrize(
+    ("task", "by", "deciding"),
+    [
+        (SINGLE, "accuracy", "accuracy"),
+        (MULTI, "accuracy", "f1_macro"),
+        (MULTI, "f1_weighted", "f1_weighted"),
+        (MULTI, "loss", "loss"),
+        (ORDINAL, "accuracy", "accuracy"),
+        (REGRESSION, "accuracy", "loss"),
+    ],
+)
+def test_a_task_says_what_stands_for_a_figure_that_it_lacks(task: Task, by: BestBy, deciding: BestBy) -> None:
+    """Label sets have no accuracy, numbers nothing but their loss."""
+    assert task.deciding(by) == deciding

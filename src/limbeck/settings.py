@@ -60,6 +60,9 @@ class ReadSettings:
             noted. Default: every label is read.
         label_parents: give each row the parents that the names of its labels state: a row with role::program gets role,
             which becomes a label; several labels per row. A model that learns from such rows answers so, too.
+        empty_labels: "unlabelled" if an empty set of labels means that nobody labelled the row, as where tags are
+            incomplete; where labels are needed such rows are left out, which is noted. Default: the row has none of
+            the labels.
         task: what the label of a row is: "single", one of several classes; "multi", any number of labels, also none;
             "ordinal", one of ordered classes; "regression", a number. Default: told from the data, and noted where
             it is not "single".
@@ -81,6 +84,7 @@ class ReadSettings:
     label_order: tuple[str, ...] | None = None
     min_label_rows: int | None = None
     label_parents: bool = False
+    empty_labels: Literal["unlabelled"] | None = None
     task: TaskKind | None = None
     encoding: str = "utf-8"
     on_bad_row: OnBadRow = "error"
@@ -178,7 +182,8 @@ class LoopSettings:
         label_smoothing: share of a label, 0 to 1, that is spread over all classes.
         balance: how unequal class sizes are met: "weights" gives every class the same weight, "focal" gives
             hard rows more weight.
-        best_by: figure on the validation rows that decides which epoch is kept.
+        best_by: figure on the validation rows that decides which epoch is kept. Of any number of labels per row,
+            "accuracy" means macro F1; of numbers, every figure means the loss.
         patience: number of epochs in a row without a better figure after which training ends. Default: all
             epochs are run.
         checkpoint_every_s: seconds between two checkpoints (the first ones come sooner); 0 for one after every

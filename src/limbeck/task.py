@@ -14,7 +14,7 @@ from typing import ClassVar, get_args
 import numpy as np
 
 from limbeck.errors import SettingsError
-from limbeck.settings import TaskKind
+from limbeck.settings import BestBy, TaskKind
 
 DEFAULT_THRESHOLD = 0.5
 """A label of several is given from this probability on, where no threshold of its own was chosen."""
@@ -26,7 +26,7 @@ class Task(ABC):
     Attributes:
         name: how it is written in files and on the command line.
         words: what a row has, for screens and messages.
-        figures: names of its headline figures; the first decides which epoch or model is the best.
+        figures: names of its headline figures.
         has_classes: whether its answers are about named labels.
     """
 
@@ -58,6 +58,10 @@ class Task(ABC):
         Raises:
             SettingsError: there is nothing to decide, or thresholds mean nothing here.
         """
+
+    def deciding(self, by: BestBy) -> BestBy:
+        """Return the figure that decides which epoch is the best where `by` is asked for, which this task may lack."""
+        return by
 
     def require(self, kinds: tuple[TaskKind, ...], *, doing: str, todo: str = "") -> None:
         """Refuse this task where only others are served.
@@ -142,6 +146,10 @@ class Multi(Task):
         decided: np.ndarray = answers >= least
         return decided
 
+    def deciding(self, by: BestBy) -> BestBy:
+        """Return macro F1 for the accuracy, which label sets do not have."""
+        return "f1_macro" if by == "accuracy" else by
+
 
 @dataclass(frozen=True)
 class Ordinal(Task):
@@ -203,6 +211,10 @@ class Regression(Task):
             SettingsError: always.
         """
         raise SettingsError("a number per row (regression) has no labels to decide on: take the answers as they are")
+
+    def deciding(self, by: BestBy) -> BestBy:
+        """Return the loss: numbers have no other figure that settings can name."""
+        return "loss"
 
 
 SINGLE = Single()

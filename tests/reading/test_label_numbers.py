@@ -51,7 +51,26 @@ def test_columns_that_hold_no_numbers_are_refused() -> None:
         from_arrow(pa.table({"text": ["x"], "label": [True]}), task="regression")
 
 
-def test_fractions_suggest_regression() -> None:
-    """A column of fractions is no column of classes: the message names the task that reads it."""
-    with pytest.raises(DataError, match='read with task="regression"'):
-        from_arrow(pa.table({"text": ["x", "y"], "label": [0.5, 1.5]}))
+@pytest.mark.parametrize("on_bad_row", ["error", "skip", "mend"])
+def test_fractions_are_numbers_and_it_is_said(on_bad_row: str) -> None:
+    """A column of fractions is no column of classes: every row is read, an audit's too, and a note says as what."""
+    values = [0.5, 1.0, 2.0, 1.5, 3.0]
+    found = from_arrow(pa.table({"text": list("abcde"), "label": values}), on_bad_row=on_bad_row)  # type: ignore[arg-type]  # one of the policies
+    assert found.task == REGRESSION
+    assert found.targets.tolist() == values
+    assert any("--task ordinal reads them as ordered classes" in note.what for note in found.notes)
+    ordered = from_arrow(pa.table({"text": list("abcde"), "label": values}), task="ordinal")
+    assert ordered.label_names == ("0.5", "1", "1.5", "2", "3")
+
+
+def test_a_fraction_among_many_integers_is_a_slip() -> None:
+    """One of twenty rows is a fault of that row, and the message names the task that would read it."""
+    table = pa.table({"text": [str(row) for row in range(20)], "label": [0.5, *([0.0, 1.0] * 10)[:19]]})
+    with pytest.raises(DataError, match=r'(?s)row 1, column .label.: is 0.5.*read with task="regression"'):
+        from_arrow(table)
+    assert len(from_arrow(table, on_bad_row="skip")) == 19
+    named = pa.table({"text": ["x", "y"], "label": [0.5, 1.5]})
+    with pytest.raises(DataError, match=r"is 0\.5, where a name or an integer was expected"):
+        from_arrow(named, label_names=("no", "yes"))
+    with pytest.raises(DataError, match=r"is 0\.5, where a name or an integer was expected"):
+        from_arrow(named, task="single")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from limbeck.data.dataset import Dataset
 from limbeck.data.write import write
-from limbeck.errors import DataError
+from limbeck.errors import DataError, SettingsError
 from limbeck.reading.in_memory import from_arrow, from_lists, from_pandas
 from limbeck.reading.read import read
 from limbeck.settings import ReadSettings
@@ -170,8 +170,9 @@ def test_exports_of_annotation_tools(tmp_path: Path) -> None:
     assert read(studio).label_name_sets() == [("a", "b"), ("b",)]
 
 
-NAMES = st.text("ab ,;é\"'[]", min_size=1, max_size=4).map(str.strip).filter(lambda name: name not in ("", "[]"))
-"""Not "[]", which says that there is no label: as a name it is refused with its row."""
+NAMES = st.text("ab ,;é\"'[]", min_size=1, max_size=4).map(str.strip)
+NAMES = NAMES.filter(lambda name: name and (name[0], name[-1]) != ("[", "]"))
+"""Not "[]" nor "['']", which are lists without a label: as a name such a text is refused with its row."""
 
 
 @pytest.mark.parametrize(
@@ -221,3 +222,28 @@ def test_a_folder_of_splits_keeps_what_no_row_says(tmp_path: Path) -> None:
     again = read(tmp_path / "rows")
     assert (again.task, again.label_names) == (MULTI, ("a", "b", "c"))
     assert pq.read_table(tmp_path / "rows" / "test.parquet")["label_name"].to_pylist() == [["b"]]
+
+
+@pytest.mark.parametrize("labels", [[["a", "b"], [], ["a"], []], ["a;b", "", "a", ""]], ids=["lists", "texts"])
+def test_an_empty_set_may_mean_not_labelled(labels: list[Any]) -> None:
+    """Where labels are needed such rows go, where they are optional they stay without any; a note counts either."""
+    table = pa.table({"text": list("wxyz"), "label": labels})
+    options: dict[str, Any] = {"label_separator": ";"} if isinstance(labels[0], str) else {}
+    assert from_arrow(table, **options).label_name_sets() == [("a", "b"), (), ("a",), ()]
+    found = from_arrow(table, empty_labels="unlabelled", **options)
+    assert found.label_name_sets() == [("a", "b"), ("a",)]
+    assert found.row_ids == ["train:1", "train:3"]
+    said = "rows with an empty set of labels, not labelled"
+    assert [(note.what, note.rows) for note in found.notes if said in note.what] == [(f"{said}, so left out", 2)]
+    kept = from_arrow(table, empty_labels="unlabelled", labels="optional", **options)
+    assert kept.label_name_sets() == [("a", "b"), None, ("a",), None]
+    assert [(note.what, note.rows) for note in kept.notes if said in note.what] == [(said, 2)]
+
+
+def test_rows_of_rare_labels_alone_stay_labelled() -> None:
+    """Somebody labelled them: they have none of the labels that are left; one label per row has no empty set."""
+    table = pa.table({"text": list("wxyz"), "label": [["a"], ["rare"], [], ["a"]]})
+    found = from_arrow(table, empty_labels="unlabelled", min_label_rows=2)
+    assert found.label_name_sets() == [("a",), (), ("a",)]
+    with pytest.raises(SettingsError, match="empty_labels is for any number of labels per row"):
+        from_arrow(pa.table({"text": ["x"], "label": ["a"]}), empty_labels="unlabelled", task="single")

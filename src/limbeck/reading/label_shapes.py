@@ -2,7 +2,7 @@
 
 In: every file's `FileRows` with its label column as written, and the settings. Out: a `LabelMap` with its task. That
 is the one that was asked for, else the one that files of limbeck's own declare, else several labels per row where a row
-has several, else one label per row. It does not know formats.
+has several, else a number where typed columns hold fractions, else one label per row. It does not know formats.
 """
 
 from collections.abc import Sequence
@@ -30,6 +30,8 @@ FEWEST_NAMES = 6
 """Of fewer different labels nobody can tell whether they are made of others."""
 MOST_INTEGERS = 50
 """More different integers than this are rather numbers than classes."""
+LEAST_FRACTIONS = 0.1
+"""From this share of labels with fractions on, a column of numbers holds no classes; below, they are slips."""
 FEWEST_FRACTIONS = 10
 """Of fewer different numbers with fractions nobody can tell whether they are classes."""
 _SHOWN = 20
@@ -51,6 +53,9 @@ def shape_labels(parts: Sequence[FileRows], settings: ReadSettings, bad: BadRows
         return map_numbers(parts, settings, bad)
     if task == "ordinal":
         return _ordered(map_labels([_fractions_as_names(part) for part in parts], settings, bad), settings, bad)
+    if settings.task is None and _are_fractions(parts, settings):
+        _note_fractions(parts, bad)
+        return map_numbers(parts, settings, bad)
     found = map_labels(parts, settings, bad)
     if not found.declared:
         _note_other_shapes(found, bad)
@@ -68,7 +73,8 @@ def _find_task(parts: Sequence[FileRows], settings: ReadSettings) -> TaskKind:
         return settings.task or "single"
     if settings.label_order is not None:
         return "ordinal"
-    if settings.label_columns is not None or settings.label_separator is not None or settings.label_parents:
+    several = (settings.label_columns, settings.label_separator, settings.empty_labels, settings.label_parents or None)
+    if any(one is not None for one in several):
         return "multi"
     own = ("label", LABEL_NAME)
     declared = {part.raw.task: part.raw.name for part in parts if part.raw.task and part.columns.label in own}
@@ -78,6 +84,33 @@ def _find_task(parts: Sequence[FileRows], settings: ReadSettings) -> TaskKind:
     if declared:
         return task_named(next(iter(declared))).name
     return "multi" if any(_has_several(part, settings) for part in parts) else "single"
+
+
+def _are_fractions(parts: Sequence[FileRows], settings: ReadSettings) -> bool:
+    """Tell whether the labels of typed columns are numbers with fractions, and not classes with a slip or two."""
+    labelled = [part for part in parts if not pa.types.is_null(part.label.type)]
+    kinds = [part.label.type for part in labelled]
+    if settings.label_names is not None or any(part.label_index is not None for part in labelled):
+        return False
+    if not all(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind) for kind in kinds):
+        return False
+    values = np.concatenate(
+        [np.zeros(0), *(np.asarray(part.label.drop_null().cast(pa.float64())) for part in labelled)]
+    )
+    known = values[np.isfinite(values)]
+    return len(known) > 0 and bool((known != np.floor(known)).mean() >= LEAST_FRACTIONS)
+
+
+def _note_fractions(parts: Sequence[FileRows], bad: BadRows) -> None:
+    """Say that labels were taken for numbers because of their fractions, and what else they can be."""
+    for part in parts:
+        values = part.label.drop_null()
+        if pa.types.is_floating(values.type) or pa.types.is_decimal(values.type):
+            known = np.asarray(values.cast(pa.float64()))
+            odd = known[np.isfinite(known) & (known != np.floor(known))]
+            if len(odd):
+                what = "labels with fractions, so that all are numbers; --task ordinal reads them as ordered classes"
+                bad.note(what, len(odd), f"{odd[0]:g}")
 
 
 def _has_several(part: FileRows, settings: ReadSettings) -> bool:
@@ -101,6 +134,7 @@ def _check(settings: ReadSettings) -> None:
         "--label-separator": settings.label_separator,
         "--min-label-rows": settings.min_label_rows,
         "--label-parents": settings.label_parents or None,
+        "--empty-labels": settings.empty_labels,
     }
     wanted = settings.task or ("ordinal" if settings.label_order is not None else None)
     for option, value in of_several.items():

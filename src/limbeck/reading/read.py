@@ -27,9 +27,11 @@ from limbeck.settings import OnBadRow, ReadSettings, TaskKind
 
 _NAMED = (
     "(on-bad-row|text-column|label-columns|label-column|label-separator|label-names|label-order|min-label-rows|"
-    "label-parents|task|encoding)"
+    "empty-labels|label-parents|task|encoding)"
 )
-_VALUED_OPTION = re.compile(rf"--{_NAMED} (skip\b|(?:single|multi|ordinal|regression)\b|[a-z]+[\d-][\w-]*)")
+_VALUED_OPTION = re.compile(
+    rf"--{_NAMED} (skip\b|unlabelled\b|(?:single|multi|ordinal|regression)\b|[a-z]+[\d-][\w-]*)"
+)
 _OPTION = re.compile(rf"--{_NAMED}")
 
 
@@ -41,6 +43,7 @@ class ListOptions(TypedDict, total=False):
     label_separator: str | None
     min_label_rows: int | None
     label_parents: bool
+    empty_labels: Literal["unlabelled"] | None
     task: TaskKind | None
     on_bad_row: OnBadRow
 
@@ -117,6 +120,7 @@ def read(
             label_order: the classes from the lowest to the highest, for task="ordinal".
             min_label_rows: labels of several that fewer rows have are left out.
             label_parents: rows get the parents of their labels, too: who has role::program has role.
+            empty_labels: "unlabelled" if a row with an empty set of labels is one that nobody labelled.
             task: "single", "multi" (any number of labels per row), "ordinal" or "regression"; told from the data when
                 not given.
             encoding: of text files, a Python codec name ("utf-8").

@@ -314,11 +314,26 @@ def _regrouped(written: WrittenSets, pairs: FileRows, settings: ReadSettings, ba
     doubled = np.flatnonzero(sizes < kept).tolist()
     bad.mend("rows in which a label stands twice, read once", doubled, lambda row: part.place(row, place))
     part = replace(part, label=sets).keep(kept == before)
+    if settings.empty_labels == "unlabelled":
+        part = _without_empty(part, settings, bad)
     if settings.labels != "required":
         return part
     unlabelled = is_true(part.label.is_null()) & ~is_true(pc.equal(part.split, UNLABELLED_SPLIT))
     told = "is missing: labels were expected, [] for a row that has none"
     return reject_rows(part, [RowFault("rows without a label", unlabelled, lambda _: told)], column=place, bad=bad)
+
+
+def _without_empty(part: FileRows, settings: ReadSettings, bad: BadRows) -> FileRows:
+    """Take empty sets for rows that nobody labelled: they go where labels are needed, but for the unlabelled split."""
+    empty = is_true(pc.equal(pc.list_value_length(part.label), 0))
+    goes = empty & (settings.labels == "required") & ~is_true(pc.equal(part.split, UNLABELLED_SPLIT))
+    for which, what in ((goes, "not labelled, so left out"), (empty & ~goes, "not labelled")):
+        if rows := np.flatnonzero(which).tolist():
+            bad.note(
+                f"rows with an empty set of labels, {what}", len(rows), part.place(rows[0], part.columns.label_place)
+            )
+    label = pc.if_else(pa.array(empty), pa.scalar(None, part.label.type), part.label)
+    return replace(part, label=label).keep(~goes)
 
 
 def _without_rare(found: LabelMap, fewest: int, bad: BadRows) -> LabelMap:

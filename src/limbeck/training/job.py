@@ -13,6 +13,7 @@ from limbeck.runs.run_record import recorded_numerics
 from limbeck.runs.stopwatch import Stopwatch
 from limbeck.training.chance import own_chance
 from limbeck.training.journal import AfterEpoch
+from limbeck.training.judge import AnswerJudge
 from limbeck.training.loop import Loop
 from limbeck.training.plan import Recipe
 from limbeck.training.seeds import train_seeds
@@ -72,6 +73,8 @@ def train(
 def train_once(recipe: Recipe[RunT], session: Session) -> RunT:
     """Train one model, from its first update or its newest checkpoint to a whole run folder."""
     job = recipe.prepare(session)
+    if isinstance(job.judge, AnswerJudge):
+        job.judge.say_deciding(session.progress)
     loop = Loop(job.module, job.losses, job.judge, job.plan, session.folder, team=session.team)
     result = loop.run(session.stop, session.progress, after_epoch=session.after_epoch)
     session.watch.lap("train")

@@ -9,7 +9,7 @@ table of what judges each shape of answer.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -21,14 +21,15 @@ from limbeck.evaluation.label_thresholds import FOLDS, decide_cross_fitted
 from limbeck.evaluation.metrics import Scores, scores
 from limbeck.evaluation.ordinal_evaluation import median_labels, quadratic_kappa
 from limbeck.progress import SILENT, Progress
-from limbeck.settings import LoopSettings, TaskKind
-from limbeck.task import DEFAULT_THRESHOLD, ORDINAL, Task
+from limbeck.settings import BestBy, LoopSettings, TaskKind
+from limbeck.task import DEFAULT_THRESHOLD, MULTI, ORDINAL, REGRESSION, SINGLE, Task
 from limbeck.training import objectives
 from limbeck.training.batches import pack_rows
 from limbeck.training.examples import Examples, spoken_rows
 from limbeck.training.journal import EpochLine, EpochScores, LabelSetScores, NumberScores, OrderedScores
 from limbeck.training.team import ALONE, Team
 
+_SAID: dict[BestBy, str] = {"f1_macro": "macro F1", "loss": "the loss"}
 EVALUATION_TOKENS = 4096
 """Tokens computed at a time when the validation rows are answered."""
 
@@ -73,7 +74,12 @@ class AnswerJudge(ABC):
         settings: the loss, and the figure that decides.
         n_labels: number of classes.
         team: the processes that share the rows out.
+
+    Attributes:
+        task: the shape of the answers.
     """
+
+    task: ClassVar[Task]
 
     def __init__(
         self, module: nn.Module, examples: Examples, settings: LoopSettings, n_labels: int, *, team: Team = ALONE
@@ -87,6 +93,20 @@ class AnswerJudge(ABC):
     @abstractmethod
     def answers_of(self, logits_BC: Tensor) -> Tensor:
         """Return what logits mean, float64 (B, C)."""
+
+    def figure(self, line: EpochLine) -> float:
+        """Return the figure that the settings name, or what stands for it in this task."""
+        by = self.task.deciding(self._settings.best_by)
+        return -line.validation_loss if by == "loss" else float(getattr(line, by))
+
+    def say_deciding(self, progress: Progress) -> None:
+        """Say which figure decides which epoch is kept, where it is not the one that the settings name."""
+        asked = self._settings.best_by
+        if (deciding := self.task.deciding(asked)) != asked:
+            progress.say(
+                f"{_SAID[deciding]} decides which epoch is kept: best_by {asked} means that where a row has "
+                f"{self.task.words}"
+            )
 
     def answers(self, epoch: int, check: Callable[[], None], progress: Progress) -> np.ndarray:
         """Answer the validation rows; no more is kept of them than that, float64 (N, C)."""
@@ -119,6 +139,7 @@ class AnswerJudge(ABC):
 class LabelJudge(AnswerJudge):
     """How well labels are met, one a row."""
 
+    task = SINGLE
     line_type: type[EpochLine] = EpochScores
 
     def judge(
@@ -136,11 +157,6 @@ class LabelJudge(AnswerJudge):
             seconds=0.0,
         )
 
-    def figure(self, line: EpochLine) -> float:
-        """Return the figure that the settings name."""
-        by = self._settings.best_by
-        return -line.validation_loss if by == "loss" else float(getattr(line, by))
-
     def score(self, epoch: int, check: Callable[[], None], progress: Progress) -> Scores:
         """Score the validation rows."""
         return scores(self.answers(epoch, check, progress), self.examples.facts.labels_N)
@@ -155,6 +171,7 @@ class LabelJudge(AnswerJudge):
 class LabelSetJudge(AnswerJudge):
     """How well label sets are met, with a threshold for each label that was chosen on other validation rows."""
 
+    task = MULTI
     line_type: type[EpochLine] = LabelSetScores
 
     def judge(
@@ -181,11 +198,6 @@ class LabelSetJudge(AnswerJudge):
             seconds=0.0,
         )
 
-    def figure(self, line: EpochLine) -> float:
-        """Return the figure that the settings name; macro F1 for the accuracy, which label sets do not have."""
-        by = self._settings.best_by
-        return -line.validation_loss if by == "loss" else float(getattr(line, "f1_macro" if by == "accuracy" else by))
-
     def answers_of(self, logits_BC: Tensor) -> Tensor:
         """Return the probability of each label."""
         return logits_BC.cpu().double().sigmoid()
@@ -194,6 +206,7 @@ class LabelSetJudge(AnswerJudge):
 class OrderedJudge(AnswerJudge):
     """How well ordered classes are met, each row by its median class."""
 
+    task = ORDINAL
     line_type: type[EpochLine] = OrderedScores
 
     def judge(
@@ -213,11 +226,6 @@ class OrderedJudge(AnswerJudge):
             seconds=0.0,
         )
 
-    def figure(self, line: EpochLine) -> float:
-        """Return the figure that the settings name."""
-        by = self._settings.best_by
-        return -line.validation_loss if by == "loss" else float(getattr(line, by))
-
     def answers_of(self, logits_BC: Tensor) -> Tensor:
         """Return the probability of each class."""
         return torch.from_numpy(ORDINAL.answers(logits_BC.cpu().double().numpy())).double()
@@ -226,6 +234,7 @@ class OrderedJudge(AnswerJudge):
 class NumberJudge(AnswerJudge):
     """How near the numbers are."""
 
+    task = REGRESSION
     line_type: type[EpochLine] = NumberScores
 
     def judge(
@@ -247,10 +256,6 @@ class NumberJudge(AnswerJudge):
             rmse=squared**0.5,
             seconds=0.0,
         )
-
-    def figure(self, line: EpochLine) -> float:
-        """Return minus the loss: numbers have no other figure that the settings could name."""
-        return -line.validation_loss
 
     def answers_of(self, logits_BC: Tensor) -> Tensor:
         """Return the numbers."""

@@ -184,7 +184,11 @@ def finish_run(outcome: Outcome, result: LoopResult, stages: Mapping[str, Any], 
     folder, watch, writes = session.folder, session.watch, session.team.is_first
     rows, settings = outcome.rows, stages[outcome.method]
     settled = _settle(outcome, settings)
-    facts, answers, scored = settled.facts, settled.answers["validation"], settled.scored["validation"]
+    answers, scored = settled.answers["validation"], settled.scored["validation"]
+    deciding = rows.dataset.task.deciding(settings.best_by)
+    # Said where it is not what the settings say.
+    best_by = {} if deciding == settings.best_by else {"best_epoch_by": deciding}
+    facts = replace(settled.facts, provenance={**settled.facts.provenance, **best_by})
     watch.lap("evaluate")
     warnings = [
         *doubts_of_texts(outcome.bundle.loaded, rows.validation.texts),
@@ -211,6 +215,7 @@ def finish_run(outcome: Outcome, result: LoopResult, stages: Mapping[str, Any], 
         **settled.record,
         "epochs": [asdict(line) for line in result.epochs],
         "best_epoch": result.best_epoch,
+        **best_by,
         "steps": result.steps,
         "resumed_at_step": result.resumed_at,
         "learning_rate": result.learning_rate,
