@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from scipy.sparse import csr_array, csr_matrix
 
-from limbeck.classifier.targets import has_columns, indicators_of, numbers_of
+from limbeck.classifier.targets import finite_numbers, has_columns, indicators_of
 from limbeck.errors import SettingsError
 
 SETS = [[1, 0, 1], [0, 0, 0], [0, 1, 0]]
@@ -118,7 +118,7 @@ def test_what_is_no_indicator_is_told(y, message: str) -> None:
 )
 def test_numbers_come_from_any_container(hold) -> None:
     """As float64, in their order."""
-    found = numbers_of(hold([1.5, -2.0, 0.0]), where="y")
+    found = finite_numbers(hold([1.5, -2.0, 0.0]), where="y")
     assert found.dtype == np.float64
     assert found.tolist() == [1.5, -2.0, 0.0]
 
@@ -137,10 +137,10 @@ def test_numbers_come_from_any_container(hold) -> None:
 def test_what_is_no_number_is_told(y, message: str) -> None:
     """By row, as a ValueError."""
     with pytest.raises(ValueError, match=f"(?s){message}"):
-        numbers_of(y, where="y")
+        finite_numbers(y, where="y")
 
 
 def test_several_columns_are_no_numbers() -> None:
     """One number per row is expected."""
     with pytest.raises(SettingsError, match=r"\(2, 2\)"):
-        numbers_of(np.zeros((2, 2)), where="y")
+        finite_numbers(np.zeros((2, 2)), where="y")

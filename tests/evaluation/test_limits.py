@@ -1,12 +1,25 @@
 """Limits: each is found where it is, and nowhere else."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
+from limbeck.data.label_sets import LABEL_SETS
 from limbeck.evaluation.evaluation import evaluate
-from limbeck.evaluation.limits import SENTENCES, Circumstances, Limit, find_limits
+from limbeck.evaluation.limits import (
+    SENTENCES,
+    Circumstances,
+    Limit,
+    find_label_limits,
+    find_limits,
+    find_ordered_limits,
+)
+from limbeck.evaluation.multi_evaluation import evaluate_multi
+from limbeck.evaluation.multi_predictions import MultiPredictions
 from limbeck.evaluation.proportions import share_of
 from limbeck.evaluation.slices import Term, slice_rows
+from limbeck.evaluation.value_evaluation import evaluate_values
+from limbeck.evaluation.value_predictions import ValuePredictions
 from limbeck.settings import WindowName
 
 NAMES = ("joy", "fear", "rare", "never")
@@ -32,7 +45,8 @@ def test_what_is_wrong_is_named() -> None:
     doubtful = share_of(20, 400)
     known = Circumstances(method="finetune", max_tokens=64, texts_cut=7, doubtful=doubtful, slices=slices, told=told)
     limits = {one.kind: str(one) for one in find_limits(found, known) if one.kind not in ELSEWHERE}
-    assert limits.keys() | set(ELSEWHERE) | {"cut_tail", "cut_both"} == SENTENCES.keys()
+    others = {"cut_tail", "cut_both", "labels_chosen_here", "epoch_chosen_here"}
+    assert limits.keys() | set(ELSEWHERE) | others == SENTENCES.keys()
     assert limits["noise"].startswith("20 of 400 training labels look wrong to the model (5.0 %)")
     assert limits["never_said"] == "It never answers never, so 2 validation rows of this class are answered wrongly."
     assert "rare" in limits["rare_classes"]
@@ -47,6 +61,24 @@ def test_what_is_right_is_not_blamed() -> None:
     kinds = {one.kind for one in find_limits(found, Circumstances(method="probe", max_tokens=64, texts_cut=0))}
     assert kinds & {"not_better", "chosen_here", "few_rows", "confusion", "cut", "noise", "slice"} == set()
     assert {"validation_only", "unlike", "rare_classes"} <= kinds
+
+
+@pytest.mark.parametrize(("method", "is_said"), [("finetune", True), ("head", True), ("probe", False)])
+def test_what_the_validation_rows_chose_is_said_of_every_shape(method: str, is_said: bool) -> None:
+    """Of several labels the epoch and the thresholds, of numbers the epoch; a probe chooses on training rows."""
+    known = Circumstances(method=method, max_tokens=8, texts_cut=0)
+    numbers = ValuePredictions(
+        row_ids=tuple("abcd"), values=np.arange(4.0), true_values=pa.array([0.5, 1.0, 2.0, 3.5]),
+        tokens=np.full(4, 5), truncated=np.zeros(4, bool),
+    )  # fmt: skip
+    sets = MultiPredictions(
+        row_ids=tuple("abcd"), label_names=("a", "b"), probabilities=np.full((4, 2), 0.6),
+        true_labels=pa.array([[0], [1], [0, 1], []], LABEL_SETS), tokens=np.full(4, 5), truncated=np.zeros(4, bool),
+    )  # fmt: skip
+    of_numbers = {one.kind for one in find_ordered_limits(evaluate_values(numbers), known)}
+    of_sets = {one.kind for one in find_label_limits(evaluate_multi(sets), known)}
+    assert ("epoch_chosen_here" in of_numbers) == is_said
+    assert ("labels_chosen_here" in of_sets) == is_said
 
 
 def test_a_right_answer_of_every_row_of_a_few_is_not_believed() -> None:

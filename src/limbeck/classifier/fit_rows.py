@@ -13,7 +13,7 @@ import pyarrow as pa
 from sklearn.utils import check_consistent_length
 
 from limbeck.classifier.labels import Classes, as_labels, find_classes
-from limbeck.classifier.targets import Indicators, indicators_of, numbers_of
+from limbeck.classifier.targets import Indicators, finite_numbers, indicators_of
 from limbeck.classifier.value_errors import DataValueError
 from limbeck.data.dataset import Dataset
 from limbeck.data.text_pairs import TextPair, are_pairs, is_blank
@@ -121,10 +121,10 @@ def number_rows(texts: Any, numbers: Any, validation: Any) -> Dataset:
         SettingsError: as `fit_rows`.
         DataError: as `fit_rows`.
     """
-    numbers_of(numbers, where="y")
+    finite_numbers(numbers, where="y")
 
     def column(y: Any, where: str) -> pa.Array:
-        return pa.array(numbers_of(y, where=where))
+        return pa.array(finite_numbers(y, where=where))
 
     return _dataset(texts, numbers, validation, column, ReadSettings(task="regression"))
 

@@ -84,7 +84,7 @@ def indicators_of(y: Any, *, where: str, like: Indicators | None = None) -> Indi
     return Indicators(sets_NC=has_NC, values=values, names=names)
 
 
-def numbers_of(y: Any, *, where: str) -> np.ndarray:
+def finite_numbers(y: Any, *, where: str) -> np.ndarray:
     """Return numbers of any container, float64 (N,).
 
     Raises:

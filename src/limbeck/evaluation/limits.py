@@ -43,6 +43,10 @@ SENTENCES = {
     "were never used.",
     "chosen_here": "The same validation rows chose the epoch that was kept and the temperature, so the "
     "figures are a little too good.",
+    "labels_chosen_here": "The same validation rows chose the epoch that was kept and the threshold of each label. "
+    "Each row is judged by thresholds of other rows, but the epoch makes the figures a little too good.",
+    "epoch_chosen_here": "The same validation rows chose the epoch that was kept, so the figures are a little too "
+    "good.",
     "few_rows": "There {rows:is|are} only {rows} validation {rows:row|rows}, so every interval is wide.",
     "never_said": "It never answers {labels}, so {rows} validation {rows:row|rows} of {count:this class|these classes} "
     "{rows:is|are} answered wrongly.",
@@ -143,6 +147,8 @@ def find_limits(found: Evaluation, known: Circumstances) -> tuple[Limit, ...]:
 def find_label_limits(found: MultiEvaluation, known: Circumstances) -> tuple[Limit, ...]:
     """Return what should be known before relying on a classifier of any number of labels, what weighs most first."""
     limits = [*known.told, _limit("validation_only")]
+    if known.method != "probe":
+        limits.append(_limit("labels_chosen_here"))
     if found.rows < FEW_ROWS:
         limits.append(_limit("few_rows", rows=counted(found.rows)))
     limits += _counted_limits([one.counted for one in found.per_label])
@@ -154,6 +160,8 @@ def find_label_limits(found: MultiEvaluation, known: Circumstances) -> tuple[Lim
 def find_ordered_limits(found: OrdinalEvaluation | ValueEvaluation, known: Circumstances) -> tuple[Limit, ...]:
     """Return what should be known before relying on a model of ordered classes, or of numbers."""
     limits = [*known.told, _limit("validation_only")]
+    if known.method != "probe":
+        limits.append(_limit("epoch_chosen_here"))
     if found.rows < FEW_ROWS:
         limits.append(_limit("few_rows", rows=counted(found.rows)))
     if isinstance(found, OrdinalEvaluation):
