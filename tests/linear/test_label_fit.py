@@ -56,6 +56,21 @@ def test_the_head_is_scikit_learns_of_each_label(balance):
         np.testing.assert_allclose(shares_of(fitted, features_NF)[:, label], expected_N, atol=1e-4)
 
 
+def test_beyond_the_strongest_penalty_of_a_label_stronger_ones_are_tried():
+    """A label that columns say nothing of wants one; one that they tell keeps its own, and both are scikit-learn's."""
+    random = np.random.default_rng(4)
+    features_NF, targets_NL = make_data(rows=300, features=200)
+    targets_NL = np.column_stack([random.random(300) < 0.4, features_NF[:, 0] > np.median(features_NF[:, 0])])
+    fitted = fit(features_NF, targets_NL, penalties=ProbeSettings().penalties)
+    strongest = min(ProbeSettings().penalties)
+    assert fitted.penalty_L[0] < strongest < fitted.penalty_L[1]
+    for label, has_N in enumerate(targets_NL.T):
+        expected_N = scikit(features_NF, has_N, fitted.penalty_L[label]).predict_proba(features_NF)[:, 1]
+        np.testing.assert_allclose(shares_of(fitted, features_NF)[:, label], expected_N, atol=1e-3)
+    named = fit(features_NF, targets_NL, penalties=(0.0003, 0.001, 0.003))
+    assert named.penalty_L[0] == 0.0003
+
+
 @pytest.mark.parametrize("balance", ["none", "weights"])
 def test_out_of_fold_probabilities_are_those_of_a_model_that_never_saw_the_row(balance):
     """Each fold's are scikit-learn's, scaler and weights from the other folds alone."""

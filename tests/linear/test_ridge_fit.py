@@ -47,6 +47,23 @@ def test_numbers_are_fitted_as_scikit_learns_ridge(rows, features):
     assert fitted.weight_F.shape == (features,)
 
 
+def test_beyond_the_strongest_penalty_stronger_ones_are_tried():
+    """Many columns of noise want a stronger one than any that is tried at first; the best is scikit-learn's then, too.
+
+    Who names the penalties gets no other.
+    """
+    features_NF, numbers_N = make_numbers(rows=400, features=600, noise=150.0)
+    fitted = numbers(features_NF, numbers_N, penalties=ProbeSettings().penalties)
+    assert fitted.penalty < min(ProbeSettings().penalties)
+    assert fitted.penalty == min(fitted.scores, key=lambda one: one.squared_error).penalty
+    whole_NF = features_NF.astype(np.float64)
+    scaler = StandardScaler().fit(whole_NF)
+    model = Ridge(alpha=1 / fitted.penalty).fit(scaler.transform(whole_NF), numbers_N)
+    own_N = whole_NF @ fitted.weight_F.astype(np.float64) + fitted.bias
+    np.testing.assert_allclose(own_N, model.predict(scaler.transform(whole_NF)), atol=1e-3 * numbers_N.std())
+    assert numbers(features_NF, numbers_N, penalties=(0.0003, 0.001)).penalty == 0.0003
+
+
 def test_the_penalty_of_numbers_has_the_lowest_squared_error():
     """Every line of the table is scikit-learn's cross-validated squared error; the lowest is chosen."""
     features_NF, numbers_N = make_numbers(rows=80, features=30, noise=4.0)

@@ -6,8 +6,9 @@ never saw that row. It does not know texts, encoders or validation rows.
 
 The model is scikit-learn's LogisticRegression for each label alone (OneVsRest), on standardised features. As
 `search.py` does for one class a row, penalties are tried from strong to weak, all folds side by side, and the chosen
-ones are solved again to a strict bound. Labels do not know of each other: a block of them is solved together, because
-one pass over the features serves them all, and no more is in memory than a block needs.
+ones are solved again to a strict bound; where the strongest is the best, still stronger ones are tried. Labels do not
+know of each other: a block of them is solved together, because one pass over the features serves them all, and no more
+is in memory than a block needs.
 
 A penalty is chosen for each label by its log loss: of 114 Debian tags (3,195 rows) the chosen ones lie between 0.003
 and 1.0 (docs/log.md); one penalty for all labels was not tried beside it.
@@ -31,7 +32,7 @@ from limbeck.linear.label_folds import plan_label_folds
 from limbeck.linear.label_trials import LabelTrials
 from limbeck.linear.objective import State
 from limbeck.linear.scaling import Columns, InMemory, Passes, measure_scaling
-from limbeck.linear.search import CLEAR_RISE, MAX_ITERATIONS, PATIENCE, fast_type
+from limbeck.linear.search import CLEAR_RISE, MAX_ITERATIONS, PATIENCE, fast_type, stronger_penalties
 from limbeck.linear.solver import StoppingRule, extrapolate, solve
 from limbeck.progress import SILENT, Progress
 from limbeck.settings import ProbeSettings
@@ -241,44 +242,70 @@ def _search(trials: LabelTrials, blocks: Sequence[Int64], advance: Any) -> _Sear
     return _Searched(trials=trials, passes=passes, basis=basis, blocks=tuple(searched))
 
 
-def _search_block(trials: LabelTrials, block: Int64, passes: Passes, basis: Basis) -> _BlockSearched:
-    """Try penalties from strong to weak until the log loss of every label of a block has risen."""
-    weight_KLN = trials.weights(block)
-    score_LN = torch.from_numpy(np.ascontiguousarray(trials.score_weights(block)))
-    penalties = sorted(set(trials.settings.penalties))
-    labels = len(block)
-    best_L, place_L = np.full(labels, np.inf), np.zeros(labels, dtype=np.int64)
-    first = trials.first_point(block, weight_KLN)
-    kept = Slopes(first.weight_PCF.clone(), first.intercept_PC.clone())
-    earlier: Slopes | State = first
-    later: State | None = None
-    iterations = place = 0
-    for place, penalty in enumerate(penalties):
-        problems = trials.problems(block, weight_KLN, penalty_L=np.full(labels, penalty))
-        start = first if later is None else extrapolate(passes, problems, earlier, later)
+class _BlockSearch:
+    """The search of a block of labels: what was best so far, and the fits of each label at it."""
+
+    def __init__(self, trials: LabelTrials, block: Int64, passes: Passes, basis: Basis) -> None:
+        self._trials, self._block, self._passes, self._basis = trials, block, passes, basis
+        self._weight_KLN = trials.weights(block)
+        self._score_LN = torch.from_numpy(np.ascontiguousarray(trials.score_weights(block)))
+        labels = len(block)
+        self.first = trials.first_point(block, self._weight_KLN)
+        self.kept = Slopes(self.first.weight_PCF.clone(), self.first.intercept_PC.clone())
+        self.best_L, self.penalty_L = np.full(labels, np.inf), np.full(labels, np.nan)
+        self.since_L = np.zeros(labels, dtype=np.int64)
+        self.risen_L = np.zeros(labels, dtype=bool)
+        self.iterations = 0
+
+    def attempt(self, penalty: float, earlier: Slopes | State, later: State | None) -> State:
+        """Fit all labels with a penalty, from the optima of the last two; keep the fits that are the best of theirs."""
+        labels = len(self._block)
+        problems = self._trials.problems(self._block, self._weight_KLN, penalty_L=np.full(labels, penalty))
+        start = earlier if later is None else extrapolate(self._passes, problems, earlier, later)
         goal = StoppingRule(gap=LABEL_GAP, steps=MAX_ITERATIONS)
-        solution = solve(passes, problems, basis=basis, start=start, goal=goal)
-        iterations += solution.iterations
-        loss_L = _log_losses(problems.targets_LN, _held_out(trials, solution.logits_PCN, labels), score_LN)
-        better_L = loss_L < best_L
-        best_L = np.where(better_L, loss_L, best_L)
-        place_L[better_L] = place
-        taken = torch.from_numpy(better_L)
-        features = kept.weight_PCF.shape[2]
-        kept.weight_PCF.view(-1, labels, features)[:, taken] = solution.point.weight_PCF.view(-1, labels, features)[
-            :, taken
-        ]
-        kept.intercept_PC.view(-1, labels)[:, taken] = solution.point.intercept_PC.view(-1, labels)[:, taken]
-        if ((place - place_L >= PATIENCE) | (loss_L > best_L * (1 + CLEAR_RISE))).all():
+        solution = solve(self._passes, problems, basis=self._basis, start=start, goal=goal)
+        self.iterations += solution.iterations
+        held_out_LN = _held_out(self._trials, solution.logits_PCN, labels)
+        loss_L = _log_losses(problems.targets_LN, held_out_LN, self._score_LN)
+        better_L = loss_L < self.best_L
+        self.best_L = np.where(better_L, loss_L, self.best_L)
+        self.penalty_L[better_L] = penalty
+        self.since_L = np.where(better_L, 0, self.since_L + 1)
+        self.risen_L = loss_L > self.best_L * (1 + CLEAR_RISE)
+        taken, features = torch.from_numpy(better_L), self.kept.weight_PCF.shape[2]
+        point_KLF = solution.point.weight_PCF.view(-1, labels, features)
+        self.kept.weight_PCF.view(-1, labels, features)[:, taken] = point_KLF[:, taken]
+        intercept_KL = solution.point.intercept_PC.view(-1, labels)
+        self.kept.intercept_PC.view(-1, labels)[:, taken] = intercept_KL[:, taken]
+        return solution.state
+
+
+def _search_block(trials: LabelTrials, block: Int64, passes: Passes, basis: Basis) -> _BlockSearched:
+    """Try penalties from strong to weak until the log loss of every label of a block has risen.
+
+    Where the strongest is the best for a label, still stronger ones are tried, as long as one is better for some label.
+    """
+    search = _BlockSearch(trials, block, passes, basis)
+    penalties = sorted(set(trials.settings.penalties))
+    earlier: Slopes | State = search.first
+    later = strongest = search.attempt(penalties[0], search.first, None)
+    for penalty in penalties[1:]:
+        earlier, later = later, search.attempt(penalty, earlier, later)
+        if ((search.since_L >= PATIENCE) | search.risen_L).all():
             break
-        earlier, later = later or first, solution.state
+    at_weak_end_L = search.penalty_L == penalties[-1]
+    if len(penalties) > 1 and (search.penalty_L == penalties[0]).any():
+        for penalty in stronger_penalties(trials.settings):
+            strongest = search.attempt(penalty, strongest, None)
+            if search.since_L.all():
+                break
     return _BlockSearched(
         labels=block,
-        penalty_L=np.array(penalties)[place_L],
-        log_loss_L=best_L,
-        point=kept,
-        iterations=iterations,
-        is_at_end_L=place_L == len(penalties) - 1,
+        penalty_L=search.penalty_L,
+        log_loss_L=search.best_L,
+        point=search.kept,
+        iterations=search.iterations,
+        is_at_end_L=at_weak_end_L,
     )
 
 

@@ -6,7 +6,7 @@ It does not know texts or encoders.
 
 The model is scikit-learn's Ridge on standardised features and numbers: C · Σ ½ (value - number)² + ½ ‖w‖², the
 intercept free; C is 1 / alpha. Penalties are tried from strong to weak, each fit starting where the last ended, all
-folds and the fit on all rows side by side.
+folds and the fit on all rows side by side. Where the strongest one is the best, still stronger ones are tried.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ from limbeck.linear.fit import ACCEPTED_GAP, ALL_COLUMNS, FINAL_GAP, REFUSED_GAP
 from limbeck.linear.folds import plan_number_folds
 from limbeck.linear.ridge_solver import RidgeProblems, RidgeSolution, first_point, solve_ridge
 from limbeck.linear.scaling import Columns, InMemory, Scaling, measure_scaling, standardise
-from limbeck.linear.search import PATIENCE
+from limbeck.linear.search import PATIENCE, stronger_penalties
 from limbeck.progress import SILENT, Progress
 from limbeck.settings import ProbeSettings
 
@@ -222,7 +222,7 @@ def fit_numbers(
             products = InMemory(standardise(features_NF, scaling, columns=columns, dtype=torch.float32))
             basis = find_basis(products.features_NF, seed=settings.seed)
             found = _Searched(name=name, scaling=scaling, products=products, basis=basis, tried=[])
-            _walk(found, standard, penalties)
+            _walk(found, standard, penalties, stronger_penalties(settings))
             scores += [one.score for one in found.tried]
             if best is None or found.best.score.squared_error < best.best.score.squared_error:
                 best = found
@@ -237,16 +237,19 @@ def fit_numbers(
     return fit
 
 
-def _walk(searched: _Searched, standard: _Standard, penalties: Sequence[float]) -> None:
-    """Try penalties from strong to weak until the squared error has risen `PATIENCE` times."""
+def _walk(searched: _Searched, standard: _Standard, penalties: Sequence[float], stronger: Sequence[float]) -> None:
+    """Try penalties from strong to weak until the squared error has risen `PATIENCE` times.
+
+    Where the strongest is the best, still stronger ones are tried, as long as each is better than the last.
+    """
     start_PX = first_point(standard.problems(searched.scaling, penalties[0]))
     errors: list[float] = []
-    for penalty in penalties:
+
+    def attempt(penalty: float, start_PX: torch.Tensor) -> torch.Tensor:
         problems = standard.problems(searched.scaling, penalty)
         solution = solve_ridge(
             searched.products, problems, basis=searched.basis, start_PX=start_PX, gap=RIDGE_SEARCH_GAP
         )
-        start_PX = solution.point_PX
         errors.append(float(np.square(standard.unseen(solution) - standard.numbers_N).mean()))
         score = NumberScore(
             candidate=searched.name,
@@ -256,8 +259,20 @@ def _walk(searched: _Searched, standard: _Standard, penalties: Sequence[float]) 
             gap=float(solution.gap_P.max()),
         )
         searched.tried.append(_Tried(score, solution))
+        return solution.point_PX
+
+    for penalty in penalties:
+        start_PX = attempt(penalty, start_PX)
         if len(errors) - 1 - errors.index(min(errors)) >= PATIENCE:
             break
+    if errors.index(min(errors)) > 0:
+        return
+    lowest, start_PX = errors[0], searched.tried[0].solution.point_PX
+    for penalty in stronger:
+        start_PX = attempt(penalty, start_PX)
+        if errors[-1] >= lowest:
+            break
+        lowest = errors[-1]
 
 
 def _finish(searched: _Searched, standard: _Standard, scores: tuple[NumberScore, ...], notes: list[str]) -> RidgeFit:
@@ -302,11 +317,10 @@ def _finish(searched: _Searched, standard: _Standard, scores: tuple[NumberScore,
 
 def _notes(searched: _Searched, penalties: Sequence[float]) -> list[str]:
     notes = []
-    tried, best = searched.tried, searched.best.score.penalty
-    if len(tried) < len(penalties):
-        last = tried[-1].score.penalty
+    tried, best = [one.score.penalty for one in searched.tried], searched.best.score.penalty
+    if (last := max(tried)) < max(penalties):
         notes.append(f"{searched.name}: penalties above C = {last:g} were not tried, the squared error had risen")
-    elif len(penalties) > 1 and best in (penalties[0], penalties[-1]):
+    if len(penalties) > 1 and best in (min(tried), penalties[-1]):
         notes.append(f"{searched.name}: the best penalty, C = {best:g}, is at the end of those tried")
     if constant := int(searched.scaling.constant_F.sum()):
         columns = len(searched.scaling.constant_F)

@@ -22,6 +22,7 @@ from limbeck.linear.scaling import InMemory, Passes
 from limbeck.linear.solver import Solution, StoppingRule, extrapolate, solve
 from limbeck.linear.trials import Trials
 from limbeck.runtime import cpu_features
+from limbeck.settings import ProbeSettings
 
 PATIENCE = 2
 """Penalties in a row with a higher log loss than the best after which weaker ones are not tried."""
@@ -40,6 +41,23 @@ LOST_RISE = 0.05
 """A fit that is as near to its minimum as that, and whose log loss is by this share above the lowest, goes no further:
 it comes from a stronger penalty's minimum, and the way has led upwards."""
 MAX_ITERATIONS = 500
+_STRONGER = 4
+"""Penalties beyond the strongest that are tried where it is the best."""
+
+
+def stronger_penalties(settings: ProbeSettings) -> list[float]:
+    """Return penalties beyond the strongest, from weak to strong; none where the user has named what is to be tried.
+
+    Example:
+        >>> stronger_penalties(ProbeSettings())
+        [0.0001, 3e-05, 1e-05, 3e-06]
+    """
+    if settings.penalties != ProbeSettings().penalties:
+        return []
+    found = [min(settings.penalties)]
+    while len(found) <= _STRONGER:
+        found.append(float(f"{found[-1] / 3:.0e}"))
+    return found[1:]
 
 
 @dataclass(frozen=True, kw_only=True)
