@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tests.evaluation.shaped import LABELS, SHAPES, shaped
 
-from limbeck.evaluation.hard_rows import HardLabelRow, HardStepRow, HardValueRow, find_hard_rows
+from limbeck.evaluation.hard_rows import HardLabelRow, HardStepRow, HardValueRow, find_hard_rows, hard_row_table
 
 
 @pytest.mark.parametrize("kind", SHAPES)
@@ -51,3 +51,20 @@ def test_numbers_know_whether_the_truth_is_inside():
         assert one.inside == (abs(one.error) <= 1.5)
         assert one.error == pytest.approx(one.predicted - one.value, abs=1e-6)
     assert {one.inside for one in find_hard_rows(replace(answers, width=None), 5)} == {None}
+
+
+@pytest.mark.parametrize(
+    ("kind", "header"),
+    [
+        ("multi", ("text", "right", "missing", "too many", "loss, nats")),
+        ("ordinal", ("text", "label", "predicted", "steps off", "loss, nats")),
+        ("regression", ("text", "true", "predicted", "error")),
+    ],
+)
+def test_rows_are_a_table(kind, header):
+    """A line per row, the text first, and as many cells as there are headings."""
+    found = find_hard_rows(shaped(kind), 4)
+    table = hard_row_table(found)
+    assert table.header == header
+    assert [row[0] for row in table.rows] == [one.text for one in found]
+    assert {len(row) for row in table.rows} == {len(header)}

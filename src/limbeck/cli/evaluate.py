@@ -1,5 +1,6 @@
 """`limbeck evaluate`: score a saved model on labelled rows."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -48,7 +49,12 @@ def evaluate(
         Path | None, options.out("File to write the predictions to as well: .parquet, .jsonl or .csv.")
     ] = None,
     hard: Annotated[
-        int, typer.Option(min=0, help="Number of rows to show of the highest and of the lowest loss; 0 for none.")
+        int,
+        typer.Option(
+            min=0,
+            help="Number of rows to show of the highest and of the lowest loss (of other shapes: of those that the model "
+            "is furthest from); 0 for none.",
+        ),
     ] = 5,
     slices: Annotated[
         bool,
@@ -118,6 +124,7 @@ def _told(scored: "Scored", sliced: "Slices | None", facts: dict[str, str], *, k
     """Return everything that was found, for a program to read."""
     from limbeck.evaluation.evaluation import Evaluation
     from limbeck.evaluation.hard_cases import find_hard_cases, name_confusions
+    from limbeck.evaluation.hard_rows import find_hard_rows
     from limbeck.evaluation.predictions import Predictions
 
     found, answers = scored.evaluation.to_dict(), scored.predictions
@@ -138,15 +145,20 @@ def _told(scored: "Scored", sliced: "Slices | None", facts: dict[str, str], *, k
         cases = find_hard_cases(answers)
         told["confusions"] = [one.to_dict() for one in name_confusions(scored.evaluation, cases)]
         told["hard"] = cases.to_dict(hard) if hard else None
+    else:
+        told["hard"] = [asdict(one) for one in find_hard_rows(answers, hard)] if hard else None
     return told
 
 
 def _show_hard(scored: "Scored", count: int) -> None:
-    """Show rows of the highest and the lowest loss, where a row has one label."""
+    """Show rows of the highest and the lowest loss; of other shapes those that the model is furthest from."""
     from limbeck.evaluation.evaluation import Evaluation
     from limbeck.evaluation.hard_cases import find_hard_cases, name_confusions
+    from limbeck.evaluation.hard_rows import find_hard_rows, hard_row_table
     from limbeck.evaluation.predictions import Predictions
 
     if isinstance(scored.predictions, Predictions) and isinstance(scored.evaluation, Evaluation):
         cases = find_hard_cases(scored.predictions)
         figures_screen.show_hard_cases(cases, name_confusions(scored.evaluation, cases), count=count)
+    elif count:
+        figures_screen.show_given_table(hard_row_table(find_hard_rows(scored.predictions, count)))

@@ -5,11 +5,14 @@ It does not know why a row is hard: the text, its label and the model may each b
 `hard_cases`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from limbeck.display.tables import Table
+from limbeck.display.views import listed
 from limbeck.evaluation import label_metrics, metrics
 from limbeck.evaluation.multi_predictions import MultiPredictions
 from limbeck.evaluation.prediction_tables import AnyPredictions
@@ -153,3 +156,31 @@ def _row(found: AnyPredictions, row: int) -> dict[str, Any]:
         "tokens": int(found.tokens[row]),
         "truncated": bool(found.truncated[row]),
     }
+
+
+def hard_row_table(rows: Sequence[HardRow]) -> Table:
+    """Return rows of one shape as a table: what is true, what was answered, and how far that is off."""
+    lines = [(one.row_id if one.text is None else one.text, *_cells(one)) for one in rows]
+    kinds = {type(one): one for one in rows}
+    header: tuple[str, ...] = ("text", "true", "predicted", "error")
+    if HardLabelRow in kinds:
+        header = ("text", "right", "missing", "too many", "loss, nats")
+    elif HardStepRow in kinds:
+        header = ("text", "label", "predicted", "steps off", "loss, nats")
+    return Table(
+        title="Rows that the model is furthest from: hard texts, or wrong labels",
+        header=header,
+        rows=tuple(lines),
+        prose=header[1:4],
+    )
+
+
+def _cells(row: HardRow) -> tuple[str, ...]:
+    if isinstance(row, HardLabelRow):
+        parts = (row.right, row.missing, row.superfluous)
+        return (*(listed(names) if names else "" for names in parts), f"{row.loss:.3f}")
+    if isinstance(row, HardStepRow):
+        return (row.label, row.predicted, f"{row.steps:+d}", f"{row.loss:.3f}")
+    if isinstance(row, HardValueRow):
+        return (f"{row.value:.4g}", f"{row.predicted:.4g}", f"{row.error:+.4g}")
+    return ()
