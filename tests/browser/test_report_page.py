@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from tests.browser.windows import WIDE, WINDOWS, ZOOMED, judged
 from tests.reporting.report_runs import report_of, write_run
+from tests.reporting.shape_runs import shape_report_of, write_shape_run
 
 pytestmark = pytest.mark.slow
 MOST_BYTES = 5_000_000
@@ -91,3 +92,16 @@ def test_it_prints(browser: Any, files: dict[str, Path]) -> None:
     assert "20행만" in page.locator(".paper-only:visible").first.inner_text()
     assert len(page.pdf()) > 10_000
     context.close()
+
+
+@pytest.mark.parametrize(("kind", "language", "scheme"), [
+    ("multi", "en", "light"), ("multi", "ko", "dark"), ("ordinal", "en", "dark"), ("ordinal", "ko", "light"),
+    ("regression", "en", "light"), ("regression", "ko", "dark"),
+])  # fmt: skip
+def test_report_of_a_shape_in_a_browser(browser: Any, tmp_path: Path, kind: str, language: str, scheme: str) -> None:
+    """The pages of labels, ordered classes and numbers, with hostile labels and texts: as that of one label per row."""
+    page_file = tmp_path / "report.html"
+    page_file.write_text(shape_report_of(write_shape_run(tmp_path / "run", kind), language).html, "utf-8")
+    with judged(browser, page_file, scheme) as page:
+        assert "owned" not in page.title()
+        page.evaluate("document.querySelectorAll('main > section > details, details.twin').forEach(o => o.open = true)")

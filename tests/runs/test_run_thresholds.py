@@ -121,3 +121,16 @@ def test_the_reach_of_intervals_comes_back_with_the_bundle(tmp_path: Path, make_
     bundle = shaped_bundle(make_bundle, "regression")
     save_bundle(bundle, tmp_path / "model", card="# Card\n")
     assert load_bundle(tmp_path / "model").facts.value_width == WIDTH
+
+
+def test_no_precision_is_promised_of_labels_with_parents(tmp_path: Path, make_bundle: MakeBundle) -> None:
+    """A parent is given with its child, below its own threshold: only the largest F1 is chosen for."""
+    bundle = shaped_bundle(make_bundle, "multi")
+    names = ("role", "role::program", "role::library", "use")
+    facts = replace(bundle.facts, label_names=names, label_parents=True)
+    save_bundle(replace(bundle, facts=facts), tmp_path / "model", card="")
+    source = tmp_path / "mine.parquet"
+    write_predictions(source, replace(shaped("multi"), label_names=names))
+    with pytest.raises(SettingsError, match="a parent is given wherever a child"):
+        write_any_thresholds(tmp_path / "model", Goal(precision=0.6), source)
+    assert isinstance(write_any_thresholds(tmp_path / "model", Goal(), source), LabelThresholds)

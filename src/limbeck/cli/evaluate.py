@@ -52,8 +52,8 @@ def evaluate(
         int,
         typer.Option(
             min=0,
-            help="Number of rows to show of the highest and of the lowest loss (of other shapes: of those that the model "
-            "is furthest from); 0 for none.",
+            help="Number of rows to show of the highest and of the lowest loss; where a row has not just one label, of "
+            "those that the model is furthest from. 0 for none.",
         ),
     ] = 5,
     slices: Annotated[

@@ -78,6 +78,11 @@ def write_label_thresholds(run: Path, goal: LabelGoal, predictions: Path | None 
     folder = find_bundle(run)
     facts = load_bundle(folder).facts
     facts.shape.require((MULTI.name,), doing="a threshold per label", todo=_instead(facts.shape))
+    if facts.label_parents and goal.precision is not None:
+        raise SettingsError(
+            "a precision cannot be promised of labels with parents: a parent is given wherever a child of it is, "
+            "whatever its own threshold. Give no precision, for the largest F1"
+        )
     source = _source(run, predictions, ("out_of_fold", "validation"))
     found = read_any_predictions(source)
     if not isinstance(found, MultiPredictions):
