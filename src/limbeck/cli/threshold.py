@@ -27,7 +27,8 @@ def threshold(
         Path | None,
         typer.Option(
             help="File of predictions to choose on, of labelled rows that the model did not learn from (evaluate "
-            "--out). [default: RUN/predictions/validation.parquet; of any number of labels out_of_fold.parquet first]"
+            "--out). Of any number of labels RUN/predictions/out_of_fold.parquet comes first, where it is there. "
+            "[default: RUN/predictions/validation.parquet]"
         ),
     ] = None,
     clear: Annotated[bool, typer.Option("--clear", help="Remove the thresholds: every row is answered again.")] = False,
