@@ -152,7 +152,7 @@ def write_report(
         for asked, option in ((settings.learning_curve, "--learning-curve"), (settings.umap, "--umap")):
             if asked:
                 shape.task.require(("single",), doing=option, todo="limbeck report without it shows what there is")
-        made, has_issues = _made_of_shape(shape, folder, words, data=data, progress=progress), shape.task == MULTI
+        made, has_issues = _made_of_shape(shape, folder, words, data=data, progress=progress)
         return _written(made, folder, shape.validation, settings.language, out=out, has_issues=has_issues)
     found = read_run(run)
     if settings.learning_curve:
@@ -182,14 +182,15 @@ def write_report(
 
 def _made_of_shape(
     found: ShapeFacts, folder: RunFolder, words: ReportWords, *, data: str | Path | None, progress: Progress
-) -> Report:
-    """Make the page of a run whose answers are not one label per row."""
+) -> tuple[Report, bool]:
+    """Make the page of a run whose answers are not one label per row; say whether labels were looked at."""
     tags = None
     if found.task == MULTI and folder.predictions(OUT_OF_FOLD).is_file():
         tags = search_tags(open_past_run(folder.path))
     dataset = _read_data(folder.path, None if data is None else str(data), progress)
     evidence = ShapeEvidence(tags=tags, audit=None if dataset is None else _audit(dataset, found, folder, progress))
-    return make_shape_report(found, evidence, words, made_on=date.today(), progress=progress)
+    made = make_shape_report(found, evidence, words, made_on=date.today(), progress=progress)
+    return made, tags is not None
 
 
 def _written(
