@@ -5,6 +5,7 @@ import os
 import signal
 import tomllib
 
+import pyarrow as pa
 import pytest
 
 from limbeck.errors import (
@@ -16,11 +17,14 @@ from limbeck.errors import (
     StorageError,
     TrainingError,
 )
+from limbeck.experiments import sweep_methods
 from limbeck.experiments.search_space import first_values, read_space, with_values
 from limbeck.experiments.sweep import FIRST_TRIALS, SweepPlan, run_sweep
 from limbeck.methods.knobs import Knob
 from limbeck.methods.table import METHODS
 from limbeck.methods.trainings import Finetuning, HeadTraining
+from limbeck.progress import Silent
+from limbeck.reading.in_memory import from_arrow
 from limbeck.settings import FeatureSettings, FinetuneSettings, HeadSettings, SweepSettings
 from limbeck.training.journal import EpochScores
 
@@ -256,3 +260,18 @@ def test_a_space_of_ones_own(tmp_path):
         read_space(path, "finetune", Finetuning())
     assert "epoch is no setting" in str(caught.value)
     assert "above 0 where log is true" in str(caught.value)
+
+
+def test_a_sweep_of_label_sets_is_judged_by_macro_f1(tmp_path, monkeypatch):
+    """They have no accuracy, which is the default: what stands for it is said, and is what trials are kept by."""
+    data = from_arrow(pa.table({"text": ["a", "b"], "label": [["x", "y"], []]}))
+    asked = []
+    monkeypatch.setattr(sweep_methods, "run_sweep", lambda out, plan, search, **_: asked.append((plan, search)))
+    said: list[str] = []
+    progress = Silent()
+    monkeypatch.setattr(progress, "say", said.append)
+    base = HeadTraining(head=HeadSettings(learning_rate=1e-3))
+    sweep_methods.sweep(data, tmp_path / "S", sweep_methods.Sweeping(base=base), progress=progress)
+    ((plan, search),) = asked
+    assert (search.by, plan.base.head.best_by) == ("f1_macro", "f1_macro")
+    assert "judged by f1_macro: --by accuracy means that where a row has any number of labels" in "".join(said)

@@ -258,7 +258,11 @@ class _Search:
     def _final(self, metrics: dict[str, Any]) -> float:
         """Return the figure of the epoch that was kept; of a probe, which has none, that of its evaluation."""
         if "epochs" not in metrics:
-            return float(metrics["validation"]["log_loss" if self._settings.by == "loss" else self._settings.by])
+            figures = metrics["validation"]
+            # Numbers have no log loss, and label sets no weighted F1.
+            loss = "log_loss" if "log_loss" in figures else "rmse"
+            name = loss if self._settings.by == "loss" else self._settings.by
+            return float(figures[name if name in figures else "f1_macro"])
         kept = metrics["epochs"][metrics["best_epoch"] - 1]
         return float(kept["validation_loss" if self._settings.by == "loss" else self._settings.by])
 

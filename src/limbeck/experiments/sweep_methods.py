@@ -4,7 +4,7 @@ In: what is learnt from, and the settings of a training. Out: a `Sweep`. It does
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,9 @@ from limbeck.reading.text_stream import TextStream
 from limbeck.runs.run_folder import RunFolder
 from limbeck.runtime import is_one_of_many
 from limbeck.settings import SweepSettings
+from limbeck.task import SINGLE, Task
 from limbeck.training.job import train
-from limbeck.training.journal import AfterEpoch, EpochLine, EpochScores, read_epochs
+from limbeck.training.journal import EPOCH_LINES, AfterEpoch, EpochLine, read_epochs
 
 Material = Dataset | Curriculum | TextStream
 """What a method learns from."""
@@ -82,6 +83,11 @@ def sweep(
     if is_one_of_many():
         raise SettingsError("a sweep runs in one process: run limbeck without torchrun")
     base, method, kept = settings.base, method_of(settings.base), cache or FeatureCache()
+    asked, deciding = settings.search.by, _task_of(material).deciding(settings.search.by)
+    if deciding != asked:
+        progress.say(
+            f"trials are judged by {deciding}: --by {asked} means that where a row has {_task_of(material).words}"
+        )
     rate = None
     if method.by_steps:
         if base.fitting.seeds > 1:
@@ -89,7 +95,7 @@ def sweep(
         if method.learns_from == "texts" and settings.search.by != "loss":
             raise SettingsError(f"by = {settings.search.by!r}: {method.name} is judged by its loss; give --by loss")
         if method.learns_from != "texts":
-            base = base.with_fitting(best_by=settings.search.by)
+            base = base.with_fitting(best_by=deciding)
         known = base.fitting.learning_rate
         rate = known if isinstance(known, float) else method.recipe(base, material, kept).usual_rate(progress)
     own = settings.space
@@ -101,7 +107,14 @@ def sweep(
         train=partial(_train, method, material, kept),
         fingerprint=_fingerprint(material),
     )
-    return run_sweep(Path(out), plan, settings.search, resume=resume, progress=progress)
+    return run_sweep(Path(out), plan, replace(settings.search, by=deciding), resume=resume, progress=progress)
+
+
+def _task_of(material: Material) -> Task:
+    """Return the shape of the answers; a pretraining's loss is that of single labels, words."""
+    if isinstance(material, TextStream):
+        return SINGLE
+    return (material.dataset if isinstance(material, Curriculum) else material).task
 
 
 def _fingerprint(material: Material) -> Any:
@@ -125,7 +138,7 @@ def _train(  # noqa: PLR0913, PLR0917  # bound to the first three, it is what a 
     if not method.by_steps:
         return dict(method.train(material, out, base, cache=cache, start="overwrite", progress=progress).metrics)
     # What was told before a kill is told again: the new number of the trial knows nothing of it.
-    for line in _epochs_so_far(folder, method):
+    for line in _epochs_so_far(folder, method, material):
         after_epoch(line)
     if folder.metrics.exists():
         return dict(storage.read_json(folder.metrics))
@@ -134,7 +147,8 @@ def _train(  # noqa: PLR0913, PLR0917  # bound to the first three, it is what a 
     return dict(run.metrics)
 
 
-def _epochs_so_far(folder: RunFolder, method: Method) -> Sequence[EpochLine]:
+def _epochs_so_far(folder: RunFolder, method: Method, material: Material) -> Sequence[EpochLine]:
     if not folder.journal.exists():
         return []
-    return list(read_epochs(folder.journal, Perplexity if method.learns_from == "texts" else EpochScores))
+    kind = Perplexity if method.learns_from == "texts" else EPOCH_LINES[_task_of(material).name]
+    return list(read_epochs(folder.journal, kind))

@@ -95,7 +95,7 @@ def _are_fractions(parts: Sequence[FileRows], settings: ReadSettings) -> bool:
     if not all(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind) for kind in kinds):
         return False
     values = np.concatenate(
-        [np.zeros(0), *(np.asarray(part.label.drop_null().cast(pa.float64())) for part in labelled)]
+        [np.zeros(0), *(np.asarray(part.label.drop_null().cast(pa.float64(), safe=False)) for part in labelled)]
     )
     known = values[np.isfinite(values)]
     return len(known) > 0 and bool((known != np.floor(known)).mean() >= LEAST_FRACTIONS)
@@ -106,7 +106,7 @@ def _note_fractions(parts: Sequence[FileRows], bad: BadRows) -> None:
     for part in parts:
         values = part.label.drop_null()
         if pa.types.is_floating(values.type) or pa.types.is_decimal(values.type):
-            known = np.asarray(values.cast(pa.float64()))
+            known = np.asarray(values.cast(pa.float64(), safe=False))
             odd = known[np.isfinite(known) & (known != np.floor(known))]
             if len(odd):
                 what = "labels with fractions, so that all are numbers; --task ordinal reads them as ordered classes"
