@@ -98,7 +98,9 @@ def _are_fractions(parts: Sequence[FileRows], settings: ReadSettings) -> bool:
         [np.zeros(0), *(np.asarray(part.label.drop_null().cast(pa.float64(), safe=False)) for part in labelled)]
     )
     known = values[np.isfinite(values)]
-    return len(known) > 0 and bool((known != np.floor(known)).mean() >= LEAST_FRACTIONS)
+    fractions = known[known != np.floor(known)]
+    # One fraction, however often it stands there, may be a slip.
+    return len(np.unique(fractions)) > 1 and len(fractions) >= LEAST_FRACTIONS * len(known)
 
 
 def _note_fractions(parts: Sequence[FileRows], bad: BadRows) -> None:
