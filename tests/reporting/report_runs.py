@@ -1,5 +1,7 @@
 """Runs of any size, built in memory and left in a folder as a training leaves them, for tests of the report."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -157,9 +159,9 @@ def evidence_of(run: RunFacts, *, features: bool = True, issues: bool = True) ->
     )
 
 
-def report_of(folder: Path, language: str = "en") -> Report:
-    """The report of a run folder; its pictures have no PNG, which no page shows and which takes half of the time."""
-    run = read_run(folder)
+@contextmanager
+def without_png() -> Iterator[None]:
+    """Let pictures have no PNG, which no page shows and which takes half of the time."""
     own = Figure.savefig
 
     def save(figure: Figure, file: Any, *, format: str, **options: Any) -> None:  # noqa: A002  # matplotlib's own name
@@ -168,4 +170,11 @@ def report_of(folder: Path, language: str = "en") -> Report:
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Figure, "savefig", save)
+        yield
+
+
+def report_of(folder: Path, language: str = "en") -> Report:
+    """The report of a run folder."""
+    run = read_run(folder)
+    with without_png():
         return make_report(run, evidence_of(run), words_in(language))

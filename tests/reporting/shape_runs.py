@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.evaluation.shaped import shaped
-from tests.reporting.report_runs import PAYLOAD, TEXTS
+from tests.reporting.report_runs import PAYLOAD, TEXTS, without_png
 
 from limbeck import storage
 from limbeck.evaluation.any_evaluation import AnyEvaluation
@@ -104,7 +104,8 @@ def shape_report_of(folder: Path, language: str = "en") -> Report:
         answers = hostile("multi", 120, 1)
         assert isinstance(answers, MultiPredictions)
         tags = review_tags(answers)
-    return make_shape_report(run, ShapeEvidence(tags=tags), words_in(language))
+    with without_png():
+        return make_shape_report(run, ShapeEvidence(tags=tags), words_in(language))
 
 
 def one_row(kind: str) -> AnyPredictions:

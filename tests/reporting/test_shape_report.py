@@ -17,12 +17,13 @@ from limbeck.reporting.run_facts import read_shape_run
 from limbeck.reporting.shape_report import thresholds_of
 
 CHARTS = {"multi": {"label_pairs"}, "ordinal": {"confusion"}, "regression": {"value_scatter", "residuals"}}
+KINDS = ["multi", *(pytest.param(kind, marks=pytest.mark.slow) for kind in SHAPES if kind != "multi")]
 FIGURES = {"multi": MULTI_FIGURES, "ordinal": ORDINAL_FIGURES, "regression": VALUE_FIGURES}
 
 
 @pytest.mark.usefixtures("unsaved")
-@pytest.mark.parametrize("method", ["probe", "finetune"])
-@pytest.mark.parametrize("kind", SHAPES)
+@pytest.mark.parametrize("method", ["probe", pytest.param("finetune", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_figure_and_chart_is_there(tmp_path: Path, kind: str, method: str) -> None:
     """Each figure of the shape by its name and value, each chart with a table beside it, each part with its heading."""
     folder = write_shape_run(tmp_path / "run", kind, method=method)
@@ -41,7 +42,7 @@ def test_every_figure_and_chart_is_there(tmp_path: Path, kind: str, method: str)
 
 
 @pytest.mark.usefixtures("unsaved")
-@pytest.mark.parametrize("kind", SHAPES)
+@pytest.mark.parametrize("kind", KINDS)
 def test_payloads_of_a_shape_stay_text(tmp_path: Path, kind: str) -> None:
     """One script, ours; no handler, no element of the data's making, whatever labels and texts are called."""
     seen = Seen()
@@ -52,6 +53,7 @@ def test_payloads_of_a_shape_stay_text(tmp_path: Path, kind: str) -> None:
     assert not [name for _, attrs in seen.tags for name in attrs if name.startswith("on")]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unsaved")
 @pytest.mark.parametrize("method", ["probe", "finetune"])
 @pytest.mark.parametrize("kind", SHAPES)
@@ -70,6 +72,7 @@ def test_no_english_is_left_on_the_korean_page_of_a_shape(tmp_path: Path, kind: 
     assert {word.lower() for word in re.findall(r"[A-Za-z]{2,}|[A-Z]\d", said)} - ALLOWED - OF_THE_DATA - own == set()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unsaved")
 @pytest.mark.parametrize("language", ["en", "ko"])
 @pytest.mark.parametrize("kind", SHAPES)
