@@ -9,11 +9,12 @@ from tests.reporting.report_runs import write_run
 from tests.reporting.shape_runs import one_row, shape_report_of, write_shape_run
 from tests.reporting.test_report import ALLOWED, OF_THE_DATA, Seen
 
+from limbeck import storage
 from limbeck.evaluation.multi_evaluation import MULTI_FIGURES
 from limbeck.evaluation.ordinal_evaluation import ORDINAL_FIGURES
 from limbeck.evaluation.value_evaluation import VALUE_FIGURES
 from limbeck.reporting.report_words import words_in
-from limbeck.reporting.run_facts import read_shape_run
+from limbeck.reporting.run_facts import read_run, read_shape_run
 from limbeck.reporting.shape_report import thresholds_of
 
 CHARTS = {"multi": {"label_pairs"}, "ordinal": {"confusion"}, "regression": {"value_scatter", "residuals"}}
@@ -97,3 +98,19 @@ def test_thresholds_that_were_chosen_later_are_told(tmp_path: Path) -> None:
 def test_a_run_of_one_label_is_another_page(tmp_path: Path) -> None:
     """`read_shape_run` leaves it to `read_run`."""
     assert read_shape_run(write_run(tmp_path / "run", 40)) is None
+
+
+@pytest.mark.parametrize("kind", ["single", *SHAPES])
+def test_a_run_of_several_seeds_has_the_encoder_of_the_seed_that_was_kept(tmp_path: Path, kind: str) -> None:
+    """The record of such a run says what the seeds share, and the encoder stands in each seed's own."""
+    folder = tmp_path / "run"
+    if kind == "single":
+        write_run(folder, 40, method="finetune")
+    else:
+        write_shape_run(folder, kind, 40, method="finetune")
+    record = storage.read_json(folder / "run.json")
+    storage.write_json(folder / "seeds" / "1" / "run.json", {**record, "encoder": {"name": "mine"}})
+    storage.write_json(folder / "run.json", {key: value for key, value in record.items() if key != "encoder"})
+    run = read_run(folder) if kind == "single" else read_shape_run(folder)
+    assert run is not None
+    assert run.record["encoder"] == {"name": "mine"}

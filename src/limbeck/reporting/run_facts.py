@@ -232,12 +232,21 @@ def _opened(path: Path) -> tuple[RunFolder, dict[str, Any]]:
         raise SettingsError(f"{path} was made by {metrics.get('method')!r}, which trains no classifier to report on")
     files = {
         "name": str(path),
-        "record": storage.read_json(folder.record),
+        "record": _record_of(folder, metrics),
         "metrics": metrics,
         "model": storage.read_json(folder.bundle / MODEL_FACTS),
         "rate_curve": storage.read_json(folder.rate_curve) if folder.rate_curve.is_file() else None,
     }
     return folder, files
+
+
+def _record_of(folder: RunFolder, metrics: dict[str, Any]) -> dict[str, Any]:
+    """Return a run's record; that of several seeds says what they share, and each seed's own the encoder."""
+    record: dict[str, Any] = storage.read_json(folder.record)
+    if "encoder" not in record and "kept_seed" in metrics:
+        kept = RunFolder(folder.seeds / str(metrics["kept_seed"]))
+        record = {**record, "encoder": storage.read_json(kept.record)["encoder"]}
+    return record
 
 
 def _of_other_rows(folder: RunFolder) -> DataError:

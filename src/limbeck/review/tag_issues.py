@@ -49,7 +49,7 @@ FEWEST_ANCHORS = 20
 """Anchors of a label at least."""
 LEAST_RATE = 1e-4
 MOST_RATE = 0.5
-PARTS = 5
+ROW_PARTS = 5
 """Parts of the rows, of which each is looked at with what the others say of labels that go together."""
 RIDGE = 0.3
 """Added to each column's correlation with itself (chosen on Debian's packages with planted mistakes: docs/log.md)."""
@@ -283,9 +283,9 @@ def _in_context(alone_NC: np.ndarray, targets_NC: np.ndarray) -> np.ndarray:
     parts of the rows.
     """
     rows, classes = targets_NC.shape
-    part_N = np.random.default_rng(0).permutation(np.arange(rows) % PARTS)
+    part_N = np.random.default_rng(0).permutation(np.arange(rows) % ROW_PARTS)
     both_NK = np.column_stack([targets_NC, alone_NC.astype(np.float64)])
-    columns = [both_NK[part_N == part] for part in range(PARTS)]
+    columns = [both_NK[part_N == part] for part in range(ROW_PARTS)]
     sums = np.stack([one.sum(axis=0) for one in columns])
     products = [one.T @ one for one in columns]
     line_NC = np.empty((rows, classes))
