@@ -1,6 +1,7 @@
 """Ordered classes and numbers, from rows to answers, by every method that serves them."""
 
 import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import limbeck
 from limbeck.data.dataset import Dataset
 from limbeck.errors import DataError, SettingsError
 from limbeck.evaluation.prediction_files import read_any_predictions
+from limbeck.evaluation.rater_agreement import measure_agreement
 from limbeck.features.cache import FeatureCache
 from limbeck.inference.scoring import score
 from limbeck.methods.table import CLASSIFIERS
@@ -159,3 +161,18 @@ def test_rows_without_a_number_are_refused(trained):
     classes = make_rows("ordinal")
     with pytest.raises(DataError, match="--task regression"):
         score(limbeck.load(run.folder.path, engine="torch-float32"), classes)
+
+
+def test_raters_of_the_scored_rows_stand_beside_a_model_of_numbers(trained):
+    """What evaluation says of people is `measure_agreement` of the column; other shapes have no such ceiling."""
+    random = np.random.default_rng(0)
+    rows = make_rows("regression").split("validation")
+    ratings_NR = rows.targets[:, None] + random.normal(size=(len(rows), 4))
+    with_ratings = replace(rows, table=rows.table.append_column("ratings", pa.array(ratings_NR.tolist())))
+    predictor = limbeck.load(trained("regression", "probe").folder.path, engine="torch-float32")
+    scored = score(predictor, with_ratings, raters_column="ratings")
+    assert scored.raters == scored.evaluation.raters == measure_agreement(ratings_NR)
+    assert "raters' ceiling" in scored.evaluation.figure_table().header
+    ordered = limbeck.load(trained("ordinal", "probe").folder.path, engine="torch-float32")
+    with pytest.raises(SettingsError, match="comparing with raters is for a number per row"):
+        score(ordered, make_rows("ordinal").split("validation"), raters_column="ratings")
