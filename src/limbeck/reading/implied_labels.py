@@ -24,7 +24,8 @@ _SHOWN = 5
 def imply_parents(found: LabelMap, bad: BadRows, *, wanted: bool) -> LabelMap:
     """Give every row the parents of its labels; they become labels, after the others.
 
-    A parent that every row has tells no row from another, and is left out.
+    A parent that every row has tells no row from another, and is left out. To be called before rare labels are left
+    out, so that their rows keep the parents of these.
 
     Raises:
         DataError: it is wanted, and no label names a parent.

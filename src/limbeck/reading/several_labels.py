@@ -90,18 +90,16 @@ def map_label_sets(parts: Sequence[FileRows], settings: ReadSettings, bad: BadRo
     """
     written = [_checked(part, settings, bad) for part in parts]
     pairs = [_pairs_of(one) for one in written]
-    names = {part.columns.label_place for part in parts}
     found = index_labels(pairs, replace(settings, labels="required"), bad)
     if bad.faults.count:
         return LabelMap(names=found.names, parts=tuple(parts), task=MULTI)
     sets = [_regrouped(one, part, settings, bad) for one, part in zip(written, found.parts, strict=True)]
     result = LabelMap(names=found.names, parts=tuple(sets), task=MULTI)
     note_odd_classes(found.parts, found.names, bad)
-    # Before rare labels are left out: their rows keep the parents of these.
     result = imply_parents(result, bad, wanted=settings.label_parents)
     if settings.min_label_rows is not None:
         result = _without_rare(result, settings.min_label_rows, bad)
-    _note_understood(result, ", ".join(sorted(names)), bad)
+    _note_understood(result, ", ".join(sorted({part.columns.label_place for part in parts})), bad)
     _note_untrained(result, bad)
     return result
 
