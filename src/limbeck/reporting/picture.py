@@ -123,7 +123,8 @@ def _forms(figure: "Figure", title: str) -> tuple[bytes, str]:
     """
     own_dpi = figure.dpi
     figure.dpi = DPI
-    figure.get_layout_engine().execute(figure)
+    if (engine := figure.get_layout_engine()) is not None:
+        engine.execute(figure)
     figure.set_layout_engine(None)
     figure.dpi = own_dpi
     png, svg = io.BytesIO(), io.StringIO()
