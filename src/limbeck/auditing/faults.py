@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from limbeck.auditing.mojibake import find_mojibake, mojibake_mask
 from limbeck.auditing.rows import Row, RowColumns
 from limbeck.display.unseen import CONTROL, INVISIBLE, find_stray
-from limbeck.evaluation.predictions import WRAPPING_TOKENS
+from limbeck.evaluation.row_answers import WRAPPING_TOKENS
 from limbeck.reading.decoding import REPLACEMENT
 from limbeck.tokens import SPECIAL_TOKENS
 

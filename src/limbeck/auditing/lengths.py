@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from limbeck.auditing.characters import blocks
-from limbeck.evaluation.predictions import WRAPPING_TOKENS
+from limbeck.evaluation.row_answers import WRAPPING_TOKENS
 from limbeck.progress import SILENT, Progress
 from limbeck.tokens import SPECIAL_TOKENS, Tokenizer
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from limbeck.auditing.characters import SCRIPT_NAMES
 from limbeck.auditing.lengths import TokenCounts
-from limbeck.evaluation.predictions import WRAPPING_TOKENS, is_unread
+from limbeck.evaluation.row_answers import WRAPPING_TOKENS, is_unread
 from limbeck.tokens import Tokenizer
 
 _OWN_SHARE = 0.02

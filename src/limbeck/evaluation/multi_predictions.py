@@ -17,18 +17,16 @@ from limbeck.data.hierarchy import hierarchy_among
 from limbeck.data.label_sets import LABEL_SETS, indicators, label_pairs, sets_of_indicators
 from limbeck.display.frames import frame_of
 from limbeck.display.tables import Table
-from limbeck.display.views import View, listed
+from limbeck.display.views import listed
 from limbeck.errors import DataError, SettingsError
 from limbeck.evaluation import label_metrics
 from limbeck.evaluation.label_thresholds import decide_labels
 from limbeck.evaluation.predictions import (
     FIRST_ROWS,
     PROBABILITY_PREFIX,
-    WRAPPING_TOKENS,
     TopLabels,
-    free_name,
-    is_unread,
 )
+from limbeck.evaluation.row_answers import RowAnswers
 from limbeck.task import MULTI
 
 if TYPE_CHECKING:
@@ -45,7 +43,7 @@ THRESHOLDS_KEY = "limbeck.label_thresholds"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class MultiPredictions(View):
+class MultiPredictions(RowAnswers):
     """What a classifier said of N rows, each of which may have any number of C labels, in the order of the rows.
 
     Attributes:
@@ -68,36 +66,24 @@ class MultiPredictions(View):
         others: further columns of the rows (N rows), to be kept beside the answers; None where there are none.
     """
 
-    row_ids: tuple[str, ...]
     label_names: tuple[str, ...]
     probabilities: np.ndarray
     true_labels: pa.LargeListArray
-    tokens: np.ndarray
-    truncated: np.ndarray
     thresholds: np.ndarray | None = None
     decided: np.ndarray | None = None
     label_parents: bool = False
-    texts: tuple[str, ...] | None = None
-    unknown: np.ndarray | None = None
-    others: pa.Table | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         labels = self.true_labels
         labels = labels.combine_chunks() if isinstance(labels, pa.ChunkedArray) else labels
         probabilities_NC = np.asarray(self.probabilities, dtype=np.float32)
         thresholds = None if self.thresholds is None else np.asarray(self.thresholds, dtype=np.float64)
-        object.__setattr__(self, "row_ids", tuple(self.row_ids))
         object.__setattr__(self, "label_names", tuple(self.label_names))
         object.__setattr__(self, "probabilities", probabilities_NC)
         object.__setattr__(self, "true_labels", labels.cast(LABEL_SETS))
-        object.__setattr__(self, "tokens", np.asarray(self.tokens, dtype=np.int32))
-        object.__setattr__(self, "truncated", np.asarray(self.truncated, dtype=np.bool_))
         object.__setattr__(self, "thresholds", thresholds)
-        object.__setattr__(self, "texts", None if self.texts is None else tuple(self.texts))
         self._check()
-
-    def __len__(self) -> int:
-        return len(self.row_ids)
 
     def _lines(self) -> tuple[str, str]:
         rows, targets_MC = self.labelled_rows, self.known_targets
@@ -184,23 +170,6 @@ class MultiPredictions(View):
             for labels in self.true_labels.to_pylist()
         ]
 
-    @property
-    def unread(self) -> np.ndarray:
-        """Whether the model saw nothing of a text, or nothing but unknown tokens for the most part, bool (N,)."""
-        if self.unknown is None:
-            return np.zeros(len(self), np.bool_)
-        return is_unread(self.tokens - WRAPPING_TOKENS, self.unknown)
-
-    @property
-    def count_cut(self) -> int:
-        """Texts that were longer than the model's limit."""
-        return int(self.truncated.sum())
-
-    @property
-    def count_unread(self) -> int:
-        """Texts that the model could not read."""
-        return int(self.unread.sum())
-
     def top_k(self, k: int) -> TopLabels:
         """Return the k most probable labels of each row, given or not.
 
@@ -226,12 +195,7 @@ class MultiPredictions(View):
         """
         names = pa.array(self.label_names, pa.string())
         is_labelled = len(self.labelled_rows) > 0
-        columns: dict[str, pa.Array] = {"row_id": pa.array(self.row_ids, pa.large_string())}
-        if self.texts is not None:
-            columns["text"] = pa.array(self.texts, pa.large_string())
-        if self.others is not None:
-            kept = self.others.column_names
-            columns |= {free_name(name, kept, MULTI_COLUMNS): self.others[name] for name in kept}
+        columns = self._first_columns(MULTI_COLUMNS)
         if is_labelled:
             columns["true_labels"] = _named(self.true_labels, names)
         columns["predictions"] = _named(sets_of_indicators(self.decided_NC), names)
@@ -242,10 +206,7 @@ class MultiPredictions(View):
             rows = self.labelled_rows
             wrong_N[rows] = label_metrics.row_mistakes(self.known_targets, self.decided_NC[rows])
             columns["wrong_labels"] = pa.array(wrong_N, pa.int32(), mask=wrong_N < 0)
-        columns["tokens"] = pa.array(self.tokens)
-        columns["truncated"] = pa.array(self.truncated)
-        if self.unknown is not None:
-            columns["unknown"] = pa.array(self.unknown, pa.int32())
+        columns |= self._last_columns()
         if top_k is not None:
             top = self.top_k(top_k)
             for place in range(top_k):
@@ -261,21 +222,13 @@ class MultiPredictions(View):
         return frame_of(self.to_arrow(top_k=top_k))
 
     def _check(self) -> None:
-        rows, labels = len(self.row_ids), len(self.label_names)
-        found = {
-            "probabilities": (self.probabilities.shape, (rows, labels)),
-            "decisions": (self.decided_NC.shape, (rows, labels)),
-            "thresholds": ((labels,) if self.thresholds is None else self.thresholds.shape, (labels,)),
-            "true labels": ((len(self.true_labels),), (rows,)),
-            "tokens": (self.tokens.shape, (rows,)),
-            "truncated": (self.truncated.shape, (rows,)),
-            "texts": ((rows if self.texts is None else len(self.texts),), (rows,)),
-            "unknown": ((rows,) if self.unknown is None else self.unknown.shape, (rows,)),
-            "other columns": ((rows if self.others is None else self.others.num_rows,), (rows,)),
-        }
-        for what, (shape, expected) in found.items():
-            if shape != expected:
-                raise DataError(f"{what} have shape {shape}, expected {expected}: one value a row id")
+        rows, labels = len(self), len(self.label_names)
+        self._check_rows(
+            probabilities=(self.probabilities.shape, (rows, labels)),
+            decisions=(self.decided_NC.shape, (rows, labels)),
+            thresholds=((labels,) if self.thresholds is None else self.thresholds.shape, (labels,)),
+            true_labels=((len(self.true_labels),), (rows,)),
+        )
         if len(set(self.label_names)) != labels:
             raise DataError(f"a label name is given twice in {listed(self.label_names)}")
         label_metrics.check_shares(self.probabilities)

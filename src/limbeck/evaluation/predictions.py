@@ -13,9 +13,10 @@ import pyarrow as pa
 
 from limbeck.display.frames import frame_of
 from limbeck.display.tables import Table
-from limbeck.display.views import View, listed
+from limbeck.display.views import listed
 from limbeck.errors import DataError, SettingsError
 from limbeck.evaluation import metrics
+from limbeck.evaluation.row_answers import RowAnswers
 from limbeck.task import ORDINAL, SINGLE, Task
 
 if TYPE_CHECKING:
@@ -31,12 +32,6 @@ _OWN = re.compile(
 _OWN_ORDINAL = re.compile(rf"{_OWN.pattern}|expected_position|steps_off", re.DOTALL)
 FIRST_ROWS = 6
 """Shown in a notebook."""
-WRAPPING_TOKENS = 2
-"""[CLS] and [SEP], which every text has."""
-MOSTLY = 0.5
-"""A text is mostly unknown from this share of [UNK] among its tokens on."""
-INPUT_PREFIX = "input."
-"""Before the name of a column of the rows that is the name of one of these columns too."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -53,7 +48,7 @@ class TopLabels:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Predictions(View):
+class Predictions(RowAnswers):
     """What a classifier said of N rows, in the order of the rows.
 
     Attributes:
@@ -73,33 +68,21 @@ class Predictions(View):
             and the median one is.
     """
 
-    row_ids: tuple[str, ...]
     label_names: tuple[str, ...]
     probabilities: np.ndarray
     true_labels: pa.Int32Array
-    tokens: np.ndarray
-    truncated: np.ndarray
-    texts: tuple[str, ...] | None = None
     unsure: np.ndarray | None = None
-    unknown: np.ndarray | None = None
-    others: pa.Table | None = None
     task: Task = SINGLE
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         labels = self.true_labels
         labels = labels.combine_chunks() if isinstance(labels, pa.ChunkedArray) else labels
-        object.__setattr__(self, "row_ids", tuple(self.row_ids))
         object.__setattr__(self, "label_names", tuple(self.label_names))
         object.__setattr__(self, "probabilities", np.asarray(self.probabilities, dtype=np.float32))
         object.__setattr__(self, "true_labels", labels.cast(pa.int32()))
-        object.__setattr__(self, "tokens", np.asarray(self.tokens, dtype=np.int32))
-        object.__setattr__(self, "truncated", np.asarray(self.truncated, dtype=np.bool_))
-        object.__setattr__(self, "texts", None if self.texts is None else tuple(self.texts))
         object.__setattr__(self, "unsure", None if self.unsure is None else np.asarray(self.unsure, dtype=np.bool_))
         self._check()
-
-    def __len__(self) -> int:
-        return len(self.row_ids)
 
     def _lines(self) -> tuple[str, str]:
         rows, known = self.labelled_rows, len(self.labelled_rows)
@@ -221,26 +204,6 @@ class Predictions(View):
         labels_NK = np.argsort(-self.probabilities, axis=1, kind="stable")[:, :k]
         return TopLabels(labels=labels_NK, probabilities=np.take_along_axis(self.probabilities, labels_NK, axis=1))
 
-    @property
-    def unread(self) -> np.ndarray:
-        """Whether the model saw nothing of a text, or nothing but unknown tokens for the most part, bool (N,).
-
-        False where unknown tokens were not counted.
-        """
-        if self.unknown is None:
-            return np.zeros(len(self), np.bool_)
-        return is_unread(self.tokens - WRAPPING_TOKENS, self.unknown)
-
-    @property
-    def count_cut(self) -> int:
-        """Texts that were longer than the model's limit."""
-        return int(self.truncated.sum())
-
-    @property
-    def count_unread(self) -> int:
-        """Texts that the model could not read."""
-        return int(self.unread.sum())
-
     def to_arrow(self, *, top_k: int | None = None) -> pa.Table:
         """Return one row a prediction, in order.
 
@@ -256,12 +219,7 @@ class Predictions(View):
         """
         names = pa.array(self.label_names, pa.string())
         is_labelled = len(self.labelled_rows) > 0
-        columns: dict[str, pa.Array] = {"row_id": pa.array(self.row_ids, pa.large_string())}
-        if self.texts is not None:
-            columns["text"] = pa.array(self.texts, pa.large_string())
-        if self.others is not None:
-            kept, own = self.others.column_names, _OWN_ORDINAL if self.task == ORDINAL else _OWN
-            columns |= {free_name(name, kept, own): self.others[name] for name in kept}
+        columns = self._first_columns(_OWN_ORDINAL if self.task == ORDINAL else _OWN)
         if is_labelled:
             columns["true_label"] = names.take(self.true_labels)
         predicted = self.predicted
@@ -280,10 +238,7 @@ class Predictions(View):
                 steps_N = np.full(len(self), -1, dtype=np.int32)
                 steps_N[self.labelled_rows] = np.abs(predicted[self.labelled_rows] - self.known_labels)
                 columns["steps_off"] = pa.array(steps_N, pa.int32(), mask=steps_N < 0)
-        columns["tokens"] = pa.array(self.tokens)
-        columns["truncated"] = pa.array(self.truncated)
-        if self.unknown is not None:
-            columns["unknown"] = pa.array(self.unknown, pa.int32())
+        columns |= self._last_columns()
         if top_k is not None:
             top = self.top_k(top_k)
             for place in range(top_k):
@@ -296,37 +251,17 @@ class Predictions(View):
         return frame_of(self.to_arrow(top_k=top_k))
 
     def _check(self) -> None:
-        rows, classes = len(self.row_ids), len(self.label_names)
-        found = {
-            "probabilities": self.probabilities.shape,
-            "true labels": (len(self.true_labels),),
-            "tokens": self.tokens.shape,
-            "truncated": self.truncated.shape,
-            "texts": (rows if self.texts is None else len(self.texts),),
-            "unsure": (rows,) if self.unsure is None else self.unsure.shape,
-            "unknown": (rows,) if self.unknown is None else self.unknown.shape,
-            "other columns": (rows if self.others is None else self.others.num_rows,),
-        }
-        for what, shape in found.items():
-            expected = (rows, classes) if what == "probabilities" else (rows,)
-            if shape != expected:
-                raise DataError(f"{what} have shape {shape}, expected {expected}: one value a row id")
+        rows, classes = len(self), len(self.label_names)
+        self._check_rows(
+            probabilities=(self.probabilities.shape, (rows, classes)),
+            true_labels=((len(self.true_labels),), (rows,)),
+            unsure=((rows,) if self.unsure is None else self.unsure.shape, (rows,)),
+        )
         if len(set(self.label_names)) != classes:
             raise DataError(f"a label name is given twice in {', '.join(self.label_names)}")
         metrics.check_probabilities(self.probabilities)
         if len(self.labelled_rows):
             metrics.check_labels(self.known_labels, classes, what="true label")
-
-
-def is_unread(own_N: np.ndarray, unknown_N: np.ndarray) -> np.ndarray:
-    """Tell of texts by their tokens, [CLS] and [SEP] not counted, whether a model could read nearly nothing, bool (N,).
-
-    Args:
-        own_N: tokens of each text.
-        unknown_N: how many of them are [UNK].
-    """
-    unread: np.ndarray = (own_N <= 0) | ((unknown_N > 0) & (unknown_N >= MOSTLY * own_N))
-    return unread
 
 
 def is_own_column(name: str, task: Task = SINGLE) -> bool:
@@ -338,11 +273,3 @@ def expected_positions(probabilities_NC: np.ndarray) -> np.ndarray:
     """Return the mean place of the labels by their probabilities, float32 (N,): 0 for the first, C-1 for the last."""
     places_C = np.arange(probabilities_NC.shape[1])
     return np.asarray(probabilities_NC.astype(np.float64) @ places_C, dtype=np.float32)
-
-
-def free_name(name: str, others: list[str], own: re.Pattern[str]) -> str:
-    """Return the name of a column of the rows, with a prefix where it would be taken for one of the answers' own."""
-    free = name
-    while own.fullmatch(free) or (free != name and free in others):
-        free = INPUT_PREFIX + free
-    return free

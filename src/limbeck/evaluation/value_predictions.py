@@ -13,10 +13,10 @@ import pyarrow as pa
 
 from limbeck.display.frames import frame_of
 from limbeck.display.tables import Table
-from limbeck.display.views import View
 from limbeck.errors import DataError, FaultLog
 from limbeck.evaluation.conformal import ConformalWidth
-from limbeck.evaluation.predictions import FIRST_ROWS, WRAPPING_TOKENS, free_name, is_unread
+from limbeck.evaluation.predictions import FIRST_ROWS
+from limbeck.evaluation.row_answers import RowAnswers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +28,7 @@ VALUE_COLUMNS = re.compile(
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class ValuePredictions(View):
+class ValuePredictions(RowAnswers):
     """The number that a model said of each of N rows, in the order of the rows.
 
     Attributes:
@@ -44,29 +44,17 @@ class ValuePredictions(View):
         others: further columns of the rows (N rows), to be kept beside the answers; None where there are none.
     """
 
-    row_ids: tuple[str, ...]
     values: np.ndarray
     true_values: pa.DoubleArray
-    tokens: np.ndarray
-    truncated: np.ndarray
     width: ConformalWidth | None = None
-    texts: tuple[str, ...] | None = None
-    unknown: np.ndarray | None = None
-    others: pa.Table | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         true = self.true_values
         true = true.combine_chunks() if isinstance(true, pa.ChunkedArray) else true
-        object.__setattr__(self, "row_ids", tuple(self.row_ids))
         object.__setattr__(self, "values", np.asarray(self.values, dtype=np.float32))
         object.__setattr__(self, "true_values", true.cast(pa.float64()))
-        object.__setattr__(self, "tokens", np.asarray(self.tokens, dtype=np.int32))
-        object.__setattr__(self, "truncated", np.asarray(self.truncated, dtype=np.bool_))
-        object.__setattr__(self, "texts", None if self.texts is None else tuple(self.texts))
         self._check()
-
-    def __len__(self) -> int:
-        return len(self.row_ids)
 
     def _lines(self) -> tuple[str, str]:
         errors_M = np.abs(self.known_errors)
@@ -139,23 +127,6 @@ class ValuePredictions(View):
         """Predicted minus true values of `labelled_rows`, float64 (M,)."""
         return np.asarray(self.values[self.labelled_rows].astype(np.float64) - self.known_values)
 
-    @property
-    def unread(self) -> np.ndarray:
-        """Whether the model saw nothing of a text, or nothing but unknown tokens for the most part, bool (N,)."""
-        if self.unknown is None:
-            return np.zeros(len(self), np.bool_)
-        return is_unread(self.tokens - WRAPPING_TOKENS, self.unknown)
-
-    @property
-    def count_cut(self) -> int:
-        """Texts that were longer than the model's limit."""
-        return int(self.truncated.sum())
-
-    @property
-    def count_unread(self) -> int:
-        """Texts that the model could not read."""
-        return int(self.unread.sum())
-
     def to_arrow(self) -> pa.Table:
         """Return one row a prediction, in order.
 
@@ -165,12 +136,7 @@ class ValuePredictions(View):
         where the true one is known), `tokens`, `truncated`, `unknown` (where counted).
         """
         is_labelled = len(self.labelled_rows) > 0
-        columns: dict[str, pa.Array] = {"row_id": pa.array(self.row_ids, pa.large_string())}
-        if self.texts is not None:
-            columns["text"] = pa.array(self.texts, pa.large_string())
-        if self.others is not None:
-            kept = self.others.column_names
-            columns |= {free_name(name, kept, VALUE_COLUMNS): self.others[name] for name in kept}
+        columns = self._first_columns(VALUE_COLUMNS)
         if is_labelled:
             columns["true_value"] = self.true_values
         columns["predicted_value"] = pa.array(self.values)
@@ -183,10 +149,7 @@ class ValuePredictions(View):
             errors_N = np.full(len(self), np.nan)
             errors_N[self.labelled_rows] = self.known_errors
             columns["error"] = pa.array(errors_N, from_pandas=True)
-        columns["tokens"] = pa.array(self.tokens)
-        columns["truncated"] = pa.array(self.truncated)
-        if self.unknown is not None:
-            columns["unknown"] = pa.array(self.unknown, pa.int32())
+        columns |= self._last_columns()
         return pa.table(columns)
 
     def to_pandas(self) -> "pd.DataFrame":
@@ -194,19 +157,11 @@ class ValuePredictions(View):
         return frame_of(self.to_arrow())
 
     def _check(self) -> None:
-        rows = len(self.row_ids)
-        found = {
-            "values": self.values.shape,
-            "true values": (len(self.true_values),),
-            "tokens": self.tokens.shape,
-            "truncated": self.truncated.shape,
-            "texts": (rows if self.texts is None else len(self.texts),),
-            "unknown": (rows,) if self.unknown is None else self.unknown.shape,
-            "other columns": (rows if self.others is None else self.others.num_rows,),
-        }
-        for what, shape in found.items():
-            if shape != (rows,):
-                raise DataError(f"{what} have shape {shape}, expected {(rows,)}: one value a row id")
+        rows = len(self)
+        self._check_rows(
+            values=(self.values.shape, (rows,)),
+            true_values=((len(self.true_values),), (rows,)),
+        )
         faults = FaultLog()
         for what, values_N in (("values", self.values), ("true values", self.true_values.fill_null(0.0).to_numpy())):
             faults.extend(
