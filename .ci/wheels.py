@@ -8,6 +8,7 @@ they are loaded, before anybody asked what the CPU can do.
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,10 @@ SYSTEM = {
     "win": re.compile(r"(KERNEL32|ntdll|api-ms-win-crt-[a-z0-9-]+)\.dll", re.IGNORECASE),
 }
 """What a library may need of each kind of system: its C library, and no C++ library."""
+MACH_HEADER = struct.Struct("<8I")
+LC_REQ_DYLD = 0x80000000
+LC_LOADS = (0x0C, 0x18, 0x1F, 0x23)
+"""Commands that load a library: plain, weak, exported again, upward."""
 
 
 def main(names: list[str]) -> int:
@@ -79,7 +84,21 @@ def needs_of(path: Path, kind: str) -> list[str]:
         return re.findall(r"\(NEEDED\).*\[(.*)\]", said_by("readelf", "--dynamic", "--wide", path))
     if kind == "win":
         return re.findall(r"DLL Name: (\S+)", said_by("objdump", "--private-headers", path))
-    return [name.decode() for name in re.findall(rb"(?:/usr/lib|/System|@rpath)/[\w./+-]+\.dylib", path.read_bytes())]
+    return loaded_by(path.read_bytes())
+
+
+def loaded_by(library: bytes) -> list[str]:
+    """Return the libraries that a Mach-O file of 64 bits loads, by its load commands (mach-o/loader.h).
+
+    Its strings name others, too: libc++ looks whether the system's libstdc++ is there by chance, and needs it not.
+    """
+    names, place = [], MACH_HEADER.size
+    for _ in range(MACH_HEADER.unpack_from(library)[4]):
+        command, size, start = struct.unpack_from("<3I", library, place)
+        if command & ~LC_REQ_DYLD in LC_LOADS:
+            names.append(library[place + start : place + size].split(b"\0")[0].decode())
+        place += size
+    return names
 
 
 def said_by(*words: str | Path) -> str:
