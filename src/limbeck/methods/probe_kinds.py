@@ -128,23 +128,35 @@ class ClassProbe:
         )
 
 
-class LabelProbe:
+class LogisticProbe:
+    """A probe whose logits are each a question of yes and no.
+
+    Args:
+        fit: of all of them.
+    """
+
+    def __init__(self, fit: LabelFit) -> None:
+        self._fit = fit
+        self.head = LinearHead(fit.weight_LF, fit.bias_L)
+        self.candidate = fit.candidate
+
+    def record(self) -> dict[str, Any]:
+        """Say what cross-validation chose and how well the fit converged."""
+        return self._fit.record()
+
+
+class LabelProbe(LogisticProbe):
     """A probe of any number of labels per row."""
 
     def __init__(self, target: ProbeTarget, settings: ProbeSettings, progress: Progress) -> None:
-        self._fit: LabelFit = fit_label_probe(
+        fit = fit_label_probe(
             target.features_NF,
             LabelRows(targets_NL=target.rows.targets, label_names=target.rows.label_names, group_N=target.group_N),
             settings=settings,
             candidates=target.columns,
             progress=progress,
         )
-        self.head = LinearHead(self._fit.weight_LF, self._fit.bias_L)
-        self.candidate = self._fit.candidate
-
-    def record(self) -> dict[str, Any]:
-        """Say what cross-validation chose and how well the fit converged."""
-        return self._fit.record()
+        super().__init__(fit)
 
     def settle(self, facts: BundleFacts, judge: ToJudge, settings: ProbeSettings) -> Settled:
         """Choose a threshold for each label on the answers that cross-validation gave to the training rows."""
@@ -155,23 +167,18 @@ class LabelProbe:
         return _judged_by_all(settle_label_sets(facts, answers, chosen_on=OUT_OF_FOLD, seed=settings.seed))
 
 
-class StepProbe:
+class StepProbe(LogisticProbe):
     """A probe of ordered classes."""
 
     def __init__(self, target: ProbeTarget, settings: ProbeSettings, progress: Progress) -> None:
-        self._fit: LabelFit = fit_steps(
+        fit = fit_steps(
             target.features_NF,
             ProbeRows(labels_N=target.rows.labels, label_names=target.rows.label_names, group_N=target.group_N),
             settings=settings,
             candidates=target.columns,
             progress=progress,
         )
-        self.head = LinearHead(self._fit.weight_LF, self._fit.bias_L)
-        self.candidate = self._fit.candidate
-
-    def record(self) -> dict[str, Any]:
-        """Say what cross-validation chose and how well the fit converged."""
-        return self._fit.record()
+        super().__init__(fit)
 
     def settle(self, facts: BundleFacts, judge: ToJudge, settings: ProbeSettings) -> Settled:
         """Answer and score; nothing is decided afterwards."""

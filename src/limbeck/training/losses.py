@@ -35,7 +35,36 @@ class Losses(Protocol):
         ...
 
 
-class LabelLosses:
+class ExampleLosses:
+    """What labelled rows cost, whatever is asked of them.
+
+    Args:
+        examples: rows to learn from.
+        settings: what the shape of answer has settings for.
+        device: where logits are.
+    """
+
+    def __init__(self, examples: Examples, settings: LoopSettings, device: torch.device) -> None:
+        self._examples = examples
+        self._settings = settings
+        self._device = device
+
+    @property
+    def facts(self) -> Labelled:
+        """The rows that have a cost."""
+        return self._examples.facts
+
+    def _weights_of_classes(self, n_labels: int) -> Tensor | None:
+        """Return the weight of each class, (C,), where the settings ask for any."""
+        if self._settings.balance != "weights":
+            return None
+        return objectives.class_weights(self.facts.labels_N, n_labels).to(self._device)
+
+    def _labels(self, rows: Int64) -> Tensor:
+        return torch.from_numpy(self.facts.labels_N[rows]).to(self._device)
+
+
+class LabelLosses(ExampleLosses):
     """What missing the labels costs.
 
     Args:
@@ -46,22 +75,13 @@ class LabelLosses:
     """
 
     def __init__(self, examples: Examples, settings: LoopSettings, n_labels: int, device: torch.device) -> None:
-        self._examples = examples
-        self._settings = settings
-        self._device = device
-        self._class_weight_C: Tensor | None = None
-        if settings.balance == "weights":
-            self._class_weight_C = objectives.class_weights(examples.facts.labels_N, n_labels).to(device)
-
-    @property
-    def facts(self) -> Labelled:
-        """The rows that have a cost."""
-        return self._examples.facts
+        super().__init__(examples, settings, device)
+        self._class_weight_C = self._weights_of_classes(n_labels)
 
     def losses(self, rows: Int64) -> Tensor:
         """Return the loss of each row, as the settings weigh it."""
         settings = self._settings
-        labels_B = torch.from_numpy(self.facts.labels_N[rows]).to(self._device)
+        labels_B = self._labels(rows)
         logits_BC = self._examples.logits(rows)
         if settings.balance == "focal":
             return objectives.focal(logits_BC, labels_B)
@@ -72,7 +92,7 @@ class LabelLosses:
         return loss_B if self._class_weight_C is None else loss_B * self._class_weight_C[labels_B]
 
 
-class LabelSetLosses:
+class LabelSetLosses(ExampleLosses):
     """What missing any of the labels of a row costs: the mean over the labels, each a question of yes and no.
 
     Args:
@@ -83,22 +103,15 @@ class LabelSetLosses:
     """
 
     def __init__(self, examples: Examples, settings: LoopSettings, n_labels: int, device: torch.device) -> None:
-        self._examples = examples
-        self._settings = settings
-        self._device = device
+        super().__init__(examples, settings, device)
         self._weight_2C: Tensor | None = None
         if settings.balance == "weights":
             self._weight_2C = objectives.label_weights(examples.facts.labels_N).to(device)
 
-    @property
-    def facts(self) -> Labelled:
-        """The rows that have a cost."""
-        return self._examples.facts
-
     def losses(self, rows: Int64) -> Tensor:
         """Return the loss of each row, as the settings weigh it."""
         settings = self._settings
-        targets_BC = torch.from_numpy(self.facts.labels_N[rows]).to(self._device)
+        targets_BC = self._labels(rows)
         logits_BC = self._examples.logits(rows)
         if settings.balance == "focal":
             return objectives.label_focal(logits_BC, targets_BC).mean(dim=1)
@@ -108,7 +121,7 @@ class LabelSetLosses:
         return loss_BC.mean(dim=1)
 
 
-class StepLosses:
+class StepLosses(ExampleLosses):
     """What missing the class costs where classes have an order: the steps that the row reaches, each a yes or no.
 
     Args:
@@ -119,25 +132,17 @@ class StepLosses:
     """
 
     def __init__(self, examples: Examples, settings: LoopSettings, n_labels: int, device: torch.device) -> None:
-        self._examples = examples
-        self._device = device
-        self._class_weight_C: Tensor | None = None
-        if settings.balance == "weights":
-            self._class_weight_C = objectives.class_weights(examples.facts.labels_N, n_labels).to(device)
-
-    @property
-    def facts(self) -> Labelled:
-        """The rows that have a cost."""
-        return self._examples.facts
+        super().__init__(examples, settings, device)
+        self._class_weight_C = self._weights_of_classes(n_labels)
 
     def losses(self, rows: Int64) -> Tensor:
         """Return the loss of each row, as the settings weigh it."""
-        labels_B = torch.from_numpy(self.facts.labels_N[rows]).to(self._device)
+        labels_B = self._labels(rows)
         loss_B = ordered_objectives.step_cross_entropy(self._examples.logits(rows), labels_B)
         return loss_B if self._class_weight_C is None else loss_B * self._class_weight_C[labels_B]
 
 
-class NumberLosses:
+class NumberLosses(ExampleLosses):
     """What missing the number costs, in squares of the training rows' standard deviation.
 
     Args:
@@ -148,15 +153,9 @@ class NumberLosses:
     """
 
     def __init__(self, examples: Examples, settings: LoopSettings, n_labels: int, device: torch.device) -> None:
-        self._examples = examples
-        self._device = device
+        super().__init__(examples, settings, device)
         self._unit = unit_of(examples.facts.labels_N)
         self._cost = ordered_objectives.huber if settings.loss == "huber" else ordered_objectives.squared_error
-
-    @property
-    def facts(self) -> Labelled:
-        """The rows that have a cost."""
-        return self._examples.facts
 
     def losses(self, rows: Int64) -> Tensor:
         """Return the loss of each row."""
