@@ -61,6 +61,7 @@ def test_each_method_learns_label_sets(encoder_folder: Path, rows, method: str) 
     assert model.validation_.figures["f1_macro"].value > 0
 
 
+@pytest.mark.slow
 def test_a_table_names_the_labels(model: TextClassifier, rows, tmp_path: Path) -> None:
     """classes_ and the saved model have the names of the columns, in their order; sparse y gives the same model."""
     texts, sets = rows
@@ -90,6 +91,7 @@ def test_it_answers_as_scikit_learns_own(model: TextClassifier, rows) -> None:
     assert ours.__sklearn_tags__().classifier_tags.multi_label
 
 
+@pytest.mark.slow
 def test_a_label_that_no_row_has_is_never_given(model: TextClassifier, rows) -> None:
     """It keeps its column, of zeros; a warning names it, as scikit-learn's OneVsRestClassifier does."""
     texts, sets = rows
@@ -107,7 +109,7 @@ def test_a_label_that_no_row_has_is_never_given(model: TextClassifier, rows) -> 
         clone(model).fit(texts, np.zeros((len(texts), 3)))
 
 
-@pytest.mark.parametrize("other", [0, 1])
+@pytest.mark.parametrize("other", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_label_that_nearly_every_row_has_is_always_given(model: TextClassifier, rows, other: int) -> None:
     """A fold of a cross-validation may hold one, as it may one that a single row has."""
     texts, sets = rows
@@ -118,6 +120,7 @@ def test_a_label_that_nearly_every_row_has_is_always_given(model: TextClassifier
     np.testing.assert_array_equal(model.predict(texts)[:, 3:], np.tile([1, 0], (len(texts), 1)))
 
 
+@pytest.mark.slow
 def test_one_label_per_row_can_be_learned_after_several(model: TextClassifier, rows, weather: Weather) -> None:
     """A second fit forgets the first."""
     texts, labels = weather

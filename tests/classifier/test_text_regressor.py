@@ -59,6 +59,7 @@ def test_each_method_learns_numbers(encoder_folder: Path, rows, method: str) -> 
     assert not hasattr(model, "classes_")
 
 
+@pytest.mark.slow
 def test_it_is_the_command_lines_training(model: TextRegressor, rows, tmp_path: Path) -> None:
     """The numbers are bit for bit those of limbeck.train on the same rows."""
     texts, numbers = rows
@@ -72,7 +73,13 @@ def test_it_is_the_command_lines_training(model: TextRegressor, rows, tmp_path: 
 
 @pytest.mark.parametrize(
     "hold",
-    [np.array, pd.Series, pl.Series, pa.array, lambda values: pd.DataFrame({"column": values})],
+    [
+        np.array,
+        *(
+            pytest.param(hold, marks=pytest.mark.slow)
+            for hold in (pd.Series, pl.Series, pa.array, lambda values: pd.DataFrame({"column": values}))
+        ),
+    ],
     ids=["array", "pandas", "polars", "arrow", "frame"],
 )
 def test_any_column_gives_the_same_model(model: TextRegressor, rows, hold) -> None:
@@ -99,6 +106,7 @@ def test_parameters_are_scikit_learns() -> None:
             call(["a"])
 
 
+@pytest.mark.slow
 def test_a_fitted_one_survives_copies_pickles_and_the_disk(model: TextRegressor, rows, tmp_path: Path) -> None:
     """The same numbers, bit for bit in copies."""
     texts, numbers = rows
@@ -108,6 +116,7 @@ def test_a_fitted_one_survives_copies_pickles_and_the_disk(model: TextRegressor,
     np.testing.assert_allclose(limbeck.load(model.save(tmp_path / "saved")).predict(texts).values, expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_validation_rows_and_pairs(model: TextRegressor, rows) -> None:
     """Rows to judge by can be given; two texts per row are read together."""
     texts, numbers = rows

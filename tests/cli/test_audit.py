@@ -113,6 +113,7 @@ def test_split_writes_splits_that_read_back(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_terminal_is_not_commanded(tiny_folder: Path, tmp_path: Path) -> None:
     """Escape sequences in texts and labels are shown by number."""
     path = tmp_path / "evil.csv"

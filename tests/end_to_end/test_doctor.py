@@ -119,7 +119,8 @@ def test_each_instruction_set_is_used_or_says_why_not(limbeck, wide_folder, libr
     assert set(found["flags"]) <= set().union(*(one.cpu_flags for one in LIBRARIES))
 
 
-@pytest.mark.parametrize("columns", [80, pytest.param(120, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("columns", [80, 120])
 def test_no_row_is_wider_than_the_screen(limbeck, wide_folder, quick_library, monkeypatch, columns):
     """The table of engines fits a narrow terminal."""
     for module in (engine_candidates, peak):

@@ -121,6 +121,7 @@ def test_offline_with_what_other_libraries_fetched(hub, tiny, tiny_folder, heard
     assert "offline" in heard.text
 
 
+@pytest.mark.slow
 def test_presets_that_nobody_asked_for_touch_no_network(hub, tiny) -> None:
     """An audit compares the presets that are on this machine, and asks nobody for the others."""
     from limbeck.api.found_tokenizers import find_tokenizers

@@ -60,7 +60,9 @@ def trained(encoder_folder, tmp_path_factory):
     return cache(lambda *asked: train(*asked, encoder_folder, place / "-".join(asked)))
 
 
-@pytest.mark.parametrize("method", ["probe", "head", "finetune"])
+@pytest.mark.parametrize(
+    "method", ["probe", *(pytest.param(one, marks=pytest.mark.slow) for one in ("head", "finetune"))]
+)
 def test_a_run_of_label_sets_answers_again_what_it_was_scored_by(method, trained):
     """The model that is opened gives the written probabilities and its own thresholds; the figures are of these."""
     run = trained(method)
@@ -92,6 +94,7 @@ def test_a_probe_learns_which_word_gives_which_label(trained):
     assert scored.risk_coverage is None
 
 
+@pytest.mark.slow
 def test_without_validation_rows_the_folds_judge(tiny_folder, tmp_path):
     """Every figure is of rows answered by a fit that did not see them, and by thresholds chosen on others."""
     settings = settings_of("probe", tiny_folder, validation_share=0.0)

@@ -66,7 +66,9 @@ def trained(encoder_folder, tmp_path_factory):
 
 
 @pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    "method", ["probe", *(pytest.param(one, marks=pytest.mark.slow) for one in METHODS if one != "probe")]
+)
 def test_a_run_answers_again_what_it_was_scored_by(task, method, trained):
     """The model that is opened gives what was written and scored; it and its card say what it gives."""
     run = trained(task, method)
@@ -106,6 +108,7 @@ def test_a_probe_learns_the_order_and_the_numbers(trained):
     assert numbers.validation.baseline_value == pytest.approx(make_rows("regression").split("train").targets.mean())
 
 
+@pytest.mark.slow
 def test_a_head_of_numbers_learns_in_their_own_unit(tiny_folder, tmp_path):
     """Numbers around 110 need no other learning rate than numbers around 0."""
     run = train("regression", "head", tiny_folder, tmp_path / "RUN", epochs=15)
@@ -138,6 +141,7 @@ def test_settings_that_mean_nothing_are_refused(task, changes, message, tiny_fol
         train(task, "head", tiny_folder, tmp_path / "RUN", **changes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("task", "problem"), [("ordinal", "multi_label_classification"), ("regression", "regression")])
 def test_a_fine_tuned_model_says_what_it_is_to_transformers(task, problem, trained):
     """Its logits are there what they are here: "above bad", "above fair"; or the number."""

@@ -40,7 +40,9 @@ def assert_consistent(found: MultiPredictions) -> None:
         assert not (found.decided_NC[:, child] & ~found.decided_NC[:, mood]).any()
 
 
-@pytest.mark.parametrize("method", ["probe", "head", "finetune"])
+@pytest.mark.parametrize(
+    "method", ["probe", *(pytest.param(one, marks=pytest.mark.slow) for one in ("head", "finetune"))]
+)
 def test_answers_have_the_parents_of_what_they_give(method: str, tiny_folder: Path, tmp_path: Path) -> None:
     """In the run's own predictions and in those of the opened model; rows without parents are scored as with them."""
     settings = settings_of(method, tiny_folder)
@@ -61,6 +63,7 @@ def test_answers_have_the_parents_of_what_they_give(method: str, tiny_folder: Pa
     assert run.validation.rows == 30
 
 
+@pytest.mark.slow
 def test_rows_without_the_parents_make_a_model_without_them(tiny_folder: Path, tmp_path: Path) -> None:
     """Its record says nothing of parents, as that of an older model."""
     rows = make_rows(label_parents=False)

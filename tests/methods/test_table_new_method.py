@@ -50,6 +50,7 @@ def test_a_file_and_an_entry_are_a_method(rows, tmp_path, tiny_folder):
         training_of("probe", {"blur": 0.1})
 
 
+@pytest.mark.slow
 def test_it_is_swept(rows, tmp_path, tiny_folder):
     """What is varied is what its settings say."""
     pytest.importorskip("optuna")

@@ -41,7 +41,7 @@ def engine(tiny_loaded):
 
 
 @ONE_THREAD
-@pytest.mark.parametrize("where", ["head", "tail"])
+@pytest.mark.parametrize("where", [pytest.param("head", marks=pytest.mark.slow), "tail"])
 def test_the_end_that_tells_is_chosen(engine, where):
     """Where only one end of a text tells its label, that end is read; the others' log losses are higher."""
     chosen = choose_window(rows(where), engine, features("x"))
@@ -54,7 +54,12 @@ def test_the_end_that_tells_is_chosen(engine, where):
 
 @ONE_THREAD
 @pytest.mark.parametrize(
-    ("task", "figure"), [("multi", "log_loss"), ("ordinal", "log_loss"), ("regression", "squared_error")]
+    ("task", "figure"),
+    [
+        pytest.param("multi", "log_loss", marks=pytest.mark.slow),
+        pytest.param("ordinal", "log_loss", marks=pytest.mark.slow),
+        ("regression", "squared_error"),
+    ],
 )
 def test_the_end_that_tells_is_chosen_whatever_is_answered(engine, task, figure):
     """Labels, ordered classes and numbers that the tail alone tells: it has the lowest loss, and the record says it."""
