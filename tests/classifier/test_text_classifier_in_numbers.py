@@ -73,7 +73,8 @@ class NumericClassifier(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X, y):
-        X, y = validate_data(self, X, y, dtype=np.float32, ensure_min_samples=2, multi_output=np.ndim(y) == 2)
+        several = np.asarray(y).ndim == 2 and np.asarray(y).shape[1] > 1
+        X, y = validate_data(self, X, y, dtype=np.float32, ensure_min_samples=2, multi_output=several)
         self.like_ = X.copy()
         model = TextClassifier(
             encoder=PLACE["encoder"],
