@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from tests.threads import on_one_thread
 
 from limbeck import load, read
 from limbeck.data.write import write
@@ -29,7 +30,7 @@ QUICK = ("--layers", "1", "--epochs", "2", "--batch-size", "32", "--precision", 
 
 
 @pytest.fixture(scope="module")
-def taught(encoder_folder, finished, on_one_thread, tmp_path_factory):
+def taught(encoder_folder, finished, tmp_path_factory):
     """A folder with a data set and two fine-tuned teachers, made once."""
     place = tmp_path_factory.mktemp("taught")
     shutil.copytree(finished / "weather", place / "weather")
@@ -288,7 +289,7 @@ def test_an_ablation_compares_and_goes_on(limbeck, taught, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def unsplit(taught, encoder_folder, on_one_thread):
+def unsplit(taught, encoder_folder):
     """A folder with training rows alone, and a teacher that took its validation rows from them by a seed of its own."""
     write(read(taught / "weather").split("train"), taught / "unsplit")
     with on_one_thread():

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 import transformers  # its parts are loaded when a test asks for them
+from tests.threads import on_one_thread
 
 from limbeck import load, read
 from limbeck.features.cache import FeatureCache
@@ -26,7 +27,7 @@ QUICK = ("--epochs", "2", "--batch-size", "32", "--precision", "float32")
 
 
 @pytest.fixture(scope="module")
-def tuned_once(finished: Path, encoder_folder: Path, tmp_path_factory, on_one_thread) -> Path:
+def tuned_once(finished: Path, encoder_folder: Path, tmp_path_factory) -> Path:
     """A finished fine-tuning in all its parts, made once."""
     place = tmp_path_factory.mktemp("tuned")
     shutil.copytree(finished / "weather", place / "weather")
