@@ -14,7 +14,7 @@ from limbeck.inference import timing
 
 MOODS = {"joy": ("fine", "sunny", "sun"), "sadness": ("sad", "rain", "rainy")}
 ROOT = Path(limbeck.__file__).parents[1]
-NEEDS_SESSION = re.compile(r"\bdata\b|minilm|reviews|RUN|Text(Features|Classifier)")
+NEEDS_SESSION = re.compile(r"\bdata\b|minilm|reviews|RUN|Text(Features|Classifier|Regressor)")
 NEEDS_RUN = re.compile(r'\("RUN|reviewed\.csv')
 ASKS_THE_HUB = ("limbeck.publishing.publication",)
 MODULES = {

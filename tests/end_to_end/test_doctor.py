@@ -124,7 +124,7 @@ def test_each_instruction_set_is_used_or_says_why_not(limbeck, wide_folder, libr
 def test_no_row_is_wider_than_the_screen(limbeck, wide_folder, quick_library, monkeypatch, columns):
     """The table of engines fits a narrow terminal."""
     for module in (engine_candidates, peak):
-        monkeypatch.setattr(module, "find_quick_library", lambda name, *given: quick_library)
+        monkeypatch.setattr(module, "find_library", lambda name, *given: quick_library)
     monkeypatch.setenv("COLUMNS", str(columns))
     rows = [line for line in limbeck("doctor", "--encoder", wide_folder).out.splitlines() if " ms " in line]
     assert rows

@@ -80,9 +80,9 @@ def test_predict_finds_both_columns_again(limbeck, run, tmp_path) -> None:
 
 def test_texts_on_the_command_line_have_the_mark(limbeck, run, monkeypatch) -> None:
     """As words, and as lines of standard input; one text alone is refused with both names."""
-    ended = limbeck("predict", run, "so it is [SEP] i feel fine fine", "--json")
+    ended = limbeck("predict", run, "so it is today [SEP] i feel fine fine", "--json")
     assert json.loads(ended.out)["rows"][0]["prediction"] == "good"
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"so it is [SEP] i feel sad sad\n")))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"so it is today [SEP] i feel sad sad\n")))
     assert json.loads(limbeck("predict", run, "-").out)["prediction"] == "bad"
     ended = limbeck("predict", run, "i feel fine")
     assert ended.status != 0

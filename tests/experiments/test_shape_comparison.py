@@ -121,7 +121,7 @@ def test_many_runs_are_corrected_for(tmp_path):
 def test_the_screen_says_it(tmp_path):
     """The command shows each figure with both values, and what was drawn."""
     folders = [run(tmp_path / str(place), shaped("regression", answer_seed=place)) for place in range(2)]
-    said = CliRunner().invoke(app, ["compare", *map(str, folders)]).output
+    said = CliRunner().invoke(app, ["compare", *map(str, folders)], env={"COLUMNS": "200"}).output
     assert "Pearson's correlation" in said
     assert "120 rows of the validation split, a number per row" in said
     assert "rows drawn anew" in said
