@@ -18,12 +18,20 @@ def modules() -> dict[str, ast.Module]:
 
 def imported(tree: ast.AST, known: Container[str]) -> Iterator[str]:
     """Give the modules that a file imports: at its top, inside functions, and for types only."""
-    for node in ast.walk(tree):
+    for node in statements(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in known)
         elif isinstance(node, ast.ImportFrom) and node.module in known:
             inner = [f"{node.module}.{alias.name}" for alias in node.names]
             yield from (name if name in known else str(node.module) for name in inner)
+
+
+def statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Give the statements below a node, however deep; expressions, which are most of a file, hold none."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.stmt | ast.excepthandler | ast.match_case):
+            yield child
+            yield from statements(child)
 
 
 def circle(graph: dict[str, set[str]]) -> list[str]:

@@ -28,7 +28,9 @@ def test_by_name_and_by_function_are_one(run, data, tiny_folder, tmp_path):
     assert other.validation.to_dict() == run.validation.to_dict()
 
 
-@pytest.mark.parametrize(("method", "option"), [("head", "best_by"), ("finetune", "top_layers")])
+@pytest.mark.parametrize(
+    ("method", "option"), [pytest.param("head", "best_by", marks=pytest.mark.slow), ("finetune", "top_layers")]
+)
 def test_every_method_goes_by_its_name(method, option, data, tiny_folder, tmp_path, one_thread):
     """The same call trains a head or fine-tunes."""
     given = {"best_by": "f1_macro", "top_layers": 1}[option]
