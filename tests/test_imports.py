@@ -4,6 +4,7 @@ import ast
 from collections.abc import Container, Iterator
 from graphlib import CycleError, TopologicalSorter
 
+import pytest
 from tests.source import SOURCE, trees
 
 
@@ -44,6 +45,7 @@ def circle(graph: dict[str, set[str]]) -> list[str]:
     return []
 
 
+@pytest.mark.slow
 def test_there_is_no_circle_of_imports() -> None:
     """No module leads back to itself through what it imports: late imports and those for types are imports too."""
     known = modules()

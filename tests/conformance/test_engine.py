@@ -28,7 +28,16 @@ FLOAT_LIBRARIES = [name for name in RUNNABLE if name not in {"amx", "avx512bf16"
 """Those whose products are of float32."""
 
 
-@pytest.fixture(params=[pytest.param(name, marks=marks_of(name.split()[1])) for name in ENGINES])
+QUICK_TORCH = "torch float32"
+"""The one of torch's engines that the quick run asks: bfloat16 is slow where the CPU has no units for it."""
+
+
+def _marks(name: str) -> list[pytest.MarkDecorator]:
+    kind, last = name.split()
+    return marks_of(last) if kind == "native" else [pytest.mark.slow] * (name != QUICK_TORCH)
+
+
+@pytest.fixture(params=[pytest.param(name, marks=_marks(name)) for name in ENGINES])
 def close(request: pytest.FixtureRequest) -> float:
     """How close the engine of this test is to the plain encoder."""
     return ENGINES[request.param]

@@ -37,9 +37,9 @@ class Case:
         return self.costs.losses(rows)
 
 
-@pytest.fixture(params=COSTS)
+@pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.slow] * (", " in name)) for name in COSTS])
 def case(request: pytest.FixtureRequest, world: World) -> Case:
-    """Losses of one kind over twelve rows."""
+    """Losses of one kind over twelve rows; what is behind a comma is a setting of a kind that the quick run has."""
     make: Callable[[World], tuple[Losses, nn.Module]] = COSTS[request.param]
     return Case(*make(world))
 

@@ -61,7 +61,7 @@ def test_no_more_rows_are_held_than_are_bounded(windowed, monkeypatch):
 @pytest.mark.parametrize(
     "window", [*(pytest.param(one, marks=pytest.mark.slow) for one in ("head", "tail", "both")), "all"]
 )
-@pytest.mark.parametrize("kind", ["linear", "classification"])
+@pytest.mark.parametrize("kind", ["linear", pytest.param("classification", marks=pytest.mark.slow)])
 def test_a_window_is_a_fact_of_the_bundle(make_bundle, tmp_path, kind, window):
     """Saved and opened again, a model reads the same of a text, counts what it does not, and says so."""
     bundle = make_bundle(kind)
