@@ -26,13 +26,11 @@ class Task(ABC):
     Attributes:
         name: how it is written in files and on the command line.
         words: what a row has, for screens and messages.
-        figures: names of its headline figures.
         has_classes: whether its answers are about named labels.
     """
 
     name: ClassVar[TaskKind]
     words: ClassVar[str]
-    figures: ClassVar[tuple[str, ...]]
     has_classes: ClassVar[bool] = True
 
     def __str__(self) -> str:
@@ -105,7 +103,6 @@ class Single(Task):
 
     name = "single"
     words = "one label per row"
-    figures = ("accuracy", "f1_macro", "f1_weighted", "loss")
 
     def n_logits(self, labels: int) -> int:
         """Return C."""
@@ -130,7 +127,6 @@ class Multi(Task):
 
     name = "multi"
     words = "any number of labels per row"
-    figures = ("f1_macro", "f1_micro", "f1_samples", "auc_pr", "subset_accuracy", "hamming_loss", "lrap")
 
     def n_logits(self, labels: int) -> int:
         """Return C."""
@@ -164,7 +160,6 @@ class Ordinal(Task):
 
     name = "ordinal"
     words = "one of ordered classes per row"
-    figures = ("quadratic_kappa", "mae", "within_one", "accuracy")
 
     def n_logits(self, labels: int) -> int:
         """Return C-1."""
@@ -193,7 +188,6 @@ class Regression(Task):
 
     name = "regression"
     words = "a number per row"
-    figures = ("mae", "rmse", "r2", "pearson", "spearman")
     has_classes = False
 
     def n_logits(self, labels: int) -> int:
