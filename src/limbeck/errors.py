@@ -15,6 +15,13 @@
     │   └── HubUnreachableError  … nobody answered: no network, a proxy, a hub that is down
     ├── TrainingError        training cannot go on (loss is not finite, a class is missing)
     ├── NoMemoryError        the memory of the machine is not enough
+    ├── ServingError         a request to the service was not answered
+    │   ├── UnauthorizedError    … it has no key, or a wrong one
+    │   ├── TooLargeError    … it is larger than a limit of the service
+    │   ├── OverloadedError  … it would wait too long: come back later
+    │   ├── NotReadyError    … no engine answers: starting, ending or broken
+    │   ├── DeadlineError    … its time was over before it was answered
+    │   └── EngineError      … a text of it breaks the engine
     └── Interrupted          somebody asked the work to end (Ctrl-C); what was done is saved
         └── Terminated       … with SIGTERM
 
@@ -90,6 +97,38 @@ class NoMemoryError(LimbeckError):
     """The memory of the machine is not enough."""
 
 
+class ServingError(LimbeckError):
+    """A request to the service was not answered."""
+
+
+class UnauthorizedError(ServingError):
+    """A request has no key, or a wrong one."""
+
+
+class TooLargeError(ServingError):
+    """A request is larger than a limit of the service."""
+
+
+class OverloadedError(ServingError):
+    """A request would wait too long; after `retry_after_s` seconds it will be taken."""
+
+    def __init__(self, message: str, *, retry_after_s: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class NotReadyError(ServingError):
+    """No engine answers now: the service is starting, ending or broken."""
+
+
+class DeadlineError(ServingError):
+    """A request's time was over before it was answered."""
+
+
+class EngineError(ServingError):
+    """A text breaks the engine; the other requests are answered."""
+
+
 class Interrupted(LimbeckError):  # noqa: N818  # it is no error: it is what was asked for
     """Long work ended early because somebody pressed Ctrl-C; what was done is saved."""
 
@@ -122,6 +161,13 @@ STATUSES: dict[type[LimbeckError], Status] = {
     HubError: Status(exit_status=8, http_status=HTTPStatus.BAD_GATEWAY),
     TrainingError: Status(exit_status=9, http_status=HTTPStatus.INTERNAL_SERVER_ERROR),
     NoMemoryError: Status(exit_status=10, http_status=HTTPStatus.INSUFFICIENT_STORAGE),
+    ServingError: Status(exit_status=11, http_status=HTTPStatus.INTERNAL_SERVER_ERROR),
+    UnauthorizedError: Status(exit_status=12, http_status=HTTPStatus.UNAUTHORIZED),
+    TooLargeError: Status(exit_status=13, http_status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    OverloadedError: Status(exit_status=14, http_status=HTTPStatus.TOO_MANY_REQUESTS),
+    NotReadyError: Status(exit_status=15, http_status=HTTPStatus.SERVICE_UNAVAILABLE),
+    DeadlineError: Status(exit_status=16, http_status=HTTPStatus.GATEWAY_TIMEOUT),
+    EngineError: Status(exit_status=17, http_status=HTTPStatus.INTERNAL_SERVER_ERROR),
     Interrupted: Status(exit_status=INTERRUPTED_EXIT_STATUS, http_status=HTTPStatus.SERVICE_UNAVAILABLE),
     Terminated: Status(exit_status=TERMINATED_EXIT_STATUS, http_status=HTTPStatus.SERVICE_UNAVAILABLE),
     LimbeckError: Status(exit_status=1, http_status=HTTPStatus.INTERNAL_SERVER_ERROR),

@@ -1,0 +1,1 @@
+"""Serving: a model behind HTTP, from a request to its answer."""
