@@ -19,10 +19,10 @@ from measure import alternate, write_result
 
 from limbeck.catalog.presets import load_encoder_folder
 from limbeck.inference.choice import open_engine
+from limbeck.model.blocks import blocks_for
 from limbeck.model.config import EncoderConfig
 from limbeck.model.encoder import Encoder
 from limbeck.model.loaded_encoder import LoadedEncoder
-from limbeck.model.pooling import blocks_for
 from limbeck.model.student import StudentShape, count_costs, make_student, taken_layers
 from limbeck.model.weights import fingerprint_of
 from limbeck.tokens import Tokenized

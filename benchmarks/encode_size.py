@@ -16,7 +16,7 @@ from workloads import Rows, corpus
 from limbeck.catalog.presets import load_encoder_folder
 from limbeck.inference.certificate import cosine_distances
 from limbeck.inference.torch_engine import TorchEngine
-from limbeck.model.pooling import blocks_for
+from limbeck.model.blocks import blocks_for
 from limbeck.settings import EngineName
 
 Run = Callable[[Rows], object]

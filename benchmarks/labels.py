@@ -45,7 +45,7 @@ from limbeck.features.cache import FeatureCache
 from limbeck.features.extraction import extract_features
 from limbeck.linear.fit import ProbeRows, fit_probe
 from limbeck.linear.refit import Doubted, refit_out_of_fold
-from limbeck.model.pooling import blocks_for
+from limbeck.model.blocks import blocks_for
 from limbeck.review.issues import LabelIssues, find_label_issues
 from limbeck.review.noise import trust_rows
 from limbeck.review.votes import LabelVotes, count_votes

@@ -18,7 +18,7 @@ from measure import write_result
 
 from limbeck.catalog.presets import load_encoder_folder
 from limbeck.inference.choice import open_engine
-from limbeck.model.pooling import blocks_for
+from limbeck.model.blocks import blocks_for
 from limbeck.tokens import Tokenized
 
 READINGS = 20

@@ -35,7 +35,7 @@ from limbeck.features.cache import FeatureCache
 from limbeck.features.extraction import extract_features
 from limbeck.features.text_encoder import load_encoder
 from limbeck.linear.label_fit import LabelFit, LabelRows, fit_label_probe
-from limbeck.model.pooling import Block, blocks_for
+from limbeck.model.blocks import Block, blocks_for
 from limbeck.settings import ProbeSettings
 from limbeck.tokens import Window
 

@@ -28,8 +28,8 @@ from limbeck import load_encoder, read
 from limbeck.features.extraction import extract_features
 from limbeck.linear.fit import ProbeRows, fit_probe
 from limbeck.methods.candidates import columns_of
+from limbeck.model.blocks import blocks_for
 from limbeck.model.heads import LinearHead
-from limbeck.model.pooling import blocks_for
 from limbeck.progress import Lines
 from limbeck.settings import ProbeSettings
 from limbeck.tokens import Window

@@ -13,15 +13,16 @@ from tokenizers import Tokenizer as RawTokenizer
 from tokenizers import models, normalizers, pre_tokenizers, processors
 
 from limbeck.catalog.presets import load_encoder_folder
+from limbeck.model.blocks import blocks_for
 from limbeck.model.bundle import Bundle, save_bundle
 from limbeck.model.config import EncoderConfig
 from limbeck.model.encoder import Encoder
 from limbeck.model.facts import BundleFacts
-from limbeck.model.heads import ClassificationHead, HeadKind, LinearHead
+from limbeck.model.heads import ClassificationHead, LinearHead
 from limbeck.model.loaded_encoder import LoadedEncoder, write_encoder
-from limbeck.model.pooling import blocks_for
 from limbeck.model.weights import fingerprint_of
 from limbeck.native.kernels import Kernels
+from limbeck.settings import HeadKind
 from limbeck.tokens import SPECIAL_TOKENS, Tokenizer
 
 TINY_WORDS = ("i", "feel", "fine", "sad", "so", "very", "today", "it", "is", "rain", "##y", "sun", "##n", ".", "!")

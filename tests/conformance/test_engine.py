@@ -16,8 +16,9 @@ from limbeck.inference.certificate import cosine_distances
 from limbeck.inference.engine import Engine
 from limbeck.inference.native_engine import NativeEngine
 from limbeck.inference.torch_engine import TorchEngine
+from limbeck.model.blocks import Block, blocks_for
 from limbeck.model.loaded_encoder import LoadedEncoder
-from limbeck.model.pooling import Block, blocks_for, pool
+from limbeck.model.pooling import pool
 from limbeck.tokens import Tokenizer
 
 Open = Callable[[LoadedEncoder], Engine]

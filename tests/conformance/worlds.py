@@ -23,11 +23,11 @@ from limbeck.methods.language import (
     masking_vocabulary,
 )
 from limbeck.methods.token_store import TokenStore, make_store
+from limbeck.model.blocks import blocks_for
 from limbeck.model.heads import ClassificationHead, LinearHead
 from limbeck.model.language_head import LanguageHead
 from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.model.network import Network
-from limbeck.model.pooling import blocks_for
 from limbeck.reading.text_stream import open_stream
 from limbeck.settings import FinetuneSettings
 from limbeck.training.examples import FeatureExamples, Labelled, TextExamples

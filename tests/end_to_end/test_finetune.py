@@ -216,7 +216,7 @@ def test_cached_features_give_the_bits_of_the_uncached_loop(weather, encoder_fol
     train_head(data, tmp_path / "CACHED", settings, cache=FeatureCache(tmp_path / "cache"))
 
     from limbeck.catalog.presets import load_encoder_folder
-    from limbeck.model.pooling import blocks_for
+    from limbeck.model.blocks import blocks_for
 
     engine = TorchEngine(load_encoder_folder(encoder_folder))
     passes = []

@@ -10,7 +10,7 @@ from limbeck.features import extraction
 from limbeck.features.cache import FeatureCache
 from limbeck.features.extraction import extract_features
 from limbeck.inference.torch_engine import TorchEngine
-from limbeck.model.pooling import blocks_for
+from limbeck.model.blocks import blocks_for
 from limbeck.tokens import Window
 
 TEXTS = ["so sad", "today it is fine", "i feel very sunn sun . . .", "rain", "it is rain ! !", "i"] * 5

@@ -9,7 +9,7 @@ import pytest
 
 from limbeck.features.extraction import Features
 from limbeck.features.files import write_features
-from limbeck.model.pooling import Block
+from limbeck.model.blocks import Block
 from limbeck.reading.in_memory import from_lists
 
 

@@ -90,7 +90,7 @@ def test_a_bert_is_converted(hub, tmp_path, heard) -> None:
     from transformers import BertConfig, BertModel, BertTokenizerFast
 
     from limbeck.inference.torch_engine import TorchEngine
-    from limbeck.model.pooling import blocks_for
+    from limbeck.model.blocks import blocks_for
 
     torch.manual_seed(3)
     sizes = {"vocab_size": 12, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}

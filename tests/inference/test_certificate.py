@@ -15,12 +15,13 @@ from limbeck.inference.certificate_texts import Sentences, certificate_texts, in
 from limbeck.inference.engine import Engine
 from limbeck.inference.torch_engine import TorchEngine
 from limbeck.inference.usage import Usage
+from limbeck.model.blocks import Block
 from limbeck.model.bundle import Bundle
 from limbeck.model.encoder import Encoder
-from limbeck.model.heads import HeadKind, LinearHead
+from limbeck.model.heads import LinearHead
 from limbeck.model.loaded_encoder import LoadedEncoder
-from limbeck.model.pooling import Block
 from limbeck.model.weights import fingerprint_of
+from limbeck.settings import HeadKind
 from limbeck.tokens import Tokenized, Tokenizer
 
 

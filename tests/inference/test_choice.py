@@ -16,15 +16,14 @@ from limbeck.inference import choice, engine_candidates, speeds
 from limbeck.inference.choice import open_engine, open_recorded_engine
 from limbeck.inference.native_engine import NativeEngine
 from limbeck.inference.predictor import Predictor
+from limbeck.model.blocks import blocks_for
 from limbeck.model.bundle import Bundle
-from limbeck.model.heads import HeadKind
 from limbeck.model.loaded_encoder import LoadedEncoder
-from limbeck.model.pooling import blocks_for
 from limbeck.native import libraries
 from limbeck.native.kernels import Kernels, NoKernels
 from limbeck.native.libraries import find_library
 from limbeck.runtime import CpuFeatures
-from limbeck.settings import EngineName, Precision
+from limbeck.settings import EngineName, HeadKind, Precision
 from limbeck.tokens import Tokenizer
 
 

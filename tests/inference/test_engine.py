@@ -12,10 +12,11 @@ from limbeck.errors import NoMemoryError, SettingsError, WeightsError
 from limbeck.inference.engine import Engine
 from limbeck.inference.native_engine import NativeEngine
 from limbeck.inference.torch_engine import TorchEngine
+from limbeck.model.blocks import Block, blocks_for
 from limbeck.model.config import EncoderConfig
 from limbeck.model.encoder import Encoder
 from limbeck.model.loaded_encoder import LoadedEncoder
-from limbeck.model.pooling import Block, blocks_for, pool
+from limbeck.model.pooling import pool
 from limbeck.native import kernels
 from limbeck.native.kernels import Kernels
 from limbeck.tokens import Tokenized

@@ -23,11 +23,11 @@ from limbeck.inference.quiet import Moment, look_at_machine
 from limbeck.inference.speeds import Speeds
 from limbeck.inference.usage import Usage
 from limbeck.model.bundle import Bundle
-from limbeck.model.heads import HeadKind
 from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.native.kernels import NoKernels
 from limbeck.progress import SILENT
 from limbeck.runtime import CpuFeatures
+from limbeck.settings import HeadKind
 from limbeck.tokens import Tokenizer
 
 QUIET = Moment(gflops=50.0, core_share=1.0, at_s=1e9)

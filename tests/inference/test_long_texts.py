@@ -47,13 +47,13 @@ def test_no_more_rows_are_held_than_are_bounded(windowed, monkeypatch):
     """A thousand long texts are answered some rows at a time, not all at once."""
     monkeypatch.setattr(long_texts, "MOST_ROWS_ANSWERED", 20)
     predictor = Predictor(windowed, device="cpu", engine="torch-float32")
-    compute, sizes = predictor._engine.features, []
+    compute, sizes = predictor.engine.features, []
 
     def counted(tokenized, *arguments, **options):
         sizes.append(len(tokenized))
         return compute(tokenized, *arguments, **options)
 
-    monkeypatch.setattr(predictor._engine, "features", counted)
+    monkeypatch.setattr(predictor.engine, "features", counted)
     predictor.predict(["so sad today ! " * 10] * 30)
     assert max(sizes) <= 20 < sum(sizes)
 

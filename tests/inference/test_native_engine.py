@@ -18,8 +18,8 @@ from limbeck.inference.certificate import certify, cosine_distances
 from limbeck.inference.certificate_texts import one_after_other
 from limbeck.inference.native_engine import USUAL_WIDTH_STEP, NativeEngine, why_not
 from limbeck.inference.torch_engine import TorchEngine
+from limbeck.model.blocks import Block, blocks_for
 from limbeck.model.loaded_encoder import LoadedEncoder
-from limbeck.model.pooling import Block, blocks_for
 from limbeck.native.kernels import FeatureArrays, Kernels, TextArrays
 from limbeck.tokens import Tokenizer
 

@@ -8,7 +8,7 @@ import pytest
 from limbeck.inference import timing
 from limbeck.inference.timing import FEWEST_TOKENS, MOST_TOKENS, measure_speedup
 from limbeck.model.bundle import Bundle
-from limbeck.model.heads import HeadKind
+from limbeck.settings import HeadKind
 
 
 class Clock:

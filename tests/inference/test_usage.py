@@ -16,10 +16,10 @@ from limbeck.inference.usage import (
     texts_of,
     validation_texts,
 )
+from limbeck.model.blocks import Block, blocks_for
 from limbeck.model.bundle import Bundle
-from limbeck.model.heads import HeadKind
-from limbeck.model.pooling import Block, blocks_for
 from limbeck.reading.read import read
+from limbeck.settings import HeadKind
 
 
 def test_an_encoder_alone_may_be_pooled_in_any_way() -> None:

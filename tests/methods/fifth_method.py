@@ -67,9 +67,9 @@ class BlurredRecipe(ClassifierRecipe[BlurredTraining]):
         from limbeck.features.extraction import extract_features
         from limbeck.inference.answers import predictions_of
         from limbeck.inference.choice import open_engine
+        from limbeck.model.blocks import blocks_for
         from limbeck.model.bundle import Bundle
         from limbeck.model.heads import LinearHead
-        from limbeck.model.pooling import blocks_for
         from limbeck.training.examples import FeatureExamples
         from limbeck.training.judge import LabelJudge
         from limbeck.training.losses import LabelLosses

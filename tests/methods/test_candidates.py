@@ -5,7 +5,7 @@ import pytest
 
 from limbeck.errors import SettingsError
 from limbeck.methods.candidates import all_blocks, candidates_for, columns_of
-from limbeck.model.pooling import Block
+from limbeck.model.blocks import Block
 from limbeck.settings import FeatureSettings
 
 

@@ -11,11 +11,10 @@ import pytest
 import torch
 
 from limbeck.errors import BundleError, StorageError
+from limbeck.model.blocks import Block
 from limbeck.model.bundle import Bundle, load_bundle, save_bundle, set_thresholds
 from limbeck.model.facts import parse_facts
-from limbeck.model.heads import HeadKind
-from limbeck.model.pooling import Block
-from limbeck.settings import WindowName
+from limbeck.settings import HeadKind, WindowName
 from limbeck.tokens import Tokenizer, Window
 from limbeck.tokens.stated import TruncationSide
 

@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from limbeck.errors import SettingsError
+from limbeck.model.blocks import blocks_for
 from limbeck.model.bundle import Bundle
-from limbeck.model.heads import ClassificationHead, HeadKind, LinearHead
+from limbeck.model.heads import ClassificationHead, LinearHead
 from limbeck.model.network import Network
-from limbeck.model.pooling import blocks_for
+from limbeck.settings import HeadKind
 
 
 def test_a_linear_head_is_weight_times_features_plus_bias() -> None:

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from limbeck.errors import SettingsError
 from limbeck.model import pooling
-from limbeck.model.pooling import Block, blocks_for, pool
+from limbeck.model.blocks import Block, blocks_for
+from limbeck.model.pooling import pool
 
 
 def naive(hidden_TD: torch.Tensor, lengths: list[int], kind: str) -> torch.Tensor:

@@ -9,11 +9,12 @@ import pytest
 import torch
 import transformers  # its parts are loaded when a test asks for them
 
+from limbeck.model.blocks import blocks_for
 from limbeck.model.bundle import Bundle, load_bundle, save_bundle
-from limbeck.model.heads import HeadKind, LinearHead
+from limbeck.model.heads import LinearHead
 from limbeck.model.loaded_encoder import LoadedEncoder
-from limbeck.model.pooling import blocks_for
 from limbeck.model.weights import load_weights
+from limbeck.settings import HeadKind
 
 TEXTS = ["i feel fine", "so very sad today . it is rain", "sunny !", "", "unheard-of word", "it is so " * 9]
 MakeBundle = Callable[[HeadKind], Bundle]

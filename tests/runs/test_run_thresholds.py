@@ -15,9 +15,9 @@ from limbeck.evaluation.prediction_files import write_predictions
 from limbeck.evaluation.thresholds import Goal
 from limbeck.model.answers_line import answers_line
 from limbeck.model.bundle import Bundle, load_bundle, save_bundle
-from limbeck.model.heads import HeadKind, LinearHead
+from limbeck.model.heads import LinearHead
 from limbeck.runs.run_thresholds import clear_thresholds, write_any_thresholds
-from limbeck.settings import TaskKind
+from limbeck.settings import HeadKind, TaskKind
 
 MakeBundle = Callable[[HeadKind], Bundle]
 WIDTH = ConformalWidth(level=0.9, half_width=1.25, rows=80, found_on="validation")

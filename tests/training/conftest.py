@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from limbeck.model.blocks import blocks_for
 from limbeck.model.heads import ClassificationHead
 from limbeck.model.network import Network
-from limbeck.model.pooling import blocks_for
 from limbeck.runs.run_folder import RunFolder
 from limbeck.settings import FinetuneSettings
 from limbeck.training.examples import Labelled, TextExamples

@@ -6,11 +6,11 @@ import pytest
 from tests.libraries import RUNNABLE
 
 from limbeck.errors import SettingsError
+from limbeck.model.blocks import blocks_for
 from limbeck.model.config import EncoderConfig
 from limbeck.model.encoder import Encoder
 from limbeck.model.heads import ClassificationHead, LinearHead
 from limbeck.model.network import Network
-from limbeck.model.pooling import blocks_for
 from limbeck.native import libraries
 from limbeck.native.instruction_sets import LIBRARIES
 from limbeck.native.kernels import Kernels, NoKernels

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from limbeck.model.blocks import blocks_for
 from limbeck.model.heads import ClassificationHead
 from limbeck.model.network import Network
-from limbeck.model.pooling import blocks_for
 from limbeck.tokens import Window
 from limbeck.training import examples
 from limbeck.training.examples import Labelled, LongExamples, TextExamples

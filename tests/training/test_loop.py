@@ -15,9 +15,9 @@ from torch.nn import functional
 from limbeck import storage
 from limbeck.errors import Interrupted, StorageError, Terminated, TrainingError
 from limbeck.model import weights
+from limbeck.model.blocks import blocks_for
 from limbeck.model.heads import ClassificationHead, LinearHead
 from limbeck.model.network import Network
-from limbeck.model.pooling import blocks_for
 from limbeck.runs.run_folder import RunFolder
 from limbeck.settings import FinetuneSettings, HeadSettings
 from limbeck.training.checkpoint import SaveTimes

@@ -12,10 +12,10 @@ import torch
 from tests.training.drawn_steps import LENGTHS, SHAPES, drawn_loss, gradients, make_batch, make_encoder
 from torch import Tensor
 
+from limbeck.model.blocks import blocks_for
 from limbeck.model.encoder import Encoder
 from limbeck.model.heads import ClassificationHead
 from limbeck.model.network import Network
-from limbeck.model.pooling import blocks_for
 from limbeck.native.kernels import Kernels
 from limbeck.tokens import TokenBatch
 from limbeck.training.native_step import NativeStep

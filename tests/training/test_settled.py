@@ -8,8 +8,8 @@ from tests.evaluation.shaped import shaped
 
 from limbeck.evaluation.value_evaluation import ValueEvaluation
 from limbeck.evaluation.value_predictions import ValuePredictions
+from limbeck.model.blocks import Block
 from limbeck.model.facts import BundleFacts
-from limbeck.model.pooling import Block
 from limbeck.training.settled import settle_numbers
 
 FACTS = BundleFacts(

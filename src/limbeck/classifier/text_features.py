@@ -21,7 +21,7 @@ from limbeck.features.cache import FeatureCache
 from limbeck.features.extraction import extract_features
 from limbeck.inference.choice import open_engine
 from limbeck.inference.engine import Engine
-from limbeck.model.pooling import blocks_for
+from limbeck.model.blocks import blocks_for
 from limbeck.progress import SILENT, for_stream
 from limbeck.settings import Device, EngineName, Pooling, Precision, WindowName
 

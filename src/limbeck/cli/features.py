@@ -27,7 +27,7 @@ def features(
     from limbeck.features.extraction import extract_features
     from limbeck.features.files import FEATURE_SUFFIXES, write_features
     from limbeck.features.text_encoder import load_encoder
-    from limbeck.model.pooling import blocks_for
+    from limbeck.model.blocks import blocks_for
     from limbeck.reading.read import read_with
     from limbeck.storage import check_place
     from limbeck.tokens.windows import fixed_window

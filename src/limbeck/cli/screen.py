@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from limbeck.data.dataset import ReadNote
     from limbeck.display.views import View
-    from limbeck.evaluation.abstaining import Answered
+    from limbeck.evaluation.abstaining import AnsweredScores
     from limbeck.evaluation.any_evaluation import AnyEvaluation
     from limbeck.evaluation.calibration import Calibration
     from limbeck.evaluation.measured import Measured
@@ -271,7 +271,7 @@ def show_thresholds(found: "Thresholds", *, run: "Path") -> None:
     )
 
 
-def show_answered(found: "Answered") -> None:
+def show_answered(found: "AnsweredScores") -> None:
     """Show how often a model with thresholds answers, and how often it is right then."""
     shares = {
         "answered": found.coverage,

@@ -68,7 +68,7 @@ class AnsweredClass:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answered:
+class AnsweredScores:
     """How often a classifier with thresholds answers, and how often it is right then.
 
     Attributes:
@@ -144,7 +144,7 @@ def find_unsure(probabilities_NC: np.ndarray, thresholds_C: Sequence[float]) -> 
 
 def score_answered(
     unsure_N: np.ndarray, predicted_N: np.ndarray, labels_N: np.ndarray, label_names: Sequence[str]
-) -> Answered:
+) -> AnsweredScores:
     """Count what abstaining does to rows whose labels are known. Shapes: all (N,).
 
     Raises:
@@ -152,7 +152,7 @@ def score_answered(
     """
     metrics.confusion_counts(labels_N, predicted_N, len(label_names))  # refuses labels that do not fit
     right_N, answered_N = predicted_N == labels_N, np.logical_not(unsure_N)
-    return Answered(
+    return AnsweredScores(
         coverage=share_of(int(answered_N.sum()), len(labels_N)),
         accuracy=_share(right_N[answered_N]),
         unsure_accuracy=_share(right_N[unsure_N]),

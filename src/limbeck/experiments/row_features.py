@@ -14,8 +14,8 @@ from limbeck.inference.choice import open_engine
 from limbeck.inference.engine import Engine
 from limbeck.inference.usage import Usage
 from limbeck.methods.candidates import all_blocks, candidates_for, columns_of
+from limbeck.model.blocks import Block
 from limbeck.model.bundle import Bundle, load_bundle
-from limbeck.model.pooling import Block
 from limbeck.progress import SILENT, Progress
 from limbeck.runs.run_folder import RunFolder
 from limbeck.setting_tables import build, read_toml

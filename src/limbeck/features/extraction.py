@@ -16,7 +16,7 @@ from limbeck.errors import StorageError
 from limbeck.features.cache import FeatureCache, FeatureKey, keys_of
 from limbeck.features.entry import PART_BYTES, Entry
 from limbeck.inference.engine import Engine
-from limbeck.model.pooling import Block
+from limbeck.model.blocks import Block
 from limbeck.progress import SILENT, Progress, Within
 from limbeck.runtime import usable_cores
 from limbeck.tokens import ReadTexts, Tokenized, Window

@@ -13,7 +13,7 @@ from limbeck.data.texts import as_texts
 from limbeck.features.extraction import extract_features
 from limbeck.inference.choice import open_engine
 from limbeck.inference.engine import Engine
-from limbeck.model.pooling import blocks_for
+from limbeck.model.blocks import blocks_for
 from limbeck.progress import SILENT, ProgressLike, as_progress
 from limbeck.settings import Device, EngineName, Pooling, Precision, WindowName
 

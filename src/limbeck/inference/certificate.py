@@ -19,8 +19,8 @@ from limbeck.inference.certificate_texts import (
 )
 from limbeck.inference.engine import Engine
 from limbeck.inference.usage import ANYTHING, Usage
+from limbeck.model.blocks import blocks_for
 from limbeck.model.bundle import Bundle
-from limbeck.model.pooling import blocks_for
 from limbeck.tokens import Tokenized
 
 _NO_DISTANCE = 2.0

@@ -9,9 +9,9 @@ from typing import Protocol
 import numpy as np
 
 from limbeck.errors import SettingsError
+from limbeck.model.blocks import Block
 from limbeck.model.config import EncoderConfig
 from limbeck.model.loaded_encoder import LoadedEncoder
-from limbeck.model.pooling import Block
 from limbeck.progress import SILENT, Progress
 from limbeck.tokens import Tokenized
 

@@ -7,11 +7,13 @@ It does not know texts or tokenizers.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from limbeck.inference.engine import Engine
 from limbeck.model.bundle import Bundle
 from limbeck.progress import SILENT, Progress, Within
 from limbeck.tokens import ReadTexts
+from limbeck.tokens.windows import mean_of_rows
 
 MOST_ROWS_ANSWERED = 4_096
 """Rows that are computed before their texts are answered."""
@@ -26,7 +28,7 @@ def answer_texts(bundle: Bundle, engine: Engine, read: ReadTexts, *, progress: P
         read: N texts.
         progress: is told of tokens done.
     """
-    blocks, head = bundle.facts.blocks, bundle.head
+    blocks = bundle.facts.blocks
     if read.is_plain:
         return bundle.answers(engine.features(read.rows, blocks, progress=progress))
     answers = []
@@ -34,8 +36,18 @@ def answer_texts(bundle: Bundle, engine: Engine, read: ReadTexts, *, progress: P
         for texts in read.groups(MOST_ROWS_ANSWERED):
             part = read.take(np.arange(texts.start, texts.stop))
             features_RF = engine.features(part.rows, blocks, progress=Within(advance))
-            if head.kind == "linear":
-                answers.append(bundle.answers(part.mean(features_RF)))
-            else:
-                answers.append(bundle.answers_of_logits(part.mean(head.logits(features_RF))))
+            answers.append(answer_rows(bundle, features_RF, part.first_N1))
     return np.concatenate(answers)
+
+
+def answer_rows(bundle: Bundle, features_RF: np.ndarray, first_N1: NDArray[np.int64]) -> np.ndarray:
+    """Return the answer to each text whose rows were computed.
+
+    Args:
+        bundle: its head answers.
+        features_RF: what the head sees of each row.
+        first_N1: the first row of each of N texts, and the number of rows, as `ReadTexts` has them.
+    """
+    if bundle.head.kind == "linear":
+        return bundle.answers(mean_of_rows(features_RF, first_N1))
+    return bundle.answers_of_logits(mean_of_rows(bundle.head.logits(features_RF), first_N1))

@@ -22,10 +22,10 @@ from limbeck.errors import NoMemoryError, SettingsError, WeightsError
 from limbeck.inference.engine import require_fit
 from limbeck.inference.kept_threads import KeptThreads
 from limbeck.inference.packing import Chunks, each_once, even_chunks
+from limbeck.model.blocks import Block
 from limbeck.model.config import EncoderConfig
 from limbeck.model.encoder import LAYER_NORM_EPSILON, Layer
 from limbeck.model.loaded_encoder import LoadedEncoder
-from limbeck.model.pooling import Block
 from limbeck.native.kernels import (
     About,
     FeatureArrays,

@@ -42,6 +42,7 @@ class Predictor(View):
 
     Attributes:
         bundle: the model.
+        engine: computes what its head sees.
         learned: digests of the texts that it learned from (see `limbeck.data.learned`), where it is a run folder.
 
     Of `texts`, the user's own, some are what a fast engine must answer as float32 does.
@@ -63,7 +64,7 @@ class Predictor(View):
     ) -> None:
         self.bundle = bundle
         self.learned: np.ndarray | None = None
-        self._engine = open_engine(
+        self.engine = open_engine(
             bundle.loaded,
             usage=Usage(classifier=bundle, texts=some_of(texts)),
             device=device,
@@ -108,7 +109,7 @@ class Predictor(View):
     @property
     def numerics(self) -> str:
         """The engine that computes, and its precision."""
-        return self._engine.numerics
+        return self.engine.numerics
 
     @property
     def majority_label(self) -> int:
@@ -187,7 +188,7 @@ class Predictor(View):
             unknown=read.count(self.bundle.loaded.tokenizer.special_ids["[UNK]"]),
             others=others,
         )
-        return predictions_of(facts, answer_texts(self.bundle, self._engine, read, progress=progress), rows)
+        return predictions_of(facts, answer_texts(self.bundle, self.engine, read, progress=progress), rows)
 
 
 def _require_order(given: tuple[str, str], known: tuple[str, str], *, source: str) -> None:

@@ -15,7 +15,7 @@ from limbeck.data.rater_lists import ratings_in
 from limbeck.display.tables import Table
 from limbeck.display.views import View
 from limbeck.errors import DataError
-from limbeck.evaluation.abstaining import Answered, RiskCoverage, score_answered, trace_risk
+from limbeck.evaluation.abstaining import AnsweredScores, RiskCoverage, score_answered, trace_risk
 from limbeck.evaluation.any_evaluation import AnyEvaluation
 from limbeck.evaluation.prediction_tables import AnyPredictions
 from limbeck.evaluation.predictions import Predictions
@@ -44,7 +44,7 @@ class Scored(View):
     predictions: AnyPredictions
     evaluation: AnyEvaluation
     risk_coverage: RiskCoverage | None
-    answered: Answered | None
+    answered: AnsweredScores | None
     learned_rows: int | None = None
     raters: RaterAgreement | None = None
 
@@ -113,7 +113,7 @@ def score(
     )
 
 
-def _answered(predictions: Predictions, labels_N: np.ndarray) -> Answered | None:
+def _answered(predictions: Predictions, labels_N: np.ndarray) -> AnsweredScores | None:
     if predictions.unsure is None:
         return None
     return score_answered(predictions.unsure, predictions.predicted, labels_N, predictions.label_names)

@@ -14,9 +14,9 @@ import numpy as np
 from limbeck.inference.engine import Engine
 from limbeck.inference.native_engine import NativeEngine
 from limbeck.inference.quiet import Moment, look_at_machine
+from limbeck.model.blocks import blocks_for
 from limbeck.model.config import EncoderConfig
 from limbeck.model.loaded_encoder import LoadedEncoder
-from limbeck.model.pooling import blocks_for
 from limbeck.tokens import Tokenized
 
 SPEED_ROUNDS = 3

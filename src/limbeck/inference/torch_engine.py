@@ -13,8 +13,9 @@ import torch
 
 from limbeck.inference.engine import require_fit
 from limbeck.inference.packing import each_once
+from limbeck.model.blocks import Block
 from limbeck.model.loaded_encoder import LoadedEncoder
-from limbeck.model.pooling import Block, pool
+from limbeck.model.pooling import pool
 from limbeck.progress import SILENT, Progress
 from limbeck.runtime import choose_device
 from limbeck.settings import Device

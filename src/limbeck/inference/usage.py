@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from limbeck.data.dataset import Dataset
+from limbeck.model.blocks import Block, blocks_for
 from limbeck.model.bundle import Bundle
-from limbeck.model.pooling import Block, blocks_for
 
 MOST_OWN_TEXTS = 200
 MOST_OWN_CHARACTERS = 40_000

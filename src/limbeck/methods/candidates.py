@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from limbeck.errors import SettingsError
-from limbeck.model.pooling import Block, blocks_for
+from limbeck.model.blocks import Block, blocks_for
 from limbeck.settings import FeatureSettings
 
 Candidates = dict[str, tuple[Block, ...]]

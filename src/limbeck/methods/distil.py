@@ -35,11 +35,11 @@ from limbeck.methods.teachers import (
     made_of_other_rows,
     split_of_model,
 )
+from limbeck.model.blocks import blocks_for
 from limbeck.model.bundle import Bundle
 from limbeck.model.heads import ClassificationHead
 from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.model.network import Network
-from limbeck.model.pooling import blocks_for
 from limbeck.model.student import make_student
 from limbeck.model.weights import fingerprint_of
 from limbeck.progress import SILENT, Progress, ProgressLike, as_progress

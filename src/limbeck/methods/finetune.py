@@ -23,10 +23,10 @@ from limbeck.methods.new_heads import count_logits, hugging_face_head, in_units_
 from limbeck.methods.recipe import ClassifierRecipe
 from limbeck.methods.trainings import Finetuning
 from limbeck.methods.window_choice import ChosenWindow, choose_window, recorded_window, settle_window
+from limbeck.model.blocks import blocks_for
 from limbeck.model.bundle import Bundle
 from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.model.network import Network
-from limbeck.model.pooling import blocks_for
 from limbeck.model.weights import fingerprint_of
 from limbeck.progress import SILENT, Named, Progress, ProgressLike, as_progress
 from limbeck.runs.training_rows import training_rows

@@ -28,10 +28,10 @@ from limbeck.methods.new_heads import count_logits, hugging_face_head, in_units_
 from limbeck.methods.recipe import ClassifierRecipe
 from limbeck.methods.trainings import HeadTraining
 from limbeck.methods.window_choice import choose_window, recorded_window, settle_window
+from limbeck.model.blocks import Block, blocks_for
 from limbeck.model.bundle import Bundle
 from limbeck.model.config import EncoderConfig
 from limbeck.model.heads import Head, LinearHead
-from limbeck.model.pooling import Block, blocks_for
 from limbeck.progress import SILENT, Named, Progress, ProgressLike, as_progress
 from limbeck.runs.training_rows import training_rows
 from limbeck.settings import HeadSettings

@@ -28,9 +28,9 @@ from limbeck.methods.candidates import Candidates, all_blocks, candidates_for, c
 from limbeck.methods.probe_kinds import OUT_OF_FOLD, PROBES, FittedProbe, ProbeTarget, ToJudge
 from limbeck.methods.trainings import ProbeTraining
 from limbeck.methods.window_choice import SettledWindow, choose_window, settle_window
+from limbeck.model.blocks import Block
 from limbeck.model.bundle import Bundle, save_bundle
 from limbeck.model.facts import BundleFacts
-from limbeck.model.pooling import Block
 from limbeck.progress import SILENT, Named, Progress, ProgressLike, as_progress
 from limbeck.runs.model_card import card_of
 from limbeck.runs.run_folder import RunFolder, opened_run

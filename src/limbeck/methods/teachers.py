@@ -23,9 +23,9 @@ from limbeck.inference.engine import Engine
 from limbeck.inference.predictor import find_model, open_bundle
 from limbeck.inference.usage import Usage, some_of, validation_texts
 from limbeck.methods.distil_losses import softened
+from limbeck.model.blocks import blocks_for
 from limbeck.model.bundle import Bundle
 from limbeck.model.facts import BundleFacts
-from limbeck.model.pooling import blocks_for
 from limbeck.model.weights import digest_of_weights
 from limbeck.progress import SILENT, Progress
 from limbeck.settings import Device, Precision, SplitSettings

@@ -23,12 +23,12 @@ from torch import Tensor
 
 from limbeck.errors import BundleError, StorageError
 from limbeck.model.answers_line import with_answers
+from limbeck.model.blocks import Block
 from limbeck.model.config import EncoderConfig, parse_config
 from limbeck.model.facts import FACTS_NAME, BundleFacts, parse_facts
 from limbeck.model.heads import ClassificationHead, Head, LinearHead, softmax_of
 from limbeck.model.loaded_encoder import LoadedEncoder, require_same_vocabulary
 from limbeck.model.network import Network
-from limbeck.model.pooling import Block
 from limbeck.model.weights import (
     CONFIG_NAME,
     WEIGHTS_NAME,

@@ -11,9 +11,8 @@ from limbeck.data.hierarchy import hierarchy_among
 from limbeck.data.text_pairs import are_pairs, as_pairs
 from limbeck.errors import BundleError, DataError, FaultLog
 from limbeck.evaluation.conformal import ConformalWidth
-from limbeck.model.heads import HeadKind
-from limbeck.model.pooling import POOLINGS, Block
-from limbeck.settings import TaskKind, WindowName
+from limbeck.model.blocks import BLOCK_POOLINGS, Block
+from limbeck.settings import HeadKind, TaskKind, WindowName
 from limbeck.task import MULTI, REGRESSION, SINGLE, TASKS, Task, task_named
 from limbeck.tokens import SMALLEST_LIMIT
 
@@ -194,8 +193,8 @@ def _blocks_fault(value: Any) -> str | None:
     for block in value:
         if not isinstance(block, dict) or block.keys() != {"layer", "pooling"}:
             return f"has {block!r}, which is not a layer and a pooling"
-        if not _is_whole(block["layer"], least=0) or block["pooling"] not in POOLINGS:
-            return f"has {block!r}; a layer from 0 and one of {', '.join(POOLINGS)} were expected"
+        if not _is_whole(block["layer"], least=0) or block["pooling"] not in BLOCK_POOLINGS:
+            return f"has {block!r}; a layer from 0 and one of {', '.join(BLOCK_POOLINGS)} were expected"
     return None
 
 

@@ -6,15 +6,14 @@ Shapes: B texts (N of them in arrays), F features, C classes, D width of the enc
 """
 
 from abc import ABC, abstractmethod
-from typing import Literal, Self, cast
+from typing import Self, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from limbeck.errors import SettingsError
-
-HeadKind = Literal["linear", "classification"]
+from limbeck.settings import HeadKind
 
 
 def softmax_of(logits_NC: np.ndarray) -> np.ndarray:

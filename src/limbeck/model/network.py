@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from limbeck.errors import SettingsError
+from limbeck.model.blocks import Block
 from limbeck.model.encoder import Encoder
 from limbeck.model.heads import ClassificationHead, Head, LinearHead
-from limbeck.model.pooling import Block, pool
+from limbeck.model.pooling import pool
 from limbeck.tokens import TokenBatch
 
 

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from limbeck.errors import SettingsError
-from limbeck.model.heads import ClassificationHead, Head, HeadKind, LinearHead
+from limbeck.model.heads import ClassificationHead, Head, LinearHead
+from limbeck.settings import HeadKind
 
 
 class NumberHead(Head):

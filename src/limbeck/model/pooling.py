@@ -8,68 +8,13 @@ Shapes: B texts, T tokens, D width, F features (D for each block).
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from limbeck.errors import SettingsError
-from limbeck.settings import Pooling
-
-LAYER_POOLINGS = ("mean", "max", "cls")
-"""What "layers" takes of every hidden state, in this order."""
-
-
-@dataclass(frozen=True, kw_only=True, order=True)
-class Block:
-    """D neighbouring features: one pooling of one hidden state.
-
-    Attributes:
-        layer: index of the hidden state; 0 is the embeddings' output.
-        pooling: "cls" the first token, "mean" the average and "max" the largest of each column over a text's tokens.
-    """
-
-    layer: int
-    pooling: str
-
-    def __str__(self) -> str:
-        return f"{self.pooling}@{self.layer}"
-
-
-def blocks_for(pooling: Pooling, layer: int | None, n_layers: int) -> tuple[Block, ...]:
-    """Say which blocks a pooling setting means.
-
-    Args:
-        pooling: one pooling, or "layers": mean, max and [CLS] of every hidden state side by side. "auto" is no
-            blocks yet.
-        layer: index of the hidden state, 0 to `n_layers`; the last when not given. Not to be given with "layers".
-        n_layers: transformer layers of the encoder.
-
-    Raises:
-        SettingsError: there is no such pooling or layer.
-
-    Example:
-        >>> blocks_for("mean", None, 6)
-        (Block(layer=6, pooling='mean'),)
-        >>> len(blocks_for("layers", None, 6))
-        21
-    """
-    if pooling == "layers":
-        if layer is not None:
-            raise SettingsError(f"layer = {layer} has no meaning with pooling 'layers', which takes every layer")
-        return tuple(Block(layer=index, pooling=kind) for index in range(n_layers + 1) for kind in LAYER_POOLINGS)
-    if pooling not in POOLINGS:
-        raise SettingsError(
-            f"pooling = {pooling!r} does not say what to pool: give {', '.join(POOLINGS)} or layers"
-            + (" (auto is chosen while a probe is fitted)" if pooling == "auto" else "")
-        )
-    if layer is not None and not 0 <= layer <= n_layers:
-        raise SettingsError(
-            f"layer = {layer} does not exist: this encoder has hidden states 0 (embeddings) to {n_layers}"
-        )
-    return (Block(layer=n_layers if layer is None else layer, pooling=pooling),)
+from limbeck.model.blocks import Block
 
 
 def pool(hidden_states: Sequence[Tensor], offsets: Tensor, blocks: Sequence[Block]) -> Tensor:

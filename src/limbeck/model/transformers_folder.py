@@ -14,13 +14,13 @@ from typing import Any
 from torch import Tensor
 
 from limbeck.errors import BundleError, FaultLog
+from limbeck.model.blocks import Block
 from limbeck.model.bundle import Bundle
 from limbeck.model.config import EncoderConfig, parse_config
 from limbeck.model.conversion import ENCODER_BUFFERS
 from limbeck.model.facts import FEWEST_LABELS, BundleFacts, parse_facts
 from limbeck.model.heads import ClassificationHead
 from limbeck.model.loaded_encoder import LoadedEncoder, require_same_vocabulary
-from limbeck.model.pooling import Block
 from limbeck.model.weights import (
     CONFIG_NAME,
     WEIGHTS_NAME,

@@ -18,7 +18,7 @@ import numpy as np
 
 from limbeck.auditing.audit import Audit
 from limbeck.data.text_pairs import example_text
-from limbeck.evaluation.abstaining import Answered, find_unsure, score_answered, trace_risk
+from limbeck.evaluation.abstaining import AnsweredScores, find_unsure, score_answered, trace_risk
 from limbeck.evaluation.calibration import ReliabilityBins
 from limbeck.evaluation.counted import counted, percent
 from limbeck.evaluation.evaluation import Evaluation
@@ -217,7 +217,7 @@ def page_script() -> Script:
     return Script(body=Markup(body), hash=f"sha256-{digest}")  # noqa: S704  # a file of this package
 
 
-def _answered(run: RunFacts) -> Answered | None:
+def _answered(run: RunFacts) -> AnsweredScores | None:
     if run.thresholds is None:
         return None
     answers, known = run.answers, run.answers.labelled_rows

@@ -132,13 +132,18 @@ class ReadTexts:
 
     def mean(self, values_RX: NDArray[np.floating]) -> NDArray[np.floating]:
         """Return the mean of each text's rows, (N, X); of a text of one row what that row has, to the bit."""
-        if self.is_plain:
-            return values_RX
-        means_NX = values_RX[self.first_N1[:-1]].copy()
-        for text in np.flatnonzero(np.diff(self.first_N1) > 1):
-            own = slice(self.first_N1[text], self.first_N1[text + 1])
-            means_NX[text] = values_RX[own].mean(axis=0, dtype=np.float64)
-        return means_NX
+        return mean_of_rows(values_RX, self.first_N1)
+
+
+def mean_of_rows(values_RX: NDArray[np.floating], first_N1: NDArray[np.int64]) -> NDArray[np.floating]:
+    """Return the mean of each text's rows, (N, X), as `ReadTexts.mean` does."""
+    if len(values_RX) == len(first_N1) - 1:
+        return values_RX
+    means_NX = values_RX[first_N1[:-1]].copy()
+    for text in np.flatnonzero(np.diff(first_N1) > 1):
+        own = slice(first_N1[text], first_N1[text + 1])
+        means_NX[text] = values_RX[own].mean(axis=0, dtype=np.float64)
+    return means_NX
 
 
 def in_one_row(rows: Tokenized) -> ReadTexts:

@@ -14,9 +14,9 @@ import torch
 from limbeck.errors import SettingsError
 from limbeck.inference.engine_candidates import NATIVE, SAFE, TORCH_BF16, require_known, require_library
 from limbeck.inference.native_engine import why_not
+from limbeck.model.blocks import blocks_for
 from limbeck.model.encoder import Encoder
 from limbeck.model.network import Network
-from limbeck.model.pooling import blocks_for
 from limbeck.native.instruction_sets import LIBRARIES
 from limbeck.native.kernels import Kernels
 from limbeck.native.libraries import FORCED, candidate_libraries, find_library

@@ -23,11 +23,11 @@ from limbeck.evaluation.prediction_tables import AnyPredictions
 from limbeck.evaluation.value_predictions import ValuePredictions
 from limbeck.features.extraction import Features
 from limbeck.inference.answers import AnsweredRows, classes_of, evaluation_of
+from limbeck.model.blocks import Block
 from limbeck.model.bundle import Bundle, save_bundle
 from limbeck.model.facts import BundleFacts
 from limbeck.model.heads import Head
 from limbeck.model.loaded_encoder import LoadedEncoder
-from limbeck.model.pooling import Block
 from limbeck.progress import SILENT, Progress
 from limbeck.runs.calibrated import calibrate_on, left_alone
 from limbeck.runs.model_card import card_of

@@ -1,0 +1,159 @@
+"""Admission: how long work takes here, and whether a request that comes now is taken.
+
+In: batches that were computed; what waits before a request. Out: seconds; or an `OverloadedError` that says when to
+come back. It does not know whose turn it is, nor the engine.
+"""
+
+import math
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from limbeck.errors import OverloadedError, TooLargeError
+
+BATCH_S = 0.025
+"""Seconds of work in a batch: so often deadlines, turns and clients that left are looked at."""
+FEWEST_BATCH_TOKENS = 64
+_HALF_LIFE_S = 2.0
+_PROMISED_FACTOR = 2.0
+_PROMISED_S = 10.0
+_MOST_PROMISES = 10_000
+_EARLY_S = 0.1
+_HOPELESS = 2.0
+
+
+class WorkRate:
+    """How long batches take: seconds = start + tokens × each, as measured when the engine was ready.
+
+    What batches take since then, recent ones most, corrects both by one factor.
+
+    Args:
+        short: tokens of one short text, and the seconds that it took.
+        many: tokens of many texts together, and the seconds that they took.
+    """
+
+    def __init__(self, short: tuple[int, float], many: tuple[int, float]) -> None:
+        (few, few_s), (lot, lot_s) = short, many
+        self._token_s = max((lot_s - few_s) / max(1, lot - few), 1e-9)
+        self._start_s = max(few_s - few * self._token_s, 1e-5)
+        self._taken_s = self._expected_s = lot_s
+
+    @property
+    def factor(self) -> float:
+        """How much longer batches take than when the engine was ready."""
+        return self._taken_s / self._expected_s
+
+    @property
+    def batch_tokens(self) -> int:
+        """Tokens of a batch."""
+        return max(FEWEST_BATCH_TOKENS, int((BATCH_S / self.factor - self._start_s) / self._token_s))
+
+    @property
+    def tokens_per_s(self) -> float:
+        """The rate of full batches."""
+        return self.batch_tokens / self.seconds(self.batch_tokens)
+
+    def note(self, tokens: int, taken_s: float) -> None:
+        """Note what a batch took."""
+        kept = 0.5 ** (taken_s / _HALF_LIFE_S)
+        self._taken_s = kept * self._taken_s + taken_s
+        self._expected_s = kept * self._expected_s + self._usual_s(tokens)
+
+    def seconds(self, tokens: int) -> float:
+        """Return the seconds that so many tokens take, in batches; 0 for none."""
+        return self.factor * self._usual_s(tokens)
+
+    def _usual_s(self, tokens: int) -> float:
+        if not tokens:
+            return 0.0
+        batches = math.ceil(tokens * self._token_s / BATCH_S)
+        return max(1, batches) * self._start_s + tokens * self._token_s
+
+
+@dataclass
+class _Promise:
+    """Clients of this name were told to come back from `due_s` on; so many of them were."""
+
+    due_s: float
+    count: int
+
+
+class Admission:
+    """Takes a request, or refuses it at once where it would wait too long.
+
+    One that comes back when it was told to may wait twice as long as one that comes for the first time.
+    """
+
+    def __init__(self, *, max_wait_s: float, max_waiting_tokens: int) -> None:
+        self._max_wait_s = max_wait_s
+        self._max_tokens = max_waiting_tokens
+        self._promises: OrderedDict[str, _Promise] = OrderedDict()
+
+    def check(self, asking: "Asking", now_s: float) -> None:
+        """Return where a request may wait.
+
+        Raises:
+            TooLargeError: it has more tokens than may wait, or more work than it has time.
+            OverloadedError: it would wait too long, or too much waits already.
+        """
+        if asking.tokens > self._max_tokens:
+            raise TooLargeError(
+                f"the request has about {asking.tokens:,} tokens and {self._max_tokens:,} may wait "
+                "(max_waiting_tokens): send fewer texts per request"
+            )
+        if asking.work_s > _HOPELESS * asking.timeout_s:
+            raise TooLargeError(
+                f"the request is about {asking.work_s:.1f} s of work and has {asking.timeout_s:g} s: send fewer texts "
+                "per request, or give it more time"
+            )
+        limit_s = self._max_wait_s * (_PROMISED_FACTOR if self._keeps_promise(asking.client, now_s) else 1.0)
+        is_late = asking.wait_s > limit_s or (asking.wait_s > 0 and asking.wait_s + asking.work_s > asking.timeout_s)
+        if is_late or asking.waiting_tokens + asking.tokens > self._max_tokens:
+            after_s = max(1, math.ceil(asking.wait_s))
+            self._promise(asking.client, now_s + after_s)
+            raise OverloadedError(
+                f"{asking.waiting_tokens:,} tokens wait, and this request would begin in about {asking.wait_s:.1f} s; "
+                f"{limit_s:g} s are allowed: come back in {after_s} s",
+                retry_after_s=after_s,
+            )
+
+    def _promise(self, client: str, due_s: float) -> None:
+        known = self._promises.get(client)
+        if known is None or known.due_s + _PROMISED_S < due_s:
+            self._promises[client] = _Promise(due_s, 1)
+            self._promises.move_to_end(client)
+            if len(self._promises) > _MOST_PROMISES:
+                self._promises.popitem(last=False)
+        else:
+            known.count += 1
+
+    def _keeps_promise(self, client: str, now_s: float) -> bool:
+        """Tell whether a client comes back when it was told to; it does so once for each time that it was told."""
+        known = self._promises.get(client)
+        if known is None or not known.due_s - _EARLY_S <= now_s:
+            return False
+        known.count -= 1
+        is_kept = now_s <= known.due_s + _PROMISED_S
+        if not is_kept or known.count == 0:
+            del self._promises[client]
+        return is_kept
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asking:
+    """A request at the door.
+
+    Attributes:
+        client: whose it is.
+        tokens: of its texts, or about so many.
+        timeout_s: seconds after which nobody waits for its answer.
+        wait_s: predicted seconds until it begins.
+        work_s: predicted seconds of its own work.
+        waiting_tokens: tokens of all that wait.
+    """
+
+    client: str
+    tokens: int
+    timeout_s: float
+    wait_s: float
+    work_s: float
+    waiting_tokens: int

@@ -1,0 +1,85 @@
+"""Admission: predictions from what was measured, and refusals that say when to come back."""
+
+from dataclasses import replace
+
+import pytest
+
+from limbeck.errors import OverloadedError, TooLargeError
+from limbeck.serving.admission import BATCH_S, Admission, Asking, WorkRate
+
+ASKING = Asking(client="me", tokens=20, timeout_s=10.0, wait_s=0.0, work_s=0.01, waiting_tokens=0)
+
+
+def test_seconds_are_start_and_tokens_as_measured() -> None:
+    """One text of 20 tokens took 3 ms and 1,020 took 23 ms: 20 µs a token, 2.6 ms a batch."""
+    rate = WorkRate((20, 0.003), (1020, 0.023))
+    assert rate.seconds(20) == pytest.approx(0.003)
+    assert rate.seconds(1020) == pytest.approx(0.023)
+    assert rate.seconds(0) == 0
+    assert rate.batch_tokens == int((BATCH_S - 0.0026) / 20e-6)
+    assert rate.seconds(rate.batch_tokens) == pytest.approx(BATCH_S, rel=0.01)
+
+
+def test_a_slower_machine_is_followed_within_seconds_of_work() -> None:
+    """Batches that take twice as long double predictions and halve batches; single texts do not spoil the rate."""
+    rate = WorkRate((20, 0.003), (1020, 0.023))
+    for _ in range(400):
+        rate.note(1020, 0.046)
+    assert rate.factor == pytest.approx(2, rel=0.05)
+    assert rate.seconds(1020) == pytest.approx(0.046, rel=0.05)
+    for _ in range(5000):
+        rate.note(20, 0.003)
+    assert rate.factor == pytest.approx(1, rel=0.05)
+    assert rate.tokens_per_s == pytest.approx(rate.batch_tokens / BATCH_S, rel=0.05)
+
+
+def test_one_that_would_wait_too_long_is_told_when_to_come_back() -> None:
+    """2.5 s of 2 s: refused, to come back in 3 s; at 2 s it is taken."""
+    admission = Admission(max_wait_s=2.0, max_waiting_tokens=10_000)
+    admission.check(replace(ASKING, wait_s=2.0), 0.0)
+    with pytest.raises(OverloadedError, match="come back in 3 s") as refused:
+        admission.check(replace(ASKING, wait_s=2.5), 0.0)
+    assert refused.value.retry_after_s == 3
+
+
+def test_one_that_comes_back_when_it_was_told_to_is_let_in_before_new_ones() -> None:
+    """It may wait twice as long, once; one that comes back early, or another client, may not."""
+    admission = Admission(max_wait_s=2.0, max_waiting_tokens=10_000)
+    late = replace(ASKING, wait_s=2.5)
+    with pytest.raises(OverloadedError):
+        admission.check(late, 0.0)
+    with pytest.raises(OverloadedError):
+        admission.check(replace(late, client="new"), 3.0)
+    admission.check(late, 3.0)
+    with pytest.raises(OverloadedError):
+        admission.check(late, 3.1)
+    with pytest.raises(OverloadedError):
+        admission.check(late, 3.2)  # too early for the promise of 3.1
+
+
+def test_a_request_without_the_time_for_its_turn_is_not_taken() -> None:
+    """It would be computed for nobody: 0.3 s of waiting and 0.3 s of work do not fit into 0.5 s."""
+    admission = Admission(max_wait_s=2.0, max_waiting_tokens=10_000)
+    with pytest.raises(OverloadedError):
+        admission.check(replace(ASKING, timeout_s=0.5, wait_s=0.3, work_s=0.3), 0.0)
+
+
+def test_what_never_fits_is_too_large_and_not_to_come_back() -> None:
+    """More tokens than may ever wait, and more work than it has time, are the request's own fault."""
+    admission = Admission(max_wait_s=2.0, max_waiting_tokens=10_000)
+    with pytest.raises(TooLargeError, match="max_waiting_tokens"):
+        admission.check(replace(ASKING, tokens=10_001), 0.0)
+    with pytest.raises(TooLargeError, match="about 30"):
+        admission.check(replace(ASKING, work_s=30.0), 0.0)
+    with pytest.raises(OverloadedError):
+        admission.check(replace(ASKING, tokens=6_000, waiting_tokens=6_000, wait_s=0.1), 0.0)
+
+
+def test_promises_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that makes names up does not fill the memory."""
+    monkeypatch.setattr("limbeck.serving.admission._MOST_PROMISES", 10)
+    admission = Admission(max_wait_s=2.0, max_waiting_tokens=10_000)
+    for name in range(100):
+        with pytest.raises(OverloadedError):
+            admission.check(replace(ASKING, client=str(name), wait_s=5.0), 0.0)
+    assert len(admission._promises) == 10
