@@ -317,20 +317,6 @@ def test_what_would_wait_too_long_is_refused_at_once(make: Make) -> None:
     run(work())
 
 
-def test_a_list_of_one_is_treated_as_a_single_text(make: Make) -> None:
-    """TEI#662: admission goes by tokens; at the edge both are taken, or both refused."""
-
-    async def work() -> None:
-        async with serving(make(token_s=2e-3), max_wait_s=0.2) as service:
-            tasks = [asyncio.ensure_future(outcome(service.answer(asking("so sad")))) for _ in range(100)]
-            found = await asyncio.gather(*tasks)
-            is_refused = [isinstance(one, OverloadedError) for one in found]
-            assert is_refused == sorted(is_refused)
-            assert any(is_refused)
-
-    run(work())
-
-
 def test_a_new_model_answers_from_one_request_to_the_next(make: Make) -> None:
     """Under load: no error, each request is answered by one model and says which; the order of models is kept."""
 
@@ -344,7 +330,9 @@ def test_a_new_model_answers_from_one_request_to_the_next(make: Make) -> None:
 
             tasks = []
             swap = asyncio.ensure_future(service.swap(str(other)))
-            while not swap.done() or len(tasks) < 100:
+            after = 0
+            while after < 20:
+                after += swap.done()
                 tasks.append(asyncio.ensure_future(ask()))
                 await asyncio.sleep(0.002)
             await asyncio.gather(*tasks)

@@ -70,8 +70,14 @@ class _Line:
 
     def frames(self) -> Iterator[EngineFrame]:
         reader = FrameReader()
-        while piece := self._ours.recv(_PIECE_BYTES):
+        while piece := self._come():
             yield from reader.feed(piece)
+
+    def _come(self) -> bytes:
+        try:
+            return self._ours.recv(_PIECE_BYTES)
+        except OSError:  # the front is gone
+            return b""
 
     @contextmanager
     def loading(self) -> Iterator[None]:
