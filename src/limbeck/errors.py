@@ -3,6 +3,7 @@
     LimbeckError
     ├── SettingsError        a flag, a TOML key or an argument is wrong
     ├── DataError            the rows that were given are wrong (faults are gathered, then raised once)
+    │   └── RowError         … and the first of them is known by its number
     ├── ModelError           something about a model on disk is wrong
     │   ├── WeightsError     … its weights or its configuration
     │   ├── TokenizerError   … its tokenizer
@@ -21,6 +22,7 @@
     │   ├── OverloadedError  … it would wait too long: come back later
     │   ├── NotReadyError    … no engine answers: starting, ending or broken
     │   ├── DeadlineError    … its time was over before it was answered
+    │   ├── RequestError     … it is no request that the service understands
     │   └── EngineError      … a text of it breaks the engine
     └── Interrupted          somebody asked the work to end (Ctrl-C); what was done is saved
         └── Terminated       … with SIGTERM
@@ -47,6 +49,14 @@ class SettingsError(LimbeckError):
 
 class DataError(LimbeckError):
     """The rows that were given are wrong."""
+
+
+class RowError(DataError):
+    """Rows that were given are wrong; `row` is the first of them, counted from 0."""
+
+    def __init__(self, message: str, *, row: int = 0) -> None:
+        super().__init__(message)
+        self.row = row
 
 
 class ModelError(LimbeckError):
@@ -106,7 +116,12 @@ class UnauthorizedError(ServingError):
 
 
 class TooLargeError(ServingError):
-    """A request is larger than a limit of the service."""
+    """A request is larger than a limit of the service; says the limit and what was sent, where both are numbers."""
+
+    def __init__(self, message: str, *, limit: int | None = None, given: int | None = None) -> None:
+        super().__init__(message)
+        self.limit = limit
+        self.given = given
 
 
 class OverloadedError(ServingError):
@@ -119,6 +134,14 @@ class OverloadedError(ServingError):
 
 class NotReadyError(ServingError):
     """No engine answers now: the service is starting, ending or broken."""
+
+
+class RequestError(ServingError):
+    """A request is none that the service understands, or that it takes; `http_status` says in which way."""
+
+    def __init__(self, message: str, *, http_status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> None:
+        super().__init__(message)
+        self.http_status = http_status
 
 
 class DeadlineError(ServingError):
@@ -168,6 +191,7 @@ STATUSES: dict[type[LimbeckError], Status] = {
     NotReadyError: Status(exit_status=15, http_status=HTTPStatus.SERVICE_UNAVAILABLE),
     DeadlineError: Status(exit_status=16, http_status=HTTPStatus.GATEWAY_TIMEOUT),
     EngineError: Status(exit_status=17, http_status=HTTPStatus.INTERNAL_SERVER_ERROR),
+    RequestError: Status(exit_status=18, http_status=HTTPStatus.BAD_REQUEST),
     Interrupted: Status(exit_status=INTERRUPTED_EXIT_STATUS, http_status=HTTPStatus.SERVICE_UNAVAILABLE),
     Terminated: Status(exit_status=TERMINATED_EXIT_STATUS, http_status=HTTPStatus.SERVICE_UNAVAILABLE),
     LimbeckError: Status(exit_status=1, http_status=HTTPStatus.INTERNAL_SERVER_ERROR),

@@ -23,7 +23,8 @@ FEATURES = "Encoder and features"
 TRAINING = "Training"
 MACHINE = "Machine"
 OUTPUT = "Output"
-ORDER = ("Arguments", "Options", OUTPUT, DATA, FEATURES, TRAINING, MACHINE)
+SERVING = "Serving"
+ORDER = ("Arguments", "Options", OUTPUT, SERVING, DATA, FEATURES, TRAINING, MACHINE)
 """Of the groups in the help of a command."""
 
 

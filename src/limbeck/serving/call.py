@@ -1,0 +1,153 @@
+"""Call: one request as a route sees it: its body, its headers, and the way to ask the model.
+
+In: what came over the wire, guarded and bounded. Out: what the model says, or an error of `limbeck.errors`.
+It does not know how a dialect reads its body or writes its answer.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from limbeck.errors import LimbeckError, RequestError, TooLargeError
+from limbeck.serving.accounts import Accounts, HttpExchange
+from limbeck.serving.bodies import ClientGoneError, Receive, strict_json
+from limbeck.serving.forms import Form
+from limbeck.serving.service import Answered, Asked, Condition, ServedModel, Service
+from limbeck.settings import ServeSettings
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Call:
+    """One request.
+
+    Attributes:
+        service: that answers.
+        settings: of the server.
+        accounts: of all requests.
+        exchange: this one, as it is counted.
+        request_id: in its answer.
+        client: who asks: whose turn it is.
+        headers: names in lower case.
+        path: what the variable parts of the path hold.
+        query: what stands behind the path; of several values of one name the last.
+        has_key: whether it has the key, or needs none.
+        body: of the request.
+        receive: gives what else its client sends: that it left.
+        stands: says how the server stands.
+    """
+
+    service: Service
+    settings: ServeSettings
+    accounts: Accounts
+    exchange: HttpExchange
+    request_id: str
+    client: str
+    headers: Mapping[str, str]
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    has_key: bool
+    body: bytes
+    receive: Receive
+    stands: Callable[[], Condition]
+
+    @property
+    def model(self) -> ServedModel:
+        """The model that answers now."""
+        return self.service.model
+
+    @property
+    def condition(self) -> Condition:
+        """How the server stands now."""
+        return self.stands()
+
+    @property
+    def created(self) -> int:
+        """Now, in seconds of Unix."""
+        return int(time.time())
+
+    def read(self, form: Form) -> dict[str, Any]:
+        """Read the body as a form: a value for each of its fields, None where it was not given.
+
+        Raises:
+            RequestError: it is not JSON, or no object.
+            DataError: gathers what is wrong in it.
+        """
+        return form.read(strict_json(self.body))
+
+    def require_model(self, name: str | None) -> None:
+        """Refuse the name of another model than the one that is served; None is fine.
+
+        Raises:
+            RequestError: there is no such model (404).
+        """
+        if name is not None and name != self.model.name:
+            raise RequestError(
+                f"there is no such model; {self.model.name!r} is served (--name)", http_status=HTTPStatus.NOT_FOUND
+            )
+
+    async def ask(
+        self,
+        texts: Sequence[str],
+        *,
+        vectors: bool = False,
+        truncate: bool | None = None,
+        timeout_s: float | None = None,
+    ) -> Answered:
+        """Ask the model about texts; nothing more is computed for them when the client leaves.
+
+        Args:
+            texts: of the request.
+            vectors: whether their vectors are asked for, too.
+            truncate: whether a text that is too long may be cut (None: it may).
+            timeout_s: seconds after which nobody waits; those of the server, where it is less or not given.
+
+        Raises:
+            TooLargeError: there are more texts than a request may have.
+            ClientGoneError: the client left.
+            LimbeckError: as `Service.answer` says.
+        """
+        limit = self.settings.max_texts
+        if len(texts) > limit:
+            raise TooLargeError(
+                f"the request has {len(texts):,} texts, and the limit is {limit:,} (--max-texts): send fewer",
+                limit=limit,
+                given=len(texts),
+            )
+        self.exchange.texts = len(texts)
+        most_s = self.settings.timeout_s
+        asked = Asked(
+            texts=texts,
+            client=self.client,
+            timeout_s=most_s if timeout_s is None else min(timeout_s, most_s),
+            vectors=vectors,
+            truncate=truncate is not False,
+        )
+        answered = await _unless_gone(self.service.answer(asked), self.receive)
+        self.accounts.note(answered)
+        return answered
+
+
+async def _unless_gone(answering: Coroutine[Any, Any, Answered], receive: Receive) -> Answered:
+    """Wait for an answer, or for the client to leave: then nobody needs it."""
+    work = asyncio.ensure_future(answering)
+    leaving = asyncio.ensure_future(_departure(receive))
+    try:
+        await asyncio.wait((work, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            return work.result()
+        raise ClientGoneError
+    finally:
+        leaving.cancel()
+        if not work.done():
+            work.cancel()
+            with suppress(asyncio.CancelledError, LimbeckError):
+                await work
+
+
+async def _departure(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

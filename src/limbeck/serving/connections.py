@@ -1,0 +1,171 @@
+"""Connections: bounds on what one connection may do before, between and after its requests, which uvicorn leaves open.
+
+In: limits. Out: a class of connections for uvicorn. It does not know requests' meaning.
+
+    a head that trickles, or is too large    cut after `header_timeout_s`; 431 beyond 64 KiB
+    more connections than there may be       the one that was idle longest makes room; else 429
+    an answer that is not read               cut after `body_timeout_s`
+
+(A body that trickles or is too large is `bodies.py`'s matter.)
+"""
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from limbeck.serving.accounts import Accounts
+from limbeck.serving.replies import compact_json
+from limbeck.settings import ServeSettings
+
+MOST_HEAD_BYTES = 65_536
+"""Of a request's first line and headers together."""
+_MOST_FRAMING = 8
+"""Times its bytes that a body may take on the wire, in chunks as small as they may be."""
+
+
+def connections_of(settings: ServeSettings, accounts: Accounts) -> type[HttpToolsProtocol]:
+    """Return the class of a server's connections.
+
+    Args:
+        settings: its limits.
+        accounts: where connections that are refused are counted.
+    """
+    return type("Connection", (BoundedConnection,), {"limits": settings, "accounts": accounts})
+
+
+class BoundedConnection(HttpToolsProtocol):
+    """One connection.
+
+    Attributes:
+        limits: of the server.
+        accounts: of the server.
+    """
+
+    limits: ServeSettings
+    accounts: Accounts
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Make room for it, or refuse it."""
+        super().connection_made(transport)
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._bytes = 0
+        self._in_head = True
+        self._last = self.loop.time()
+        if len(self.connections) > self.limits.max_connections and not self._make_room():
+            self.accounts.refused_connections += 1
+            message = f"all {self.limits.max_connections:,} connections (--max-connections) are busy: ask again soon"
+            self._refuse(b"429 Too Many Requests", message, b"retry-after: 1\r\n")
+        else:
+            self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget it."""
+        self._head_came()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes, as many as there may be."""
+        self._last = self.loop.time()
+        self._bytes += len(data)
+        most = MOST_HEAD_BYTES + (0 if self._in_head else _MOST_FRAMING * self.limits.max_body_bytes)
+        super().data_received(data)
+        if self.transport.is_closing():
+            return
+        if self._in_head and self._bytes > MOST_HEAD_BYTES:
+            message = f"the head of the request has more than {MOST_HEAD_BYTES:,} bytes"
+            self._refuse(b"431 Request Header Fields Too Large", message)
+        elif self._bytes > most:
+            self.transport.abort()
+        elif self._in_head and self._head_timer is None and not self._is_busy:
+            self._await_head()
+
+    def on_headers_complete(self) -> None:
+        """Begin a request."""
+        self._head_came()
+        self._in_head = False
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """End a request; the next one begins with its head."""
+        super().on_message_complete()
+        self._in_head, self._bytes = True, 0
+
+    def on_response_complete(self) -> None:
+        """End an answer: it must be read in time."""
+        self._last = self.loop.time()
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self.loop.call_later(self.limits.body_timeout_s, self.transport.abort)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close an idle connection, once what it was sent is read, or never will be."""
+        late = self.loop.time() - self._last > self.limits.body_timeout_s
+        if self.transport.get_write_buffer_size() and not late:
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+        elif late:
+            self.transport.abort()
+        else:
+            super().timeout_keep_alive_handler()
+
+    def send_400_response(self, msg: str) -> None:
+        """Say that what came is not HTTP."""
+        self._refuse(b"400 Bad Request", "what was sent is not HTTP")
+
+    @property
+    def _is_busy(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def is_quiet(self, seconds: float) -> bool:
+        """Tell whether nothing has come and nothing is owed for so many seconds."""
+        return not self._is_busy and not self._bytes and self.loop.time() - self._last >= seconds
+
+    def _make_room(self) -> bool:
+        """Close the connection that has been idle longest; tell whether there was one."""
+        idle = [
+            one
+            for one in self.connections
+            if isinstance(one, BoundedConnection) and one is not self and one._may_go  # its own kind
+        ]
+        if not idle:
+            return False
+        min(idle, key=lambda one: one._last).transport.abort()  # its own kind
+        return True
+
+    @property
+    def _may_go(self) -> bool:
+        return not self._is_busy and not self.transport.is_closing()
+
+    def _await_head(self) -> None:
+        self._head_timer = self.loop.call_later(self.limits.header_timeout_s, self._head_is_late)
+
+    def _head_came(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _head_is_late(self) -> None:
+        self._head_timer = None
+        if self.transport.is_closing() or self._is_busy:
+            return
+        if not self._bytes:
+            self.transport.close()
+            return
+        message = f"the head of the request did not come within {self.limits.header_timeout_s:g} s"
+        self._refuse(b"408 Request Timeout", message)
+
+    def _refuse(self, status: bytes, message: str, more: bytes = b"") -> None:
+        """Answer what never became a request, and close."""
+        kind = status.partition(b" ")[2].decode().lower().replace(" ", "_")
+        body = compact_json({"error": message, "error_type": kind, "request_id": ""})
+        head = b"HTTP/1.1 %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n" % (status, len(body))
+        self.transport.write(head + more + b"connection: close\r\n\r\n" + body)
+        self.transport.close()
+        self.loop.call_later(self.limits.body_timeout_s, self.transport.abort)
+
+
+def is_quiet(connection: Any, seconds: float) -> bool:
+    """Tell whether a connection of any kind has been quiet for so many seconds."""
+    return isinstance(connection, BoundedConnection) and connection.is_quiet(seconds)

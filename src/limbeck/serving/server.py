@@ -1,0 +1,232 @@
+"""Server: the life of `limbeck serve`: it listens, loads, answers, exchanges its model, and ends in order.
+
+In: a `Service`, settings, what to say meanwhile. Out: nothing; it returns when it was told to end and all is answered.
+It does not know routes or engines.
+
+    listen at once (alive, not ready) → load (ready) → SIGHUP: exchange the model → SIGTERM: end
+    end: not ready, still answering, for drain_s → no new connections, what came is answered, within grace_s → stopped
+
+A second signal ends at once. New requests are taken in the first phase because whoever sends them needs time to see
+that the server is not ready; and a connection that is silent when the server stops listening is closed only once it has
+been silent for a second, since its request may be on its way.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+from collections.abc import Generator
+
+import uvicorn
+
+from limbeck.errors import (
+    INTERRUPTED_EXIT_STATUS,
+    TERMINATED_EXIT_STATUS,
+    DeadlineError,
+    LimbeckError,
+    SettingsError,
+)
+from limbeck.progress import SILENT, Progress
+from limbeck.serving.app import Front
+from limbeck.serving.connections import connections_of, is_quiet
+from limbeck.serving.guards import make_guard
+from limbeck.serving.last_connections import take_no_newcomers
+from limbeck.serving.service import Service
+from limbeck.settings import ServeSettings
+
+BACKLOG = 2048
+HIGHEST_PORT = 65_535
+_QUIET_S = 1.0
+"""Seconds of silence after which a connection is closed when the server ends."""
+_LOOK_S = 0.02
+_HANDSHAKE_S = 0.2
+"""Seconds in which connections that have begun come about and are accepted."""
+
+
+def run_server(service: Service, settings: ServeSettings, *, folder: str, progress: Progress = SILENT) -> None:
+    """Serve a model until the process is told to end.
+
+    Args:
+        service: that answers.
+        settings: of the server.
+        folder: of the model, for an exchange.
+        progress: is told what happens.
+
+    Raises:
+        SettingsError: the port is taken, or the key cannot be used.
+        DeadlineError: requests were left without an answer when the grace was over.
+        LimbeckError: the model cannot be served.
+    """
+    asyncio.run(_Life(service, settings, folder=folder, progress=progress).live())
+
+
+def uvicorn_config(front: Front, settings: ServeSettings) -> uvicorn.Config:
+    """Return how uvicorn serves a front."""
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    return uvicorn.Config(
+        front,
+        host=settings.host,
+        port=settings.port,
+        http=connections_of(settings, front.accounts),
+        ws="none",
+        loop="asyncio",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=settings.keep_alive_s,  # type: ignore[arg-type]  # it is given to call_later as it is
+    )
+
+
+class FrontServer(uvicorn.Server):
+    """uvicorn, but signals are another's business, and nothing that came is dropped at the end.
+
+    Args:
+        config: of uvicorn.
+        grace_s: seconds in which what came is answered.
+
+    Attributes:
+        unanswered: requests that were not, when the grace was over.
+    """
+
+    def __init__(self, config: uvicorn.Config, *, grace_s: float) -> None:
+        super().__init__(config)
+        self.unanswered = 0
+        self._grace_s = grace_s
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Leave signals alone."""
+        yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen no more; answer what came."""
+        for listening in sockets or []:
+            take_no_newcomers(listening)
+        await asyncio.sleep(_HANDSHAKE_S)
+        for server in self.servers:
+            server.close()
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._grace_s
+        while self.server_state.connections and loop.time() < until:
+            for connection in list(self.server_state.connections):
+                if is_quiet(connection, _QUIET_S):
+                    connection.transport.close()
+            await asyncio.sleep(_LOOK_S)
+        self.unanswered = len(self.server_state.tasks)
+        for task in list(self.server_state.tasks):
+            task.cancel()
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        await asyncio.gather(*self.server_state.tasks, return_exceptions=True)
+
+
+class _Life:
+    """From listening to the end."""
+
+    def __init__(self, service: Service, settings: ServeSettings, *, folder: str, progress: Progress) -> None:
+        self._service, self._settings, self._folder, self._progress = service, settings, folder, progress
+        guard = make_guard(host=settings.host, allowed_hosts=settings.allowed_hosts, key_file=settings.key_file)
+        self._is_keyed = guard.key_digest is not None
+        self._front = Front(service, settings, guard)
+        self._told = asyncio.Event()
+        self._is_patient = True
+        self._swapping: asyncio.Task[None] | None = None
+
+    async def live(self) -> None:
+        """Live from listening to the end."""
+        listening = listen(self._settings.host, self._settings.port)
+        host, port = listening.getsockname()[:2]
+        self._address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        self._take_signals()
+        server = FrontServer(uvicorn_config(self._front, self._settings), grace_s=self._settings.grace_s)
+        serving = asyncio.create_task(server.serve(sockets=[listening]))
+        loading = asyncio.create_task(self._load())
+        told = asyncio.create_task(self._told.wait())
+        try:
+            await asyncio.wait((serving, loading, told), return_when=asyncio.FIRST_COMPLETED)
+            if loading.done():
+                loading.result()
+                await asyncio.wait((serving, told), return_when=asyncio.FIRST_COMPLETED)
+            self._front.is_draining = True
+            self._progress.say(f"ending: requests are taken for {self._settings.drain_s:g} s more")
+            if self._is_patient and self._front.is_loaded:
+                await asyncio.sleep(self._settings.drain_s)
+        finally:
+            server.should_exit = True
+            for task in (loading, told, *([self._swapping] if self._swapping else [])):
+                task.cancel()
+            await asyncio.gather(serving, loading, told, return_exceptions=True)
+            await self._service.stop()
+        if server.unanswered:
+            raise DeadlineError(
+                f"{server.unanswered:,} requests were not answered within {self._settings.grace_s:g} s (--grace-s)"
+            )
+        self._progress.say("ended: every request that came was answered")
+
+    async def _load(self) -> None:
+        await self._service.start()
+        model = self._service.model
+        self._front.accounts.know(model.facts.label_names)
+        self._front.is_loaded = True
+        self._progress.say(f"{model.name} is served at {self._address} ({model.numerics}); Ctrl-C ends it")
+        if not self._is_keyed and not is_own_address(self._settings.host):
+            self._progress.say("every machine that reaches this one may ask: give --key-file to ask for a key")
+
+    def _take_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._end, number)
+        loop.add_signal_handler(signal.SIGHUP, self._exchange)
+
+    def _end(self, number: signal.Signals) -> None:
+        if self._told.is_set():
+            os._exit(TERMINATED_EXIT_STATUS if number == signal.SIGTERM else INTERRUPTED_EXIT_STATUS)
+        self._is_patient = number == signal.SIGTERM
+        self._told.set()
+
+    def _exchange(self) -> None:
+        if self._swapping is not None and not self._swapping.done():
+            self._progress.say("a model is being exchanged already: this signal changes nothing")
+        elif self._front.is_loaded and not self._told.is_set():
+            self._swapping = asyncio.create_task(self._swap())
+
+    async def _swap(self) -> None:
+        try:
+            model = await self._service.swap(self._folder)
+        except LimbeckError as error:
+            self._progress.say(f"the model was not exchanged, and the one before answers on: {error}")
+        else:
+            self._progress.say(f"exchanged: {model.name} {model.digest[:12]} answers from now on")
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that is bound, so that a port that is taken is told before any work.
+
+    Raises:
+        SettingsError: it cannot be.
+    """
+    if not 0 <= port <= HIGHEST_PORT:
+        raise SettingsError(f"cannot listen on port {port}: give 0 to {HIGHEST_PORT}")
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        with contextlib.ExitStack() as closing:
+            closing.callback(listening.close)
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(address)
+            closing.pop_all()
+    except OSError as error:
+        reason = error.strerror or error
+        raise SettingsError(f"cannot listen on {host}, port {port}: {reason}; give another --host or --port") from error
+    return listening
+
+
+def is_own_address(host: str) -> bool:
+    """Tell whether only this machine reaches an address."""
+    return host in ("localhost", "::1") or host.startswith("127.")

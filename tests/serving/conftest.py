@@ -1,0 +1,25 @@
+"""What the tests of the service share: a front around a tiny model of each kind."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.serving.in_process import InProcess, bundle_of, front_of
+
+from limbeck.inference.predictor import Predictor
+from limbeck.model.loaded_encoder import LoadedEncoder
+from limbeck.serving.app import Front
+
+MakeFront = Callable[..., tuple[Front, InProcess]]
+
+
+@pytest.fixture
+def make_front(tiny_loaded: LoadedEncoder) -> MakeFront:
+    """Make a front, and the service behind it, around a tiny model of a kind; more words are settings."""
+
+    def make(kind: str = "single", **settings: Any) -> tuple[Front, InProcess]:
+        predictor = Predictor(bundle_of(kind, tiny_loaded), device="cpu", engine="torch-float32")
+        service = InProcess(predictor)
+        return front_of(service, **settings), service
+
+    return make
