@@ -334,6 +334,8 @@ class ServeSettings:
         drain_s: seconds after SIGTERM in which requests are still taken while readiness says no, so that those who
             send them notice.
         grace_s: seconds after SIGTERM in which accepted requests are answered; then the service ends.
+        allowed_hosts: further host names by which requests may call the service, beside addresses and the name of this
+            machine; a page in a browser cannot reach it by another name.
         key_file: file whose first line is the key that requests must bear. Default: the environment variable
             LIMBECK_SERVE_KEY, or no key where it is not set.
         log_texts: write the texts of requests into the log.
@@ -358,6 +360,7 @@ class ServeSettings:
     max_connections: int = 512
     drain_s: float = 2.0
     grace_s: float = 30.0
+    allowed_hosts: tuple[str, ...] = ()
     key_file: str | None = None
     log_texts: bool = False
     page: bool = True

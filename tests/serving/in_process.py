@@ -24,7 +24,7 @@ from limbeck.model.bundle import Bundle
 from limbeck.model.facts import BundleFacts
 from limbeck.model.heads import LinearHead
 from limbeck.model.loaded_encoder import LoadedEncoder
-from limbeck.model.pooling import blocks_for
+from limbeck.model.blocks import blocks_for
 from limbeck.serving.app import Front
 from limbeck.serving.guards import make_guard
 from limbeck.serving.service import Answered, Asked, Condition, ServedModel

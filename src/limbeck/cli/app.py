@@ -24,6 +24,7 @@ from limbeck.cli.predict import predict
 from limbeck.cli.pretrain import pretrain
 from limbeck.cli.publish import publish
 from limbeck.cli.report import report
+from limbeck.cli.serve import serve
 from limbeck.cli.split import split
 from limbeck.cli.sweep import sweep
 from limbeck.cli.threshold import threshold
@@ -34,7 +35,7 @@ COMMAND_GROUPS: dict[str, tuple[Any, ...]] = {
     "Data": (audit, clean, split, labels),
     "Train": (demo, train, sweep, distil, pretrain),
     "Judge": (evaluate, report, compare, threshold),
-    "Use": (predict, publish, tokens, features),
+    "Use": (predict, serve, publish, tokens, features),
     "Machine": (doctor, cache),
 }
 """The commands, as the help lists them."""

@@ -4,8 +4,8 @@ In: a listening socket. Out: nothing; it takes no newcomers from now on, and who
 
 A socket that is closed resets every connection that is complete and was not accepted yet: under load there is always
 one. On Linux a filter on the socket drops the packets that ask for a new connection (SYN without ACK) and nothing else,
-so that the queue runs empty before the socket is closed; whoever asked meanwhile asks again by itself a second later, and
-is refused. On other systems the queue is emptied as far as it can be.
+so that the queue runs empty before the socket is closed; whoever asked meanwhile asks again by itself a second later,
+and is refused. On other systems the queue is emptied as far as it can be.
 
 Source: Linux, Documentation/networking/filter.rst; a filter on a TCP socket sees packets from their TCP header on.
 """
