@@ -20,11 +20,11 @@ import torch
 from limbeck.errors import LimbeckError, RowError
 from limbeck.evaluation.conformal import ConformalWidth
 from limbeck.inference.predictor import Predictor
+from limbeck.model.blocks import blocks_for
 from limbeck.model.bundle import Bundle
 from limbeck.model.facts import BundleFacts
 from limbeck.model.heads import LinearHead
 from limbeck.model.loaded_encoder import LoadedEncoder
-from limbeck.model.blocks import blocks_for
 from limbeck.serving.app import Front
 from limbeck.serving.guards import make_guard
 from limbeck.serving.service import Answered, Asked, Condition, ServedModel

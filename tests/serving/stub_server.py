@@ -18,7 +18,7 @@ from limbeck.errors import BundleError, LimbeckError
 from limbeck.evaluation.predictions import Predictions
 from limbeck.model.facts import BundleFacts
 from limbeck.progress import for_stream
-from limbeck.serving.server import run_server
+from limbeck.serving.server import Listeners, run_server
 from limbeck.serving.service import Answered, Asked, Condition, ServedModel
 from limbeck.settings import ServeSettings
 from limbeck.tokens import Tokenizer
@@ -101,7 +101,7 @@ def main(words: list[str]) -> Iterator[int]:
     settings = ServeSettings(**json.loads(words[0]))
     tokenizer = Tokenizer.from_file(Path(words[1]), max_tokens=24)
     try:
-        run_server(StubService(tokenizer), settings, folder=words[2], progress=for_stream())
+        run_server(StubService(tokenizer), settings, folder=words[2], told=Listeners(progress=for_stream()))
     except LimbeckError as error:
         sys.stderr.write(f"limbeck: {error}\n")
         yield 1

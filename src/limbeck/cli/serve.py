@@ -1,14 +1,18 @@
 """`limbeck serve`: a model behind HTTP."""
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from limbeck.cli import options, screen
-from limbeck.cli.help_screen import SERVING
+from limbeck.cli.help_screen import OUTPUT, SERVING
 from limbeck.cli.settings_options import Flags, From, takes
 from limbeck.settings import ServeSettings
+
+if TYPE_CHECKING:
+    from limbeck.serving.service import ServedModel
 
 
 @takes(From(kind=ServeSettings, group=SERVING), options.ENGINE_OPTIONS)
@@ -21,6 +25,14 @@ def serve(
         ),
     ],
     flags: Flags,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="Print one JSON object when the first text can be answered: url, model, model_sha, engine.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = False,
 ) -> None:
     """Answer texts over HTTP with RUN, until it is ended with Ctrl-C or SIGTERM."""
     from limbeck.serving.web_extra import need_web_server
@@ -31,8 +43,15 @@ def serve(
     need_web_server()
 
     from limbeck.serving.local_service import LocalService
-    from limbeck.serving.server import run_server
+    from limbeck.serving.server import Listeners, run_server
 
     following = screen.following()
     service = LocalService(str(run), settings, computing=computing, say=following.say)
-    run_server(service, settings, folder=str(run), progress=following)
+    told = Listeners(progress=following, ready=_show_ready) if as_json else Listeners(progress=following)
+    run_server(service, settings, folder=str(run), told=told)
+
+
+def _show_ready(url: str, model: "ServedModel") -> None:
+    """Print where the model is served, at once."""
+    screen.show_json({"url": url, "model": model.name, "model_sha": model.digest, "engine": model.numerics})
+    sys.stdout.flush()

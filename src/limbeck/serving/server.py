@@ -17,7 +17,8 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
 
 import uvicorn
 
@@ -33,7 +34,7 @@ from limbeck.serving.app import Front
 from limbeck.serving.connections import connections_of, is_quiet
 from limbeck.serving.guards import make_guard
 from limbeck.serving.last_connections import take_no_newcomers
-from limbeck.serving.service import Service
+from limbeck.serving.service import ServedModel, Service
 from limbeck.settings import ServeSettings
 
 BACKLOG = 2048
@@ -45,21 +46,34 @@ _HANDSHAKE_S = 0.2
 """Seconds in which connections that have begun come about and are accepted."""
 
 
-def run_server(service: Service, settings: ServeSettings, *, folder: str, progress: Progress = SILENT) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Listeners:
+    """Who is told what happens.
+
+    Attributes:
+        progress: what a person should know.
+        ready: is given the address, once, when the first text can be answered.
+    """
+
+    progress: Progress = SILENT
+    ready: Callable[[str, ServedModel], None] = lambda address, model: None
+
+
+def run_server(service: Service, settings: ServeSettings, *, folder: str, told: Listeners) -> None:
     """Serve a model until the process is told to end.
 
     Args:
         service: that answers.
         settings: of the server.
         folder: of the model, for an exchange.
-        progress: is told what happens.
+        told: who is told what happens.
 
     Raises:
         SettingsError: the port is taken, or the key cannot be used.
         DeadlineError: requests were left without an answer when the grace was over.
         LimbeckError: the model cannot be served.
     """
-    asyncio.run(_Life(service, settings, folder=folder, progress=progress).live())
+    asyncio.run(_Life(service, settings, folder=folder, told=told).live())
 
 
 def uvicorn_config(front: Front, settings: ServeSettings) -> uvicorn.Config:
@@ -129,8 +143,9 @@ class FrontServer(uvicorn.Server):
 class _Life:
     """From listening to the end."""
 
-    def __init__(self, service: Service, settings: ServeSettings, *, folder: str, progress: Progress) -> None:
-        self._service, self._settings, self._folder, self._progress = service, settings, folder, progress
+    def __init__(self, service: Service, settings: ServeSettings, *, folder: str, told: Listeners) -> None:
+        self._service, self._settings, self._folder = service, settings, folder
+        self._progress, self._on_ready = told.progress, told.ready
         guard = make_guard(host=settings.host, allowed_hosts=settings.allowed_hosts, key_file=settings.key_file)
         self._is_keyed = guard.key_digest is not None
         self._front = Front(service, settings, guard)
@@ -154,9 +169,7 @@ class _Life:
                 loading.result()
                 await asyncio.wait((serving, told), return_when=asyncio.FIRST_COMPLETED)
             self._front.is_draining = True
-            self._progress.say(f"ending: requests are taken for {self._settings.drain_s:g} s more")
-            if self._is_patient and self._front.is_loaded:
-                await asyncio.sleep(self._settings.drain_s)
+            await self._drain()
         finally:
             server.should_exit = True
             for task in (loading, told, *([self._swapping] if self._swapping else [])):
@@ -169,12 +182,21 @@ class _Life:
             )
         self._progress.say("ended: every request that came was answered")
 
+    async def _drain(self) -> None:
+        """Answer on, and say that the server is not ready; a person who pressed Ctrl-C does not wait for others."""
+        if self._is_patient and self._front.is_loaded:
+            self._progress.say(f"ending: requests are taken for {self._settings.drain_s:g} s more")
+            await asyncio.sleep(self._settings.drain_s)
+        else:
+            self._progress.say("ending: what came is answered")
+
     async def _load(self) -> None:
         await self._service.start()
         model = self._service.model
         self._front.accounts.know(model.facts.label_names)
         self._front.is_loaded = True
         self._progress.say(f"{model.name} is served at {self._address} ({model.numerics}); Ctrl-C ends it")
+        self._on_ready(self._address, model)
         if not self._is_keyed and not is_own_address(self._settings.host):
             self._progress.say("every machine that reaches this one may ask: give --key-file to ask for a key")
 
@@ -193,7 +215,9 @@ class _Life:
     def _exchange(self) -> None:
         if self._swapping is not None and not self._swapping.done():
             self._progress.say("a model is being exchanged already: this signal changes nothing")
-        elif self._front.is_loaded and not self._told.is_set():
+        elif not self._front.is_loaded:
+            self._progress.say("the model is being loaded: this signal changes nothing")
+        elif not self._told.is_set():
             self._swapping = asyncio.create_task(self._swap())
 
     async def _swap(self) -> None:
