@@ -2,17 +2,31 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from limbeck.features.text_encoder import TextEncoder
+from limbeck.inference.long_texts import answer_texts
+from limbeck.inference.native_engine import NativeEngine
 from limbeck.inference.predictor import Predictor, load
+from limbeck.model.blocks import blocks_for
 from limbeck.model.bundle import Bundle, save_bundle
+from limbeck.model.config import EncoderConfig
+from limbeck.model.encoder import Encoder
+from limbeck.model.facts import BundleFacts
+from limbeck.model.heads import LinearHead
+from limbeck.model.loaded_encoder import LoadedEncoder
+from limbeck.model.weights import fingerprint_of
+from limbeck.native.kernels import Kernels
 from limbeck.serving.engine_batches import BatchAnswerer
 from limbeck.serving.engine_frames import EngineFrame, FrameReader
-from limbeck.settings import HeadKind
+from limbeck.settings import HeadKind, WindowName
+from limbeck.tokens import Tokenizer, Window
 
 TEXTS = ("i feel fine", "so sad today . it is rain ! i feel so very sad " * 3, "sun", "very very fine", "unheard")
 
@@ -34,42 +48,77 @@ def predictor(
     return load(tmp_path / "bundle")
 
 
+@pytest.fixture
+def kernel_predictor(quick_library: Kernels, tiny_tokenizer: Tokenizer, tmp_path: Path) -> Predictor:
+    """A model of a width that the kernels compute."""
+    torch.manual_seed(5)
+    sizes = EncoderConfig(
+        vocab_size=20, dim=64, n_layers=2, n_heads=2, hidden_dim=96, max_position_embeddings=24, initializer_range=0.3
+    )
+    encoder = Encoder(sizes).eval()
+    loaded = LoadedEncoder(name="drawn", tokenizer=tiny_tokenizer, encoder=encoder, fingerprint=fingerprint_of(encoder))
+    blocks = blocks_for("mean", None, 2)
+    head = LinearHead(torch.randn(3, 64), torch.randn(3))
+    facts = BundleFacts(head="linear", blocks=blocks, max_tokens=12, label_names=("a", "b", "c"), window="all")
+    save_bundle(Bundle(loaded=loaded, head=head, facts=facts), tmp_path / "bundle", card="")
+    predictor = load(tmp_path / "bundle")
+    predictor.engine = NativeEngine(predictor.bundle.loaded, quick_library, threads=2)
+    return predictor
+
+
+CUTS = st.sets(st.integers(1, 8))
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=20)
-@given(cuts=st.sets(st.integers(1, 6)), window=st.sampled_from(["head", "all"]))
-def test_rows_in_any_batches_give_what_predict_says(predictor: Predictor, cuts: set[int], window: str) -> None:
-    """Rows of two requests, cut into batches anywhere: the same probabilities, to the bit where rows are alone.
+@given(cuts=CUTS, company=st.integers(0, 3))
+def test_kernels_answer_to_the_bit_whatever_the_batches(
+    kernel_predictor: Predictor, cuts: set[int], company: int
+) -> None:
+    """A request's rows in any batches, beside any other rows: what `predict` says, bit by bit, in float32."""
+    wanted: Any = kernel_predictor.predict(TEXTS)
+    found = answered(kernel_predictor, kernel_predictor.bundle.window, cuts, company)
+    if "native float32" in kernel_predictor.numerics:
+        assert np.array_equal(found, wanted.probabilities)
+    else:
+        np.testing.assert_allclose(found, wanted.probabilities, rtol=0, atol=5e-3)
 
-    torch's products of tiny matrices depend on how many rows they have; the kernels' do not.
-    """
-    model = predictor.bundle.loaded.tokenizer
-    read = model.read(TEXTS, model.window(window, 12))  # type: ignore[arg-type]  # drawn from the names
-    answerer = BatchAnswerer(predictor)
-    stops = [*sorted(cut for cut in cuts if cut < len(read.rows)), len(read.rows)]
-    start, found = 0, None
-    for number, stop in enumerate(stops):
-        ids = read.rows.ids[read.rows.offsets[start] : read.rows.offsets[stop]]
-        offsets = read.rows.offsets[start : stop + 1] - read.rows.offsets[start]
-        new = [[7, 0, read.rows_per_text.tolist()]] if start == 0 else []
-        answer = parsed(
-            answerer.answer(frame({"batch": number, "new": new, "parts": [[7, start, stop]]}, ids, offsets))
-        )
-        start = stop
-        assert answer.said["batch"] == number
-        if answer.said["done"]:
-            found = answer.arrays[0]
-    from limbeck.inference.long_texts import answer_texts
 
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=20)
+@given(cuts=CUTS, name=st.sampled_from(["head", "all"]))
+def test_torch_answers_as_predict_does(predictor: Predictor, cuts: set[int], name: WindowName) -> None:
+    """Both heads, both windows: within rounding, since torch's products depend on how many rows they have."""
+    window = Window(name=name, max_tokens=12)
+    read = predictor.bundle.loaded.tokenizer.read(TEXTS, window)
     wanted = answer_texts(predictor.bundle, predictor.engine, read)
-    assert found is not None
-    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-6)
-    if len(stops) == 1:
-        assert np.array_equal(found, wanted)
+    np.testing.assert_allclose(answered(predictor, window, cuts, 0), wanted, rtol=0, atol=1e-6)
+
+
+def answered(predictor: Predictor, window: Window, cuts: set[int], company: int) -> np.ndarray:
+    """Let an engine compute TEXTS as one request, its rows cut into batches; each has rows of other requests too."""
+    tokenizer = predictor.bundle.loaded.tokenizer
+    rows = tokenizer.read(TEXTS, window).rows
+    others = tokenizer.read(("so very fine", "rain", "it is sun . today")[:company], window).rows
+    rows_per_text = tokenizer.read(TEXTS, window).rows_per_text.tolist()
+    answerer = BatchAnswerer(predictor)
+    stops = [*sorted(cut for cut in cuts if cut < len(rows)), len(rows)]
+    start, found = 0, np.zeros(0)
+    for number, stop in enumerate(stops):
+        own = rows.ids[rows.offsets[start] : rows.offsets[stop]]
+        ids = np.concatenate([others.ids, own])
+        offsets = np.concatenate(
+            [others.offsets[:-1], rows.offsets[start : stop + 1] - rows.offsets[start] + len(others.ids)]
+        )
+        new = [*([[7, 0, rows_per_text]] if start == 0 else []), *([[100 + number, 0, company]] if company else [])]
+        parts = [*([[100 + number, 0, company]] if company else []), [7, start, stop]]
+        answer = parsed(answerer.answer(frame({"batch": number, "new": new, "parts": parts}, ids, offsets)))
+        start = stop
+        if [7, len(TEXTS), 0, []] in answer.said["done"]:
+            found = answer.arrays[0][company:]
+    return found
 
 
 def test_vectors_are_those_of_the_encoder(predictor: Predictor) -> None:
     """Labels and vectors come of one pass; a vector is the mean of the last hidden state."""
-    from limbeck.features.text_encoder import TextEncoder
-
     model = predictor.bundle.loaded.tokenizer
     read = model.read(TEXTS, model.window("head", 12))
     answerer = BatchAnswerer(predictor)

@@ -58,6 +58,7 @@ class EngineKeeper:
         self._wish, self._user, self._spare, self._say, self._program = wish, user, spare, say, program
         self._loop = asyncio.get_running_loop()
         self._all: list[EngineProcess] = []
+        self._ended: list[EngineProcess] = []
         self._first: asyncio.Future[None] = self._loop.create_future()
         self._task: asyncio.Task[None] | None = None
         self._failures = 0
@@ -107,11 +108,10 @@ class EngineKeeper:
         self._is_closed = True
         if self._task is not None:
             self._task.cancel()
-        ending = list(self._all)
-        for one in ending:
+        for one in list(self._all):
             one.kill("the service ends")
-        if ending:
-            await asyncio.wait([one.is_reaped for one in ending], timeout=_ENDED_S)
+        if left := [one.is_reaped for one in (*self._all, *self._ended)]:
+            await asyncio.wait(left, timeout=_ENDED_S)
 
     def engine_ready(self, engine: EngineProcess, about: Mapping[str, Any]) -> None:
         """Let it compute where none does; else it is the spare."""
@@ -138,6 +138,7 @@ class EngineKeeper:
     def engine_ended(self, engine: EngineProcess, why: str, refusal: LimbeckError | None) -> None:
         """Let the spare compute, and start another one."""
         self._all.remove(engine)
+        self._ended = [one for one in (*self._ended, engine) if not one.is_reaped.done()]
         if self._is_closed:
             return
         self.why = str(refusal) if refusal is not None else why
