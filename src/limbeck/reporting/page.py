@@ -25,13 +25,20 @@ if TYPE_CHECKING:
 _REFERENCE = re.compile(r'(\bid="|href="#|url\(#)')
 
 
-def render(template: str, values: Mapping[str, Any], filters: Mapping[str, Callable[..., Any]] | None = None) -> str:
+def render(
+    template: str,
+    values: Mapping[str, Any],
+    filters: Mapping[str, Callable[..., Any]] | None = None,
+    *,
+    room: str | None = None,
+) -> str:
     """Fill a template.
 
     Args:
         template: its name.
         values: that it names.
         filters: of this page alone.
+        room: a package that has templates of its own, in its folder `pages`, beside those of this room.
 
     Raises:
         MissingExtraError: jinja2 is not installed.
@@ -39,8 +46,11 @@ def render(template: str, values: Mapping[str, Any], filters: Mapping[str, Calla
     need_jinja()
     import jinja2
 
+    folders = [(room, "pages")] if room else []
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("limbeck.reporting", "templates"),
+        loader=jinja2.ChoiceLoader(
+            [jinja2.PackageLoader(*folder) for folder in (*folders, ("limbeck.reporting", "templates"))]
+        ),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
