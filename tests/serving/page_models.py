@@ -3,8 +3,8 @@
 from typing import Any, cast
 
 from limbeck.evaluation.conformal import ConformalWidth
+from limbeck.model.blocks import Block
 from limbeck.model.facts import BundleFacts
-from limbeck.model.pooling import Block
 from limbeck.serving.service import Condition, ServedModel
 from limbeck.settings import TaskKind
 from limbeck.tokens.windows import Window

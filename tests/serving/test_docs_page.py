@@ -58,7 +58,7 @@ def test_every_route_is_there_once_by_its_group() -> None:
 
 
 def test_a_route_has_its_fields_examples_and_answers() -> None:
-    """References are followed, answers stand by their status, those that are alike together, and parameters of the path count for each method."""
+    """References are followed, alike answers stand together, and parameters of the path count for each method."""
     groups = documented(DOCUMENT).groups
     route, named = groups["own"][0], groups[""][0]
     assert [(one.name, one.kind, one.is_needed) for one in route.fields][:2] == [

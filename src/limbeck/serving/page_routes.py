@@ -34,7 +34,6 @@ def page_endpoints(settings: ServeSettings, document: Callable[[], Mapping[str, 
         settings: of the service.
         document: returns the OpenAPI document.
     """
-
     pages = BrowserPages(settings)
 
     async def front_page(call: Call) -> Response:

@@ -39,7 +39,9 @@ def chosen_language(wanted: str | None, accepted: str) -> str:
 
 
 def qualities(header: str) -> dict[str, float]:
-    """Return how much a client likes each thing that a header such as `Accept` lists, 0 to 1; the first of equals first.
+    """Return how much a client likes each thing that a header such as `Accept` lists, 0 to 1.
+
+    Of one thing that is listed twice the first counts; what is no number counts as 0.
 
     Example:
         >>> qualities("text/html, */*;q=0.8, ;;, x;q=much")

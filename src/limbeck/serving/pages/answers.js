@@ -119,7 +119,7 @@ export function many(rows, texts, known, places) {
   const body = make("tbody", {}, ...rows.slice(0, ROWS).map((row, place) => line(row, texts[place], places[place], known)));
   return make("div", {},
     isValue ? null : counts(rows, known),
-    make("div", { class: "scroll", tabindex: "0", role: "region", "aria-labelledby": "answers-title" },
+    make("div", { class: "scroll", tabindex: "0", role: "group", "aria-labelledby": "answers-title" },
       make("table", { class: "many" },
         make("thead", {}, make("tr", {}, ...heads.map((head) => head && make("th", { scope: "col" }, head)), make("td"))), body)),
     rows.length > ROWS ? make("p", { class: "muted" }, fill(w.rows_shown, { shown: ROWS, count: rows.length })) : null,
