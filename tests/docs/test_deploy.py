@@ -1,6 +1,7 @@
 """deploy/: the files that docs/serving.md hands out work as they stand."""
 
 import json
+import os
 import shutil
 import ssl
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.serving.in_process import bundle_of, front_of, running
+from tests.serving.in_process import InProcess, bundle_of, front_of, running
 
 from limbeck.inference.predictor import Predictor
 from limbeck.model.loaded_encoder import LoadedEncoder
@@ -20,7 +21,7 @@ from limbeck.model.loaded_encoder import LoadedEncoder
 DEPLOY = Path(__file__).parents[2] / "deploy"
 NAME = "classify.example.org"
 MAIN = """
-daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log;
+{user} daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log;
 events {{ }}
 http {{
     client_body_temp_path {folder}/a; proxy_temp_path {folder}/b; fastcgi_temp_path {folder}/c;
@@ -47,8 +48,6 @@ def through_nginx(tiny_loaded: LoadedEncoder, tmp_path: Path, free_port: int) ->
     made = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", tmp_path / "key.pem", "-out", tmp_path / "cert.pem"]
     subprocess.run([*make, *made], check=True, capture_output=True)
     predictor = Predictor(bundle_of("single", tiny_loaded), device="cpu", engine="torch-float32")
-    from tests.serving.in_process import InProcess
-
     with running(front_of(InProcess(predictor), max_body_bytes=10_000)) as behind:
         conf = (DEPLOY / "nginx.conf").read_text("utf-8")
         for said, here in (
@@ -62,7 +61,9 @@ def through_nginx(tiny_loaded: LoadedEncoder, tmp_path: Path, free_port: int) ->
             assert conf.count(said) >= 1, said
             conf = conf.replace(said, here)
         (tmp_path / "limbeck.conf").write_text(conf, "utf-8")
-        (tmp_path / "nginx.conf").write_text(MAIN.format(folder=tmp_path), "utf-8")
+        # Started by root, it would write bodies as somebody to whom this folder is closed.
+        user = "user root;" if os.geteuid() == 0 else ""
+        (tmp_path / "nginx.conf").write_text(MAIN.format(folder=tmp_path, user=user), "utf-8")
         started = subprocess.Popen([nginx, "-c", tmp_path / "nginx.conf", "-p", tmp_path], stderr=subprocess.PIPE)
         try:
             until = time.monotonic() + 10
