@@ -16,7 +16,6 @@ from typing import Any
 
 import pytest
 import torch
-from limbeck.serving.guards import KEY_VARIABLE
 from tests.browser.windows import WIDE, judged
 from tests.serving.in_process import InProcess, front_of, running
 from tests.serving.page_models import HARM, LABELS, facts_of
@@ -27,6 +26,7 @@ from limbeck.model.blocks import blocks_for
 from limbeck.model.bundle import Bundle
 from limbeck.model.heads import LinearHead
 from limbeck.model.loaded_encoder import LoadedEncoder
+from limbeck.serving.guards import KEY_VARIABLE
 
 pytestmark = pytest.mark.slow
 KEY = "a-key-of-twenty-six-letters"

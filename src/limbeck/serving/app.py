@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.responses import Response
@@ -29,6 +30,7 @@ from limbeck.serving.dialects.health import HEALTH
 from limbeck.serving.dialects.spoken import DIALECTS, ENDPOINTS, dialect_of
 from limbeck.serving.guards import Guard, check_type
 from limbeck.serving.openapi import openapi_document
+from limbeck.serving.page_routes import page_endpoints
 from limbeck.serving.replies import json_response, wrong_response
 from limbeck.serving.routes import Endpoint
 from limbeck.serving.service import Condition, Service
@@ -63,7 +65,7 @@ class Front:
         self.is_draining = False
         self._service, self._settings, self._guard = service, settings, guard
         by_path: dict[str, dict[str, Endpoint]] = {}
-        self.endpoints = (*ENDPOINTS, self._documentation())
+        self.endpoints = (*ENDPOINTS, self._documentation(), *page_endpoints(settings, self._document))
         for endpoint in self.endpoints:
             by_path.setdefault(endpoint.path, {})[endpoint.method] = endpoint
         routes = [Route(path, _Path(self, methods)) for path, methods in by_path.items()]
@@ -83,10 +85,13 @@ class Front:
             return replace(condition, is_ready=False, why=condition.why or "the model is being loaded")
         return condition
 
+    def _document(self) -> dict[str, Any]:
+        name = self._service.model.name if self.is_loaded else "MODEL"
+        return openapi_document(self.endpoints, model_name=name)
+
     def _documentation(self) -> Endpoint:
         async def document(_: Call) -> Response:
-            name = self._service.model.name if self.is_loaded else "MODEL"
-            return json_response(openapi_document(self.endpoints, model_name=name))
+            return json_response(self._document())
 
         return Endpoint(
             method="GET",

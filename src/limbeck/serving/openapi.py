@@ -60,7 +60,7 @@ def _operation(endpoint: Endpoint, model_name: str) -> dict[str, Any]:
         "responses": _responses(endpoint),
     }
     if names := _VARIABLE.findall(endpoint.path):
-        values = {"model": model_name, "version": "1"}
+        values = {"model": model_name, "version": "1", "file": "page.css"}
         operation["parameters"] = [
             {"name": name, "in": "path", "required": True, "schema": {"type": "string", "examples": [values[name]]}}
             for name in names

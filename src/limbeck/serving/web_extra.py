@@ -4,7 +4,7 @@ from importlib.util import find_spec
 
 from limbeck.errors import MissingExtraError
 
-WEB_MODULES = ("starlette", "uvicorn", "httptools")
+WEB_MODULES = ("starlette", "uvicorn", "httptools", "jinja2")
 
 
 def need_web_server() -> None:
