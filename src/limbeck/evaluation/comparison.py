@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import binom
 
 from limbeck.display.tables import Table
 from limbeck.display.views import View
@@ -246,6 +245,8 @@ def mcnemar(mended: int, broken: int) -> McNemar:
         >>> round(mcnemar(1, 9).p_value, 4)  # 2 (1 + 10) / 1024
         0.0215
     """
+    from scipy.stats import binom  # late: it takes long, and answers need none of it
+
     rows = mended + broken
     p_value = min(1.0, 2 * float(binom.cdf(min(mended, broken), rows, 0.5))) if rows else 1.0
     return McNemar(mended=mended, broken=broken, p_value=p_value)

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
 
 from limbeck.evaluation import label_metrics, metrics
 from limbeck.evaluation.intervals import RESAMPLES, resampled_sums
@@ -65,6 +64,8 @@ def draw_label_figures(
         "lrap": label_metrics.row_rankings(shares_NC, targets_NC),
         "log_loss": label_metrics.log_loss_of_labels(shares_NC, targets_NC),
     }
+    from scipy import sparse  # late: it takes long, and answers need none of it
+
     counted = [sparse.csr_array(part, dtype=np.float64) for part in (targets_NC & decided_NC, targets_NC, decided_NC)]
     values_NK = np.column_stack([column.astype(np.float64) for column in columns.values()])
     sums_RK = resampled_sums(
@@ -95,6 +96,8 @@ def _of_steps(found: Predictions, seed: int, resamples: int) -> Mapping[str, Dra
         "log_loss": metrics.row_losses(found.probabilities[rows], true_N),
     }
     cells_KX, cell_N = np.unique(np.column_stack([true_N, said_N]), axis=0, return_inverse=True)
+    from scipy import sparse  # late: it takes long, and answers need none of it
+
     in_cell_NK = sparse.csr_array((np.ones(len(rows)), (np.arange(len(rows)), cell_N.reshape(-1))))
     values_NF = np.column_stack([column.astype(np.float64) for column in columns.values()])
     sums_RK = resampled_sums(

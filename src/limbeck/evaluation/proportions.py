@@ -8,7 +8,6 @@ from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import betaincinv
 
 from limbeck.evaluation.intervals import LEVEL, Interval
 
@@ -113,5 +112,7 @@ def least_share(count: ArrayLike, rows: ArrayLike, *, confidence: ArrayLike = LE
         0.9505
     """
     k, n = np.asarray(count, dtype=np.float64), np.asarray(rows, dtype=np.float64)
+    from scipy.special import betaincinv  # late: it takes long, and answers need none of it
+
     bound = betaincinv(np.maximum(k, 1), n - np.minimum(k, n) + 1, 1 - np.asarray(confidence))
     return np.where(k == 0, 0.0, bound)

@@ -9,7 +9,6 @@ Above 1 it makes answers less sure, below 1 more so. The order of a row's classe
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
 
 from limbeck.errors import SettingsError
 from limbeck.evaluation import metrics
@@ -70,6 +69,8 @@ def fit_temperature(probabilities_NC: np.ndarray, labels_N: np.ndarray) -> Tempe
         return TemperatureFit(
             temperature=1.0, rows=len(labels_N), log_loss_before=before, log_loss_after=before, why_not=why_not
         )
+    from scipy.optimize import brentq  # late: it takes long, and answers need none of it
+
     temperature = float(np.exp(brentq(slope, coldest, hottest, xtol=1e-10)))
     after = float(metrics.row_losses(apply_temperature(probabilities_NC, temperature), labels_N).mean())
     return TemperatureFit(temperature=temperature, rows=len(labels_N), log_loss_before=before, log_loss_after=after)
