@@ -4,10 +4,10 @@ In: plain values, as `setting_tables` reads them. Out: one frozen value a stage.
 It does not know what a stage does with them.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
-from limbeck.errors import SettingsError
+from limbeck.errors import FaultLog, SettingsError
 
 TaskKind = Literal["single", "multi", "ordinal", "regression"]
 """What a row's label is: see `limbeck.task`."""
@@ -39,6 +39,7 @@ StudentStart = Literal["teacher", "nothing"]
 
 NEAR_THRESHOLD = 0.7
 """Two texts of this similarity, or more, are near-duplicates unless something else is said."""
+HIGHEST_PORT = 65_535
 TOKEN_LIMITS = (64, 128, 256, 400, 512)
 """Length limits that an audit compares."""
 
@@ -366,6 +367,24 @@ class ServeSettings:
     page: bool = True
     spare: bool = True
     watch: bool = False
+
+
+def check_serving(settings: ServeSettings) -> None:
+    """Refuse limits of a service that would let nothing through.
+
+    Raises:
+        SettingsError: gathers them.
+    """
+    faults = FaultLog()
+    may_be_none = ("port", "drain_s", "max_wait_s")
+    for name, value in asdict(settings).items():
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            least = "0 or more" if name in may_be_none else "a number above 0"
+            if value < 0 or (value == 0 and name not in may_be_none):
+                faults.add(f"{name} = {value:g} is not possible: give {least}")
+    if settings.port > HIGHEST_PORT:
+        faults.add(f"port = {settings.port} is not possible: give 0 to {HIGHEST_PORT}")
+    faults.raise_as(SettingsError, what="the settings are wrong", todo="correct them and run the command again")
 
 
 def check_seed(seed: int) -> None:

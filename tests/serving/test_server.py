@@ -19,6 +19,7 @@ import pytest
 
 from limbeck.errors import SettingsError
 from limbeck.serving.server import is_own_address, listen
+from limbeck.settings import ServeSettings, check_serving
 
 ROOT = Path(__file__).parents[2]
 
@@ -226,9 +227,16 @@ def test_a_port_that_is_taken_is_told():
         with pytest.raises(SettingsError, match=r"cannot listen on 127\.0\.0\.1.*another --host or --port"):
             listen("127.0.0.1", taken.getsockname()[1])
     with pytest.raises(SettingsError, match="cannot listen"):
-        listen("127.0.0.1", 70_000)
-    with pytest.raises(SettingsError, match="cannot listen"):
         listen("no.such.host.invalid", 0)
+
+
+@pytest.mark.parametrize("name", ["max_texts", "timeout_s", "max_connections", "grace_s", "max_body_bytes"])
+def test_limits_that_let_nothing_through_are_refused(name):
+    """All of them at once, before the server listens; 0 is taken where it means at once."""
+    with pytest.raises(SettingsError, match="2 faults") as caught:
+        check_serving(ServeSettings(**{name: 0, "port": 70_000}))
+    assert f"{name} = 0 is not possible" in str(caught.value)
+    check_serving(ServeSettings(port=0, drain_s=0.0, max_wait_s=0.0))
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ import signal
 import socket
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from pathlib import Path
 
 import uvicorn
 
@@ -35,10 +36,10 @@ from limbeck.serving.connections import connections_of, is_quiet
 from limbeck.serving.guards import make_guard
 from limbeck.serving.last_connections import take_no_newcomers
 from limbeck.serving.service import ServedModel, Service
-from limbeck.settings import ServeSettings
+from limbeck.serving.watching import watch_folder
+from limbeck.settings import ServeSettings, check_serving
 
 BACKLOG = 2048
-HIGHEST_PORT = 65_535
 _QUIET_S = 1.0
 """Seconds of silence after which a connection is closed when the server ends."""
 _LOOK_S = 0.02
@@ -69,10 +70,11 @@ def run_server(service: Service, settings: ServeSettings, *, folder: str, told: 
         told: who is told what happens.
 
     Raises:
-        SettingsError: the port is taken, or the key cannot be used.
+        SettingsError: a limit is not possible, the port is taken, or the key cannot be used.
         DeadlineError: requests were left without an answer when the grace was over.
         LimbeckError: the model cannot be served.
     """
+    check_serving(settings)
     asyncio.run(_Life(service, settings, folder=folder, told=told).live())
 
 
@@ -152,6 +154,7 @@ class _Life:
         self._told = asyncio.Event()
         self._is_patient = True
         self._swapping: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
 
     async def live(self) -> None:
         """Live from listening to the end."""
@@ -172,9 +175,10 @@ class _Life:
             await self._drain()
         finally:
             server.should_exit = True
-            for task in (loading, told, *([self._swapping] if self._swapping else [])):
+            ending = [task for task in (loading, told, self._swapping, self._watching) if task is not None]
+            for task in ending:
                 task.cancel()
-            await asyncio.gather(serving, loading, told, return_exceptions=True)
+            await asyncio.gather(serving, *ending, return_exceptions=True)
             await self._service.stop()
         if server.unanswered:
             raise DeadlineError(
@@ -197,6 +201,8 @@ class _Life:
         self._front.is_loaded = True
         self._progress.say(f"{model.name} is served at {self._address} ({model.numerics}); Ctrl-C ends it")
         self._on_ready(self._address, model)
+        if self._settings.watch:
+            self._watching = asyncio.create_task(watch_folder(Path(self._folder), self._swap))
         if not self._is_keyed and not is_own_address(self._settings.host):
             self._progress.say("every machine that reaches this one may ask: give --key-file to ask for a key")
 
@@ -224,7 +230,7 @@ class _Life:
         try:
             model = await self._service.swap(self._folder)
         except LimbeckError as error:
-            self._progress.say(f"the model was not exchanged, and the one before answers on: {error}")
+            self._progress.say(f"not exchanged: {error}")
         else:
             self._progress.say(f"exchanged: {model.name} {model.digest[:12]} answers from now on")
 
@@ -235,8 +241,6 @@ def listen(host: str, port: int) -> socket.socket:
     Raises:
         SettingsError: it cannot be.
     """
-    if not 0 <= port <= HIGHEST_PORT:
-        raise SettingsError(f"cannot listen on port {port}: give 0 to {HIGHEST_PORT}")
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         listening = socket.socket(family, socket.SOCK_STREAM)

@@ -108,7 +108,7 @@ def test_each_task_has_its_tensors(kind, names, make_front):
     if kind == "multi":
         assert np.array_equal(np.array(found["decided"]["data"]).reshape(found["decided"]["shape"]), own.decided_NC)
     if kind == "regression":
-        assert found["value"]["data"] == own.values.astype(float).tolist()
+        assert np.array_equal(np.float32(found["value"]["data"]), own.values)
         assert found["low"]["data"] == (own.values.astype(np.float64) - 0.25).tolist()
 
 

@@ -18,8 +18,7 @@ def test_probabilities_are_those_of_predict_to_the_bit(kind, make_front):
     found = service.predictor.predict(TEXTS)
     rows = reply.json["data"]
     assert (reply.status, [row["index"] for row in rows]) == (200, list(range(len(TEXTS))))
-    probs = np.array([row["probs"] for row in rows], np.float64)
-    assert np.array_equal(probs, found.probabilities.astype(np.float64))
+    assert np.array_equal(np.array([row["probs"] for row in rows], np.float32), found.probabilities)
     assert [row["label"] for row in rows] == found.predicted_names
     assert [row["unsure"] for row in rows] == (
         [False] * len(TEXTS) if found.unsure is None else [bool(one) for one in found.unsure]
@@ -44,8 +43,9 @@ def test_a_number_has_its_interval(make_front):
     front, service = make_front("regression")
     rows = ask(front, "/classify", {"input": TEXTS[:2]}).json["data"]
     found = service.predictor.predict(TEXTS[:2])
-    assert [row["value"] for row in rows] == found.values.astype(float).tolist()
-    assert rows[0]["interval"] == {"level": 0.9, "low": rows[0]["value"] - 0.25, "high": rows[0]["value"] + 0.25}
+    assert np.array_equal(np.array([row["value"] for row in rows], np.float32), found.values)
+    exact = float(found.values[0])
+    assert rows[0]["interval"] == {"level": 0.9, "low": exact - 0.25, "high": exact + 0.25}
     assert "label" not in rows[0]
     assert "probs" not in rows[0]
 
@@ -55,7 +55,7 @@ def test_pairs_are_lists_of_two_or_one_string(make_front):
     front, service = make_front("pair")
     reply = ask(front, "/classify", {"input": PAIRS})
     found = service.predictor.predict([TextPair(*pair) for pair in PAIRS])
-    assert np.array_equal([row["probs"] for row in reply.json["data"]], found.probabilities.astype(float))
+    assert np.array_equal(np.array([row["probs"] for row in reply.json["data"]], np.float32), found.probabilities)
     joined = ask(front, "/classify", {"input": [" [SEP] ".join(pair) for pair in PAIRS]})
     assert joined.json["data"] == reply.json["data"]
 

@@ -16,7 +16,7 @@ from limbeck.evaluation.value_predictions import ValuePredictions
 from limbeck.serving.asked_texts import TEXTS_SCHEMA, read_texts
 from limbeck.serving.call import Call
 from limbeck.serving.forms import Field, Form
-from limbeck.serving.replies import rows_response, told_headers
+from limbeck.serving.replies import rows_response, shortest, told_headers
 from limbeck.serving.routes import Endpoint, WireDialect
 from limbeck.serving.wrong import Wrong
 
@@ -50,7 +50,7 @@ async def _predict(call: Call) -> Response:
 
 def _said(found: AnyPredictions) -> list[Any]:
     if isinstance(found, ValuePredictions):
-        return list(found.answers)
+        return shortest(found.values)
     if isinstance(found, MultiPredictions):
         return [list(labels) for labels in found.answers]
     return list(found.predicted_names)

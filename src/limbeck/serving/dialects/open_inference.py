@@ -32,7 +32,7 @@ from limbeck.serving.dialects.tei import vectors_of
 from limbeck.serving.dialects.tensors import Tensor, flat_texts, raw_size, raw_texts, split_body
 from limbeck.serving.forms import Field, Form
 from limbeck.serving.guards import TENSORS_HEADER, TENSORS_TYPE
-from limbeck.serving.replies import compact_json, json_response, told_headers
+from limbeck.serving.replies import compact_json, json_response, shortest, told_headers
 from limbeck.serving.routes import Endpoint, WireDialect
 from limbeck.serving.service import Answered, ServedModel
 from limbeck.task import MULTI
@@ -221,7 +221,7 @@ def _top(answered: Answered, most: int) -> np.ndarray:
     top = found.top_k(min(most, len(found.label_names)))
     said = [
         [f"{share}:{label}:{found.label_names[label]}" for label, share in zip(labels, shares, strict=True)]
-        for labels, shares in zip(top.labels.tolist(), top.probabilities.tolist(), strict=True)
+        for labels, shares in zip(top.labels.tolist(), shortest(top.probabilities), strict=True)
     ]
     return np.array(said, dtype=object)
 

@@ -19,7 +19,7 @@ from limbeck.serving.asked_texts import TEXTS_SCHEMA, read_texts
 from limbeck.serving.call import Call
 from limbeck.serving.dialects.tei import vectors_of
 from limbeck.serving.forms import Field, Form
-from limbeck.serving.replies import json_response, rows_response, told_headers
+from limbeck.serving.replies import json_response, rows_response, shortest, told_headers
 from limbeck.serving.routes import Endpoint, WireDialect
 from limbeck.serving.wrong import Wrong
 
@@ -128,7 +128,7 @@ def _model(call: Call) -> dict[str, Any]:
 def _embedding_rows(vectors_NW: np.ndarray, *, is_base64: bool) -> Iterator[dict[str, Any]]:
     little_NW = vectors_NW.astype("<f4")
     for row, vector in enumerate(little_NW):
-        said = base64.b64encode(vector.tobytes()).decode() if is_base64 else vector.tolist()
+        said = base64.b64encode(vector.tobytes()).decode() if is_base64 else shortest(vector)
         yield {"object": "embedding", "index": row, "embedding": said}
 
 

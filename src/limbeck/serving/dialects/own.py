@@ -23,12 +23,12 @@ from starlette.responses import Response
 
 from limbeck.errors import DataError
 from limbeck.evaluation.multi_predictions import MultiPredictions
-from limbeck.evaluation.predictions import Predictions, TopLabels, expected_positions
+from limbeck.evaluation.predictions import Predictions, expected_positions
 from limbeck.evaluation.value_predictions import ValuePredictions
 from limbeck.serving.asked_texts import TEXTS_SCHEMA, read_texts
 from limbeck.serving.call import Call
 from limbeck.serving.forms import Field, Form
-from limbeck.serving.replies import rows_response, told_headers
+from limbeck.serving.replies import rows_response, shortest, told_headers
 from limbeck.serving.routes import Endpoint, WireDialect
 from limbeck.serving.service import Answered, ServedModel
 from limbeck.serving.wrong import Wrong
@@ -160,35 +160,34 @@ def _said(answered: Answered, top_k: int) -> Iterator[dict[str, Any]]:
     if isinstance(found, ValuePredictions):
         yield from _said_values(found)
     elif isinstance(found, MultiPredictions):
-        top = found.top_k(min(top_k, len(found.label_names)))
-        for row, labels in enumerate(found.answers):
-            yield {"labels": list(labels), **_shares(found, row, top)}
+        for labels, shares in zip(found.answers, _shares(found, top_k), strict=True):
+            yield {"labels": list(labels), **shares}
     else:
-        top = found.top_k(min(top_k, len(found.label_names)))
-        positions = expected_positions(found.probabilities).tolist() if found.task == ORDINAL else None
-        for row, label in enumerate(found.predicted_names):
+        positions = shortest(expected_positions(found.probabilities)) if found.task == ORDINAL else None
+        for row, (label, shares) in enumerate(zip(found.predicted_names, _shares(found, top_k), strict=True)):
             unsure = found.unsure is not None and bool(found.unsure[row])
             ordered = {} if positions is None else {"expected_position": positions[row]}
-            yield {"label": label, "unsure": unsure, **ordered, **_shares(found, row, top)}
+            yield {"label": label, "unsure": unsure, **ordered, **shares}
 
 
-def _shares(found: Predictions | MultiPredictions, row: int, top: TopLabels) -> dict[str, Any]:
-    """Return the probabilities of a row, all of them and the highest."""
+def _shares(found: Predictions | MultiPredictions, top_k: int) -> Iterator[dict[str, Any]]:
+    """Give the probabilities of each row, all of them and the highest."""
     names = found.label_names
-    highest = zip(top.labels[row].tolist(), top.probabilities[row].tolist(), strict=True)
-    return {
-        "probs": found.probabilities[row].tolist(),
-        "num_classes": len(names),
-        "top": [{"label": names[label], "probability": share} for label, share in highest],
-    }
+    top = found.top_k(min(top_k, len(names)))
+    for shares, labels in zip(shortest(found.probabilities), top.labels.tolist(), strict=True):
+        yield {
+            "probs": shares,
+            "num_classes": len(names),
+            "top": [{"label": names[label], "probability": shares[label]} for label in labels],
+        }
 
 
 def _said_values(found: ValuePredictions) -> Iterator[dict[str, Any]]:
     width = found.width
-    for value in found.answers:
+    for value, exact in zip(shortest(found.values), found.answers, strict=True):
         interval = None
         if width is not None and width.is_promised:
-            interval = {"level": width.level, "low": value - width.half_width, "high": value + width.half_width}
+            interval = {"level": width.level, "low": exact - width.half_width, "high": exact + width.half_width}
         yield {"value": value, "interval": interval}
 
 

@@ -24,7 +24,7 @@ from limbeck.serving.asked_texts import PAIR_LENGTH, TEXTS_SCHEMA, Texts, read_t
 from limbeck.serving.call import Call
 from limbeck.serving.dialects.own import OWN, WRONG_SCHEMA, own_wrong_body
 from limbeck.serving.forms import Field, Form, json_kind
-from limbeck.serving.replies import json_response, rows_response, told_headers
+from limbeck.serving.replies import json_response, rows_response, shortest, told_headers
 from limbeck.serving.routes import Endpoint, WireDialect
 from limbeck.serving.service import Answered, ServedModel
 from limbeck.serving.wrong import Wrong
@@ -162,7 +162,9 @@ async def _embed(call: Call) -> Response:
     answered = await call.ask(texts, vectors=True, truncate=wanted["truncate"])
     _check_direction(wanted["truncation_direction"], answered, call.model.window)
     vectors = vectors_of(answered, normalize=wanted["normalize"] is not False)
-    return await rows_response((row.tolist() for row in vectors), {**told_headers(answered), **_times(answered, texts)})
+    return await rows_response(
+        (shortest(row) for row in vectors), {**told_headers(answered), **_times(answered, texts)}
+    )
 
 
 async def _tokenize(call: Call) -> Response:
@@ -255,7 +257,7 @@ def scored_rows(answered: Answered, top_k: int | None = None) -> Iterator[list[d
         raise DataError("the model answers with a number, which this route cannot say: ask /classify")
     most = len(found.label_names)
     top: TopLabels = found.top_k(most if top_k is None else min(top_k, most))
-    for labels, shares in zip(top.labels.tolist(), top.probabilities.tolist(), strict=True):
+    for labels, shares in zip(top.labels.tolist(), shortest(top.probabilities), strict=True):
         yield [{"score": share, "label": found.label_names[label]} for label, share in zip(labels, shares, strict=True)]
 
 

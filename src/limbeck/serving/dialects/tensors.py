@@ -18,6 +18,7 @@ import numpy as np
 
 from limbeck.errors import RequestError
 from limbeck.serving.bodies import strict_json
+from limbeck.serving.replies import shortest
 
 _LENGTH = struct.Struct("<I")
 DATATYPES = {"bool": "BOOL", "int32": "INT32", "float32": "FP32", "float64": "FP64"}
@@ -45,7 +46,8 @@ class Tensor:
         """Return how it stands in JSON, and its raw bytes, where it is wanted so."""
         head = {"name": self.name, "shape": list(self.values.shape), "datatype": self.datatype}
         if not is_raw:
-            return {**head, "data": self.values.ravel().tolist()}, b""
+            flat = self.values.ravel()
+            return {**head, "data": shortest(flat) if flat.dtype == np.float32 else flat.tolist()}, b""
         raw = self._raw()
         return {**head, "parameters": {"binary_data_size": len(raw)}}, raw
 
