@@ -66,7 +66,7 @@ function unsureWhy(row, known) {
 function bars(row, known) {
   const w = known.words;
   const { thresholds } = known;
-  const given = new Set(decision(row, known).labels);
+  const given = new Set(row.unsure ? [] : decision(row, known).labels);
   const all = known.labels.map((label, place) => ({ label, place, probability: row.probs[place] }));
   const ordered = known.task === "ordinal";
   if (!ordered) all.sort((left, right) => right.probability - left.probability || left.place - right.place);
@@ -137,7 +137,7 @@ function line(row, text, place, known) {
   const button = make("button", { type: "button", class: "link", "aria-expanded": "false", "aria-label": fill(w.details_of, { number: place }), onclick: () => {
     const open = button.getAttribute("aria-expanded") === "false";
     button.setAttribute("aria-expanded", String(open));
-    if (open) head.after(make("tr", { class: "open" }, make("td", { colspan: "6" }, make("p", {}, quoted(plain(text))), one(row, text, known))));
+    if (open) head.after(make("tr", { class: "open" }, make("td", { colspan: "6" }, make("div", {}, make("p", {}, quoted(plain(text))), one(row, text, known)))));
     else head.nextElementSibling.remove();
   } }, w.details);
   const head = make("tr", {}, make("td", { class: "number" }, String(place)),
