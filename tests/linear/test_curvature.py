@@ -37,3 +37,31 @@ def test_a_small_basis_holds_the_largest_directions():
     best = float(torch.linalg.svdvals(features_NF)[:3].square().sum())
     assert best * 0.9 <= held <= best * 1.0001
     assert basis.rest * 7 * 200 == pytest.approx(float(features_NF.square().sum()) - held, rel=1e-3)
+
+
+def test_principal_directions_are_the_same_space_in_order():
+    """Turned, the basis holds the same, the most varying direction first, and the inverse does not change."""
+    features_NF = make_rows()
+    basis = find_basis(features_NF, seed=0, rank=5)
+    turned = basis.principal()
+    assert (turned.variance_R.diff() <= 0).all()
+    torch.testing.assert_close(turned.variance_R.sum(), basis.variance_R.sum())
+    torch.testing.assert_close(turned.coordinate_MR, features_NF @ turned.direction_FR, atol=1e-4, rtol=1e-4)
+    spread_CN = torch.rand(2, 200, generator=torch.Generator().manual_seed(1))
+    gradient = Slopes(torch.randn(3, 2, 10, generator=torch.Generator().manual_seed(2)), torch.ones(3, 2))
+    one, other = (
+        invert_curvature(each, spread_CN=spread_CN, shared_CC=torch.eye(2), ridge=3.0).apply(gradient)
+        for each in (basis, turned)
+    )
+    torch.testing.assert_close(one.weight_PCF, other.weight_PCF, atol=1e-4, rtol=1e-3)
+
+
+def test_leading_directions_leave_the_others_to_the_rest():
+    """Of five directions two are kept, and no variance is lost."""
+    features_NF = make_rows()
+    basis = find_basis(features_NF, seed=0, rank=5).principal()
+    first = basis.leading(2)
+    assert first.direction_FR.shape == (10, 2)
+    kept = float(first.variance_R.sum())
+    assert kept + first.rest * 8 == pytest.approx(float(features_NF.square().sum()) / 200, rel=1e-3)
+    assert basis.leading(5) is basis

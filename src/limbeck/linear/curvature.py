@@ -9,8 +9,8 @@ classes in each. Those directions are found with a randomised range finder (Halk
 4.4 with one power step), so that nothing of size F × F is ever formed.
 """
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Self
 
 import torch
 
@@ -40,6 +40,30 @@ class Basis:
     every: int
     rest: float
 
+    @property
+    def variance_R(self) -> torch.Tensor:  # noqa: N802  # a tensor ends in its shape letters
+        """Mean square of the sampled rows in each direction."""
+        return self.coordinate_MR.square().mean(0)
+
+    def principal(self) -> "Basis":
+        """Return the same directions turned so that the features vary most in the first, and so on."""
+        _, turn_RR = torch.linalg.eigh(self.coordinate_MR.T @ self.coordinate_MR)
+        turn_RR = turn_RR.flip(1)
+        return replace(self, direction_FR=self.direction_FR @ turn_RR, coordinate_MR=self.coordinate_MR @ turn_RR)
+
+    def leading(self, rank: int) -> "Basis":
+        """Return the first directions alone."""
+        features, known = self.direction_FR.shape
+        if rank >= known:
+            return self
+        rest = self.rest * (features - known) + float(self.variance_R[rank:].sum())
+        return replace(
+            self,
+            direction_FR=self.direction_FR[:, :rank].contiguous(),
+            coordinate_MR=self.coordinate_MR[:, :rank].contiguous(),
+            rest=rest / (features - rank),
+        )
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class InverseCurvature:
@@ -67,6 +91,11 @@ class InverseCurvature:
         weight_KF = change_PCR.reshape(problems * classes, -1) @ self.basis.direction_FR.T
         weight_PCF = weight_KF.view_as(gradient.weight_PCF).add_(self.outer_CC @ gradient.weight_PCF)
         return Slopes(weight_PCF, inner_PCS[:, :, -1].contiguous())
+
+    def part(self, class_C: torch.Tensor) -> Self:
+        """Return the inverse for some of the classes; what these have in common with the others is left out."""
+        outer_CC = self.outer_CC[class_C[:, None], class_C].contiguous()
+        return replace(self, inner_CSS=self.inner_CSS[class_C], outer_CC=outer_CC)
 
 
 class Slopes(NamedTuple):

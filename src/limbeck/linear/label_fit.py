@@ -21,19 +21,18 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn import functional
 
 from limbeck.errors import SettingsError, TrainingError
 from limbeck.linear.checks import check_features, check_probe, check_probe_targets, refuse_unfinite
-from limbeck.linear.curvature import Basis, Slopes, find_basis
+from limbeck.linear.curvature import Basis, find_basis
 from limbeck.linear.fit import ACCEPTED_GAP, ALL_COLUMNS, FINAL_GAP, REFUSED_GAP
 from limbeck.linear.folds import FoldPlan
 from limbeck.linear.label_folds import plan_label_folds
+from limbeck.linear.label_penalties import BlockSearched, label_held_out, search_block
 from limbeck.linear.label_trials import LabelTrials
-from limbeck.linear.objective import State
 from limbeck.linear.scaling import Columns, InMemory, Passes, measure_scaling
-from limbeck.linear.search import CLEAR_RISE, MAX_ITERATIONS, PATIENCE, fast_type, stronger_penalties
-from limbeck.linear.solver import StoppingRule, extrapolate, solve
+from limbeck.linear.search import MAX_ITERATIONS, fast_type
+from limbeck.linear.solver import StoppingRule, solve
 from limbeck.progress import SILENT, Progress
 from limbeck.settings import ProbeSettings
 
@@ -45,8 +44,6 @@ Bool = NDArray[np.bool_]
 BLOCK_PROBLEMS = 192
 """Problems that are solved side by side: enough for a pass to be bound by arithmetic and not by memory. More would wait
 for the slowest label without any gain."""
-LABEL_GAP = 5e-4
-"""How near to the minimum, as a share of the objective, every fit is taken while penalties are compared."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -122,34 +119,13 @@ class LabelFit:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _BlockSearched:
-    """The best penalties of a block of labels.
-
-    Attributes:
-        labels: their positions.
-        penalty_L: the best C of each.
-        log_loss_L: what it came to.
-        point: the fits of each label at its best penalty.
-        iterations: that all penalties took.
-        is_at_end_L: whether the weakest penalty was the best.
-    """
-
-    labels: Int64
-    penalty_L: Float64
-    log_loss_L: Float64
-    point: Slopes
-    iterations: int
-    is_at_end_L: Bool
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
 class _Searched:
     """The best penalties of all labels with one set of columns."""
 
     trials: LabelTrials
     passes: Passes
     basis: Basis
-    blocks: tuple[_BlockSearched, ...]
+    blocks: tuple[BlockSearched, ...]
 
     @property
     def log_loss(self) -> float:
@@ -233,94 +209,13 @@ def _search(trials: LabelTrials, blocks: Sequence[Int64], advance: Any) -> _Sear
     features_NF = trials.standardised(fast_type())
     is_exact = features_NF.dtype == torch.float32
     fast = InMemory(features_NF, None if is_exact else features_NF.T.contiguous())
-    basis = find_basis(features_NF, seed=trials.settings.seed)
+    basis = find_basis(features_NF, seed=trials.settings.seed).principal()
     searched = []
     for block in blocks:
-        searched.append(_search_block(trials, block, Passes(fast=fast, exact=fast), basis))
+        searched.append(search_block(trials, block, Passes(fast=fast, exact=fast), basis))
         advance(len(block))
     passes = Passes(fast=fast, exact=fast if is_exact else trials.streamed())
     return _Searched(trials=trials, passes=passes, basis=basis, blocks=tuple(searched))
-
-
-class _BlockSearch:
-    """The search of a block of labels: what was best so far, and the fits of each label at it."""
-
-    def __init__(self, trials: LabelTrials, block: Int64, passes: Passes, basis: Basis) -> None:
-        self._trials, self._block, self._passes, self._basis = trials, block, passes, basis
-        self._weight_KLN = trials.weights(block)
-        self._score_LN = torch.from_numpy(np.ascontiguousarray(trials.score_weights(block)))
-        labels = len(block)
-        self.first = trials.first_point(block, self._weight_KLN)
-        self.kept = Slopes(self.first.weight_PCF.clone(), self.first.intercept_PC.clone())
-        self.best_L, self.penalty_L = np.full(labels, np.inf), np.full(labels, np.nan)
-        self.since_L = np.zeros(labels, dtype=np.int64)
-        self.risen_L = np.zeros(labels, dtype=bool)
-        self.iterations = 0
-
-    def attempt(self, penalty: float, earlier: Slopes | State, later: State | None) -> State:
-        """Fit all labels with a penalty, from the optima of the last two; keep the fits that are the best of theirs."""
-        labels = len(self._block)
-        problems = self._trials.problems(self._block, self._weight_KLN, penalty_L=np.full(labels, penalty))
-        start = earlier if later is None else extrapolate(self._passes, problems, earlier, later)
-        goal = StoppingRule(gap=LABEL_GAP, steps=MAX_ITERATIONS)
-        solution = solve(self._passes, problems, basis=self._basis, start=start, goal=goal)
-        self.iterations += solution.iterations
-        held_out_LN = _held_out(self._trials, solution.logits_PCN, labels)
-        loss_L = _log_losses(problems.targets_LN, held_out_LN, self._score_LN)
-        better_L = loss_L < self.best_L
-        self.best_L = np.where(better_L, loss_L, self.best_L)
-        self.penalty_L[better_L] = penalty
-        self.since_L = np.where(better_L, 0, self.since_L + 1)
-        self.risen_L = loss_L > self.best_L * (1 + CLEAR_RISE)
-        taken, features = torch.from_numpy(better_L), self.kept.weight_PCF.shape[2]
-        point_KLF = solution.point.weight_PCF.view(-1, labels, features)
-        self.kept.weight_PCF.view(-1, labels, features)[:, taken] = point_KLF[:, taken]
-        intercept_KL = solution.point.intercept_PC.view(-1, labels)
-        self.kept.intercept_PC.view(-1, labels)[:, taken] = intercept_KL[:, taken]
-        return solution.state
-
-
-def _search_block(trials: LabelTrials, block: Int64, passes: Passes, basis: Basis) -> _BlockSearched:
-    """Try penalties from strong to weak until the log loss of every label of a block has risen.
-
-    Where the strongest is the best for a label, still stronger ones are tried, as long as one is better for some label.
-    """
-    search = _BlockSearch(trials, block, passes, basis)
-    penalties = sorted(set(trials.settings.penalties))
-    earlier: Slopes | State = search.first
-    later = strongest = search.attempt(penalties[0], search.first, None)
-    for penalty in penalties[1:]:
-        earlier, later = later, search.attempt(penalty, earlier, later)
-        if ((search.since_L >= PATIENCE) | search.risen_L).all():
-            break
-    at_weak_end_L = search.penalty_L == penalties[-1]
-    if len(penalties) > 1 and (search.penalty_L == penalties[0]).any():
-        for penalty in stronger_penalties(trials.settings):
-            strongest = search.attempt(penalty, strongest, None)
-            if search.since_L.all():
-                break
-    return _BlockSearched(
-        labels=block,
-        penalty_L=search.penalty_L,
-        log_loss_L=search.best_L,
-        point=search.kept,
-        iterations=search.iterations,
-        is_at_end_L=at_weak_end_L,
-    )
-
-
-def _held_out(trials: LabelTrials, logits_PCN: torch.Tensor, labels: int) -> torch.Tensor:
-    """Return the logits of each row from the fit that did not see it, (L, N)."""
-    rows = len(trials.fold_N)
-    logits_KLN = logits_PCN.reshape(-1, labels, rows)
-    return logits_KLN[torch.from_numpy(trials.fold_N), :, torch.arange(rows)].T.contiguous()
-
-
-def _log_losses(targets_LN: torch.Tensor, logits_LN: torch.Tensor, weight_LN: torch.Tensor) -> Float64:
-    """Return the mean loss of each label, in nats."""
-    loss_LN = functional.softplus(torch.where(targets_LN, -logits_LN, logits_LN))
-    found: Float64 = ((loss_LN * weight_LN).sum(1, dtype=torch.float64) / weight_LN.sum(1, dtype=torch.float64)).numpy()
-    return found
 
 
 def _finish(searched: _Searched, losses: Mapping[str, float], notes: list[str], advance: Any) -> LabelFit:
@@ -339,7 +234,7 @@ def _finish(searched: _Searched, losses: Mapping[str, float], notes: list[str], 
         last_LF = solution.point.weight_PCF[-size:, 0].double().numpy() / trials.scaling.scale_F
         weight_LF[block.labels] = last_LF
         bias_L[block.labels] = solution.point.intercept_PC[-size:, 0].double().numpy() - last_LF @ trials.scaling.mean_F
-        held_out_LN = _held_out(trials, solution.logits_PCN, size)
+        held_out_LN = label_held_out(trials, solution.logits_PCN, size)
         out_of_fold_NL[:, block.labels] = held_out_LN.sigmoid().T.numpy()
         penalty_L[block.labels], log_loss_L[block.labels] = block.penalty_L, block.log_loss_L
         gap_L[block.labels] = solution.gap_P.view(-1, size).amax(0).numpy()

@@ -9,6 +9,7 @@ features.
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch.nn import functional
@@ -16,6 +17,9 @@ from torch.nn import functional
 from limbeck.linear.curvature import Basis, InverseCurvature, Slopes, invert_curvature
 from limbeck.linear.objective import Objective, RowsMeasured
 from limbeck.linear.scaling import Products
+
+SPOKEN_SHARE = 0.5
+"""A direction's curvature is computed where the rows' part of it is more than this share of the penalty's."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -59,6 +63,17 @@ class LabelObjective(Objective):
         self._labels = len(problems.targets_LN)
         self._sign_LN = torch.where(problems.targets_LN, -1.0, 1.0)
 
+    @property
+    def lanes(self) -> int:
+        """Lanes of these problems: the labels."""
+        return self._labels
+
+    def part(self, lane_L: torch.Tensor) -> Self:
+        """Return the objective of some labels."""
+        found = super().part(lane_L)
+        found._labels, found._sign_LN = len(lane_L), self._sign_LN[lane_L]
+        return found
+
     def logits(self, point: Slopes, products: Products) -> torch.Tensor:
         """Return the logits of all rows, (P, 1, N): one pass."""
         return products.logits(point.weight_PCF[:, 0])[:, None].add_(point.intercept_PC[:, :, None])
@@ -88,13 +103,32 @@ class LabelObjective(Objective):
         )
 
     def inverse_curvature(self, basis: Basis, residual_PCM: torch.Tensor) -> InverseCurvature:
-        """Return the inverse of the curvature of each label, the mean of the fits."""
+        """Return the inverse of the curvature of each label, the mean of the fits.
+
+        Where the penalty is stronger than what the rows say of a direction, it decides alone, and the curvature there
+        need not be known: most labels are rare, and a few directions do for them.
+        """
         spread_LN = self.spread(residual_PCM).view(-1, self._labels, self.given).mean(0)
         features = self.ridge_P1F.shape[2]
         free_L = self.free_P1F.view(-1, self._labels, features).sum((0, 2))
         ridge_L = self.ridge_P1F.view(-1, self._labels, features).sum((0, 2), dtype=torch.float64) / free_L
-        found = invert_curvature(basis, spread_CN=spread_LN, shared_CC=spread_LN.sum(1).diag(), ridge=ridge_L)
-        return _LabelCurvature(basis=found.basis, inner_CSS=found.inner_CSS, outer_CC=found.outer_CC)
+        spread_L = spread_LN.sum(1)
+        rank_L = (basis.variance_R * (spread_L / ridge_L)[:, None] > SPOKEN_SHARE).sum(1).clamp_min(1).tolist()
+        known = basis.leading(max(rank_L))
+        # The rest of a label is the same in all directions: of those that are not its own, too.
+        outer_L = 1 / (spread_L.double() * known.rest + ridge_L)
+        size = known.direction_FR.shape[1] + 1
+        inner_LSS = torch.zeros(len(rank_L), size, size)
+        for inner_SS, spread_1N, ridge, outer, rank in zip(
+            inner_LSS, spread_LN[:, None], ridge_L, outer_L, rank_L, strict=True
+        ):
+            own = invert_curvature(known.leading(rank), spread_CN=spread_1N, shared_CC=torch.zeros(1, 1), ridge=ridge)
+            inner_SS.diagonal().fill_(float(outer))
+            inner_SS[:rank, :rank] = own.inner_CSS[0, :-1, :-1]
+            inner_SS[:rank, -1] = own.inner_CSS[0, :-1, -1]
+            inner_SS[-1, :rank] = own.inner_CSS[0, -1, :-1]
+            inner_SS[-1, -1] = own.inner_CSS[0, -1, -1]
+        return _LabelCurvature(basis=known, inner_CSS=inner_LSS, outer_CC=outer_L.float().diag())
 
     def _signed(self, values_PN: torch.Tensor) -> torch.Tensor:
         """Return the values, turned round where a row has the label."""

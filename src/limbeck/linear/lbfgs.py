@@ -9,6 +9,8 @@ the compact form (Byrd, Nocedal & Schnabel 1994, theorem 2.2), with the inverse 
 gradient kept as well, so that it needs applying once a step.
 """
 
+from copy import copy
+
 import torch
 
 from limbeck.linear.curvature import InverseCurvature, Slopes
@@ -82,6 +84,18 @@ class Memory:
         step_slots_PM[:, order] = step_PM.float()
         found_P1D = torch.baddbmm(-image_PD[:, None], change_slots_PM[:, None], self._image_PMD)
         return self._shaped(torch.baddbmm(found_P1D, step_slots_PM[:, None], self._step_PMD, alpha=-1)[:, 0])
+
+    def part(self, lane_L: torch.Tensor, place_P: torch.Tensor) -> "Memory":
+        """Return what is remembered of some problems, those of some lanes of the inverse."""
+        found = copy(self)
+        found._inverse = self._inverse.part(lane_L)
+        found._shape = (len(place_P), *self._shape[1:])
+        found._step_PMD, found._change_PMD = self._step_PMD[place_P], self._change_PMD[place_P]
+        found._image_PMD = self._image_PMD[place_P]
+        found._step_change_PMM = self._step_change_PMM[place_P]
+        found._change_image_PMM = self._change_image_PMM[place_P]
+        found._known = None
+        return found
 
     def _image(self, gradient: Slopes) -> torch.Tensor:
         """Return the inverse curvature times a gradient; the last one asked for is kept."""

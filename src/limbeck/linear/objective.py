@@ -9,13 +9,15 @@ of labels a row.
 """
 
 from abc import ABC, abstractmethod
+from copy import copy
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Self
 
 import torch
 
 from limbeck.linear.balance import Mixtures
 from limbeck.linear.curvature import Basis, InverseCurvature, Slopes, invert_curvature
+from limbeck.linear.lanes import problems_of
 from limbeck.linear.scaling import Products
 
 
@@ -130,6 +132,19 @@ class Objective(ABC):
         self.given = given
         self.free_P1F = ridge_PF.isfinite()[:, None]
         self.ridge_P1F = torch.where(self.free_P1F, ridge_PF[:, None], 0.0)
+
+    @property
+    def lanes(self) -> int:
+        """Lanes of these problems (see `lanes.py`): 1 where none may leave before the others."""
+        return 1
+
+    def part(self, lane_L: torch.Tensor) -> Self:
+        """Return the objective of some lanes."""
+        place_P = problems_of(lane_L, lanes=self.lanes, problems=len(self.weight_PM))
+        found = copy(self)
+        found.weight_PM, found.free_P1F = self.weight_PM[place_P], self.free_P1F[place_P]
+        found.ridge_P1F = self.ridge_P1F[place_P]
+        return found
 
     @abstractmethod
     def logits(self, point: Slopes, products: Products) -> torch.Tensor:

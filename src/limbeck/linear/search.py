@@ -185,8 +185,9 @@ class _Path:
         """Fit a penalty coarsely."""
         lowest = min((one.score.log_loss for one in tried), default=np.inf)
 
-        def is_lost(logits_PCN: torch.Tensor, gap: float) -> bool:
-            return gap <= LOST_GAP and _log_loss(self.trials, logits_PCN) > lowest * (1 + LOST_RISE)
+        def is_lost(logits_PCN: torch.Tensor, gap_P: torch.Tensor, _lane_L: torch.Tensor) -> torch.Tensor:
+            is_near = float(gap_P.max()) <= LOST_GAP
+            return torch.tensor([is_near and _log_loss(self.trials, logits_PCN) > lowest * (1 + LOST_RISE)])
 
         goal = StoppingRule(gap=COARSE_GAP, steps=MAX_ITERATIONS, suffices=is_lost if tried else None)
         return self._solve(penalty, self._start(penalty, tried), goal, 0)

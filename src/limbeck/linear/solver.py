@@ -6,9 +6,10 @@ It does not know folds, scores or raw features.
 
 What makes it fast: (1) one pass over the features serves every problem, and such a pass is bound by memory, so that
 more problems are nearly free; (2) logits are linear in the weights, so a line search costs no pass; (3) L-BFGS
-starts from the curvature of `curvature.py` instead of from nothing; (4) only what has *changed* since an exactly
-computed point, the anchor, goes through bfloat16: its rounding then is a small part of a small change, and a new anchor
-now and then, two or three a fit, brings float32's answer.
+starts from the curvature of `curvature.py` instead of from nothing; (4) labels that have arrived leave, and the others
+go on without them; (5) only what has *changed* since an exactly computed point, the anchor, goes through bfloat16: its
+rounding then is a small part of a small change, and a new anchor now and then, two or three a fit, brings float32's
+answer.
 """
 
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from typing import NamedTuple
 import torch
 
 from limbeck.linear.curvature import Basis, Slopes
+from limbeck.linear.lanes import Lanes
 from limbeck.linear.lbfgs import Memory
 from limbeck.linear.objective import Line, Objective, ProblemSet, Pull, State, StepTrial
 from limbeck.linear.scaling import Passes, Products
@@ -40,13 +42,13 @@ class StoppingRule:
     Attributes:
         gap: reached by every problem.
         steps: at most.
-        suffices: asked after every step, with the logits of the rows, (P, C, N), and the largest gap: whether nothing
-            more needs to be known; None where only the gap counts.
+        suffices: asked after every step, with the logits of the rows, (P, C, N), the gaps, (P,), and which lanes go
+            on, (L,): of which of these nothing more needs to be known, bool (L,); None where only the gap counts.
     """
 
     gap: float
     steps: int
-    suffices: Callable[[torch.Tensor, float], bool] | None = None
+    suffices: Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -102,59 +104,114 @@ def solve(passes: Passes, problems: ProblemSet, *, basis: Basis, start: Slopes |
     Source: Nocedal & Wright 2006, "Numerical Optimization", algorithm 7.4, with the curvature of one class at a time as
     the first matrix.
     """
-    objective = problems.objective()
-    fast, exact = passes.fast, passes.exact
-    anchored = exact is not fast
-    if isinstance(start, State) and not anchored:
-        now = _stand(objective, start)
-    else:
-        now = _stand(objective, _visit(objective, start.point if isinstance(start, State) else start, exact))
-    anchor = now if anchored else None
-    memory: Memory | None = None
-    steps = anchored_at = 0
-    likely_P = torch.ones(len(now.gap_P), dtype=torch.float64)
-    while True:
-        is_done = _is_reached(objective, goal, now, steps)
+    return _Descent(passes, problems.objective(), basis, start).run(goal)
+
+
+class _Descent:
+    """Problems on their way down.
+
+    Args:
+        passes: the products of the standardised features.
+        objective: of all problems.
+        basis: of these features.
+        start: where to begin.
+    """
+
+    def __init__(self, passes: Passes, objective: Objective, basis: Basis, start: Slopes | State) -> None:
+        self._whole = self._objective = objective
+        self._basis = basis
+        self._fast, self._exact = passes.fast, passes.exact
+        anchored = self._exact is not self._fast
+        if isinstance(start, State) and not anchored:
+            self._now = _stand(objective, start)
+        else:
+            point = start.point if isinstance(start, State) else start
+            self._now = _stand(objective, _visit(objective, point, self._exact))
+        self._anchor = self._now if anchored else None
+        self._memory: Memory | None = None
+        self._steps = self._anchored_at = 0
+        self._likely_P = torch.ones(len(self._now.gap_P), dtype=torch.float64)
+        self._lanes = Lanes[_Standing](objective.lanes, len(self._now.gap_P))
+
+    def run(self, goal: StoppingRule) -> Solution:
+        """Go down to the goal, or as far as rounding lets go."""
+        while self._goes_on(goal):
+            if self._memory is None or self._memory.steps >= REFRESH_EVERY:
+                self._memory = _start_memory(self._objective, self._basis, self._now)
+            if not self._step(self._memory) and not self._start_again(self._memory):
+                break
+        return _conclude(self._whole, self._lanes.together(self._now), self._steps)
+
+    def _goes_on(self, goal: StoppingRule) -> bool:
+        """Tell whether there is more to do, at an exact point where the fast products are not; let lanes leave."""
+        anchor, is_open_L = self._anchor, self._open(goal)
+        is_done = self._steps == goal.steps or not is_open_L.any()
         if (
             anchor is not None
-            and now is not anchor
-            and (is_done or _is_far(now, anchor) or steps - anchored_at >= ANCHOR_STEPS)
+            and self._now is not anchor
+            and (is_done or _is_far(self._now, anchor) or self._steps - self._anchored_at >= ANCHOR_STEPS)
         ):
-            now = anchor = _stand(objective, _visit(objective, now.state.point, exact))
-            anchored_at = steps
-            is_done = _is_reached(objective, goal, now, steps)
-        if is_done:
-            break
-        if memory is None or memory.steps >= REFRESH_EVERY:
-            memory = _start_memory(objective, basis, now)
-        direction = objective.restrict(memory.direction(now.gradient))
-        along_PCM = objective.logits(direction, fast)
-        line = Line(objective, now.state, direction, along_PCM)
+            self._anchor_here()
+            is_open_L = self._open(goal)
+            is_done = self._steps == goal.steps or not is_open_L.any()
+        is_exact = self._anchor is None or self._now is self._anchor
+        if not is_done and is_exact and self._lanes.may_leave(is_open_L):
+            self._leave(is_open_L.nonzero()[:, 0])
+        return not is_done
+
+    def _open(self, goal: StoppingRule) -> torch.Tensor:
+        """Return the lanes of which more needs to be known, bool (L,)."""
+        is_open_L = self._lanes.any_of(~(self._now.gap_P <= goal.gap))
+        if goal.suffices is not None and is_open_L.any():
+            logits_PCN = _given_logits(self._objective, self._now)
+            is_open_L &= ~goal.suffices(logits_PCN, self._now.gap_P, self._lanes.lane_L)
+        return is_open_L
+
+    def _leave(self, lane_L: torch.Tensor) -> None:
+        """Go on with some lanes alone."""
+        self._now, place_P = self._lanes.leave(self._now, lane_L)
+        self._anchor = None if self._anchor is None else self._now
+        self._objective, self._likely_P = self._objective.part(lane_L), self._likely_P[place_P]
+        self._memory = None if self._memory is None else self._memory.part(lane_L, place_P)
+
+    def _anchor_here(self) -> None:
+        """Work out everything exactly where the problems stand."""
+        self._now = _stand(self._objective, _visit(self._objective, self._now.state.point, self._exact))
+        self._anchor, self._anchored_at = self._now, self._steps
+
+    def _step(self, memory: Memory) -> bool:
+        """Take a step, and tell whether any problem found one."""
+        objective, before, anchor = self._objective, self._now, self._anchor
+        direction = objective.restrict(memory.direction(before.gradient))
+        along_PCM = objective.logits(direction, self._fast)
+        line = Line(objective, before.state, direction, along_PCM)
         if anchor is not None:
             line.tilt(anchor.state, direction)
-        length_P, trial = _search(line, now.gradient.dot(direction), now.trial, likely_P)
+        length_P, trial = _search(line, before.gradient.dot(direction), before.trial, self._likely_P)
         if not length_P.any():
-            if anchor is not None and now is not anchor:
-                now = anchor = _stand(objective, _visit(objective, now.state.point, exact))
-                anchored_at = steps
-            elif memory.is_empty and anchor is None:
-                break
-            elif memory.is_empty:
-                # Even beside its anchor bfloat16 finds no way down: float32 does what is left.
-                anchor, fast = None, exact
-            memory = None
-            likely_P = torch.ones_like(likely_P)
-            continue
-        steps += 1
-        likely_P = torch.where(length_P > 0, length_P, 1.0)
-        before = now
+            return False
+        self._steps += 1
+        self._likely_P = torch.where(length_P > 0, length_P, 1.0)
         step = _nothing(direction).plus(length_P, direction)
         pull = objective.pull(trial.residual_PCM)
-        loss_PCF = _loss(objective, pull, fast, anchor)
+        loss_PCF = _loss(objective, pull, self._fast, anchor)
         point = before.state.point.plus(torch.ones_like(length_P), step)
-        now = _judge(objective, State(point, line.logits(length_P), pull, loss_PCF), trial)
-        memory.learn(step, before.gradient, now.gradient)
-    return _conclude(objective, now, steps)
+        self._now = _judge(objective, State(point, line.logits(length_P), pull, loss_PCF), trial)
+        memory.learn(step, before.gradient, self._now.gradient)
+        return True
+
+    def _start_again(self, memory: Memory) -> bool:
+        """Forget the steps after one that led nowhere, at an exact point; tell whether that may help."""
+        if self._anchor is not None and self._now is not self._anchor:
+            self._anchor_here()
+        elif memory.is_empty and self._anchor is None:
+            return False
+        elif memory.is_empty:
+            # Even beside its anchor bfloat16 finds no way down: float32 does what is left.
+            self._anchor, self._fast = None, self._exact
+        self._memory = None
+        self._likely_P = torch.ones_like(self._likely_P)
+        return True
 
 
 def extrapolate(passes: Passes, problems: ProblemSet, earlier: Slopes | State, later: State) -> State:
@@ -178,12 +235,6 @@ def extrapolate(passes: Passes, problems: ProblemSet, earlier: Slopes | State, l
     pull = objective.pull(trial.residual_PCM)
     loss_PCF = objective.loss_slopes(pull.row_PCN, passes.fast)
     return State(later.point.plus(length_P, direction), line.logits(length_P), pull, loss_PCF)
-
-
-def _is_reached(objective: Objective, goal: StoppingRule, now: _Standing, steps: int) -> bool:
-    if steps == goal.steps or bool((now.gap_P <= goal.gap).all()):
-        return True
-    return goal.suffices is not None and goal.suffices(_given_logits(objective, now), float(now.gap_P.max()))
 
 
 def _given_logits(objective: Objective, now: _Standing) -> torch.Tensor:
