@@ -17,6 +17,7 @@ from limbeck.experiments.sweep import SweepPlan, run_sweep
 from limbeck.experiments.sweep_folder import Sweep
 from limbeck.features.cache import FeatureCache
 from limbeck.methods.distil import Curriculum
+from limbeck.methods.knobs import knobs_for
 from limbeck.methods.language import Perplexity
 from limbeck.methods.table import Method, method_of
 from limbeck.methods.trainings import Stages
@@ -99,7 +100,8 @@ def sweep(
         known = base.fitting.learning_rate
         rate = known if isinstance(known, float) else method.recipe(base, material, kept).usual_rate(progress)
     own = settings.space
-    knobs = read_space(own, method.name, base) if own else base.knobs(0.0 if rate is None else rate)
+    usual = knobs_for(_task_of(material).name, base.knobs(0.0 if rate is None else rate))
+    knobs = read_space(own, method.name, base) if own else usual
     plan = SweepPlan(
         base=base,
         knobs=knobs,
