@@ -21,12 +21,15 @@ import json
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 from measure import SHARED_DATA, write_result
 
 import limbeck
+from limbeck.evaluation.figure_comparison import compare_figures
 from limbeck.evaluation.measured import told
-from limbeck.evaluation.ordinal_evaluation import compare_ordinal, evaluate_ordinal
+from limbeck.evaluation.ordinal_evaluation import evaluate_ordinal
+from limbeck.evaluation.predictions import Predictions
 from limbeck.evaluation.rater_agreement import measure_agreement
 from limbeck.evaluation.value_scores import score_values
 from limbeck.linear.fit import ProbeRows, fit_probe
@@ -113,12 +116,28 @@ def ordered(features_NF: np.ndarray, arrays: Arrays) -> dict[str, Any]:
         "softmax": SINGLE.answers(features_NF[test_N] @ softmax.weight_CF.T + softmax.bias_C),
     }
     figures = {name: evaluate_ordinal(found_NC, labels_N[test_N], NAMES).figures for name, found_NC in judged.items()}
+    sides = {name: [answered(found_NC, labels_N[test_N])] for name, found_NC in judged.items()}
+    differences = compare_figures(sides["softmax"], sides["ordered"])
     return {
         "classes": dict(zip(NAMES, np.bincount(labels_N).tolist(), strict=True)),
         "penalties": {"ordered": ours.penalty_L.tolist(), "softmax": softmax.penalty},
         "test": {name: {key: told(one) for key, one in found.items()} for name, found in figures.items()},
-        "ordered_minus_softmax": compare_ordinal(judged["softmax"], judged["ordered"], labels_N[test_N]).to_dict(),
+        "ordered_minus_softmax": {one.name: {**told(one.difference), "p_value": one.p_value} for one in differences},
     }
+
+
+def answered(shares_NC: np.ndarray, labels_N: np.ndarray) -> Predictions:
+    """Return answers about ordered classes as `compare_figures` takes them; each row is judged by its median class."""
+    nothing_N = np.zeros(len(labels_N))
+    return Predictions(
+        row_ids=tuple(map(str, range(len(labels_N)))),
+        label_names=NAMES,
+        probabilities=shares_NC,
+        true_labels=pa.array(labels_N, pa.int32()),
+        tokens=nothing_N,
+        truncated=nothing_N,
+        task=ORDINAL,
+    )
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Ordered classes: scikit-learn's kappa, steps by hand, paired differences."""
+"""Ordered classes: scikit-learn's kappa, steps by hand."""
 
 import json
 import warnings
@@ -10,7 +10,6 @@ from sklearn import metrics as oracle
 from limbeck.errors import DataError
 from limbeck.evaluation.ordinal_evaluation import (
     OrdinalEvaluation,
-    compare_ordinal,
     evaluate_ordinal,
     median_labels,
     quadratic_kappa,
@@ -100,30 +99,6 @@ def test_intervals_of_kappa_cover_the_truth():
         found = evaluate_ordinal(*made(150, seed), NAMES, resamples=100).quadratic_kappa
         covered += found.low <= truth <= found.high
     assert 34 <= covered <= 40
-
-
-def test_paired_differences_by_hand_and_by_chance():
-    """A model beside itself differs by 0; a better one is better by the difference of the kappas, with a small p."""
-    first, labels = made(spread=1.2)
-    same = compare_ordinal(first, first, labels, resamples=100)
-    assert (
-        same.quadratic_kappa.value,
-        same.quadratic_kappa.low,
-        same.quadratic_kappa.high,
-        same.p_values["quadratic_kappa"],
-    ) == (0, 0, 0, 1)
-    second = np.eye(4)[np.where(np.arange(300) % 3 == 0, median_labels(first), labels)]
-    found = compare_ordinal(first, second, labels, resamples=400)
-    one, other = (
-        oracle.cohen_kappa_score(labels, median_labels(answers), weights="quadratic") for answers in (first, second)
-    )
-    assert found.quadratic_kappa.value == pytest.approx(other - one)
-    assert found.quadratic_kappa.low > 0
-    assert found.p_values["quadratic_kappa"] < 0.05
-    assert found.mae.value < 0
-    json.dumps(found.to_dict(), allow_nan=False)
-    with pytest.raises(DataError, match="the same rows and classes"):
-        compare_ordinal(first, second[:, :3], labels)
 
 
 def test_kappa_of_many_resamples_at_once_equals_one_by_one():

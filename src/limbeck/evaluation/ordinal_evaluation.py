@@ -1,8 +1,8 @@
-"""Ordinal evaluation: how far answers lie from the truth where classes have an order, and whether one model is nearer.
+"""Ordinal evaluation: how far answers lie from the truth where classes have an order.
 
 In: probabilities (N, C), labels (N,), the C names in their order. Out: quadratic weighted kappa, error in steps,
-answers within one step, each with its interval; of two models the paired differences.
-It does not know models, texts or where it is shown.
+answers within one step, each with its interval.
+It does not know models, texts or where it is shown, nor how two are compared (see `figure_comparison`).
 
 The answer of a row is its median class, the first whose cumulated probability reaches one half: of all answers it has
 the smallest expected error in steps. The most probable class is another one where probabilities have two peaks.
@@ -26,10 +26,9 @@ from limbeck.display.views import View, listed
 from limbeck.errors import DataError
 from limbeck.evaluation import intervals, metrics
 from limbeck.evaluation.class_scores import ClassScores, score_classes
-from limbeck.evaluation.comparison import drawn_p, with_difference
 from limbeck.evaluation.confusions import confusion_counts_of, matrix_facts
 from limbeck.evaluation.label_calibration import measure_label_calibration
-from limbeck.evaluation.measured import Measured, brief, centred, measured, read_told, reading_figures, signed, told
+from limbeck.evaluation.measured import Measured, brief, centred, measured, read_told, reading_figures, told
 from limbeck.evaluation.proportions import share_of
 from limbeck.task import ORDINAL
 
@@ -201,40 +200,6 @@ class OrdinalEvaluation(View):
             )
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class OrdinalComparison(View):
-    """The second classifier of ordered classes beside the first on the same N rows; differences are second minus first.
-
-    Attributes:
-        rows: N.
-        quadratic_kappa: difference of quadratic kappas, with its paired 95 % interval; above 0 the second is better.
-        mae: difference of mean errors; below 0 the second is better.
-        accuracy: difference of accuracies.
-        p_values: chance of a difference as far from 0 if there were none, by the bootstrap (`drawn_p`), by figure.
-    """
-
-    rows: int
-    quadratic_kappa: Measured
-    mae: Measured
-    accuracy: Measured
-    p_values: dict[str, float]
-
-    def _lines(self) -> tuple[str, str]:
-        told_p = ", ".join(f"{ORDINAL_FIGURES[name]} p = {value:.2g}" for name, value in self.p_values.items())
-        return (
-            f"Comparison on {self.rows:,} rows: quadratic kappa {signed(self.quadratic_kappa)}, mean error "
-            f"{signed(self.mae)} steps",
-            told_p,
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON: each difference with its ends and p-value."""
-        return {
-            "rows": self.rows,
-            **{name: {**told(getattr(self, name)), "p_value": value} for name, value in self.p_values.items()},
-        }
-
-
 def evaluate_ordinal(
     probabilities_NC: np.ndarray,
     labels_N: np.ndarray,
@@ -298,52 +263,6 @@ def evaluate_ordinal(
         baseline=_baseline(labels_N, names, median_label),
         resamples=resamples,
         seed=seed,
-    )
-
-
-def compare_ordinal(
-    first_NC: np.ndarray,
-    second_NC: np.ndarray,
-    labels_N: np.ndarray,
-    *,
-    seed: int = 0,
-    resamples: int = intervals.RESAMPLES,
-) -> OrdinalComparison:
-    """Compare what two classifiers of the same ordered classes say of the same rows, each by its median class.
-
-    Raises:
-        DataError: shapes differ, a label is out of range, or a row is no distribution.
-    """
-    if first_NC.shape != second_NC.shape:
-        raise DataError(f"answers of shape {first_NC.shape} and {second_NC.shape}: give both the same rows and classes")
-    for answers_NC in (first_NC, second_NC):
-        metrics.row_losses(answers_NC, labels_N)  # refuses what is no distribution, and labels that do not fit
-    cells_KX, counts_K = np.unique(
-        np.column_stack([labels_N, median_labels(first_NC), median_labels(second_NC)]), axis=0, return_counts=True
-    )
-    counts_RK = intervals.draw_counts(counts_K, resamples, np.random.default_rng(seed))
-    true_K, said_XK = cells_KX[:, 0], cells_KX[:, 1:].T
-    rows = len(labels_N)
-    found: dict[str, tuple[Measured, float]] = {}
-    for name, score in (
-        ("quadratic_kappa", quadratic_kappa),
-        ("mae", lambda true, said, counts: counts @ np.abs(true - said) / rows),
-        ("accuracy", lambda true, said, counts: counts @ (true == said) / rows),
-    ):
-        values, drawn_R = (
-            score(true_K, said_XK[1], counts) - score(true_K, said_XK[0], counts) for counts in (counts_K, counts_RK)
-        )
-        known_R = drawn_R[np.isfinite(drawn_R)]
-        if len(known_R):
-            found[name] = (with_difference(np.asarray(values), known_R)[0], drawn_p(known_R))
-        else:
-            found[name] = (measured(values, math.nan, math.nan), 1.0)
-    return OrdinalComparison(
-        rows=rows,
-        quadratic_kappa=found["quadratic_kappa"][0],
-        mae=found["mae"][0],
-        accuracy=found["accuracy"][0],
-        p_values={name: p_value for name, (_, p_value) in found.items()},
     )
 
 
