@@ -8,8 +8,14 @@ from hypothesis.extra.numpy import arrays
 from scipy.optimize import minimize_scalar
 
 from limbeck.errors import SettingsError
-from limbeck.evaluation import metrics
-from limbeck.evaluation.temperature import apply_temperature, cross_fitted, fit_temperature
+from limbeck.evaluation import label_metrics, metrics
+from limbeck.evaluation.temperature import (
+    apply_label_temperature,
+    apply_temperature,
+    cross_fitted,
+    fit_label_temperature,
+    fit_temperature,
+)
 
 
 def softmax(logits):
@@ -105,7 +111,48 @@ def test_cross_fitting_judges_each_half_by_the_other():
 
 
 @pytest.mark.parametrize("temperature", [0.0, -1.0, float("inf"), float("nan")])
-def test_an_impossible_temperature_is_refused(temperature):
+@pytest.mark.parametrize("scale", [apply_temperature, apply_label_temperature])
+def test_an_impossible_temperature_is_refused(scale, temperature):
     """Zero, negative and not finite are no temperatures."""
     with pytest.raises(SettingsError, match="finite number above 0"):
-        apply_temperature(np.array([[0.5, 0.5]]), temperature)
+        scale(np.array([[0.5, 0.5]]), temperature)
+
+
+@pytest.mark.parametrize("factor", [0.6, 1.7])
+def test_one_label_of_yes_and_no_is_two_classes(factor):
+    """A question of yes and no has the temperature, the losses and the answers that its two classes have."""
+    shares, labels = planted(300, factor, classes=2)
+    classes, label = fit_temperature(shares, labels), fit_label_temperature(shares[:, 1:], labels[:, None] == 1)
+    assert label.temperature == pytest.approx(classes.temperature, rel=1e-6)
+    assert label.log_loss_after == pytest.approx(classes.log_loss_after, rel=1e-6)
+    np.testing.assert_allclose(
+        apply_label_temperature(shares[:, 1:], factor)[:, 0], apply_temperature(shares, factor)[:, 1], rtol=1e-9
+    )
+
+
+def test_one_temperature_of_all_labels_is_found(monkeypatch):
+    """Logits of rare and frequent labels, all too large by the same factor; a few rows at a time change nothing."""
+    generator = np.random.default_rng(3)
+    logits = generator.normal(0, 2, (5_000, 6)) + np.linspace(-4, 1, 6)
+    targets = generator.random(logits.shape) < 1 / (1 + np.exp(-logits))
+    shares = (1 / (1 + np.exp(-1.5 * logits))).astype(np.float32)
+    fit = fit_label_temperature(shares, targets)
+    assert fit.temperature == pytest.approx(1.5, rel=0.04)
+    assert fit.log_loss_after < fit.log_loss_before
+    monkeypatch.setattr("limbeck.evaluation.temperature._BLOCK_CELLS", 100)
+    assert fit_label_temperature(shares, targets).temperature == pytest.approx(fit.temperature, rel=1e-6)
+    crossed = cross_fitted(shares, targets)
+    assert label_metrics.log_loss_of_labels(crossed, targets).mean() == pytest.approx(fit.log_loss_after, rel=0.01)
+
+
+@given(
+    shares=arrays(np.float32, (5, 3), elements=st.floats(0, 1, width=32)),
+    temperature=st.floats(0.05, 20),
+)
+def test_the_order_of_labels_stays(shares, temperature):
+    """Whatever is more probable stays so, 0 and 1 included, and every answer is a probability."""
+    after = apply_label_temperature(shares, temperature)
+    order = np.argsort(shares.ravel(), kind="stable")
+    assert (np.diff(after.ravel()[order]) >= 0).all()
+    assert after.dtype == np.float32
+    label_metrics.check_shares(after)

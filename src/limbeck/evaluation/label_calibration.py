@@ -53,6 +53,31 @@ def measure_label_calibration(
     answer; Bröcker & Smith, Increasing the Reliability of Reliability Diagrams (2007), for what chance alone does.
     """
     rows, classes = probabilities_NC.shape
+    counts_CB, summed_CB, true_CB = _binned(probabilities_NC, targets_NC)
+    generator = np.random.default_rng(seed)
+    chance_high_C = np.empty(classes)
+    for label in range(classes):
+        filled = counts_CB[label] > 0
+        counts_B, summed_B = counts_CB[label, filled].astype(np.int64), summed_CB[label, filled]
+        drawn_RB = generator.binomial(counts_B, np.clip(summed_B / counts_B, 0.0, 1.0), size=(_DRAWS, len(counts_B)))
+        chance_high_C[label] = np.quantile(np.abs(drawn_RB - summed_B).sum(axis=1) / rows, LEVEL)
+    return LabelCalibration(ece_C=np.abs(true_CB - summed_CB).sum(axis=1) / rows, chance_high_C=chance_high_C)
+
+
+def mean_label_ece(probabilities_NC: np.ndarray, targets_NC: np.ndarray) -> float:
+    """Return the mean of the labels' expected calibration errors; 0 is best.
+
+    Example:
+        >>> mean_label_ece(np.array([[0.5], [0.5]]), np.array([[True], [True]]))
+        0.5
+    """
+    _, summed_CB, true_CB = _binned(probabilities_NC, targets_NC)
+    return float((np.abs(true_CB - summed_CB).sum(axis=1) / len(targets_NC)).mean())
+
+
+def _binned(probabilities_NC: np.ndarray, targets_NC: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return, of each label's bins, the rows, the sum of their probabilities and those that have the label, (C, B)."""
+    rows, classes = probabilities_NC.shape
     counts_CB, summed_CB, true_CB = (np.empty((classes, BINS)) for _ in range(3))
     inner = np.arange(1, BINS) / BINS
     size = max(1, _BLOCK_CELLS // rows)
@@ -68,11 +93,4 @@ def measure_label_calibration(
         ):
             summed = np.bincount(place_NK.ravel(), weights=weights_NK, minlength=columns * BINS)
             out_CB[labels] = summed.reshape(columns, BINS)
-    generator = np.random.default_rng(seed)
-    chance_high_C = np.empty(classes)
-    for label in range(classes):
-        filled = counts_CB[label] > 0
-        counts_B, summed_B = counts_CB[label, filled].astype(np.int64), summed_CB[label, filled]
-        drawn_RB = generator.binomial(counts_B, np.clip(summed_B / counts_B, 0.0, 1.0), size=(_DRAWS, len(counts_B)))
-        chance_high_C[label] = np.quantile(np.abs(drawn_RB - summed_B).sum(axis=1) / rows, LEVEL)
-    return LabelCalibration(ece_C=np.abs(true_CB - summed_CB).sum(axis=1) / rows, chance_high_C=chance_high_C)
+    return counts_CB, summed_CB, true_CB

@@ -227,7 +227,7 @@ class DistilRecipe(ClassifierRecipe[Distillation]):
             TextExamples(network, texts, facts, use_bf16=how.use_bf16, native=how.native)
             for texts, facts in (
                 (train, _rows(data, train)),
-                (validation, labelled(data.rows.validation, validation.lengths)),
+                (validation, labelled(data.rows.validation, validation.lengths, data.rows.hierarchy)),
             )
         )
 

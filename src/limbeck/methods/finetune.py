@@ -33,7 +33,7 @@ from limbeck.runs.training_rows import training_rows
 from limbeck.settings import FeatureSettings, FinetuneSettings
 from limbeck.tokens import ReadTexts
 from limbeck.training.arithmetic import Arithmetic, classifier_trainee, device_to_train_on, find_arithmetic
-from limbeck.training.examples import LongExamples, TextExamples
+from limbeck.training.examples import Labelled, LongExamples, TextExamples
 from limbeck.training.freezing import freeze, set_dropout
 from limbeck.training.job import train
 from limbeck.training.judge import judge_of
@@ -162,10 +162,9 @@ class FinetuneRecipe(ClassifierRecipe[Finetuning]):
         session.watch.lap("tokenize")
         most_rows = max(1, settings.token_budget // window.max_tokens)
         _say_rows_left_out(train, most_rows, progress)
-        to_learn, to_judge = (
-            _examples(network, read, part, how, most_rows=most)
-            for part, read, most in ((rows.train, train, most_rows), (rows.validation, validation, None))
-        )
+        to_learn = _examples(network, train, labelled(rows.train, train.tokens_of(most_rows)), how, most_rows=most_rows)
+        judged = labelled(rows.validation, validation.tokens_of(None), rows.hierarchy)
+        to_judge = _examples(network, validation, judged, how, most_rows=None)
 
         def finish(result: LoopResult, stages: Mapping[str, Any]) -> LoopRun:
             """Answer the validation rows as the bundle will."""
@@ -212,10 +211,9 @@ class FinetuneRecipe(ClassifierRecipe[Finetuning]):
 
 
 def _examples(
-    network: Network, read: ReadTexts, part: Dataset, how: Arithmetic, *, most_rows: int | None
+    network: Network, read: ReadTexts, facts: Labelled, how: Arithmetic, *, most_rows: int | None
 ) -> TextExamples | LongExamples:
     """Return the rows of a split as the loop sees them, whether a text is read in one row or in several."""
-    facts = labelled(part, read.tokens_of(most_rows))
     rows = TextExamples(network, read.rows, facts, use_bf16=how.use_bf16, native=how.native)
     return rows if read.is_plain else LongExamples(rows, read, facts, most_rows=most_rows)
 

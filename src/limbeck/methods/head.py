@@ -151,8 +151,9 @@ class HeadRecipe(ClassifierRecipe[HeadTraining]):
             for name, part in (("train", rows.train), ("validation", rows.validation))
         )
         session.watch.lap("encode")
+        hierarchy = rows.hierarchy
         to_learn, to_judge = (
-            FeatureExamples(head, encoded.values_NF, labelled(part, np.ones(len(part), np.int64)))
+            FeatureExamples(head, encoded.values_NF, labelled(part, np.ones(len(part), np.int64), hierarchy))
             for part, encoded in ((rows.train, train), (rows.validation, validation))
         )
 

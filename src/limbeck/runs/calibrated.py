@@ -13,12 +13,21 @@ from typing import Any
 
 import numpy as np
 
-from limbeck.evaluation import metrics
+from limbeck.evaluation import label_metrics, metrics
 from limbeck.evaluation.calibration import ece_of
-from limbeck.evaluation.temperature import TemperatureFit, apply_temperature, cross_fitted, fit_temperature
+from limbeck.evaluation.label_calibration import mean_label_ece
+from limbeck.evaluation.temperature import (
+    TemperatureFit,
+    apply_label_temperature,
+    apply_temperature,
+    cross_fitted,
+    fit_label_temperature,
+    fit_temperature,
+)
 from limbeck.model.heads import Head
 
 NOT_ASKED = "it was not asked for"
+NO_GAIN = "for each half of the rows, the temperature of the other half would raise the log loss"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -73,6 +82,26 @@ def calibrate_on(head: Head, validation_NC: np.ndarray, labels_N: np.ndarray) ->
     )
 
 
+def calibrate_labels_on(head: Head, validation_NC: np.ndarray, targets_NC: np.ndarray) -> Calibrated:
+    """Fit one temperature for the probabilities of all labels on the validation rows, each label by itself.
+
+    It is judged by cross-fitting, as of one label a row, and left out where it would raise the log loss so.
+    """
+    fit = fit_label_temperature(validation_NC, targets_NC)
+    before, after = (_judge_labels(one, targets_NC) for one in (validation_NC, cross_fitted(validation_NC, targets_NC)))
+    if fit.why_not is None and after["log_loss"] > before["log_loss"]:
+        fit, after = replace(fit, temperature=1.0, log_loss_after=fit.log_loss_before, why_not=NO_GAIN), before
+    head.fold_temperature(fit.temperature)
+    record = _record(fit, "validation", "validation rows, each half with the temperature of the other half")
+    return Calibrated(
+        temperature=fit.temperature,
+        probabilities=validation_NC
+        if fit.temperature == 1
+        else apply_label_temperature(validation_NC, fit.temperature),
+        record=record | {"before": before, "after": after},
+    )
+
+
 def calibrate_by_folds(head: Head, unseen_NC: np.ndarray, labels_N: np.ndarray) -> Calibrated:
     """Fit a head's temperature on out-of-fold answers, where there are no validation rows to judge it by.
 
@@ -83,9 +112,9 @@ def calibrate_by_folds(head: Head, unseen_NC: np.ndarray, labels_N: np.ndarray) 
     return replace(found, record={**found.record, "fitted_on": "out_of_fold", "judged_by": judged_by})
 
 
-def left_alone(_head: Head, validation_NC: np.ndarray, labels_N: np.ndarray) -> Calibrated:
-    """Leave a model as it was trained."""
-    judged = _judge(validation_NC, labels_N)
+def left_alone(_head: Head, validation_NC: np.ndarray, truth_N: np.ndarray) -> Calibrated:
+    """Leave a model as it was trained; `truth_N` has a label per row, or which labels it has, (N, C)."""
+    judged = (_judge_labels if truth_N.ndim > 1 else _judge)(validation_NC, truth_N)
     record = {"temperature": 1.0, "fitted_on": None, "rows": 0, "why_not": NOT_ASKED, "judged_by": "validation rows"}
     return Calibrated(
         temperature=1.0, probabilities=validation_NC, record={**record, "before": judged, "after": judged}
@@ -99,6 +128,13 @@ def _record(fit: TemperatureFit, fitted_on: str, judged_by: str) -> dict[str, An
         "rows": fit.rows,
         "why_not": fit.why_not,
         "judged_by": judged_by,
+    }
+
+
+def _judge_labels(probabilities_NC: np.ndarray, targets_NC: np.ndarray) -> dict[str, float]:
+    return {
+        "log_loss": float(label_metrics.log_loss_of_labels(probabilities_NC, targets_NC).mean()),
+        "ece": mean_label_ece(probabilities_NC, targets_NC),
     }
 
 

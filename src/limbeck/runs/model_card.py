@@ -130,7 +130,7 @@ def label_card_text(facts: BundleFacts, validation: MultiEvaluation, limits: Seq
         answers_line(facts),
         *(_PARENTS_LINES if facts.label_parents else ()),
         f"- Probabilities: mean calibration error of the labels {validation.calibration_error:.4f}; that of "
-        f"{validation.beyond_chance:,} labels is more than chance",
+        f"{validation.beyond_chance:,} labels is more than chance; {_folded(facts)}",
         "",
         f"## On the validation split ({validation.rows:,} rows)",
         "",
@@ -243,15 +243,17 @@ def _row_counts(rows: Mapping[str, Any]) -> str:
 def _calibration_line(facts: BundleFacts, validation: Evaluation) -> str:
     found = validation.calibration
     beyond = "more than" if found.is_shown else "no more than"
-    folded = (
-        f"a temperature of {facts.folded_temperature:.3f} is folded into the weights"
-        if facts.folded_temperature != 1
-        else "no temperature was applied"
-    )
     return (
         f"expected calibration error {found.ece.value:.4f} ({found.ece.low:.4f} – {found.ece.high:.4f}), {beyond} "
-        f"chance; {folded}"
+        f"chance; {_folded(facts)}"
     )
+
+
+def _folded(facts: BundleFacts) -> str:
+    """Say what the logits were divided by."""
+    if facts.folded_temperature == 1:
+        return "no temperature was applied"
+    return f"a temperature of {facts.folded_temperature:.3f} is folded into the weights"
 
 
 def _baseline_values(found: Evaluation) -> tuple[float, ...]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from limbeck.auditing.near import find_near_duplicates
 from limbeck.data.dataset import Dataset
-from limbeck.data.hierarchy import implies_parents
+from limbeck.data.hierarchy import Hierarchy, hierarchy_among, implies_parents
 from limbeck.data.names import shown
 from limbeck.data.normal_form import group_equal_texts
 from limbeck.data.pair_halves import halves_of, strictest_first
@@ -51,6 +51,11 @@ class TrainingRows:
     def label_parents(self) -> bool:
         """Whether the names of labels state parents that every training row has: answers then keep to it."""
         return implies_parents(self.train)
+
+    @property
+    def hierarchy(self) -> Hierarchy | None:
+        """Labels and their parents, where answers keep to these; else None."""
+        return hierarchy_among(self.label_names) if self.label_parents else None
 
     @property
     def baseline(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from limbeck.data.hierarchy import Hierarchy
 from limbeck.model.heads import Head
 from limbeck.model.network import Network
 from limbeck.tokens import ReadTexts, TokenBatch, Tokenized
@@ -52,9 +53,11 @@ class Labelled(Rows):
     Attributes:
         labels_N: what each row should be answered, as `Dataset.targets` has it: a label, int64; which of C labels it
             has, bool (N, C); or a number, float64.
+        hierarchy: of labels and their parents, where answers keep to these; a judge needs it, losses do not.
     """
 
     labels_N: NDArray[Any]
+    hierarchy: Hierarchy | None = None
 
 
 class Examples(Protocol):

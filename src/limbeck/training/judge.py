@@ -181,13 +181,13 @@ class LabelSetJudge(AnswerJudge):
         facts = self.examples.facts
         # In the order of their ids: which rows choose for which must not follow from the places they stand at.
         order = np.argsort(np.asarray(facts.row_ids), kind="stable")
-        shares_NC, targets_NC = self.answers(epoch, check, progress)[order], facts.labels_N[order]
+        shares_NC, targets_NC = self._raised(self.answers(epoch, check, progress)[order]), facts.labels_N[order]
         if len(order) > 1:
             folds = min(FOLDS, len(order))
             decided_NC = decide_cross_fitted(shares_NC, targets_NC, folds=folds, seed=self._settings.seed)
         else:
             decided_NC = shares_NC >= DEFAULT_THRESHOLD
-        tally = label_metrics.tally_of_labels(targets_NC, decided_NC)
+        tally = label_metrics.tally_of_labels(targets_NC, self._raised(decided_NC))
         return LabelSetScores(
             epoch=epoch,
             train_loss=train_loss,
@@ -201,6 +201,11 @@ class LabelSetJudge(AnswerJudge):
     def answers_of(self, logits_BC: Tensor) -> Tensor:
         """Return the probability of each label."""
         return logits_BC.cpu().double().sigmoid()
+
+    def _raised(self, values_NC: np.ndarray) -> np.ndarray:
+        """Return answers or decisions as the model will give them: no label without its parents."""
+        hierarchy = self.examples.facts.hierarchy
+        return values_NC if hierarchy is None else hierarchy.raised(values_NC)
 
 
 class OrderedJudge(AnswerJudge):

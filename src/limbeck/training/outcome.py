@@ -13,6 +13,7 @@ import numpy as np
 
 from limbeck import storage
 from limbeck.data.dataset import Dataset
+from limbeck.data.hierarchy import Hierarchy
 from limbeck.data.learned import write_learned
 from limbeck.errors import DataError
 from limbeck.evaluation.any_evaluation import AnyEvaluation, read_evaluation
@@ -29,7 +30,7 @@ from limbeck.model.facts import BundleFacts
 from limbeck.model.heads import Head
 from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.progress import SILENT, Progress
-from limbeck.runs.calibrated import calibrate_on, left_alone
+from limbeck.runs.calibrated import calibrate_labels_on, calibrate_on, left_alone
 from limbeck.runs.model_card import card_of
 from limbeck.runs.run_folder import RunFolder
 from limbeck.runs.run_record import make_record
@@ -131,19 +132,19 @@ def reopened(
     )
 
 
-def labelled(rows: Dataset, tokens_N: np.ndarray) -> Labelled:
+def labelled(rows: Dataset, tokens_N: np.ndarray, hierarchy: Hierarchy | None = None) -> Labelled:
     """Return what the loop knows about the rows of a split."""
-    return Labelled(labels_N=rows.targets, tokens_N=tokens_N, row_ids=rows.row_ids)
+    return Labelled(labels_N=rows.targets, tokens_N=tokens_N, row_ids=rows.row_ids, hierarchy=hierarchy)
 
 
 def answered_rows(rows: Dataset, features: Features) -> AnsweredRows:
     """Return rows whose features were computed, as predictions have them."""
     return AnsweredRows(
-        row_ids=rows.row_ids,
+        row_ids=tuple(rows.row_ids),
         true_labels=rows.table["label"],
         tokens=features.lengths_N + features.cut_tokens_N,
         truncated=features.cut_tokens_N > 0,
-        texts=rows.texts,
+        texts=tuple(rows.texts),
     )
 
 
@@ -241,11 +242,21 @@ def finish_run(outcome: Outcome, result: LoopResult, stages: Mapping[str, Any], 
     )
 
 
+def _settle_labels(outcome: Outcome, answers: MultiPredictions, settings: LoopSettings) -> Settled:
+    """Decide one temperature for all labels, and then thresholds, of probabilities as the model now gives them."""
+    calibrate = calibrate_labels_on if settings.calibrate else left_alone
+    calibrated = calibrate(outcome.bundle.head, answers.probabilities, answers.known_targets)
+    facts = replace(outcome.bundle.facts, folded_temperature=calibrated.temperature)
+    answers = replace(answers, probabilities=calibrated.probabilities)
+    settled = settle_label_sets(facts, {"validation": answers}, chosen_on="validation", seed=settings.seed)
+    return replace(settled, record={"temperature": calibrated.record, **settled.record})
+
+
 def _settle(outcome: Outcome, settings: LoopSettings) -> Settled:
     """Decide what is decided on the validation rows: a temperature, thresholds of labels, how far intervals reach."""
     facts, answers = outcome.bundle.facts, outcome.answers
     if isinstance(answers, MultiPredictions):
-        return settle_label_sets(facts, {"validation": answers}, chosen_on="validation", seed=settings.seed)
+        return _settle_labels(outcome, answers, settings)
     if isinstance(answers, ValuePredictions):
         return settle_numbers(facts, {"validation": answers}, found_on="validation", seed=settings.seed)
     if answers.task == ORDINAL:
