@@ -5,8 +5,9 @@ In: a bundle's facts, what its head said of rows, and the rows' own columns. Out
 engines or training.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +24,7 @@ from limbeck.evaluation.ordinal_evaluation import evaluate_ordinal
 from limbeck.evaluation.prediction_tables import AnyPredictions
 from limbeck.evaluation.predictions import Predictions
 from limbeck.evaluation.rater_agreement import RaterAgreement
+from limbeck.evaluation.row_answers import RowAnswers
 from limbeck.evaluation.value_evaluation import evaluate_values
 from limbeck.evaluation.value_predictions import ValuePredictions
 from limbeck.model.facts import BundleFacts
@@ -30,27 +32,23 @@ from limbeck.settings import TaskKind
 from limbeck.task import ORDINAL
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class AnsweredRows:
-    """The rows that were answered.
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class AnsweredRows(RowAnswers):
+    """Rows that a model read, and their truth where it is known: all that predictions have beside the answers.
 
     Attributes:
-        row_ids: of the N rows.
         true_labels: as `Dataset.table["label"]` has them, null where they are not known; None where none are.
-        tokens: tokens of each text before it was cut, (N,).
-        truncated: whether it was cut, bool (N,).
-        texts: of the rows.
-        unknown: tokens of each text that the vocabulary does not have, (N,); None where they were not counted.
-        others: further columns of the rows.
     """
 
-    row_ids: Sequence[str]
-    true_labels: pa.Array | pa.ChunkedArray | None
-    tokens: np.ndarray
-    truncated: np.ndarray
-    texts: Sequence[str]
-    unknown: np.ndarray | None = None
-    others: pa.Table | None = None
+    true_labels: pa.Array | pa.ChunkedArray | None = None
+
+    def _lines(self) -> tuple[str, str]:
+        return f"{len(self):,} rows that a model read", f"{self.count_cut:,} texts cut"
+
+    def shared(self, truth: str, kind: pa.DataType) -> dict[str, Any]:
+        """Return the fields that predictions of every shape have, their truth by its name, null where not known."""
+        known = pa.nulls(len(self), kind) if self.true_labels is None else self.true_labels
+        return {**{field.name: getattr(self, field.name) for field in fields(RowAnswers)}, truth: known}
 
 
 def predictions_of(facts: BundleFacts, answers: np.ndarray, rows: AnsweredRows) -> AnyPredictions:
@@ -70,16 +68,10 @@ def predictions_of(facts: BundleFacts, answers: np.ndarray, rows: AnsweredRows) 
 
 def _of_classes(facts: BundleFacts, answers: np.ndarray, rows: AnsweredRows) -> Predictions:
     return Predictions(
-        row_ids=tuple(rows.row_ids),
+        **rows.shared("true_labels", pa.int32()),
         label_names=facts.label_names,
         probabilities=answers,
-        true_labels=pa.nulls(len(answers), pa.int32()) if rows.true_labels is None else rows.true_labels,
-        tokens=rows.tokens,
-        truncated=rows.truncated,
-        texts=tuple(rows.texts),
         unsure=None if facts.thresholds is None else find_unsure(answers, facts.thresholds),
-        unknown=rows.unknown,
-        others=rows.others,
         task=facts.shape,
     )
 
@@ -87,19 +79,12 @@ def _of_classes(facts: BundleFacts, answers: np.ndarray, rows: AnsweredRows) -> 
 def label_sets_of(facts: BundleFacts, answers: np.ndarray, rows: AnsweredRows) -> MultiPredictions:
     """Return what a model of any number of labels answers; no label is likelier than its parent, where it has one."""
     hierarchy = hierarchy_among(facts.label_names) if facts.label_parents else None
-    unknown_labels = pa.nulls(len(answers), pa.large_list(pa.int32()))
     return MultiPredictions(
-        row_ids=tuple(rows.row_ids),
+        **rows.shared("true_labels", pa.large_list(pa.int32())),
         label_names=facts.label_names,
         probabilities=answers if hierarchy is None else hierarchy.raised(answers),
-        true_labels=unknown_labels if rows.true_labels is None else rows.true_labels,
-        tokens=rows.tokens,
-        truncated=rows.truncated,
         thresholds=None if facts.label_thresholds is None else np.array(facts.label_thresholds),
         label_parents=hierarchy is not None,
-        texts=tuple(rows.texts),
-        unknown=rows.unknown,
-        others=rows.others,
     )
 
 
@@ -116,17 +101,7 @@ def as_model_labels(facts: BundleFacts, dataset: Dataset) -> Dataset:
 
 def numbers_of(facts: BundleFacts, answers: np.ndarray, rows: AnsweredRows) -> ValuePredictions:
     """Return what a model of numbers answers."""
-    return ValuePredictions(
-        row_ids=tuple(rows.row_ids),
-        values=answers[:, 0],
-        true_values=pa.nulls(len(answers), pa.float64()) if rows.true_labels is None else rows.true_labels,
-        tokens=rows.tokens,
-        truncated=rows.truncated,
-        width=facts.value_width,
-        texts=tuple(rows.texts),
-        unknown=rows.unknown,
-        others=rows.others,
-    )
+    return ValuePredictions(**rows.shared("true_values", pa.float64()), values=answers[:, 0], width=facts.value_width)
 
 
 _PREDICTIONS: dict[TaskKind, Callable[[BundleFacts, np.ndarray, AnsweredRows], AnyPredictions]] = {

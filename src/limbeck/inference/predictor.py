@@ -184,7 +184,7 @@ class Predictor(View):
             true_labels=labels,
             tokens=read.lengths + read.cut_tokens,
             truncated=read.truncated,
-            texts=texts,
+            texts=tuple(texts),
             unknown=read.count(self.bundle.loaded.tokenizer.special_ids["[UNK]"]),
             others=others,
         )

@@ -231,7 +231,7 @@ class LocalService:
             true_labels=None,
             tokens=read.lengths + read.cut_tokens,
             truncated=read.truncated,
-            texts=texts,
+            texts=tuple(texts),
             unknown=read.count(model.tokenizer.special_ids["[UNK]"]),
         )
         return Answered(
