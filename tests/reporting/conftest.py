@@ -23,5 +23,5 @@ def unsaved(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reports without charts, which take seconds each."""
-    blank = Drawn(light=Picture(title="chart", description="chart", png=b"", svg="<svg></svg>"))
+    blank = Drawn(light=Picture(title="chart", description="chart", svg="<svg></svg>", save_png=bytes))
     monkeypatch.setattr(report, "draw_charts", lambda *_: {"class_frequency": blank})

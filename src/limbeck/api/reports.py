@@ -51,12 +51,14 @@ class ReportSettings:
         language: of the page and of its charts: "en" or "ko".
         learning_curve: fit the probe on parts of the training rows too; it is kept in the run.
         umap: map the rows by UMAP too; needs umap-learn.
+        png: write the run's charts as PNG files, too, not as SVG files alone.
         device: where rows are encoded for the maps.
     """
 
     language: str = "en"
     learning_curve: bool = False
     umap: bool = False
+    png: bool = False
     device: Device = "auto"
 
 
@@ -117,7 +119,7 @@ def report(
         out: the page; RUN/report.html when not given.
         overwrite: replace a page in `out`.
         progress: True shows what is being done.
-        **options: fields of `ReportSettings`: language ("en" or "ko"), learning_curve, umap, device.
+        **options: fields of `ReportSettings`: language ("en" or "ko"), learning_curve, umap, png, device.
 
     Raises:
         SettingsError: it is no finished run, or an option is unknown.
@@ -145,6 +147,10 @@ def write_report(
 ) -> WrittenReport:
     """Write the report of a run to a place that is free; see `report`."""
     words, cache = words_in(settings.language), cache or FeatureCache()
+    if settings.png and out is not None:
+        raise SettingsError(
+            f"a page in a place of its own, {out}, leaves the run's pictures as they are: leave --out or --png out"
+        )
     need_jinja()
     folder = RunFolder(run)
     shape = read_shape_run(run)
@@ -153,7 +159,7 @@ def write_report(
             if asked:
                 shape.task.require(("single",), doing=option, todo="limbeck report without it shows what there is")
         made, has_issues = _made_of_shape(shape, folder, words, data=data, progress=progress)
-        return _written(made, folder, shape.validation, settings.language, out=out, has_issues=has_issues)
+        return _written(made, folder, shape.validation, settings, out=out, has_issues=has_issues)
     found = read_run(run)
     if settings.learning_curve:
         fit_shares(open_past_run(run), cache=cache, progress=progress)
@@ -177,7 +183,7 @@ def write_report(
         rows_N=rows_N,
     )
     made = make_report(found, evidence, words, umap=settings.umap, made_on=date.today(), progress=progress)
-    return _written(made, folder, found.validation, settings.language, out=out, has_issues=search is not None)
+    return _written(made, folder, found.validation, settings, out=out, has_issues=search is not None)
 
 
 def _made_of_shape(
@@ -194,14 +200,20 @@ def _made_of_shape(
 
 
 def _written(
-    made: Report, folder: RunFolder, validation: AnyEvaluation, language: str, *, out: Path | None, has_issues: bool
+    made: Report,
+    folder: RunFolder,
+    validation: AnyEvaluation,
+    settings: ReportSettings,
+    *,
+    out: Path | None,
+    has_issues: bool,
 ) -> WrittenReport:
     """Write a page, its pictures beside the run, and the limits it names into the model card."""
     place = out or folder.report
     storage.write_text(place, made.html)
     # A page that stands elsewhere, or speaks another language, leaves the run's own pictures as they are.
-    pictures = folder.pictures if language == "en" else folder.pictures / language
-    write_charts({} if out is not None else made.charts, pictures)
+    pictures = folder.pictures if settings.language == "en" else folder.pictures / settings.language
+    write_charts({} if out is not None else made.charts, pictures, png=settings.png)
     return WrittenReport(
         path=place,
         size_bytes=len(made.html.encode()),

@@ -33,6 +33,9 @@ def report(
     umap: Annotated[
         bool, typer.Option("--umap", help="Map the rows by UMAP too; this needs umap-learn, and takes up to minutes.")
     ] = False,
+    png: Annotated[
+        bool, typer.Option("--png", help="Write the charts beside the run as PNG files, too, not as SVG files alone.")
+    ] = False,
     overwrite: options.Overwrite = False,
     cache_dir: options.CacheFolder = None,
     as_json: options.AsJson = False,
@@ -46,7 +49,7 @@ def report(
     if out is not None:
         storage.check_place(out, (".html", ".htm"), source=data, overwrite=overwrite)
     device = flags.build(FeatureSettings).device
-    settings = ReportSettings(language=lang, learning_curve=learning_curve, umap=umap, device=device)
+    settings = ReportSettings(language=lang, learning_curve=learning_curve, umap=umap, png=png, device=device)
     made = write_report(run, settings, data=data, out=out, cache=FeatureCache(cache_dir), progress=screen.following())
     if as_json:
         facts = {"run": str(run), "report": str(made.path), "bytes": made.size_bytes}

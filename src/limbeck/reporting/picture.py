@@ -1,4 +1,4 @@
-"""Picture: a chart as PNG bytes and SVG text, the same every time it is drawn.
+"""Picture: a chart as SVG text, and as PNG bytes for whoever asks for them, the same every time it is drawn.
 
 In: a function that draws on an empty matplotlib figure. Out: a `Picture`. It does not know what is drawn.
 
@@ -7,8 +7,10 @@ to its defaults and ours while a picture is drawn, under a lock, and put back af
 """
 
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -44,28 +46,34 @@ class Picture:
     Attributes:
         title: what it shows.
         description: what it says in words, for those who cannot see it.
-        png: PNG bytes, `DPI` dots an inch.
         svg: a whole SVG document, text as outlines, so that it shows the same where the fonts are missing.
+        save_png: makes the PNG.
         notices: what could not be shown as it is (label names shortened, characters without a font).
     """
 
     title: str
     description: str
-    png: bytes = field(repr=False)
     svg: str = field(repr=False)
+    save_png: Callable[[], bytes] = field(repr=False)
     notices: tuple[str, ...] = ()
+
+    @cached_property
+    def png(self) -> bytes:
+        """PNG bytes, `DPI` dots an inch: made when first asked for, as that takes as long as all else."""
+        return self.save_png()
 
     def _repr_svg_(self) -> str:
         """Return the picture for a notebook."""
         return self.svg
 
-    def write(self, folder: Path, name: str) -> None:
-        """Write `name`.png and `name`.svg into a folder.
+    def write(self, folder: Path, name: str, *, png: bool = True) -> None:
+        """Write `name`.svg, and `name`.png unless it is not wanted, into a folder.
 
         Raises:
             StorageError: the folder cannot be written.
         """
-        storage.write_bytes(folder / f"{name}.png", self.png)
+        if png:
+            storage.write_bytes(folder / f"{name}.png", self.png)
         storage.write_text(folder / f"{name}.svg", self.svg)
 
 
@@ -103,21 +111,42 @@ def paint(caption: Caption, draw: Callable[["Figure"], None], *, look: Look) -> 
     if fonts.uncovered:
         shown = " ".join(f"{sign} (U+{ord(sign):04X})" for sign in fonts.uncovered[:10])
         notices = (*notices, f"no font here can draw {shown}: such characters are shown as {NO_GLYPH}")
-    import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    with _LOCK, mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams.update(_settings(fonts.families, look.theme))
+    own = _settings(fonts.families, look.theme)
+    with _drawing(own):
         figure = Figure(layout="constrained", facecolor=look.theme.paper)
         draw(figure)
         _replace_uncovered(figure, fonts.uncovered)
-        png, svg = _forms(figure, caption.title)
-    return Picture(title=caption.title, description=caption.description, png=png, svg=svg, notices=notices)
+        _lay_out(figure)
+        svg = io.StringIO()
+        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None, "Title": caption.title})
+
+    def save_png() -> bytes:
+        """Save the same figure as PNG."""
+        png = io.BytesIO()
+        with _drawing(own):
+            figure.savefig(png, format="png", dpi=DPI, metadata={"Software": None})
+        return png.getvalue()
+
+    return Picture(
+        title=caption.title, description=caption.description, svg=svg.getvalue(), save_png=save_png, notices=notices
+    )
 
 
-def _forms(figure: "Figure", title: str) -> tuple[bytes, str]:
-    """Return PNG bytes and SVG text of a figure; its layout is made once, for the PNG's dots: both look the same.
+@contextmanager
+def _drawing(own: Mapping[str, Any]) -> Iterator[None]:
+    """Set matplotlib's settings to its defaults and these, and put them back."""
+    import matplotlib as mpl
+
+    with _LOCK, mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(own)
+        yield
+
+
+def _lay_out(figure: "Figure") -> None:
+    """Make the layout once, for the PNG's dots: so PNG and SVG look the same.
 
     Whoever saves a figure that has a layout engine draws it twice, the first time for the layout alone.
     """
@@ -127,10 +156,6 @@ def _forms(figure: "Figure", title: str) -> tuple[bytes, str]:
         engine.execute(figure)
     figure.set_layout_engine(None)
     figure.dpi = own_dpi
-    png, svg = io.BytesIO(), io.StringIO()
-    figure.savefig(png, format="png", dpi=DPI, metadata={"Software": None})
-    figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None, "Title": title})
-    return png.getvalue(), svg.getvalue()
 
 
 def _settings(families: Iterable[str], theme: Theme) -> dict[str, Any]:

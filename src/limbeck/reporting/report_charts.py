@@ -95,16 +95,18 @@ def draw_all(
     return charts
 
 
-def write_charts(charts: Mapping[str, Drawn], folder: Path) -> None:
-    """Write every chart as PNG and SVG, a dark one beside it where there is one.
+def write_charts(charts: Mapping[str, Drawn], folder: Path, *, png: bool) -> None:
+    """Write every chart as SVG, a dark one beside it where there is one; as PNG where that is wanted.
+
+    A PNG that is there already, as a training leaves some, is written anew: it must not show another chart.
 
     Raises:
         StorageError: the folder cannot be written.
     """
     for name, drawn in charts.items():
-        drawn.light.write(folder, name)
+        drawn.light.write(folder, name, png=png or (folder / f"{name}.png").exists())
         if drawn.dark is not None:
-            drawn.dark.write(folder, f"{name}_dark")
+            drawn.dark.write(folder, f"{name}_dark", png=png)
 
 
 def class_counts(run: RunFacts) -> dict[str, list[int]]:
