@@ -29,7 +29,7 @@ Robust to Label Noise (2017), section 3.3, for anchors; Elkan & Noto, Learning C
 Unlabeled Data (2008), sections 2 and 3.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -253,11 +253,11 @@ def find_tag_issues(targets_NC: np.ndarray, probabilities_NC: np.ndarray, *, inc
     label_metrics.check_shares(probabilities_NC)
     label_metrics.check_targets(targets_NC, probabilities_NC.shape)
     rows, classes = targets_NC.shape
-    inside_NC = np.clip(probabilities_NC.astype(np.float64), 1e-6, 1 - 1e-6)
-    alone_NC = _calibrated(np.log(inside_NC / (1 - inside_NC)), targets_NC)
+    alone_NC = _calibrated(lambda labels: _logits(probabilities_NC[:, labels]), targets_NC)
     given_NC = alone_NC
     if in_context := rows >= FEWEST_ROWS_PER_LABEL * classes:
-        given_NC = _calibrated(_LOGITS * (_in_context(alone_NC, targets_NC) - 0.5), targets_NC)
+        line_NC = _in_context(alone_NC, targets_NC)
+        given_NC = _calibrated(lambda labels: _LOGITS * (line_NC[:, labels].astype(np.float64) - 0.5), targets_NC)
     missing, superfluous = _rates(given_NC, targets_NC, incomplete=incomplete)
     wrong_NC = np.empty_like(given_NC)
     for start in range(0, rows, max(1, _BLOCK_CELLS // classes)):
@@ -277,41 +277,66 @@ def find_tag_issues(targets_NC: np.ndarray, probabilities_NC: np.ndarray, *, inc
 
 
 def _in_context(alone_NC: np.ndarray, targets_NC: np.ndarray) -> np.ndarray:
-    """Return how far each row has each label by a line through its probabilities and its other labels, float64 (N, C).
+    """Return how far each row has each label by a line through its probabilities and its other labels, float32 (N, C).
 
     All lines come from one inverse of the columns' correlations, with a ridge; each row's from those of the other
     parts of the rows.
     """
     rows, classes = targets_NC.shape
     part_N = np.random.default_rng(0).permutation(np.arange(rows) % ROW_PARTS)
-    both_NK = np.column_stack([targets_NC, alone_NC.astype(np.float64)])
-    columns = [both_NK[part_N == part] for part in range(ROW_PARTS)]
-    sums = np.stack([one.sum(axis=0) for one in columns])
-    products = [one.T @ one for one in columns]
-    line_NC = np.empty((rows, classes))
-    for part, own in enumerate(columns):
-        others = rows - len(own)
+    size = max(1, _BLOCK_CELLS // classes)
+    blocks = [
+        [own_M[start : start + size] for start in range(0, len(own_M), size)]
+        for own_M in (np.flatnonzero(part_N == part) for part in range(ROW_PARTS))
+    ]
+
+    def columns_of(rows_B: np.ndarray) -> np.ndarray:
+        """Return what is known of some rows: the labels that they have, and the chance of each."""
+        return np.column_stack([targets_NC[rows_B], alone_NC[rows_B].astype(np.float64)])
+
+    sums = np.zeros((ROW_PARTS, 2 * classes))
+    products = np.zeros((ROW_PARTS, 2 * classes, 2 * classes))
+    for part, own in enumerate(blocks):
+        for rows_B in own:
+            both_BK = columns_of(rows_B)
+            sums[part] += both_BK.sum(axis=0)
+            products[part] += both_BK.T @ both_BK
+    line_NC = np.empty((rows, classes), dtype=np.float32)
+    for part, own in enumerate(blocks):
+        others = rows - sum(map(len, own))
         mean_K = (sums.sum(axis=0) - sums[part]) / others
-        covariance_KK = (sum(products) - products[part]) / others - np.outer(mean_K, mean_K)
+        covariance_KK = (products.sum(axis=0) - products[part]) / others - np.outer(mean_K, mean_K)
         deviation_K = np.sqrt(np.maximum(covariance_KK.diagonal(), 0))
         # A column that is the same in all other rows says nothing.
         unit_K = np.divide(1, deviation_K, out=np.zeros_like(deviation_K), where=deviation_K > 1e-9)
         inverse_KK = np.linalg.inv(covariance_KK * np.outer(unit_K, unit_K) + RIDGE * np.eye(len(mean_K)))
         slope_KC = -inverse_KK[:, :classes] / inverse_KK.diagonal()[:classes]
         slope_KC[np.arange(classes), np.arange(classes)] = 0.0
-        standard_MK = (own - mean_K) * unit_K
-        line_NC[part_N == part] = standard_MK @ slope_KC * deviation_K[:classes] + mean_K[:classes]
+        for rows_B in own:
+            standard_BK = (columns_of(rows_B) - mean_K) * unit_K
+            line_NC[rows_B] = standard_BK @ slope_KC * deviation_K[:classes] + mean_K[:classes]
     return line_NC
 
 
-def _calibrated(logits_NC: np.ndarray, targets_NC: np.ndarray) -> np.ndarray:
-    """Return sigmoid(a · logit + b) of each label, float32: a and b fitted to its column, and drawn towards 1 and 0."""
-    rows, classes = logits_NC.shape
+def _logits(probabilities_NK: np.ndarray) -> np.ndarray:
+    """Return the logits of probabilities, float64, none of them endless."""
+    inside_NK = np.clip(probabilities_NK.astype(np.float64), 1e-6, 1 - 1e-6)
+    return np.asarray(np.log(inside_NK / (1 - inside_NK)))
+
+
+def _calibrated(logits_of: Callable[[slice], np.ndarray], targets_NC: np.ndarray) -> np.ndarray:
+    """Return sigmoid(a · logit + b) of each label, float32: a and b fitted to its column, and drawn towards 1 and 0.
+
+    Args:
+        logits_of: gives the logits of some labels, float64 (N, K); of all at once they would fill the memory.
+        targets_NC: which rows have which label.
+    """
+    rows, classes = targets_NC.shape
     found_NC = np.empty((rows, classes), dtype=np.float32)
     size = max(1, _BLOCK_CELLS // rows)
     for start in range(0, classes, size):
         labels = slice(start, start + size)
-        found_NC[:, labels] = _sigmoid_fitted(logits_NC[:, labels], targets_NC[:, labels])
+        found_NC[:, labels] = _sigmoid_fitted(logits_of(labels), targets_NC[:, labels])
     return found_NC
 
 
