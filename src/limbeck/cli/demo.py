@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Annotated
 
-from limbeck.cli import answers_screen, options, screen
+from limbeck.cli import answers_screen, evaluation_screen, options, screen
 
 TRY_TEXTS = (
     "driverless cars will save so many lives, i can't wait",
@@ -48,7 +48,7 @@ def demo(
         rows = [json.loads(line) for line in json_lines(table_of(answers))]
         screen.show_json({"run": str(out), "test": scored.evaluation.to_dict(), "rows": rows})
         return
-    screen.show_evaluation(scored.evaluation, title="Test split of the embedded tweets")
+    evaluation_screen.show_evaluation(scored.evaluation, title="Test split of the embedded tweets")
     answers_screen.show_predictions(answers, top_k=len(predictor.label_names))
     found = scored.evaluation
     if isinstance(found, Evaluation):

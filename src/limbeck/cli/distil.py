@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from limbeck.cli import options, screen
+from limbeck.cli import evaluation_screen, options, screen
 from limbeck.cli import training_options as own
 from limbeck.cli.figures_screen import show_seeds
 from limbeck.cli.settings_options import Flags, From, takes
@@ -92,10 +92,10 @@ def distil(
     if as_json:
         screen.show_json(run.metrics)
         return
-    screen.show_epochs(run.metrics["epochs"], best_epoch=run.metrics["best_epoch"])
+    evaluation_screen.show_epochs(run.metrics["epochs"], best_epoch=run.metrics["best_epoch"])
     if "spread" in run.metrics:
         show_seeds(run.metrics)
-    screen.show_evaluation(run.validation, title=f"The student on the validation split of {data}")
+    evaluation_screen.show_evaluation(run.validation, title=f"The student on the validation split of {data}")
     _show_comparison(run.metrics)
     screen.show_warnings(run.metrics)
     screen.show_run_places(run.folder, pictures)

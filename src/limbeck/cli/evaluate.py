@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from limbeck.cli import figures_screen, options, screen
+from limbeck.cli import evaluation_screen, figures_screen, options, screen
 from limbeck.cli.settings_options import Flags, takes
 from limbeck.settings import FeatureSettings, ReadSettings, TaskKind
 
@@ -105,12 +105,12 @@ def evaluate(
         facts = {"run": str(run), "data": data, "split": split}
         screen.show_json(_told(scored, sliced, facts, kind=predictor.bundle.task.name, hard=hard))
         return
-    screen.show_evaluation(scored.evaluation, title=f"{run} on the {split} split of {data}")
+    evaluation_screen.show_evaluation(scored.evaluation, title=f"{run} on the {split} split of {data}")
     if scored.raters is not None:
         screen.show_line(f"raters: {scored.raters}")
     _show_hard(scored, hard)
     if scored.answered is not None:
-        screen.show_answered(scored.answered)
+        evaluation_screen.show_answered(scored.answered)
     if sliced is not None:
         figures_screen.show_slices(sliced)
     screen.show_line(screen.say_read(scored.predictions))

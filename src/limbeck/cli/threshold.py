@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from limbeck.cli import figures_screen, options, screen
+from limbeck.cli import evaluation_screen, figures_screen, options, screen
 
 if TYPE_CHECKING:
     from limbeck.evaluation.label_thresholds import LabelThresholds
@@ -65,7 +65,7 @@ def threshold(
     if isinstance(chosen, LabelThresholds):
         _show_label_thresholds(chosen)
     else:
-        screen.show_thresholds(chosen, run=run)
+        evaluation_screen.show_thresholds(chosen, run=run)
     screen.show_predict_next(run)
 
 

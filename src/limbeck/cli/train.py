@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from limbeck.cli import options, screen
+from limbeck.cli import evaluation_screen, options, screen
 from limbeck.cli import training_options as own
 from limbeck.cli.figures_screen import show_seeds
 from limbeck.cli.settings_options import Flags, takes
@@ -55,12 +55,12 @@ def train(
         screen.show_json(run.metrics)
         return
     if "epochs" in run.metrics:
-        screen.show_epochs(run.metrics["epochs"], best_epoch=run.metrics["best_epoch"])
+        evaluation_screen.show_epochs(run.metrics["epochs"], best_epoch=run.metrics["best_epoch"])
     if "spread" in run.metrics:
         show_seeds(run.metrics)
     by_folds = run.metrics.get("judged_by") == "out_of_fold"
     where = "out of fold, on all training rows" if by_folds else "on the validation split"
-    screen.show_evaluation(run.validation, title=f"{chosen.capitalize()} {where} of {data}")
+    evaluation_screen.show_evaluation(run.validation, title=f"{chosen.capitalize()} {where} of {data}")
     screen.show_warnings(run.metrics)
     screen.show_run_places(run.folder, pictures)
     screen.show_scoring_next(out, data, options.reading_words(flags), splits=run.dataset.split_names)
