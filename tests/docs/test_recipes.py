@@ -128,9 +128,29 @@ def out_of_transformers(made, out):
     assert 0.3 < float(accuracy[0]) < 0.7, "it has learned nothing"
 
 
+def lists_of_labels(made, out):
+    """A text has its own label and the word's, and the run is scored as several labels are."""
+    assert made["run"].dataset.task.name == "multi"
+    assert "macro F1" in out
+    assert "joy" in out.splitlines()[-1]
+
+
+def ordered_classes(made, out):
+    """Three classes in the order that was given."""
+    assert made["run"].dataset.label_names == ("bad", "fair", "good")
+    assert made["run"].validation.mae.value < 1
+    assert "quadratic kappa" in out
+
+
+def pairs(made, out):
+    """Both texts were read, and a pair has one answer."""
+    assert limbeck.load("PAIRS").bundle.facts.pair == ("words", "speaker")
+    assert out.splitlines()[-1] in {"['joy']", "['sadness']"}
+
+
 CHECKS = (
     pandas, polars, datasets, scikit_learn, several_labels, a_number, texts_beside_columns, cleanlab,
-    into_transformers, out_of_transformers,
+    into_transformers, out_of_transformers, lists_of_labels, ordered_classes, pairs,
 )  # fmt: skip
 """What each recipe promises, in the order of the page."""
 
@@ -157,7 +177,7 @@ def test_a_recipe_runs(
 
 def test_recipes_are_short() -> None:
     """Ten lines at most, and all of them are found."""
-    assert len(RECIPES) == 10
+    assert len(RECIPES) == 13
     assert all(len([line for line in recipe.splitlines() if line.strip()]) <= 10 for recipe in RECIPES)
 
 
