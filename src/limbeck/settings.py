@@ -319,6 +319,8 @@ class ServeSettings:
         host: address to listen on. 127.0.0.1 answers this machine alone; 0.0.0.0 answers every machine that reaches
             this one, so give a key file then.
         port: port to listen on; 0 takes a free one.
+        name: name under which clients ask for the model. Default: that of its folder.
+        any_model_name: answer whatever name of a model a client gives, for clients that cannot be told another.
         max_body_bytes: maximum number of bytes of the body of a request.
         max_texts: maximum number of texts per request.
         max_characters: maximum number of characters per text.
@@ -339,7 +341,7 @@ class ServeSettings:
             machine; a page in a browser cannot reach it by another name.
         key_file: file whose first line is the key that requests must bear. Default: the environment variable
             LIMBECK_SERVE_KEY, or no key where it is not set.
-        log_texts: write the texts of requests into the log.
+        log_texts: write the texts of requests on standard error, one line of JSON per request.
         page: show a page to try the model at /, and one about the routes at /docs.
         spare: keep a second engine loaded, which takes over at once when the first one dies; it takes the memory of
             one more model.
@@ -348,6 +350,8 @@ class ServeSettings:
 
     host: str = "127.0.0.1"
     port: int = 8080
+    name: str | None = None
+    any_model_name: bool = False
     max_body_bytes: int = 2_000_000
     max_texts: int = 1_024
     max_characters: int = 100_000

@@ -84,6 +84,26 @@ def test_while_draining_texts_are_answered(make_front):
     assert (reply.status, reply.headers["connection"]) == (200, "close")
 
 
+CANARY = "kanarienvogel"
+
+
+@pytest.mark.parametrize("is_wished", [False, True])
+def test_texts_stand_in_no_log_unless_they_are_wished(is_wished, make_front, capsys):
+    """Nor in metrics, nor in what is said of a fault, whatever the fault."""
+    front, service = make_front(log_texts=is_wished)
+    bodies = [{"input": CANARY}, {"input": [CANARY, 5]}, {"input": [[CANARY, CANARY]]}, {"inputs": [CANARY] * 3}]
+    said = ""
+    for path in ("/classify", "/predict", "/", "/embed", "/v1/embeddings", "/v1/models/tiny:predict"):
+        for body in (*bodies, f'{{"input":"{CANARY}'.encode(), f'"{CANARY}"'.encode()):
+            said += ask(front, path, body).body.decode()
+    service.fault = ZeroDivisionError(CANARY)
+    said += ask(front, "/classify", {"input": CANARY}).body.decode()
+    captured = capsys.readouterr()
+    assert CANARY not in said + captured.out + ask(front, "/metrics").body.decode()
+    assert (CANARY in captured.err) == is_wished
+    assert "ZeroDivisionError at " in captured.err
+
+
 def test_two_hosts_are_refused(make_front):
     """Nobody knows which is meant: a proxy may have seen the other."""
     front, _ = make_front()

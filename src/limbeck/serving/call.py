@@ -5,6 +5,8 @@ It does not know how a dialect reads its body or writes its answer.
 """
 
 import asyncio
+import json
+import sys
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
@@ -84,9 +86,11 @@ class Call:
         Raises:
             RequestError: there is no such model (404).
         """
-        if name is not None and name != self.model.name:
+        if name is not None and name != self.model.name and not self.settings.any_model_name:
             raise RequestError(
-                f"there is no such model; {self.model.name!r} is served (--name)", http_status=HTTPStatus.NOT_FOUND
+                f"there is no such model; {self.model.name!r} is served: ask for it, or start the service with "
+                "--any-model-name",
+                http_status=HTTPStatus.NOT_FOUND,
             )
 
     async def ask(
@@ -118,6 +122,9 @@ class Call:
                 given=len(texts),
             )
         self.exchange.texts = len(texts)
+        if self.settings.log_texts:
+            said = {"request_id": self.request_id, "client": self.client, "texts": list(texts)}
+            sys.stderr.write(f"{json.dumps(said)}\n")
         most_s = self.settings.timeout_s
         asked = Asked(
             texts=texts,

@@ -182,7 +182,7 @@ class LocalService:
         lane = ModelLane(wish, self._settings, say=self._say, program=self._program)
         try:
             await lane.start()
-            return _Served(lane, _model_of(folder, lane.keeper.about))
+            return _Served(lane, _model_of(folder, lane.keeper.about, self._settings.name))
         except BaseException:
             await lane.end()
             raise
@@ -288,8 +288,14 @@ class LocalService:
             )
 
 
-def _model_of(folder: str, about: Mapping[str, Any]) -> ServedModel:
-    """Return what an engine said of its model, as the front has it."""
+def _model_of(folder: str, about: Mapping[str, Any], name: str | None) -> ServedModel:
+    """Return what an engine said of its model, as the front has it.
+
+    Args:
+        folder: of the model.
+        about: what was said.
+        name: under which clients ask for it; that of the folder where it is None.
+    """
     facts, stated = parse_facts(about["facts"], where=folder), about["tokenizer"]
     tokenizer = Tokenizer(
         json.loads(stated["definition"]),
@@ -299,7 +305,7 @@ def _model_of(folder: str, about: Mapping[str, Any]) -> ServedModel:
     )
     place = Path(folder)
     return ServedModel(
-        name=place.parent.name if place.name == "bundle" else place.name,
+        name=name or (place.parent.name if place.name == "bundle" else place.name),
         digest=about["digest"],
         facts=facts,
         tokenizer=tokenizer,

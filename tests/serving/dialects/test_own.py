@@ -181,6 +181,8 @@ def test_another_model_is_not_found(make_front):
     reply = ask(front, "/classify", {"input": "a", "model": "other"})
     assert (reply.status, reply.json["error_type"]) == (404, "not_found")
     assert "'tiny' is served" in reply.json["error"]
+    patient, _ = make_front(any_model_name=True)
+    assert ask(patient, "/classify", {"input": "a", "model": "other"}).json["model"] == "tiny"
 
 
 def test_more_texts_than_the_limit_are_refused_with_it(make_front):

@@ -202,7 +202,7 @@ def info_of(call: Call) -> dict[str, Any]:
     return {
         "model_id": model.name,
         "model_sha": model.digest,
-        "model_dtype": "bfloat16" if "bfloat16" in model.numerics else "float32",
+        "model_dtype": "float32" if "float32" in model.numerics else "bfloat16",
         "served_model_name": model.name,
         "model_type": classifier if facts.label_names else embedding,
         "max_concurrent_requests": settings.max_connections,
