@@ -87,6 +87,11 @@ class EngineKeeper:
         return max(self._load_s - (self._loop.time() - self._begun_s), 0.1)
 
     @property
+    def has_spare(self) -> bool:
+        """Whether another engine is ready to take over."""
+        return any(one.is_ready for one in self._all if one is not self.engine)
+
+    @property
     def is_failing(self) -> bool:
         """Whether no engine computes, and the last one that was started did not come up."""
         return self.engine is None and self._failures > 0

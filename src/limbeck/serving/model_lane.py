@@ -134,8 +134,7 @@ class ModelLane:
             OverloadedError: it would wait too long.
             NotReadyError: no engine computes, and none will soon enough.
         """
-        if self.keeper.is_failing or self.keeper.ready_in_s() > timeout_s:
-            raise NotReadyError(f"no engine computes now ({self.keeper.why}): come back in a few seconds")
+        ready_in_s = self.keeper.ready_in_s()
         asking = Asking(
             client=client,
             tokens=tokens,
@@ -144,6 +143,8 @@ class ModelLane:
             work_s=self.rate.seconds(tokens),
             waiting_tokens=self.waiting_tokens,
         )
+        if self.keeper.is_failing or (ready_in_s and ready_in_s + asking.wait_s + asking.work_s > timeout_s):
+            raise NotReadyError(f"no engine computes now ({self.keeper.why}): come back in a few seconds")
         self._admission.check(asking, self._loop.time())
 
     def come(self, tokens: int) -> None:

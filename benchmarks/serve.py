@@ -1,0 +1,262 @@
+"""What `limbeck serve` holds under load, beside its peers, over the same model on the same machine.
+
+    python benchmarks/serve.py RUN [--peers fastapi,litserve,infinity,ray] [--seconds 10] [--quick]
+
+RUN must be fine-tuned with Hugging Face's head (`--method finetune`), so that every peer opens its bundle. Servers run
+one at a time, each in its own process; the load comes from this one, by schedule, on the same cores. For each server:
+the highest rate whose p99 is at most 50 ms, and 200 ms; what is answered within a second at 2, 5 and 10 times that
+rate; one text at a time; processor seconds per 1,000 texts; the start. Ours also: the time to the next answer after a
+kill. A peer that does not start is named with its reason. Writes results/serve.json.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from measure import write_result
+from serve_load import open_loop, post
+from serve_peers import PATHS, PEERS, body_for
+from workloads import corpus
+
+OURS = "limbeck"
+LIMITS_MS = (50.0, 200.0)
+OVERLOADS = (2, 5, 10)
+DEADLINE_S = 1.0
+ENOUGH = 0.999
+FIRST_RATE_PER_S, GROWTH = 8.0, 1.6
+FINE_STEPS = 4
+START_WITHIN_S = 180.0
+SINGLE_CALLS = 200
+LONG_SHARE = 10
+"""In the mix, every tenth text is a review."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Server:
+    """A server that runs.
+
+    Attributes:
+        name: of it.
+        pid: of its first process.
+        address: host and port.
+        requests: one for each text, by workload.
+        start_s: seconds from its start to its first answer.
+    """
+
+    name: str
+    pid: int
+    address: tuple[str, int]
+    requests: dict[str, list[bytes]]
+    start_s: float
+
+
+def free_port() -> int:
+    """Return a port that nobody has."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running(name: str, run: Path, texts: dict[str, list[str]], log: Path) -> Iterator[Server]:
+    """Start a server, wait for its first answer, and end it with all of its processes."""
+    port = free_port()
+    if name == OURS:
+        words = [sys.executable, "-m", "limbeck", "serve", str(run), "--port", str(port), "--no-page"]
+    else:
+        words = [sys.executable, str(Path(__file__).with_name("serve_peers.py")), name, str(run / "bundle"), str(port)]
+    path = "/classify" if name == OURS else PATHS[name]
+    address = ("127.0.0.1", port)
+    bodies = {
+        load: [json.dumps({"input": one} if name == OURS else body_for(name, one)).encode() for one in all_texts]
+        for load, all_texts in texts.items()
+    }
+    requests = {load: [post(address, path, body) for body in all_bodies] for load, all_bodies in bodies.items()}
+    with log.open("wb") as output:
+        started = time.monotonic()
+        process = subprocess.Popen(words, stdout=output, stderr=output, start_new_session=True)
+        try:
+            while not answers(f"http://127.0.0.1:{port}{path}", bodies["tweets"][0]):
+                if process.poll() is not None or time.monotonic() - started > START_WITHIN_S:
+                    raise RuntimeError(f"{name} did not start: {log.read_text(errors='replace')[-500:]}")
+                time.sleep(0.02)
+            start_s = time.monotonic() - started
+            yield Server(name=name, pid=process.pid, address=address, requests=requests, start_s=start_s)
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def answers(url: str, body: bytes) -> bool:
+    """Tell whether a server answers."""
+    asked = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310  # the same
+    try:
+        with urllib.request.urlopen(asked, timeout=20) as found:  # noqa: S310  # our own server on this machine
+            return bool(found.status == 200)
+    except OSError:
+        return False
+
+
+def rate_within(server: Server, load: str, limit_ms: float, seconds: float) -> float:
+    """Return the highest rate per second whose p99 is within a limit: upwards until it is not, then in halves."""
+
+    def holds(rate_per_s: float) -> bool:
+        ended = asyncio.run(open_loop(server.address, server.requests[load], rate_per_s=rate_per_s, seconds=seconds))
+        is_held = ended.p99_ms() <= limit_ms and float((ended.statuses == 200).mean()) >= ENOUGH
+        print(f"    {server.name} {load}: {rate_per_s:8.1f} per s, p99 {ended.p99_ms():8.1f} ms", flush=True)
+        time.sleep(0.5)
+        return is_held
+
+    low, high = 0.0, FIRST_RATE_PER_S
+    while holds(high):
+        low, high = high, high * GROWTH
+    for _ in range(FINE_STEPS):
+        middle = (low + high) / 2 if low else high / 2
+        low, high = (middle, high) if holds(middle) else (low, middle)
+    return low
+
+
+def processor_s(pid: int) -> float:
+    """Return the processor seconds of a process and all below it."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    total, parents = 0.0, {}
+    stats: dict[int, float] = {}
+    for place in Path("/proc").iterdir():
+        if place.name.isdigit():
+            try:
+                rest = (place / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            parents[int(place.name)] = int(rest[1])
+            stats[int(place.name)] = (int(rest[11]) + int(rest[12])) / ticks
+    for one, used_s in stats.items():
+        above: int | None = one
+        while above is not None and above != pid:
+            above = parents.get(above)
+        total += used_s if above == pid else 0.0
+    return total
+
+
+def measured(server: Server, seconds: float, *, loads: Sequence[str]) -> dict[str, Any]:
+    """Return all figures of a server."""
+    found: dict[str, Any] = {"start_s": round(server.start_s, 2)}
+    one_by_one = asyncio.run(single_calls(server))
+    found["one_text"] = one_by_one
+    for load in loads:
+        rates = {f"{limit:g}": round(rate_within(server, load, limit, seconds), 1) for limit in LIMITS_MS}
+        found[load] = {"rate_with_p99_ms": rates}
+    peak = max(found["tweets"]["rate_with_p99_ms"].values()) or 1.0
+    found["overload"] = {}
+    for times in OVERLOADS:
+        ended = asyncio.run(
+            open_loop(server.address, server.requests["tweets"], rate_per_s=peak * times, seconds=seconds)
+        )
+        summary = ended.summary(DEADLINE_S)
+        found["overload"][str(times)] = {"goodput": round(summary["good_per_s"] / peak, 3), **summary}
+        print(f"    {server.name} at {times} times: {found['overload'][str(times)]['goodput']}", flush=True)
+        time.sleep(3)
+    before = processor_s(server.pid)
+    rate = peak / 2
+    ended = asyncio.run(open_loop(server.address, server.requests["tweets"], rate_per_s=rate, seconds=seconds))
+    used_s = processor_s(server.pid) - before
+    found["processor_s_per_1000_texts"] = round(used_s / max(1, len(ended.due_s)) * 1000, 2)
+    return found
+
+
+async def single_calls(server: Server) -> dict[str, float]:
+    """Return p50 and p99 of one text at a time over one connection."""
+    spent = []
+    reader, writer = await asyncio.open_connection(*server.address)
+    for call in range(SINGLE_CALLS):
+        started = time.perf_counter()
+        writer.write(server.requests["tweets"][call % 50])
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = next(line.split(b":")[1] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length"))
+        await reader.readexactly(int(length))
+        spent.append((time.perf_counter() - started) * 1e3)
+    writer.close()
+    spent = sorted(spent[SINGLE_CALLS // 10 :])
+    return {"p50_ms": round(statistics.median(spent), 2), "p99_ms": round(spent[int(0.99 * (len(spent) - 1))], 2)}
+
+
+def library_ms(run: Path, texts: Sequence[str]) -> float:
+    """Return the median milliseconds of one text by the library, in a process of its own."""
+    code = (
+        "import sys, time, statistics, json; from limbeck import load; model = load(sys.argv[1]);"
+        "texts = json.load(sys.stdin); spent = []\n"
+        "for text in texts:\n"
+        "    started = time.perf_counter(); model.predict([text]); spent.append(time.perf_counter() - started)\n"
+        "print(statistics.median(spent[len(spent) // 10:]) * 1e3)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(run)],
+        input=json.dumps(list(texts)),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return round(float(done.stdout), 2)
+
+
+def after_a_kill(server: Server, kills: int) -> dict[str, Any]:
+    """Kill our engine's process; return the seconds until the next answer."""
+    spent = []
+    for _ in range(kills):
+        children = [int(one) for one in Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()]
+        os.kill(children[0], signal.SIGKILL)
+        started = time.monotonic()
+        ended = asyncio.run(open_loop(server.address, server.requests["tweets"], rate_per_s=1, seconds=1))
+        spent.append(time.monotonic() - started if (ended.statuses == 200).all() else float("inf"))
+        time.sleep(8)  # until the next spare is there
+    return {"kills": kills, "median_s": round(statistics.median(spent), 3), "highest_s": round(max(spent), 3)}
+
+
+def main() -> None:
+    reading = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    reading.add_argument("run", type=Path)
+    reading.add_argument("--peers", default=",".join(PEERS))
+    reading.add_argument("--seconds", type=float, default=10.0)
+    reading.add_argument("--quick", action="store_true", help="short rounds, tweets only: whether it runs")
+    reading.add_argument("--out", default="serve")
+    asked = reading.parse_args()
+    tweets, reviews = corpus("emotion")[0][:2000], corpus("imdb")[0][:200]
+    mix = [reviews[place // LONG_SHARE % 200] if place % LONG_SHARE == 0 else one for place, one in enumerate(tweets)]
+    texts = {"tweets": tweets, "mix": mix}
+    loads = ("tweets",) if asked.quick else ("tweets", "mix")
+    seconds = 2.0 if asked.quick else asked.seconds
+    found: dict[str, Any] = {"library_one_text_ms": library_ms(asked.run, tweets[:SINGLE_CALLS])}
+    log = Path(os.environ.get("TMPDIR", "/tmp")) / "serve-benchmark.log"  # noqa: S108  # of one run
+    for name in (OURS, *(one for one in asked.peers.split(",") if one)):
+        print(name, flush=True)
+        try:
+            with running(name, asked.run, texts, log) as server:
+                found[name] = measured(server, seconds, loads=loads)
+                if name == OURS:
+                    found[name]["after_a_kill"] = after_a_kill(server, 1 if asked.quick else 10)
+        except (RuntimeError, OSError, asyncio.IncompleteReadError) as error:
+            found[name] = {"not_measured": str(error)[-300:]}
+            print(f"    {error}", flush=True)
+    packages = ["torch", "transformers", "fastapi", "litserve", "infinity-emb", "ray", "uvicorn", "starlette"]
+    print(write_result(asked.out, {"seconds": seconds, "quick": asked.quick, "servers": found}, packages=packages))
+
+
+if __name__ == "__main__":
+    main()
