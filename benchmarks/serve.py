@@ -1,6 +1,6 @@
 """What `limbeck serve` holds under load, beside its peers, over the same model on the same machine.
 
-    python benchmarks/serve.py RUN [--peers fastapi,litserve,infinity,ray] [--seconds 10] [--quick]
+    python benchmarks/serve.py RUN [--peers fastapi,litserve,infinity,ray] [--pythons infinity=PYTHON,…] [--quick]
 
 RUN must be fine-tuned with Hugging Face's head (`--method finetune`), so that every peer opens its bundle. Servers run
 one at a time, each in its own process; the load comes from this one, by schedule, on the same cores. For each server:
@@ -18,6 +18,7 @@ import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -67,6 +68,11 @@ class Server:
     start_s: float
 
 
+def our_body(text: str) -> dict[str, Any]:
+    """Return what ours is sent for one text: that nobody waits for longer can be said, and peers have no word for it."""
+    return {"input": text, "timeout_s": DEADLINE_S}
+
+
 def free_port() -> int:
     """Return a port that nobody has."""
     with socket.socket() as one:
@@ -76,20 +82,21 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(name: str, run: Path, texts: dict[str, list[str]], log: Path) -> Iterator[Server]:
-    """Start a server, wait for its first answer, and end it with all of its processes."""
+def running(name: str, run: Path, texts: dict[str, list[str]], python: str) -> Iterator[Server]:
+    """Start a server with a Python, wait for its first answer, and end it with all of its processes."""
     port = free_port()
     if name == OURS:
         words = [sys.executable, "-m", "limbeck", "serve", str(run), "--port", str(port), "--no-page"]
     else:
-        words = [sys.executable, str(Path(__file__).with_name("serve_peers.py")), name, str(run / "bundle"), str(port)]
+        words = [python, str(Path(__file__).with_name("serve_peers.py")), name, str(run / "bundle"), str(port)]
     path = "/classify" if name == OURS else PATHS[name]
     address = ("127.0.0.1", port)
     bodies = {
-        load: [json.dumps({"input": one} if name == OURS else body_for(name, one)).encode() for one in all_texts]
+        load: [json.dumps(our_body(one) if name == OURS else body_for(name, one)).encode() for one in all_texts]
         for load, all_texts in texts.items()
     }
     requests = {load: [post(address, path, body) for body in all_bodies] for load, all_bodies in bodies.items()}
+    log = Path(tempfile.gettempdir()) / f"serve-benchmark-{name}.log"
     url, body = f"http://127.0.0.1:{port}{path}", bodies["tweets"][0]
     with log.open("wb") as output:
         started = time.monotonic()
@@ -240,6 +247,7 @@ def main() -> None:
     reading = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     reading.add_argument("run", type=Path)
     reading.add_argument("--peers", default=",".join(PEERS))
+    reading.add_argument("--pythons", default="", help="of peers that have an environment of their own: name=path,…")
     reading.add_argument("--seconds", type=float, default=10.0)
     reading.add_argument("--quick", action="store_true", help="short rounds, tweets only: whether it runs")
     reading.add_argument("--out", default="serve")
@@ -251,11 +259,11 @@ def main() -> None:
     seconds = 2.0 if asked.quick else asked.seconds
     library = library_ms(asked.run, tweets[:SINGLE_CALLS])
     found: dict[str, Any] = {}
-    log = Path(os.environ.get("TMPDIR", "/tmp")) / "serve-benchmark.log"  # noqa: S108  # of one run
+    pythons = dict(one.split("=", 1) for one in asked.pythons.split(",") if one)
     for name in (OURS, *(one for one in asked.peers.split(",") if one)):
         print(name, flush=True)
         try:
-            with running(name, asked.run, texts, log) as server:
+            with running(name, asked.run, texts, pythons.get(name, sys.executable)) as server:
                 found[name] = measured(server, seconds, loads=loads)
                 if name == OURS:
                     found[name]["after_a_kill"] = after_a_kill(server, 1 if asked.quick else 10)

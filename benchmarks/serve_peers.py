@@ -9,6 +9,7 @@ gets batching where it has it, two threads, and the model's own limit of tokens.
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 THREADS = 2
@@ -92,7 +93,8 @@ def infinity(folder: str, port: int) -> None:
     os.environ |= {"DO_NOT_TRACK": "1", "INFINITY_ANONYMOUS_USAGE_STATS": "0", "OMP_NUM_THREADS": str(THREADS)}
     words = ["v2", "--model-id", folder, "--served-model-name", "peer", "--host", "127.0.0.1", "--port", str(port)]
     words += ["--engine", "torch", "--device", "cpu", "--no-bettertransformer", "--batch-size", str(MOST_BATCH)]
-    os.execvp("infinity_emb", ["infinity_emb", *words, "--log-level", "warning"])  # noqa: S606  # its own command
+    command = str(Path(sys.executable).with_name("infinity_emb"))
+    os.execv(command, [command, *words, "--log-level", "warning"])  # noqa: S606  # its own command
 
 
 def ray(folder: str, port: int) -> None:

@@ -7,7 +7,7 @@ import pytest
 from limbeck.errors import OverloadedError, TooLargeError
 from limbeck.serving.admission import BATCH_S, Admission, Asking, WorkRate
 
-ASKING = Asking(client="me", tokens=20, timeout_s=10.0, wait_s=0.0, work_s=0.01, waiting_tokens=0)
+ASKING = Asking(client="me", tokens=20, timeout_s=10.0, wait_s=0.0, work_s=0.01, usual_work_s=0.01, waiting_tokens=0)
 
 
 def test_seconds_are_start_and_tokens_as_measured() -> None:
@@ -31,6 +31,16 @@ def test_a_slower_machine_is_followed_within_seconds_of_work() -> None:
         rate.note(20, 0.003)
     assert rate.factor == pytest.approx(1, rel=0.05)
     assert rate.tokens_per_s == pytest.approx(rate.batch_tokens / BATCH_S, rel=0.05)
+
+
+def test_a_machine_that_slept_is_not_taken_for_a_slow_one() -> None:
+    """A batch of an hour, since the lid was closed, costs no more than some seconds of doubt."""
+    rate = WorkRate((20, 0.003), (1020, 0.023))
+    rate.note(1020, 3600.0)
+    assert rate.factor <= 8
+    for _ in range(200):
+        rate.note(1020, 0.023)
+    assert rate.factor < 1.4
 
 
 def test_one_that_would_wait_too_long_is_told_when_to_come_back() -> None:
@@ -58,10 +68,16 @@ def test_one_that_comes_back_when_it_was_told_to_is_let_in_before_new_ones() -> 
 
 
 def test_a_request_without_the_time_for_its_turn_is_not_taken() -> None:
-    """It would be computed for nobody: 0.3 s of waiting and 0.3 s of work do not fit into 0.5 s."""
+    """It would be computed for nobody: 0.3 s of waiting and 0.3 s of work do not fit into 0.5 s, nor safely in 0.7 s.
+
+    Where nothing waits it is tried, or a machine that was slow once would never be measured again.
+    """
     admission = Admission(max_wait_s=2.0, max_waiting_tokens=10_000)
-    with pytest.raises(OverloadedError):
-        admission.check(replace(ASKING, timeout_s=0.5, wait_s=0.3, work_s=0.3), 0.0)
+    for timeout_s in (0.5, 0.7):
+        with pytest.raises(OverloadedError):
+            admission.check(replace(ASKING, timeout_s=timeout_s, wait_s=0.3, work_s=0.3), 0.0)
+    admission.check(replace(ASKING, timeout_s=0.9, wait_s=0.3, work_s=0.3), 0.0)
+    admission.check(replace(ASKING, timeout_s=0.5, wait_s=0.0, work_s=0.6), 0.0)
 
 
 def test_what_never_fits_is_too_large_and_not_to_come_back() -> None:
@@ -70,7 +86,7 @@ def test_what_never_fits_is_too_large_and_not_to_come_back() -> None:
     with pytest.raises(TooLargeError, match="max_waiting_tokens"):
         admission.check(replace(ASKING, tokens=10_001), 0.0)
     with pytest.raises(TooLargeError, match="about 30"):
-        admission.check(replace(ASKING, work_s=30.0), 0.0)
+        admission.check(replace(ASKING, usual_work_s=30.0), 0.0)
     with pytest.raises(OverloadedError):
         admission.check(replace(ASKING, tokens=6_000, waiting_tokens=6_000, wait_s=0.1), 0.0)
 

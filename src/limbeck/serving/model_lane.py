@@ -141,6 +141,7 @@ class ModelLane:
             timeout_s=timeout_s,
             wait_s=self.wait_s(client, tokens),
             work_s=self.rate.seconds(tokens),
+            usual_work_s=self.rate.usual_s(tokens),
             waiting_tokens=self.waiting_tokens,
         )
         if self.keeper.is_failing or (ready_in_s and ready_in_s + asking.wait_s + asking.work_s > timeout_s):
@@ -276,7 +277,10 @@ class ModelLane:
                 return
             parts = self._apart.take(most, now_s)
             if not parts and not self._is_early(now_s):
-                parts = self._waiting.take(most, now_s)
+                # What cannot be back in time is not computed; an idle engine tries, or nothing would be measured.
+                back_s = self._flights.left_s(self.rate, now_s)
+                soon_s = back_s + self.rate.seconds(min(most, self._waiting.tokens)) if back_s else 0.0
+                parts = self._waiting.take(most, now_s + soon_s)
             if not parts:
                 return
             for part in parts:
