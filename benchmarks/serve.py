@@ -69,7 +69,7 @@ class Server:
 
 
 def our_body(text: str) -> dict[str, Any]:
-    """Return what ours is sent for one text: that nobody waits for longer can be said, and peers have no word for it."""
+    """Return what ours is sent for one text: that nobody waits for longer, which peers cannot be told."""
     return {"input": text, "timeout_s": DEADLINE_S}
 
 
