@@ -194,7 +194,7 @@ class LoopSettings:
         keep_checkpoints: number of checkpoints that are kept.
         tensorboard: write events for TensorBoard into RUN/events, epoch by epoch.
         calibrate: fit a temperature on rows that the model did not learn from, so that a probability can be
-            taken at its word; no label changes.
+            taken at its word; where a row has one label, no label changes.
         seed: seed of every random choice.
         seeds: number of models to train, each with the next seed; the best on the validation rows is kept, mean
             and spread are reported.

@@ -1,8 +1,8 @@
 """Settled: a trained model's answers, with everything decided that is decided after training.
 
 In: a model's facts, its head, and answers to rows that it did not learn from. Out: a `Settled`: one label per row has a
-temperature, folded into the head; any number of labels have a threshold each; numbers have the reach of their
-intervals. It does not know how it was trained.
+temperature, folded into the head; any number of labels have a threshold each, and beside a probe one temperature for
+all (see `outcome`); numbers have the reach of their intervals. It does not know how it was trained.
 """
 
 from collections.abc import Mapping
