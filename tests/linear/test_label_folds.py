@@ -49,6 +49,11 @@ ROWS = st.lists(st.tuples(st.lists(st.booleans(), min_size=3, max_size=3), st.in
     folds=2,
     seed=0,
 )
+@example(
+    rows=[([False, False, True], 0), ([False, True, False], 1), ([True, False, False], 2), ([True] * 3, 3)],
+    folds=2,
+    seed=0,
+)
 def test_something_of_each_label_can_be_learned_from(rows, folds, seed):
     """No fold holds out every row with a label, nor every one without it, unless it is named so.
 

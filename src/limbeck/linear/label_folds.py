@@ -121,27 +121,31 @@ def _spread(fold_G: Int64, side_GS: Bool, folds: int) -> list[int]:
     """Move groups so that no fold holds out a whole side, where single moves do it; return the sides that stay so."""
     count_KS = np.zeros((folds, side_GS.shape[1]), dtype=np.int64)
     np.add.at(count_KS, fold_G, side_GS)
-    # Every move spreads a side and brings none together, so there are no more moves than sides.
+    # Every move leaves fewer labels held at once, or as many with fewer sides of theirs, so there are few moves.
     while any(_move_one(fold_G, side_GS, count_KS, side) for side in np.flatnonzero(_together(count_KS)).tolist()):
         pass
     return np.flatnonzero(_together(count_KS)).tolist()
 
 
 def _move_one(fold_G: Int64, side_GS: Bool, count_KS: Int64, side: int) -> bool:
-    """Move the first group of a side that can leave its fold without bringing another side together."""
-    fold = int(count_KS[:, side].argmax())
-    together_S = _together(count_KS)
-    together_S[side] = False
+    """Move the first group of a side after which fewer labels are held out at once, or as many with fewer sides."""
+    fold, held = int(count_KS[:, side].argmax()), _held(count_KS)
     for group in np.flatnonzero(side_GS[:, side]).tolist():
         for target in range(len(count_KS)):
             moved_KS = count_KS.copy()
             moved_KS[fold] -= side_GS[group]
             moved_KS[target] += side_GS[group]
-            if target != fold and not (_together(moved_KS) & ~together_S).any():
+            if target != fold and _held(moved_KS) < held:
                 count_KS[:] = moved_KS
                 fold_G[group] = target
                 return True
     return False
+
+
+def _held(count_KS: Int64) -> tuple[int, int]:
+    """Count the labels of which one fold has a whole side, and these sides."""
+    together_S = _together(count_KS)
+    return int(together_S.reshape(2, -1).any(axis=0).sum()), int(together_S.sum())
 
 
 def _together(count_KS: Int64) -> Bool:
