@@ -149,3 +149,5 @@ def test_container_needs_no_root() -> None:
     assert json.loads(last["ENTRYPOINT"]) == ["/opt/limbeck/bin/limbeck", "serve"]
     assert json.loads(last["CMD"])[-2:] == ["--host", "0.0.0.0"]  # noqa: S104  # inside a container
     assert "VOLUME" not in last
+    copied = [line.split()[1:-1] for line in lines if line.startswith("COPY ") and "--from" not in line]
+    assert [name for names in copied for name in names if not (DEPLOY.parent / name).exists()] == []

@@ -6,6 +6,7 @@ import { snippet } from "./snippets.js";
 
 const AT_A_TIME = 64;
 const MOST_LINES = 10000;
+const IN_CODE = 20;
 const get = (id) => document.getElementById(id);
 let known;
 let watching;
@@ -161,9 +162,11 @@ function showCode() {
   const { inputs } = asked();
   const example = known.pair ? [known.pair] : known.example;
   const one = known.pair ? inputs : inputs[0];
-  const input = !inputs.length ? example : isMany() ? inputs.slice(0, 20) : one;
+  const input = !inputs.length ? example : isMany() ? inputs.slice(0, IN_CODE) : one;
   const code = snippet(kind, { url: address("classify"), input, task: known.task, key: hasKey() });
   get("snippet").querySelector("code").textContent = code;
+  const isPart = isMany() && inputs.length > IN_CODE;
+  get("part").textContent = isPart ? fill(known.words.first_texts, { shown: IN_CODE, count: inputs.length }) : "";
 }
 
 async function copy() {
