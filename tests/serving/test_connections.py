@@ -141,3 +141,27 @@ def test_requests_behind_each_other_are_answered_in_order(make_front):
     with running(front) as url, connected(url) as client:
         client.sendall(REQUEST * 2 + REQUEST.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n"))
         assert answer(client).count(b"HTTP/1.1 200") == 3
+
+
+@pytest.mark.slow
+def test_an_answer_that_nobody_reads_is_cut(make_front):
+    """A client that asks for megabytes and reads nothing is let go; the others are served meanwhile."""
+    front, _ = make_front()
+    body = json.dumps({"inputs": ["so sad today it is rain " * 20] * 1000}).encode()
+    head = HEAD.replace(b"/classify", b"/tokenize") % len(body)
+    with running(front, body_timeout_s=0.5, keep_alive_s=0.1) as url:
+        host, port = url.removeprefix("http://").split(":")
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect((host, int(port)))
+            client.sendall(head + body)
+            with connected(url) as other:
+                other.sendall(REQUEST)
+                assert one_answer(other)[0] == 200
+            time.sleep(1.2)
+            client.settimeout(10)
+            received = 0
+            with pytest.raises(ConnectionResetError):
+                while part := client.recv(1 << 20):
+                    received += len(part)
+            assert received < 5_000_000

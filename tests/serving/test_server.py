@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -245,3 +246,38 @@ def test_limits_that_let_nothing_through_are_refused(name):
 def test_an_address_of_this_machine_alone(host, own):
     """Others need a key, and are told so."""
     assert is_own_address(host) == own
+
+
+@pytest.mark.slow
+def test_a_thousand_idle_connections_do_not_matter(start):
+    """A text is answered among them, and all can be closed in order. (Ten thousand were tried by hand.)"""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    count = min(1_000, soft - 500)
+    started = start(max_connections=count + 50, header_timeout_s=60.0, drain_s=0.0, grace_s=20.0)
+    idle = []
+    try:
+        for _ in range(count):
+            idle.append(socket.create_connection(("127.0.0.1", started.port), timeout=20))  # noqa: PERF401  # closed below
+        assert started.ask(1) == (200, "0" * 64)
+        idle[0].sendall(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        assert idle[0].recv(100).startswith(b"HTTP/1.1 200")
+        started.signal(signal.SIGTERM)
+        assert started.process.wait(20) == 0
+    finally:
+        for one in idle:
+            one.close()
+
+
+@pytest.mark.slow
+def test_beyond_the_most_connections_idle_ones_make_room(start):
+    """Four hundred silent connections and room for 16: every text is answered meanwhile."""
+    started = start(max_connections=16)
+    idle = []
+    try:
+        for number in range(400):
+            idle.append(socket.create_connection(("127.0.0.1", started.port), timeout=20))
+            if number % 40 == 0:
+                assert started.ask(1)[0] == 200
+    finally:
+        for one in idle:
+            one.close()

@@ -162,7 +162,7 @@ class Front:
             arrived.is_read = True
         if endpoint.needs_model and not self.is_loaded:
             raise NotReadyError("the model is being loaded: ask again in a moment")
-        client = arrived.scope.get("client")
+        client, query = arrived.scope.get("client"), arrived.scope.get("query_string", b"")
         call = Call(
             service=self._service,
             settings=self._settings,
@@ -172,7 +172,7 @@ class Front:
             client=client[0] if client else "",
             headers=headers,
             path=arrived.scope.get("path_params", {}),
-            query=dict(parse_qsl(arrived.scope.get("query_string", b"").decode("latin-1"))),
+            query=dict(parse_qsl(query.decode("latin-1"))) if query else {},
             has_key=not endpoint.is_open or self._guard.has_key(headers),
             body=body,
             receive=arrived.receive,

@@ -21,6 +21,7 @@ from limbeck.serving.wrong import Wrong
 
 PIECE_S = 0.005
 """Seconds of writing after which others have their turn."""
+_FEW = 64
 _SHOWN_ROWS = 50
 """Numbers of rows that a header names."""
 
@@ -79,7 +80,9 @@ def shortest(values: np.ndarray) -> list[Any]:
         >>> shortest(np.array([[0.1, 1.0]], np.float32))
         [[0.1, 1.0]]
     """
-    digits = pa.array(np.asarray(values, np.float32).ravel()).cast(pa.string()).to_pylist()
+    exact = np.asarray(values, np.float32).ravel()
+    # Arrow is quick at many and slow to begin.
+    digits = map(str, exact) if exact.size <= _FEW else pa.array(exact).cast(pa.string()).to_pylist()
     flat = [float(one) for one in digits]
     if values.ndim == 1:
         return flat
