@@ -19,9 +19,12 @@ from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.serving.app import Front
 from limbeck.serving.dialects.spoken import ENDPOINTS
 from limbeck.serving.openapi import openapi_document
+from limbeck.serving.page_routes import page_endpoints
+from limbeck.settings import ServeSettings
 
-DOCUMENT = openapi_document(ENDPOINTS, model_name="tiny")
-OPERATIONS = [(one.path, one.method) for one in ENDPOINTS]
+ROUTES = (*ENDPOINTS, *page_endpoints(ServeSettings(), dict))
+DOCUMENT = openapi_document(ROUTES, model_name="tiny")
+OPERATIONS = [(one.path, one.method) for one in ROUTES]
 HELD_TO = [
     schemathesis.checks.not_a_server_error,
     checks.status_code_conformance,

@@ -250,7 +250,7 @@ def test_an_address_of_this_machine_alone(host, own):
 
 @pytest.mark.slow
 def test_a_thousand_idle_connections_do_not_matter(start):
-    """A text is answered among them, and all can be closed in order. (Ten thousand were tried by hand.)"""
+    """A text is answered among them, and all can be closed in order; ten thousand were tried by hand."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     count = min(1_000, soft - 500)
     started = start(max_connections=count + 50, header_timeout_s=60.0, drain_s=0.0, grace_s=20.0)

@@ -80,11 +80,11 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
         if endpoint.body == "tensors":
             good[TENSORS_TYPE] = {"schema": {"type": "string", "format": "binary"}}
     else:
-        good[endpoint.answer_type] = {"schema": {"type": "string"}}
+        good |= {kind: {"schema": {}} for kind in endpoint.answer_types}
     found: dict[str, Any] = {"200": {"description": HTTPStatus.OK.phrase, "content": good}}
     for status in sorted(_statuses(endpoint)):
         found[str(int(status))] = _wrong(status, endpoint.dialect.wrong_schema)
-        if endpoint.answer_type == "application/json" and status == HTTPStatus.SERVICE_UNAVAILABLE:
+        if endpoint.answer_types == ("application/json",) and status == HTTPStatus.SERVICE_UNAVAILABLE:
             found[str(int(status))]["content"]["application/json"]["schema"] = {}
     return found
 

@@ -14,7 +14,7 @@ from limbeck.serving.call import Call
 from limbeck.serving.dialects.own import OWN
 from limbeck.serving.routes import Endpoint
 from limbeck.serving.service import ServedModel
-from limbeck.serving.try_page import BrowserPages, Visit, page_file
+from limbeck.serving.try_page import MEDIA_TYPES, BrowserPages, Visit, page_file
 from limbeck.settings import ServeSettings
 
 
@@ -46,13 +46,17 @@ def page_endpoints(settings: ServeSettings, document: Callable[[], Mapping[str, 
         return pages.docs(_visit(call), document())
 
     return (
-        _endpoint("/", front_page, "Show the page to try the model; tell programs that the service lives.", (503,)),
-        _endpoint("/docs", docs_page, "Show what every route takes and gives.", (404,)),
-        _endpoint("/page/{file}", asset, "Give a file of the pages.", (404,)),
+        _endpoint("/", front_page, "Show the page to try the model; tell programs that the service lives.", 503),
+        _endpoint("/docs", docs_page, "Show what every route takes and gives.", 404),
+        _endpoint("/page/{file}", asset, "Give a file of the pages.", 404),
     )
 
 
-def _endpoint(path: str, reply: Callable[[Call], Any], says: str, statuses: tuple[int, ...]) -> Endpoint:
+_KINDS = {"/": ("text/html", "application/json"), "/page/{file}": tuple(MEDIA_TYPES.values())}
+"""Media types of the routes that give more than a page."""
+
+
+def _endpoint(path: str, reply: Callable[[Call], Any], says: str, status: int) -> Endpoint:
     return Endpoint(
         method="GET",
         path=path,
@@ -60,10 +64,10 @@ def _endpoint(path: str, reply: Callable[[Call], Any], says: str, statuses: tupl
         reply=reply,
         says=says,
         answer_schema=None,
-        answer_type="text/html",
+        answer_types=_KINDS.get(path, ("text/html",)),
         needs_model=False,
         is_open=True,
-        statuses=statuses,
+        statuses=(status,),
     )
 
 

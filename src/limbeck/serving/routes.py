@@ -45,7 +45,7 @@ class Endpoint:
         reply: answers a call.
         says: what it does, as a sentence.
         answer_schema: of the body of a good answer; None where it is not JSON.
-        answer_type: media type of a good answer.
+        answer_types: media types that a good answer may have.
         form: of the body; None where there is none.
         body: what a POST brings.
         needs_model: whether it can be answered only when a model is loaded.
@@ -59,7 +59,7 @@ class Endpoint:
     reply: Callable[[Call], Awaitable[Response]]
     says: str
     answer_schema: Mapping[str, Any] | None = field(default_factory=dict)
-    answer_type: str = "application/json"
+    answer_types: tuple[str, ...] = ("application/json",)
     form: Form | None = None
     body: Body = "json"
     needs_model: bool = True

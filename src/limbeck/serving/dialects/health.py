@@ -64,7 +64,7 @@ HEALTH_ROUTES = (
         reply=_metrics,
         says="Give the counts of all requests, as Prometheus reads them.",
         answer_schema=None,
-        answer_type="text/plain",
+        answer_types=("text/plain",),
         needs_model=False,
         is_open=True,
     ),
