@@ -239,7 +239,7 @@ def test_programs_run_as_they_are_copied(browser: Any, serve: Serve, tmp_path: P
     address, service = serve("single")
     context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
     page = context.new_page()
-    page.goto(address)
+    page.goto(f"{address}?lang=en&from=a/b")
     text = 'it\'s "so" sad\\n $HOME `id` \n two lines a\u202eb\u200b 기쁨 😀 %s'
     page.fill("#text-0", text)
     page.click(f"#tab-{kind}")

@@ -3,7 +3,7 @@
 export class Refused extends Error {}
 
 /** Where a route lies, also behind a proxy that puts the service into a folder. */
-export const address = (route) => new URL(route, document.baseURI.replace(/[^/]*$/, "")).href;
+export const address = (route) => new URL(route, new URL(".", location.href)).href;
 
 let key = sessionStorage.getItem("limbeck.key");
 
