@@ -1,6 +1,7 @@
 """Local service: every request that is taken has one answer, whatever happens to engines, clients and models."""
 
 import asyncio
+import gc
 import os
 import random
 import signal
@@ -35,6 +36,7 @@ from limbeck.errors import (
 )
 from limbeck.serving.local_service import LocalService
 from limbeck.serving.service import Answered
+from limbeck.serving.waiting import Queued
 from limbeck.settings import ServeSettings
 from limbeck.tokens import Tokenizer
 
@@ -272,6 +274,10 @@ def test_clients_that_go_away_cost_nothing(make: Make) -> None:
             assert time.monotonic() - started < 5  # 1,000 of them would take twice as long at the least
             await asyncio.gather(*storm, return_exceptions=True)
             assert service.condition.waiting_tokens == service.condition.waiting_texts == 0
+            del first, storm, third, task
+            await service.answer(asking("fine"))
+            gc.collect()
+            assert [one for one in gc.get_objects() if isinstance(one, Queued)] == []
 
     run(work())
 

@@ -15,6 +15,7 @@ BATCH_S = 0.025
 FEWEST_BATCH_TOKENS = 64
 _HALF_LIFE_S = 2.0
 _MOST_SLOWER = 8.0
+_LEAST_START_S, _LEAST_TOKEN_S = 1e-5, 1e-9
 _PROMISED_FACTOR = 2.0
 _PROMISED_S = 10.0
 _MOST_PROMISES = 10_000
@@ -24,9 +25,11 @@ _SURE_SHARE = 0.75
 
 
 class WorkRate:
-    """How long batches take: seconds = start + tokens × each, as measured when the engine was ready.
+    """How long batches take: seconds = start + tokens × each, first as measured when the engine was ready.
 
-    What batches take since then, recent ones most, corrects both by one factor.
+    Each batch since then corrects both, recent ones most: what made it longer or shorter than predicted is put down to
+    the part that it mostly consists of. So a busy machine, on which a single text waits for its turn, does not make a
+    thousand texts look slow.
 
     Args:
         short: tokens of one short text, and the seconds that it took.
@@ -35,19 +38,14 @@ class WorkRate:
 
     def __init__(self, short: tuple[int, float], many: tuple[int, float]) -> None:
         (few, few_s), (lot, lot_s) = short, many
-        self._token_s = max((lot_s - few_s) / max(1, lot - few), 1e-9)
-        self._start_s = max(few_s - few * self._token_s, 1e-5)
-        self._taken_s = self._expected_s = lot_s
-
-    @property
-    def factor(self) -> float:
-        """How much longer batches take than when the engine was ready."""
-        return self._taken_s / self._expected_s
+        self._token_s = self._usual_token_s = max((lot_s - few_s) / max(1, lot - few), _LEAST_TOKEN_S)
+        self._start_s = self._usual_start_s = max(few_s - few * self._token_s, _LEAST_START_S)
 
     @property
     def batch_tokens(self) -> int:
         """Tokens of a batch."""
-        return max(FEWEST_BATCH_TOKENS, int((BATCH_S / self.factor - self._start_s) / self._token_s))
+        work_s = max(BATCH_S - self._start_s, BATCH_S / 2)
+        return max(FEWEST_BATCH_TOKENS, int(work_s / self._token_s))
 
     @property
     def tokens_per_s(self) -> float:
@@ -56,21 +54,21 @@ class WorkRate:
 
     def note(self, tokens: int, taken_s: float) -> None:
         """Note what a batch took; one that slept with the machine for an hour does not say how fast that is."""
-        taken_s = min(taken_s, _MOST_SLOWER * self.seconds(tokens))
-        kept = 0.5 ** (taken_s / _HALF_LIFE_S)
-        self._taken_s = kept * self._taken_s + taken_s
-        self._expected_s = kept * self._expected_s + self.usual_s(tokens)
+        work_s = tokens * self._token_s
+        expected_s = self._start_s + work_s
+        taken_s = min(taken_s, _MOST_SLOWER * expected_s)
+        more_s = (taken_s - expected_s) * (1 - 0.5 ** (taken_s / _HALF_LIFE_S))
+        to_start = 1 / (1 + (work_s / self._start_s) ** 4)
+        self._start_s = max(self._start_s + more_s * to_start, _LEAST_START_S)
+        self._token_s = max(self._token_s + more_s * (1 - to_start) / tokens, _LEAST_TOKEN_S)
 
     def seconds(self, tokens: int) -> float:
         """Return the seconds that so many tokens take, in batches; 0 for none."""
-        return self.factor * self.usual_s(tokens)
+        return math.ceil(tokens / self.batch_tokens) * self._start_s + tokens * self._token_s
 
     def usual_s(self, tokens: int) -> float:
-        """Return the seconds that so many tokens take when the machine has nothing else to do."""
-        if not tokens:
-            return 0.0
-        batches = math.ceil(tokens * self._token_s / BATCH_S)
-        return max(1, batches) * self._start_s + tokens * self._token_s
+        """Return the seconds that so many tokens took when the engine was ready, at the least."""
+        return tokens * self._usual_token_s + bool(tokens) * self._usual_start_s
 
 
 @dataclass
@@ -154,7 +152,7 @@ class Asking:
         timeout_s: seconds after which nobody waits for its answer.
         wait_s: predicted seconds until it begins.
         work_s: predicted seconds of its own work.
-        usual_work_s: the same on a machine that has nothing else to do.
+        usual_work_s: the same at the least, as it was when the engine was ready.
         waiting_tokens: tokens of all that wait.
     """
 

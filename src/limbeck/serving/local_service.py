@@ -182,7 +182,10 @@ class LocalService:
         lane = ModelLane(wish, self._settings, say=self._say, program=self._program)
         try:
             await lane.start()
-            return _Served(lane, _model_of(folder, lane.keeper.about, self._settings.name))
+            served = _Served(lane, _model_of(folder, lane.keeper.about, self._settings.name))
+            # The first answer imports what answers are made of: nobody else's should wait for that.
+            await self._canaries(served, plain_canaries(pairs=served.model.facts.pair is not None))
+            return served
         except BaseException:
             await lane.end()
             raise
@@ -193,18 +196,19 @@ class LocalService:
         try:
             _require_alike(before, new.model)
             record = recorded_answers(Path(folder))
-            places = [] if record is None else canary_places(record)
-            pairs = new.model.facts.pair is not None
-            texts = plain_canaries(pairs=pairs) if record is None else [(record.texts or ())[place] for place in places]
-            asked = Asked(texts=texts, client=_CANARY_CLIENT, timeout_s=_CANARY_S)
-            with new:
-                found = await self._answered(new, asked, asyncio.get_running_loop().time() + _CANARY_S)
-            if record is not None:
+            if record is not None and record.texts:
+                places = canary_places(record)
+                found = await self._canaries(new, [record.texts[place] for place in places])
                 require_recorded(found.predictions, record, places)
         except BaseException:
             await new.lane.end()
             raise
         return new
+
+    async def _canaries(self, served: _Served, texts: Sequence[str]) -> Answered:
+        """Ask a model that does not serve yet."""
+        asked = Asked(texts=texts, client=_CANARY_CLIENT, timeout_s=_CANARY_S)
+        return await self._answered(served, asked, asyncio.get_running_loop().time() + _CANARY_S)
 
     async def _retire(self, served: _Served) -> None:
         """Let a model answer what it took, and end it."""
