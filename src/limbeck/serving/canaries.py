@@ -17,7 +17,7 @@ from limbeck.evaluation.value_predictions import ValuePredictions
 MOST_CANARIES = 32
 FARTHEST = 0.05
 """Of a probability from the record's, or of a number in spreads of the recorded numbers; engines differ far less."""
-_PLAIN = ("a", "I feel fine today.", "It is not what I expected, and I want my money back.", "안녕하세요", "🙂")
+_PLAIN = ("I feel fine today.", "It is not what I expected, and I want my money back.", "안녕하세요", "🙂", "a")
 _PLAIN_PAIR = ("is it open? [SEP] we close at six", "a [SEP] b")
 
 
@@ -36,7 +36,7 @@ def canary_places(found: AnyPredictions) -> list[int]:
 
 
 def plain_canaries(*, pairs: bool) -> list[str]:
-    """Return texts that any model must be able to read."""
+    """Return texts that any model must be able to read, the shortest last."""
     return list(_PLAIN_PAIR if pairs else _PLAIN)
 
 

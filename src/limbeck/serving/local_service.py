@@ -184,7 +184,7 @@ class LocalService:
             await lane.start()
             served = _Served(lane, _model_of(folder, lane.keeper.about, self._settings.name))
             # The first answer imports what answers are made of: nobody else's should wait for that.
-            await self._canaries(served, plain_canaries(pairs=served.model.facts.pair is not None))
+            await self._canaries(served, _plain_texts(served)[-1:])
             return served
         except BaseException:
             await lane.end()
@@ -196,7 +196,9 @@ class LocalService:
         try:
             _require_alike(before, new.model)
             record = recorded_answers(Path(folder))
-            if record is not None and record.texts:
+            if record is None or not record.texts:
+                await self._canaries(new, _plain_texts(new))
+            else:
                 places = canary_places(record)
                 found = await self._canaries(new, [record.texts[place] for place in places])
                 require_recorded(found.predictions, record, places)
@@ -318,6 +320,10 @@ def _model_of(folder: str, about: Mapping[str, Any], name: str | None) -> Served
         vector_width=about["vector_width"],
         vector_pooling=about["vector_pooling"],
     )
+
+
+def _plain_texts(served: _Served) -> list[str]:
+    return plain_canaries(pairs=served.model.facts.pair is not None)
 
 
 def _require_alike(before: ServedModel, after: ServedModel) -> None:
