@@ -54,7 +54,7 @@ class Picture:
     title: str
     description: str
     svg: str = field(repr=False)
-    save_png: Callable[[], bytes] = field(repr=False)
+    save_png: Callable[[], bytes] = field(repr=False, compare=False)
     notices: tuple[str, ...] = ()
 
     @cached_property
