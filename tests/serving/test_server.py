@@ -54,7 +54,7 @@ class Started:
 
     def line(self, pattern):
         """Wait for a line."""
-        until = time.monotonic() + 30
+        until = time.monotonic() + 90
         while time.monotonic() < until:
             for line in list(self.lines):
                 if found := re.search(pattern, line):
