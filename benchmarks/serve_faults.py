@@ -34,6 +34,7 @@ from limbeck.settings import ServeSettings
 RATE_PER_S = 40.0
 TEXTS = 400
 LEAVING = 1_000
+LIST_TEXTS, LISTS_AT_ONCE = 64, 8
 PATIENCE_S = 25.0
 
 
@@ -158,28 +159,46 @@ async def leave(load_: Load) -> dict[str, Any]:
     return {"left": LEAVING, "good_answered_in_s": round(took_s, 3), **load_.ledger.counts()}
 
 
-def resident_mib() -> int:
-    """Return the memory of this process."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
+def resident_mib(pid: int | str = "self") -> int:
+    """Return the memory of a process."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") // 2**20
 
 
-async def measured(
-    run: str, kills: int, *, spare: bool, texts: list[str], ledgers: dict[str, Ledger]
-) -> dict[str, Any]:
+async def go_on(service: LocalService, texts: list[str], count: int) -> dict[str, Any]:
+    """Answer many texts, in lists, some lists at a time; say the memory after a tenth and at the end."""
+    left, memory = iter(range(0, count, LIST_TEXTS)), {}
+
+    def both() -> dict[str, int]:
+        return {"front_mib": resident_mib(), "engine_mib": resident_mib(engine_of(service) or "self")}
+
+    async def client() -> None:
+        for start in left:
+            asked = [texts[(start + place) % len(texts)] for place in range(LIST_TEXTS)]
+            await service.answer(Asked(texts=asked, client="load", timeout_s=PATIENCE_S))
+            if start >= count // 10 and "a_tenth" not in memory:
+                memory["a_tenth"] = both()
+
+    started = time.monotonic()
+    await asyncio.gather(*(client() for _ in range(LISTS_AT_ONCE)))
+    seconds = time.monotonic() - started
+    return {"texts": count, "texts_per_s": round(count / seconds), **memory, "all": both()}
+
+
+async def measured(asked: argparse.Namespace, texts: list[str], ledgers: dict[str, Ledger]) -> dict[str, Any]:
     """Run all trials against one service."""
-    settings = ServeSettings(spare=spare, max_wait_s=20.0, timeout_s=PATIENCE_S)
-    service = LocalService(run, settings, say=lambda line: print(line, file=sys.stderr, flush=True))
+    kills = asked.kills
+    settings = ServeSettings(spare=not asked.without_spare, max_wait_s=20.0, timeout_s=PATIENCE_S)
+    service = LocalService(asked.run, settings, say=lambda line: print(line, file=sys.stderr, flush=True))
     started = time.monotonic()
     await service.start()
     found: dict[str, Any] = {"ready_s": round(time.monotonic() - started, 2), "numerics": service.model.numerics}
     try:
-        before = resident_mib()
         loads = {name: Load(service, texts, ledger) for name, ledger in ledgers.items()}
         found["kill"] = await hurt(loads["kill"], signal.SIGKILL, kills, (0.1, 2.0))
         found["freeze"] = await hurt(loads["freeze"], signal.SIGSTOP, max(1, kills // 10), (0.1, 2.0))
         found["leave"] = await leave(loads["leave"])
-        found["front_mib"] = {"before": before, "after": resident_mib()}
+        found["memory"] = await go_on(service, texts, asked.texts)
         found["engine_restarts"] = service.condition.engine_restarts
         found["waiting_tokens_at_end"] = service.condition.waiting_tokens
     finally:
@@ -191,12 +210,13 @@ def main() -> None:
     reading = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     reading.add_argument("run")
     reading.add_argument("--kills", type=int, default=100)
+    reading.add_argument("--texts", type=int, default=100_000, help="whose memory is measured at the end")
     reading.add_argument("--without-spare", action="store_true")
     reading.add_argument("--out", default="serve_faults")
     asked = reading.parse_args()
     texts = corpus("emotion")[0][:TEXTS]
     ledgers = {name: Ledger() for name in ("kill", "freeze", "leave")}
-    found = asyncio.run(measured(asked.run, asked.kills, spare=not asked.without_spare, texts=texts, ledgers=ledgers))
+    found = asyncio.run(measured(asked, texts, ledgers))
     for name, ledger in ledgers.items():
         found[name] |= compared(asked.run, texts, ledger)
     found = {"kills": asked.kills, "spare": not asked.without_spare, "rate_per_s": RATE_PER_S, **found}

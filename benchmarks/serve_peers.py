@@ -67,20 +67,9 @@ def fastapi(folder: str, port: int) -> None:
 def litserve(folder: str, port: int) -> None:
     """LitServe with its batching."""
     import litserve as ls
+    from serve_litserve import Api
 
-    class Api(ls.LitAPI):  # type: ignore[misc]  # without types
-        def setup(self, device: str) -> None:
-            self.model = Classifier(folder)
-
-        def decode_request(self, request: dict[str, str]) -> str:
-            return request["text"]
-
-        def predict(self, texts: Any) -> Any:
-            return self.model.answer(texts if isinstance(texts, list) else [texts])
-
-        def encode_response(self, output: Any) -> Any:
-            return output
-
+    os.environ["LITSERVE_FOLDER"] = folder
     try:
         server = ls.LitServer(Api(max_batch_size=MOST_BATCH, batch_timeout=BATCH_WAIT_S), accelerator="cpu")
     except TypeError:  # older releases take these here

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from limbeck.data.texts import as_texts
+from limbeck.display.views import listed
 from limbeck.errors import DataError, FaultLog, LimbeckError, ModelError, NotReadyError, TooLargeError
 from limbeck.inference.answers import AnsweredRows, predictions_of
 from limbeck.model.facts import parse_facts
@@ -333,7 +334,7 @@ def _require_alike(before: ServedModel, after: ServedModel) -> None:
         raise ModelError(f"it answers with {new.shape.words}, and clients expect {old.shape.words}")
     if new.label_names != old.label_names:
         raise ModelError(
-            f"its labels are {', '.join(new.label_names)}, and clients expect {', '.join(old.label_names)}"
+            f"its labels are {listed(new.label_names)}, and clients expect {listed(old.label_names)}, in this order"
         )
     if (new.pair is None) != (old.pair is None):
         raise ModelError("one of the two models reads pairs of texts, and the other one text per row")
