@@ -203,9 +203,9 @@ async def single_calls(server: Server) -> dict[str, float]:
     for call in range(SINGLE_CALLS):
         started = time.perf_counter()
         writer.write(server.requests["tweets"][call % 50])
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = next(line.split(b":")[1] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length"))
-        await reader.readexactly(int(length))
+        head = (await reader.readuntil(b"\r\n\r\n")).lower()
+        lengths = [line.split(b":")[1] for line in head.split(b"\r\n") if line.startswith(b"content-length")]
+        await (reader.readexactly(int(lengths[0])) if lengths else reader.readuntil(b"0\r\n\r\n"))
         spent.append((time.perf_counter() - started) * 1e3)
     writer.close()
     spent = sorted(spent[SINGLE_CALLS // 10 :])

@@ -25,7 +25,7 @@ import numpy as np
 from measure import write_result
 from workloads import corpus
 
-from limbeck.errors import LimbeckError
+from limbeck.errors import LimbeckError, OverloadedError
 from limbeck.inference.predictor import load
 from limbeck.serving.local_service import LocalService
 from limbeck.serving.service import Asked
@@ -175,7 +175,10 @@ async def go_on(service: LocalService, texts: list[str], count: int) -> dict[str
     async def client() -> None:
         for start in left:
             asked = [texts[(start + place) % len(texts)] for place in range(LIST_TEXTS)]
-            await service.answer(Asked(texts=asked, client="load", timeout_s=PATIENCE_S))
+            try:
+                await service.answer(Asked(texts=asked, client="load", timeout_s=PATIENCE_S))
+            except OverloadedError as error:
+                await asyncio.sleep(error.retry_after_s)
             if start >= count // 10 and "a_tenth" not in memory:
                 memory["a_tenth"] = both()
 

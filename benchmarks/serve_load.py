@@ -18,7 +18,7 @@ import numpy as np
 MOST_CONNECTIONS = 450
 LATE_S = 10.0
 """Answers are waited for so long after the last request was due."""
-HEAD_END = b"\r\n\r\n"
+HEAD_END, LAST_CHUNK = b"\r\n\r\n", b"0\r\n\r\n"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -76,6 +76,7 @@ class _Connection(asyncio.Protocol):
         self._pool = pool
         self._come = bytearray()
         self._length = -1
+        self._is_chunked = False
         self._status = 0
         self.transport: asyncio.Transport | None = None
         self.request: int | None = None
@@ -93,12 +94,14 @@ class _Connection(asyncio.Protocol):
                 return
             head = bytes(self._come[:end]).lower()
             self._status = int(head[9:12])
-            self._length = 0
+            self._length, self._is_chunked = 0, b"transfer-encoding: chunked" in head
             for line in head.split(b"\r\n")[1:]:
                 name, _, value = line.partition(b":")
                 if name == b"content-length":
                     self._length = int(value)
             del self._come[: end + len(HEAD_END)]
+        if self._is_chunked:
+            self._length = len(self._come) if self._come.endswith(LAST_CHUNK) else len(self._come) + 1
         if len(self._come) >= self._length:
             del self._come[: self._length]
             self._length = -1
