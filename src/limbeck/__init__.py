@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from limbeck.data.write import write as write
     from limbeck.errors import BundleError as BundleError
     from limbeck.errors import DataError as DataError
+    from limbeck.errors import DeadlineError as DeadlineError
+    from limbeck.errors import EngineError as EngineError
     from limbeck.errors import HubError as HubError
     from limbeck.errors import HubUnreachableError as HubUnreachableError
     from limbeck.errors import Interrupted as Interrupted
@@ -55,11 +57,18 @@ if TYPE_CHECKING:
     from limbeck.errors import MissingNameError as MissingNameError
     from limbeck.errors import ModelError as ModelError
     from limbeck.errors import NoMemoryError as NoMemoryError
+    from limbeck.errors import NotReadyError as NotReadyError
+    from limbeck.errors import OverloadedError as OverloadedError
+    from limbeck.errors import RequestError as RequestError
+    from limbeck.errors import RowError as RowError
+    from limbeck.errors import ServingError as ServingError
     from limbeck.errors import SettingsError as SettingsError
     from limbeck.errors import StorageError as StorageError
     from limbeck.errors import Terminated as Terminated
     from limbeck.errors import TokenizerError as TokenizerError
+    from limbeck.errors import TooLargeError as TooLargeError
     from limbeck.errors import TrainingError as TrainingError
+    from limbeck.errors import UnauthorizedError as UnauthorizedError
     from limbeck.errors import WeightsError as WeightsError
     from limbeck.evaluation.class_scores import ClassScores as ClassScores
     from limbeck.evaluation.comparison import Comparison as Comparison
@@ -154,9 +163,10 @@ _HOMES = {
     "limbeck.reading.text_stream": "TextStream open_stream",
     "limbeck.data.write": "write",
     "limbeck.errors": (
-        "BundleError DataError HubError HubUnreachableError Interrupted LimbeckError "
-        "LockedError MissingExtraError MissingNameError ModelError NoMemoryError SettingsError "
-        "StorageError Terminated TokenizerError TrainingError WeightsError"
+        "BundleError DataError DeadlineError EngineError HubError HubUnreachableError Interrupted "
+        "LimbeckError LockedError MissingExtraError MissingNameError ModelError NoMemoryError "
+        "NotReadyError OverloadedError RequestError RowError ServingError SettingsError StorageError "
+        "Terminated TokenizerError TooLargeError TrainingError UnauthorizedError WeightsError"
     ),
     "limbeck.evaluation.comparison": "Comparison",
     "limbeck.evaluation.class_scores": "ClassScores",

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.serving.in_process import DIGEST, KINDS, ask
 
 from limbeck.data.text_pairs import TextPair
@@ -201,3 +203,18 @@ def test_a_request_may_ask_for_less_time_only(wished, given, make_front):
     front, service = make_front()
     ask(front, "/classify", {"input": "a", "timeout_s": wished})
     assert service.asked[0].timeout_s == given
+
+
+def test_any_text_is_answered_as_the_library_answers_it(make_front):
+    """Whatever signs a text has: control signs, both directions of writing, signs beside the first plane."""
+    front, service = make_front()
+
+    @settings(max_examples=25, deadline=None)
+    @given(st.lists(st.text(max_size=30), min_size=1, max_size=4))
+    def hold(texts):
+        reply = ask(front, "/classify", {"input": texts})
+        assert reply.status == 200
+        probs = np.array([row["probs"] for row in reply.json["data"]], np.float32)
+        assert np.array_equal(probs, service.predictor.predict(texts).probabilities)
+
+    hold()
