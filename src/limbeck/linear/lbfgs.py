@@ -85,8 +85,15 @@ class Memory:
         found_P1D = torch.baddbmm(-image_PD[:, None], change_slots_PM[:, None], self._image_PMD)
         return self._shaped(torch.baddbmm(found_P1D, step_slots_PM[:, None], self._step_PMD, alpha=-1)[:, 0])
 
-    def part(self, lane_L: torch.Tensor, place_P: torch.Tensor) -> "Memory":
-        """Return what is remembered of some problems, those of some lanes of the inverse."""
+    def part(self, lane_L: torch.Tensor, place_P: torch.Tensor, *, before: Slopes, after: Slopes) -> "Memory":
+        """Return what is remembered of some problems, those of some lanes of the inverse.
+
+        Args:
+            lane_L: the lanes.
+            place_P: their problems.
+            before: the gradient of all problems.
+            after: the same of these.
+        """
         found = copy(self)
         found._inverse = self._inverse.part(lane_L)
         found._shape = (len(place_P), *self._shape[1:])
@@ -94,7 +101,8 @@ class Memory:
         found._image_PMD = self._image_PMD[place_P]
         found._step_change_PMM = self._step_change_PMM[place_P]
         found._change_image_PMM = self._change_image_PMM[place_P]
-        found._known = None
+        is_known = self._known is not None and self._known[0] is before
+        found._known = (after, self._image(before)[place_P]) if is_known else None
         return found
 
     def _image(self, gradient: Slopes) -> torch.Tensor:

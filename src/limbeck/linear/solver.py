@@ -169,10 +169,12 @@ class _Descent:
 
     def _leave(self, lane_L: torch.Tensor) -> None:
         """Go on with some lanes alone."""
+        before = self._now.gradient
         self._now, place_P = self._lanes.leave(self._now, lane_L)
         self._anchor = None if self._anchor is None else self._now
         self._objective, self._likely_P = self._objective.part(lane_L), self._likely_P[place_P]
-        self._memory = None if self._memory is None else self._memory.part(lane_L, place_P)
+        if self._memory is not None:
+            self._memory = self._memory.part(lane_L, place_P, before=before, after=self._now.gradient)
 
     def _anchor_here(self) -> None:
         """Work out everything exactly where the problems stand."""
