@@ -6,7 +6,7 @@ import json
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.serving.in_process import ask
 
@@ -101,6 +101,7 @@ JSON = st.recursive(
 )
 
 
+@settings(max_examples=25, deadline=None)
 @given(JSON)
 def test_whatever_python_writes_is_read(value):
     """All values, but those that RFC 8259 does not have."""
