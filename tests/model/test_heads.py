@@ -57,6 +57,26 @@ def test_a_folded_temperature_divides_the_logits(make_bundle: Callable[[HeadKind
     torch.testing.assert_close(head.fold_temperature(2.5)(features), before / 2.5)
 
 
+@pytest.mark.parametrize("head", [LinearHead, ClassificationHead])
+@pytest.mark.parametrize(("features", "labels"), [(3, 1), (384, 6), (9_000, 28)])
+def test_a_text_has_the_same_logits_alone_and_among_others(head: type, features: int, labels: int) -> None:
+    """To the bit, however many stand beside it and whatever order a matrix product would add in; and near the truth."""
+    drawn = np.random.default_rng(features)
+    weight = drawn.standard_normal((labels, features)).astype(np.float32)
+    if head is LinearHead:
+        made = LinearHead(weight, drawn.standard_normal(labels))
+    else:
+        features = min(features, 768)
+        made = ClassificationHead(dim=features, n_labels=labels)
+    values_NF = drawn.standard_normal((1_030, features)).astype(np.float32)
+    together_NC = made.logits(values_NF)
+    for start, count in ((0, 1), (7, 1), (1_029, 1), (3, 2), (11, 5), (40, 31), (1_020, 9)):
+        assert np.array_equal(made.logits(values_NF[start : start + count]), together_NC[start : start + count])
+    with torch.no_grad():
+        truth_NC = made.double().eval()(torch.from_numpy(values_NF.astype(np.float64))).numpy()
+    np.testing.assert_allclose(together_NC, truth_NC, rtol=1e-9, atol=1e-9)
+
+
 @pytest.mark.parametrize("temperature", [0.0, -1.0, float("inf"), float("nan")])
 def test_an_impossible_temperature_is_refused(temperature: float) -> None:
     """Zero, negative and not finite are no temperatures."""

@@ -20,7 +20,7 @@ def test_a_head_of_numbers_gives_them_in_their_own_unit(kind: str) -> None:
     if kind == "linear":
         assert head(features_BF).tolist() == [[10.0]] * 4
         with torch.no_grad():
-            inner._last()[0].fill_(0.5)
+            inner._maps()[-1][0].fill_(0.5)
     found = head(features_BF)
     torch.testing.assert_close(found, 10 + 3 * inner(features_BF))
     expanded = copy.deepcopy(head).expanded()

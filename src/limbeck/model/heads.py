@@ -15,11 +15,33 @@ from torch import Tensor, nn
 from limbeck.errors import SettingsError
 from limbeck.settings import HeadKind
 
+_ROWS_AT_ONCE = 1_024
+_COLUMNS_AT_ONCE = 8_192
+"""BLAS shares a longer dot product out to threads, as many as there are."""
+
 
 def softmax_of(logits_NC: np.ndarray) -> np.ndarray:
     """Return the probability of each class, (N, C) float64; rows sum to 1."""
     probabilities_NC: np.ndarray = torch.from_numpy(logits_NC).softmax(dim=1).numpy()
     return probabilities_NC
+
+
+def row_by_row(values_NF: np.ndarray, weight_CF: np.ndarray) -> np.ndarray:
+    """Return values @ weight.T, (N, C) float64: each entry a dot product of its own, added in an order of F alone.
+
+    A matrix product adds in an order that depends on N, and a probe of 8,064 features, whose large terms cancel, then
+    answers a text otherwise among others than alone: by 0.02 in a float32 logit, seen.
+    """
+    rows, features = values_NF.shape
+    sums_NC = np.zeros((rows, len(weight_CF)))
+    for start in range(0, rows, _ROWS_AT_ONCE):
+        block = slice(start, start + _ROWS_AT_ONCE)
+        for first in range(0, features, _COLUMNS_AT_ONCE):
+            columns = slice(first, first + _COLUMNS_AT_ONCE)
+            values_BX = np.ascontiguousarray(values_NF[block, columns], dtype=np.float64)
+            weight_CX = np.ascontiguousarray(weight_CF[:, columns], dtype=np.float64)
+            sums_NC[block] += np.matmul(values_BX[:, None, None, :], weight_CX[None, :, :, None])[..., 0, 0]
+    return sums_NC
 
 
 class Head(nn.Module, ABC):
@@ -41,16 +63,26 @@ class Head(nn.Module, ABC):
         """Which head this is, as a bundle names it."""
 
     @abstractmethod
-    def _last(self) -> tuple[nn.Parameter, nn.Parameter]:
-        """Weight and bias of the map that makes the logits."""
+    def _maps(self) -> tuple[tuple[nn.Parameter, nn.Parameter], ...]:
+        """Weight and bias of each linear map, the last of which makes the logits; ReLU stands between them."""
 
     def logits(self, features_NF: np.ndarray) -> np.ndarray:
-        """Return the logit of each class, (N, C) float64."""
-        weight, _ = self._last()
-        with torch.inference_mode():
-            features = torch.from_numpy(np.ascontiguousarray(features_NF, dtype=np.float32))
-            logits_NC: np.ndarray = self.eval()(features.to(weight.device)).cpu().double().numpy()
-        return logits_NC
+        """Return the logit of each class, (N, C) float64.
+
+        On a CPU a text has the same bits alone and among others.
+        """
+        maps = self._maps()
+        if maps[-1][0].device.type != "cpu":
+            with torch.inference_mode():
+                features = torch.from_numpy(np.ascontiguousarray(features_NF, dtype=np.float32))
+                logits_NC: np.ndarray = self.eval()(features.to(maps[-1][0].device)).cpu().double().numpy()
+            return logits_NC
+        values_NX = features_NF
+        for place, (weight, bias) in enumerate(maps):
+            if place:
+                values_NX = np.maximum(values_NX, 0)
+            values_NX = row_by_row(values_NX, weight.detach().double().numpy()) + bias.detach().double().numpy()
+        return values_NX
 
     def probabilities(self, features_NF: np.ndarray) -> np.ndarray:
         """Return the probability of each class, (N, C) float64; rows sum to 1."""
@@ -67,7 +99,7 @@ class Head(nn.Module, ABC):
         """
         if not 0 < temperature < float("inf"):
             raise SettingsError(f"temperature = {temperature} is not possible: give a finite number above 0")
-        for parameter in self._last():
+        for parameter in self._maps()[-1]:
             parameter.div_(temperature)
         return self
 
@@ -109,8 +141,8 @@ class LinearHead(Head):
         """Return logits_BC."""
         return nn.functional.linear(features_BF, self.weight, self.bias)
 
-    def _last(self) -> tuple[nn.Parameter, nn.Parameter]:
-        return self.weight, self.bias
+    def _maps(self) -> tuple[tuple[nn.Parameter, nn.Parameter], ...]:
+        return ((self.weight, self.bias),)
 
 
 class ClassificationHead(Head):
@@ -148,5 +180,5 @@ class ClassificationHead(Head):
         logits_BC: Tensor = self.classifier(self.dropout(self.pre_classifier(features_BF).relu()))
         return logits_BC
 
-    def _last(self) -> tuple[nn.Parameter, nn.Parameter]:
-        return cast("nn.Parameter", self.classifier.weight), self.classifier.bias
+    def _maps(self) -> tuple[tuple[nn.Parameter, nn.Parameter], ...]:
+        return tuple((cast("nn.Parameter", one.weight), one.bias) for one in (self.pre_classifier, self.classifier))

@@ -8,6 +8,7 @@ needs to know nothing of units.
 Shapes: B texts, F features.
 """
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -70,11 +71,15 @@ class NumberHead(Head):
         This one is of no use afterwards.
         """
         inner = self.inner.cpu().eval()
-        weight, bias = inner._last()
+        weight, bias = inner._maps()[-1]
         mean, unit = self.mean.cpu(), self.unit.cpu()
         weight.mul_(unit)
         bias.mul_(unit).add_(mean)
         return inner
 
-    def _last(self) -> tuple[nn.Parameter, nn.Parameter]:
-        return self.inner._last()
+    def logits(self, features_NF: np.ndarray) -> np.ndarray:
+        """Return the numbers, (N, 1) float64."""
+        return self.mean.item() + self.unit.item() * self.inner.logits(features_NF)
+
+    def _maps(self) -> tuple[tuple[nn.Parameter, nn.Parameter], ...]:
+        return self.inner._maps()
