@@ -1,11 +1,12 @@
 """Table: every dialect that is spoken, and every route. A new dialect is one file and its lines here."""
 
-from limbeck.serving.dialects import health, hugging_face, kserve, open_inference, openai, own, tei
+from limbeck.serving.dialects import health, hugging_face, kserve, model_info, open_inference, openai, own, tei
 from limbeck.serving.routes import Endpoint, WireDialect
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *own.OWN_ROUTES,
     *tei.TEI_ROUTES,
+    *model_info.INFO_ROUTES,
     *hugging_face.HUGGING_FACE_ROUTES,
     *kserve.KSERVE_ROUTES,
     *openai.OPENAI_ROUTES,

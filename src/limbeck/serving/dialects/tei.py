@@ -1,10 +1,10 @@
-"""The dialect of text-embeddings-inference: `/predict`, `/embed`, `/tokenize`, `/info`, and their other names.
+"""The dialect of text-embeddings-inference: `/predict`, `/embed`, `/tokenize`, and their other names.
 
-In: `inputs`. Out: lists of {"score", "label"}, the most probable first; vectors; tokens; what the model is.
+In: `inputs`. Out: lists of {"score", "label"}, the most probable first; vectors; tokens.
 What it cannot say is told in headers (`x-limbeck-truncated`, `x-limbeck-unsure`), or refused: a number, raw scores, and
 a list of two texts where the model reads one, since that is a pair here, and not two texts.
 
-`/embed`, `/tokenize` and `/info` are limbeck's own, too.
+`/embed` and `/tokenize` are limbeck's own, too.
 
 Source: text-embeddings-inference, router/src/http (types.rs, server.rs).
 """
@@ -16,19 +16,17 @@ from typing import Any
 import numpy as np
 from starlette.responses import Response
 
-import limbeck
 from limbeck.errors import DataError, RowError
 from limbeck.evaluation.predictions import TopLabels
 from limbeck.evaluation.value_predictions import ValuePredictions
 from limbeck.serving.asked_texts import PAIR_LENGTH, TEXTS_SCHEMA, Texts, read_text_rows, read_texts
 from limbeck.serving.call import Call
-from limbeck.serving.dialects.own import OWN, WRONG_SCHEMA, own_wrong_body
+from limbeck.serving.dialects.own import WRONG_SCHEMA, own_wrong_body
 from limbeck.serving.forms import Field, Form, json_kind
 from limbeck.serving.replies import json_response, rows_response, shortest, told_headers
 from limbeck.serving.routes import Endpoint, WireDialect
 from limbeck.serving.service import Answered, ServedModel
 from limbeck.serving.wrong import Wrong
-from limbeck.setting_tables import to_plain
 from limbeck.tokens.windows import Window, said_window
 
 _TYPES = {422: "Validation", 413: "Validation", 429: "Overloaded", 503: "Unhealthy", 500: "Backend", 504: "Backend"}
@@ -185,61 +183,6 @@ async def _tokenize(call: Call) -> Response:
         found.append(_tokens_of(text, call.model, is_framed=wanted["add_special_tokens"] is not False))
         await asyncio.sleep(0)
     return await rows_response(found, {"x-limbeck-model-sha": call.model.digest})
-
-
-async def _info(call: Call) -> Response:
-    """Answer `GET /info`: what the model is, and every limit."""
-    return json_response(info_of(call))
-
-
-def info_of(call: Call) -> dict[str, Any]:
-    """Return what the model is, in the words of this dialect and in limbeck's own."""
-    model, settings, facts, condition = call.model, call.settings, call.model.facts, call.condition
-    names = {str(label): name for label, name in enumerate(facts.label_names)}
-    classifier = {"classifier": {"id2label": names, "label2id": {name: int(label) for label, name in names.items()}}}
-    embedding = {"embedding": {"pooling": model.vector_pooling.partition("@")[0]}}
-    limits = {name: value for name, value in to_plain(settings).items() if name not in ("key_file", "host", "port")}
-    return {
-        "model_id": model.name,
-        "model_sha": model.digest,
-        "model_dtype": "float32" if "float32" in model.numerics else "bfloat16",
-        "served_model_name": model.name,
-        "model_type": classifier if facts.label_names else embedding,
-        "max_concurrent_requests": settings.max_connections,
-        "max_input_length": model.window.max_tokens,
-        "max_batch_tokens": settings.max_waiting_tokens,
-        "max_batch_requests": None,
-        "max_client_batch_size": settings.max_texts,
-        "auto_truncate": True,
-        "tokenization_workers": 1,
-        "version": limbeck.__version__,
-        "sha": None,
-        "docker_label": None,
-        "task": facts.task,
-        "label_names": list(facts.label_names),
-        "thresholds": None if facts.thresholds is None else list(facts.thresholds),
-        "label_thresholds": None if facts.label_thresholds is None else list(facts.label_thresholds),
-        "value_width": None if facts.value_width is None else facts.value_width.to_dict(),
-        "pair": None if facts.pair is None else list(facts.pair),
-        "window": {
-            "name": model.window.name,
-            "max_tokens": model.window.max_tokens,
-            "words": said_window(model.window),
-        },
-        "vectors": {"width": model.vector_width, "pooling": model.vector_pooling},
-        "engine": model.numerics,
-        "limits": limits,
-        "condition": {
-            "ready": condition.is_ready,
-            "why": condition.why,
-            "waiting_tokens": condition.waiting_tokens,
-            "waiting_texts": condition.waiting_texts,
-            "tokens_per_s": condition.tokens_per_s,
-            "predicted_wait_s": condition.predicted_wait_s,
-            "engine_restarts": condition.engine_restarts,
-            "swaps": dict(condition.swaps),
-        },
-    }
 
 
 def scored_rows(answered: Answered, top_k: int | None = None) -> Iterator[list[dict[str, Any]]]:
@@ -415,13 +358,5 @@ TEI_ROUTES = (
         says="Give the tokens of each text, those that the model does not read too.",
         answer_schema=_TOKENS,
         form=TOKENIZE,
-    ),
-    Endpoint(
-        method="GET",
-        path="/info",
-        dialect=OWN,
-        reply=_info,
-        says="Say what the model is, and every limit.",
-        answer_schema={"type": "object"},
     ),
 )
