@@ -6,8 +6,9 @@ READY := .venv/.ready
 # Python keeps what it compiled, whatever the shell says: tests start many processes that import limbeck.
 export PYTHONDONTWRITEBYTECODE :=
 
-# As many processes as there are cores; `make test WORKERS=0` runs in one, as a debugger wants it.
-WORKERS ?= auto
+# One process more than there are cores, as some tests wait for servers and browsers; `make test WORKERS=0` runs in one,
+# as a debugger wants it.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 
 .PHONY: setup demo test test-quick check fix sanitize arm wheels bench clean
 
