@@ -281,3 +281,9 @@ def test_beyond_the_most_connections_idle_ones_make_room(start):
     finally:
         for one in idle:
             one.close()
+
+
+def test_the_body_of_an_answer_does_not_wait_for_its_head_to_be_acknowledged():
+    """TCP_NODELAY is set by asyncio where a socket names its protocol; without it each answer took 40 ms more."""
+    with listen("127.0.0.1", 0) as listening:
+        assert listening.proto == socket.IPPROTO_TCP
