@@ -28,8 +28,8 @@ from workloads import corpus
 from limbeck.errors import LimbeckError, OverloadedError
 from limbeck.inference.predictor import load
 from limbeck.serving.local_service import LocalService
+from limbeck.serving.serve_settings import ServeSettings
 from limbeck.serving.service import Asked
-from limbeck.settings import ServeSettings
 
 RATE_PER_S = 40.0
 TEXTS = 400

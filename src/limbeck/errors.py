@@ -31,7 +31,7 @@ In: nothing. Out: exceptions whose message says what, where, what was expected a
 It does not know who raises them nor how they are shown.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -228,11 +228,11 @@ class FaultLog:
         for message in messages:
             self.add(message)
 
-    def raise_as(self, kind: type[LimbeckError], *, what: str, todo: str) -> None:
+    def raise_as(self, kind: Callable[[str], LimbeckError], *, what: str, todo: str) -> None:
         """Raise one error of `kind` that lists what was gathered; do nothing when there was no fault.
 
         Args:
-            kind: class of the error.
+            kind: class of the error, or what makes one of a message.
             what: what went wrong as a whole, without a full stop.
             todo: what the reader can do about it.
         """

@@ -1,8 +1,11 @@
 """What tests of the engine side stand on: folders for `plain_engine`, and a service over them."""
 
+import asyncio
 import json
+import random
 import sys
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -10,14 +13,17 @@ from typing import Any
 import numpy as np
 from tests.serving.plain_engine import answer_to
 
+from limbeck.errors import LimbeckError
 from limbeck.model.blocks import Block
 from limbeck.model.facts import BundleFacts
 from limbeck.serving.local_service import LocalService
+from limbeck.serving.serve_settings import ServeSettings
 from limbeck.serving.service import Answered, Asked
-from limbeck.settings import ServeSettings, WindowName
+from limbeck.settings import WindowName
 from limbeck.tokens import Tokenizer
 
 PLAIN_PROGRAM = (sys.executable, str(Path(__file__).with_name("plain_engine.py")))
+Make = Callable[..., Path]
 WORDS = ("i", "feel", "fine", "sad", "so", "very", "today", "it", "is", "rain", "sun")
 
 
@@ -94,3 +100,42 @@ def engine_pid(service: LocalService) -> int | None:
     served: Mapping[str, Any] = vars(service)
     engine = served["_served"].lane.keeper.engine
     return None if engine is None else engine.pid
+
+
+def drawn(chance: random.Random, most: int = 4) -> tuple[str, ...]:
+    """Some texts of some words."""
+    return tuple(" ".join(chance.choices(WORDS, k=chance.randint(1, 6))) for _ in range(chance.randint(1, most)))
+
+
+async def until(is_so: Callable[[], bool], within_s: float = 5.0) -> None:
+    """Wait for something to be so."""
+    started = time.monotonic()
+    while not is_so():
+        assert time.monotonic() - started < within_s, "it did not come to be so"
+        await asyncio.sleep(0.01)
+
+
+async def outcome(task: Awaitable[Answered]) -> Answered | LimbeckError:
+    """Return an answer or the error."""
+    try:
+        return await task
+    except LimbeckError as error:
+        return error
+
+
+def run(work: Coroutine[Any, Any, None]) -> None:
+    """Run a test on a loop; none takes longer than half a minute."""
+
+    async def bounded() -> None:
+        async with asyncio.timeout(30):
+            await work
+
+    asyncio.run(bounded())
+
+
+def is_dead(pid: int) -> bool:
+    """Tell whether a process has ended, though its parent did not look yet."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True

@@ -27,8 +27,8 @@ from limbeck.model.heads import LinearHead
 from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.serving.app import Front
 from limbeck.serving.guards import make_guard
+from limbeck.serving.serve_settings import ServeSettings
 from limbeck.serving.service import Answered, Asked, Condition, ServedModel
-from limbeck.settings import ServeSettings
 from limbeck.tokens.windows import Window
 
 WIDTH = 8

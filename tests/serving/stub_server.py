@@ -18,9 +18,9 @@ from limbeck.errors import BundleError, LimbeckError
 from limbeck.evaluation.predictions import Predictions
 from limbeck.model.facts import BundleFacts
 from limbeck.progress import for_stream
+from limbeck.serving.serve_settings import ServeSettings
 from limbeck.serving.server import Listeners, run_server
 from limbeck.serving.service import Answered, Asked, Condition, ServedModel
-from limbeck.settings import ServeSettings
 from limbeck.tokens import Tokenizer
 from limbeck.tokens.windows import Window
 

@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 from limbeck.serving.docs_page import documented, fields_of, kind_in_words
+from limbeck.serving.serve_settings import ServeSettings
 from limbeck.serving.try_page import BrowserPages, Visit
-from limbeck.settings import ServeSettings
 
 DOCUMENT: dict[str, Any] = {
     "openapi": "3.1.0",

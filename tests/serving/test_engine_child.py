@@ -17,7 +17,8 @@ from limbeck.errors import BundleError
 from limbeck.inference.predictor import load
 from limbeck.model.bundle import Bundle, save_bundle
 from limbeck.serving.local_service import LocalService
-from limbeck.settings import HeadKind, ServeSettings
+from limbeck.serving.serve_settings import ServeSettings
+from limbeck.settings import HeadKind
 
 TEXTS = ("i feel fine", "so sad today . it is rain ! i feel so very sad " * 3, "sun", "unheard of")
 

@@ -1,12 +1,10 @@
-"""Local service: every request that is taken has one answer, whatever happens to engines, clients and models."""
+"""Local service: every request that is taken has one answer, whatever happens to clients and models."""
 
 import asyncio
 import gc
 import os
 import random
 import signal
-import time
-from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -14,75 +12,32 @@ import numpy as np
 import pytest
 from tests.serving.engines import (
     PLAIN_PROGRAM,
-    WORDS,
+    Make,
     asking,
+    drawn,
     engine_pid,
     expected,
-    plain_folder,
+    is_dead,
+    outcome,
     probabilities,
+    run,
     serving,
+    until,
 )
 
 from limbeck.errors import (
     BundleError,
     DataError,
     DeadlineError,
-    EngineError,
-    LimbeckError,
     ModelError,
     NotReadyError,
     OverloadedError,
     TooLargeError,
 )
 from limbeck.serving.local_service import LocalService
+from limbeck.serving.serve_settings import ServeSettings
 from limbeck.serving.service import Answered
 from limbeck.serving.waiting import Queued, RowsTaken, WaitingTexts
-from limbeck.settings import ServeSettings
-from limbeck.tokens import Tokenizer
-
-Make = Callable[..., Path]
-KILLS = 5
-
-
-@pytest.fixture
-def make(tiny_tokenizer: Tokenizer, tmp_path: Path) -> Make:
-    """Write the folder of a plain engine."""
-
-    def folder(name: str = "RUN", **changed: Any) -> Path:
-        return plain_folder(tmp_path / name, tiny_tokenizer, **changed)
-
-    return folder
-
-
-def drawn(chance: random.Random, most: int = 4) -> tuple[str, ...]:
-    """Some texts of some words."""
-    return tuple(" ".join(chance.choices(WORDS, k=chance.randint(1, 6))) for _ in range(chance.randint(1, most)))
-
-
-async def until(is_so: Callable[[], bool], within_s: float = 5.0) -> None:
-    """Wait for something to be so."""
-    started = time.monotonic()
-    while not is_so():
-        assert time.monotonic() - started < within_s, "it did not come to be so"
-        await asyncio.sleep(0.01)
-
-
-async def outcome(task: Awaitable[Answered]) -> Answered | LimbeckError:
-    """Return an answer or the error."""
-    try:
-        return await task
-    except LimbeckError as error:
-        return error
-
-
-def run(work: Coroutine[Any, Any, None]) -> None:
-    """Run a test on a loop; none takes longer than half a minute."""
-
-    async def bounded() -> None:
-        async with asyncio.timeout(30):
-            await work
-
-    asyncio.run(bounded())
 
 
 def test_answers_are_the_models_in_the_order_of_the_texts(make: Make) -> None:
@@ -155,102 +110,6 @@ def test_each_limit_is_named_with_what_was_given(
             with pytest.raises(TooLargeError, match=message):
                 await service.answer(asking(*texts))
             await service.answer(asking("fine"))
-
-    run(work())
-
-
-@pytest.mark.slow
-def test_no_request_is_lost_or_answered_twice_when_engines_are_killed(make: Make) -> None:
-    """Kill -9 of the engine, a dozen times under load: every request has its one right answer."""
-
-    async def work() -> None:
-        async with serving(make(token_s=2e-5, start_s=0.001), spare=True, max_wait_s=20.0) as service:
-            chance = random.Random(2)  # noqa: S311  # drawn texts, no secret
-            answers = 0
-
-            async def ask(texts: tuple[str, ...]) -> None:
-                nonlocal answers
-                answered = await service.answer(asking(*texts, timeout_s=20.0))
-                np.testing.assert_array_equal(probabilities(answered), expected(service, texts))
-                answers += 1
-
-            tasks, killed = [], set()
-            while len(killed) < KILLS:
-                tasks.append(asyncio.ensure_future(ask(drawn(chance))))
-                await asyncio.sleep(0.002)
-                pid = engine_pid(service)
-                if pid is not None and pid not in killed and chance.random() < 0.01:
-                    os.kill(pid, signal.SIGKILL)
-                    killed.add(pid)
-            await asyncio.gather(*tasks)
-            assert answers == len(tasks)
-            await until(lambda: service.condition.engine_restarts >= KILLS)
-
-    run(work())
-
-
-@pytest.mark.slow
-def test_a_frozen_engine_is_noticed_and_replaced(make: Make) -> None:
-    """SIGSTOP: the service is not ready within seconds, the engine is replaced, and the request answered."""
-
-    async def work() -> None:
-        async with serving(make()) as service:
-            await service.answer(asking("fine"))
-            pid = engine_pid(service)
-            assert pid is not None
-            os.kill(pid, signal.SIGSTOP)
-            answered = await service.answer(asking("so sad"))
-            np.testing.assert_array_equal(probabilities(answered), expected(service, ("so sad",)))
-            assert engine_pid(service) not in (pid, None)
-            assert service.condition.is_ready
-
-    run(work())
-
-
-@pytest.mark.slow
-def test_an_idle_engine_that_freezes_is_found_without_a_request(make: Make) -> None:
-    """Readiness is of progress: an engine that does not answer a question about its health is replaced."""
-
-    async def work() -> None:
-        async with serving(make()) as service:
-            pid = engine_pid(service)
-            assert pid is not None
-            os.kill(pid, signal.SIGSTOP)
-            await until(lambda: engine_pid(service) not in (pid, None), 10.0)
-
-    run(work())
-
-
-@pytest.mark.parametrize("harm", ["raise", "nan", pytest.param("kill", marks=pytest.mark.slow)])
-def test_one_text_that_breaks_the_engine_fails_alone(make: Make, tiny_tokenizer: Tokenizer, harm: str) -> None:
-    """Among 32 requests in the same batches, 31 are answered and one is told that it breaks the engine."""
-
-    async def work() -> None:
-        poison = tiny_tokenizer.vocabulary()["rain"]
-        async with serving(make(harm={str(poison): harm}, start_s=0.002)) as service:
-            texts = [("so sad" if place != 13 else "it is rain",) for place in range(32)]
-            found = await asyncio.gather(*(outcome(service.answer(asking(*one))) for one in texts))
-            errors = [place for place, one in enumerate(found) if isinstance(one, LimbeckError)]
-            assert errors == [13]
-            assert isinstance(found[13], EngineError)
-            await service.answer(asking("fine"))
-            assert service.condition.waiting_tokens == 0
-
-    run(work())
-
-
-@pytest.mark.slow
-def test_one_text_that_hangs_the_engine_fails_alone(
-    make: Make, tiny_tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A batch without an end is as good as a kill."""
-    monkeypatch.setattr("limbeck.serving.model_lane.HUNG_LEAST_S", 0.3)
-
-    async def work() -> None:
-        poison = tiny_tokenizer.vocabulary()["rain"]
-        async with serving(make(harm={str(poison): "hang"})) as service:
-            found = await asyncio.gather(*(outcome(service.answer(asking(one))) for one in ("sun", "rain", "fine")))
-            assert [isinstance(one, EngineError) for one in found] == [False, True, False]
 
     run(work())
 
@@ -378,26 +237,6 @@ def test_a_broken_model_is_not_taken(make: Make, tmp_path: Path) -> None:
     run(work())
 
 
-def test_an_engine_of_other_bytes_never_answers(make: Make) -> None:
-    """The folder is overwritten and the engine killed: the new one would be another model, and is not taken."""
-
-    async def work() -> None:
-        async with serving(make(digest="a" * 64)) as service:
-            make(digest="b" * 64)
-            pid = engine_pid(service)
-            assert pid is not None
-            os.kill(pid, signal.SIGKILL)
-            await until(lambda: "another model" in service.condition.why)
-            assert not service.condition.is_ready
-            with pytest.raises(NotReadyError):
-                await service.answer(asking("fine"))
-            make(digest="a" * 64)
-            await until(lambda: service.condition.is_ready, 10.0)
-            assert (await service.answer(asking("fine"))).model_digest == "a" * 64
-
-    run(work())
-
-
 def test_stopping_answers_what_was_taken_and_takes_nothing_more(make: Make) -> None:
     """A drain loses nothing: requests under way are answered, new ones are told, engines are gone at the end."""
 
@@ -414,7 +253,7 @@ def test_stopping_answers_what_was_taken_and_takes_nothing_more(make: Make) -> N
             assert len(await asyncio.gather(*taken)) == 100
             await stop
             assert pid is not None
-            await until(lambda: not Path(f"/proc/{pid}").exists() or _is_dead(pid))
+            await until(lambda: not Path(f"/proc/{pid}").exists() or is_dead(pid))
 
     run(work())
 
@@ -445,11 +284,3 @@ def test_a_model_that_cannot_be_served_says_why(tmp_path: Path) -> None:
         await service.stop()
 
     run(work())
-
-
-def _is_dead(pid: int) -> bool:
-    """Tell whether a process has ended, though its parent did not look yet."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True

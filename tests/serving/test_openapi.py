@@ -20,7 +20,7 @@ from limbeck.serving.app import Front
 from limbeck.serving.dialects.spoken import ENDPOINTS
 from limbeck.serving.openapi import openapi_document
 from limbeck.serving.page_routes import page_endpoints
-from limbeck.settings import ServeSettings
+from limbeck.serving.serve_settings import ServeSettings
 
 ROUTES = (*ENDPOINTS, *page_endpoints(ServeSettings(), dict))
 DOCUMENT = openapi_document(ROUTES, model_name="tiny")

@@ -19,8 +19,8 @@ from pathlib import Path
 import pytest
 
 from limbeck.errors import SettingsError
+from limbeck.serving.serve_settings import ServeSettings, check_serving
 from limbeck.serving.server import is_own_address, listen
-from limbeck.settings import ServeSettings, check_serving
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,8 +9,9 @@ import pytest
 from tests.serving.page_models import DIGEST, LABELS, TASK_NAMES, condition, facts_of, served
 
 from limbeck.serving.page_words import LANGUAGES, page_words
+from limbeck.serving.serve_settings import ServeSettings
 from limbeck.serving.try_page import BrowserPages, Visit, page_file, page_files, prefers_html, said_thresholds, try_page
-from limbeck.settings import ServeSettings, TaskKind
+from limbeck.settings import TaskKind
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 MOST_SCRIPT_BYTES = 30_000

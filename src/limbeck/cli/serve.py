@@ -9,7 +9,7 @@ import typer
 from limbeck.cli import options, screen
 from limbeck.cli.help_screen import OUTPUT, SERVING
 from limbeck.cli.settings_options import Flags, From, takes
-from limbeck.settings import ServeSettings
+from limbeck.serving.serve_settings import ServeSettings
 
 if TYPE_CHECKING:
     from limbeck.serving.service import ServedModel

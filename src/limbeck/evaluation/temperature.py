@@ -121,6 +121,16 @@ def _fitted(
     return TemperatureFit(temperature=temperature, rows=rows, log_loss_before=before, log_loss_after=loss(temperature))
 
 
+def check_temperature(temperature: float) -> None:
+    """Refuse what logits cannot be divided by.
+
+    Raises:
+        SettingsError: the temperature is not a finite number above 0.
+    """
+    if not 0 < temperature < float("inf"):
+        raise SettingsError(f"temperature = {temperature} is not possible: give a finite number above 0")
+
+
 def apply_temperature(probabilities_NC: np.ndarray, temperature: float) -> np.ndarray:
     """Return what the probabilities are when the logits behind them are divided by a temperature; same float type.
 
@@ -133,8 +143,7 @@ def apply_temperature(probabilities_NC: np.ndarray, temperature: float) -> np.nd
         >>> apply_temperature(np.array([[0.9, 0.1]]), 2.0).round(2).tolist()
         [[0.75, 0.25]]
     """
-    if not 0 < temperature < float("inf"):
-        raise SettingsError(f"temperature = {temperature} is not possible: give a finite number above 0")
+    check_temperature(temperature)
     scaled_NC = _softmax(_logits(probabilities_NC) / temperature).astype(probabilities_NC.dtype)
     before_N, after_N = metrics.predicted_labels(probabilities_NC), metrics.predicted_labels(scaled_NC)
     rows = np.flatnonzero(before_N != after_N)
@@ -155,8 +164,7 @@ def apply_label_temperature(probabilities_NC: np.ndarray, temperature: float) ->
         >>> apply_label_temperature(np.array([[0.9, 0.5]]), 2.0).round(2).tolist()
         [[0.75, 0.5]]
     """
-    if not 0 < temperature < float("inf"):
-        raise SettingsError(f"temperature = {temperature} is not possible: give a finite number above 0")
+    check_temperature(temperature)
     scaled_NC = np.empty_like(probabilities_NC)
     for rows in _row_blocks(*probabilities_NC.shape):
         scaled_NC[rows] = _sigmoid(_label_logits(probabilities_NC[rows]) / temperature)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from limbeck.errors import SettingsError
+from limbeck.evaluation.temperature import check_temperature
 from limbeck.settings import HeadKind
 
 _ROWS_AT_ONCE = 1_024
@@ -81,7 +81,7 @@ class Head(nn.Module, ABC):
         for place, (weight, bias) in enumerate(maps):
             if place:
                 values_NX = np.maximum(values_NX, 0)
-            values_NX = row_by_row(values_NX, weight.detach().double().numpy()) + bias.detach().double().numpy()
+            values_NX = row_by_row(values_NX, weight.detach().numpy()) + bias.detach().numpy()
         return values_NX
 
     def probabilities(self, features_NF: np.ndarray) -> np.ndarray:
@@ -97,8 +97,7 @@ class Head(nn.Module, ABC):
         Raises:
             SettingsError: the temperature is not a finite number above 0.
         """
-        if not 0 < temperature < float("inf"):
-            raise SettingsError(f"temperature = {temperature} is not possible: give a finite number above 0")
+        check_temperature(temperature)
         for parameter in self._maps()[-1]:
             parameter.div_(temperature)
         return self

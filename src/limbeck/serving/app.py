@@ -33,9 +33,9 @@ from limbeck.serving.openapi import openapi_document
 from limbeck.serving.page_routes import page_endpoints
 from limbeck.serving.replies import json_response, wrong_response
 from limbeck.serving.routes import Endpoint
+from limbeck.serving.serve_settings import ServeSettings
 from limbeck.serving.service import Condition, Service
 from limbeck.serving.wrong import Wrong, wrong_of
-from limbeck.settings import ServeSettings
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _LINGER_S = 1.0

@@ -5,6 +5,7 @@ none. It does not know dialects: what a list of two texts means differs between 
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from limbeck.data.text_pairs import PAIR_MARK, TextPair, parse_pair
@@ -13,7 +14,6 @@ from limbeck.model.facts import BundleFacts
 from limbeck.serving.forms import json_kind
 
 PAIR_LENGTH = 2
-_TODO = "correct them and ask again"
 TEXT_SCHEMA = {"type": "string"}
 PAIR_SCHEMA = {"type": "array", "items": TEXT_SCHEMA, "minItems": PAIR_LENGTH, "maxItems": PAIR_LENGTH}
 TEXTS_SCHEMA = {
@@ -74,10 +74,11 @@ def read_text_rows(values: list[Any], facts: BundleFacts, *, name: str) -> list[
             rows.append(row)
     if first is not None:
         reads = "one text per row" if facts.pair is None else f"two texts per row, {' and '.join(facts.pair)}"
-        lines = [f"{faults.count:,} of {len(values):,} texts cannot be read; the model reads {reads}:"]
-        lines += [f"  - {one}" for one in faults.shown]
-        lines += [f"  … and {faults.count - len(faults.shown):,} more"] if faults.count > len(faults.shown) else []
-        raise RowError("\n".join([*lines, _TODO]), row=first)
+        faults.raise_as(
+            partial(RowError, row=first),
+            what=f"{faults.count:,} of {len(values):,} texts cannot be read; the model reads {reads}",
+            todo="correct them and ask again",
+        )
     return rows
 
 

@@ -18,8 +18,8 @@ from limbeck.errors import LimbeckError, RequestError, TooLargeError
 from limbeck.serving.accounts import Accounts, HttpExchange
 from limbeck.serving.bodies import ClientGoneError, Receive, strict_json
 from limbeck.serving.forms import Form
+from limbeck.serving.serve_settings import ServeSettings
 from limbeck.serving.service import Answered, Asked, Condition, ServedModel, Service
-from limbeck.settings import ServeSettings
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

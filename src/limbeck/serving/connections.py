@@ -16,7 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from limbeck.serving.accounts import Accounts
 from limbeck.serving.replies import compact_json
-from limbeck.settings import ServeSettings
+from limbeck.serving.serve_settings import ServeSettings
 
 MOST_HEAD_BYTES = 65_536
 """Of a request's first line and headers together."""

@@ -21,8 +21,9 @@ from limbeck.model.facts import parse_facts
 from limbeck.serving.canaries import canary_places, plain_canaries, recorded_answers, require_recorded
 from limbeck.serving.engine_process import ENGINE_PROGRAM
 from limbeck.serving.model_lane import ModelLane
+from limbeck.serving.serve_settings import ServeSettings
 from limbeck.serving.service import Answered, Asked, Condition, ServedModel
-from limbeck.settings import FeatureSettings, ServeSettings
+from limbeck.settings import FeatureSettings
 from limbeck.tokens import ReadTexts, Tokenizer, Window
 
 _INLINE_CHARACTERS = 4_000

@@ -22,8 +22,8 @@ from limbeck.serving.engine_keeper import EngineKeeper
 from limbeck.serving.engine_process import ENGINE_PROGRAM
 from limbeck.serving.flights import Flights
 from limbeck.serving.requests_apart import RequestsApart
+from limbeck.serving.serve_settings import ServeSettings
 from limbeck.serving.waiting import Queued, WaitingTexts
-from limbeck.settings import ServeSettings
 from limbeck.tokens import ReadTexts
 
 MOST_FLIGHTS = 2

@@ -13,9 +13,9 @@ from limbeck.errors import NotReadyError, RequestError
 from limbeck.serving.call import Call
 from limbeck.serving.dialects.own import OWN
 from limbeck.serving.routes import Endpoint
+from limbeck.serving.serve_settings import ServeSettings
 from limbeck.serving.service import ServedModel
 from limbeck.serving.try_page import MEDIA_TYPES, BrowserPages, Visit, page_file
-from limbeck.settings import ServeSettings
 
 
 async def asset(call: Call) -> Response:

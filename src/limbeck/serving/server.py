@@ -35,9 +35,9 @@ from limbeck.serving.app import Front
 from limbeck.serving.connections import connections_of, is_quiet
 from limbeck.serving.guards import make_guard
 from limbeck.serving.last_connections import take_no_newcomers
+from limbeck.serving.serve_settings import ServeSettings, check_serving
 from limbeck.serving.service import ServedModel, Service
 from limbeck.serving.watching import watch_folder
-from limbeck.settings import ServeSettings, check_serving
 
 BACKLOG = 2048
 _QUIET_S = 1.0

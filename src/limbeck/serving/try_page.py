@@ -25,8 +25,8 @@ from limbeck.reporting.page import render
 from limbeck.reporting.report_cells import data, fill, name
 from limbeck.serving.docs_page import documented
 from limbeck.serving.page_words import LANGUAGES, chosen_language, page_words, qualities
+from limbeck.serving.serve_settings import ServeSettings
 from limbeck.serving.service import Condition, ServedModel
-from limbeck.settings import ServeSettings
 from limbeck.task import DEFAULT_THRESHOLD
 
 MEDIA_TYPES = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
