@@ -1,5 +1,6 @@
 """Runtime: the device that was asked for or a clear no."""
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 
 from limbeck import runtime
 from limbeck.errors import SettingsError
+from limbeck.runtime import keep_what_is_loaded
 
 
 def test_the_cpu_is_always_there() -> None:
@@ -172,3 +174,17 @@ def test_versions_name_what_decides_results() -> None:
     versions = runtime.library_versions()
     assert versions["torch"] == torch.__version__
     assert {"python", "limbeck", "tokenizers", "numpy", "scipy"} <= versions.keys()
+
+
+def test_what_is_loaded_is_not_looked_through_for_garbage() -> None:
+    """What there is when a service begins is passed over from then on; what comes later is not."""
+    before = gc.get_freeze_count()
+    try:
+        keep_what_is_loaded()
+        assert gc.get_freeze_count() > before + 1_000
+        later: list[object] = []
+        later.append(later)
+        assert any(one is later for one in gc.get_objects())
+        assert not any(one is gc for one in gc.get_objects())
+    finally:
+        gc.unfreeze()

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from limbeck.errors import LimbeckError, RowError
+from limbeck.errors import LimbeckError, OverloadedError, RowError
 from limbeck.evaluation.conformal import ConformalWidth
 from limbeck.inference.predictor import Predictor
 from limbeck.model.blocks import blocks_for
@@ -72,6 +72,7 @@ class InProcess:
         predictor: that answers.
         delay_s: seconds that every answer takes.
         fault: what it raises instead of answering.
+        is_full: whether it refuses at the door with an `OverloadedError` that is its fault.
         asked: all that it was asked.
         cancelled: how many of these nobody waited for.
     """
@@ -80,6 +81,7 @@ class InProcess:
     delay_s: float = 0.0
     fault: LimbeckError | None = None
     is_ready: bool = True
+    is_full: bool = False
     asked: list[Asked] = field(default_factory=list)
     cancelled: int = 0
     digest: str = DIGEST
@@ -110,6 +112,13 @@ class InProcess:
             engine_restarts=0,
             swaps={"ok": 0, "refused": 0},
         )
+
+    @property
+    def is_crowded(self) -> bool:
+        return self.is_full
+
+    def refusal(self, asked: Asked) -> OverloadedError | None:
+        return self.fault if self.is_full and isinstance(self.fault, OverloadedError) else None
 
     async def start(self) -> None:
         """Nothing is to be done."""

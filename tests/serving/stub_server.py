@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from limbeck.errors import BundleError, LimbeckError
+from limbeck.errors import BundleError, LimbeckError, OverloadedError
 from limbeck.evaluation.predictions import Predictions
 from limbeck.model.facts import BundleFacts
 from limbeck.progress import for_stream
@@ -61,6 +61,11 @@ class StubService:
             engine_restarts=0,
             swaps={},
         )
+
+    is_crowded = False
+
+    def refusal(self, asked: Asked) -> OverloadedError | None:
+        return None
 
     async def start(self) -> None:
         await asyncio.sleep(0.05)

@@ -105,6 +105,53 @@ def test_a_request_without_the_time_for_its_turn_is_not_taken() -> None:
     admission.check(replace(ASKING, timeout_s=0.5, wait_s=0.0, work_s=0.6), 0.0)
 
 
+def test_a_request_that_lay_before_it_was_read_has_less_time_left() -> None:
+    """0.3 s of lying, 0.3 s of waiting and 0.1 s of work do not fit safely into 0.9 s; without the lying they do."""
+    admission = Admission(max_wait_s=2.0, max_waiting_tokens=10_000)
+    asking = replace(ASKING, timeout_s=0.9, wait_s=0.3, work_s=0.1)
+    admission.check(asking, 0.0)
+    with pytest.raises(OverloadedError):
+        admission.check(replace(asking, late_s=0.3), 0.0)
+
+
+_ASKINGS = st.tuples(
+    st.builds(
+        Asking,
+        client=st.sampled_from(["me", "you"]),
+        tokens=st.integers(1, 12_000),
+        timeout_s=st.floats(0.1, 30),
+        wait_s=st.one_of(st.just(0.0), st.floats(0, 10)),
+        work_s=st.floats(0.001, 1),
+        usual_work_s=st.floats(0.001, 1),
+        waiting_tokens=st.integers(0, 12_000),
+    ),
+    st.floats(0, 2),
+)
+
+
+@given(st.lists(_ASKINGS, max_size=30))
+def test_a_refusal_at_the_door_is_what_check_would_say(askings: list[tuple[Asking, float]]) -> None:
+    """`refusal` gives the error that `check` raises, or changes nothing: the two stay in step over any history."""
+    at_door, usual = (Admission(max_wait_s=2.0, max_waiting_tokens=10_000) for _ in range(2))
+    now_s = 0.0
+    for asking, gap_s in askings:
+        now_s += gap_s
+        refused = at_door.refusal(asking, now_s)
+        said: list[Exception | None] = [refused]
+        for admission in (usual,) if refused is not None else (usual, at_door):
+            try:
+                admission.check(asking, now_s)
+                said.append(None)
+            except (OverloadedError, TooLargeError) as error:
+                said.append(error)
+        if refused is None:
+            assert not isinstance(said[1], OverloadedError)
+            assert repr(said[1]) == repr(said[2])
+        else:
+            assert repr(said[1]) == repr(refused)
+        assert at_door._promises == usual._promises
+
+
 def test_what_never_fits_is_too_large_and_not_to_come_back() -> None:
     """More tokens than may ever wait, and more work than it has time, are the request's own fault."""
     admission = Admission(max_wait_s=2.0, max_waiting_tokens=10_000)

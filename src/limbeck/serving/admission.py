@@ -107,11 +107,8 @@ class Admission:
                 f"the request is about {asking.usual_work_s:.1f} s of work and has {asking.timeout_s:g} s: send fewer "
                 "texts per request, or give it more time"
             )
-        limit_s = self._max_wait_s * (_PROMISED_FACTOR if self._keeps_promise(asking.client, now_s) else 1.0)
-        # What is predicted to end just in time ends too late every other time, and was computed for nobody.
-        ends_late = asking.wait_s + asking.work_s > _SURE_SHARE * asking.timeout_s
-        is_late = asking.wait_s > limit_s or (asking.wait_s > 0 and ends_late)
-        if is_late or asking.waiting_tokens + asking.tokens > self._max_tokens:
+        limit_s = self._limit_s(is_back=self._keeps_promise(asking.client, now_s))
+        if self._is_too_much(asking, limit_s):
             after_s = max(1, math.ceil(asking.wait_s))
             self._promise(asking.client, now_s + after_s)
             raise OverloadedError(
@@ -119,6 +116,31 @@ class Admission:
                 f"{limit_s:g} s are allowed: come back in {after_s} s",
                 retry_after_s=after_s,
             )
+
+    def refusal(self, asking: "Asking", now_s: float) -> OverloadedError | None:
+        """Return the `OverloadedError` that `check` would raise, and count the refusal; None where it raises none.
+
+        What `check` would take is not counted: it is asked about again, by `check`.
+        """
+        is_back = self._is_back(asking.client, now_s)
+        if not self._is_too_much(asking, self._limit_s(is_back=is_back)):
+            return None
+        try:
+            self.check(asking, now_s)
+        except OverloadedError as error:
+            return error
+        except TooLargeError:
+            return None
+        return None
+
+    def _limit_s(self, *, is_back: bool) -> float:
+        return self._max_wait_s * (_PROMISED_FACTOR if is_back else 1.0)
+
+    def _is_too_much(self, asking: "Asking", limit_s: float) -> bool:
+        # What is predicted to end just in time ends too late every other time, and was computed for nobody.
+        ends_late = asking.ends_s > _SURE_SHARE * asking.timeout_s
+        is_late = asking.wait_s > limit_s or (asking.wait_s > 0 and ends_late)
+        return is_late or asking.waiting_tokens + asking.tokens > self._max_tokens
 
     def _promise(self, client: str, due_s: float) -> None:
         known = self._promises.get(client)
@@ -130,16 +152,21 @@ class Admission:
         else:
             known.count += 1
 
+    def _is_back(self, client: str, now_s: float) -> bool:
+        """Tell whether a client comes back when it was told to."""
+        known = self._promises.get(client)
+        return known is not None and known.due_s - _EARLY_S <= now_s <= known.due_s + _PROMISED_S
+
     def _keeps_promise(self, client: str, now_s: float) -> bool:
         """Tell whether a client comes back when it was told to; it does so once for each time that it was told."""
         known = self._promises.get(client)
         if known is None or not known.due_s - _EARLY_S <= now_s:
             return False
+        is_back = self._is_back(client, now_s)
         known.count -= 1
-        is_kept = now_s <= known.due_s + _PROMISED_S
-        if not is_kept or known.count == 0:
+        if not is_back or known.count == 0:
             del self._promises[client]
-        return is_kept
+        return is_back
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,6 +177,7 @@ class Asking:
         client: whose it is.
         tokens: of its texts, or about so many.
         timeout_s: seconds after which nobody waits for its answer.
+        late_s: seconds that it lay before it was read.
         wait_s: predicted seconds until it begins.
         work_s: predicted seconds of its own work.
         usual_work_s: the same at the least, as it was when the engine was ready.
@@ -163,3 +191,9 @@ class Asking:
     work_s: float
     usual_work_s: float
     waiting_tokens: int
+    late_s: float = 0.0
+
+    @property
+    def ends_s(self) -> float:
+        """Predicted seconds from when it came until it is answered."""
+        return self.late_s + self.wait_s + self.work_s

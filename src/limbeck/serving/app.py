@@ -8,12 +8,10 @@ nor what a dialect's bodies mean.
 Whatever goes wrong on the way is one error of `limbeck.errors`, which the dialect gives its own shape.
 """
 
-import re
 import sys
 import traceback
-import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
@@ -24,25 +22,25 @@ from starlette.types import Message, Receive, Scope, Send
 
 from limbeck.errors import LimbeckError, NotReadyError, RequestError
 from limbeck.serving.accounts import Accounts, HttpExchange, Outcome
+from limbeck.serving.arrived import Arrived
 from limbeck.serving.bodies import ClientGoneError, let_it_end, read_body
 from limbeck.serving.call import Call
 from limbeck.serving.dialects.health import HEALTH
 from limbeck.serving.dialects.spoken import DIALECTS, ENDPOINTS, dialect_of
+from limbeck.serving.doorway import Doorway
 from limbeck.serving.guards import Guard, check_type
 from limbeck.serving.openapi import openapi_document
 from limbeck.serving.page_routes import page_endpoints
-from limbeck.serving.replies import json_response, wrong_response
+from limbeck.serving.replies import EVERYWHERE, json_response, wrong_response
 from limbeck.serving.routes import Endpoint
 from limbeck.serving.serve_settings import ServeSettings
 from limbeck.serving.service import Condition, Service
 from limbeck.serving.wrong import Wrong, wrong_of
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _LINGER_S = 1.0
 """Seconds for which a refused client may still send, so that it can read why."""
 _LINGER_BODIES = 4
 """Times the largest body that it may still send."""
-_EVERYWHERE = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
 
 
 class Front:
@@ -57,6 +55,7 @@ class Front:
         accounts: of all requests.
         is_loaded: whether a model can be asked; set by whoever starts the service.
         is_draining: whether the server is ending: it is not ready then, and every answer closes its connection.
+        doorway: refuses at the door while more comes than can be answered.
     """
 
     def __init__(self, service: Service, settings: ServeSettings, guard: Guard) -> None:
@@ -64,8 +63,12 @@ class Front:
         self.is_loaded = False
         self.is_draining = False
         self._service, self._settings, self._guard = service, settings, guard
+        self.doorway = Doorway(
+            service, settings, guard, self.accounts, is_open=lambda: self.is_loaded and not self.is_draining
+        )
         by_path: dict[str, dict[str, Endpoint]] = {}
         self.endpoints = (*ENDPOINTS, self._documentation(), *page_endpoints(settings, self._document))
+        self.doorway.know(self.endpoints)
         for endpoint in self.endpoints:
             by_path.setdefault(endpoint.path, {})[endpoint.method] = endpoint
         routes = [Route(path, _Path(self, methods)) for path, methods in by_path.items()]
@@ -106,7 +109,7 @@ class Front:
 
     async def serve(self, endpoint: Endpoint | Wrong, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or say what is wrong with its route."""
-        arrived = _Arrived.of(scope, receive)
+        arrived = Arrived.of(scope, receive)
         dialect = endpoint.dialect if isinstance(endpoint, Endpoint) else dialect_of(scope["path"])
         exchange = self.accounts.begin(dialect.name)
         outcome: Outcome = "failed"
@@ -133,7 +136,7 @@ class Front:
             exchange.end(outcome)
         await response(scope, receive, self._sender(arrived, send))
 
-    async def _response(self, endpoint: Endpoint | Wrong, arrived: "_Arrived", exchange: HttpExchange) -> Response:
+    async def _response(self, endpoint: Endpoint | Wrong, arrived: Arrived, exchange: HttpExchange) -> Response:
         """Return the answer to a request.
 
         Raises:
@@ -162,14 +165,14 @@ class Front:
             arrived.is_read = True
         if endpoint.needs_model and not self.is_loaded:
             raise NotReadyError("the model is being loaded: ask again in a moment")
-        client, query = arrived.scope.get("client"), arrived.scope.get("query_string", b"")
+        query = arrived.scope.get("query_string", b"")
         call = Call(
             service=self._service,
             settings=self._settings,
             accounts=self.accounts,
             exchange=exchange,
             request_id=arrived.request_id,
-            client=client[0] if client else "",
+            client=arrived.client,
             headers=headers,
             path=arrived.scope.get("path_params", {}),
             query=dict(parse_qsl(query.decode("latin-1"))) if query else {},
@@ -180,10 +183,10 @@ class Front:
         )
         return await endpoint.reply(call)
 
-    def _sender(self, arrived: "_Arrived", send: Send) -> Send:
+    def _sender(self, arrived: Arrived, send: Send) -> Send:
         """Return what sends the messages of an answer, with the headers that every answer has."""
         must_close = self.is_draining or arrived.has_unread_body
-        more = {**_EVERYWHERE, "x-request-id": arrived.request_id}
+        more = {**EVERYWHERE, "x-request-id": arrived.request_id}
         if must_close:
             more["connection"] = "close"
 
@@ -225,46 +228,6 @@ class _Path:
         else:
             found = Wrong(status=HTTPStatus.NOT_FOUND, message="there is no such path; /docs shows all", request_id="")
         await self._front.serve(found, scope, receive, send)
-
-
-@dataclass(eq=False)
-class _Arrived:
-    """What is known of a request when it comes.
-
-    Attributes:
-        scope, receive: as ASGI has them.
-        headers: names in lower case; of several of one name the last.
-        request_id: the client's own, where it is a plain word, else a new one.
-        is_doubled: whether it has two `Host`, so that nobody knows which is meant.
-        is_read: whether its body was taken to the end.
-    """
-
-    scope: Scope
-    receive: Receive
-    headers: Mapping[str, str]
-    request_id: str
-    is_doubled: bool
-    is_read: bool = False
-
-    @classmethod
-    def of(cls, scope: Scope, receive: Receive) -> "_Arrived":
-        """Look at a request."""
-        pairs: list[tuple[bytes, bytes]] = scope["headers"]
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in pairs}
-        wished = headers.get("x-request-id", "")
-        return cls(
-            scope=scope,
-            receive=receive,
-            headers=headers,
-            request_id=wished if _REQUEST_ID.fullmatch(wished) else uuid.uuid4().hex,
-            is_doubled=sum(name == b"host" for name, _ in pairs) > 1,
-        )
-
-    @property
-    def has_unread_body(self) -> bool:
-        """Whether bytes may still come that nobody will read."""
-        has_body = self.headers.get("content-length", "0") != "0" or "transfer-encoding" in self.headers
-        return has_body and not self.is_read
 
 
 def _tell(error: Exception, request_id: str) -> None:

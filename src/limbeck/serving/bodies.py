@@ -95,13 +95,7 @@ def strict_json(body: bytes) -> Any:
     except UnicodeDecodeError as error:
         raise RequestError(f"the body is not UTF-8: byte {error.start:,} cannot be read") from error
     try:
-        return json.loads(
-            text,
-            parse_constant=_refuse_constant,
-            parse_float=_float,
-            parse_int=_int,
-            object_pairs_hook=_object,
-        )
+        return _DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise RequestError(
             f"the body is not JSON: {error.msg} at line {error.lineno:,}, column {error.colno:,}"
@@ -142,3 +136,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         doubled = next(name for name in names if names.count(name) > 1)
         raise RequestError(f"the body has the name {doubled[:_SHOWN_KEY_CHARS]!a} twice in one object")
     return found
+
+
+# Made once: `json.loads` makes one for each body.
+_DECODER = json.JSONDecoder(
+    parse_constant=_refuse_constant, parse_float=_float, parse_int=_int, object_pairs_hook=_object
+)

@@ -5,18 +5,25 @@ In: limits. Out: a class of connections for uvicorn. It does not know requests' 
     a head that trickles, or is too large    cut after `header_timeout_s`; 431 beyond 64 KiB
     more connections than there may be       the one that was idle longest makes room; else 429
     an answer that is not read               cut after `body_timeout_s`
+    more requests than can be answered       refused at the door (`doorway.py`)
 
 (A body that trickles or is too large is `bodies.py`'s matter.)
 """
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from limbeck.serving.accounts import Accounts
+from limbeck.serving.doorway import Doorway
 from limbeck.serving.replies import compact_json
 from limbeck.serving.serve_settings import ServeSettings
+
+if TYPE_CHECKING:
+    from starlette.types import Scope
+
+    from limbeck.serving.app import Front
 
 MOST_HEAD_BYTES = 65_536
 """Of a request's first line and headers together."""
@@ -24,14 +31,15 @@ _MOST_FRAMING = 8
 """Times its bytes that a body may take on the wire, in chunks as small as they may be."""
 
 
-def connections_of(settings: ServeSettings, accounts: Accounts) -> type[HttpToolsProtocol]:
+def connections_of(settings: ServeSettings, front: "Front") -> type[HttpToolsProtocol]:
     """Return the class of a server's connections.
 
     Args:
         settings: its limits.
-        accounts: where connections that are refused are counted.
+        front: where connections that are refused are counted, and whose doorway refuses requests.
     """
-    return type("Connection", (BoundedConnection,), {"limits": settings, "accounts": accounts})
+    known = {"limits": settings, "accounts": front.accounts, "doorway": front.doorway}
+    return type("Connection", (BoundedConnection,), known)
 
 
 class BoundedConnection(HttpToolsProtocol):
@@ -40,10 +48,12 @@ class BoundedConnection(HttpToolsProtocol):
     Attributes:
         limits: of the server.
         accounts: of the server.
+        doorway: of the server.
     """
 
     limits: ServeSettings
     accounts: Accounts
+    doorway: Doorway
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Make room for it, or refuse it."""
@@ -51,6 +61,7 @@ class BoundedConnection(HttpToolsProtocol):
         self._head_timer: asyncio.TimerHandle | None = None
         self._bytes = 0
         self._in_head = True
+        self._held: list[bytes] | None = None
         self._last = self.loop.time()
         if len(self.connections) > self.limits.max_connections and not self._make_room():
             self.accounts.refused_connections += 1
@@ -72,24 +83,65 @@ class BoundedConnection(HttpToolsProtocol):
         super().data_received(data)
         if self.transport.is_closing():
             return
+        if self._held is not None:
+            self._let_in()
         if self._in_head and self._bytes > MOST_HEAD_BYTES:
             message = f"the head of the request has more than {MOST_HEAD_BYTES:,} bytes"
             self._refuse(b"431 Request Header Fields Too Large", message)
         elif self._bytes > most:
             self.transport.abort()
-        elif self._in_head and self._head_timer is None and not self._is_busy:
+        elif self._in_head and self._bytes and self._head_timer is None and not self._is_busy:
             self._await_head()
 
     def on_headers_complete(self) -> None:
         """Begin a request."""
         self._head_came()
         self._in_head = False
-        super().on_headers_complete()
+        is_alone = not self._is_busy and not self.expect_100_continue and not self.flow.write_paused
+        if is_alone and self.doorway.is_narrow(self.parser.get_method(), self.url):
+            self._held = []
+        else:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of a body."""
+        if self._held is None:
+            super().on_body(body)
+        else:
+            self._held.append(body)
 
     def on_message_complete(self) -> None:
         """End a request; the next one begins with its head."""
-        super().on_message_complete()
+        if self._held is None:
+            super().on_message_complete()
+        elif not self._is_refused(b"".join(self._held)):
+            self._let_in()
+            super().on_message_complete()
         self._in_head, self._bytes = True, 0
+
+    def _is_refused(self, body: bytes) -> bool:
+        """Refuse the request that is held, where it is to be; tell whether it was."""
+        response = self.doorway.refusal(self.url, cast("Scope", self.scope), body)
+        if response is None:
+            return False
+        self._held = None
+        is_kept = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
+        headers = [*self.server_state.default_headers, *response.raw_headers]
+        if not is_kept:
+            headers.append((b"connection", b"close"))
+        lines = b"".join(b"%b: %b\r\n" % header for header in headers)
+        self.transport.write(STATUS_LINE[response.status_code] + lines + b"\r\n" + bytes(response.body))
+        if not is_kept:
+            self.transport.close()
+        self.on_response_complete()
+        return True
+
+    def _let_in(self) -> None:
+        """Let the request that is held go the usual way."""
+        held, self._held = self._held or [], None
+        super().on_headers_complete()
+        for part in held:
+            super().on_body(part)
 
     def on_response_complete(self) -> None:
         """End an answer: it must be read in time."""

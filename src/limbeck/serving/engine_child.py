@@ -35,7 +35,7 @@ def serve_front() -> None:
     wish = json.loads(sys.argv[1])
     _end_with_parent(wish["parent"])
     line = _Line(_take_standard_input())
-    from limbeck.runtime import honour_quota
+    from limbeck.runtime import honour_quota, keep_what_is_loaded
 
     honour_quota()
     try:
@@ -50,6 +50,7 @@ def serve_front() -> None:
         line.send(frame_bytes({"refused": type(error).__name__, "why": str(error)}))
         return
     line.send(frame_bytes({"ready": ready}))
+    keep_what_is_loaded()
     for frame in line.frames():
         line.send(answerer.answer(frame))
 

@@ -7,6 +7,7 @@ A value that is not known is refused, never left out. What texts are allowed is 
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from limbeck.errors import DataError, FaultLog, RequestError
@@ -58,11 +59,14 @@ class Form:
         name: of the form in the OpenAPI document.
         fields: in the order in which they are shown.
         example: a whole object that is taken.
+        texts: name of the field with the texts that the model is asked about; None where it is asked about none, or
+            they stand deeper.
     """
 
     name: str
     fields: tuple[Field, ...]
     example: Mapping[str, Any] = field(default_factory=dict)
+    texts: str | None = None
 
     def read(self, body: Any, *, where: str = "the body") -> dict[str, Any]:
         """Return a value for each field, None where it was not given.
@@ -74,7 +78,7 @@ class Form:
         if not isinstance(body, dict):
             raise RequestError(f"{where} is {json_kind(body)}; an object was expected: {{{self._said_names()}}}")
         faults = FaultLog()
-        known = {one.name: one for one in self.fields}
+        known = self._known
         for name in body.keys() - known.keys():
             near = difflib.get_close_matches(name[:_SHOWN_NAME_CHARS], known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"known: {self._said_names()}"
@@ -88,6 +92,10 @@ class Form:
                 faults.add(f"{name} {fault}")
         faults.raise_as(DataError, what=f"{where} is wrong", todo="correct it and ask again; /docs shows what is taken")
         return {name: body.get(name) for name in known}
+
+    @cached_property
+    def _known(self) -> dict[str, Field]:
+        return {one.name: one for one in self.fields}
 
     @property
     def schema(self) -> dict[str, Any]:

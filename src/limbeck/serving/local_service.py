@@ -15,7 +15,7 @@ import numpy as np
 
 from limbeck.data.texts import as_texts
 from limbeck.display.views import listed
-from limbeck.errors import DataError, FaultLog, LimbeckError, ModelError, NotReadyError, TooLargeError
+from limbeck.errors import DataError, FaultLog, LimbeckError, ModelError, NotReadyError, OverloadedError, TooLargeError
 from limbeck.inference.answers import AnsweredRows, predictions_of
 from limbeck.model.facts import parse_facts
 from limbeck.serving.canaries import canary_places, plain_canaries, recorded_answers, require_recorded
@@ -128,6 +128,19 @@ class LocalService:
         """
         self._served = await self._opened(self._folder)
 
+    @property
+    def is_crowded(self) -> bool:
+        """Whether a request that comes now may be refused because too much waits."""
+        return self._served is not None and self._served.lane.is_crowded
+
+    def refusal(self, asked: Asked) -> OverloadedError | None:
+        """Return what `answer` would raise now because too much waits; see `Service.refusal`."""
+        served, texts = self._served, asked.texts
+        if served is None or self._is_ending or not texts:
+            return None
+        about = _about_tokens(texts, served.model.window)
+        return served.lane.refusal(asked.client, about, asked.timeout_s)
+
     async def answer(self, asked: Asked) -> Answered:
         """Answer the texts of one request; see `Service.answer`."""
         if self._is_ending:
@@ -226,12 +239,9 @@ class LocalService:
     async def _answered(self, served: _Served, asked: Asked, deadline_s: float) -> Answered:
         model, lane = served.model, served.lane
         texts = model.facts.as_read(as_texts(asked.texts, where="a request"))
-        characters = sum(map(len, texts))
-        about = 2 * len(texts) + characters // _TOKEN_CHARACTERS
-        if model.window.name != "all":
-            about = min(about, len(texts) * model.window.max_tokens)
+        about = _about_tokens(texts, model.window)
         lane.check(asked.client, about, asked.timeout_s)
-        read = await self._read(served, texts, about, characters)
+        read = await self._read(served, texts, about)
         self._require_lengths(read, model.window, truncate=asked.truncate)
         found = await lane.answer(read, client=asked.client, deadline_s=deadline_s, with_vectors=asked.vectors)
         rows = AnsweredRows(
@@ -251,10 +261,10 @@ class LocalService:
             engine_s=found.engine_s,
         )
 
-    async def _read(self, served: _Served, texts: list[str], about: int, characters: int) -> ReadTexts:
+    async def _read(self, served: _Served, texts: list[str], about: int) -> ReadTexts:
         """Turn texts into tokens: a few at once; many beside the loop, which answers others meanwhile."""
         model = served.model
-        if characters <= _INLINE_CHARACTERS:
+        if sum(map(len, texts)) <= _INLINE_CHARACTERS:
             return model.tokenizer.read(texts, model.window)
         served.lane.come(about)
         try:
@@ -322,6 +332,12 @@ def _model_of(folder: str, about: Mapping[str, Any], name: str | None) -> Served
         vector_width=about["vector_width"],
         vector_pooling=about["vector_pooling"],
     )
+
+
+def _about_tokens(texts: Sequence[str], window: Window) -> int:
+    """Return about how many tokens are read of texts, without reading them."""
+    about = 2 * len(texts) + sum(map(len, texts)) // _TOKEN_CHARACTERS
+    return about if window.name == "all" else min(about, len(texts) * window.max_tokens)
 
 
 def _plain_texts(served: _Served) -> list[str]:

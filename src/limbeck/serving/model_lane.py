@@ -8,6 +8,7 @@ it was computing are computed apart (see `requests_apart`).
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -15,12 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from limbeck.errors import DeadlineError, EngineError, LimbeckError, NotReadyError
+from limbeck.errors import DeadlineError, EngineError, LimbeckError, NotReadyError, OverloadedError
 from limbeck.serving.admission import Admission, Asking, WorkRate
 from limbeck.serving.engine_frames import EngineFrame
 from limbeck.serving.engine_keeper import EngineKeeper
 from limbeck.serving.engine_process import ENGINE_PROGRAM
 from limbeck.serving.flights import Flights
+from limbeck.serving.loop_lag import LoopLag
 from limbeck.serving.requests_apart import RequestsApart
 from limbeck.serving.serve_settings import ServeSettings
 from limbeck.serving.waiting import Queued, WaitingTexts
@@ -34,6 +36,7 @@ _LEAD_S = 0.003
 _LOOK_EVERY_S = 0.25
 _PING_EVERY_S = 1.0
 _SLEPT_S = 1.0
+_CROWDED_S, _CROWDED_WAIT_S = 1.0, 0.25
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -82,6 +85,8 @@ class ModelLane:
         self._next_look: asyncio.TimerHandle | None = None
         self._looked_s = self._loop.time()
         self._coming_tokens = 0
+        self._refused_s = -math.inf
+        self._lag = LoopLag()
 
     async def start(self) -> None:
         """Load the model and warm it.
@@ -135,18 +140,42 @@ class ModelLane:
             NotReadyError: no engine computes, and none will soon enough.
         """
         ready_in_s = self.keeper.ready_in_s()
-        asking = Asking(
+        asking = self._asking(client, tokens, timeout_s)
+        if self.keeper.is_failing or (ready_in_s and ready_in_s + asking.ends_s > timeout_s):
+            raise NotReadyError(f"no engine computes now ({self.keeper.why}): come back in a few seconds")
+        try:
+            self._admission.check(asking, self._loop.time())
+        except OverloadedError:
+            self._refused_s = self._loop.time()
+            raise
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether a request that comes now may be refused because too much waits."""
+        was_full = self._loop.time() - self._refused_s < _CROWDED_S
+        return was_full or self.rate.seconds(self.waiting_tokens) > _CROWDED_WAIT_S
+
+    def refusal(self, client: str, tokens: int, timeout_s: float) -> OverloadedError | None:
+        """Return what `check` would raise because too much waits; None where it would not, or says something else."""
+        if self.keeper.is_failing or self.keeper.ready_in_s():
+            return None
+        now_s = self._loop.time()
+        found = self._admission.refusal(self._asking(client, tokens, timeout_s), now_s)
+        if found is not None:
+            self._refused_s = now_s
+        return found
+
+    def _asking(self, client: str, tokens: int, timeout_s: float) -> Asking:
+        return Asking(
             client=client,
             tokens=tokens,
             timeout_s=timeout_s,
+            late_s=self._lag.ask(),
             wait_s=self.wait_s(client, tokens),
             work_s=self.rate.seconds(tokens),
             usual_work_s=self.rate.usual_s(tokens),
             waiting_tokens=self.waiting_tokens,
         )
-        if self.keeper.is_failing or (ready_in_s and ready_in_s + asking.wait_s + asking.work_s > timeout_s):
-            raise NotReadyError(f"no engine computes now ({self.keeper.why}): come back in a few seconds")
-        self._admission.check(asking, self._loop.time())
 
     def come(self, tokens: int) -> None:
         """Count tokens that will wait soon, or (below 0) no more."""

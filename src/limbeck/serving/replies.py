@@ -21,6 +21,9 @@ from limbeck.serving.wrong import Wrong
 
 PIECE_S = 0.005
 """Seconds of writing after which others have their turn."""
+EVERYWHERE = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
+"""Headers of every answer."""
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _FEW = 64
 _SHOWN_ROWS = 50
 """Numbers of rows that a header names."""
@@ -28,7 +31,7 @@ _SHOWN_ROWS = 50
 
 def compact_json(value: Any) -> bytes:
     """Write a value as JSON in UTF-8."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    return _ENCODER.encode(value).encode()
 
 
 def json_response(value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -66,9 +69,9 @@ async def rows_response(
     return Response(body, 200, dict(headers), "application/json")
 
 
-def wrong_response(wrong: Wrong, body: Any) -> Response:
-    """Return the response to a request that is not answered, whose body a dialect made."""
-    return json_response(body, status=wrong.status, headers=wrong.headers)
+def wrong_response(wrong: Wrong, body: Any, *, headers: Mapping[str, str] | None = None) -> Response:
+    """Return the response to a request that is not answered, whose body a dialect made; with further headers."""
+    return json_response(body, status=wrong.status, headers={**wrong.headers, **(headers or {})})
 
 
 def shortest(values: np.ndarray) -> list[Any]:

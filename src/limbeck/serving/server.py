@@ -31,6 +31,7 @@ from limbeck.errors import (
     SettingsError,
 )
 from limbeck.progress import SILENT, Progress
+from limbeck.runtime import keep_what_is_loaded
 from limbeck.serving.app import Front
 from limbeck.serving.connections import connections_of, is_quiet
 from limbeck.serving.guards import make_guard
@@ -85,7 +86,7 @@ def uvicorn_config(front: Front, settings: ServeSettings) -> uvicorn.Config:
         front,
         host=settings.host,
         port=settings.port,
-        http=connections_of(settings, front.accounts),
+        http=connections_of(settings, front),
         ws="none",
         loop="asyncio",
         lifespan="off",
@@ -201,6 +202,7 @@ class _Life:
         self._front.is_loaded = True
         self._progress.say(f"{model.name} is served at {self._address} ({model.numerics}); Ctrl-C ends it")
         self._on_ready(self._address, model)
+        keep_what_is_loaded()
         if self._settings.watch:
             self._watching = asyncio.create_task(watch_folder(Path(self._folder), self._swap))
         if not self._is_keyed and not is_own_address(self._settings.host):

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
+from limbeck.errors import OverloadedError
 from limbeck.evaluation.prediction_tables import AnyPredictions
 from limbeck.model.facts import BundleFacts
 from limbeck.tokens import Tokenizer
@@ -121,6 +122,11 @@ class Service(Protocol):
         """How the service stands now."""
         ...
 
+    @property
+    def is_crowded(self) -> bool:
+        """Whether a request that comes now may be refused because too much waits."""
+        ...
+
     async def start(self) -> None:
         """Load the model and warm it; returns when the first text can be answered.
 
@@ -128,6 +134,10 @@ class Service(Protocol):
             ModelError: the model cannot be served.
             EngineError: no engine stays alive.
         """
+        ...
+
+    def refusal(self, asked: Asked) -> OverloadedError | None:
+        """Return what `answer` would raise now because too much waits; None where it would not, or is not sure to."""
         ...
 
     async def answer(self, asked: Asked) -> Answered:

@@ -63,6 +63,7 @@ TEXT_CLASSIFICATION = Form(
         Field(name="options", meaning="Taken, and not used.", schema={"type": "object"}),
     ),
     example={"inputs": "i feel fine", "parameters": {"top_k": 2}},
+    texts="inputs",
 )
 
 

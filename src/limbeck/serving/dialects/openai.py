@@ -88,6 +88,7 @@ EMBEDDINGS = Form(
         Field(name="user", meaning="Taken, and not used.", schema={"type": "string"}),
     ),
     example={"input": ["i feel fine"], "model": "MODEL"},
+    texts="input",
 )
 
 

@@ -103,6 +103,7 @@ CLASSIFY = Form(
         Field(name="user", meaning="Taken, and not used.", schema={"type": "string"}),
     ),
     example={"input": ["i feel fine", "so sad"]},
+    texts="input",
 )
 
 

@@ -71,6 +71,7 @@ PREDICT = Form(
         ),
     ),
     example={"inputs": "i feel fine"},
+    texts="inputs",
 )
 EMBED = Form(
     name="Embed",
@@ -91,6 +92,7 @@ EMBED = Form(
         ),
     ),
     example={"inputs": ["i feel fine", "so sad"]},
+    texts="inputs",
 )
 TOKENIZE = Form(
     name="Tokenize",

@@ -1,0 +1,118 @@
+"""Doorway: the short way out while more comes than can be answered.
+
+In: one whole request, as its connection has it. Out: the bytes of its refusal; or None: then it goes the usual way
+(`app.py`), which alone takes requests. It does not know sockets.
+
+The usual way to say no is several times as long. At ten times the rate that a machine can answer, it would take the
+processor from those who are answered.
+"""
+
+from collections.abc import Callable, Iterable
+
+from starlette.responses import Response
+from starlette.types import Message, Scope
+
+from limbeck.errors import LimbeckError
+from limbeck.serving.accounts import Accounts
+from limbeck.serving.arrived import Arrived
+from limbeck.serving.asked_texts import TEXTS_SCHEMA
+from limbeck.serving.bodies import strict_json
+from limbeck.serving.guards import Guard, check_type
+from limbeck.serving.replies import EVERYWHERE, wrong_response
+from limbeck.serving.routes import Endpoint
+from limbeck.serving.serve_settings import ServeSettings
+from limbeck.serving.service import Asked, Service
+from limbeck.serving.wrong import wrong_of
+
+_TIMEOUT = "timeout_s"
+
+
+class Doorway:
+    """Refuses requests that would be refused by the usual way, too.
+
+    Args:
+        service: that answers.
+        settings: of the server.
+        guard: who may ask.
+        accounts: of all requests.
+        is_open: tells whether requests are taken at all now; else the usual way says why they are not.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        settings: ServeSettings,
+        guard: Guard,
+        accounts: Accounts,
+        *,
+        is_open: Callable[[], bool],
+    ) -> None:
+        self._service, self._settings, self._guard, self._accounts = service, settings, guard, accounts
+        self._is_open = is_open
+        self._by_path: dict[bytes, Endpoint] = {}
+
+    def know(self, endpoints: Iterable[Endpoint]) -> None:
+        """Know the routes whose bodies say which texts they ask about."""
+        for one in endpoints:
+            if one.form is not None and one.form.texts is not None and "{" not in one.path:
+                self._by_path[one.path.encode()] = one
+
+    def is_narrow(self, method: bytes, target: bytes) -> bool:
+        """Tell whether a request to a path is refused here, perhaps, once its body has come."""
+        # What is written down of every request is written by the usual way.
+        may_be = self._service.is_crowded and self._is_open() and not self._settings.log_texts
+        return may_be and method == b"POST" and target in self._by_path
+
+    def refusal(self, target: bytes, scope: Scope, body: bytes) -> Response | None:
+        """Return the answer to a request that is refused because too much waits, and count it; else None.
+
+        Args:
+            target: path of it, one that `is_narrow`.
+            scope: with its headers and its client.
+            body: all of it.
+        """
+        endpoint, arrived = self._by_path[target], Arrived.of(scope, _nothing_more)
+        try:
+            asked = self._asked(endpoint, arrived, body)
+        except LimbeckError:  # the usual way says what is wrong
+            return None
+        error = None if asked is None else self._service.refusal(asked)
+        if asked is None or error is None:
+            return None
+        exchange = self._accounts.begin(endpoint.dialect.name)
+        exchange.texts = len(asked.texts)
+        exchange.end("refused")
+        wrong = wrong_of(error, arrived.request_id)
+        headers = {**EVERYWHERE, "x-request-id": arrived.request_id}
+        return wrong_response(wrong, endpoint.dialect.wrong_body(wrong), headers=headers)
+
+    def _asked(self, endpoint: Endpoint, arrived: Arrived, body: bytes) -> Asked | None:
+        """Return what a request asks; None where it is not plain.
+
+        Raises:
+            LimbeckError: something is wrong with it.
+        """
+        form, facts = endpoint.form, self._service.model.facts
+        is_plain = len(body) <= self._settings.max_body_bytes and "content-encoding" not in arrived.headers
+        if form is None or form.texts is None or facts.pair is not None or arrived.is_doubled or not is_plain:
+            return None
+        self._guard.check_place(arrived.headers, is_post=True)
+        self._guard.check_key(arrived.headers)
+        check_type(arrived.headers, may_be_tensors=False)
+        wanted = form.read(strict_json(body))
+        given, most_s = wanted[form.texts], self._settings.timeout_s
+        # What a list means where it is not a list of texts, its dialect knows.
+        takes_list = any(one.name == form.texts and one.schema is TEXTS_SCHEMA for one in form.fields)
+        texts = given if isinstance(given, list) and takes_list else [given]
+        if not 0 < len(texts) <= self._settings.max_texts or not all(isinstance(one, str) for one in texts):
+            return None
+        timeout_s = wanted.get(_TIMEOUT)
+        return Asked(
+            texts=texts,
+            client=arrived.client,
+            timeout_s=most_s if timeout_s is None else min(timeout_s, most_s),
+        )
+
+
+async def _nothing_more() -> Message:
+    raise AssertionError("a request at the door has come whole")
