@@ -15,14 +15,20 @@ import pytest
 import limbeck
 from limbeck import errors
 from limbeck.display.views import View
+from limbeck.model.blocks import blocks_for
+from limbeck.model.bundle import Bundle, save_bundle
+from limbeck.model.facts import BundleFacts
+from limbeck.model.heads import ClassificationHead, LinearHead
 
 HEAVY = ("torch", "transformers", "pyarrow", "sklearn", "numpy", "tokenizers", "matplotlib", "rich.progress")
+NEEDLESS = ("scipy", "sympy", "torch._dynamo", "torch.fx.experimental.symbolic_shapes", "sklearn", "transformers")
+"""What no answer needs: each takes up to 2 s to import."""
 
 
-def loaded_after(code: str) -> set[str]:
-    """Run code in a new interpreter and return the heavy modules that it loaded."""
-    probe = f"import sys\n{code}\nprint(*[name for name in {HEAVY!r} if name in sys.modules])"
-    ended = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+def loaded_after(code: str, names: tuple[str, ...] = HEAVY, *words: str) -> set[str]:
+    """Run code in a new interpreter and return which modules of these it loaded."""
+    probe = f"import sys\n{code}\nprint(*[name for name in {names!r} if name in sys.modules])"
+    ended = subprocess.run([sys.executable, "-c", probe, *words], capture_output=True, text=True, check=True)
     return set(ended.stdout.splitlines()[-1].split()) if ended.stdout.strip() else set()
 
 
@@ -42,6 +48,26 @@ def test_rooms_of_numbers_and_words_load_no_torch():
     """Reading, auditing, evaluating and drawing never wait for torch."""
     rooms = ("reading.read", "evaluation.evaluation", "reporting.charts", "auditing", "tokens")
     assert "torch" not in loaded_after(f"import {', '.join(f'limbeck.{room}' for room in rooms)}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("head", ["classification", "linear"])
+def test_an_answer_needs_no_library_that_it_does_not_use(head, tiny_loaded, tmp_path):
+    """Opening a model and asking it a text import no compiler of torch's, no statistics and no other frameworks."""
+    blocks = blocks_for("cls", None, tiny_loaded.config.n_layers)
+    facts = BundleFacts(head=head, blocks=blocks, max_tokens=12, label_names=("no", "yes"), provenance={})
+    width = tiny_loaded.config.dim
+    made = LinearHead.zeros(2, width) if head == "linear" else ClassificationHead(dim=width, n_labels=2)
+    save_bundle(Bundle(loaded=tiny_loaded, head=made.eval(), facts=facts), tmp_path / "model", card="")
+    code = "from limbeck import load; load(sys.argv[1], device='cpu', engine='torch-float32').predict(['so sad'])"
+    assert loaded_after(code, NEEDLESS, str(tmp_path / "model")) == set()
+
+
+@pytest.mark.slow
+def test_the_front_of_a_service_waits_for_no_library_that_it_does_not_use():
+    """`limbeck serve` listens without torch, and without statistics."""
+    code = "import limbeck.cli.serve, limbeck.serving.local_service, limbeck.serving.server"
+    assert loaded_after(code, ("torch", *NEEDLESS)) == set()
 
 
 @pytest.mark.parametrize("name", [name for name in limbeck.__all__ if name != "__version__"])

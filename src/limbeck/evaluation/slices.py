@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy.stats import fisher_exact, t
 
 from limbeck.errors import DataError, SettingsError
 from limbeck.evaluation.comparison import LEAST_P, holm
@@ -285,6 +284,8 @@ def _group(term: Term, values: Sequence[Term], right_N: np.ndarray, losses_N: np
 
 
 def _slice(term: Term, inside_N: np.ndarray, right_N: np.ndarray, losses_N: np.ndarray) -> Slice:
+    from scipy.stats import fisher_exact, t  # late: it takes long, and answers need none of it
+
     rows, right = int(inside_N.sum()), int(right_N[inside_N].sum())
     losses = np.asarray(losses_N, dtype=np.float64)[inside_N]
     half = float(t.ppf(0.5 + LEVEL / 2, rows - 1) * losses.std(ddof=1) / np.sqrt(rows))

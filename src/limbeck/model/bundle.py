@@ -343,12 +343,12 @@ def _build_head(facts: BundleFacts, config: EncoderConfig, tensors: dict[str, Te
         # On "meta" nothing is drawn: opening a model leaves the caller's random numbers alone.
         with torch.device("meta"):
             head = ClassificationHead(dim=config.dim, n_labels=n_labels, dropout=config.seq_classif_dropout)
-        head.to_empty(device="cpu")
     else:
         prefix = _LINEAR_PREFIX
         tensors = {name: tensor for name, tensor in tensors.items() if name != _NO_CLASSIFIER}
         head = LinearHead.zeros(n_labels, config.dim * len(facts.blocks))
     expected = {f"{prefix}{name}": tuple(weight.shape) for name, weight in head.state_dict().items()}
     check_shapes(expected, tensors, where=where)
-    head.load_state_dict({name.removeprefix(prefix): tensor for name, tensor in tensors.items()})
+    values = {name.removeprefix(prefix): tensor.float() for name, tensor in tensors.items()}
+    head.load_state_dict(values, assign=True)
     return head.eval()

@@ -199,6 +199,16 @@ class Encoder(nn.Module):
             self.embeddings.position_embeddings.weight.copy_(waves_PD)
 
 
+def draw_linear(linear: nn.Linear, *, std: float) -> None:
+    """Draw a weight from a normal distribution, and set the bias to 0; where they have no values yet, do nothing.
+
+    Drawing on the device "meta" would draw nothing either, and import torch's compiler for that: 2 s.
+    """
+    if not linear.weight.is_meta:
+        nn.init.normal_(linear.weight, std=std)
+        nn.init.zeros_(linear.bias)
+
+
 def sinusoidal_positions(n_positions: int, dim: int) -> Tensor:
     """Return the fixed position embeddings, (positions, D) float32.
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from limbeck.evaluation.temperature import check_temperature
+from limbeck.model.encoder import draw_linear
 from limbeck.settings import HeadKind
 
 _ROWS_AT_ONCE = 1_024
@@ -156,8 +157,7 @@ class ClassificationHead(Head):
         self.classifier = nn.Linear(dim, n_labels)
         self.dropout = nn.Dropout(dropout)
         for linear in (self.pre_classifier, self.classifier):
-            nn.init.normal_(linear.weight, std=initializer_range)
-            nn.init.zeros_(linear.bias)
+            draw_linear(linear, std=initializer_range)
 
     @property
     def n_labels(self) -> int:

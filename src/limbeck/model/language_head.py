@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from limbeck.errors import WeightsError
 from limbeck.model.config import EncoderConfig
-from limbeck.model.encoder import LAYER_NORM_EPSILON, Encoder
+from limbeck.model.encoder import LAYER_NORM_EPSILON, Encoder, draw_linear
 from limbeck.model.weights import CONFIG_NAME, WEIGHTS_NAME, check_shapes, read_tensors, write_tensors
 from limbeck.storage import write_json, write_text
 from limbeck.tokens import TOKENIZER_CONFIG_NAME, TOKENIZER_NAME, Tokenizer
@@ -53,8 +53,7 @@ class LanguageHead(nn.Module):
         self.vocab_layer_norm = nn.LayerNorm(config.dim, eps=LAYER_NORM_EPSILON)
         self.vocab_projector = _Bias(config.vocab_size)
         self.activation = nn.GELU() if config.activation == "gelu" else nn.ReLU()
-        nn.init.normal_(self.vocab_transform.weight, std=config.initializer_range)
-        nn.init.zeros_(self.vocab_transform.bias)
+        draw_linear(self.vocab_transform, std=config.initializer_range)
 
     def forward(self, hidden_MD: Tensor, words_VD: Tensor) -> Tensor:
         """Return logits_MV."""

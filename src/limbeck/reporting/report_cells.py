@@ -14,7 +14,7 @@ from limbeck.evaluation.limits import Limit
 from limbeck.evaluation.measured import Measured
 from limbeck.evaluation.proportions import Share
 from limbeck.evaluation.slices import Slice, Term
-from limbeck.reporting.page import seen
+from limbeck.reporting.marked import code, data, fill, marked, name
 from limbeck.reporting.report_words import ReportWords
 from limbeck.review.issues import LabelIssues
 
@@ -57,33 +57,6 @@ def make_filters(words: ReportWords) -> dict[str, Callable[..., Any]]:
     }  # fmt: skip
 
 
-def fill(sentence: str, **values: Any) -> "Markup":
-    """Fill a sentence's braces; what is no HTML yet is escaped.
-
-    Example:
-        >>> str(fill("{a} & {b}", a="<", b=3))
-        '&lt; &amp; 3'
-    """
-    from markupsafe import Markup, escape
-
-    return Markup(escape(sentence)).format(**values)  # noqa: S704  # escaped here, and `format` escapes the values
-
-
-def data(text: str) -> "Markup":
-    """Show what comes from the data or the user: a path, a split, a row id."""
-    return _marked('<bdi class="data">{}</bdi>', text)
-
-
-def name(label: str) -> "Markup":
-    """Show the name of a class."""
-    return _marked('<bdi class="label">{}</bdi>', label)
-
-
-def code(command: str) -> "Markup":
-    """Show a command."""
-    return _marked("<code>{}</code>", command)
-
-
 def say_measured(found: Measured | Share) -> str:
     """Show a score with its interval; a dash where nothing is known, as of a class without rows."""
     if isinstance(found, Measured) and not found.is_known:
@@ -106,12 +79,12 @@ def row_text(text: str | None, row_id: str, words: ReportWords) -> "Markup":
     if not text:
         return Markup('<span class="none">{}</span>').format(words["page"]["empty"])
     if len(text) <= SHORT_CHARS:
-        return _marked('<bdi class="quoted" dir="auto">{}</bdi>', text)
-    whole = _marked('<bdi class="quoted" dir="auto">{}</bdi>', text[:WHOLE_CHARS])
+        return marked('<bdi class="quoted" dir="auto">{}</bdi>', text)
+    whole = marked('<bdi class="quoted" dir="auto">{}</bdi>', text[:WHOLE_CHARS])
     if len(text) > WHOLE_CHARS:
         rest = fill(words["page"]["too_long"], shown=f"{WHOLE_CHARS:,}", count=f"{len(text):,}", row=data(row_id))
         whole += Markup('<p class="muted">{}</p>').format(rest)
-    short = _marked('<bdi class="quoted" dir="auto">{}</bdi>', text[:SHORT_CHARS].rstrip() + "…")
+    short = marked('<bdi class="quoted" dir="auto">{}</bdi>', text[:SHORT_CHARS].rstrip() + "…")
     return Markup('<details class="more"><summary>{}</summary>{}</details>').format(short, whole)
 
 
@@ -155,7 +128,7 @@ def say_finding(kind: str, title: str, words: ReportWords) -> "Markup":
 
 def english(text: str) -> "Markup":
     """Show a sentence of limbeck's that is there in English only."""
-    return _marked('<bdi lang="en">{}</bdi>', text)
+    return marked('<bdi lang="en">{}</bdi>', text)
 
 
 def say_reason(issues: LabelIssues, row: int, words: ReportWords) -> "Markup":
@@ -182,12 +155,6 @@ def worst_slice(found: Sequence[tuple[Term, Slice]]) -> dict[str, Any] | None:
         if one.difference is not None and one.difference < 0:
             return {"grouping": grouping, "slice": one.term, "value": one.accuracy.value}
     return None
-
-
-def _marked(frame: str, text: str) -> "Markup":
-    from markupsafe import Markup
-
-    return Markup(frame).format(seen(text))  # noqa: S704  # the frame is ours, `seen` escapes
 
 
 def _joined(parts: "Iterable[Markup]", sign: str = ", ") -> "Markup":

@@ -21,8 +21,8 @@ from starlette.responses import JSONResponse, Response
 from limbeck.data.text_pairs import PAIR_MARK
 from limbeck.evaluation.abstaining import NEVER
 from limbeck.model.facts import BundleFacts
+from limbeck.reporting.marked import data, fill, name
 from limbeck.reporting.page import render
-from limbeck.reporting.report_cells import data, fill, name
 from limbeck.serving.docs_page import documented
 from limbeck.serving.page_words import LANGUAGES, chosen_language, page_words, qualities
 from limbeck.serving.serve_settings import ServeSettings
