@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from measure import read_results
 from readme_machines import cores_of
+from readme_serving import CALLED, LIMITS_MS
 
 from limbeck.reporting.picture import Caption, Look, paint
 
@@ -62,10 +63,55 @@ def encoding(result: dict[str, Any], look: Look, name: str) -> None:
     paint(caption, draw, look=look).write(FOLDER, name)
 
 
+def serving(result: dict[str, Any], look: Look, name: str) -> None:
+    """Draw the rates that each server holds, and what it answers in time under overload."""
+    title = f"`limbeck serve` and others over the same model: {cores_of(result)}"
+    servers = {CALLED[key]: one for key, one in result["servers"].items() if "not_measured" not in one}
+    limits, overloads = LIMITS_MS, list(next(iter(servers.values()))["overload"])
+    rates = {
+        limit: [one["tweets"]["rate_with_p99_ms"][limit]["median"] for one in servers.values()] for limit in limits
+    }
+    answered = {key: [one["overload"][times]["good_per_s"] for times in overloads] for key, one in servers.items()}
+    theme = look.theme
+
+    def draw(figure: "Figure") -> None:
+        figure.set_size_inches(11, 3.6)
+        bars, lines = figure.subplots(1, 2, width_ratios=(3, 2))
+        rows = range(len(servers))
+        for place, (limit, values) in enumerate(rates.items()):
+            at = [row + (place - 0.5) * 0.38 for row in rows]
+            bars.barh(at, values, height=0.36, color=theme.series[place], label=f"99 % within {limit} ms")
+            for row, value in zip(at, values, strict=True):
+                bars.text(value, row, f" {value:.0f}", va="center", fontsize=8)
+        bars.set_yticks(list(rows), list(servers))
+        bars.invert_yaxis()
+        bars.set_title("requests per second, a tweet each", fontsize=9, loc="left")
+        bars.legend(fontsize=8, frameon=False, loc="lower right")
+        for place, (key, values) in enumerate(answered.items()):
+            lines.plot(overloads, values, marker="o", color=theme.series[place], label=key)
+        lines.set_title("answered within 1 s, per second, at so many times its highest rate", fontsize=9, loc="left")
+        lines.set_xticks(overloads, [f"{times}×" for times in overloads])
+        lines.set_ylim(bottom=0)
+        lines.legend(fontsize=8, frameon=False)
+        for panel in (bars, lines):
+            panel.spines[["top", "right"]].set_visible(False)
+            panel.tick_params(labelsize=8)
+        figure.suptitle(title, fontsize=12, x=0.01, ha="left")
+
+    spoken = "; ".join(
+        f"{key}: {', '.join(f'{rates[limit][row]:.0f} within {limit} ms' for limit in limits)}; under overload "
+        + ", ".join(f"{times} times {value:.0f}" for times, value in zip(overloads, answered[key], strict=True))
+        for row, key in enumerate(servers)
+    )
+    paint(Caption(title=title, description=spoken, texts=tuple(servers)), draw, look=look).write(FOLDER, name)
+
+
 def main() -> None:
     """Draw everything."""
     for name, result in read_results("encode").items():
         encoding(result, Look(), f"encode-{name}")
+    for name, result in read_results("serve").items():
+        serving(result, Look(), f"serve-{name}")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import readme_distil
 import readme_labels
+import readme_serving
 import readme_speed
 import readme_summary
 from measure import RESULTS, read_result
@@ -23,7 +24,16 @@ from readme_training import course_head, train_imdb
 COLUMNS = {"cls": 384, "mean": 384, "max": 384, "upper means": 4 * 384, "layers": 3 * 7 * 384}
 """Columns of each pooling of the embedded encoder."""
 
-PAGES = ("README.md", "README.ko.md", "docs/measured.md", "docs/course.md", "docs/distillation.md", "docs/labels.md")
+PAGES = (
+    "README.md",
+    "README.ko.md",
+    "docs/measured.md",
+    "docs/course.md",
+    "docs/distillation.md",
+    "docs/labels.md",
+    "docs/serving.md",
+    "docs/serving.ko.md",
+)
 
 
 def measured(values: list[float]) -> str:
@@ -175,6 +185,7 @@ TABLES: dict[str, Callable[[], Rows | dict[str, Rows]]] = {
     "audit-peers": audit_peers,
     "train-speed": readme_speed.training,
     "train-imdb": train_imdb,
+    "serving": readme_serving.serving,
     "course-head": course_head,
     "labels-emotion": readme_labels.emotion,
     "labels-imdb": readme_labels.imdb,

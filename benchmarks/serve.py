@@ -2,11 +2,15 @@
 
     python benchmarks/serve.py RUN [--peers fastapi,litserve,infinity,ray] [--pythons infinity=PYTHON,…] [--quick]
 
-RUN must be fine-tuned with Hugging Face's head (`--method finetune`), so that every peer opens its bundle. Servers run
-one at a time, each in its own process; the load comes from this one, by schedule, on the same cores. For each server:
-the highest rate whose p99 is at most 50 ms, and 200 ms; what is answered within a second at 2, 5 and 10 times that
-rate; one text at a time; processor seconds per 1,000 texts; the start. Ours also: the time to the next answer after a
-kill. A peer that does not start is named with its reason. Writes results/serve.json.
+RUN must be fine-tuned with Hugging Face's head (`--method finetune`), so that every peer opens its bundle. All servers
+are started, each in its own processes, and asked one at a time; the others are stopped meanwhile (SIGSTOP), since some
+use the processor while nobody asks. The load comes from this process, by schedule, on the same cores.
+
+In alternating rounds: the highest rate of tweets whose p99 is at most 50 ms, and 200 ms; medians, and the median of the
+rounds' ratios. Then once for each server: the same rates for a mix in which every tenth text is a review; what is
+answered within a second at 2, 5 and 10 times its highest rate of tweets; one text at a time; processor seconds per
+1,000 texts; the start. Ours also: the time to the next answer after a kill. A peer that does not start is named with
+its reason. Writes results/serve-ISA.json.
 """
 
 import argparse
@@ -22,23 +26,27 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from measure import write_result
 from serve_load import open_loop, post
-from serve_peers import PATHS, PEERS, body_for
+from serve_peers import PATHS, PEERS, THREADS, body_for
 from workloads import corpus
+
+from limbeck.native.kernels import Kernels
+from limbeck.native.libraries import find_kernels
 
 OURS = "limbeck"
 LIMITS_MS = (50.0, 200.0)
 OVERLOADS = (2, 5, 10)
 DEADLINE_S = 1.0
 ENOUGH = 0.999
-FIRST_RATE_PER_S, GROWTH = 8.0, 1.6
-FINE_STEPS = 4
+FIRST_RATE_PER_S, GROWTH, NEAR_GROWTH = 8.0, 1.6, 1.2
+FINE_STEPS, NEAR_FINE_STEPS = 3, 1
+ROUNDS = 5
 START_WITHIN_S = 180.0
 SETTLED_S = 15.0
 """After the start, our spare engine is loaded, which takes processor time from the first answers."""
@@ -133,8 +141,16 @@ def answers(url: str, body: bytes) -> bool:
         return False
 
 
-def rate_within(server: Server, load: str, limit_ms: float, seconds: float) -> float:
-    """Return the highest rate per second whose p99 is within a limit: upwards until it is not, then in halves."""
+def rate_within(server: Server, load: str, limit_ms: float, seconds: float, near: float = 0.0) -> float:
+    """Return the highest rate per second whose p99 is within a limit: upwards until it is not, then in halves.
+
+    Args:
+        server: that is asked.
+        load: name of its requests.
+        limit_ms: of the 99th percentile.
+        seconds: of each try.
+        near: a rate that was found before, from which to begin; 0 where none was.
+    """
 
     def holds(rate_per_s: float) -> bool:
         ended = asyncio.run(open_loop(server.address, server.requests[load], rate_per_s=rate_per_s, seconds=seconds))
@@ -143,20 +159,24 @@ def rate_within(server: Server, load: str, limit_ms: float, seconds: float) -> f
         time.sleep(0.5)
         return is_held
 
-    low, high = 0.0, FIRST_RATE_PER_S
+    growth = NEAR_GROWTH if near else GROWTH
+    low, high = 0.0, near or FIRST_RATE_PER_S
     while holds(high):
-        low, high = high, high * GROWTH
-    for _ in range(FINE_STEPS):
+        low, high = high, high * growth
+    while near and not low and high > 1.0:
+        low = high / growth if holds(high / growth) else 0.0
+        high = high if low else high / growth
+    for _ in range(NEAR_FINE_STEPS if near else FINE_STEPS):
         middle = (low + high) / 2 if low else high / 2
         low, high = (middle, high) if holds(middle) else (low, middle)
     return low
 
 
-def processor_s(pid: int) -> float:
-    """Return the processor seconds of a process and all below it."""
+def processes_of(pid: int) -> dict[int, float]:
+    """Return a process and all below it, with the processor seconds of each."""
     ticks = os.sysconf("SC_CLK_TCK")
-    total, parents = 0.0, {}
-    stats: dict[int, float] = {}
+    parents: dict[int, int] = {}
+    used_s: dict[int, float] = {}
     for place in Path("/proc").iterdir():
         if place.name.isdigit():
             try:
@@ -164,24 +184,76 @@ def processor_s(pid: int) -> float:
             except OSError:
                 continue
             parents[int(place.name)] = int(rest[1])
-            stats[int(place.name)] = (int(rest[11]) + int(rest[12])) / ticks
-    for one, used_s in stats.items():
-        above: int | None = one
-        while above is not None and above != pid:
-            above = parents.get(above)
-        total += used_s if above == pid else 0.0
-    return total
+            used_s[int(place.name)] = (int(rest[11]) + int(rest[12])) / ticks
+
+    def is_below(one: int | None) -> bool:
+        while one is not None and one != pid:
+            one = parents.get(one)
+        return one == pid
+
+    return {one: seconds for one, seconds in used_s.items() if is_below(one)}
 
 
-def measured(server: Server, seconds: float, *, loads: Sequence[str]) -> dict[str, Any]:
-    """Return all figures of a server."""
-    found: dict[str, Any] = {"start_s": round(server.start_s, 2)}
+def processor_s(pid: int) -> float:
+    """Return the processor seconds of a process and all below it."""
+    return sum(processes_of(pid).values())
+
+
+@contextmanager
+def alone(server: Server, servers: Sequence[Server]) -> Iterator[None]:
+    """Let one server run, and stop all others meanwhile."""
+    others = [pid for one in servers if one is not server for pid in processes_of(one.pid)]
+    for pid in others:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGSTOP)
+    try:
+        time.sleep(0.5)
+        yield
+    finally:
+        for pid in others:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+        time.sleep(0.5)
+
+
+Rates = dict[str, dict[float, list[float]]]
+"""By server and limit, the rate of each round."""
+
+
+def rates_of(servers: Sequence[Server], seconds: float, *, rounds: int) -> Rates:
+    """Return the highest rates of tweets, in rounds: each server in turn, from what it held in the round before."""
+    rates: Rates = {one.name: {limit: [] for limit in LIMITS_MS} for one in servers}
+    for _ in range(rounds):
+        for server in servers:
+            with alone(server, servers):
+                for limit, known in rates[server.name].items():
+                    known.append(rate_within(server, "tweets", limit, seconds, near=known[-1] if known else 0.0))
+    return rates
+
+
+def said_rates(rates: Rates, name: str) -> dict[str, Any]:
+    """Return the median rates of a server, all of its rounds, and how often ours is that."""
+    said: dict[str, Any] = {}
+    for limit, found in rates[name].items():
+        ours = rates[OURS][limit]
+        times = [one / other if other else float("inf") for one, other in zip(ours, found, strict=True)]
+        said[f"{limit:g}"] = {
+            "median": round(statistics.median(found), 1),
+            "rounds": [round(one, 1) for one in found],
+            "ours_is_times": round(statistics.median(times), 2),
+        }
+    return said
+
+
+def measured(server: Server, seconds: float, *, rates: dict[str, Any], with_mix: bool) -> dict[str, Any]:
+    """Return what else there is of a server."""
+    found: dict[str, Any] = {"start_s": round(server.start_s, 2), "tweets": {"rate_with_p99_ms": rates}}
     one_by_one = asyncio.run(single_calls(server))
     found["one_text"] = one_by_one
-    for load in loads:
-        rates = {f"{limit:g}": round(rate_within(server, load, limit, seconds), 1) for limit in LIMITS_MS}
-        found[load] = {"rate_with_p99_ms": rates}
-    peak = max(found["tweets"]["rate_with_p99_ms"].values()) or 1.0
+    if with_mix:
+        mixed = {f"{limit:g}": round(rate_within(server, "mix", limit, seconds), 1) for limit in LIMITS_MS}
+        found["mix"] = {"rate_with_p99_ms": mixed}
+    peak = max(one["median"] for one in rates.values()) or 1.0
     found["overload"] = {}
     for times in OVERLOADS:
         ended = asyncio.run(
@@ -197,6 +269,16 @@ def measured(server: Server, seconds: float, *, loads: Sequence[str]) -> dict[st
     used_s = processor_s(server.pid) - before
     found["processor_s_per_1000_texts"] = round(used_s / max(1, len(ended.due_s)) * 1000, 2)
     return found
+
+
+def idle_shares(servers: Sequence[Server], seconds: float = 3.0) -> dict[str, float]:
+    """Return the share of one core that each server uses while nobody asks."""
+    before = [processor_s(one.pid) for one in servers]
+    time.sleep(seconds)
+    return {
+        one.name: round((processor_s(one.pid) - used_s) / seconds, 3)
+        for one, used_s in zip(servers, before, strict=True)
+    }
 
 
 async def single_calls(server: Server) -> dict[str, float]:
@@ -215,14 +297,14 @@ async def single_calls(server: Server) -> dict[str, float]:
     return {"p50_ms": round(statistics.median(spent), 2), "p99_ms": round(spent[int(0.99 * (len(spent) - 1))], 2)}
 
 
-def library_ms(run: Path, texts: Sequence[str]) -> float:
-    """Return the median milliseconds of one text by the library, in a process of its own."""
+def library_ms(run: Path, texts: Sequence[str]) -> tuple[float, str]:
+    """Return the median milliseconds of one text by the library, in a process of its own, and what computed."""
     code = (
         "import sys, time, statistics, json; from limbeck import load; model = load(sys.argv[1]);"
         "texts = json.load(sys.stdin); spent = []\n"
         "for text in texts:\n"
         "    started = time.perf_counter(); model.predict([text]); spent.append(time.perf_counter() - started)\n"
-        "print(statistics.median(spent[len(spent) // 10:]) * 1e3)"
+        "print(statistics.median(spent[len(spent) // 10:]) * 1e3); print(model.numerics)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(run)],
@@ -231,7 +313,8 @@ def library_ms(run: Path, texts: Sequence[str]) -> float:
         text=True,
         check=True,
     )
-    return round(float(done.stdout), 2)
+    spent_ms, numerics = done.stdout.splitlines()
+    return round(float(spent_ms), 2), numerics
 
 
 def after_a_kill(server: Server, kills: int) -> dict[str, Any]:
@@ -253,30 +336,51 @@ def main() -> None:
     reading.add_argument("--peers", default=",".join(PEERS))
     reading.add_argument("--pythons", default="", help="of peers that have an environment of their own: name=path,…")
     reading.add_argument("--seconds", type=float, default=10.0)
-    reading.add_argument("--quick", action="store_true", help="short rounds, tweets only: whether it runs")
-    reading.add_argument("--out", default="serve")
+    reading.add_argument("--rounds", type=int, default=ROUNDS)
+    reading.add_argument("--quick", action="store_true", help="one short round, tweets only: whether it runs")
+    reading.add_argument("--name", help="of the result; that of the instruction set where it is not given")
     asked = reading.parse_args()
     tweets, reviews = corpus("emotion")[0][:2000], corpus("imdb")[0][:200]
     mix = [reviews[place // LONG_SHARE % 200] if place % LONG_SHARE == 0 else one for place, one in enumerate(tweets)]
     texts = {"tweets": tweets, "mix": mix}
-    loads = ("tweets",) if asked.quick else ("tweets", "mix")
-    seconds = 2.0 if asked.quick else asked.seconds
-    library = library_ms(asked.run, tweets[:SINGLE_CALLS])
+    seconds, rounds = (2.0, 1) if asked.quick else (asked.seconds, asked.rounds)
+    library, engine = library_ms(asked.run, tweets[:SINGLE_CALLS])
     found: dict[str, Any] = {}
     pythons = dict(one.split("=", 1) for one in asked.pythons.split(",") if one)
-    for name in (OURS, *(one for one in asked.peers.split(",") if one)):
-        print(name, flush=True)
-        try:
-            with running(name, asked.run, texts, pythons.get(name, sys.executable)) as server:
-                found[name] = measured(server, seconds, loads=loads)
-                if name == OURS:
-                    found[name]["after_a_kill"] = after_a_kill(server, 1 if asked.quick else 10)
-        except (RuntimeError, OSError, asyncio.IncompleteReadError) as error:
-            found[name] = {"not_measured": str(error)[-300:]}
-            print(f"    {error}", flush=True)
+    with ExitStack() as stack:
+        servers = []
+        for name in (OURS, *(one for one in asked.peers.split(",") if one)):
+            print(name, flush=True)
+            try:
+                python = pythons.get(name, sys.executable)
+                servers.append(stack.enter_context(running(name, asked.run, texts, python)))
+            except (RuntimeError, OSError) as error:
+                found[name] = {"not_measured": str(error)[-300:]}
+                print(f"    {error}", flush=True)
+        idle = idle_shares(servers)
+        rates = rates_of(servers, seconds, rounds=rounds)
+        for server in servers:
+            said = said_rates(rates, server.name)
+            with alone(server, servers):
+                found[server.name] = {
+                    **measured(server, seconds, rates=said, with_mix=not asked.quick),
+                    "processor_share_when_idle": idle[server.name],
+                }
+                if server.name == OURS:
+                    found[OURS]["after_a_kill"] = after_a_kill(server, 1 if asked.quick else 10)
     packages = ["torch", "transformers", "fastapi", "litserve", "infinity-emb", "ray", "uvicorn", "starlette"]
-    result = {"seconds": seconds, "quick": asked.quick, "library_one_text_ms": library, "servers": found}
-    print(write_result(asked.out, result, packages=packages))
+    kernels = find_kernels()
+    isa = kernels.name if isinstance(kernels, Kernels) else "default"
+    result = {
+        "isa": isa,
+        "engine": engine,
+        "threads": THREADS,
+        "rounds": rounds,
+        "seconds": seconds,
+        "library_one_text_ms": library,
+        "servers": found,
+    }
+    print(write_result(f"serve-{asked.name or isa}", result, packages=packages))
 
 
 if __name__ == "__main__":
