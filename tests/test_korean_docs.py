@@ -13,7 +13,10 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PAIRS = [
     ("README.md", "README.ko.md"),
-    *((f"docs/{page}.md", f"docs/{page}.ko.md") for page in ("tutorial", "recipes", "long_texts", "shapes", "serving")),
+    *(
+        (f"docs/{page}.md", f"docs/{page}.ko.md")
+        for page in ("tutorial", "recipes", "long_texts", "shapes", "serving", "scale")
+    ),
 ]
 SECTIONS_APART = re.compile(r"^#{1,3} .*$", re.MULTILINE)
 BLOCK = re.compile(r"^```[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)

@@ -26,7 +26,8 @@ def main() -> None:
 
 _ENCODED = "run the same command again: texts that were encoded so far need not be encoded anew"
 _WHAT_NOW = {
-    "predict": "run the same command to go on: rows of --input that were answered are kept, in pieces of 2,000",
+    "predict": "run the same command to go on: rows of --input that were answered are kept, in pieces of 2,000 or as "
+    "parts",
     "sweep": "run the same command with --resume to go on",
     "labels": "run the same command again: folds of --cross-fit that were finished are kept",
     "train": f"{_ENCODED}; give --resume too where steps were trained (--method head or finetune)",

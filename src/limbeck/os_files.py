@@ -1,13 +1,15 @@
-"""What each system wants of files: locks, flushes to the disk, renames, links; Linux, macOS and Windows differ here.
+"""What each system wants of files and processes; Linux, macOS and Windows differ here.
 
-In: open files and paths. Out: the same, done; an `OSError` where the system refuses.
-It does not know what the files are for, nor words for people.
+Locks, flushes to the disk, renames, links, children that end with their parents. In: open files, paths, processes. Out:
+the same, done; an `OSError` where the system refuses. It does not know what they are for, nor words for people.
 """
 
 import errno
 import os
 import platform
 import shutil
+import signal
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +23,7 @@ _NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF, e
 """What file systems say that make the names in a folder durable by themselves, or not at all."""
 _NO_FULL_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOTTY, errno.ENOSYS)
 """What macOS's file systems say that cannot empty the disk's own cache, such as network folders."""
+_PR_SET_PDEATHSIG = 1
 _PATIENCE_S, _PAUSE_S = 2.0, 0.02
 """How long Windows's programs that look at every new file (virus scanners, indexers) are waited for."""
 
@@ -130,6 +133,23 @@ def link(source: Path, place: Path) -> None:
             os.link(source, place)
         except OSError:
             shutil.copyfile(source, place)
+
+
+def end_with_parent(parent: int) -> None:
+    """Let this process end when the one that started it is killed, which alone decides when it ends otherwise.
+
+    Ctrl-C in a terminal and a service manager's SIGTERM reach every process. Where the system tells no child of its
+    parent's end, whoever reads from the parent reads the end of the line.
+    """
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    if platform.system() == "Linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit()
 
 
 def _msvcrt() -> Any:

@@ -13,7 +13,7 @@ from tests.said import Said
 
 from limbeck.errors import SettingsError
 from limbeck.inference import choice, engine_candidates, speeds
-from limbeck.inference.choice import open_engine, open_recorded_engine
+from limbeck.inference.choice import engine_name, open_engine, open_recorded_engine
 from limbeck.inference.native_engine import NativeEngine
 from limbeck.inference.predictor import Predictor
 from limbeck.model.blocks import blocks_for
@@ -173,6 +173,17 @@ def test_what_a_native_engine_made_is_opened_by_it_again(
     assert elsewhere.numerics == "torch float32 cpu"
     assert before.numerics in said.lines[-1]
     assert "float32 computes" in said.lines[-1]
+
+
+@pytest.mark.parametrize("name", ["torch-float32", "torch-bfloat16"])
+def test_an_engine_has_the_name_that_opens_it(tiny_loaded: LoadedEncoder, name: EngineName) -> None:
+    """So that another process computes the same bits."""
+    assert engine_name(open_engine(tiny_loaded, device="cpu", engine=name)) == name
+
+
+def test_a_native_engine_has_the_name_of_its_kernels(wide: LoadedEncoder, library: Kernels) -> None:
+    """Arithmetic alone would not say in which order it adds."""
+    assert engine_name(NativeEngine(wide, library)) == f"native-{library.name}"
 
 
 def test_float32_is_torchs_own(wide: LoadedEncoder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,6 +51,15 @@ def test_opening_a_model_draws_nothing(make_bundle, tmp_path, kind):
     assert all(torch.equal(loaded.head.state_dict()[name], one) for name, one in bundle.head.state_dict().items())
 
 
+def test_a_models_digest_tells_models_apart(make_bundle, bundle_folder):
+    """A threshold makes another model; one that lies in no folder has a digest too, of what it holds."""
+    before = load_bundle(bundle_folder).digest()
+    assert before == load_bundle(bundle_folder).digest()
+    set_thresholds(bundle_folder, (0.5, 0.5, 0.5), chosen=None)
+    held = {load_bundle(bundle_folder).digest(), *(make_bundle(kind).digest() for kind in ("linear", "classification"))}
+    assert len({before, *held}) == 4
+
+
 @pytest.mark.parametrize("kind", ["linear", "classification"])
 def test_a_bundle_comes_back_bit_for_bit(make_bundle: MakeBundle, tmp_path: Path, kind: HeadKind) -> None:
     """Facts, weights, tokenizer and answers are the same after a round trip."""

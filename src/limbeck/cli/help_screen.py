@@ -24,7 +24,8 @@ TRAINING = "Training"
 MACHINE = "Machine"
 OUTPUT = "Output"
 SERVING = "Serving"
-ORDER = ("Arguments", "Options", OUTPUT, SERVING, DATA, FEATURES, TRAINING, MACHINE)
+FOLDER_OF_PARTS = "A folder of parts"
+ORDER = ("Arguments", "Options", OUTPUT, FOLDER_OF_PARTS, SERVING, DATA, FEATURES, TRAINING, MACHINE)
 """Of the groups in the help of a command."""
 
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from limbeck.cli import answers_screen, options, screen
-from limbeck.cli.help_screen import OUTPUT
-from limbeck.cli.settings_options import Flags, takes
+from limbeck.cli.help_screen import FOLDER_OF_PARTS, OUTPUT
+from limbeck.cli.settings_options import Flags, From, option_names, takes
+from limbeck.scale.scale_settings import ScaleSettings
 
 if TYPE_CHECKING:
     from limbeck.evaluation.prediction_tables import AnyPredictions
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
     from limbeck.settings import ReadSettings
 
 STANDARD_INPUT = "-"
+IN_PARTS = From(kind=ScaleSettings, group=FOLDER_OF_PARTS)
 
 
-@takes(options.READING_TEXTS, options.ENGINE_OPTIONS)
+@takes(options.READING_TEXTS, options.ENGINE_OPTIONS, IN_PARTS)
 def predict(
     run: Annotated[
         Path, typer.Argument(metavar="RUN", help="Run folder of `limbeck train`, a bundle, or hub:OWNER/NAME.")
@@ -37,14 +39,17 @@ def predict(
         typer.Option(
             "--input",
             "-i",
-            help="File of texts, in any format that is read; labels are not needed. '-' is standard input.",
+            help="File of texts, in any format that is read; labels are not needed. '-' is standard input. For a "
+            "folder of parts: a Parquet, CSV, TSV or JSONL file, a folder of them, or a pattern such as "
+            "'texts/*.parquet'.",
         ),
     ] = None,
     out: Annotated[
         Path | None,
         options.out(
-            "File to write: .parquet, .jsonl or .csv, rows in the same order, the input's columns first. Without it, "
-            "--input gives JSON Lines on standard output.",
+            "File to write: .parquet, .jsonl or .csv, rows in the same order, the input's columns first. A name "
+            "without a suffix is a folder of parts, for more rows than memory holds: the same command goes on where it "
+            "stopped. Without it, --input gives JSON Lines on standard output.",
             "--output",
         ),
     ] = None,
@@ -82,6 +87,9 @@ def predict(
         raise DataError(f"text {empty[0]} is empty or only white space: there is nothing to label in it")
     if out is not None and source == STANDARD_INPUT:
         raise SettingsError("standard input is answered on standard output, as it comes: leave --output out")
+    if source is not None and _is_in_parts(source, out, flags, overwrite=overwrite):
+        _answer_in_parts(run, source, cast("Path", out), flags, top_k, as_json=as_json)
+        return
     if out is not None:
         check_place(out, PREDICTION_SUFFIXES, source=source, overwrite=overwrite)
     following = screen.following()
@@ -143,3 +151,46 @@ def _answer_lines(
         following.say(f"empty lines, left out: {len(lines.left_out):,} (first: line {lines.left_out[0]:,})")
     if answered.count_cut or answered.count_unread:
         following.say(screen.say_read(answered))
+
+
+def _is_in_parts(source: str, out: Path | None, flags: Flags, *, overwrite: bool) -> bool:
+    """Tell whether answers go into a folder of parts; refuse what fits only the other way."""
+    from limbeck.errors import SettingsError
+    from limbeck.scale.input_files import is_pattern
+
+    if out is not None and not out.suffix:
+        if overwrite:
+            raise SettingsError(f"--overwrite is for a file: the same command goes on with {out}, or remove the folder")
+        return True
+    if given := [option_names(name)[0] for name in flags.of(IN_PARTS)]:
+        raise SettingsError(f"{given[0]} is about a folder of parts: give --output a name without a suffix")
+    if is_pattern(source):
+        raise SettingsError(f"{source} means several files: give --output a folder for their parts, without a suffix")
+    return False
+
+
+def _answer_in_parts(run: Path, source: str, out: Path, flags: Flags, top_k: int | None, *, as_json: bool) -> None:
+    """Answer files into a folder of parts, or go on with it."""
+    from limbeck.scale.parts_answers import PartsRequest, predict_to_parts
+    from limbeck.settings import FeatureSettings
+
+    following = screen.following()
+    request = PartsRequest(
+        source=source,
+        run=run,
+        out=out,
+        scale=flags.build(ScaleSettings),
+        computing=flags.build(FeatureSettings),
+        reading=flags.of(options.READING_TEXTS),
+        top_k=top_k,
+    )
+    found = predict_to_parts(request, progress=following)
+    screen.tell_notes(found.notes, following)
+    if as_json:
+        counts = {name: getattr(found, name) for name in ("rows", "left_out", "parts", "computed", "count_cut")}
+        screen.show_json({"out": str(out), **counts, "set_aside": [one.words for one in found.set_aside]})
+    else:
+        now = "" if found.computed == found.parts else f" ({found.computed:,} computed now)"
+        parts = f"{found.parts:,} part{'s' * (found.parts != 1)}{now}"
+        screen.show_line(f"{out}: {found.rows:,} rows in {parts}; {screen.say_read(found)}")
+    found.require_whole(out)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from limbeck.inference.long_answers import Written
     from limbeck.progress import Progress
     from limbeck.runs.run_folder import RunFolder
+    from limbeck.scale.parts_answers import PartsSummary
 
 
 PIPE_WIDTH = 10_000
@@ -143,7 +144,7 @@ def tell_notes(notes: "Iterable[ReadNote]", progress: "Progress") -> None:
         progress.say(printable(str(note)))
 
 
-def say_read(found: "AnyPredictions | Written") -> str:
+def say_read(found: "AnyPredictions | Written | PartsSummary") -> str:
     """Say how many texts were cut, and of how many the model could read next to nothing."""
     rows, cut, unread = len(found), found.count_cut, found.count_unread
     said = f"{cut:,} of {rows:,} texts were longer than the model's limit and were cut"

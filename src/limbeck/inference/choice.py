@@ -162,3 +162,16 @@ def _opened(
     if isinstance(engine, NativeEngine) and one_text_threads is not None:
         engine.one_text_threads = min(one_text_threads[name], engine.threads)
     return engine
+
+
+def engine_name(engine: Engine) -> str:
+    """Return the name by which an engine is opened again, here or in another process: it then computes the same bits.
+
+    Raises:
+        SettingsError: it is none that has a name.
+    """
+    if isinstance(engine, NativeEngine):
+        return NATIVE + engine.library_name
+    if isinstance(engine, TorchEngine):
+        return TORCH_BF16 if engine.precision == "bfloat16" else SAFE
+    raise SettingsError(f"{type(engine).__name__} is no engine with a name")

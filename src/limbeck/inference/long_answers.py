@@ -66,7 +66,7 @@ def predict_to_file(
         SettingsError: the suffix is none of .parquet, .jsonl, .csv, or `top_k` is out of range.
         StorageError: the file cannot be written; what stood there before still stands.
     """
-    dataset = _without_labels(dataset)
+    dataset = without_labels(dataset)
     if len(dataset) <= PIECE_ROWS:
         found = predictor.predict_dataset(dataset, progress=progress)
         write_predictions(out, found, top_k=top_k)
@@ -97,7 +97,8 @@ def predict_to_file(
     return written
 
 
-def _without_labels(dataset: Dataset) -> Dataset:
+def without_labels(dataset: Dataset) -> Dataset:
+    """Return the same rows, none of which has a label."""
     table = dataset.table.set_column(3, CORE_SCHEMA.field("label"), pa.nulls(len(dataset), pa.int32()))
     return replace(dataset, table=table, label_names=(), task=SINGLE)
 

@@ -110,6 +110,7 @@ class NativeEngine:
         self._library = kernels.library
         self._about = kernels.about
         self._build = kernels.digest
+        self._library_name = kernels.name
         self._packed = PackedEncoder(loaded, kernels)
         self._free: queue.SimpleQueue[Workplace] = queue.SimpleQueue()
         self._kept_threads = KeptThreads(self.threads - 1)
@@ -129,6 +130,11 @@ class NativeEngine:
     def numerics(self) -> str:
         """Engine, precision and device, in words, as records of runs have them."""
         return engine_numerics(self._about)
+
+    @property
+    def library_name(self) -> str:
+        """The instruction set of its kernels."""
+        return self._library_name
 
     @property
     def build(self) -> str:

@@ -201,12 +201,15 @@ def _require_order(given: tuple[str, str], known: tuple[str, str], *, source: st
         )
 
 
-def others_of(dataset: Dataset) -> pa.Table | None:
+def others_of(dataset: Dataset, *, with_split: bool | None = None) -> pa.Table | None:
     """Return the columns that the rows have beside text, label and row id, by the names that they had.
 
-    The split is one of them where it tells rows apart.
+    Args:
+        dataset: the rows.
+        with_split: the split is one of them; where it tells rows apart, when not given.
     """
-    core = set(CORE_SCHEMA.names) - ({"split"} if len(dataset.split_names) > 1 else set())
+    with_split = len(dataset.split_names) > 1 if with_split is None else with_split
+    core = set(CORE_SCHEMA.names) - ({"split"} if with_split else set())
     kept = dataset.table.drop_columns(sorted(core))
     if not kept.num_columns:
         return None

@@ -12,6 +12,8 @@ It does not know how a model is trained. A fine-tuned bundle opens in `transform
 opens there as an encoder, and as a classifier not at all.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -43,11 +45,13 @@ from limbeck.model.weights import (
 )
 from limbeck.settings import TaskKind
 from limbeck.storage import (
+    MANIFEST_NAME,
     check_manifest,
     explained,
     json_bytes,
     read_json,
     replace_listed,
+    sha256_of,
     staged_folder,
     write_json,
     write_manifest,
@@ -130,6 +134,15 @@ class Bundle:
     def head_fingerprint(self) -> str:
         """Return the SHA-256 (hexadecimal) of what the head sees and of its weights."""
         return fingerprint_of_tensors(" ".join(map(str, self.facts.blocks)), self.head.state_dict())
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the manifest, which lists every file's; without one, of what the model holds."""
+        manifest = Path(self.loaded.name) / MANIFEST_NAME
+        if manifest.is_file():
+            return sha256_of(manifest)
+        facts = json.dumps(self.facts.to_json(), sort_keys=True, default=str)
+        parts = [self.loaded.fingerprint, self.loaded.tokenizer.fingerprint, self.head_fingerprint(), facts]
+        return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def save_bundle(bundle: Bundle, folder: Path, *, card: str) -> None:

@@ -50,7 +50,7 @@ def read_plan(plan: ReadPlan, settings: ReadSettings, *, source: str, progress: 
                 bad.refuse(str(error))
     for item in plan.sources:
         if bad.faults.count and isinstance(item, SourceFile):
-            _hint_encoding(item, settings, bad)
+            hint_encoding(item, settings, bad)
         elif bad.policy == "mend" and isinstance(item, SourceFile):
             _note_encoding(item, settings, bad)
     raws, beside = without_strangers(raws, plan.joined, settings)
@@ -68,7 +68,7 @@ def _read_one(item: SourceFile | LabelFolders, settings: ReadSettings, bad: BadR
     reader = reader_of(item.path)
     check_signature(item.path)
     if item.path.suffix.lower() not in COLUMNAR:
-        _check_wide(item, settings)
+        check_wide(item, settings)
     if item.cells:
         # The labels may stand in the folders' names: the lines of a text file are texts then.
         raw = reader(item, replace(settings, labels="ignored"), bad, advance)
@@ -95,7 +95,7 @@ _SIGNS_OF_ENCODING = ("bytes that are not", "NUL character")
 """What messages say where an encoding may be wrong."""
 
 
-def _hint_encoding(item: SourceFile, settings: ReadSettings, bad: BadRows) -> None:
+def hint_encoding(item: SourceFile, settings: ReadSettings, bad: BadRows) -> None:
     """Advise another encoding where a file of texts at fault looks as if it were in it."""
     if item.path.suffix.lower() in COLUMNAR:
         return
@@ -114,7 +114,7 @@ def _note_encoding(item: SourceFile, settings: ReadSettings, bad: BadRows) -> No
         bad.note(f"files whose undecodable bytes fit another encoding: try --encoding {better}", 1, item.name)
 
 
-def _check_wide(item: SourceFile, settings: ReadSettings) -> None:
+def check_wide(item: SourceFile, settings: ReadSettings) -> None:
     """Refuse a file of UTF-16 that is read as something else: every cell of it would be at fault.
 
     Raises:

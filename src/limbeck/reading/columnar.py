@@ -39,7 +39,7 @@ def read_parquet(source: SourceFile, _: ReadSettings, bad: BadRows, advance: Adv
     Raises:
         DataError: the file is not Parquet, is cut short or damaged, or names a column twice.
     """
-    with _explained_format(source.path, "Parquet"):
+    with explained_format(source.path, "Parquet"):
         table = pyarrow.parquet.ParquetFile(source.path).read()
         raw = raw_table(table, name=source.name, split=source.split, bad=bad)
     advance(source.path.stat().st_size)
@@ -52,7 +52,7 @@ def read_arrow(source: SourceFile, _: ReadSettings, bad: BadRows, advance: Advan
     Raises:
         DataError: the file is not Arrow, is cut short or damaged, or names a column twice.
     """
-    with _explained_format(source.path, "Arrow"), source.path.open("rb") as file:
+    with explained_format(source.path, "Arrow"), source.path.open("rb") as file:
         is_file = file.read(6) == b"ARROW1"
         file.seek(0)
         table = (pyarrow.ipc.open_file if is_file else pyarrow.ipc.open_stream)(file).read_all()
@@ -61,10 +61,11 @@ def read_arrow(source: SourceFile, _: ReadSettings, bad: BadRows, advance: Advan
     return raw
 
 
-def raw_table(table: pa.Table, *, name: str, split: str, bad: BadRows) -> RawTable:
+def raw_table(table: pa.Table, *, name: str, split: str, bad: BadRows, rows_before: int = 0) -> RawTable:
     """Wrap an Arrow table, with the label names that its metadata give, after a look at whether its strings are UTF-8.
 
-    Metadata of another shape than limbeck and Hugging Face's datasets write name nothing.
+    Metadata of another shape than limbeck and Hugging Face's datasets write name nothing. The first row has the number
+    after `rows_before`.
 
     Raises:
         DataError: a column is named twice.
@@ -73,8 +74,8 @@ def raw_table(table: pa.Table, *, name: str, split: str, bad: BadRows) -> RawTab
     names = table.column_names
     if twice := sorted({column for column in names if names.count(column) > 1}):
         raise DataError(f"{name}: column {', '.join(map(repr, twice))} is named twice: rename one of them")
-    numbers = pa.array(np.arange(1, table.num_rows + 1), pa.int64())
-    rows_seen = table.num_rows
+    rows_seen = rows_before + table.num_rows
+    numbers = pa.array(np.arange(rows_before + 1, rows_seen + 1), pa.int64())
     metadata = table.schema.metadata or {}
     own = _json_of(metadata.get(METADATA_KEY))
     own_names = dict(enumerate(_names_of(own)))
@@ -146,7 +147,7 @@ def _json_of(content: bytes | None) -> dict[str, Any]:
 
 
 @contextmanager
-def _explained_format(path: Path, kind: str) -> Iterator[None]:
+def explained_format(path: Path, kind: str) -> Iterator[None]:
     """Turn what pyarrow says about a damaged file into one sentence that names the file."""
     with explained(path, doing="read"):
         with path.open("rb") as file:

@@ -8,6 +8,7 @@ told.
 
 import codecs
 import encodings.aliases
+import io
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ import pyarrow as pa
 
 from limbeck.errors import SettingsError
 from limbeck.reading.bad_rows import BadRows, place_of
+from limbeck.reading.compression import open_bytes
 from limbeck.storage import explained
 
 MARK = "\udcff"
@@ -63,14 +65,21 @@ def open_text(path: Path, encoding: str, *, newline: str = "") -> TextIO:
         StorageError: the file cannot be opened.
     """
     codecs.register_error(_MARKING, _mark)
+    codec = check_encoding(encoding)
     with explained(path, doing="read"):
-        file = path.open(encoding=check_encoding(encoding), errors=_MARKING, newline=newline)
+        file = io.TextIOWrapper(open_bytes(path), encoding=codec, errors=_MARKING, newline=newline)
         start = file.tell()
         # A tool that adds a mark to a file that has one leaves two.
         while file.read(1) == "\ufeff":
             start = file.tell()
         file.seek(start)
     return file
+
+
+def text_of(content: bytes, encoding: str, *, newline: str = "") -> TextIO:
+    """Return bytes as `open_text` gives those of a file."""
+    codecs.register_error(_MARKING, _mark)
+    return io.TextIOWrapper(io.BytesIO(content), encoding=check_encoding(encoding), errors=_MARKING, newline=newline)
 
 
 def decode_marked(content: bytes, encoding: str = "utf-8") -> str:
@@ -190,7 +199,7 @@ _WIDE_LEAST = 0.5
 
 def suggest_encoding(path: Path, encoding: str) -> str | None:
     """Name a codec that fits the file's first bytes better, where one is recognised."""
-    with explained(path, doing="read"), path.open("rb") as file:
+    with explained(path, doing="read"), open_bytes(path) as file:
         sample = file.read(_SAMPLE_BYTES)
     found = recognise(sample)
     return found if found and codecs.lookup(found).name != codecs.lookup(encoding).name else None
@@ -198,7 +207,7 @@ def suggest_encoding(path: Path, encoding: str) -> str | None:
 
 def suggest_utf_16(path: Path) -> str | None:
     """Name the kind of UTF-16 that a file is, by its first bytes; None where it is something else."""
-    with explained(path, doing="read"), path.open("rb") as file:
+    with explained(path, doing="read"), open_bytes(path) as file:
         start = file.read(_START_BYTES)
     wide = start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in start
     return recognise(start) if wide else None

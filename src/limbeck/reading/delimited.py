@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,6 +18,7 @@ from limbeck.errors import DataError
 from limbeck.progress import Advance
 from limbeck.reading.bad_rows import BadRows
 from limbeck.reading.columns import has_text_column, has_usual_name, looks_like_row, say_no_header, shown_names
+from limbeck.reading.compression import inner_suffix
 from limbeck.reading.decoding import CellStrings, check_encoding, open_text, position_of, replaced, suggest_encoding
 from limbeck.reading.dialect import (
     BLOCK_BYTES,
@@ -54,13 +55,13 @@ def read_delimited(source: SourceFile, settings: ReadSettings, bad: BadRows, adv
     Raises:
         DataError: no header, or a column named twice.
     """
-    dialect = find_dialect(source.path, settings.encoding, SEPARATOR_OF.get(source.path.suffix.lower(), ","))
+    dialect = find_dialect(source.path, settings.encoding, usual_separator(source.path))
     for note in dialect.notes:
         bad.note(note, 1, source.name)
     with open_text(source.path, settings.encoding, newline=dialect.newline) as file:
         records = Records(file, dialect)
         waiting = iter(records)
-        header = _header(waiting, records, source, settings, bad)
+        header = find_head(waiting, records, source, settings, bad)
         if check_encoding(settings.encoding) == "utf-8" and dialect.is_usual:
             clean = read_clean(
                 source.path,
@@ -78,7 +79,7 @@ def read_delimited(source: SourceFile, settings: ReadSettings, bad: BadRows, adv
         cells = CellStrings(source.name, settings.encoding, bad)
         rows, rows_seen, position = RawRows(), 0, 0
         rows.add({name: pa.array([], pa.large_string()) for name in header.names}, [], set())
-        for chunk in _chunks(chain(header.first, waiting), records, header, source, bad):
+        for chunk in row_chunks(chain(header.first, waiting), records, header, source, bad):
             rows_seen = chunk.rows_seen
             flat = list(chain.from_iterable(chunk.rows))
             columns = {name: flat[place :: len(header.names)] for place, name in enumerate(header.names)}
@@ -93,7 +94,12 @@ def read_delimited(source: SourceFile, settings: ReadSettings, bad: BadRows, adv
     return without_no_rows(rows.finish(source, rows_seen=rows_seen), header.written, dialect.separator, bad)
 
 
-class _Header(NamedTuple):
+def usual_separator(path: Path) -> str:
+    """Return what stands between cells where a file is named so."""
+    return SEPARATOR_OF.get(inner_suffix(path), ",")
+
+
+class TableHead(NamedTuple):
     """The names of the columns, the cells as written, the lines before the first row, a first line that is a row."""
 
     names: list[str]
@@ -102,7 +108,7 @@ class _Header(NamedTuple):
     first: list[list[str]]
 
 
-class _Chunk(NamedTuple):
+class RowChunk(NamedTuple):
     """Some rows that have as many cells as the header, their numbers, and how many rows were seen by now."""
 
     rows: list[list[str]]
@@ -110,17 +116,23 @@ class _Chunk(NamedTuple):
     rows_seen: int
 
 
-def _chunks(
-    waiting: Iterable[list[str] | Broken], records: Records, header: _Header, source: SourceFile, bad: BadRows
-) -> Iterator[_Chunk]:
+def row_chunks(
+    waiting: Iterable[list[str] | Broken],
+    records: Records,
+    header: TableHead,
+    source: SourceFile,
+    bad: BadRows,
+    rows_before: int = 0,
+) -> Iterator[RowChunk]:
     """Give the rows in chunks; ragged rows and those that cannot be read go to `bad`.
 
-    In a file of one column blank lines are rows if any row follows them, so they wait for one.
+    In a file of one column blank lines are rows if any row follows them, so they wait for one. The first row has the
+    number after `rows_before`.
     """
     width = len(header.names)
     rows: list[list[str]] = []
     numbers: list[int] = []
-    number, blank = 0, 0
+    number, blank = rows_before, 0
     for record in waiting:
         if not record:
             blank += width == 1
@@ -147,9 +159,9 @@ def _chunks(
         else:
             _report_ragged(lines, record, width, source, bad)
         if len(rows) >= LISTED_ROWS:
-            yield _Chunk(rows, numbers, number)
+            yield RowChunk(rows, numbers, number)
             rows, numbers = [], []
-    yield _Chunk(rows, numbers, number)
+    yield RowChunk(rows, numbers, number)
 
 
 def _report_ragged(lines: list[int], record: list[str], width: int, source: SourceFile, bad: BadRows) -> None:
@@ -173,9 +185,9 @@ def _report_broken(lines: list[int], record: Broken, source: SourceFile, bad: Ba
     bad.reject(record.kind, lines, lambda row: f"{source.name}, row {row:,}: {record.detail}")
 
 
-def _header(
+def find_head(
     waiting: Iterator[list[str] | Broken], records: Records, source: SourceFile, settings: ReadSettings, bad: BadRows
-) -> _Header:
+) -> TableHead:
     """Read the column names; a name that is empty, as pandas writes for its index, becomes `unnamed_1`.
 
     Raises:
@@ -195,7 +207,7 @@ def _header(
     written = [name.replace("\ufeff", "") for name in written]
     names = [name.strip() or f"unnamed_{place}" for place, name in enumerate(written, start=1)]
     if any(replaced(name) != name for name in names):
-        return _Header(_mended(names, source, settings.encoding, bad), written, records.lines_read, [])
+        return TableHead(_mended(names, source, settings.encoding, bad), written, records.lines_read, [])
     if not has_text_column(names, settings) and not has_usual_name(names):
         label = (
             None if settings.text_column or settings.label_column else _label_of_rows(source, settings, records.dialect)
@@ -208,14 +220,14 @@ def _header(
                 1,
                 source.name,
             )
-            return _Header(names, names, before, [written])
+            return TableHead(names, names, before, [written])
         if looks_like_row(names):
             raise DataError(f"{source.name} has no text column: {say_no_header(names, records.dialect.separator)}")
         bad.hint(f"If the first line of {source.name} is a row, write a line with the names of the columns above it.")
     counts = Counter(names)
     if twice := [name for name, times in counts.items() if times > 1]:
         raise DataError(f"{source.name}, header: column {shown_names(twice)} is named twice: rename one of them")
-    return _Header(names, written, records.lines_read, [])
+    return TableHead(names, written, records.lines_read, [])
 
 
 def has_plain_layout(source: SourceFile, settings: ReadSettings) -> bool:
@@ -280,25 +292,32 @@ def read_clean(
     # One column is left to the careful road: there a blank line is a row.
     if len(header) < 2 or not (has_plain_quotes(path, separator) if quoted else has_plain_lines(path)):
         return None
-    kinds = {name: pa.large_string() for name in header}
     size_bytes = path.stat().st_size
+    with explained(path, doing="read"):
+        table = parse_clean(path, header, header_lines=header_lines, separator=separator, quoted=quoted)
+    if table is not None:
+        advance(size_bytes)
+    return table
+
+
+def parse_clean(
+    content: Path | BinaryIO, header: Sequence[str], *, header_lines: int, separator: str, quoted: bool
+) -> pa.Table | None:
+    """Return rows whose quotes are plain as a table of strings, or None when a row might be at fault."""
+    kinds = {name: pa.large_string() for name in header}
     try:
-        with explained(path, doing="read"):
-            table = pa.csv.read_csv(
-                path,
-                read_options=pa.csv.ReadOptions(
-                    column_names=list(header), skip_rows=header_lines, block_size=BLOCK_BYTES, use_threads=False
-                ),
-                parse_options=pa.csv.ParseOptions(
-                    delimiter=separator, quote_char='"' if quoted else False, newlines_in_values=quoted
-                ),
-                convert_options=pa.csv.ConvertOptions(column_types=kinds, null_values=[], strings_can_be_null=False),
-            )
+        table = pa.csv.read_csv(
+            content,
+            read_options=pa.csv.ReadOptions(
+                column_names=list(header), skip_rows=header_lines, block_size=BLOCK_BYTES, use_threads=False
+            ),
+            parse_options=pa.csv.ParseOptions(
+                delimiter=separator, quote_char='"' if quoted else False, newlines_in_values=quoted
+            ),
+            convert_options=pa.csv.ConvertOptions(column_types=kinds, null_values=[], strings_can_be_null=False),
+        )
     except pa.ArrowInvalid:
         # Ragged rows, bytes that are no UTF-8, a cell larger than a block: the careful road says which.
         return None
     # A mark in the middle, where files were joined: the careful road takes it off.
-    if pc.any(pc.starts_with(table[0], "\ufeff")).as_py():
-        return None
-    advance(size_bytes)
-    return table
+    return None if pc.any(pc.starts_with(table[0], "\ufeff")).as_py() else table

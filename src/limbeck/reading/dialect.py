@@ -16,6 +16,7 @@ from typing import Any, Literal, TextIO
 import numpy as np
 
 from limbeck.reading.columns import has_usual_name
+from limbeck.reading.compression import open_bytes
 from limbeck.reading.decoding import check_encoding, open_text, replaced
 from limbeck.storage import explained
 
@@ -236,7 +237,7 @@ def plain_quotes(blocks: Iterable[bytes], separator: str) -> bool:
 
 
 def _file_blocks(path: Path) -> Iterator[bytes]:
-    with explained(path, doing="read"), path.open("rb") as file:
+    with explained(path, doing="read"), open_bytes(path) as file:
         if file.read(3) != b"\xef\xbb\xbf":
             file.seek(0)
         while block := file.read(BLOCK_BYTES):

@@ -20,9 +20,10 @@ from limbeck.storage import explained, read_json
 _KEYED = re.compile(r"[^=]+=.*")
 _NULL = "__HIVE_DEFAULT_PARTITION__"
 LEFT_BEHIND = re.compile(
-    r"\..*|.*\.crc|_SUCCESS|_metadata|_common_metadata|_temporary|_delta_log|_started_.*|_committed_.*|__MACOSX"
+    r"\..*|.*\.crc|_SUCCESS|_limbeck|_metadata|_common_metadata|_temporary|_delta_log|_started_.*|"
+    r"_committed_.*|__MACOSX"
 )
-"""Hidden files, and what Spark, Hadoop, Delta and macOS put beside data."""
+"""Hidden files, and what Spark, Hadoop, Delta, macOS and limbeck itself put beside data."""
 
 
 @dataclass(frozen=True, kw_only=True)

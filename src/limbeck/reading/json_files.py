@@ -35,7 +35,7 @@ def read_json_lines(source: SourceFile, settings: ReadSettings, bad: BadRows, ad
         return read_json_file(source, settings, bad, advance)
     rows_of_file = ObjectRows(source, settings, bad)
     with open_text(source.path, settings.encoding) as file:
-        for numbers, objects in _object_chunks(file, source, bad, rows_of_file, advance):
+        for numbers, objects in object_chunks(file, source, bad, rows_of_file, advance):
             rows_of_file.add(objects, numbers)
     if not rows_of_file.rows_seen:
         raise DataError(f"{source.name} is empty: one JSON object a line was expected")
@@ -71,7 +71,7 @@ def read_json_file(source: SourceFile, settings: ReadSettings, bad: BadRows, adv
     return rows_of_file.finish()
 
 
-def _object_chunks(
+def object_chunks(
     file: TextIO, source: SourceFile, bad: BadRows, rows_of_file: ObjectRows, advance: Advance
 ) -> Iterator[tuple[list[int], list[dict[str, Any]]]]:
     """Give row numbers and objects in chunks; lines that are no object go to `bad`."""

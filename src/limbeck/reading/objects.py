@@ -24,9 +24,20 @@ _KEYS = "(the keys)"
 
 
 class ObjectRows:
-    """Gathers objects, chunk by chunk, into Arrow columns."""
+    """Gathers objects, chunk by chunk, into Arrow columns.
 
-    def __init__(self, source: SourceFile, settings: ReadSettings, bad: BadRows) -> None:
+    Args:
+        source: the file.
+        settings: how it is read.
+        bad: takes what is at fault.
+        kinds: the columns that there are to be, and their types, where the objects are a piece of a file that was
+            looked at as a whole; found from the values when not given.
+    """
+
+    def __init__(
+        self, source: SourceFile, settings: ReadSettings, bad: BadRows, kinds: pa.Schema | None = None
+    ) -> None:
+        self._kinds = None if kinds is None else {field.name: field.type for field in kinds}
         self._source = source
         self._cells = CellStrings(source.name, settings.encoding, bad)
         self._rows = RawRows()
@@ -46,7 +57,7 @@ class ObjectRows:
             names = dict.fromkeys(chain.from_iterable(objects))
         for name in names:
             values = [row.get(name) for row in objects]
-            array = typed(values)
+            array = typed(values) if self._kinds is None else _array_of(values, self._kinds[name])
             if array is None:
                 strings[name] = self._as_strings(name, values, numbers)
             else:
@@ -57,7 +68,7 @@ class ObjectRows:
 
     def finish(self) -> RawTable:
         """Return the rows gathered; a column whose type differs between chunks becomes text."""
-        names = dict.fromkeys(chain.from_iterable(chunk.column_names for chunk in self._rows.tables))
+        names = self._kinds or dict.fromkeys(chain.from_iterable(chunk.column_names for chunk in self._rows.tables))
         table = pa.table({name: self._column(name) for name in names})
         return dataclasses.replace(
             self._rows.finish(self._source, rows_seen=self.rows_seen, table=table), odd=self._odd
@@ -68,6 +79,12 @@ class ObjectRows:
             chunk[name] if name in chunk.column_names else pa.chunked_array([pa.nulls(chunk.num_rows)])
             for chunk in self._rows.tables
         ]
+        if self._kinds is not None:
+            kind = self._kinds[name]
+            known = (
+                pa.chunked_array([pa.nulls(len(part), kind)]) if pa.types.is_null(part.type) else part for part in parts
+            )
+            return pa.chunked_array(chain.from_iterable(part.chunks for part in known), kind)
         kinds = {part.type for part in parts if not pa.types.is_null(part.type)}
         if kinds <= {pa.int64(), pa.float64()} or len(kinds) == 1:
             kind = pa.float64() if len(kinds) > 1 else next(iter(kinds), pa.null())
@@ -105,6 +122,11 @@ def as_strings(values: Sequence[Any], numbers: Sequence[int]) -> tuple[list[str 
             odd[number] = f"{kind_of(value)} ({written[:40]})"
             strings.append(written)
     return strings, odd
+
+
+def _array_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array | None:
+    """Return an array of a known type; None for texts, of which some may be none."""
+    return None if pa.types.is_large_string(kind) else pa.array(values, kind)
 
 
 def typed(values: Sequence[Any]) -> pa.Array | None:

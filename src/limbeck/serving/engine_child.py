@@ -5,11 +5,8 @@ In: a wish (JSON, the first argument) and a socket, its standard input. Out: fra
 What would be printed goes to standard error. It knows neither requests nor clients.
 """
 
-import ctypes
-import hashlib
 import json
 import os
-import signal
 import socket
 import sys
 import threading
@@ -20,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from limbeck.errors import LimbeckError
+from limbeck.os_files import end_with_parent
 from limbeck.serving.engine_frames import EngineFrame, FrameReader, frame_bytes
 
 TELLING_EVERY_S = 1.0
 """While it loads, it says so."""
-_PR_SET_PDEATHSIG = 1
 _PIECE_BYTES = 2**18
 _SHORT_TOKENS, _MANY_TOKENS = 24, 1_024
 _CALLS = 3
@@ -33,7 +30,7 @@ _CALLS = 3
 def serve_front() -> None:
     """Serve one front; to be started by `EngineProcess`."""
     wish = json.loads(sys.argv[1])
-    _end_with_parent(wish["parent"])
+    end_with_parent(wish["parent"])
     line = _Line(_take_standard_input())
     from limbeck.runtime import honour_quota, keep_what_is_loaded
 
@@ -112,19 +109,6 @@ class _Told:
         self._line.send(frame_bytes({"note": line}))
 
 
-def _end_with_parent(parent: int) -> None:
-    """Leave no engine behind: where the front is killed, this process is too, and else it reads the end of the line.
-
-    Ctrl-C in a terminal and a service manager's SIGTERM reach every process: the front alone decides when to end.
-    """
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        sys.exit()
-
-
 def _take_standard_input() -> socket.socket:
     """Take the socket away from standard input, and let what is printed go to standard error."""
     ours = socket.socket(fileno=os.dup(sys.stdin.fileno()))
@@ -146,25 +130,13 @@ def _about(predictor: Any, answerer: Any) -> dict[str, Any]:
             "max_tokens": tokenizer.max_tokens,
             "truncation_side": tokenizer.truncation_side,
         },
-        "digest": _digest(bundle),
+        "digest": bundle.digest(),
         "numerics": predictor.numerics,
         "vector_width": predictor.engine.width,
         "vector_pooling": str(answerer.vector_block),
         "short": [_short_of(bundle), short_s],
         "many": [many_tokens, many_s],
     }
-
-
-def _digest(bundle: Any) -> str:
-    """Return the SHA-256 of the manifest, which lists that of every file; of a folder without one, of what it holds."""
-    from limbeck.storage import MANIFEST_NAME
-
-    manifest = Path(bundle.loaded.name) / MANIFEST_NAME
-    if manifest.is_file():
-        return hashlib.sha256(manifest.read_bytes()).hexdigest()
-    facts = json.dumps(bundle.facts.to_json(), sort_keys=True, default=str)
-    parts = [bundle.loaded.fingerprint, bundle.loaded.tokenizer.fingerprint, bundle.head_fingerprint(), facts]
-    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _speeds(predictor: Any) -> tuple[float, float, int]:

@@ -1,0 +1,49 @@
+"""Crews: who computes units, by name. An engine of distribution is one function here, and its line in `CREWS`.
+
+A crew takes numbers from a `UnitQueue` until it is over: it lets `do_unit(folder, number)` run somewhere, on this
+machine or another that sees the folder, and tells the queue what came of it: `settle` with what `do_unit` returned,
+`lose` where the process that ran it is gone. What `do_unit` raises is raised: no unit could be computed. A crew may run
+a unit twice, and it may be killed at any moment.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from limbeck.progress import Progress
+from limbeck.scale.scale_settings import On, ScaleSettings
+from limbeck.scale.unit_queue import UnitQueue
+from limbeck.scale.worker_processes import work_in_processes
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrewJob:
+    """What a crew is to do.
+
+    Attributes:
+        folder: of the parts; it has a plan.
+        settings: how many there are, and with how many threads.
+        progress: is told what people should know.
+    """
+
+    folder: str
+    settings: ScaleSettings
+    progress: Progress
+
+
+Crew = Callable[[UnitQueue, CrewJob], None]
+
+
+def work_here(queue: UnitQueue, job: CrewJob) -> None:
+    """Compute units in this process, one after another."""
+    from limbeck.scale.unit_task import do_unit
+
+    while (number := queue.take()) is not None:
+        queue.settle(number, do_unit(job.folder, number, tell=partial(queue.advance, number)))
+
+
+def _work_in_processes(queue: UnitQueue, job: CrewJob) -> None:
+    work_in_processes(queue, job.folder, job.settings, job.progress)
+
+
+CREWS: Mapping[On, Crew] = {"processes": _work_in_processes, "here": work_here}

@@ -1,0 +1,146 @@
+"""Unit: some rows of one file, and all that their answers depend on; its name tells both.
+
+In: nothing. Out: plain values: paths, numbers, words. Units of one name give the same part, byte for byte, whoever
+computes them, so a unit may be computed twice and its part exists once. It does not know who computes.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+
+from limbeck.errors import DataError
+from limbeck.reading.cut_file import CutFile, FilePiece
+from limbeck.scale.scale_settings import PartFormat
+from limbeck.settings import Device, EngineName, ReadSettings
+from limbeck.storage import explained, sha256_of
+
+UNIT_FORMAT = 1
+"""Is counted up when the same rows of the same file give another part."""
+_UUID_PARTS = (8, 4, 4, 4, 12)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class InputFile:
+    """A file as it was when it was planned.
+
+    Attributes:
+        cut: how pieces of it are read.
+        size_bytes: its size.
+        mtime_ns: when it was written last.
+        sha256: of its bytes.
+        row_prefix: what stands before the row numbers, so that those of several files differ.
+    """
+
+    cut: CutFile
+    size_bytes: int
+    mtime_ns: int
+    sha256: str
+    row_prefix: str
+
+    def looks_unchanged(self) -> bool:
+        """Tell whether size and time are those that it had.
+
+        Raises:
+            StorageError: it is not there, or may not be read.
+        """
+        with explained(self.cut.path, doing="read"):
+            now = self.cut.path.stat()
+        return (now.st_size, now.st_mtime_ns) == (self.size_bytes, self.mtime_ns)
+
+    def is_unchanged(self) -> bool:
+        """Tell whether its bytes are those that it had."""
+        return self.looks_unchanged() or sha256_of(self.cut.path) == self.sha256
+
+    def require_unchanged(self) -> None:
+        """Refuse a file that somebody wrote to.
+
+        Raises:
+            DataError: names it.
+        """
+        if not self.looks_unchanged():
+            raise DataError(
+                f"{self.cut.path} was changed since the plan was made: put the file back as it was, or answer it anew "
+                "into another folder"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answering:
+    """What answers, and the columns of their files, depend on beside the rows.
+
+    Attributes:
+        bundle: digest of the model.
+        engine: that computes.
+        build: which version of the engine.
+        device: that it computes on.
+        reading: how rows are read.
+        top_k: labels per text in columns of their own; None for none.
+        part_format: format of the parts.
+    """
+
+    bundle: str
+    engine: EngineName
+    build: str
+    device: Device
+    reading: ReadSettings
+    top_k: int | None
+    part_format: PartFormat
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Unit:
+    """Some rows to answer.
+
+    Attributes:
+        number: its place among all, from 0.
+        file: that holds the rows.
+        piece: which rows.
+        answering: what their answers depend on.
+    """
+
+    number: int
+    file: InputFile
+    piece: FilePiece
+    answering: Answering
+
+    @property
+    def name(self) -> str:
+        """The SHA-256 (hexadecimal) of all that decides the bytes of its part.
+
+        What happens to rows at fault is left out: a part of rows without a fault is the same whatever was to happen.
+        """
+        piece = self.piece
+        rows = f"{piece.first} {piece.rows} {piece.start} {piece.stop}"
+        return hashlib.sha256(f"{_shared_digest(self.file, self.answering)} {rows}".encode()).hexdigest()
+
+    @property
+    def part_name(self) -> str:
+        """The name of its part: parts sort as their rows stand, and programs see that they are parts of one whole."""
+        name, pieces = self.name, []
+        for length in _UUID_PARTS:
+            pieces.append(name[:length])
+            name = name[length:]
+        return f"part-{self.number:06}-{'-'.join(pieces)}.{self.answering.part_format}"
+
+    @property
+    def words(self) -> str:
+        """Which rows it is of, for messages."""
+        return f"{self.file.cut.path}, rows {self.piece.first:,} to {self.piece.last:,}"
+
+
+@lru_cache(maxsize=1_000)
+def _shared_digest(file: InputFile, answering: Answering) -> str:
+    """Return a digest of what the units of a file have in common; where the file lies is no part of it."""
+    cut = file.cut.to_json()
+    facts = {
+        "format": UNIT_FORMAT,
+        "file": file.sha256,
+        "row_prefix": file.row_prefix,
+        "columns": [[field.name, str(field.type)] for field in file.cut.schema],
+        "dialect": cut["dialect"],
+        "head": cut["head"],
+        **asdict(answering),
+        "reading": {**asdict(answering.reading), "on_bad_row": None},
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()

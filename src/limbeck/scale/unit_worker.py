@@ -1,0 +1,78 @@
+"""A worker's own process: opens the model, computes the units that it is told to, and ends with who started it.
+
+In: a wish (JSON, the first argument), then numbers of units, a line each, on standard input. Out: a line of JSON each
+on standard output: `{"ready": …}` once, `{"rows": n}` as rows are answered, `{"done": record}` or `{"fault": …}` for
+each unit; `{"stopped": kind, "why": …}` where no unit can be computed. What would be printed goes to standard error.
+"""
+
+import json
+import os
+import queue
+import sys
+import threading
+from dataclasses import asdict
+from typing import Any
+
+from limbeck.errors import LimbeckError
+from limbeck.os_files import end_with_parent
+
+
+def work_for_parent() -> None:
+    """Serve the process that started this one; to be started by `work_in_processes`."""
+    wish = json.loads(sys.argv[1])
+    end_with_parent(wish["parent"])
+    out = _take_standard_output()
+    if wish["cores"] and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, wish["cores"])
+    from limbeck.runtime import honour_quota, release_free_memory
+
+    honour_quota()
+    numbers: queue.SimpleQueue[int] = queue.SimpleQueue()
+    threading.Thread(target=_read_numbers, args=(numbers,), daemon=True).start()
+    try:
+        from limbeck.scale.unit_queue import UnitFault
+        from limbeck.scale.unit_task import do_unit, open_model_of
+
+        open_model_of(wish["folder"])
+        out.say({"ready": True})
+        while True:
+            outcome = do_unit(wish["folder"], numbers.get(), tell=out.tell_rows)
+            if isinstance(outcome, UnitFault):
+                out.say({"fault": asdict(outcome)})
+            else:
+                out.say({"done": outcome.to_json()})
+            release_free_memory()
+    except LimbeckError as error:
+        out.say({"stopped": type(error).__name__, "why": str(error)})
+
+
+class _Said:
+    """Standard output, which belongs to the parent."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._file = os.fdopen(descriptor, "wb")
+
+    def say(self, words: dict[str, Any]) -> None:
+        self._file.write(json.dumps(words).encode() + b"\n")
+        self._file.flush()
+
+    def tell_rows(self, rows: int) -> None:
+        self.say({"rows": rows})
+
+
+def _take_standard_output() -> _Said:
+    """Take the pipe away from standard output, and let what is printed go to standard error."""
+    ours = os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return _Said(ours)
+
+
+def _read_numbers(numbers: "queue.SimpleQueue[int]") -> None:
+    """Hand on what the parent says; at its end this process ends, whatever it is at."""
+    for line in sys.stdin.buffer:
+        numbers.put(int(line))
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    work_for_parent()

@@ -1,0 +1,80 @@
+"""What tests of work in units share: a tiny model, files of texts, and a way to answer them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from tests.threads import on_one_thread
+
+from limbeck.model.bundle import Bundle, save_bundle
+from limbeck.scale.parts_answers import PartsRequest, PartsSummary, predict_to_parts
+from limbeck.scale.scale_settings import ScaleSettings
+from limbeck.settings import HeadKind
+
+WORDS = ("i feel fine", "so sad", "기분이 좋다", "it is rain !", "sun", "very very sad today .")
+Answer = Callable[..., PartsSummary]
+
+
+@pytest.fixture(autouse=True)
+def computed_on_one_thread() -> Any:
+    """Every test of this folder."""
+    with on_one_thread():
+        yield
+
+
+@pytest.fixture
+def model(make_bundle: Callable[[HeadKind], Bundle], tmp_path: Path) -> Path:
+    """A tiny model, on disk."""
+    folder = tmp_path / "RUN" / "bundle"
+    save_bundle(make_bundle("classification"), folder, card="")
+    return folder.parent
+
+
+def rows_of(count: int, first: int = 0) -> pa.Table:
+    """Return rows with a column of their own; texts are of many lengths."""
+    numbers = range(first, first + count)
+    texts = [" ".join(WORDS[(number + place) % len(WORDS)] for place in range(1 + number % 4)) for number in numbers]
+    return pa.table({"id": [f"x{number}" for number in numbers], "text": texts, "stars": [n % 5 for n in numbers]})
+
+
+@pytest.fixture
+def texts(tmp_path: Path) -> Path:
+    """A folder of three files, 40 rows in all; part-10 comes last."""
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    for name, count, first in (("part-1", 13, 0), ("part-2", 20, 13), ("part-10", 7, 33)):
+        pq.write_table(rows_of(count, first), folder / f"{name}.parquet", row_group_size=6)
+    return folder
+
+
+@pytest.fixture
+def answer(model: Path, tmp_path: Path) -> Answer:
+    """Answer files into a folder, in this process, in units of about 5 rows."""
+
+    def run(source: Any, out: Path | None = None, *, top_k: int | None = None, **words: Any) -> PartsSummary:
+        reading = {name: words.pop(name) for name in ("on_bad_row", "text_column", "encoding") if name in words}
+        request = PartsRequest(
+            source=str(source),
+            run=words.pop("run", model),
+            out=out or tmp_path / "PARTS",
+            scale=ScaleSettings(**{"on": "here", "unit_tokens": 40, **words}),
+            reading=reading,
+            top_k=top_k,
+        )
+        return predict_to_parts(request)
+
+    return run
+
+
+def table_in(folder: Path) -> pa.Table:
+    """Return the rows of all Parquet parts, in the order of their names."""
+    parts = sorted(folder.glob("*.parquet"))
+    return pa.concat_tables([pq.read_table(part) for part in parts])
+
+
+def bytes_in(folder: Path) -> dict[str, bytes]:
+    """Return the bytes of each part, by its name."""
+    return {path.name: path.read_bytes() for path in folder.glob("part-*")}
