@@ -209,3 +209,17 @@ def test_reading_training_and_predicting_keep_windowss_rules(
     limbeck.train(tmp_path / "rows.csv", tmp_path / "RUN", method=method, encoder=str(tiny_folder), **options)
     answered = limbeck.load(tmp_path / "RUN").predict(["i feel fine", "i feel sad"])
     assert len(answered) == 2
+
+
+def test_a_child_without_its_parent_ends() -> None:
+    """One whose parent died before it could ask the system to be told; others go on, and Ctrl-C is not theirs."""
+    program = (
+        "import os, signal, sys; from limbeck.os_files import end_with_parent; end_with_parent(int(sys.argv[1])); "
+        "os.kill(os.getpid(), signal.SIGINT); print('here')"
+    )
+
+    def said(parent: int) -> bytes:
+        command = [sys.executable, "-c", program, str(parent)]
+        return subprocess.run(command, capture_output=True, check=True).stdout
+
+    assert (said(os.getpid()), said(1)) == (b"here\n", b"")

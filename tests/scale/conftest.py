@@ -10,7 +10,8 @@ import pytest
 from tests.threads import on_one_thread
 
 from limbeck.model.bundle import Bundle, save_bundle
-from limbeck.scale.parts_answers import PartsRequest, PartsSummary, predict_to_parts
+from limbeck.scale.parts_answers import PartsSummary, predict_to_parts
+from limbeck.scale.parts_request import PartsRequest
 from limbeck.scale.scale_settings import ScaleSettings
 from limbeck.settings import HeadKind
 

@@ -19,7 +19,7 @@ from limbeck.inference.long_answers import predict_to_file
 from limbeck.inference.predictor import load
 from limbeck.model.bundle import set_thresholds
 from limbeck.reading.read import read, read_with
-from limbeck.scale import unit_run
+from limbeck.scale import plan_settling, unit_run
 from limbeck.scale.parts_folder import PartsFolder
 from limbeck.settings import ReadSettings
 
@@ -266,6 +266,16 @@ def test_columns_in_another_order_are_the_same(answer: Answer, texts: Path, tmp_
     assert table_in(tmp_path / "PARTS")["id"].to_pylist() == [f"x{number}" for number in range(40)]
 
 
+def test_an_empty_file_that_gets_rows_was_changed(answer: Answer, texts: Path) -> None:
+    """As was any other: its rows are in no unit."""
+    (texts / "part-3.parquet").touch()
+    answer(texts)
+    assert answer(texts).computed == 0
+    pq.write_table(rows_of(2), texts / "part-3.parquet")
+    with pytest.raises(DataError, match=r"part-3\.parquet was changed"):
+        answer(texts)
+
+
 def test_empty_files_are_passed_over(answer: Answer, texts: Path) -> None:
     """Spark writes one for each part without rows; where there is nothing else, that is an error."""
     (texts / "part-3.parquet").touch()
@@ -324,15 +334,13 @@ def test_a_model_that_changes_meanwhile_is_refused(
     answer: Answer, texts: Path, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between the plan and the first unit: no part is of another model than the plan."""
-    from limbeck.scale import parts_answers
-
-    write_plan = parts_answers.write_plan
+    write_plan = plan_settling.write_plan
 
     def change(*words: Any) -> None:
         write_plan(*words)
         set_thresholds(model / "bundle", (0.9, 0.9, 0.9), chosen=None)
 
-    monkeypatch.setattr(parts_answers, "write_plan", change)
+    monkeypatch.setattr(plan_settling, "write_plan", change)
     with pytest.raises(BundleError, match="was changed since the plan"):
         answer(texts)
 

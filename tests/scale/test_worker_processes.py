@@ -1,5 +1,6 @@
 """Worker processes: those that die are replaced, and no unit is lost or doubled."""
 
+import json
 import os
 import random
 import signal
@@ -7,16 +8,19 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tests.said import Said
 from tests.scale.conftest import Answer, bytes_in
 from tests.scale.test_unit_queue import queue_of
 
-from limbeck.errors import BundleError, EngineError
+from limbeck.errors import BundleError, DataError, EngineError
 from limbeck.progress import SILENT
 from limbeck.scale import worker_processes
+from limbeck.scale.parts_request import PartsRequest
 from limbeck.scale.scale_settings import ScaleSettings
-from limbeck.scale.worker_processes import work_in_processes
+from limbeck.scale.worker_processes import plan_in_process, work_in_processes
 
 STUB = """
 import json, os, signal, sys
@@ -78,7 +82,8 @@ def test_what_holds_for_all_units_ends_the_run(monkeypatch: pytest.MonkeyPatch, 
 DRIVER = """
 import sys
 from pathlib import Path
-from limbeck.scale.parts_answers import PartsRequest, predict_to_parts
+from limbeck.scale.parts_answers import predict_to_parts
+from limbeck.scale.parts_request import PartsRequest
 from limbeck.scale.scale_settings import ScaleSettings
 source, run, out, workers = sys.argv[1:]
 predict_to_parts(PartsRequest(source=source, run=Path(run), out=Path(out), reading={{}},
@@ -126,3 +131,31 @@ def test_kills_of_workers_and_of_the_driver_leave_the_same_bytes(
     assert bytes_in(out) == bytes_in(tmp_path / "WHOLE")
     assert answer(texts, out).computed == 0
     assert whole.parts == len(bytes_in(out))
+
+
+def test_what_the_planner_says_is_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Notes, and how far it is; an error with its words, and an end without any as an error."""
+    request = PartsRequest(source="a.csv", run=tmp_path, out=tmp_path, reading={})
+    said = Said()
+    lines = [
+        {"note": "measuring"},
+        {"step": {"label": "planning", "total": 9, "unit": "bytes"}},
+        {"did": 4, "how": ""},
+        {"step": None},
+        {"planned": True},
+    ]
+    program = "import sys; [print(line, flush=True) for line in sys.argv[1].splitlines()]; sys.stdin.read()"
+
+    def speak(*more: dict[str, Any]) -> None:
+        words = "\n".join(json.dumps(line) for line in more)
+        monkeypatch.setattr(worker_processes, "WORKER_PROGRAM", (sys.executable, "-S", "-c", program, words))
+
+    speak(*lines)
+    plan_in_process(request, said)
+    assert said.lines == ["measuring"]
+    speak({"stopped": "DataError", "why": "a.csv has no text column"})
+    with pytest.raises(DataError, match="no text column"):
+        plan_in_process(request, said)
+    monkeypatch.setattr(worker_processes, "WORKER_PROGRAM", (sys.executable, "-S", "-c", "import sys; sys.exit(9)"))
+    with pytest.raises(EngineError, match="it ended with status 9"):
+        plan_in_process(request, said)

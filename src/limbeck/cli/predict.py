@@ -73,8 +73,6 @@ def predict(
     """Label each TEXT, each row of --input, or each line of standard input, with RUN."""
     from limbeck.errors import DataError, SettingsError
     from limbeck.evaluation.prediction_files import PREDICTION_SUFFIXES, write_predictions
-    from limbeck.inference.long_answers import predict_to_file
-    from limbeck.inference.predictor import load
     from limbeck.reading.read import read_with
     from limbeck.settings import FeatureSettings, ReadSettings
     from limbeck.storage import check_place
@@ -90,6 +88,9 @@ def predict(
     if source is not None and _is_in_parts(source, out, flags, overwrite=overwrite):
         _answer_in_parts(run, source, cast("Path", out), flags, top_k, as_json=as_json)
         return
+    from limbeck.inference.long_answers import predict_to_file
+    from limbeck.inference.predictor import load
+
     if out is not None:
         check_place(out, PREDICTION_SUFFIXES, source=source, overwrite=overwrite)
     following = screen.following()
@@ -171,7 +172,8 @@ def _is_in_parts(source: str, out: Path | None, flags: Flags, *, overwrite: bool
 
 def _answer_in_parts(run: Path, source: str, out: Path, flags: Flags, top_k: int | None, *, as_json: bool) -> None:
     """Answer files into a folder of parts, or go on with it."""
-    from limbeck.scale.parts_answers import PartsRequest, predict_to_parts
+    from limbeck.scale.parts_answers import predict_to_parts
+    from limbeck.scale.parts_request import PartsRequest
     from limbeck.settings import FeatureSettings
 
     following = screen.following()

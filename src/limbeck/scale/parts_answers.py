@@ -5,53 +5,25 @@ stays, what is missing is computed, what was set aside is tried again. The manif
 there once. It does not know who computes (see `crews`).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from limbeck import errors
 from limbeck.data.dataset import ReadNote
-from limbeck.errors import DataError, FaultLog, LimbeckError, SettingsError, StorageError
+from limbeck.errors import FaultLog, LimbeckError, SettingsError, StorageError
 from limbeck.folder_lock import lock
 from limbeck.progress import SILENT, Progress
-from limbeck.runtime import release_free_memory, usable_cores
 from limbeck.scale.crews import CREWS, CrewJob
-from limbeck.scale.input_files import FoundFiles, find_input_files
+from limbeck.scale.input_files import find_input_files
 from limbeck.scale.part_record import PartRecord
 from limbeck.scale.parts_folder import STATE_FOLDER, PartsFolder, SetAside, notes_of
-from limbeck.scale.scale_settings import ScaleSettings, check_scale
-from limbeck.scale.unit_plan import UnitPlan, open_plan, require_same_answering, write_plan
+from limbeck.scale.parts_request import PartsRequest
+from limbeck.scale.scale_settings import check_scale
+from limbeck.scale.unit_plan import UnitPlan, open_plan
 from limbeck.scale.unit_queue import UnitQueue
-from limbeck.setting_tables import build
-from limbeck.settings import FeatureSettings, ReadSettings
+from limbeck.scale.worker_processes import plan_in_process
 from limbeck.storage import check_folder
-
-if TYPE_CHECKING:
-    from limbeck.inference.predictor import Predictor
-
-
-@dataclass(frozen=True, kw_only=True)
-class PartsRequest:
-    """What is to be answered, and how.
-
-    Attributes:
-        source: a file, a folder, or a pattern of files.
-        run: the model, as `load` takes it.
-        out: the folder of parts.
-        scale: how units are made and computed.
-        computing: device and engine.
-        reading: fields of `ReadSettings` that were given.
-        top_k: labels per text in columns of their own.
-    """
-
-    source: str
-    run: Path
-    out: Path
-    scale: ScaleSettings = field(default_factory=ScaleSettings)
-    computing: FeatureSettings = field(default_factory=FeatureSettings)
-    reading: Mapping[str, Any]
-    top_k: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,13 +80,13 @@ def predict_to_parts(request: PartsRequest, *, progress: Progress = SILENT) -> P
         LockedError: another process is working in the folder.
     """
     check_scale(request.scale)
-    found = _found(request)
+    _check_places(request)
     parts = PartsFolder(request.out)
     check_folder(request.out, new=not parts.plan_path.is_file() and not _is_fresh(request.out))
     with lock(parts.state):
         parts.sweep()
-        plan = _plan_of(request, found, parts, progress)
-        release_free_memory()
+        _settle(request, progress)
+        plan = open_plan(parts.plan_path)
         records = [parts.finished(plan.unit(number)) for number in range(len(plan))]
         missing = [number for number, record in enumerate(records) if record is None]
         if missing:
@@ -138,90 +110,29 @@ def predict_to_parts(request: PartsRequest, *, progress: Progress = SILENT) -> P
     )
 
 
-def _found(request: PartsRequest) -> FoundFiles:
-    """Return the files; parts of this folder are none of them."""
+def _check_places(request: PartsRequest) -> None:
+    """Refuse files that are not there, and a folder of parts among those that are read."""
     source, out = Path(request.source).absolute(), request.out.absolute()
     if source.is_dir() and (out == source or out.is_relative_to(source)):
         raise SettingsError(f"{request.out} lies in {request.source}, which is read: give a folder beside it")
     found = find_input_files(request.source)
     if inside := [path for path in found.paths if path.absolute().is_relative_to(out)]:
         raise SettingsError(f"{inside[0]} lies in {request.out}, which is written: give another pattern or folder")
-    return found
+
+
+def _settle(request: PartsRequest, progress: Progress) -> None:
+    """Make the plan, or look at the one that is there."""
+    if request.scale.on == "here":
+        from limbeck.scale.plan_settling import settle_plan
+
+        settle_plan(request, progress)
+    else:
+        plan_in_process(request, progress)
 
 
 def _is_fresh(out: Path) -> bool:
     """Tell whether a folder holds nothing, or only what was begun before there was a plan."""
     return out.is_dir() and all(entry.name == STATE_FOLDER for entry in out.iterdir())
-
-
-def _plan_of(request: PartsRequest, found: FoundFiles, parts: PartsFolder, progress: Progress) -> UnitPlan:
-    """Return the plan that is in the folder, or make one."""
-    before = open_plan(parts.plan_path) if parts.plan_path.is_file() else None
-    predictor = _opened(request, before, progress)
-    own = ReadSettings(text_column=predictor.text_column, label_names=predictor.label_names, labels="ignored")
-    reading = build(ReadSettings, asdict(own), request.reading, where="flags")
-    wanted = {"top_k": request.top_k, "part_format": request.scale.part_format}
-    if before is None:
-        from limbeck.scale.unit_planning import answering_of, make_plan
-
-        for note in found.notes:
-            progress.say(str(note))
-        workers = request.scale.workers_on(usable_cores())
-        answering = answering_of(predictor, reading, **wanted)
-        plan = make_plan(found, predictor, answering, request.scale.unit_tokens, workers, progress)
-        if plan.empty:
-            progress.say(f"files without rows: {len(plan.empty):,} (first: {plan.empty[0]})")
-        write_plan(plan, parts.plan_path)
-        progress.say(f"{request.out}: {plan.rows:,} rows of {len(plan.files):,} files, in {len(plan):,} units of work")
-        return plan
-    given = {"device": request.computing.device, "engine": request.computing.engine}
-    asked = {
-        "bundle": predictor.bundle.digest(),
-        "reading": reading,
-        **wanted,
-        **{name: value for name, value in given.items() if value not in (None, "auto")},
-    }
-    plan = require_same_answering(before, asked, request.out)
-    plan = replace(plan, files=_unchanged(plan, found, request.out))
-    if plan.files != before.files or plan.answering != before.answering:
-        write_plan(plan, parts.plan_path)
-    return plan
-
-
-def _opened(request: PartsRequest, before: UnitPlan | None, progress: Progress) -> "Predictor":
-    """Open the model; of a folder that was begun with the engine of then, so that nothing is measured."""
-    from limbeck.inference.predictor import load
-
-    device, engine = request.computing.device, request.computing.engine
-    if before is not None:
-        device, engine = before.answering.device, before.answering.engine
-    return load(request.run, device=device, engine=engine, progress=progress)
-
-
-def _unchanged(plan: UnitPlan, found: FoundFiles, out: Path) -> tuple[Any, ...]:
-    """Return the files of a plan, with the times that they have now; refuse those whose bytes are others.
-
-    Raises:
-        DataError: names the files that were changed, that came, and that are gone.
-    """
-    faults = FaultLog()
-    known = {str(file.cut.path) for file in plan.files} | {str(Path(name).absolute()) for name in plan.empty}
-    there = {str(path.absolute()) for path in found.paths}
-    faults.extend(f"{name} was not there when the folder was begun" for name in sorted(there - known))
-    faults.extend(f"{name} is gone, or no longer meant" for name in sorted(known - there))
-    files = []
-    for file in plan.files:
-        is_there = str(file.cut.path) in there
-        if is_there and not file.is_unchanged():
-            faults.add(f"{file.cut.path} was changed since the folder was begun")
-        is_touched = is_there and not file.looks_unchanged()
-        files.append(replace(file, mtime_ns=file.cut.path.stat().st_mtime_ns) if is_touched else file)
-    faults.raise_as(
-        DataError,
-        what=f"{out} cannot go on with these files",
-        todo="Put them back as they were, or answer into another folder.",
-    )
-    return plan.files if files == list(plan.files) else tuple(files)
 
 
 def _compute(

@@ -6,7 +6,7 @@ chosen, nor who computes them.
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ class UnitPlan:
         answering: what the answers depend on beside the rows.
         files: that hold rows, in order.
         pieces: of each unit the place of its file among `files`, and its rows.
-        empty: names of files without rows.
+        empty: files without rows, and the SHA-256 of their bytes.
         tokens_per_s: at which a worker was measured when units were made.
     """
 
@@ -36,7 +36,7 @@ class UnitPlan:
     answering: Answering
     files: tuple[InputFile, ...]
     pieces: Sequence[tuple[int, FilePiece]]
-    empty: tuple[str, ...] = ()
+    empty: Mapping[str, str] = field(default_factory=dict)
     tokens_per_s: float = 0.0
 
     def __len__(self) -> int:
@@ -66,7 +66,7 @@ def write_plan(plan: UnitPlan, path: Path) -> None:
             "format": UNIT_FORMAT,
             "model": str(plan.model),
             "answering": asdict(plan.answering),
-            "columns": [[field.name, str(field.type)] for field in schema],
+            "columns": [[one.name, str(one.type)] for one in schema],
             "schema": base64.b64encode(schema.serialize().to_pybytes()).decode("ascii"),
             "tokens_per_s": plan.tokens_per_s,
             "files": [
@@ -109,7 +109,7 @@ def open_plan(path: Path) -> UnitPlan:
                 (file, FilePiece(first=first, rows=rows, start=start, stop=stop, weight=weight))
                 for file, first, rows, start, stop, weight in values["units"]
             ),
-            empty=tuple(values["empty"]),
+            empty=values["empty"],
             tokens_per_s=values["tokens_per_s"],
         )
     except (KeyError, TypeError, ValueError, pa.ArrowException) as error:

@@ -79,7 +79,7 @@ def make_plan(
     rows_per_piece = _rows_per_piece(wanted / max(1.0, pace.tokens_per_row))
     files: list[InputFile] = []
     pieces: list[tuple[int, FilePiece]] = []
-    empty: list[str] = []
+    empty: dict[str, str] = {}
     faults = FaultLog()
     with explained(found.paths[0], doing="read"):
         sizes = [path.stat().st_size for path in found.paths]
@@ -92,7 +92,7 @@ def make_plan(
                 continue
             advance(size_bytes)
             if not cut:
-                empty.append(str(path))
+                empty[str(path.absolute())] = file.sha256
                 continue
             pieces += [(len(files), unit) for unit in joined_pieces(cut, wanted / pace.tokens_per_byte)]
             files.append(file)
@@ -107,7 +107,7 @@ def make_plan(
         answering=answering,
         files=tuple(files),
         pieces=tuple(pieces),
-        empty=tuple(empty),
+        empty=empty,
         tokens_per_s=round(pace.tokens_per_s, 1),
     )
 

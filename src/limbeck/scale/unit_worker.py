@@ -1,8 +1,9 @@
-"""A worker's own process: opens the model, computes the units that it is told to, and ends with who started it.
+"""A worker's own process: makes the plan or computes units, as it is told to, and ends with who started it.
 
 In: a wish (JSON, the first argument), then numbers of units, a line each, on standard input. Out: a line of JSON each
 on standard output: `{"ready": …}` once, `{"rows": n}` as rows are answered, `{"done": record}` or `{"fault": …}` for
-each unit; `{"stopped": kind, "why": …}` where no unit can be computed. What would be printed goes to standard error.
+each unit; `{"stopped": kind, "why": …}` where no unit can be computed. Of a plan: `{"note": …}`,
+`{"step": …}`, `{"did": n}`, and `{"planned": …}` last. What would be printed goes to standard error.
 """
 
 import json
@@ -10,11 +11,14 @@ import os
 import queue
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
 from limbeck.errors import LimbeckError
 from limbeck.os_files import end_with_parent
+from limbeck.progress import Advance
 
 
 def work_for_parent() -> None:
@@ -24,26 +28,60 @@ def work_for_parent() -> None:
     out = _take_standard_output()
     if wish["cores"] and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, wish["cores"])
-    from limbeck.runtime import honour_quota, release_free_memory
+    from limbeck.runtime import honour_quota
 
     honour_quota()
     numbers: queue.SimpleQueue[int] = queue.SimpleQueue()
     threading.Thread(target=_read_numbers, args=(numbers,), daemon=True).start()
     try:
-        from limbeck.scale.unit_queue import UnitFault
-        from limbeck.scale.unit_task import do_unit, open_model_of
-
-        open_model_of(wish["folder"])
-        out.say({"ready": True})
-        while True:
-            outcome = do_unit(wish["folder"], numbers.get(), tell=out.tell_rows)
-            if isinstance(outcome, UnitFault):
-                out.say({"fault": asdict(outcome)})
-            else:
-                out.say({"done": outcome.to_json()})
-            release_free_memory()
+        if "request" in wish:
+            _plan(wish["request"], out)
+        else:
+            _compute(wish["folder"], numbers, out)
     except LimbeckError as error:
         out.say({"stopped": type(error).__name__, "why": str(error)})
+
+
+def _plan(request: dict[str, Any], out: "_Said") -> None:
+    """Settle the plan of a folder."""
+    from limbeck.scale.parts_request import request_of
+    from limbeck.scale.plan_settling import settle_plan
+
+    settle_plan(request_of(request), _Told(out))
+    out.say({"planned": True})
+
+
+def _compute(folder: str, numbers: "queue.SimpleQueue[int]", out: "_Said") -> None:
+    """Compute units for ever; the parent ends this process."""
+    from limbeck.runtime import release_free_memory
+    from limbeck.scale.unit_queue import UnitFault
+    from limbeck.scale.unit_task import do_unit, open_model_of
+
+    open_model_of(folder)
+    out.say({"ready": True})
+    while True:
+        outcome = do_unit(folder, numbers.get(), tell=out.tell_rows)
+        if isinstance(outcome, UnitFault):
+            out.say({"fault": asdict(outcome)})
+        else:
+            out.say({"done": outcome.to_json()})
+        release_free_memory()
+
+
+class _Told:
+    """Follows steps for the parent, who shows them."""
+
+    def __init__(self, out: "_Said") -> None:
+        self._out = out
+
+    @contextmanager
+    def track(self, label: str, *, total: int, unit: str) -> Iterator[Advance]:
+        self._out.say({"step": {"label": label, "total": total, "unit": unit}})
+        yield lambda done, note="": self._out.say({"did": done, "how": note})
+        self._out.say({"step": None})
+
+    def say(self, line: str) -> None:
+        self._out.say({"note": line})
 
 
 class _Said:

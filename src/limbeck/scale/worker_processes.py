@@ -12,14 +12,15 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from limbeck import errors
 from limbeck.errors import EngineError, LimbeckError
-from limbeck.progress import Progress
+from limbeck.progress import Advance, Progress
 from limbeck.runtime import usable_cores
 from limbeck.scale.part_record import record_of
+from limbeck.scale.parts_request import PartsRequest
 from limbeck.scale.scale_settings import ScaleSettings
 from limbeck.scale.unit_queue import UnitFault, UnitQueue
 
@@ -43,10 +44,54 @@ def work_in_processes(units: UnitQueue, folder: str, settings: ScaleSettings, pr
         team.end()
 
 
+def plan_in_process(request: PartsRequest, progress: Progress) -> None:
+    """Let a process of its own settle the plan of a folder, so that this one holds no model.
+
+    Raises:
+        LimbeckError: as `settle_plan` says.
+        EngineError: the process ended before.
+    """
+    heard: queue.Queue[tuple[_Worker, dict[str, Any] | None]] = queue.Queue()
+    planner = _Worker({"request": request.to_json()}, (), None)
+    planner.start_listening(heard)
+    advance: Advance = _unfollowed
+    try:
+        with ExitStack() as step:
+            while "planned" not in (said := _next_of(heard)):
+                if "stopped" in said:
+                    raise _error_named(said["stopped"], said["why"])
+                if "note" in said:
+                    progress.say(said["note"])
+                elif "step" in said:
+                    step.close()
+                    advance = (
+                        _unfollowed if said["step"] is None else step.enter_context(progress.track(**said["step"]))
+                    )
+                else:
+                    advance(said["did"], said["how"])
+    finally:
+        planner.end()
+
+
+def _next_of(heard: "queue.Queue[tuple[_Worker, dict[str, Any] | None]]") -> dict[str, Any]:
+    """Return what the only process of a queue says next."""
+    while True:
+        with suppress(queue.Empty):
+            worker, said = heard.get(timeout=_LOOK_EVERY_S)
+            if said is None:
+                why = _ending(worker.process.wait())
+                raise EngineError(f"the process that opens the model and makes the plan ended ({why}): free memory")
+            return said
+
+
+def _unfollowed(done: int, note: str = "") -> None:
+    pass
+
+
 class _Worker:
     """A process, the cores that it has, and the unit that it is at."""
 
-    def __init__(self, wish: dict[str, Any], cores: Sequence[int], threads: int) -> None:
+    def __init__(self, wish: dict[str, Any], cores: Sequence[int], threads: int | None) -> None:
         self.cores = cores
         self.number: int | None = None
         self.is_ready = False
@@ -55,7 +100,7 @@ class _Worker:
             [*WORKER_PROGRAM, json.dumps({**wish, "cores": list(cores), "parent": os.getpid()})],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, "OMP_NUM_THREADS": str(threads)},
+            env=os.environ if threads is None else {**os.environ, "OMP_NUM_THREADS": str(threads)},
             start_new_session=True,
         )
 
@@ -172,7 +217,13 @@ class _Team:
 
 
 def _own_cores() -> list[int]:
-    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    """Return the cores that workers may be bound to; none where the system binds no process."""
+    if not hasattr(os, "sched_getaffinity"):
+        return []
+    cores = sorted(os.sched_getaffinity(0))
+    # In a container that may use some of all cores at a time, those of each container begin elsewhere.
+    turn = os.getpid() % len(cores) if usable_cores() < len(cores) else 0
+    return [*cores[turn:], *cores[:turn]]
 
 
 def _group(cores: Sequence[int], place: int, threads: int) -> list[int]:

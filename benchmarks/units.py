@@ -1,0 +1,205 @@
+"""Does work in units survive kills to the same bytes, and is its memory flat?
+
+    python benchmarks/units.py RUN --kill worker --trials 30     kill -9 of a worker at a random moment
+    python benchmarks/units.py RUN --kill driver --trials 30     kill -9 of the command itself, then the same again
+    python benchmarks/units.py RUN --rows 1000000                one undisturbed run: rows/s, and memory by minute
+
+RUN is any model. Texts are drawn: tweets of 1 to 24 words. Each trial answers the same files into a folder of its own;
+its parts are compared, byte for byte, with those of a run that nobody disturbed. Prints one line of JSON, and ends with
+status 1 when a trial failed.
+"""
+
+import argparse
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from limbeck.scale.parts_folder import PartsFolder
+
+WORDS = [
+    "i",
+    "feel",
+    "so",
+    "very",
+    "fine",
+    "sad",
+    "happy",
+    "angry",
+    "today",
+    "it",
+    "is",
+    "the",
+    "rain",
+    "sun",
+    "and",
+    "you",
+    "are",
+    "not",
+    "what",
+    "we",
+    "want",
+    "to",
+    "be",
+]
+FILES = 4
+
+
+def write_texts(folder: Path, rows: int) -> None:
+    """Write drawn texts into a few files, in row groups of 10,000 rows."""
+    drawn = random.Random(3)  # noqa: S311  # texts, not secrets
+    folder.mkdir(parents=True)
+    for file in range(FILES):
+        count = rows // FILES
+        texts = [" ".join(drawn.choices(WORDS, k=drawn.randint(1, 24))) for _ in range(count)]
+        table = pa.table({"id": pa.array(range(file * count, (file + 1) * count)), "text": texts})
+        pq.write_table(table, folder / f"texts-{file}.parquet", row_group_size=10_000)
+
+
+def command(args: argparse.Namespace, texts: Path, out: Path) -> list[str]:
+    """Return the command line of one run."""
+    words = [sys.executable, "-m", "limbeck", "predict", args.run, "--input", texts, "--out", out, "--quiet", "--json"]
+    words += ["--workers", args.workers, "--threads", args.threads]
+    if args.unit_tokens:
+        words += ["--unit-tokens", args.unit_tokens]
+    return [str(word) for word in words]
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the processes that a process started."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(stat.read_text().rpartition(")")[2].split()[1])
+        except (OSError, ValueError):
+            continue
+        if parent == pid:
+            found.append(int(stat.parent.name))
+    return found
+
+
+def rss_mib(pid: int) -> float:
+    """Return the memory that a process holds; 0 where it is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+    except (OSError, IndexError):
+        return 0.0
+
+
+def bytes_of(out: Path) -> dict[str, bytes]:
+    """Return each part, by its name."""
+    return {path.name: path.read_bytes() for path in out.glob("part-*")}
+
+
+def finished_in(out: Path) -> int:
+    """Return how many units have a record."""
+    return len(list((PartsFolder(out).state / "units").glob("part-*.json")))
+
+
+def run_trial(args: argparse.Namespace, texts: Path, out: Path, after_s: float) -> dict[str, Any]:
+    """Kill once, go on to the end, and say what came of it."""
+    shutil.rmtree(out, ignore_errors=True)
+    started = subprocess.Popen(command(args, texts, out), stdout=subprocess.PIPE)  # our own command
+    time.sleep(after_s)
+    target = started.pid
+    if args.kill == "worker":
+        workers = children_of(started.pid)
+        target = random.choice(workers) if workers else 0  # noqa: S311  # a worker, not a secret
+    killed = bool(target) and started.poll() is None
+    if killed:
+        os.kill(target, signal.SIGKILL)
+    before = finished_in(out)
+    said, _ = started.communicate()
+    if started.returncode:
+        again = subprocess.run(command(args, texts, out), capture_output=True, check=False)  # as above
+        said, code = again.stdout, again.returncode
+    else:
+        code = 0
+    told = json.loads(said) if said else {}
+    return {"killed": killed, "status": code, "before": before, "computed": told.get("computed")}
+
+
+def kill_trials(args: argparse.Namespace, place: Path) -> dict[str, Any]:
+    """Run the trials."""
+    texts = place / "texts"
+    write_texts(texts, args.rows)
+    started = time.monotonic()
+    subprocess.run(command(args, texts, place / "WHOLE"), check=True, stdout=subprocess.DEVNULL)  # as above
+    whole_s = time.monotonic() - started
+    whole, drawn = bytes_of(place / "WHOLE"), random.Random(args.seed)  # noqa: S311  # moments, not secrets
+    equal = killed = redone_most = 0
+    for _ in range(args.trials):
+        # Where the plan is new its units are measured anew, so every trial has the size of the first one's units.
+        told = run_trial(args, texts, place / "PARTS", drawn.uniform(0.5, whole_s))
+        killed += told["killed"]
+        equal += told["status"] == 0 and bytes_of(place / "PARTS") == whole
+        if args.kill == "driver" and told["killed"] and told["computed"] is not None:
+            redone_most = max(redone_most, told["computed"] - (len(whole) - told["before"]))
+    return {
+        "kill": args.kill,
+        "trials": args.trials,
+        "killed": killed,
+        "byte_equal": equal,
+        "units": len(whole),
+        "finished_units_redone": redone_most,
+    }
+
+
+def long_run(args: argparse.Namespace, place: Path) -> dict[str, Any]:
+    """Answer many rows, and look at the memory of all processes every few seconds."""
+    write_texts(place / "texts", args.rows)
+    started = time.monotonic()
+    process = subprocess.Popen(  # our own command
+        command(args, place / "texts", place / "PARTS"), stdout=subprocess.DEVNULL
+    )
+    seen: list[tuple[float, float]] = []
+    while process.poll() is None:
+        held = sum(map(rss_mib, (process.pid, *children_of(process.pid))))
+        seen.append((time.monotonic() - started, held))
+        time.sleep(2)
+    spent_s = time.monotonic() - started
+    first = max((held for at, held in seen if at < 60), default=0.0)
+    later = max((held for at, held in seen if at >= 60), default=first)
+    return {
+        "rows": args.rows,
+        "status": process.returncode,
+        "seconds": round(spent_s, 1),
+        "rows_per_s": round(args.rows / spent_s),
+        "mib_first_minute": round(first),
+        "mib_later": round(later),
+        "growth": round(later / first, 3) if first else None,
+    }
+
+
+def main() -> None:
+    """Run what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run")
+    parser.add_argument("--kill", choices=("worker", "driver"))
+    parser.add_argument("--trials", type=int, default=30)
+    parser.add_argument("--rows", type=int, default=4_000)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--unit-tokens", type=int)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--place", type=Path, required=True, help="a folder for texts and parts; must not exist")
+    args = parser.parse_args()
+    if args.kill and not args.unit_tokens:
+        parser.error("--kill needs --unit-tokens: parts are compared, so units must be the same in every trial")
+    found = kill_trials(args, args.place) if args.kill else long_run(args, args.place)
+    print(json.dumps(found))
+    if found.get("byte_equal", 0) < (args.trials if args.kill else 0) or found.get("status"):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
