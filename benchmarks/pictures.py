@@ -65,8 +65,8 @@ def encoding(result: dict[str, Any], look: Look, name: str) -> None:
 
 def serving(result: dict[str, Any], look: Look, name: str) -> None:
     """Draw the rates that each server holds, and what it answers in time under overload."""
-    title = f"`limbeck serve` and others over the same model: {cores_of(result)}"
-    servers = {CALLED[key]: one for key, one in result["servers"].items() if "not_measured" not in one}
+    title = f"limbeck serve and others over the same model: {cores_of(result)}"
+    servers = {CALLED[key].replace("`", ""): one for key, one in result["servers"].items() if "not_measured" not in one}
     limits, overloads = LIMITS_MS, list(next(iter(servers.values()))["overload"])
     rates = {
         limit: [one["tweets"]["rate_with_p99_ms"][limit]["median"] for one in servers.values()] for limit in limits
@@ -76,7 +76,7 @@ def serving(result: dict[str, Any], look: Look, name: str) -> None:
 
     def draw(figure: "Figure") -> None:
         figure.set_size_inches(11, 3.6)
-        bars, lines = figure.subplots(1, 2, width_ratios=(3, 2))
+        bars, lines = figure.subplots(1, 2, width_ratios=(5, 4))
         rows = range(len(servers))
         for place, (limit, values) in enumerate(rates.items()):
             at = [row + (place - 0.5) * 0.38 for row in rows]
@@ -89,7 +89,8 @@ def serving(result: dict[str, Any], look: Look, name: str) -> None:
         bars.legend(fontsize=8, frameon=False, loc="lower right")
         for place, (key, values) in enumerate(answered.items()):
             lines.plot(overloads, values, marker="o", color=theme.series[place], label=key)
-        lines.set_title("answered within 1 s, per second, at so many times its highest rate", fontsize=9, loc="left")
+        lines.set_title("answered within 1 s, per second, when more comes", fontsize=9, loc="left")
+        lines.set_xlabel("times the highest rate that the server holds", fontsize=8)
         lines.set_xticks(overloads, [f"{times}×" for times in overloads])
         lines.set_ylim(bottom=0)
         lines.legend(fontsize=8, frameon=False)

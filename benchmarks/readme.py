@@ -203,7 +203,9 @@ def filled(text: str, *, is_korean: bool = False) -> str:
         if f"<!-- {name} -->" in text:
             made = make()
             tables = "\n\n".join(
-                f"{title}\n\n{_lines(rows, is_korean)}" if title else _lines(rows, is_korean)
+                f"{in_korean(title) if is_korean else title}\n\n{_lines(rows, is_korean)}"
+                if title
+                else _lines(rows, is_korean)
                 for title, rows in (made if isinstance(made, dict) else {"": made}).items()
             )
             table = f"<!-- {name} -->\n{tables}\n<!-- /{name} -->"

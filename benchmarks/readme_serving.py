@@ -61,7 +61,7 @@ def _serving(result: dict[str, Any]) -> Rows:
             [
                 CALLED[name],
                 *(rate(found["median"]) + ("" if name == OURS else f" ({_times(found)})") for found in tweets),
-                *(rate(mix.get(limit)) for limit in LIMITS_MS),
+                *(rate(mix.get(limit)) if mix.get(limit) else "none" for limit in LIMITS_MS),
                 *(f"{entry['overload'][times]['goodput']:.0%}" for times in overloads),
                 f"{one['p50_ms']:.1f} / {one['p99_ms']:.1f}",
                 f"{entry['processor_s_per_1000_texts']:.1f}",

@@ -16,6 +16,7 @@ its reason. Writes results/serve-ISA.json.
 import argparse
 import asyncio
 import json
+import math
 import os
 import signal
 import socket
@@ -51,6 +52,14 @@ START_WITHIN_S = 180.0
 SETTLED_S = 15.0
 """After the start, our spare engine is loaded, which takes processor time from the first answers."""
 SINGLE_CALLS = 200
+PACKAGES = {
+    OURS: ("torch", "uvicorn", "starlette"),
+    "fastapi": ("torch", "transformers", "fastapi", "uvicorn"),
+    "litserve": ("torch", "transformers", "litserve"),
+    "infinity": ("torch", "transformers", "infinity-emb"),
+    "ray": ("torch", "transformers", "ray"),
+}
+"""Whose versions decide what was measured."""
 LONG_SHARE = 10
 """In the mix, every tenth text is a review."""
 
@@ -236,11 +245,12 @@ def said_rates(rates: Rates, name: str) -> dict[str, Any]:
     said: dict[str, Any] = {}
     for limit, found in rates[name].items():
         ours = rates[OURS][limit]
-        times = [one / other if other else float("inf") for one, other in zip(ours, found, strict=True)]
+        times = [one / other if other else math.inf for one, other in zip(ours, found, strict=True)]
+        middle = statistics.median(times)
         said[f"{limit:g}"] = {
             "median": round(statistics.median(found), 1),
             "rounds": [round(one, 1) for one in found],
-            "ours_is_times": round(statistics.median(times), 2),
+            "ours_is_times": round(middle, 2) if math.isfinite(middle) else None,
         }
     return said
 
@@ -297,24 +307,63 @@ async def single_calls(server: Server) -> dict[str, float]:
     return {"p50_ms": round(statistics.median(spent), 2), "p99_ms": round(spent[int(0.99 * (len(spent) - 1))], 2)}
 
 
-def library_ms(run: Path, texts: Sequence[str]) -> tuple[float, str]:
-    """Return the median milliseconds of one text by the library, in a process of its own, and what computed."""
-    code = (
+def versions_in(python: str, packages: Sequence[str]) -> dict[str, str]:
+    """Return the versions of packages in an environment."""
+    code = "import sys; from importlib.metadata import version; print(*map(version, sys.argv[1:]))"
+    done = subprocess.run([python, "-c", code, *packages], capture_output=True, text=True, check=True)
+    return dict(zip(packages, done.stdout.split(), strict=True))
+
+
+class Library:
+    """The same model by `limbeck.load`, in a process of its own that waits until it is asked."""
+
+    CODE = (
         "import sys, time, statistics, json; from limbeck import load; model = load(sys.argv[1]);"
-        "texts = json.load(sys.stdin); spent = []\n"
-        "for text in texts:\n"
-        "    started = time.perf_counter(); model.predict([text]); spent.append(time.perf_counter() - started)\n"
-        "print(statistics.median(spent[len(spent) // 10:]) * 1e3); print(model.numerics)"
+        "print(model.numerics, flush=True)\n"
+        "for line in sys.stdin:\n"
+        "    spent = []\n"
+        "    for text in json.loads(line):\n"
+        "        started = time.perf_counter(); model.predict([text]); spent.append(time.perf_counter() - started)\n"
+        "    print(statistics.median(spent) * 1e3, flush=True)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(run)],
-        input=json.dumps(list(texts)),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    spent_ms, numerics = done.stdout.splitlines()
-    return round(float(spent_ms), 2), numerics
+
+    def __init__(self, run: Path) -> None:
+        words = [sys.executable, "-c", self.CODE, str(run)]
+        self._process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.numerics = self._answer()
+
+    def median_ms(self, texts: Sequence[str]) -> float:
+        """Return the median milliseconds of one text at a time."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(list(texts)) + "\n")
+        self._process.stdin.flush()
+        return float(self._answer())
+
+    def end(self) -> None:
+        """End it."""
+        self._process.terminate()
+        self._process.wait()
+
+    def _answer(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
+
+
+def beside_library(server: Server, run: Path, texts: Sequence[str]) -> dict[str, Any]:
+    """Return the median milliseconds of one text over HTTP and by the library, in alternating rounds."""
+    library, calls = Library(run), texts[:SINGLE_CALLS]
+    try:
+        library.median_ms(calls)
+        both = [(asyncio.run(single_calls(server))["p50_ms"], library.median_ms(calls)) for _ in range(ROUNDS)]
+    finally:
+        library.end()
+    return {
+        "engine": library.numerics,
+        "http_ms": round(statistics.median(one for one, _ in both), 2),
+        "library_ms": round(statistics.median(other for _, other in both), 2),
+        "more_ms": round(statistics.median(one - other for one, other in both), 2),
+        "rounds": [[round(one, 2), round(other, 2)] for one, other in both],
+    }
 
 
 def after_a_kill(server: Server, kills: int) -> dict[str, Any]:
@@ -344,7 +393,6 @@ def main() -> None:
     mix = [reviews[place // LONG_SHARE % 200] if place % LONG_SHARE == 0 else one for place, one in enumerate(tweets)]
     texts = {"tweets": tweets, "mix": mix}
     seconds, rounds = (2.0, 1) if asked.quick else (asked.seconds, asked.rounds)
-    library, engine = library_ms(asked.run, tweets[:SINGLE_CALLS])
     found: dict[str, Any] = {}
     pythons = dict(one.split("=", 1) for one in asked.pythons.split(",") if one)
     with ExitStack() as stack:
@@ -367,20 +415,21 @@ def main() -> None:
                     "processor_share_when_idle": idle[server.name],
                 }
                 if server.name == OURS:
+                    found[OURS]["beside_library"] = beside_library(server, asked.run, tweets)
                     found[OURS]["after_a_kill"] = after_a_kill(server, 1 if asked.quick else 10)
-    packages = ["torch", "transformers", "fastapi", "litserve", "infinity-emb", "ray", "uvicorn", "starlette"]
+    for name, entry in found.items():
+        entry["versions"] = versions_in(pythons.get(name, sys.executable), PACKAGES[name])
     kernels = find_kernels()
     isa = kernels.name if isinstance(kernels, Kernels) else "default"
     result = {
         "isa": isa,
-        "engine": engine,
+        "engine": found[OURS]["beside_library"]["engine"],
         "threads": THREADS,
         "rounds": rounds,
         "seconds": seconds,
-        "library_one_text_ms": library,
         "servers": found,
     }
-    print(write_result(f"serve-{asked.name or isa}", result, packages=packages))
+    print(write_result(f"serve-{asked.name or isa}", result, packages=("limbeck",)))
 
 
 if __name__ == "__main__":

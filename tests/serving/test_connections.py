@@ -1,5 +1,6 @@
 """Connections: what one client can hold is bounded, and the others are served meanwhile."""
 
+import asyncio
 import contextlib
 import json
 import socket
@@ -7,6 +8,8 @@ import time
 
 import pytest
 from tests.serving.in_process import running
+
+from limbeck.serving import connections
 
 HEAD = b"POST /classify HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
 REQUEST = HEAD % 18 + b'{"input":"so sad"}'
@@ -165,3 +168,35 @@ def test_an_answer_that_nobody_reads_is_cut(make_front):
                 while part := client.recv(1 << 20):
                     received += len(part)
             assert received < 5_000_000
+
+
+def test_an_answer_leaves_in_one_write():
+    """Head and body together; a head alone in the next round of the loop; what is held leaves before a close."""
+
+    class Written:
+        def __init__(self):
+            self.parts = []
+
+        def write(self, data):
+            self.parts.append(data)
+
+        def close(self):
+            self.parts.append(b"closed")
+
+    async def live():
+        head, seen = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n", Written()
+        one = connections._OneWrite(seen, asyncio.get_running_loop())
+        one.write(head)
+        one.write(b"ab")
+        one.write(b"cd")
+        assert seen.parts == [head + b"ab", b"cd"]
+        one.write(head)
+        assert len(seen.parts) == 2
+        await asyncio.sleep(0)
+        assert seen.parts[2:] == [head]
+        one.write(head)
+        one.close()
+        await asyncio.sleep(0)
+        assert seen.parts[3:] == [head, b"closed"]
+
+    asyncio.run(live())

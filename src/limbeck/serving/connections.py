@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from limbeck.serving.app import Front
 
+_STATUS = b"HTTP/1.1 "
 MOST_HEAD_BYTES = 65_536
 """Of a request's first line and headers together."""
 _MOST_FRAMING = 8
@@ -101,7 +102,7 @@ class BoundedConnection(HttpToolsProtocol):
         if is_alone and self.doorway.is_narrow(self.parser.get_method(), self.url):
             self._held = []
         else:
-            super().on_headers_complete()
+            self._begin()
 
     def on_body(self, body: bytes) -> None:
         """Take a part of a body."""
@@ -118,6 +119,11 @@ class BoundedConnection(HttpToolsProtocol):
             self._let_in()
             super().on_message_complete()
         self._in_head, self._bytes = True, 0
+
+    def _begin(self) -> None:
+        """Let uvicorn begin the request."""
+        super().on_headers_complete()
+        self.cycle.transport = cast("asyncio.Transport", _OneWrite(self.transport, self.loop))
 
     def _is_refused(self, body: bytes) -> bool:
         """Refuse the request that is held, where it is to be; tell whether it was."""
@@ -139,7 +145,7 @@ class BoundedConnection(HttpToolsProtocol):
     def _let_in(self) -> None:
         """Let the request that is held go the usual way."""
         held, self._held = self._held or [], None
-        super().on_headers_complete()
+        self._begin()
         for part in held:
             super().on_body(part)
 
@@ -216,6 +222,36 @@ class BoundedConnection(HttpToolsProtocol):
         self.transport.write(head + more + b"connection: close\r\n\r\n" + body)
         self.transport.close()
         self.loop.call_later(self.limits.body_timeout_s, self.transport.abort)
+
+
+class _OneWrite:
+    """What uvicorn writes an answer to: its head waits for its body, so that one packet and one call take both.
+
+    A head without a body leaves in the next round of the loop.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport, self._loop = transport, loop
+        self._head = b""
+
+    def write(self, data: bytes) -> None:
+        """Write, or keep a head."""
+        if not self._head and data.startswith(_STATUS) and data.endswith(b"\r\n\r\n"):
+            self._head = data
+            self._loop.call_soon(self._flush)
+        else:
+            head, self._head = self._head, b""
+            self._transport.write(head + data)
+
+    def close(self) -> None:
+        """Close, once all is written."""
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        head, self._head = self._head, b""
+        if head:
+            self._transport.write(head)
 
 
 def is_quiet(connection: Any, seconds: float) -> bool:
