@@ -27,10 +27,11 @@ import pyarrow as pa
 from measure import SHARED_DATA, write_result
 
 from limbeck.auditing.minhash import SKETCH_BINS
-from limbeck.auditing.near import DEFAULT_THRESHOLD, SHINGLE_CHARACTERS, find_near_duplicates
+from limbeck.auditing.near import find_near_duplicates
 from limbeck.auditing.shingles import shingle
+from limbeck.auditing.similarity import SHINGLE_CHARACTERS
 from limbeck.reading.read import read_with
-from limbeck.settings import ReadSettings
+from limbeck.settings import NEAR_THRESHOLD, ReadSettings
 
 PACKAGES = ("limbeck", "numpy", "pyarrow", "tokenizers", "datasketch", "cleanlab", "scikit-learn")
 SEED = 0
@@ -90,7 +91,7 @@ def shingle_sets(texts: list[str]) -> list[np.ndarray]:
     ]
 
 
-def truth_of(sets: list[np.ndarray], threshold: float = DEFAULT_THRESHOLD) -> set[tuple[int, int]]:
+def truth_of(sets: list[np.ndarray], threshold: float = NEAR_THRESHOLD) -> set[tuple[int, int]]:
     """Every pair at or above the threshold, by a sparse product of all with all."""
     from scipy.sparse import csr_array
 
@@ -119,14 +120,14 @@ def datasketch_pairs(texts: list[str]) -> set[tuple[int, int]]:
     from datasketch import MinHash, MinHashLSH
 
     sets = shingle_sets(texts)
-    index = MinHashLSH(threshold=DEFAULT_THRESHOLD, num_perm=SKETCH_BINS)
+    index = MinHashLSH(threshold=NEAR_THRESHOLD, num_perm=SKETCH_BINS)
     found = set()
     for place, hashes in enumerate(sets):
         sketch = MinHash(num_perm=SKETCH_BINS, hashfunc=lambda value: value)
         sketch.update_batch((hashes & np.uint64(0xFFFFFFFF)).tolist())
         for other in index.query(sketch):
             shared = len(np.intersect1d(hashes, sets[other], assume_unique=True))
-            if shared / (len(hashes) + len(sets[other]) - shared) >= DEFAULT_THRESHOLD:
+            if shared / (len(hashes) + len(sets[other]) - shared) >= NEAR_THRESHOLD:
                 found.add((min(other, place), max(other, place)))
         index.insert(place, sketch)
     return found
@@ -216,7 +217,7 @@ def main() -> None:
     result = {
         "whole_audit_imdb": whole,
         "rounds": options.rounds,
-        "near_duplicates": {"rows": len(texts), "threshold": DEFAULT_THRESHOLD, "true_pairs": len(truth), **peers},
+        "near_duplicates": {"rows": len(texts), "threshold": NEAR_THRESHOLD, "true_pairs": len(truth), **peers},
     }
     path = write_result("audit", result, packages=PACKAGES)
     print(json.dumps({"written": str(path.name), **result}))

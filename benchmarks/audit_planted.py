@@ -27,12 +27,13 @@ from limbeck.auditing.clean import clean
 from limbeck.auditing.faults import fault_masks
 from limbeck.auditing.grouping import distinct_within, group_equal
 from limbeck.auditing.lengths import split_words
-from limbeck.auditing.near import DEFAULT_THRESHOLD, SHINGLE_CHARACTERS, find_near_duplicates
+from limbeck.auditing.near import find_near_duplicates
 from limbeck.auditing.rows import row_columns_of
 from limbeck.auditing.shingles import shingle
+from limbeck.auditing.similarity import SHINGLE_CHARACTERS
 from limbeck.data.dataset import CORE_SCHEMA, Dataset
 from limbeck.reading.read import read_with
-from limbeck.settings import CleanSettings, ReadSettings
+from limbeck.settings import NEAR_THRESHOLD, CleanSettings, ReadSettings
 
 PLANTED = 200
 EDIT_RATES = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3)
@@ -225,7 +226,7 @@ def score_near(ground: Planting) -> list[dict[str, Any]]:
         if kind.startswith("near"):
             changed = [(a, b) for a, b in pairs if ground.texts[a] != ground.texts[b]]
             hits = [bool(near.group[a] == near.group[b]) for a, b in changed]
-            similar = [_jaccard(ground.texts[a], ground.texts[b]) >= DEFAULT_THRESHOLD for a, b in changed]
+            similar = [_jaccard(ground.texts[a], ground.texts[b]) >= NEAR_THRESHOLD for a, b in changed]
             both = sum(hit and close for hit, close in zip(hits, similar, strict=True))
             rows.append(
                 {
@@ -320,7 +321,7 @@ def main() -> None:
     result = {
         "ground_rows": size,
         "planted_rows": len(ground.texts) - size,
-        "threshold": DEFAULT_THRESHOLD,
+        "threshold": NEAR_THRESHOLD,
         "table": table,
     }
     path = write_result("audit_planted", result, packages=("limbeck", "numpy", "pyarrow"))

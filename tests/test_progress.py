@@ -88,8 +88,9 @@ def test_short_steps_in_a_row_are_one_step(monkeypatch):
     """Three steps of a second each are no silence of three seconds: together they are one, its parts by name."""
     clock_of(monkeypatch, [0.0, *(place * 4.0 for place in range(1, 20))])
     said: list[str] = []
-    with Lines(said.append).track("Auditing", total=2 * Steps.UNITS, unit="parts") as advance:
-        steps = Steps(advance)
+    outer = Lines(said.append)
+    with outer.track("Auditing", total=2 * Steps.UNITS, unit="parts") as advance:
+        steps = Steps(advance, outer)
         with steps.track("Counting words", total=7, unit="texts") as inner:
             for _ in range(7):
                 inner(1)
@@ -97,3 +98,5 @@ def test_short_steps_in_a_row_are_one_step(monkeypatch):
             pass
     assert "Counting words" in said[0]
     assert said[-1].startswith("Auditing: 200 parts in ")
+    steps.say("one fact")
+    assert said[-1] == "one fact"

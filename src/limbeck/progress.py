@@ -45,13 +45,17 @@ ProgressLike = Progress | bool | None
 """What public functions take: True shows what is being done, False or None nothing."""
 
 
+def untold(done: int, /, note: str = "") -> None:
+    """Tell nobody: the `Advance` of a step that nobody follows."""
+
+
 class Silent:
     """Shows nothing: what library calls use unless told otherwise."""
 
     @contextmanager
     def track(self, label: str, *, total: int, unit: str) -> Iterator[Advance]:
         """Follow a step without a word."""
-        yield lambda done, note="": None
+        yield untold
 
     def say(self, line: str) -> None:
         """Drop the line."""
@@ -99,12 +103,17 @@ class Steps:
     """Shows steps that follow each other as one, so that several short ones are not a long silence.
 
     Each inner step is `UNITS` units of the outer one, and its name stands beside it.
+
+    Args:
+        advance: moves the outer step.
+        outer: says what the inner steps say.
     """
 
     UNITS = 100
 
-    def __init__(self, advance: Advance) -> None:
+    def __init__(self, advance: Advance, outer: Progress) -> None:
         self._advance = advance
+        self._outer = outer
 
     @contextmanager
     def track(self, label: str, *, total: int, unit: str) -> Iterator[Advance]:
@@ -123,7 +132,8 @@ class Steps:
         self._advance(self.UNITS - told, label)
 
     def say(self, line: str) -> None:
-        """Drop the line: the outer step speaks."""
+        """Hand the line on."""
+        self._outer.say(line)
 
 
 class Lines:

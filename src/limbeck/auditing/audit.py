@@ -248,7 +248,7 @@ def audit_rows(
     columns = row_columns_of(dataset)
     given = tokenizers or {}
     with progress.track("Auditing", total=Steps.UNITS * (_STEPS + len(given)), unit="parts") as advance:
-        steps = Steps(advance)
+        steps = Steps(advance, progress)
         near = find_near_duplicates(columns.plain, threshold=settings.near_threshold, progress=steps)
         words = split_words(columns.plain, steps)
         counts = {name: count_tokens(tokenizer, columns.plain, words, steps) for name, tokenizer in given.items()}

@@ -57,11 +57,21 @@ def code_points(texts: pa.Array) -> CodePoints:
 
 def blocks(texts: pa.LargeStringArray, block_bytes: int = CACHED_BYTES) -> Iterator[slice]:
     """Cut the rows into runs of about `block_bytes` bytes of text; a longer text is a run of its own."""
-    ends = np.cumsum(pc.binary_length(texts).to_numpy(zero_copy_only=False), dtype=np.int64)
+    return cuts(pc.binary_length(texts).to_numpy(zero_copy_only=False), block_bytes)
+
+
+def cuts(sizes: np.ndarray, most: int) -> Iterator[slice]:
+    """Cut neighbours into runs whose sizes come to `most` at most; a larger one is a run of its own.
+
+    Example:
+        >>> [(run.start, run.stop) for run in cuts(np.array([2, 2, 9, 1]), 4)]
+        [(0, 2), (2, 3), (3, 4)]
+    """
+    ends = np.cumsum(sizes, dtype=np.int64)
     start = 0
-    while start < len(texts):
+    while start < len(ends):
         done = ends[start - 1] if start else 0
-        stop = max(start + 1, int(np.searchsorted(ends, done + block_bytes, side="right")))
+        stop = max(start + 1, int(np.searchsorted(ends, done + most, side="right")))
         yield slice(start, stop)
         start = stop
 

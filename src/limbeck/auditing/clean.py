@@ -149,7 +149,7 @@ def clean(dataset: Dataset, settings: CleanSettings, progress: Progress = SILENT
     pairs = _NO_PAIRS
     if any(kind in NEAR_KINDS for kind in settings.drop):
         with progress.track("Cleaning", total=3 * Steps.UNITS, unit="parts") as advance:
-            steps = Steps(advance)
+            steps = Steps(advance, progress)
             near = find_near_duplicates(columns.plain, threshold=settings.near_threshold, progress=steps)
             pairs = all_pairs(columns.plain, near, steps)
     work = _Work(

@@ -93,6 +93,8 @@ class NearGroups:
         texts: distinct texts in them.
         rows: rows in them.
         pairs: pairs of different texts found alike.
+        chained: buckets of texts that MinHash puts together, too large for every pair to be looked at: each text
+            was compared with the first and with the next four.
     """
 
     threshold: float
@@ -100,6 +102,7 @@ class NearGroups:
     texts: int
     rows: int
     pairs: int
+    chained: int
     examples: tuple[Group, ...]
 
 
@@ -144,6 +147,7 @@ def find_duplicates(columns: RowColumns, exact: np.ndarray, near: NearDuplicates
             texts=len(np.unique(exact[variants.chosen])),
             rows=variants.rows,
             pairs=len(near.pairs),
+            chained=near.chained,
             examples=example_groups(columns, near.group, variants.leaders, telling=exact),
         ),
     )

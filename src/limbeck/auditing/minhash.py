@@ -30,6 +30,11 @@ ALL_PAIRS_UP_TO = 12
 with the next `NEIGHBOURS`, which keeps the cost linear and still links them into one group."""
 NEIGHBOURS = 4
 
+COMPARED_PAIRS = 1 << 14
+"""Pairs whose sketches are compared in one go: few enough to stay in a core's cache."""
+_SIGMAS = 3.0
+"""A pair is checked when its estimate lies at most this many standard deviations below the threshold."""
+
 _EMPTY = np.uint32(0xFFFFFFFF)
 
 
@@ -88,7 +93,29 @@ def _lending_order() -> np.ndarray:
 _LENDING_ORDER = _lending_order()
 
 
-def candidate_pairs(sketches: Sketches, threshold: float) -> np.ndarray:
+@dataclass(frozen=True, kw_only=True)
+class Buckets:
+    """Texts in the order of one band's key: those with equal keys stand side by side.
+
+    Shapes: M texts.
+
+    Attributes:
+        members: int64 (M,), numbers of the texts, rising inside a bucket.
+        place: int64 (M,), the place of each text in its bucket.
+        size: int64 (M,), how many texts its bucket has.
+    """
+
+    members: np.ndarray
+    place: np.ndarray
+    size: np.ndarray
+
+    @property
+    def chained(self) -> int:
+        """Number of buckets that are too large for every pair of them to be looked at."""
+        return int(np.count_nonzero((self.place == 0) & (self.size > ALL_PAIRS_UP_TO)))
+
+
+def candidate_pairs(sketches: Sketches, threshold: float) -> tuple[np.ndarray, int]:
     """Return the pairs of texts that agree on a whole band, each pair once.
 
     Args:
@@ -96,32 +123,65 @@ def candidate_pairs(sketches: Sketches, threshold: float) -> np.ndarray:
         threshold: least similarity that is looked for; decides the width of a band.
 
     Returns:
-        int64 (P, 2), rows in rising order, the smaller first.
+        int64 (P, 2), rows in rising order, the smaller first; and the number of buckets that were chained.
     """
     texts = len(sketches.values)
     present = np.flatnonzero(sketches.shingles)
-    width = next(rows for least, rows in ROWS_A_BAND if threshold >= least)
-    found = [
-        first * texts + second
-        for start in range(0, SKETCH_BINS - width + 1, width)
-        for first, second in _pairs_in_band(sketches.values[:, start : start + width], present)
-    ]
-    keys = distinct(np.concatenate(found)) if found else np.zeros(0, dtype=np.int64)
-    return np.stack([keys // max(texts, 1), keys % max(texts, 1)], axis=1)
+    found, chained = [np.zeros(0, dtype=np.int64)], 0
+    for key in band_keys(sketches.values, present, band_width(threshold)):
+        buckets = buckets_of(key, present)
+        chained += buckets.chained
+        found += [first * texts + second for first, second in pairs_within(buckets)]
+    keys = distinct(np.concatenate(found))
+    return np.stack([keys // max(texts, 1), keys % max(texts, 1)], axis=1), chained
 
 
-def _pairs_in_band(band: np.ndarray, present: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield pairs of rows whose values in this band are all equal, as two arrays with the smaller row first."""
-    key = np.zeros(len(present), dtype=np.uint64)
-    for column in range(band.shape[1]):
-        key = mix((key << np.uint64(16)) ^ (key >> np.uint64(48)) ^ band[present, column].astype(np.uint64))
+def band_width(threshold: float) -> int:
+    """Return how many bins a band has for this threshold."""
+    return next(rows for least, rows in ROWS_A_BAND if threshold >= least)
+
+
+def band_count(width: int) -> int:
+    """Return how many bands of this width a sketch has."""
+    return SKETCH_BINS // width
+
+
+def band_keys(values: np.ndarray, present: np.ndarray, width: int) -> Iterator[np.ndarray]:
+    """Yield for each band a number for each text that is equal where all values of the band are.
+
+    Args:
+        values: uint16 (N, K), sketches.
+        present: int64 (M,), the texts that have shingles.
+        width: bins a band.
+
+    Yields:
+        uint64 (M,).
+    """
+    for start in range(0, SKETCH_BINS - width + 1, width):
+        key = np.zeros(len(present), dtype=np.uint64)
+        for column in range(start, start + width):
+            key = mix((key << np.uint64(16)) ^ (key >> np.uint64(48)) ^ values[present, column].astype(np.uint64))
+        yield key
+
+
+def buckets_of(key: np.ndarray, texts: np.ndarray) -> Buckets:
+    """Bring texts with equal keys together.
+
+    Args:
+        key: uint64 (M,), of one band.
+        texts: int64 (M,), their numbers; among equal keys they rise.
+    """
     order = np.argsort(key, kind="stable")
     sorted_key = key[order]
     starts = np.flatnonzero(np.concatenate([[True], sorted_key[1:] != sorted_key[:-1]])) if len(key) else key[:0]
     sizes = np.diff(np.concatenate([starts, [len(key)]])).astype(np.int64)
     place = np.arange(len(key)) - np.repeat(starts, sizes).astype(np.int64)
-    size = np.repeat(sizes, sizes)
-    members = present[order]
+    return Buckets(members=texts[order], place=place, size=np.repeat(sizes, sizes))
+
+
+def pairs_within(buckets: Buckets) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield pairs of texts of one bucket, as two arrays with the smaller number first."""
+    members, place, size = buckets.members, buckets.place, buckets.size
     small = size <= ALL_PAIRS_UP_TO
     for step in range(1, ALL_PAIRS_UP_TO):
         linked = np.flatnonzero((place + step < size) & (small | (step <= NEIGHBOURS)))
@@ -138,10 +198,32 @@ def distinct(values: np.ndarray) -> np.ndarray:
     return ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])] if len(ordered) else ordered
 
 
-def agreement(sketches: Sketches, pairs: np.ndarray) -> np.ndarray:
-    """Return the share of bins on which the texts of each pair agree: an estimate of their similarity; float64 (P,)."""
-    shares = np.empty(len(pairs))
-    for start in range(0, len(pairs), 16384):
-        some = pairs[start : start + 16384]
-        shares[start : start + 16384] = (sketches.values[some[:, 0]] == sketches.values[some[:, 1]]).mean(axis=1)
+def agreement(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return the share of bins on which two texts agree: an estimate of their similarity.
+
+    Args:
+        one: uint16 (P, K), sketches of the first texts.
+        other: uint16 (P, K), those of the second ones.
+
+    Returns:
+        float64 (P,).
+    """
+    shares: np.ndarray = (one == other).mean(axis=1)
     return shares
+
+
+def worth_checking(shares: np.ndarray, fewer: np.ndarray, threshold: float) -> np.ndarray:
+    """Tell which pairs may reach the threshold; of the others the sketches say that they are far below it.
+
+    Args:
+        shares: float64 (P,), of bins on which the two texts agree.
+        fewer: int64 (P,), shingles of the text that has fewer.
+        threshold: least similarity that counts.
+
+    Returns:
+        bool (P,).
+    """
+    samples = np.minimum(fewer, SKETCH_BINS)
+    slack = _SIGMAS * np.sqrt(threshold * (1 - threshold) / np.maximum(samples, 1))
+    worth: np.ndarray = shares >= threshold - slack
+    return worth

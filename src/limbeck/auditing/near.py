@@ -5,33 +5,33 @@ Two texts are near-duplicates when the Jaccard similarity of their sets of five-
 `shingles` says) is at least the threshold. MinHash only proposes pairs: every pair that is reported was computed
 exactly, so none is below the threshold; a pair above it may be missed (the chance is in `minhash`, the measured recall
 in benchmarks/results/audit_planted.json). Groups are what the pairs link together.
+Up to `MOST_IN_MEMORY` texts are searched in memory, more of them on disk (`near_on_disk`): the pairs are the same.
 It does not know labels or splits.
 """
 
-import os
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
+import platformdirs
 import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from limbeck.auditing.characters import blocks, one_array
-from limbeck.auditing.minhash import SKETCH_BINS, Sketches, agreement, candidate_pairs, distinct, sketch
-from limbeck.auditing.shingles import shingle
+from limbeck.auditing.characters import one_array
+from limbeck.auditing.distinct_texts import distinct_texts
+from limbeck.auditing.minhash import COMPARED_PAIRS, Sketches, agreement, candidate_pairs, worth_checking
+from limbeck.auditing.near_on_disk import find_on_disk, opened_search
+from limbeck.auditing.similarity import AlikePairs, similarities, sketch_all
+from limbeck.errors import LockedError, StorageError
 from limbeck.progress import SILENT, Progress
 from limbeck.settings import NEAR_THRESHOLD
 
-SHINGLE_CHARACTERS = 5
-
+MOST_IN_MEMORY = 1_000_000
+"""Texts up to which the search holds everything in memory, about 0.5 KB for each."""
 MOST_COMPARED = 200
 """Different texts of a group up to which every pair is compared: 19,900 pairs."""
-_SIGMAS = 3.0
-"""A pair is checked when its estimate lies at most this many standard deviations below the threshold."""
-_CHECK_SHINGLES = 1 << 21
-"""Shingles held at a time while pairs are checked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +48,7 @@ class NearDuplicates:
         similarity: float64 (P,), their Jaccard similarity.
         threshold: the least similarity that counts.
         checked: number of pairs whose similarity was computed.
+        chained: number of buckets of texts too large for every pair of them to be looked at (`minhash.NEIGHBOURS`).
     """
 
     group: np.ndarray
@@ -55,6 +56,7 @@ class NearDuplicates:
     similarity: np.ndarray
     threshold: float
     checked: int
+    chained: int
 
 
 def find_near_duplicates(
@@ -67,30 +69,23 @@ def find_near_duplicates(
         threshold: least Jaccard similarity, above 0 up to 1.
         progress: follows the sketching.
 
+    Raises:
+        LockedError: more texts than are searched in memory, and another process is searching them.
+        StorageError: the disk became full meanwhile.
+
     Example:
         >>> near = find_near_duplicates(pa.array(["a fine film, truly", "A fine film - truly!", "dull"]))
         >>> near.group.tolist()
         [0, 0, 2]
     """
+    if len(texts) > MOST_IN_MEMORY:
+        on_disk = _on_disk(texts, threshold, progress)
+        if on_disk is not None:
+            return on_disk
     coded = one_array(texts).dictionary_encode()
     different, code = coded.dictionary, coded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
-    first_row = _first_rows(code, len(different))
-    sketches = _sketch_all(different, progress)
-    candidates = candidate_pairs(sketches, threshold)
-    likely = candidates[_worth_checking(sketches, candidates, threshold)]
-    similarity = _similarities(different, likely, progress)
-    alike = similarity >= threshold
-    pairs = likely[alike]
-    component = _components(pairs, len(different))
-    leader = np.full(len(different), len(code), dtype=np.int64)
-    np.minimum.at(leader, component, first_row)
-    return NearDuplicates(
-        group=leader[component][code],
-        pairs=first_row[pairs],
-        similarity=similarity[alike],
-        threshold=threshold,
-        checked=len(likely),
-    )
+    found = _in_memory(different, threshold, progress)
+    return _grouped(found, _first_rows(code, len(different)), code, threshold)
 
 
 def all_pairs(texts: pa.Array | pa.ChunkedArray, near: NearDuplicates, progress: Progress = SILENT) -> np.ndarray:
@@ -118,8 +113,70 @@ def all_pairs(texts: pa.Array | pa.ChunkedArray, near: NearDuplicates, progress:
     pairs = np.concatenate([near.pairs, *(part[np.stack(np.triu_indices(len(part), 1), axis=1)] for part in parts)])
     pairs = np.unique(np.sort(pairs, axis=1), axis=0)
     some, place = np.unique(pairs, return_inverse=True)
-    alike = _similarities(array.take(pa.array(some)), place.reshape(pairs.shape), progress) >= near.threshold
+    alike = _checked(array.take(pa.array(some)), place.reshape(pairs.shape), progress) >= near.threshold
     return pairs[alike]
+
+
+def _on_disk(texts: pa.Array | pa.ChunkedArray, threshold: float, progress: Progress) -> NearDuplicates | None:
+    """Search many texts on disk, and say so; None, and why, where that cannot be."""
+    different = distinct_texts(texts if isinstance(texts, pa.ChunkedArray) else pa.chunked_array([texts]))
+    root = platformdirs.user_cache_path("limbeck") / "near"
+    with ExitStack() as stack:
+        try:
+            search = stack.enter_context(opened_search(different, root, threshold=threshold))
+        except LockedError:
+            raise
+        except StorageError as error:
+            progress.say(f"Near-duplicates are searched in memory, because on disk they cannot be: {error}")
+            return None
+        progress.say(
+            f"Near-duplicates among {len(texts):,} rows are searched on disk: up to {search.most_bytes / 1e9:.1f} GB "
+            f"in {root} until the search has ended. If it is broken off, the same command goes on where it was."
+        )
+        found = find_on_disk(search, progress)
+    return _grouped(found, different.rows_D, different.number_N, threshold)
+
+
+def _grouped(found: AlikePairs, first_row: np.ndarray, code: np.ndarray, threshold: float) -> NearDuplicates:
+    """Say of rows what was found of their different texts: the first row and the number of each are given."""
+    component = _components(found.pairs, len(first_row))
+    leader = np.full(len(first_row), len(code), dtype=np.int64)
+    np.minimum.at(leader, component, first_row)
+    return NearDuplicates(
+        group=leader[component][code],
+        pairs=first_row[found.pairs],
+        similarity=found.similarity,
+        threshold=threshold,
+        checked=found.checked,
+        chained=found.chained,
+    )
+
+
+def _in_memory(texts: pa.LargeStringArray, threshold: float, progress: Progress) -> AlikePairs:
+    with progress.track("Looking for near-duplicates", total=len(texts), unit="texts") as advance:
+        sketches = sketch_all(texts, advance)
+    candidates, chained = candidate_pairs(sketches, threshold)
+    likely = candidates[_worth_checking(sketches, candidates, threshold)]
+    similarity = _checked(texts, likely, progress)
+    alike = similarity >= threshold
+    return AlikePairs(pairs=likely[alike], similarity=similarity[alike], checked=len(likely), chained=chained)
+
+
+def _worth_checking(sketches: Sketches, pairs: np.ndarray, threshold: float) -> np.ndarray:
+    worth = np.zeros(len(pairs), dtype=bool)
+    for start in range(0, len(pairs), COMPARED_PAIRS):
+        one, other = pairs[start : start + COMPARED_PAIRS].T
+        shares = agreement(sketches.values[one], sketches.values[other])
+        fewer = np.minimum(sketches.shingles[one], sketches.shingles[other])
+        worth[start : start + COMPARED_PAIRS] = worth_checking(shares, fewer, threshold)
+    return worth
+
+
+def _checked(texts: pa.LargeStringArray, pairs: np.ndarray, progress: Progress) -> np.ndarray:
+    """Compute the similarity of pairs of texts that are at hand."""
+    lengths = pc.utf8_length(texts).to_numpy(zero_copy_only=False).astype(np.int64)
+    with progress.track("Checking near-duplicates", total=len(pairs), unit="pairs") as advance:
+        return similarities(lambda numbers: texts.take(pa.array(numbers)), lengths, pairs, advance)
 
 
 def _first_rows(code: np.ndarray, codes: int) -> np.ndarray:
@@ -134,75 +191,3 @@ def _components(pairs: np.ndarray, texts: int) -> np.ndarray:
     graph = coo_array((np.ones(len(pairs), dtype=bool), (pairs[:, 0], pairs[:, 1])), shape=(texts, texts))
     component: np.ndarray = connected_components(graph, directed=False)[1]
     return component
-
-
-def _sketch_all(texts: pa.LargeStringArray, progress: Progress) -> Sketches:
-    """Sketch every text, a block at a time, on all cores; the result does not depend on their number."""
-    values = np.zeros((len(texts), SKETCH_BINS), dtype=np.uint16)
-    counts = np.zeros(len(texts), dtype=np.int64)
-
-    def work(rows: slice) -> int:
-        shingles = shingle(texts[rows], SHINGLE_CHARACTERS)
-        values[rows] = sketch(shingles)
-        counts[rows] = np.diff(shingles.offsets)
-        return int(rows.stop - rows.start)
-
-    with (
-        ThreadPoolExecutor(os.cpu_count()) as pool,
-        progress.track("Looking for near-duplicates", total=len(texts), unit="texts") as advance,
-    ):
-        for done in pool.map(work, blocks(texts)):
-            advance(done)
-    return Sketches(values=values, shingles=counts)
-
-
-def _worth_checking(sketches: Sketches, pairs: np.ndarray, threshold: float) -> np.ndarray:
-    """Drop pairs that cannot reach the threshold, or that the sketches say are far below it."""
-    fewer = np.minimum(sketches.shingles[pairs[:, 0]], sketches.shingles[pairs[:, 1]])
-    samples = np.minimum(fewer, SKETCH_BINS)
-    slack = _SIGMAS * np.sqrt(threshold * (1 - threshold) / np.maximum(samples, 1))
-    worth: np.ndarray = agreement(sketches, pairs) >= threshold - slack
-    return worth
-
-
-def _similarities(texts: pa.LargeStringArray, pairs: np.ndarray, progress: Progress) -> np.ndarray:
-    """Compute the Jaccard similarity of each pair's shingle sets, float64 (P,)."""
-    similarity = np.zeros(len(pairs))
-    lengths = pc.utf8_length(texts).to_numpy(zero_copy_only=False).astype(np.int64)
-    load = np.cumsum(lengths[pairs].sum(axis=1)) if len(pairs) else np.zeros(0, dtype=np.int64)
-    start = 0
-    with progress.track("Checking near-duplicates", total=len(pairs), unit="pairs") as advance:
-        while start < len(pairs):
-            done = load[start - 1] if start else 0
-            stop = max(start + 1, int(np.searchsorted(load, done + _CHECK_SHINGLES, side="right")))
-            similarity[start:stop] = _jaccard(texts, pairs[start:stop])
-            advance(stop - start)
-            start = stop
-    return similarity
-
-
-def _jaccard(texts: pa.LargeStringArray, pairs: np.ndarray) -> np.ndarray:
-    """Compute the similarity of some pairs at once: sort (pair, text's side, hash), and count hashes on both sides.
-
-    A hash is cut to 40 bits to make room for the pair's number; two of the few thousand shingles of one pair are
-    confused about once in a hundred thousand pairs, and shift its similarity by less than a thousandth then.
-    """
-    used, position = np.unique(pairs, return_inverse=True)
-    position = position.reshape(pairs.shape)
-    shingles = shingle(texts.take(pa.array(used)), SHINGLE_CHARACTERS)
-    hashes = shingles.hashes >> np.uint64(24)
-    sides = [_keys(hashes, shingles.offsets, position[:, side]) for side in (0, 1)]
-    both = np.sort(np.concatenate(sides))
-    shared = both[1:][both[1:] == both[:-1]]
-    intersection = np.bincount((shared >> np.uint64(40)).astype(np.int64), minlength=len(pairs))
-    sizes = sum(np.bincount((side >> np.uint64(40)).astype(np.int64), minlength=len(pairs)) for side in sides)
-    similarity: np.ndarray = intersection / np.maximum(sizes - intersection, 1)
-    return similarity
-
-
-def _keys(hashes: np.ndarray, offsets: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Return the distinct (pair number, hash) keys of one side of the pairs, uint64, sorted."""
-    counts = np.diff(offsets)[rows]
-    where = np.arange(counts.sum()) + np.repeat(offsets[rows] - (np.cumsum(counts) - counts), counts)
-    pair = np.repeat(np.arange(len(rows), dtype=np.uint64), counts)
-    return distinct((pair << np.uint64(40)) | hashes[where])

@@ -75,7 +75,7 @@ def resplit(
     """
     check_threshold(near_threshold)
     with progress.track("Splitting", total=3 * Steps.UNITS, unit="parts") as advance:
-        steps = Steps(advance)
+        steps = Steps(advance, progress)
         group = find_near_duplicates(plain_text(dataset), threshold=near_threshold, progress=steps).group
         with steps.track("Dealing out the groups", total=1, unit="split"):
             parted = _parted(dataset, settings, group)
