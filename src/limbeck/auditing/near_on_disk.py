@@ -4,7 +4,7 @@ In: different texts, a folder for work. Out: the pairs that are alike, bit for b
 the same functions sketch, propose and check. Every file is whole or absent and named for its place in the work, and
 the folder is named for the texts and the search: one that was killed goes on where it was, to the same bytes.
 
-1. sketches: of every `PART_TEXTS` texts; of each band the keys, sorted, with the texts that have them.
+1. sketches: of every `MOST_PART_TEXTS` texts; of each band the keys, sorted, with the texts that have them.
 2. runs: of each band and range of keys, the pairs whose texts share a key, sorted. The keys of all parts rise, so that
    one range is held at a time.
 3. alike: of each range of first texts, the pairs of all runs, each once, that sketches do not rule out, computed
@@ -50,7 +50,7 @@ from limbeck.storage import LOCK_NAME, explained, staged_file
 
 NEAR_FORMAT = 1
 """Version of the files and of what is computed; part of every folder's name."""
-PART_TEXTS = 1 << 16
+MOST_PART_TEXTS = 1 << 16
 """Texts of a part, at most: a text's place in its part is kept in 16 bits."""
 NEAR_MEMORY_BYTES = 1 << 30
 """About how much is held, beside a few numbers for each text."""
@@ -207,7 +207,7 @@ def _check_room(work: DiskSearch) -> None:
 
 def _work_of(texts: DistinctTexts, root: Path, threshold: float, memory_bytes: int) -> DiskSearch:
     mean_bytes = texts.texts.nbytes // max(1, len(texts.texts)) + 1
-    part_texts = int(np.clip(memory_bytes // WORKERS // 4 // mean_bytes, 16, PART_TEXTS))
+    part_texts = int(np.clip(memory_bytes // WORKERS // 4 // mean_bytes, 16, MOST_PART_TEXTS))
     facts = {
         "format": NEAR_FORMAT,
         "texts": texts.digest,
