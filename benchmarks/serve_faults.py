@@ -1,11 +1,15 @@
-"""Does the service lose a request when its engine is killed, frozen, or when its clients go away?
+"""Does the service lose a request when its engine is killed or frozen, when clients leave, and when it is told to end?
 
-    python benchmarks/serve_faults.py RUN [--kills 100] [--without-spare]
+    python benchmarks/serve_faults.py RUN [--kills 100] [--stops 100] [--texts 1000000] [--only PART,…] [--small FOLDER]
 
-Tweets are asked for at a steady rate, whoever answers; meanwhile the engine's process gets SIGKILL at random moments,
-then SIGSTOP at some, then a thousand clients leave. Every request has a line in a ledger; each answer is compared, bit
-for bit, with what `limbeck.load(RUN).predict` says. Writes results/serve_faults.json, and ends with status 1 where a
-request was lost, answered twice, or not answered.
+    kill, freeze   at random moments, while tweets are asked for at a steady rate, the engine gets SIGKILL, or SIGSTOP
+    leave          a thousand clients leave
+    stop, stop_run `limbeck serve` gets SIGTERM at random moments, under load over HTTP: a small model, and RUN
+    memory         of front and engine while the small model answers many texts
+
+Every request has a line in a ledger; of kill, freeze and leave each answer is compared, bit for bit, with what
+`limbeck.load(RUN).predict` says. Writes results/serve_faults.json, where parts that were not asked for stay as they
+are; ends with status 1 where a request was lost, answered twice, or not answered, or memory grew.
 """
 
 import argparse
@@ -15,6 +19,7 @@ import random
 import signal
 import statistics
 import sys
+import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -22,10 +27,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measure import write_result
-from workloads import corpus
+from measure import RESULTS, commit, read_result, write_result
+from serve_memory import answer_many
+from serve_stops import stop_under_load
+from workloads import corpus, small_classifier
 
-from limbeck.errors import LimbeckError, OverloadedError
+from limbeck.errors import LimbeckError
 from limbeck.inference.predictor import load
 from limbeck.serving.local_service import LocalService
 from limbeck.serving.serve_settings import ServeSettings
@@ -34,8 +41,13 @@ from limbeck.serving.service import Asked
 RATE_PER_S = 40.0
 TEXTS = 400
 LEAVING = 1_000
-LIST_TEXTS, LISTS_AT_ONCE = 64, 8
 PATIENCE_S = 25.0
+INSIDE = ("kill", "freeze", "leave")
+PARTS = (*INSIDE, "stop", "stop_run", "memory")
+FLAT = 1.1
+"""Memory that is higher than so many times what it was at the first tenth has grown."""
+SHARE_OF_RUN = 10
+"""Of the stops, every tenth is of RUN."""
 
 
 @dataclass
@@ -159,74 +171,91 @@ async def leave(load_: Load) -> dict[str, Any]:
     return {"left": LEAVING, "good_answered_in_s": round(took_s, 3), **load_.ledger.counts()}
 
 
-def resident_mib(pid: int | str = "self") -> int:
-    """Return the memory of a process."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") // 2**20
-
-
-async def go_on(service: LocalService, texts: list[str], count: int) -> dict[str, Any]:
-    """Answer many texts, in lists, some lists at a time; say the memory after a tenth and at the end."""
-    left, memory = iter(range(0, count, LIST_TEXTS)), {}
-
-    def both() -> dict[str, int]:
-        return {"front_mib": resident_mib(), "engine_mib": resident_mib(engine_of(service) or "self")}
-
-    async def client() -> None:
-        for start in left:
-            asked = [texts[(start + place) % len(texts)] for place in range(LIST_TEXTS)]
-            try:
-                await service.answer(Asked(texts=asked, client="load", timeout_s=PATIENCE_S))
-            except OverloadedError as error:
-                await asyncio.sleep(error.retry_after_s)
-            if start >= count // 10 and "a_tenth" not in memory:
-                memory["a_tenth"] = both()
-
-    started = time.monotonic()
-    await asyncio.gather(*(client() for _ in range(LISTS_AT_ONCE)))
-    seconds = time.monotonic() - started
-    return {"texts": count, "texts_per_s": round(count / seconds), **memory, "all": both()}
-
-
-async def measured(asked: argparse.Namespace, texts: list[str], ledgers: dict[str, Ledger]) -> dict[str, Any]:
-    """Run all trials against one service."""
-    kills = asked.kills
+async def hurt_inside(
+    asked: argparse.Namespace, parts: list[str], texts: list[str], ledgers: dict[str, Ledger]
+) -> dict[str, Any]:
+    """Run the trials of one service in this process."""
     settings = ServeSettings(spare=not asked.without_spare, max_wait_s=20.0, timeout_s=PATIENCE_S)
     service = LocalService(asked.run, settings, say=lambda line: print(line, file=sys.stderr, flush=True))
     started = time.monotonic()
     await service.start()
-    found: dict[str, Any] = {"ready_s": round(time.monotonic() - started, 2), "numerics": service.model.numerics}
+    about = {"ready_s": round(time.monotonic() - started, 2), "numerics": service.model.numerics}
+    found: dict[str, Any] = {}
     try:
-        loads = {name: Load(service, texts, ledger) for name, ledger in ledgers.items()}
-        found["kill"] = await hurt(loads["kill"], signal.SIGKILL, kills, (0.1, 2.0))
-        found["freeze"] = await hurt(loads["freeze"], signal.SIGSTOP, max(1, kills // 10), (0.1, 2.0))
-        found["leave"] = await leave(loads["leave"])
-        found["memory"] = await go_on(service, texts, asked.texts)
-        found["engine_restarts"] = service.condition.engine_restarts
-        found["waiting_tokens_at_end"] = service.condition.waiting_tokens
+        for part in parts:
+            load_, restarts = Load(service, texts, ledgers[part]), service.condition.engine_restarts
+            begun_s = time.monotonic()
+            if part == "kill":
+                found[part] = await hurt(load_, signal.SIGKILL, asked.kills, (0.1, 2.0))
+            elif part == "freeze":
+                found[part] = await hurt(load_, signal.SIGSTOP, max(1, asked.kills // 10), (0.1, 2.0))
+            else:
+                found[part] = await leave(load_)
+            condition = service.condition
+            found[part] |= {
+                **about,
+                "spare": settings.spare,
+                "rate_per_s": RATE_PER_S,
+                "engine_restarts": condition.engine_restarts - restarts,
+                "waiting_tokens_at_end": condition.waiting_tokens,
+                "took_s": round(time.monotonic() - begun_s, 1),
+            }
     finally:
         await service.stop()
     return found
+
+
+async def served_outside(asked: argparse.Namespace, part: str, texts: list[str], small: Path) -> dict[str, Any]:
+    """Run a trial of `limbeck serve` as a process."""
+    begun_s = time.monotonic()
+    if part == "memory":
+        found = await answer_many(small, asked.texts, texts)
+    else:
+        run, times = (small, asked.stops) if part == "stop" else (asked.run, max(1, asked.stops // SHARE_OF_RUN))
+        found = await stop_under_load(run, times, texts)
+    return {**found, "took_s": round(time.monotonic() - begun_s, 1)}
 
 
 def main() -> None:
     reading = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     reading.add_argument("run")
     reading.add_argument("--kills", type=int, default=100)
-    reading.add_argument("--texts", type=int, default=100_000, help="whose memory is measured at the end")
+    reading.add_argument("--stops", type=int, default=100, help="of the small model; a tenth as many of RUN")
+    reading.add_argument("--texts", type=int, default=1_000_000, help="during which memory is measured")
+    reading.add_argument("--only", default=",".join(PARTS), help=f"parts: {', '.join(PARTS)}")
+    reading.add_argument(
+        "--small", type=Path, help="another model for stop and memory; one is made where none is given"
+    )
     reading.add_argument("--without-spare", action="store_true")
     reading.add_argument("--out", default="serve_faults")
     asked = reading.parse_args()
+    parts = [part for part in PARTS if part in asked.only.split(",")]
     texts = corpus("emotion")[0][:TEXTS]
-    ledgers = {name: Ledger() for name in ("kill", "freeze", "leave")}
-    found = asyncio.run(measured(asked, texts, ledgers))
-    for name, ledger in ledgers.items():
-        found[name] |= compared(asked.run, texts, ledger)
-    found = {"kills": asked.kills, "spare": not asked.without_spare, "rate_per_s": RATE_PER_S, **found}
-    print(write_result(asked.out, found, packages=["torch", "numpy"]))
-    bad = ("lost", "answered_twice", "EngineError", "DeadlineError")
-    is_well = not any(found[name].get(what, 0) for name in ledgers for what in bad)
-    sys.exit(0 if is_well and all(found[name]["other_bits"] == 0 for name in ledgers) else 1)
+    ledgers = {name: Ledger() for name in INSIDE}
+    found: dict[str, Any] = {}
+    if inside := [part for part in parts if part in INSIDE]:
+        found |= asyncio.run(hurt_inside(asked, inside, texts, ledgers))
+        for part in inside:
+            found[part] |= compared(asked.run, texts, ledgers[part])
+    with tempfile.TemporaryDirectory() as folder:
+        small = asked.small or small_classifier(Path(folder))
+        for part in parts:
+            if part not in INSIDE:
+                found[part] = asyncio.run(served_outside(asked, part, texts, small))
+    is_well = all(is_good(part, of_part) for part, of_part in found.items())
+    before = read_result(asked.out) if (RESULTS / f"{asked.out}.json").exists() else {}
+    kept = {part: before[part] for part in PARTS if part in before}
+    new = {part: {**of_part, "commit": commit()} for part, of_part in found.items()}
+    print(write_result(asked.out, {**kept, **new}, packages=["torch", "numpy", "uvicorn", "starlette"]))
+    sys.exit(0 if is_well else 1)
+
+
+def is_good(part: str, found: dict[str, Any]) -> bool:
+    """Tell whether a part went as the service promises."""
+    if part == "memory":
+        return all(found[name]["highest_to_a_tenth"] <= FLAT for name in ("front", "engine"))
+    bad = ("lost", "answered_twice", "EngineError", "DeadlineError", "other_bits", "wrong_count")
+    return not any(found.get(what, 0) for what in bad)
 
 
 def compared(run: str, texts: list[str], ledger: Ledger) -> dict[str, Any]:

@@ -223,3 +223,41 @@ def test_a_child_without_its_parent_ends() -> None:
         return subprocess.run(command, capture_output=True, check=True).stdout
 
     assert (said(os.getpid()), said(1)) == (b"here\n", b"")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of Unix")
+@pytest.mark.parametrize(
+    ("soft", "hard", "wanted", "have", "is_raised"),
+    [
+        (1024, 4096, 500, 500, False),
+        (1024, 4096, 3000, 3000, True),
+        (1024, 4096, 9000, 4096, True),
+        (256, -1, 9000, 9000, True),
+        (-1, -1, 9000, 9000, False),
+    ],
+)
+def test_open_files_as_far_as_the_system_lets_us(
+    soft: int, hard: int, wanted: int, have: int, is_raised: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limit is raised where it is too low, to what is wanted or may be; -1 is none (RLIM_INFINITY)."""
+    import resource
+
+    told: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (soft, hard))
+    monkeypatch.setattr(resource, "setrlimit", lambda which, limits: told.append(limits))
+    monkeypatch.setattr(resource, "RLIM_INFINITY", -1)
+    assert os_files.allow_open_files(wanted) == have
+    assert told == ([(have, hard)] if is_raised else [])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of Unix")
+def test_open_files_that_are_refused_stay_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is a second limit on macOS, which it does not tell."""
+    import resource
+
+    def refuse(which: int, limits: tuple[int, int]) -> None:
+        raise ValueError("not allowed to raise maximum limit")
+
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (256, resource.RLIM_INFINITY))
+    monkeypatch.setattr(resource, "setrlimit", refuse)
+    assert os_files.allow_open_files(100_000) == 256

@@ -1,6 +1,8 @@
 """Runtime: the device that was asked for or a clear no."""
 
 import gc
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -188,3 +190,15 @@ def test_what_is_loaded_is_not_looked_through_for_garbage() -> None:
         assert not any(one is gc for one in gc.get_objects())
     finally:
         gc.unfreeze()
+
+
+def test_a_full_disk_keeps_no_library_from_being_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Torch asks for a folder of temporary files when it is imported, and Python finds none that takes a byte."""
+
+    def none() -> str:
+        raise FileNotFoundError("No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_get_default_tempdir", none)
+    runtime.tolerate_full_disk()
+    assert tempfile.gettempdir() == os.curdir

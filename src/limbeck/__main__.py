@@ -3,24 +3,26 @@
 import sys
 
 from limbeck.errors import INTERRUPTED_EXIT_STATUS, LimbeckError, status_of
+from limbeck.log_lines import STANDARD_ERROR
 
 
 def main() -> None:
     """Run the command line; exit with the status of the table in `limbeck.errors`."""
     from limbeck.cli.app import app
     from limbeck.cli.streams import tolerate_encodings
-    from limbeck.runtime import honour_quota
+    from limbeck.runtime import honour_quota, tolerate_full_disk
 
     tolerate_encodings()
     honour_quota()
+    tolerate_full_disk()
     try:
         app()
     except LimbeckError as error:
-        sys.stderr.write(f"limbeck: {error}\n")
+        STANDARD_ERROR.write(f"limbeck: {error}")
         sys.exit(status_of(error).exit_status)
     except SystemExit as ended:
         if ended.code == INTERRUPTED_EXIT_STATUS:
-            sys.stderr.write(f"limbeck: interrupted. Nothing is half written; {_what_now(sys.argv[1:2])}.\n")
+            STANDARD_ERROR.write(f"limbeck: interrupted. Nothing is half written; {_what_now(sys.argv[1:2])}.")
         raise
 
 

@@ -152,6 +152,23 @@ def end_with_parent(parent: int) -> None:
         sys.exit()
 
 
+def allow_open_files(wanted: int) -> int:
+    """Let this process have so many files open, as far as the system lets it; return how many it may have."""
+    if is_windows():
+        return wanted
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return wanted
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    except (OSError, ValueError):  # macOS has a second limit, which it does not tell
+        return soft
+    return most
+
+
 def _msvcrt() -> Any:
     """Return Windows's own module; other systems have none, and know no types of it."""
     from importlib import import_module

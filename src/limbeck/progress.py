@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
+from limbeck.log_lines import STANDARD_ERROR
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import ProgressColumn
@@ -140,7 +142,7 @@ class Lines:
     """Plain lines for a log: one every `LINE_EVERY_S` seconds with rate and time left."""
 
     def __init__(self, write: Callable[[str], object] | None = None) -> None:
-        self._write = write or (lambda line: sys.stderr.write(line + "\n"))
+        self._write = write or STANDARD_ERROR.write
 
     @contextmanager
     def track(self, label: str, *, total: int, unit: str) -> Iterator[Advance]:

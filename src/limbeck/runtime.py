@@ -9,6 +9,7 @@ import math
 import os
 import platform
 import sys
+import tempfile
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -107,6 +108,14 @@ def honour_quota() -> None:
     os.environ[_THREADS] = str(cores)
     if "torch" in sys.modules:
         set_threads(cores)
+
+
+def tolerate_full_disk() -> None:
+    """Let torch be imported where no temporary file can be written, for which it asks; to be called before that."""
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        tempfile.tempdir = os.curdir
 
 
 def usable_cores() -> int:

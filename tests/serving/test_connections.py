@@ -10,6 +10,7 @@ import pytest
 from tests.serving.in_process import running
 
 from limbeck.serving import connections
+from limbeck.serving.connections import BoundedConnection
 
 HEAD = b"POST /classify HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
 REQUEST = HEAD % 18 + b'{"input":"so sad"}'
@@ -200,3 +201,81 @@ def test_an_answer_leaves_in_one_write():
         assert seen.parts[3:] == [head, b"closed"]
 
     asyncio.run(live())
+
+
+@pytest.fixture
+def small_buffers(monkeypatch):
+    """The system holds little of what clients do not read; on one machine it would hold megabytes."""
+    made = BoundedConnection.connection_made
+
+    def connection_made(self, transport):
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
+        made(self, transport)
+
+    monkeypatch.setattr(BoundedConnection, "connection_made", connection_made)
+
+
+def asks_much(url, more=b""):
+    """Connect, ask for some 400 kB, and read nothing."""
+    host, port = url.removeprefix("http://").split(":")
+    body = json.dumps({"inputs": ["so sad today it is rain " * 20] * 60}).encode()
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.settimeout(20)
+    client.connect((host, int(port)))
+    client.sendall(HEAD.replace(b"/classify", b"/tokenize") % len(body) + body + more)
+    return client
+
+
+def is_cut(client):
+    """Tell whether a connection was ended before the end of its answer; reads it."""
+    head = b""
+    try:
+        while b"\r\n\r\n" not in head:
+            head += client.recv(65536)
+        left = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0]) - len(head.partition(b"\r\n\r\n")[2])
+        while left > 0:
+            part = client.recv(1 << 20)
+            if not part:
+                return True
+            left -= len(part)
+    except ConnectionResetError:
+        return True
+    return False
+
+
+@pytest.mark.slow
+def test_who_asks_again_without_reading_is_cut_as_well(make_front, small_buffers):
+    """A second request behind an answer that is not read does not keep the connection for ever."""
+    front, _ = make_front()
+    with running(front, body_timeout_s=0.3, keep_alive_s=0.1) as url:
+        clients = [asks_much(url, more=REQUEST) for _ in range(2)]
+        asked = asks_much(url)
+        while front.accounts.requests["tei", "ok"] < 3:
+            time.sleep(0.01)
+        asked.sendall(REQUEST)
+        time.sleep(0.8)
+        assert [is_cut(client) for client in (*clients, asked)] == [True] * 3
+        for client in (*clients, asked):
+            client.close()
+
+
+@pytest.mark.slow
+def test_answers_that_are_not_read_have_a_bound_together(make_front, small_buffers, monkeypatch):
+    """Beyond it the one that was unread longest is cut; the last comes whole, and others are served."""
+    monkeypatch.setattr("limbeck.serving.connections.MOST_UNREAD_BYTES", 1_000_000)
+    front, _ = make_front()
+    with running(front) as url:
+        clients = []
+        for number in range(6):
+            clients.append(asks_much(url))
+            while front.accounts.requests["tei", "ok"] <= number:
+                time.sleep(0.01)
+        with connected(url) as other:
+            other.sendall(REQUEST)
+            assert one_answer(other)[0] == 200
+        cut = [is_cut(client) for client in clients]
+        assert cut == sorted(cut, reverse=True)
+        assert (cut[0], cut[-1]) == (True, False)
+        for client in clients:
+            client.close()

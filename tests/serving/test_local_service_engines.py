@@ -1,13 +1,17 @@
 """Local service and its engines: one that dies, hangs or breaks costs no request its answer."""
 
 import asyncio
+import errno
 import os
 import random
 import signal
+import socket
+from typing import Any
 
 import numpy as np
 import pytest
 from tests.serving.engines import (
+    PLAIN_PROGRAM,
     Make,
     asking,
     drawn,
@@ -25,6 +29,9 @@ from limbeck.errors import (
     LimbeckError,
     NotReadyError,
 )
+from limbeck.serving import engine_process
+from limbeck.serving.local_service import LocalService
+from limbeck.serving.serve_settings import ServeSettings
 from limbeck.tokens import Tokenizer
 
 KILLS = 5
@@ -142,5 +149,57 @@ def test_an_engine_of_other_bytes_never_answers(make: Make) -> None:
             make(digest="a" * 64)
             await until(lambda: service.condition.is_ready, 10.0)
             assert (await service.answer(asking("fine"))).model_digest == "a" * 64
+
+    run(work())
+
+
+def test_an_engine_that_cannot_be_started_is_tried_again(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed while no file can be opened (EMFILE), or no process started (EAGAIN): it is replaced when one can be."""
+    reasons = [OSError(errno.EMFILE, os.strerror(errno.EMFILE)), OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))]
+    pair, popen = engine_process.socket.socketpair, engine_process.subprocess.Popen
+
+    def socketpair() -> tuple[socket.socket, socket.socket]:
+        if reasons and reasons[0].errno == errno.EMFILE:
+            raise reasons.pop(0)
+        return pair()
+
+    def start(*given: Any, **more: Any) -> Any:
+        if reasons:
+            raise reasons.pop(0)
+        return popen(*given, **more)
+
+    async def work() -> None:
+        async with serving(make()) as service:
+            pid = engine_pid(service)
+            assert pid is not None
+            monkeypatch.setattr(engine_process.socket, "socketpair", socketpair)
+            monkeypatch.setattr(engine_process.subprocess, "Popen", start)
+            os.kill(pid, signal.SIGKILL)
+            await until(lambda: "Too many open files" in service.condition.why)
+            await until(lambda: engine_pid(service) not in (None, pid))
+            assert reasons == []
+            assert (await service.answer(asking("fine"))).model_digest == service.model.digest
+
+    run(work())
+
+
+def test_engines_that_do_not_come_up_are_told(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each in a line, with the reason: nobody has to ask for readiness to learn why there is none."""
+    said: list[str] = []
+
+    async def work() -> None:
+        folder = make()
+        service = LocalService(str(folder), ServeSettings(spare=False), program=PLAIN_PROGRAM, say=said.append)
+        await service.start()
+        try:
+            (folder / "about.json").unlink()
+            pid = engine_pid(service)
+            assert pid is not None
+            os.kill(pid, signal.SIGKILL)
+            await until(
+                lambda: any("is gone, and another one is started" in line and "holds no model" in line for line in said)
+            )
+        finally:
+            await service.stop()
 
     run(work())

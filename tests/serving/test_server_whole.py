@@ -50,7 +50,7 @@ def test_a_model_is_served_through_kills_to_its_end(bundle_folder):
         text=True,
     )
     try:
-        told = json.loads("".join(iter(served.stdout.readline, "}\n")) + "}")
+        told = _told(served)
         own = limbeck.load(bundle_folder, device="cpu", engine=ENGINE).predict(TEXTS)
         counts, faults = Counter(), []
         threads = [
@@ -85,6 +85,16 @@ def test_a_model_is_served_through_kills_to_its_end(bundle_folder):
     assert counts[200] >= 3 * CLIENTS
     assert 'limbeck_requests_total{dialect="own",outcome="failed"} 0' in metrics
     assert 'limbeck_requests_total{dialect="own",outcome="abandoned"} 0' in metrics
+
+
+def _told(served):
+    """Read what is said when the model is served."""
+    lines = []
+    for line in served.stdout:
+        lines.append(line)
+        if line == "}\n":
+            return json.loads("".join(lines))
+    raise AssertionError(f"it ended with status {served.wait()}")
 
 
 def _ask_on(url, probabilities, seed, counts, faults):

@@ -43,15 +43,20 @@ def be_quiet(wish: bool) -> None:
     _is_quiet = wish
 
 
-def following() -> "Progress":
+def following(*, bars: bool = True) -> "Progress":
     """Return what says meanwhile how far a command is: bars on a terminal, else plain lines; nothing when quiet.
 
     Of several processes of one training the first speaks.
+
+    Args:
+        bars: whether bars may be shown; a command that must outlive its terminal writes lines.
     """
-    from limbeck.progress import SILENT, for_stream
+    from limbeck.progress import SILENT, Lines, for_stream
     from limbeck.runtime import is_follower
 
-    return SILENT if _is_quiet or is_follower() else for_stream()
+    if _is_quiet or is_follower():
+        return SILENT
+    return for_stream() if bars else Lines()
 
 
 def show_json(value: Any) -> None:

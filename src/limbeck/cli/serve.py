@@ -45,7 +45,7 @@ def serve(
     from limbeck.serving.local_service import LocalService
     from limbeck.serving.server import Listeners, run_server
 
-    following = screen.following()
+    following = screen.following(bars=False)
     service = LocalService(str(run), settings, computing=computing, say=following.say)
     told = Listeners(progress=following, ready=_show_ready) if as_json else Listeners(progress=following)
     run_server(service, settings, folder=str(run), told=told)

@@ -18,6 +18,7 @@ from typing import Literal
 import numpy as np
 
 from limbeck.evaluation.predictions import Predictions
+from limbeck.log_lines import STANDARD_ERROR
 from limbeck.serving.service import Answered, Condition, ServedModel
 
 Outcome = Literal["ok", "refused", "failed", "abandoned"]
@@ -160,6 +161,8 @@ class Accounts:
             yield from seconds.lines(name)
         yield from _about("limbeck_connections_refused_total", "counter", "Connections beyond --max-connections.")
         yield f"limbeck_connections_refused_total {self.refused_connections}"
+        yield from _about("limbeck_log_lines_lost_total", "counter", "Lines that standard error did not take.")
+        yield f"limbeck_log_lines_lost_total {STANDARD_ERROR.lost}"
         for name, meaning, value in (
             ("limbeck_queue_tokens", "Tokens that wait or are computed.", condition.waiting_tokens),
             ("limbeck_queue_texts", "Texts that wait or are computed.", condition.waiting_texts),

@@ -8,7 +8,7 @@ nor what a dialect's bodies mean.
 Whatever goes wrong on the way is one error of `limbeck.errors`, which the dialect gives its own shape.
 """
 
-import sys
+import asyncio
 import traceback
 from collections.abc import Mapping
 from dataclasses import replace
@@ -21,6 +21,7 @@ from starlette.routing import Route, Router
 from starlette.types import Message, Receive, Scope, Send
 
 from limbeck.errors import LimbeckError, NotReadyError, RequestError
+from limbeck.log_lines import STANDARD_ERROR
 from limbeck.serving.accounts import Accounts, HttpExchange, Outcome
 from limbeck.serving.arrived import Arrived
 from limbeck.serving.bodies import ClientGoneError, let_it_end, read_body
@@ -62,6 +63,7 @@ class Front:
         self.accounts = Accounts([one.name for one in DIALECTS])
         self.is_loaded = False
         self.is_draining = False
+        self._turn = asyncio.Lock()
         self._service, self._settings, self._guard = service, settings, guard
         self.doorway = Doorway(
             service, settings, guard, self.accounts, is_open=lambda: self.is_loaded and not self.is_draining
@@ -180,6 +182,7 @@ class Front:
             body=body,
             receive=arrived.receive,
             stands=lambda: self.condition,
+            turn=self._turn,
         )
         return await endpoint.reply(call)
 
@@ -233,4 +236,5 @@ class _Path:
 def _tell(error: Exception, request_id: str) -> None:
     """Write where an error that nobody expected arose; not its message, in which a text may stand."""
     places = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-5:]]
-    sys.stderr.write(f"limbeck: request {request_id}: {type(error).__name__} at {' < '.join(reversed(places))}\n")
+    where = " < ".join(reversed(places))
+    STANDARD_ERROR.write(f"limbeck: request {request_id}: {type(error).__name__} at {where}")

@@ -6,20 +6,22 @@ It does not know how a dialect reads its body or writes its answer.
 
 import asyncio
 import json
-import sys
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
-from limbeck.errors import LimbeckError, RequestError, TooLargeError
+from limbeck.errors import DeadlineError, LimbeckError, RequestError, TooLargeError
+from limbeck.log_lines import STANDARD_ERROR
 from limbeck.serving.accounts import Accounts, HttpExchange
 from limbeck.serving.bodies import ClientGoneError, Receive, strict_json
 from limbeck.serving.forms import Form
 from limbeck.serving.serve_settings import ServeSettings
 from limbeck.serving.service import Answered, Asked, Condition, ServedModel, Service
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,6 +42,7 @@ class Call:
         body: of the request.
         receive: gives what else its client sends: that it left.
         stands: says how the server stands.
+        turn: is held while an answer is made that may be much larger than its request.
     """
 
     service: Service
@@ -55,6 +58,7 @@ class Call:
     body: bytes
     receive: Receive
     stands: Callable[[], Condition]
+    turn: asyncio.Lock
 
     @property
     def model(self) -> ServedModel:
@@ -124,7 +128,7 @@ class Call:
         self.exchange.texts = len(texts)
         if self.settings.log_texts:
             said = {"request_id": self.request_id, "client": self.client, "texts": list(texts)}
-            sys.stderr.write(f"{json.dumps(said)}\n")
+            STANDARD_ERROR.write(json.dumps(said))
         most_s = self.settings.timeout_s
         asked = Asked(
             texts=texts,
@@ -137,8 +141,28 @@ class Call:
         self.accounts.note(answered)
         return answered
 
+    async def in_turn(self, make: Callable[[], Coroutine[Any, Any, Made]]) -> Made:
+        """Make an answer that may be much larger than its request, when nobody else makes one: so memory has room.
 
-async def _unless_gone(answering: Coroutine[Any, Any, Answered], receive: Receive) -> Answered:
+        Raises:
+            DeadlineError: its turn did not come in time.
+            ClientGoneError: the client left.
+        """
+        limit_s = self.settings.timeout_s
+        try:
+            async with asyncio.timeout(limit_s):
+                return await _unless_gone(self._alone(make), self.receive)
+        except TimeoutError as error:
+            raise DeadlineError(
+                f"the request was not answered within {limit_s:g} s (--timeout-s): send fewer texts per request"
+            ) from error
+
+    async def _alone(self, make: Callable[[], Coroutine[Any, Any, Made]]) -> Made:
+        async with self.turn:
+            return await make()
+
+
+async def _unless_gone(answering: Coroutine[Any, Any, Made], receive: Receive) -> Made:
     """Wait for an answer, or for the client to leave: then nobody needs it."""
     work = asyncio.ensure_future(answering)
     leaving = asyncio.ensure_future(_departure(receive))

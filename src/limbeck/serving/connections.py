@@ -4,7 +4,8 @@ In: limits. Out: a class of connections for uvicorn. It does not know requests' 
 
     a head that trickles, or is too large    cut after `header_timeout_s`; 431 beyond 64 KiB
     more connections than there may be       the one that was idle longest makes room; else 429
-    an answer that is not read               cut after `body_timeout_s`
+    an answer that is not read               cut after `body_timeout_s`; where unread answers are more than 256 MiB
+                                             together, the one that was unread longest makes room
     more requests than can be answered       refused at the door (`doorway.py`)
 
 (A body that trickles or is too large is `bodies.py`'s matter.)
@@ -30,6 +31,8 @@ MOST_HEAD_BYTES = 65_536
 """Of a request's first line and headers together."""
 _MOST_FRAMING = 8
 """Times its bytes that a body may take on the wire, in chunks as small as they may be."""
+MOST_UNREAD_BYTES = 2**28
+"""Of all answers together that clients did not read yet."""
 
 
 def connections_of(settings: ServeSettings, front: "Front") -> type[HttpToolsProtocol]:
@@ -60,6 +63,8 @@ class BoundedConnection(HttpToolsProtocol):
         """Make room for it, or refuse it."""
         super().connection_made(transport)
         self._head_timer: asyncio.TimerHandle | None = None
+        self._unread_timer: asyncio.TimerHandle | None = None
+        self._unread_since = 0.0
         self._bytes = 0
         self._in_head = True
         self._held: list[bytes] | None = None
@@ -74,6 +79,7 @@ class BoundedConnection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget it."""
         self._head_came()
+        self._was_read()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -93,6 +99,18 @@ class BoundedConnection(HttpToolsProtocol):
             self.transport.abort()
         elif self._in_head and self._bytes and self._head_timer is None and not self._is_busy:
             self._await_head()
+
+    def pause_writing(self) -> None:
+        """Let its client read what it was sent, for a while and while there is room."""
+        super().pause_writing()
+        self._unread_since = self.loop.time()
+        self._unread_timer = self.loop.call_later(self.limits.body_timeout_s, self.transport.abort)
+        self._make_room_for_unread()
+
+    def resume_writing(self) -> None:
+        """Go on: its client reads."""
+        self._was_read()
+        super().resume_writing()
 
     def on_headers_complete(self) -> None:
         """Begin a request."""
@@ -189,8 +207,28 @@ class BoundedConnection(HttpToolsProtocol):
         ]
         if not idle:
             return False
-        min(idle, key=lambda one: one._last).transport.abort()  # its own kind
+        # Whoever reads an answer is idle last of all.
+        min(idle, key=lambda one: (one._is_unread, one._last)).transport.abort()  # its own kind
         return True
+
+    def _make_room_for_unread(self) -> None:
+        """Cut those that have been unread longest, where there is too much; a single answer is never too much."""
+        unread = [one for one in self.connections if isinstance(one, BoundedConnection) and one._is_unread]
+        size = sum(one.transport.get_write_buffer_size() for one in unread)
+        for one in sorted(unread, key=lambda one: one._unread_since):
+            if size <= MOST_UNREAD_BYTES or one is self:
+                return
+            size -= one.transport.get_write_buffer_size()
+            one.transport.abort()
+
+    @property
+    def _is_unread(self) -> bool:
+        return self._unread_timer is not None
+
+    def _was_read(self) -> None:
+        if self._unread_timer is not None:
+            self._unread_timer.cancel()
+            self._unread_timer = None
 
     @property
     def _may_go(self) -> bool:

@@ -161,6 +161,8 @@ class EngineKeeper:
             self._is_closed = True
             self._first.set_exception(refusal or EngineError(f"no engine stays alive: {why}"))
             return
+        else:
+            self._say(f"an engine that did not compute yet is gone, and another one is started: {self.why}")
         self._keep()
 
     def _let_compute(self, engine: EngineProcess) -> None:

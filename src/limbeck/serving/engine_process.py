@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any, Protocol, cast
 
 from limbeck.errors import EngineError, LimbeckError, SettingsError
@@ -77,16 +78,18 @@ class EngineProcess(asyncio.Protocol):
         """
         if is_windows():
             raise SettingsError("limbeck serve runs on Linux and macOS: on Windows, use it inside WSL")
-        ours, theirs = socket.socketpair()
+        words = [*program, json.dumps({**wish, "parent": os.getpid()})]
         try:
-            self._child = subprocess.Popen(  # noqa: S603  # our own program
-                [*program, json.dumps({**wish, "parent": os.getpid()})], stdin=theirs.fileno(), start_new_session=True
-            )
+            ours, theirs = socket.socketpair()
+            with theirs, ExitStack() as stack:
+                stack.callback(ours.close)
+                self._child = subprocess.Popen(  # noqa: S603  # our own program
+                    words, stdin=theirs.fileno(), start_new_session=True
+                )
+                stack.pop_all()
         except OSError as error:
-            ours.close()
-            raise EngineError(f"no engine can be started ({error.strerror}): free memory or processes") from error
-        finally:
-            theirs.close()
+            reason = error.strerror or error
+            raise EngineError(f"no engine can be started ({reason}): free memory, processes or open files") from error
         await self._loop.create_connection(lambda: self, sock=ours)
 
     @property

@@ -13,6 +13,7 @@ been silent for a second, since its request may be on its way.
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import signal
@@ -20,6 +21,7 @@ import socket
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 
@@ -30,6 +32,7 @@ from limbeck.errors import (
     LimbeckError,
     SettingsError,
 )
+from limbeck.os_files import allow_open_files
 from limbeck.progress import SILENT, Progress
 from limbeck.runtime import keep_what_is_loaded
 from limbeck.serving.app import Front
@@ -41,6 +44,10 @@ from limbeck.serving.service import ServedModel, Service
 from limbeck.serving.watching import watch_folder
 
 BACKLOG = 2048
+_OWN_FILES = 64
+"""Open files beside those of connections: engines, standard streams, a model that is being exchanged."""
+_NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+"""What the system says where it accepts no connection; asyncio tries again after a second."""
 _QUIET_S = 1.0
 """Seconds of silence after which a connection is closed when the server ends."""
 _LOOK_S = 0.02
@@ -76,6 +83,7 @@ def run_server(service: Service, settings: ServeSettings, *, folder: str, told: 
         LimbeckError: the model cannot be served.
     """
     check_serving(settings)
+    require_files(settings.max_connections)
     asyncio.run(_Life(service, settings, folder=folder, told=told).live())
 
 
@@ -163,6 +171,7 @@ class _Life:
         host, port = listening.getsockname()[:2]
         self._address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         self._take_signals()
+        asyncio.get_running_loop().set_exception_handler(self._unexpected)
         server = FrontServer(uvicorn_config(self._front, self._settings), grace_s=self._settings.grace_s)
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         loading = asyncio.create_task(self._load())
@@ -208,6 +217,14 @@ class _Life:
         if not self._is_keyed and not is_own_address(self._settings.host):
             self._progress.say("every machine that reaches this one may ask: give --key-file to ask for a key")
 
+    def _unexpected(self, loop: asyncio.AbstractEventLoop, said: dict[str, Any]) -> None:
+        """Say in a sentence that nobody new can be served for now; leave the rest to asyncio."""
+        error = said.get("exception")
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            self._progress.say(f"newcomers wait: {error.strerror}; those who are connected are served")
+        else:
+            loop.default_exception_handler(said)
+
     def _take_signals(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -235,6 +252,20 @@ class _Life:
             self._progress.say(f"not exchanged: {error}")
         else:
             self._progress.say(f"exchanged: {model.name} {model.digest[:12]} answers from now on")
+
+
+def require_files(connections: int) -> None:
+    """Let this process have as many open files as its connections need.
+
+    Raises:
+        SettingsError: the system does not.
+    """
+    have = allow_open_files(connections + BACKLOG + _OWN_FILES)  # newcomers are accepted before one makes room for them
+    if have < connections + _OWN_FILES:
+        raise SettingsError(
+            f"{connections:,} connections (--max-connections) need {connections + _OWN_FILES:,} open files, and this "
+            f"process may have {have:,}: give fewer connections, or raise the limit (ulimit -n, LimitNOFILE of systemd)"
+        )
 
 
 def listen(host: str, port: int) -> socket.socket:

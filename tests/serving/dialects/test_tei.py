@@ -2,11 +2,16 @@
 
 import asyncio
 import contextlib
+import json
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from tei_client import ClassificationTuple, HttpClient
 from tests.serving.in_process import ask, identity_holds, running, vector_of
+
+from limbeck.serving.dialects import tei
 
 TEXTS = ["i feel fine", "so sad today", "슬픔 😀", ""]
 
@@ -202,3 +207,47 @@ def test_its_client_embeds_with_a_model_of_numbers(make_front):
     with running(front) as url, client_of(url) as client:
         vectors = client.embed(["so sad"], normalize=False)
     assert np.array_equal(np.array(vectors, np.float32), vector_of("so sad")[None])
+
+
+def test_large_answers_are_made_one_at_a_time(make_front, monkeypatch):
+    """Tokens of many requests at once would fill the memory: each waits for its turn, and others are answered."""
+    front, _ = make_front()
+    active = most = 0
+    write = tei.rows_response
+
+    async def counted(*given):
+        nonlocal active, most
+        active += 1
+        most = max(most, active)
+        await asyncio.sleep(0.002)
+        active -= 1
+        return await write(*given)
+
+    monkeypatch.setattr(tei, "rows_response", counted)
+    with running(front) as url, ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: post(url, "/tokenize", {"inputs": ["so sad"] * 20}), range(16)))
+    assert found == [200] * 16
+    assert most == 1
+
+
+def test_a_turn_that_does_not_come_in_time(make_front, monkeypatch):
+    """504 after the time of a request."""
+    front, _ = make_front(timeout_s=0.05)
+
+    async def endless(*given):
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(tei, "rows_response", endless)
+    reply = ask(front, "/tokenize", {"inputs": "so sad"})
+    assert (reply.status, reply.json["error_type"]) == (504, "Backend")
+    monkeypatch.undo()
+    assert ask(front, "/tokenize", {"inputs": "so sad"}).status == 200
+    assert identity_holds(front)
+
+
+def post(url, path, value):
+    """Ask for a path of a server; return the status."""
+    body = json.dumps(value).encode()
+    asked = urllib.request.Request(url + path, body, {"content-type": "application/json"})  # noqa: S310  # of this machine
+    with urllib.request.urlopen(asked, timeout=20) as answer:  # noqa: S310  # the same
+        return answer.status

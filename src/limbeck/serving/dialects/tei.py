@@ -9,7 +9,6 @@ a list of two texts where the model reads one, since that is a pair here, and no
 Source: text-embeddings-inference, router/src/http (types.rs, server.rs).
 """
 
-import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -180,11 +179,14 @@ async def _tokenize(call: Call) -> Response:
                 f"inputs[{place}] has {len(text):,} characters, and the limit is {limit:,} (--max-characters)",
                 row=place,
             )
-    found = []
-    for text in texts:
-        found.append(_tokens_of(text, call.model, is_framed=wanted["add_special_tokens"] is not False))
-        await asyncio.sleep(0)
-    return await rows_response(found, {"x-limbeck-model-sha": call.model.digest})
+    model, is_framed = call.model, wanted["add_special_tokens"] is not False
+
+    async def listed() -> Response:
+        rows = (_tokens_of(text, model, is_framed=is_framed) for text in texts)
+        return await rows_response(rows, {"x-limbeck-model-sha": model.digest})
+
+    # An answer has some thirty times the bytes of its request.
+    return await call.in_turn(listed)
 
 
 def scored_rows(answered: Answered, top_k: int | None = None) -> Iterator[list[dict[str, Any]]]:
