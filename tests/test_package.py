@@ -21,7 +21,8 @@ from limbeck.model.facts import BundleFacts
 from limbeck.model.heads import ClassificationHead, LinearHead
 
 HEAVY = ("torch", "transformers", "pyarrow", "sklearn", "numpy", "tokenizers", "matplotlib", "rich.progress")
-NEEDLESS = ("scipy", "sympy", "torch._dynamo", "torch.fx.experimental.symbolic_shapes", "sklearn", "transformers")
+COMPILERS = ("sympy", "torch._dynamo", "torch.fx.experimental.symbolic_shapes")
+NEEDLESS = ("scipy", "pandas", "sklearn", "transformers", *COMPILERS)
 """What no answer needs: each takes up to 2 s to import."""
 
 
@@ -67,6 +68,13 @@ def test_an_answer_needs_no_library_that_it_does_not_use(head, tiny_loaded, tmp_
 def test_the_front_of_a_service_waits_for_no_library_that_it_does_not_use():
     """`limbeck serve` listens without torch, and without statistics."""
     code = "import limbeck.cli.serve, limbeck.serving.local_service, limbeck.serving.server"
+    assert loaded_after(code, ("torch", *NEEDLESS)) == set()
+
+
+@pytest.mark.slow
+def test_a_large_answer_of_a_service_imports_nothing():
+    """The first request of many texts does not hold up all others for a second."""
+    code = "import numpy; from limbeck.serving.replies import shortest; shortest(numpy.full((100, 6), 0.1, 'float32'))"
     assert loaded_after(code, ("torch", *NEEDLESS)) == set()
 
 

@@ -26,7 +26,7 @@ from limbeck.evaluation.predictions import (
     PROBABILITY_PREFIX,
     TopLabels,
 )
-from limbeck.evaluation.row_answers import RowAnswers
+from limbeck.evaluation.row_answers import RowAnswers, places_known
 from limbeck.task import MULTI
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ class MultiPredictions(RowAnswers):
     @property
     def labelled_rows(self) -> np.ndarray:
         """The positions of the rows whose true labels are known, int64 (M,)."""
-        return np.flatnonzero(self.true_labels.is_valid().to_numpy(zero_copy_only=False))
+        return places_known(self.true_labels)
 
     @property
     def known_targets(self) -> np.ndarray:

@@ -16,7 +16,7 @@ from limbeck.display.tables import Table
 from limbeck.display.views import listed
 from limbeck.errors import DataError, SettingsError
 from limbeck.evaluation import metrics
-from limbeck.evaluation.row_answers import RowAnswers
+from limbeck.evaluation.row_answers import RowAnswers, places_known
 from limbeck.task import ORDINAL, SINGLE, Task
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ class Predictions(RowAnswers):
     @property
     def labelled_rows(self) -> np.ndarray:
         """The positions of the rows whose true label is known, int64 (M,)."""
-        return np.flatnonzero(self.true_labels.is_valid().to_numpy(zero_copy_only=False))
+        return places_known(self.true_labels)
 
     @property
     def known_labels(self) -> np.ndarray:

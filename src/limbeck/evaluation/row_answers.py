@@ -126,3 +126,10 @@ def free_name(name: str, others: list[str], own: re.Pattern[str]) -> str:
     while own.fullmatch(free) or (free != name and free in others):
         free = INPUT_PREFIX + free
     return free
+
+
+def places_known(truth: pa.Array) -> np.ndarray:
+    """Return the positions of the rows whose truth is known, int64 (M,)."""
+    if truth.null_count == len(truth):  # texts that are only asked about: converting would import pandas, up to 1 s
+        return np.empty(0, np.int64)
+    return np.flatnonzero(truth.is_valid().to_numpy(zero_copy_only=False))

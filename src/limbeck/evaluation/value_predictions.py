@@ -16,7 +16,7 @@ from limbeck.display.tables import Table
 from limbeck.errors import DataError, FaultLog
 from limbeck.evaluation.conformal import ConformalWidth
 from limbeck.evaluation.predictions import FIRST_ROWS
-from limbeck.evaluation.row_answers import RowAnswers
+from limbeck.evaluation.row_answers import RowAnswers, places_known
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,7 +114,7 @@ class ValuePredictions(RowAnswers):
     @property
     def labelled_rows(self) -> np.ndarray:
         """The positions of the rows whose true value is known, int64 (M,)."""
-        return np.flatnonzero(self.true_values.is_valid().to_numpy(zero_copy_only=False))
+        return places_known(self.true_values)
 
     @property
     def known_values(self) -> np.ndarray:

@@ -84,13 +84,17 @@ def shortest(values: np.ndarray) -> list[Any]:
         [[0.1, 1.0]]
     """
     exact = np.asarray(values, np.float32).ravel()
-    # Arrow is quick at many and slow to begin.
-    digits = map(str, exact) if exact.size <= _FEW else pa.array(exact).cast(pa.string()).to_pylist()
+    # Arrow is quick at many and slow to begin; `pa.array` would import pandas, while everybody waits.
+    digits = map(str, exact) if exact.size <= _FEW else _arrow_of(exact).cast(pa.string()).to_pylist()
     flat = [float(one) for one in digits]
     if values.ndim == 1:
         return flat
     columns = values.shape[1]
     return [flat[start : start + columns] for start in range(0, len(flat), columns)]
+
+
+def _arrow_of(values: np.ndarray) -> pa.Array:
+    return pa.Array.from_buffers(pa.float32(), len(values), [None, pa.py_buffer(values)])
 
 
 def told_headers(answered: Answered) -> dict[str, str]:
