@@ -4,8 +4,9 @@
 
     kill, freeze   at random moments, while tweets are asked for at a steady rate, the engine gets SIGKILL, or SIGSTOP
     leave          a thousand clients leave
-    stop, stop_run `limbeck serve` gets SIGTERM at random moments, under load over HTTP: a small model, and RUN
-    memory         of front and engine while the small model answers many texts
+    stop, stop_run `limbeck serve` gets SIGTERM at random moments, under load over HTTP: with an engine that only adds
+                   numbers up and starts at once, and with RUN
+    memory         of front and engine while a small model answers many texts
 
 Every request has a line in a ledger; of kill, freeze and leave each answer is compared, bit for bit, with what
 `limbeck.load(RUN).predict` says. Writes results/serve_faults.json, where parts that were not asked for stay as they
@@ -29,9 +30,12 @@ from typing import Any
 import numpy as np
 from measure import RESULTS, commit, read_result, write_result
 from serve_memory import answer_many
+from serve_plain import plain_model
 from serve_stops import stop_under_load
+from served import PLAIN
 from workloads import corpus, small_classifier
 
+from limbeck.catalog.presets import load_tokenizer
 from limbeck.errors import LimbeckError
 from limbeck.inference.predictor import load
 from limbeck.serving.local_service import LocalService
@@ -205,14 +209,16 @@ async def hurt_inside(
     return found
 
 
-async def served_outside(asked: argparse.Namespace, part: str, texts: list[str], small: Path) -> dict[str, Any]:
+async def served_outside(asked: argparse.Namespace, part: str, texts: list[str], folder: Path) -> dict[str, Any]:
     """Run a trial of `limbeck serve` as a process."""
     begun_s = time.monotonic()
     if part == "memory":
-        found = await answer_many(small, asked.texts, texts)
+        found = await answer_many(asked.small or small_classifier(folder), asked.texts, texts)
+    elif part == "stop":
+        plain = plain_model(folder, load_tokenizer("minilm"))
+        found = await stop_under_load(plain, asked.stops, texts, program=PLAIN)
     else:
-        run, times = (small, asked.stops) if part == "stop" else (asked.run, max(1, asked.stops // SHARE_OF_RUN))
-        found = await stop_under_load(run, times, texts)
+        found = await stop_under_load(asked.run, max(1, asked.stops // SHARE_OF_RUN), texts)
     return {**found, "took_s": round(time.monotonic() - begun_s, 1)}
 
 
@@ -220,12 +226,10 @@ def main() -> None:
     reading = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     reading.add_argument("run")
     reading.add_argument("--kills", type=int, default=100)
-    reading.add_argument("--stops", type=int, default=100, help="of the small model; a tenth as many of RUN")
+    reading.add_argument("--stops", type=int, default=100, help="with a plain engine; a tenth as many of RUN")
     reading.add_argument("--texts", type=int, default=1_000_000, help="during which memory is measured")
     reading.add_argument("--only", default=",".join(PARTS), help=f"parts: {', '.join(PARTS)}")
-    reading.add_argument(
-        "--small", type=Path, help="another model for stop and memory; one is made where none is given"
-    )
+    reading.add_argument("--small", type=Path, help="another model for memory; one is made where none is given")
     reading.add_argument("--without-spare", action="store_true")
     reading.add_argument("--out", default="serve_faults")
     asked = reading.parse_args()
@@ -238,10 +242,9 @@ def main() -> None:
         for part in inside:
             found[part] |= compared(asked.run, texts, ledgers[part])
     with tempfile.TemporaryDirectory() as folder:
-        small = asked.small or small_classifier(Path(folder))
         for part in parts:
             if part not in INSIDE:
-                found[part] = asyncio.run(served_outside(asked, part, texts, small))
+                found[part] = asyncio.run(served_outside(asked, part, texts, Path(folder)))
     is_well = all(is_good(part, of_part) for part, of_part in found.items())
     before = read_result(asked.out) if (RESULTS / f"{asked.out}.json").exists() else {}
     kept = {part: before[part] for part in PARTS if part in before}

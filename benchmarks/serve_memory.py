@@ -68,7 +68,7 @@ def bodies(words: Sequence[str], chance: random.Random) -> Iterator[tuple[Any, i
 
 async def answer_many(run: Path | str, count: int, texts: Sequence[str]) -> dict[str, Any]:
     """Have so many texts answered; return the memory meanwhile."""
-    served = await Served.begin(run, "--no-spare", "--max-wait-s", "20")
+    served = await Served.begin(run, spare=False, max_wait_s=20.0)
     memory, chance = Memory(), random.Random(0)  # noqa: S311  # drawn texts, no secret
     asked = bodies(sorted({word for text in texts for word in text.split()}), chance)
     try:

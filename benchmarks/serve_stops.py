@@ -19,10 +19,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from served import HOST, Served, post_parts, read_reply
+from served import HOST, LIMBECK, Served, post_parts, read_reply
 
 DRAIN_S, GRACE_S = 0.4, 20.0
-OPTIONS = ("--drain-s", str(DRAIN_S), "--grace-s", str(GRACE_S), "--max-wait-s", "20")
+SETTINGS = {"drain_s": DRAIN_S, "grace_s": GRACE_S, "max_wait_s": 20.0}
 BUSY, SILENT, HALVES = 8, 3, 3
 AHEAD = 2
 """Servers that are started before their turn."""
@@ -192,14 +192,16 @@ def closed(writer: asyncio.StreamWriter) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def started(run: Path | str, times: int) -> AsyncIterator[AsyncIterator[tuple[int, Served]]]:
+async def started(
+    run: Path | str, times: int, program: Sequence[str]
+) -> AsyncIterator[AsyncIterator[tuple[int, Served]]]:
     """Start servers, some ahead of their turn; all are gone at the end."""
     queue: asyncio.Queue[Served | BaseException] = asyncio.Queue(AHEAD - 1)
     every: list[Served] = []
 
     async def begin(place: int) -> Served:
-        spare = () if place % WITH_SPARE_EVERY == 0 else ("--no-spare",)
-        served = await Served.begin(run, *OPTIONS, *spare)
+        spare = place % WITH_SPARE_EVERY == 0
+        served = await Served.begin(run, program=program, spare=spare, **SETTINGS)
         every.append(served)
         await (served.listens() if is_while_loading(place) else served.is_up())
         return served
@@ -241,11 +243,20 @@ def is_while_loading(place: int) -> bool:
     return place % WHILE_LOADING_EVERY == WHILE_LOADING_EVERY - 1
 
 
-async def stop_under_load(run: Path | str, times: int, texts: Sequence[str]) -> dict[str, Any]:
-    """Start and end a server so many times; return what became of all requests."""
+async def stop_under_load(
+    run: Path | str, times: int, texts: Sequence[str], *, program: Sequence[str] = LIMBECK
+) -> dict[str, Any]:
+    """Start and end a server so many times; return what became of all requests.
+
+    Args:
+        run: what is served.
+        times: how often.
+        texts: that are asked about.
+        program: that serves it.
+    """
     stops, chance = Stops(), random.Random(0)  # noqa: S311  # moments, not secrets
     starts_s = []
-    async with started(run, times) as servers:
+    async with started(run, times, program) as servers:
         async for place, served in servers:
             await Trial(served, texts, stops, chance).run(while_loading=is_while_loading(place))
             if served.start_s is not None:

@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from typing import Any
 START_WITHIN_S = 180.0
 LATE_S = 60.0
 HOST = "127.0.0.1"
+LIMBECK = (sys.executable, "-m", "limbeck", "serve")
+PLAIN = (sys.executable, str(Path(__file__).with_name("serve_plain.py")))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,13 +58,20 @@ class Served:
         self._begun_s = time.monotonic()
 
     @classmethod
-    async def begin(cls, run: Path | str, *options: str) -> "Served":
-        """Start a server; it is not ready yet."""
+    async def begin(cls, run: Path | str, *, program: Sequence[str] = LIMBECK, **settings: Any) -> "Served":
+        """Start a server; it is not ready yet.
+
+        Args:
+            run: what is served.
+            program: that serves it: `limbeck serve`, or one that takes settings as JSON.
+            settings: as `ServeSettings` has them.
+        """
         with socket.socket() as one:
             one.bind((HOST, 0))
             port: int = one.getsockname()[1]
-        words = [sys.executable, "-m", "limbeck", "serve", str(run), "--port", str(port), "--no-page", "-q", *options]
-        process = await asyncio.create_subprocess_exec(*words, start_new_session=True)
+        settings |= {"port": port, "page": False}
+        words = [json.dumps(settings)] if program is not LIMBECK else ["-q", *_flags(settings)]
+        process = await asyncio.create_subprocess_exec(*program, str(run), *words, start_new_session=True)
         return cls(process, port)
 
     async def listens(self) -> None:
@@ -110,6 +119,15 @@ class Served:
         if self.process.returncode is None:
             self.process.kill()
             await self.process.wait()
+
+
+def _flags(settings: dict[str, Any]) -> Iterator[str]:
+    for name, value in settings.items():
+        flag = name.replace("_", "-")
+        if isinstance(value, bool):
+            yield f"--{flag}" if value else f"--no-{flag}"
+        else:
+            yield from (f"--{flag}", str(value))
 
 
 def post_bytes(path: str, value: Any, number: int = 0) -> bytes:

@@ -1,5 +1,6 @@
 """The Open Inference Protocol V2 with Triton's own client: raw tensors, JSON, and the classification extension."""
 
+import json
 import struct
 
 import numpy as np
@@ -189,3 +190,45 @@ def test_raw_texts_are_what_json_says(make_front):
 
 def _text(value):
     return value.decode() if isinstance(value, bytes) else str(value)
+
+
+RAW_TEXTS = b"\x0b\x00\x00\x00i feel fine\x0c\x00\x00\x00so sad today"
+KSERVE_SENDS = {
+    "json": b'{"id":"7","model_name":"tiny","inputs":[{"name":"text","shape":[2],"datatype":"BYTES","data":'
+    b'["i feel fine","so sad today"]}]}',
+    "raw": b'{"id":"7","model_name":"tiny","inputs":[{"name":"text","shape":[2,1],"datatype":"BYTES",'
+    b'"parameters":{"binary_data_size":31}}],"parameters":{"binary_data_output":true}}',
+    "label": b'{"id":"7","model_name":"tiny","inputs":[{"name":"text","shape":[2],"datatype":"BYTES",'
+    b'"parameters":{"binary_data_size":31}}],"outputs":[{"name":"label","parameters":{"binary_data":true}}]}',
+}
+"""What `InferRequest.to_rest` of kserve 0.21.0 gave, and its `InferenceRESTClient` sends."""
+
+
+@pytest.mark.parametrize("way", KSERVE_SENDS)
+def test_kserves_own_client_is_understood(way, make_front):
+    """Byte for byte what it sends: the model stands in the body, too; its answers are those of the library."""
+    front, service = make_front()
+    head = KSERVE_SENDS[way]
+    is_raw = way != "json"
+    headers = {"content-type": "application/octet-stream", "inference-header-content-length": str(len(head))}
+    reply = ask(front, INFER, head + RAW_TEXTS if is_raw else head, headers=headers if is_raw else {})
+    assert reply.status == 200
+    own = service.predictor.predict(["i feel fine", "so sad today"])
+    if is_raw:
+        size = int(reply.headers["inference-header-content-length"])
+        answer, raw = json.loads(reply.body[:size]), reply.body[size:]
+        labels, at = [], 0
+        for _ in range(2):
+            (length,) = struct.unpack_from("<I", raw, at)
+            labels.append(raw[at + 4 : at + 4 + length].decode())
+            at += 4 + length
+    else:
+        answer = reply.json
+        labels = outputs(reply)["label"]["data"]
+    assert (answer["id"], answer["model_name"], labels) == ("7", "tiny", own.predicted_names)
+
+
+def test_another_model_in_the_body_is_refused(make_front):
+    """404, as in the path: an answer of a model that was not asked for would be a wrong answer."""
+    front, _ = make_front()
+    assert ask(front, INFER, body_of(["a"], model_name="other")).status == 404

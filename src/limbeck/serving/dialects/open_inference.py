@@ -52,6 +52,11 @@ INFER = Form(
     fields=(
         Field(name="id", meaning="Given back with the answer.", schema={"type": "string"}),
         Field(
+            name="model_name",
+            meaning="As in the path; another is refused. KServe's client says it twice.",
+            schema={"type": "string"},
+        ),
+        Field(
             name="parameters",
             meaning="timeout in microseconds, binary_data_output for all outputs; a priority or a sequence is refused.",
             schema={"type": "object"},
@@ -95,6 +100,7 @@ async def _infer(call: Call) -> Response:
     _require(call)
     content, raw = split_body(call.body, call.headers.get(TENSORS_HEADER))
     wanted = INFER.read(content)
+    call.require_model(wanted["model_name"])
     parameters = _parameters(wanted["parameters"])
     texts = _texts(wanted["inputs"], raw, call.model)
     offered = outputs_of(call.model)
