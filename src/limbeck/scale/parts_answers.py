@@ -64,9 +64,9 @@ class PartsSummary:
         kind = getattr(errors, self.set_aside[0].kind, LimbeckError) if self.set_aside else LimbeckError
         faults.raise_as(
             kind,
-            what=f"{out} is not whole: {len(self.set_aside):,} units of work were set aside, all others are done",
-            todo="Correct what is wrong and run the same command again: it tries these alone. --on-bad-row skip leaves "
-            "rows at fault out.",
+            what=f"{out} is not whole; units of work that were set aside: {len(self.set_aside):,}",
+            todo="Run the same command again: it tries these alone; with --on-bad-row skip it leaves rows at fault out. A "
+            "file that is corrected is another file: answer it into another folder.",
         )
 
 
@@ -158,5 +158,6 @@ def _check_counts(plan: UnitPlan, records: Sequence[PartRecord]) -> None:
 
 
 def _lines_of(why: str) -> list[str]:
-    """Return the first lines of a message, without what marks them as a list."""
-    return [line.strip().removeprefix("- ") for line in why.splitlines()[:2]]
+    """Return the first line of a message, or what is below it where it is the head of a list."""
+    lines = [line.strip().removeprefix("- ") for line in why.splitlines()[:2]]
+    return lines[1:] if lines[0].endswith(":") and lines[1:] else lines[:1]

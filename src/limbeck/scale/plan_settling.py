@@ -46,7 +46,7 @@ def settle_plan(request: PartsRequest, progress: Progress = SILENT) -> None:
         if plan.empty:
             progress.say(f"files without rows: {len(plan.empty):,} (first: {next(iter(plan.empty))})")
         write_plan(plan, place)
-        progress.say(f"{request.out}: {plan.rows:,} rows of {len(plan.files):,} files, in {len(plan):,} units of work")
+        progress.say(f"{request.out}: files {len(plan.files):,}, rows {plan.rows:,}, units of work {len(plan):,}")
         return
     given = {"device": request.computing.device, "engine": request.computing.engine}
     asked = {
