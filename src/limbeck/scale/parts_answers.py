@@ -65,8 +65,8 @@ class PartsSummary:
         faults.raise_as(
             kind,
             what=f"{out} is not whole; units of work that were set aside: {len(self.set_aside):,}",
-            todo="Run the same command again: it tries these alone; with --on-bad-row skip it leaves rows at fault out. A "
-            "file that is corrected is another file: answer it into another folder.",
+            todo="Run the same command again: it tries these alone; with --on-bad-row skip it leaves rows at fault "
+            "out. A file that is corrected is another file: answer it into another folder.",
         )
 
 
