@@ -16,6 +16,7 @@ from tests.serving.in_process import InProcess, ask, bundle_of, front_of, identi
 
 from limbeck.inference.predictor import Predictor
 from limbeck.model.loaded_encoder import LoadedEncoder
+from limbeck.serving import app
 from limbeck.serving.app import Front
 from limbeck.serving.dialects.spoken import ENDPOINTS
 from limbeck.serving.openapi import openapi_document
@@ -117,3 +118,21 @@ def test_many_clients_at_once_are_counted_once_each(served):
     counts = front.accounts.requests
     assert (counts["own", "ok"], counts["own", "refused"], counts["tei", "ok"]) == (160, 160, 160)
     assert identity_holds(front)
+
+
+def test_the_document_is_made_once(make_front, monkeypatch):
+    """It takes milliseconds and needs no key: whoever asks for it a thousand times holds up nobody."""
+    front, _ = make_front()
+    names = []
+    describe = app.openapi_document
+
+    def counted(endpoints, *, model_name):
+        names.append(model_name)
+        return describe(endpoints, model_name=model_name)
+
+    monkeypatch.setattr(app, "openapi_document", counted)
+    first = [ask(front, path).body for path in ("/openapi.json", "/openapi.json", "/docs")]
+    assert first[0] == first[1]
+    front.is_loaded = False
+    ask(front, "/openapi.json")
+    assert names == ["tiny", "MODEL"]

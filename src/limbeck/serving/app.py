@@ -32,7 +32,7 @@ from limbeck.serving.doorway import Doorway
 from limbeck.serving.guards import Guard, check_type
 from limbeck.serving.openapi import openapi_document
 from limbeck.serving.page_routes import page_endpoints
-from limbeck.serving.replies import EVERYWHERE, json_response, wrong_response
+from limbeck.serving.replies import EVERYWHERE, compact_json, wrong_response
 from limbeck.serving.routes import Endpoint
 from limbeck.serving.serve_settings import ServeSettings
 from limbeck.serving.service import Condition, Service
@@ -64,12 +64,13 @@ class Front:
         self.is_loaded = False
         self.is_draining = False
         self._turn = asyncio.Lock()
+        self._described: dict[str, tuple[dict[str, Any], bytes]] = {}
         self._service, self._settings, self._guard = service, settings, guard
         self.doorway = Doorway(
             service, settings, guard, self.accounts, is_open=lambda: self.is_loaded and not self.is_draining
         )
         by_path: dict[str, dict[str, Endpoint]] = {}
-        self.endpoints = (*ENDPOINTS, self._documentation(), *page_endpoints(settings, self._document))
+        self.endpoints = (*ENDPOINTS, self._documentation(), *page_endpoints(settings, lambda: self._document()[0]))
         self.doorway.know(self.endpoints)
         for endpoint in self.endpoints:
             by_path.setdefault(endpoint.path, {})[endpoint.method] = endpoint
@@ -90,13 +91,17 @@ class Front:
             return replace(condition, is_ready=False, why=condition.why or "the model is being loaded")
         return condition
 
-    def _document(self) -> dict[str, Any]:
+    def _document(self) -> tuple[dict[str, Any], bytes]:
+        """Return the description of all routes, and its bytes; made once, since anybody may ask for it."""
         name = self._service.model.name if self.is_loaded else "MODEL"
-        return openapi_document(self.endpoints, model_name=name)
+        if name not in self._described:
+            document = openapi_document(self.endpoints, model_name=name)
+            self._described = {name: (document, compact_json(document))}
+        return self._described[name]
 
     def _documentation(self) -> Endpoint:
         async def document(_: Call) -> Response:
-            return json_response(self._document())
+            return Response(self._document()[1], media_type="application/json")
 
         return Endpoint(
             method="GET",
