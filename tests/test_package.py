@@ -71,6 +71,11 @@ def test_the_front_of_a_service_waits_for_no_library_that_it_does_not_use():
     assert loaded_after(code, ("torch", *NEEDLESS)) == set()
 
 
+def test_an_engine_is_started_before_anything_heavy_is_imported():
+    """What starts the first engine of `limbeck serve` costs a moment, so that both import at the same time."""
+    assert loaded_after("import limbeck.cli.serve, limbeck.serving.engine_start", (*HEAVY, "starlette")) == set()
+
+
 @pytest.mark.slow
 def test_a_large_answer_of_a_service_imports_nothing():
     """The first request of many texts does not hold up all others for a second."""

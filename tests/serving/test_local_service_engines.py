@@ -29,9 +29,10 @@ from limbeck.errors import (
     LimbeckError,
     NotReadyError,
 )
-from limbeck.serving import engine_process
+from limbeck.serving import engine_start
 from limbeck.serving.local_service import LocalService
 from limbeck.serving.serve_settings import ServeSettings
+from limbeck.settings import FeatureSettings
 from limbeck.tokens import Tokenizer
 
 KILLS = 5
@@ -108,8 +109,8 @@ def test_one_text_that_breaks_the_engine_fails_alone(make: Make, tiny_tokenizer:
         async with serving(make(harm={str(poison): harm}, start_s=0.002)) as service:
             texts = [("so sad" if place != 13 else "it is rain",) for place in range(32)]
             found = await asyncio.gather(*(outcome(service.answer(asking(*one))) for one in texts))
-            errors = [place for place, one in enumerate(found) if isinstance(one, LimbeckError)]
-            assert errors == [13]
+            errors = {place: one for place, one in enumerate(found) if isinstance(one, LimbeckError)}
+            assert list(errors) == [13], errors
             assert isinstance(found[13], EngineError)
             await service.answer(asking("fine"))
             assert service.condition.waiting_tokens == 0
@@ -156,7 +157,7 @@ def test_an_engine_of_other_bytes_never_answers(make: Make) -> None:
 def test_an_engine_that_cannot_be_started_is_tried_again(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed while no file can be opened (EMFILE), or no process started (EAGAIN): it is replaced when one can be."""
     reasons = [OSError(errno.EMFILE, os.strerror(errno.EMFILE)), OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))]
-    pair, popen = engine_process.socket.socketpair, engine_process.subprocess.Popen
+    pair, popen = engine_start.socket.socketpair, engine_start.subprocess.Popen
 
     def socketpair() -> tuple[socket.socket, socket.socket]:
         if reasons and reasons[0].errno == errno.EMFILE:
@@ -172,8 +173,8 @@ def test_an_engine_that_cannot_be_started_is_tried_again(make: Make, monkeypatch
         async with serving(make()) as service:
             pid = engine_pid(service)
             assert pid is not None
-            monkeypatch.setattr(engine_process.socket, "socketpair", socketpair)
-            monkeypatch.setattr(engine_process.subprocess, "Popen", start)
+            monkeypatch.setattr(engine_start.socket, "socketpair", socketpair)
+            monkeypatch.setattr(engine_start.subprocess, "Popen", start)
             os.kill(pid, signal.SIGKILL)
             await until(lambda: "Too many open files" in service.condition.why)
             await until(lambda: engine_pid(service) not in (None, pid))
@@ -199,6 +200,26 @@ def test_engines_that_do_not_come_up_are_told(make: Make, monkeypatch: pytest.Mo
             await until(
                 lambda: any("is gone, and another one is started" in line and "holds no model" in line for line in said)
             )
+        finally:
+            await service.stop()
+
+    run(work())
+
+
+def test_an_engine_that_was_started_ahead_is_the_first_one(make: Make) -> None:
+    """It is listened to, answers, and is replaced like any other; no second one is started for nothing."""
+
+    async def work() -> None:
+        folder = make()
+        ahead = engine_start.start_engine(engine_start.wish_of(str(folder), FeatureSettings()), PLAIN_PROGRAM)
+        service = LocalService(str(folder), ServeSettings(spare=False), program=PLAIN_PROGRAM, ahead=ahead)
+        await service.start()
+        try:
+            assert engine_pid(service) == ahead.child.pid
+            assert (await service.answer(asking("fine"))).model_digest == service.model.digest
+            ahead.child.kill()
+            await until(lambda: engine_pid(service) not in (None, ahead.child.pid))
+            assert (await service.answer(asking("fine"))).model_digest == service.model.digest
         finally:
             await service.stop()
 

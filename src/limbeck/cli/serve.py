@@ -9,7 +9,7 @@ import typer
 from limbeck.cli import options, screen
 from limbeck.cli.help_screen import OUTPUT, SERVING
 from limbeck.cli.settings_options import Flags, From, takes
-from limbeck.serving.serve_settings import ServeSettings
+from limbeck.serving.serve_settings import ServeSettings, check_serving
 
 if TYPE_CHECKING:
     from limbeck.serving.service import ServedModel
@@ -35,18 +35,22 @@ def serve(
     ] = False,
 ) -> None:
     """Answer texts over HTTP with RUN, until it is ended with Ctrl-C or SIGTERM."""
+    from limbeck.serving.engine_start import start_engine, wish_of
     from limbeck.serving.web_extra import need_web_server
     from limbeck.settings import FeatureSettings
 
     settings = flags.build(ServeSettings)
     computing = flags.build(FeatureSettings)
+    check_serving(settings)
     need_web_server()
+    ahead = start_engine(wish_of(str(run), computing))
 
+    # These imports take about as long as the engine takes to import torch, at the same time.
     from limbeck.serving.local_service import LocalService
     from limbeck.serving.server import Listeners, run_server
 
     following = screen.following(bars=False)
-    service = LocalService(str(run), settings, computing=computing, say=following.say)
+    service = LocalService(str(run), settings, computing=computing, say=following.say, ahead=ahead)
     told = Listeners(progress=following, ready=_show_ready) if as_json else Listeners(progress=following)
     run_server(service, settings, folder=str(run), told=told)
 

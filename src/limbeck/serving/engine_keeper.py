@@ -10,7 +10,8 @@ from typing import Any, Protocol
 
 from limbeck.errors import EngineError, LimbeckError
 from limbeck.serving.engine_frames import EngineFrame
-from limbeck.serving.engine_process import ENGINE_PROGRAM, EngineProcess
+from limbeck.serving.engine_process import EngineProcess
+from limbeck.serving.engine_start import ENGINE_PROGRAM, StartedEngine, start_engine
 
 SILENT_S = 60.0
 """An engine that loads and says nothing for so long hangs."""
@@ -54,8 +55,10 @@ class EngineKeeper:
         spare: bool,
         say: Callable[[str], None],
         program: Sequence[str] = ENGINE_PROGRAM,
+        ahead: StartedEngine | None = None,
     ) -> None:
         self._wish, self._user, self._spare, self._say, self._program = wish, user, spare, say, program
+        self._ahead = ahead
         self._loop = asyncio.get_running_loop()
         self._all: list[EngineProcess] = []
         self._ended: list[EngineProcess] = []
@@ -113,6 +116,9 @@ class EngineKeeper:
         self._is_closed = True
         if self._task is not None:
             self._task.cancel()
+        if self._ahead is not None:  # nobody came to listen to it
+            self._ahead.child.kill()
+            self._ahead.line.close()
         for one in list(self._all):
             one.kill("the service ends")
         if left := [one.is_reaped for one in (*self._all, *self._ended)]:
@@ -185,7 +191,9 @@ class EngineKeeper:
         self._begun_s = self._loop.time()
         self._all.append(engine)
         try:
-            await engine.start(self._wish, self._program)
+            started, self._ahead = self._ahead or start_engine(self._wish, self._program), None
+            self._begun_s = started.begun_s
+            await engine.listen(started)
         except LimbeckError as error:
             self._task = None
             self.engine_ended(engine, str(error), error)

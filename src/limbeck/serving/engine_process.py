@@ -1,25 +1,19 @@
-"""Engine process: one child that computes, as the front sees it: started, spoken to, killed.
+"""Engine process: one child that computes, as the front sees it: listened to, spoken to, killed.
 
-In: which model, and frames. Out: frames, and that it is ready, or has ended and why. It does not know requests, nor
-what is done when it ends.
+In: a child that was started, and frames. Out: frames, and that it is ready, or has ended and why. It does not know
+requests, nor what is done when it ends.
 """
 
 import asyncio
-import json
-import os
 import signal
-import socket
 import subprocess
-import sys
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Mapping
 from typing import Any, Protocol, cast
 
-from limbeck.errors import EngineError, LimbeckError, SettingsError
-from limbeck.os_files import is_windows
+from limbeck.errors import EngineError, LimbeckError
 from limbeck.serving.engine_frames import EngineFrame, FrameReader
+from limbeck.serving.engine_start import StartedEngine
 
-ENGINE_PROGRAM = (sys.executable, "-m", "limbeck.serving.engine_child")
 _REAPED_EVERY_S, _MOST_TRIES = 0.002, 5
 
 
@@ -65,32 +59,10 @@ class EngineProcess(asyncio.Protocol):
         self.is_ready = False
         self.last_heard_s = self._loop.time()
 
-    async def start(self, wish: Mapping[str, Any], program: Sequence[str] = ENGINE_PROGRAM) -> None:
-        """Start the child.
-
-        Args:
-            wish: "folder", "device", "engine": which model, and what computes it.
-            program: what is run, with the wish behind it.
-
-        Raises:
-            SettingsError: this system has no sockets between processes as they are needed here.
-            EngineError: no process can be started.
-        """
-        if is_windows():
-            raise SettingsError("limbeck serve runs on Linux and macOS: on Windows, use it inside WSL")
-        words = [*program, json.dumps({**wish, "parent": os.getpid()})]
-        try:
-            ours, theirs = socket.socketpair()
-            with theirs, ExitStack() as stack:
-                stack.callback(ours.close)
-                self._child = subprocess.Popen(  # noqa: S603  # our own program
-                    words, stdin=theirs.fileno(), start_new_session=True
-                )
-                stack.pop_all()
-        except OSError as error:
-            reason = error.strerror or error
-            raise EngineError(f"no engine can be started ({reason}): free memory, processes or open files") from error
-        await self._loop.create_connection(lambda: self, sock=ours)
+    async def listen(self, started: StartedEngine) -> None:
+        """Listen to a child that was started."""
+        self._child = started.child
+        await self._loop.create_connection(lambda: self, sock=started.line)
 
     @property
     def pid(self) -> int | None:

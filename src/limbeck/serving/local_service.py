@@ -19,7 +19,7 @@ from limbeck.errors import DataError, FaultLog, LimbeckError, ModelError, NotRea
 from limbeck.inference.answers import AnsweredRows, predictions_of
 from limbeck.model.facts import parse_facts
 from limbeck.serving.canaries import canary_places, plain_canaries, recorded_answers, require_recorded
-from limbeck.serving.engine_process import ENGINE_PROGRAM
+from limbeck.serving.engine_start import ENGINE_PROGRAM, StartedEngine, wish_of
 from limbeck.serving.model_lane import ModelLane
 from limbeck.serving.serve_settings import ServeSettings
 from limbeck.serving.service import Answered, Asked, Condition, ServedModel
@@ -64,6 +64,7 @@ class LocalService:
         computing: device and engine.
         say: is told what a person should know: that kernels are compiled, that an engine was replaced.
         program: what an engine's process runs.
+        ahead: the first engine, where it was started already with this folder and computing.
     """
 
     def __init__(
@@ -74,11 +75,12 @@ class LocalService:
         computing: FeatureSettings | None = None,
         say: Callable[[str], None] = lambda line: None,
         program: Sequence[str] = ENGINE_PROGRAM,
+        ahead: StartedEngine | None = None,
     ) -> None:
         self._folder = folder
         self._settings = settings or ServeSettings()
         self._computing = computing or FeatureSettings()
-        self._say, self._program = say, program
+        self._say, self._program, self._ahead = say, program, ahead
         self._served: _Served | None = None
         self._retiring: set[asyncio.Task[None]] = set()
         self._restarts_before = 0
@@ -193,8 +195,9 @@ class LocalService:
         return self._served
 
     async def _opened(self, folder: str) -> _Served:
-        wish = {"folder": folder, "device": self._computing.device, "engine": self._computing.engine}
-        lane = ModelLane(wish, self._settings, say=self._say, program=self._program)
+        ahead, self._ahead = self._ahead, None
+        wish = wish_of(folder, self._computing)
+        lane = ModelLane(wish, self._settings, say=self._say, program=self._program, ahead=ahead)
         try:
             await lane.start()
             served = _Served(lane, _model_of(folder, lane.keeper.about, self._settings.name))

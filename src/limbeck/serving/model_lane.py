@@ -20,7 +20,7 @@ from limbeck.errors import DeadlineError, EngineError, LimbeckError, NotReadyErr
 from limbeck.serving.admission import Admission, Asking, WorkRate
 from limbeck.serving.engine_frames import EngineFrame
 from limbeck.serving.engine_keeper import EngineKeeper
-from limbeck.serving.engine_process import ENGINE_PROGRAM
+from limbeck.serving.engine_start import ENGINE_PROGRAM, StartedEngine
 from limbeck.serving.flights import Flights
 from limbeck.serving.loop_lag import LoopLag
 from limbeck.serving.requests_apart import RequestsApart
@@ -70,9 +70,10 @@ class ModelLane:
         *,
         say: Callable[[str], None],
         program: Sequence[str] = ENGINE_PROGRAM,
+        ahead: StartedEngine | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self.keeper = EngineKeeper(wish, self, spare=settings.spare, say=say, program=program)
+        self.keeper = EngineKeeper(wish, self, spare=settings.spare, say=say, program=program, ahead=ahead)
         self._admission = Admission(max_wait_s=settings.max_wait_s, max_waiting_tokens=settings.max_waiting_tokens)
         self._rate: WorkRate | None = None
         self._waiting = WaitingTexts()
