@@ -6,9 +6,11 @@ similarity from 0.7 on. Every pair found below 0.7 would be told too (`false`: b
 The texts lie in an Arrow file that is mapped to memory, not in memory. Each search is a process of its own, whose
 greatest resident memory counts the mapped pages of that file.
 
-`--ways disk memory` searches on disk, as more than a million texts are, and in memory, as fewer are. `--kills 10` kills
-a search on disk at ten random moments, one after the other, and compares the bytes of the result. `--peers PYTHON` runs
-datasketch and text-dedup, as far as that Python has them, on the same texts.
+`--ways disk memory` searches on disk, as more than a million texts are, and in memory, as fewer are; `fives` is on disk
+with 38 bands of five bins in the place of 32 of six. `--kills 10` kills a search on disk at ten random moments, one
+after the other, and compares the bytes of the result. `--peers PYTHON` runs datasketch and text-dedup, if that Python
+has them, on the same texts: both take the pairs of their bands for found and check none; text-dedup compares sets of
+words, not of runs of characters, and the peaks of its three processes are added.
 Writes benchmarks/results/near.json, one entry for each number of texts; entries of other runs stay.
 
     python benchmarks/near.py --texts 100000 --ways disk memory --kills 10 --peers VENV/bin/python
@@ -38,20 +40,30 @@ VOCABULARY = 30_000
 PLANTED_EVERY = 50
 BATCH_TEXTS = 65_536
 EDGES = (0.7, 0.75, 0.8, 0.85, 0.9, 1.0001)
+PEAK = """
+from pathlib import Path
+def peak_mib():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return round(next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024, 1)
+"""
+"""What each process begins with: its greatest resident memory is asked of the system, as that of resource counts the
+process that started it too."""
 SEARCH = """
-import json, resource, sys, time
+import json, sys, time
 from pathlib import Path
 import numpy as np
 import pyarrow as pa
-from limbeck.auditing import near
+from limbeck.auditing import minhash, near
 from limbeck.auditing.distinct_texts import distinct_texts
 from limbeck.auditing.near_on_disk import find_on_disk, opened_search
 from limbeck.settings import NEAR_THRESHOLD
 texts, root, way, pairs = sys.argv[1:]
-imports = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+imports = peak_mib()
+if way == "fives":
+    minhash.ROWS_A_BAND = ((0.0, 5),)
 wall, cpu = time.perf_counter(), time.process_time()
 column = pa.ipc.open_file(pa.memory_map(texts)).read_all()["text"]
-if way == "disk":
+if way != "memory":
     different = distinct_texts(column)
     distinct_s = time.perf_counter() - wall
     with opened_search(different, Path(root), threshold=NEAR_THRESHOLD) as work:
@@ -68,20 +80,18 @@ np.save(pairs, rows)
 print(json.dumps({
     "wall_s": round(wall, 2), "cpu_s": round(cpu, 2), "distinct_s": distinct_s and round(distinct_s, 2),
     "texts_per_s": round(len(column) / wall),
-    "peak_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
-    "imports_mib": round(imports / 1024, 1),
+    "peak_mib": peak_mib(), "imports_mib": imports,
     "disk_mib": round(most_bytes / 2**20, 1),
     "pairs": len(rows), "checked": found.checked, "chained": found.chained,
 }))
 """
 DATASKETCH = """
-import json, resource, sys, time
+import json, sys, time
 import numpy as np
 import pyarrow as pa
 from datasketch import MinHash, MinHashLSH
 from importlib.metadata import version
 texts, pairs = sys.argv[1:]
-imports = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 wall = time.perf_counter()
 column = pa.ipc.open_file(pa.memory_map(texts)).read_all()["text"].to_pylist()
 index = MinHashLSH(threshold=0.7, num_perm=128)
@@ -96,8 +106,33 @@ wall = time.perf_counter() - wall
 np.save(pairs, np.array(found, np.int64).reshape(-1, 2))
 print(json.dumps({
     "version": version("datasketch"), "wall_s": round(wall, 2), "texts_per_s": round(len(column) / wall),
-    "peak_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
-    "imports_mib": round(imports / 1024, 1), "pairs": len(found),
+    "peak_mib": peak_mib(), "pairs": len(found),
+}))
+"""
+
+TEXT_DEDUP = """
+import json, os, resource, sys, time
+from importlib.metadata import version
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+texts, groups, folder = sys.argv[1:]
+os.makedirs(folder)
+os.chdir(folder)
+column = pa.ipc.open_file(pa.memory_map(texts)).read_all()["text"]
+pq.write_table(pa.table({"text": column.cast(pa.string())}), "texts.parquet")
+from text_dedup import minhash
+wall = time.perf_counter()
+minhash.main(
+    "--path parquet --data_files texts.parquet --split train --output output --column text --threshold 0.7 --ngram 1"
+    " --num_proc 2".split(), standalone_mode=False
+)
+wall = time.perf_counter() - wall
+np.save(groups, np.array([minhash.uf.find(row) for row in range(len(column))]))
+of_children = 2 * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+print(json.dumps({
+    "version": version("text-dedup"), "wall_s": round(wall, 2), "texts_per_s": round(len(column) / wall),
+    "peak_mib": round(peak_mib() + of_children, 1),
 }))
 """
 
@@ -134,7 +169,8 @@ def draw_texts(texts: int, path: Path) -> dict[str, np.ndarray]:
         for place in draw.choice(len(copy), int(draw.integers(1, 7)), replace=False):
             copy[place] = words[int(np.searchsorted(ends, draw.random()).clip(max=VOCABULARY - 1))]
         column[place_of[bases + number]] = " ".join(copy)
-        similarity[number] = slow_similarity(text, " ".join(copy))
+        # A word may be replaced by itself: an equal text is no near-duplicate.
+        similarity[number] = slow_similarity(text, " ".join(copy)) if text.split() != copy else 0.0
     schema = pa.schema([("text", pa.large_string())])
     with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, schema) as writer:
         for start in range(0, texts, BATCH_TEXTS):
@@ -177,7 +213,7 @@ def false_pairs(found: np.ndarray, path: Path) -> int:
 
 def run_child(python: str, script: str, *words: str) -> dict[str, Any]:
     """Run a script in a process of its own; return what it printed."""
-    run = subprocess.run([python, "-c", script, *words], capture_output=True, text=True, check=True)
+    run = subprocess.run([python, "-c", PEAK + script, *words], capture_output=True, text=True, check=True)
     facts: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
     return facts
 
@@ -191,22 +227,14 @@ def result_digest(root: Path) -> str:
 def killed(folder: Path, whole_s: float, kills: int) -> dict[str, Any]:
     """Kill a search at random moments of what is left to do, let the last one end, and compare the bytes."""
     drawing = random.Random(SEED)  # noqa: S311
-    words = [
-        sys.executable,
-        "-c",
-        SEARCH,
-        str(folder / "texts.arrow"),
-        str(folder / "killed"),
-        "disk",
-        str(folder / "k"),
-    ]
+    words = [str(folder / "texts.arrow"), str(folder / "killed"), "disk", str(folder / "pairs.npy")]
     done = 0
     for _ in range(kills):
-        child = subprocess.Popen(words, stdout=subprocess.DEVNULL)
+        child = subprocess.Popen([sys.executable, "-c", PEAK + SEARCH, *words], stdout=subprocess.DEVNULL)
         time.sleep(drawing.uniform(0.2, 1.0) * whole_s / (kills / 2))
         child.send_signal(signal.SIGKILL)
         done += child.wait() == -signal.SIGKILL
-    last = run_child(words[0], *words[2:])
+    last = run_child(sys.executable, SEARCH, *words)
     return {
         "kills": done,
         "last_wall_s": last["wall_s"],
@@ -228,15 +256,22 @@ def measured(texts: int, ways: Sequence[str], kills: int, peers: str | None, fol
             **recall_of(found, truth, texts),
         }
         print(json.dumps({way: result[way]}), flush=True)
-    if len(ways) > 1:
-        result["equal_pairs"] = bool(np.array_equal(*(np.load(folder / f"{way}.npy") for way in ways)))
+    if {"disk", "memory"} <= set(ways):
+        result["equal_pairs"] = bool(np.array_equal(*(np.load(folder / f"{way}.npy") for way in ("disk", "memory"))))
     if kills:
         result["killed"] = killed(folder, result["disk"]["wall_s"], kills)
         print(json.dumps(result["killed"]), flush=True)
     if peers:
-        facts = run_child(peers, DATASKETCH, str(folder / "texts.arrow"), str(folder / "peer.npy"))
-        result["datasketch"] = {**facts, **recall_of(np.load(folder / "peer.npy"), truth, texts)}
+        arrow = str(folder / "texts.arrow")
+        facts = run_child(peers, DATASKETCH, arrow, str(folder / "pairs.npy"))
+        result["datasketch"] = {**facts, **recall_of(np.load(folder / "pairs.npy"), truth, texts)}
         print(json.dumps(result["datasketch"]), flush=True)
+        facts = run_child(peers, TEXT_DEDUP, arrow, str(folder / "groups.npy"), str(folder / "text-dedup"))
+        groups = np.load(folder / "groups.npy")
+        together = truth["pairs"][groups[truth["pairs"][:, 0]] == groups[truth["pairs"][:, 1]]]
+        merged = int(texts - len(np.unique(groups)))
+        result["text-dedup"] = {**facts, "texts_removed": merged, **recall_of(together, truth, texts)}
+        print(json.dumps(result["text-dedup"]), flush=True)
     return result
 
 
@@ -244,7 +279,7 @@ def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--texts", type=int, default=100_000)
-    parser.add_argument("--ways", nargs="+", choices=["disk", "memory"], default=["disk"])
+    parser.add_argument("--ways", nargs="+", choices=["disk", "memory", "fives"], default=["disk"])
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--peers", help="a Python that has datasketch and text-dedup")
     parser.add_argument("--folder", type=Path, help="where to work; some 1 KB per text is needed")
