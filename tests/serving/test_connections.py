@@ -162,6 +162,8 @@ def test_an_answer_that_nobody_reads_is_cut(make_front):
             with connected(url) as other:
                 other.sendall(REQUEST)
                 assert one_answer(other)[0] == 200
+            while not front.accounts.requests["tei", "ok"]:
+                time.sleep(0.01)
             time.sleep(1.2)
             client.settimeout(10)
             received = 0
@@ -279,3 +281,21 @@ def test_answers_that_are_not_read_have_a_bound_together(make_front, small_buffe
         assert (cut[0], cut[-1]) == (True, False)
         for client in clients:
             client.close()
+
+
+def test_a_large_body_may_come_at_once(make_front, monkeypatch):
+    """Head and body in one piece of 256 KiB, as a busy server reads them, are no head that is too large."""
+    front, service = make_front()
+    answer_it = service.answer
+
+    async def slowly(asked):
+        time.sleep(0.2)  # the loop stands still meanwhile
+        return await answer_it(asked)
+
+    monkeypatch.setattr(service, "answer", slowly)
+    body = json.dumps({"input": ["so sad today it is rain " * 40] * 1000}).encode()
+    with running(front) as url, connected(url) as first, connected(url) as second:
+        first.sendall(REQUEST)
+        time.sleep(0.05)
+        second.sendall(HEAD % len(body) + body)
+        assert one_answer(second)[0] == 200

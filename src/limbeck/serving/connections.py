@@ -86,7 +86,6 @@ class BoundedConnection(HttpToolsProtocol):
         """Take bytes, as many as there may be."""
         self._last = self.loop.time()
         self._bytes += len(data)
-        most = MOST_HEAD_BYTES + (0 if self._in_head else _MOST_FRAMING * self.limits.max_body_bytes)
         super().data_received(data)
         if self.transport.is_closing():
             return
@@ -95,7 +94,7 @@ class BoundedConnection(HttpToolsProtocol):
         if self._in_head and self._bytes > MOST_HEAD_BYTES:
             message = f"the head of the request has more than {MOST_HEAD_BYTES:,} bytes"
             self._refuse(b"431 Request Header Fields Too Large", message)
-        elif self._bytes > most:
+        elif self._bytes > MOST_HEAD_BYTES + _MOST_FRAMING * self.limits.max_body_bytes:
             self.transport.abort()
         elif self._in_head and self._bytes and self._head_timer is None and not self._is_busy:
             self._await_head()
