@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from served import HOST, Reply, Served, post_bytes, read_reply, resident_mib
+from served import HOST, Served, post_bytes, read_reply, resident_mib
 
 CLIENTS = 6
 SIZES, WEIGHTS = (1, 8, 64, 256), (20, 20, 40, 20)
@@ -23,6 +23,7 @@ LONG_WORDS = 900
 MOST_WORDS = 8
 SAMPLED_EVERY_S = 2.0
 SHOWN_SAMPLES = 30
+TOO_MANY = 429
 
 
 @dataclass
@@ -103,13 +104,11 @@ async def _client(
                 reply = await read_reply(reader)
                 memory.statuses[str(reply.status)] += 1
                 memory.answered += size if reply.status == 200 else 0
-                await asyncio.sleep(_pause_s(reply))
+                if reply.status == TOO_MANY:
+                    await asyncio.sleep(float(reply.headers["retry-after"]))
+                    break  # a connection that was idle for so long may be closed
         finally:
             writer.close()
-
-
-def _pause_s(reply: Reply) -> float:
-    return float(reply.headers.get("retry-after", 0))
 
 
 async def _look(served: Served, memory: Memory) -> None:
