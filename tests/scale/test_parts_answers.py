@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -348,3 +350,14 @@ def test_a_model_that_changes_meanwhile_is_refused(
 def test_a_pattern_means_the_files_of_its_names(answer: Answer, texts: Path) -> None:
     """And no others of their folder."""
     assert answer(texts / "part-1*.parquet").rows == 20
+
+
+@pytest.mark.slow
+def test_the_command_holds_no_model() -> None:
+    """What waits for workers loads no torch: a second copy of it would be memory that nobody uses."""
+    program = (
+        "import sys, limbeck.cli.predict, limbeck.scale.parts_answers; "
+        "print([name for name in ('torch', 'tokenizers') if name in sys.modules])"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert ended.stdout == b"[]\n"
