@@ -29,7 +29,7 @@ from limbeck.progress import SILENT, Progress
 from limbeck.settings import NEAR_THRESHOLD
 
 MOST_IN_MEMORY = 1_000_000
-"""Texts up to which the search holds everything in memory, about 0.5 KB for each."""
+"""Texts up to which the search holds everything in memory, about 1 KB for each."""
 MOST_COMPARED = 200
 """Different texts of a group up to which every pair is compared: 19,900 pairs."""
 
