@@ -29,6 +29,7 @@ PHRASES = {
     "start, s": "시작, 초",
     ": did not start here": ": 여기서는 시작하지 않음",
     "holds none": "지키지 못함",
+    "none": "없음",
     "What each server holds, and what is left of it under overload": "서버마다 지키는 속도, 요청이 몰릴 때 남는 것",
     "not measured": "재지 않음",
     "accuracy on test rows": "테스트 행의 정확도",
