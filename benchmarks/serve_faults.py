@@ -81,8 +81,8 @@ class Ledger:
 class Load:
     """Asks for tweets, by schedule."""
 
-    def __init__(self, service: LocalService, texts: list[str], ledger: Ledger) -> None:
-        self.service, self.texts, self.ledger = service, texts, ledger
+    def __init__(self, service: LocalService, texts: list[str], ledger: Ledger, rate_per_s: float) -> None:
+        self.service, self.texts, self.ledger, self.rate_per_s = service, texts, ledger, rate_per_s
         self.chance = random.Random(0)  # noqa: S311  # drawn load, no secret
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -114,7 +114,7 @@ class Load:
         """Send requests for so long, at the rate, whatever becomes of them."""
         started, sent = time.monotonic(), 0
         while (now := time.monotonic()) - started < seconds:
-            while sent < (now - started) * RATE_PER_S:
+            while sent < (now - started) * self.rate_per_s:
                 self.ask()
                 sent += 1
             await asyncio.sleep(0.002)
@@ -187,7 +187,7 @@ async def hurt_inside(
     found: dict[str, Any] = {}
     try:
         for part in parts:
-            load_, restarts = Load(service, texts, ledgers[part]), service.condition.engine_restarts
+            load_, restarts = Load(service, texts, ledgers[part], asked.rate), service.condition.engine_restarts
             begun_s = time.monotonic()
             if part == "kill":
                 found[part] = await hurt(load_, signal.SIGKILL, asked.kills, (0.1, 2.0))
@@ -199,7 +199,7 @@ async def hurt_inside(
             found[part] |= {
                 **about,
                 "spare": settings.spare,
-                "rate_per_s": RATE_PER_S,
+                "rate_per_s": asked.rate,
                 "engine_restarts": condition.engine_restarts - restarts,
                 "waiting_tokens_at_end": condition.waiting_tokens,
                 "took_s": round(time.monotonic() - begun_s, 1),
@@ -226,6 +226,7 @@ def main() -> None:
     reading = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     reading.add_argument("run")
     reading.add_argument("--kills", type=int, default=100)
+    reading.add_argument("--rate", type=float, default=RATE_PER_S, help="requests per second, of 1 to 4 texts each")
     reading.add_argument("--stops", type=int, default=100, help="with a plain engine; a tenth as many of RUN")
     reading.add_argument("--texts", type=int, default=1_000_000, help="during which memory is measured")
     reading.add_argument("--only", default=",".join(PARTS), help=f"parts: {', '.join(PARTS)}")
