@@ -13,7 +13,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 def results(tmp_path, monkeypatch):
     """A folder of results of our own, which the tables are made from."""
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    for name in ("measure", "readme_machines", "readme_speed", "readme_summary"):
+    for name in ("measure", "readme_machines", "readme_serving", "readme_speed", "readme_summary"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     import measure
 
@@ -51,17 +51,40 @@ def encoded(isa, processor, ours, **peers):
     }
 
 
+def served(isa, processor, **servers):
+    """A result of the service's benchmark: requests per second and how often ours is that; None did not start."""
+
+    def entry(rate, times):
+        rates = {limit: {"median": rate, "ours_is_times": times} for limit in ("50", "200")}
+        overload = {"10": {"goodput": 0.9}}
+        one = {"p50_ms": 5, "p99_ms": 6}
+        return {
+            "tweets": {"rate_with_p99_ms": rates},
+            "mix": {"rate_with_p99_ms": {"50": 0, "200": 7}},
+            "overload": overload,
+            "one_text": one,
+            "processor_s_per_1000_texts": 16,
+            "start_s": 4,
+        }
+
+    found = {name: entry(*one) if one else {"not_measured": "why"} for name, one in servers.items()}
+    about = {"isa": isa, "engine": f"native {isa} cpu", "threads": 2, "machine": {"processor": processor}}
+    return {**about, "servers": found}
+
+
 def test_each_machine_has_a_column_the_best_instruction_set_first(results):
     """Two results of one instruction set too, if they have names of their own; beside ours the nearest exact peer."""
     write(results / "encode-avx2.json", encoded("avx2", "AMD EPYC", 300, slow=100, quick=200))
     write(results / "encode-amx.json", encoded("amx", "Intel(R) Xeon(R) Processor", 1000, quick=500))
     write(results / "encode-xeon-avx2.json", encoded("avx2", "Intel(R) Xeon(R) Processor", 400, quick=350))
+    write(results / "serve-avx2.json", served("avx2", "AMD EPYC", limbeck=(60, 1.0), fastapi=(6, 10.0), ray=(0, None)))
     import readme_summary
 
-    head, tweets, reviews, one_text, epochs, demo = readme_summary.speed()
+    head, tweets, reviews, one_text, epochs, over_http, demo = readme_summary.speed()
     assert head[1:] == ["2 cores of a Xeon with AMX", "2 cores of an EPYC with AVX2", "2 cores of a Xeon with AVX2"]
     assert tweets[1:] == ["**1,000**; quick 500 (2.00×)", "**300**; quick 200 (1.50×)", "**400**; quick 350 (1.14×)"]
     assert one_text[1] == "**3.0**; quick 5.0", "int8 answers otherwise: it is no peer here"
+    assert over_http[1:] == ["not measured", "**60**; FastAPI and `pipeline` 6.0 (10.00×)", "not measured"]
     assert reviews[1:] == epochs[1:] == ["not measured"] * 3
     assert demo[1:] == ["not measured", "7 min 30 s", "not measured"]
 
@@ -94,3 +117,18 @@ def test_tables_of_a_machine_show_only_who_took_part(results):
     assert "bf16" not in rows
     assert rows["quick"] == ["200 (1.5×)", "-"]
     assert rows["… of the peak in the same run: a loop"] == ["70%", "70%"]
+
+
+def test_servers_stand_beside_ours_and_those_that_did_not_start_are_named(results):
+    """What holds no rate says so, and so does what did not start; shares of the highest rate are per cent."""
+    servers = {"limbeck": (60, 1.0), "fastapi": (6, 10.0), "ray": (0, None), "litserve": None}
+    write(results / "serve-avx2.json", served("avx2", "AMD EPYC", **servers))
+    import readme_serving
+
+    [(title, rows)] = readme_serving.serving().items()
+    assert title.startswith("**2 cores of an EPYC with AVX2 (native avx2 cpu)**")
+    by_name = {row[0]: row[1:] for row in rows}
+    assert by_name["limbeck serve"] == ["60", "60", "none", "7.0", "90%", "5.0 / 6.0", "16.0", "4.0"]
+    assert by_name["FastAPI and `pipeline`"][0] == "6.0 (10.0×)"
+    assert by_name["Ray Serve"][0] == "0.0 (holds none)"
+    assert set(by_name["LitServe: did not start here"]) == {"-"}
