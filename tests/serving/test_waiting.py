@@ -133,12 +133,12 @@ def test_what_an_engine_had_in_vain_comes_first() -> None:
 
 
 def test_tokens_before_counts_what_is_served_first() -> None:
-    """A short request waits for its own size of everybody else's, not for all that they have."""
+    """A short request waits for its own size of other clients' tokens, and for a turn of its own client's before it."""
     waiting = WaitingTexts()
     waiting.add(queued([100] * 50, "batch"))
     waiting.add(queued([30], "person"))
     assert waiting.tokens_before("new", 20) == 20 + 20
-    assert waiting.tokens_before("person", 20) == 20 + 40
+    assert waiting.tokens_before("person", 20) == 30 + 50
     assert waiting.tokens_before("new", 10_000) == 5_030
 
 
@@ -170,3 +170,16 @@ def test_every_row_is_taken_once_whatever_comes_and_goes(steps: list[tuple[str, 
     stayed = [one for one in all_of if not one.is_gone]
     assert all(taken[one.number, row] == 1 for one in stayed for row in range(len(one.sizes_R)))
     assert waiting.tokens == 0
+
+
+def test_newcomers_do_not_overtake_a_request_between_two_batches() -> None:
+    """Batches of 64 tokens, requests of 100: each is done before those that came after it, however many come."""
+    waiting = WaitingTexts()
+    first = queued([25] * 4, "me")
+    waiting.add(first)
+    order = []
+    for _ in range(20):
+        waiting.add(queued([25] * 4, "me"))
+        order += [part.request.number for part in waiting.take(64, 0.0)]
+    assert order == sorted(order)
+    assert not first.has_rows

@@ -38,6 +38,7 @@ class Queued:
         sizes_R: tokens of each row.
         next_row: the first row that was not given to the engine.
         tokens_left: of these rows.
+        turn_tokens: that it was given in its turn so far.
         begun_s: when its first row was given to the engine.
         engine_s: seconds of the batches that it was in.
         kills: engines that ended while they computed rows of it.
@@ -54,6 +55,7 @@ class Queued:
     sizes_R: Sequence[int] = ()
     next_row: int = 0
     tokens_left: int = 0
+    turn_tokens: int = 0
     begun_s: float | None = None
     engine_s: float = 0.0
     kills: int = 0
@@ -81,7 +83,7 @@ class Queued:
 
     def begin_again(self) -> None:
         """Forget that rows of it were given to an engine."""
-        self.next_row, self.tokens_left = 0, self.tokens
+        self.next_row, self.tokens_left, self.turn_tokens = 0, self.tokens, 0
 
     def take(self, most_tokens: int, *, at_least_one: bool) -> "RowsTaken | None":
         """Take its next rows, up to so many tokens; None where the next one does not fit."""
@@ -233,7 +235,11 @@ class WaitingTexts:
             if part is None:
                 break
             room -= part.tokens
-            line.requests.give(part.tokens)
+            request.turn_tokens += part.tokens
+            if request.turn_tokens >= TURN_TOKENS or not request.is_waiting:
+                # A batch may be smaller than a turn: whoever comes between two batches must not be served first.
+                line.requests.give(request.turn_tokens)
+                request.turn_tokens = 0
             self._turns.give(part.tokens)
             self._count(request, -part.tokens)
             taken.append(part)
@@ -244,7 +250,8 @@ class WaitingTexts:
         own = self._lines.get(client)
         own_before = 0
         if own is not None and len(own.requests) <= _MOST_COMPARED:
-            own_before = sum(min(one.tokens_left, tokens) for one in own.requests.items() if one.is_waiting)
+            turn = max(tokens, TURN_TOKENS)
+            own_before = sum(min(one.tokens_left, turn) for one in own.requests.items() if one.is_waiting)
         elif own is not None:
             own_before = own.tokens
         turn = own_before + tokens
