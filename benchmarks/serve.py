@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Any
 
 from measure import write_result
+from serve_library import Library, versions_in
 from serve_load import open_loop, post
 from serve_peers import PATHS, PEERS, THREADS, body_for
 from workloads import corpus
@@ -305,48 +306,6 @@ async def single_calls(server: Server) -> dict[str, float]:
     writer.close()
     spent = sorted(spent[SINGLE_CALLS // 10 :])
     return {"p50_ms": round(statistics.median(spent), 2), "p99_ms": round(spent[int(0.99 * (len(spent) - 1))], 2)}
-
-
-def versions_in(python: str, packages: Sequence[str]) -> dict[str, str]:
-    """Return the versions of packages in an environment."""
-    code = "import sys; from importlib.metadata import version; print(*map(version, sys.argv[1:]))"
-    done = subprocess.run([python, "-c", code, *packages], capture_output=True, text=True, check=True)
-    return dict(zip(packages, done.stdout.split(), strict=True))
-
-
-class Library:
-    """The same model by `limbeck.load`, in a process of its own that waits until it is asked."""
-
-    CODE = (
-        "import sys, time, statistics, json; from limbeck import load; model = load(sys.argv[1]);"
-        "print(model.numerics, flush=True)\n"
-        "for line in sys.stdin:\n"
-        "    spent = []\n"
-        "    for text in json.loads(line):\n"
-        "        started = time.perf_counter(); model.predict([text]); spent.append(time.perf_counter() - started)\n"
-        "    print(statistics.median(spent) * 1e3, flush=True)"
-    )
-
-    def __init__(self, run: Path) -> None:
-        words = [sys.executable, "-c", self.CODE, str(run)]
-        self._process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.numerics = self._answer()
-
-    def median_ms(self, texts: Sequence[str]) -> float:
-        """Return the median milliseconds of one text at a time."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(list(texts)) + "\n")
-        self._process.stdin.flush()
-        return float(self._answer())
-
-    def end(self) -> None:
-        """End it."""
-        self._process.terminate()
-        self._process.wait()
-
-    def _answer(self) -> str:
-        assert self._process.stdout is not None
-        return self._process.stdout.readline().strip()
 
 
 def beside_library(server: Server, run: Path, texts: Sequence[str]) -> dict[str, Any]:

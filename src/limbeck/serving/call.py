@@ -129,11 +129,10 @@ class Call:
         if self.settings.log_texts:
             said = {"request_id": self.request_id, "client": self.client, "texts": list(texts)}
             STANDARD_ERROR.write(json.dumps(said))
-        most_s = self.settings.timeout_s
         asked = Asked(
             texts=texts,
             client=self.client,
-            timeout_s=most_s if timeout_s is None else min(timeout_s, most_s),
+            timeout_s=self.settings.patience_s(timeout_s),
             vectors=vectors,
             truncate=truncate is not False,
         )

@@ -59,9 +59,10 @@ class Doorway:
 
     def is_narrow(self, method: bytes, target: bytes) -> bool:
         """Tell whether a request to a path is refused here, perhaps, once its body has come."""
+        if method != b"POST" or target not in self._by_path:
+            return False
         # What is written down of every request is written by the usual way.
-        may_be = self._service.is_crowded and self._is_open() and not self._settings.log_texts
-        return may_be and method == b"POST" and target in self._by_path
+        return not self._settings.log_texts and self._is_open() and self._service.is_crowded
 
     def refusal(self, target: bytes, scope: Scope, body: bytes) -> Response | None:
         """Return the answer to a request that is refused because too much waits, and count it; else None.
@@ -100,18 +101,13 @@ class Doorway:
         self._guard.check_key(arrived.headers)
         check_type(arrived.headers, may_be_tensors=False)
         wanted = form.read(strict_json(body))
-        given, most_s = wanted[form.texts], self._settings.timeout_s
+        given = wanted[form.texts]
         # What a list means where it is not a list of texts, its dialect knows.
         takes_list = any(one.name == form.texts and one.schema is TEXTS_SCHEMA for one in form.fields)
         texts = given if isinstance(given, list) and takes_list else [given]
         if not 0 < len(texts) <= self._settings.max_texts or not all(isinstance(one, str) for one in texts):
             return None
-        timeout_s = wanted.get(_TIMEOUT)
-        return Asked(
-            texts=texts,
-            client=arrived.client,
-            timeout_s=most_s if timeout_s is None else min(timeout_s, most_s),
-        )
+        return Asked(texts=texts, client=arrived.client, timeout_s=self._settings.patience_s(wanted.get(_TIMEOUT)))
 
 
 async def _nothing_more() -> Message:

@@ -68,6 +68,10 @@ class ServeSettings:
     spare: bool = True
     watch: bool = False
 
+    def patience_s(self, asked_s: float | None) -> float:
+        """Return the seconds that a request is worth an answer: what it asks for, where that is less than the limit."""
+        return self.timeout_s if asked_s is None else min(asked_s, self.timeout_s)
+
 
 def check_serving(settings: ServeSettings) -> None:
     """Refuse limits of a service that would let nothing through.
