@@ -7,6 +7,7 @@ words and numbers. It does not know what is said.
 """
 
 import json
+import math
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -86,7 +87,7 @@ def _parsed(whole: bytes, head: int) -> EngineFrame:
         shapes = [(np.dtype(kind), tuple(shape)) for kind, *shape in said.pop(_ARRAYS) if kind in _KINDS]
         arrays, start = [], head
         for kind, shape in shapes:
-            count = int(np.prod(shape, dtype=np.int64))
+            count = math.prod(shape)
             # A copy, so that it lies where an array of its kind should.
             arrays.append(np.frombuffer(whole, kind, count, start).reshape(shape).copy())
             start += count * kind.itemsize
