@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from limbeck.errors import ServingError as ServingError
     from limbeck.errors import SettingsError as SettingsError
     from limbeck.errors import StorageError as StorageError
+    from limbeck.errors import StoreUnreachableError as StoreUnreachableError
     from limbeck.errors import Terminated as Terminated
     from limbeck.errors import TokenizerError as TokenizerError
     from limbeck.errors import TooLargeError as TooLargeError
@@ -166,7 +167,7 @@ _HOMES = {
         "BundleError DataError DeadlineError EngineError HubError HubUnreachableError Interrupted "
         "LimbeckError LockedError MissingExtraError MissingNameError ModelError NoMemoryError "
         "NotReadyError OverloadedError RequestError RowError ServingError SettingsError StorageError "
-        "Terminated TokenizerError TooLargeError TrainingError UnauthorizedError WeightsError"
+        "StoreUnreachableError Terminated TokenizerError TooLargeError TrainingError UnauthorizedError WeightsError"
     ),
     "limbeck.evaluation.comparison": "Comparison",
     "limbeck.evaluation.class_scores": "ClassScores",

@@ -11,7 +11,8 @@
     ├── MissingExtraError    an optional library is not installed
     │   └── MissingNameError … that a public name needs: an AttributeError too
     ├── StorageError         the disk is full, a file cannot be read or written
-    │   └── LockedError      another process holds the folder
+    │   ├── LockedError      another process holds the folder
+    │   └── StoreUnreachableError  a store of files gave no answer, or broke off: what failed may pass
     ├── HubError             the network or the hub said no
     │   └── HubUnreachableError  … nobody answered: no network, a proxy, a hub that is down
     ├── TrainingError        training cannot go on (loss is not finite, a class is missing)
@@ -89,6 +90,10 @@ class StorageError(LimbeckError):
 
 class LockedError(StorageError):
     """Another process is working in this folder."""
+
+
+class StoreUnreachableError(StorageError):
+    """A store of files gave no answer, or broke off in the middle of one: the next try may do."""
 
 
 class HubError(LimbeckError):

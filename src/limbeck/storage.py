@@ -18,6 +18,7 @@ from uuid import uuid4
 
 from limbeck import os_files
 from limbeck.errors import BundleError, SettingsError, StorageError
+from limbeck.remote_files import refuse_remote
 
 MANIFEST_NAME = "manifest.json"
 STAGED_PREFIX = ".staged-"
@@ -51,6 +52,9 @@ _ADVICE = {
     errno.ESTALE: "the network file system lost the file: check the connection, then run the command again",
 }
 """What to do about what the system says."""
+_WRITTEN_HERE = (
+    "results are written to a folder of this machine, or of a network that it sees: give one, and copy it then"
+)
 
 
 @contextmanager
@@ -87,9 +91,11 @@ def check_place(
         The suffix of `path`, in lower case.
 
     Raises:
-        SettingsError: the suffix is none of these, `path` is `source`, or a file is there that must not be replaced.
+        SettingsError: the suffix is none of these, `path` is `source` or in a store, or a file is there that must not
+            be replaced.
         StorageError: a folder is there and not empty, or nothing can be written there.
     """
+    refuse_remote(path, doing=_WRITTEN_HERE)
     suffix = path.suffix.lower()
     if suffix not in suffixes:
         files = ", ".join(known for known in suffixes if known)
@@ -117,8 +123,10 @@ def check_folder(path: Path, *, new: bool = True) -> None:
         new: it must not be there yet, or be empty.
 
     Raises:
+        SettingsError: it is in a store.
         StorageError: it is there already and not empty, a file stands there, or nothing can be written there.
     """
+    refuse_remote(path, doing=_WRITTEN_HERE)
     with explained(path, doing="write"):
         if new or not path.is_dir():
             _check_free(path)

@@ -124,3 +124,16 @@ def test_a_units_name_tells_what_answers_depend_on(change: dict[str, Any]) -> No
     moved = replace(plan.files[0], cut=replace(plan.files[0].cut, path=Path("elsewhere.parquet")))
     assert replace(plan, files=(moved,)).unit(0).name == names[0]
     assert plan.unit(0).name != plan.unit(1).name
+
+
+def test_a_fault_that_may_pass_is_tried_again_behind_the_others() -> None:
+    """A store that gives no answer may give one later; after some tries its unit is set aside, rows told once."""
+    queue, parts, told = queue_of(3)
+    silent = UnitFault(kind="StoreUnreachableError", why="no answer", may_pass=True)
+    order = []
+    while (number := queue.take()) is not None:
+        order.append(number)
+        queue.settle(number, silent if number == 0 else RECORD)
+    assert order == [0, 1, 2, 0, 0]
+    assert parts.asides == [(0, "no answer", "StoreUnreachableError", MOST_TRIES)]
+    assert sum(told) == 30

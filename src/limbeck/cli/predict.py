@@ -41,7 +41,7 @@ def predict(
             "-i",
             help="File of texts, in any format that is read; labels are not needed. '-' is standard input. For a "
             "folder of parts: a Parquet, CSV, TSV or JSONL file, a folder of them, or a pattern such as "
-            "'texts/*.parquet'.",
+            "'texts/*.parquet'; also of s3://, gs:// or hdfs://.",
         ),
     ] = None,
     out: Annotated[

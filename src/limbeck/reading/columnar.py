@@ -150,7 +150,7 @@ def _json_of(content: bytes | None) -> dict[str, Any]:
 def explained_format(path: Path, kind: str) -> Iterator[None]:
     """Turn what pyarrow says about a damaged file into one sentence that names the file."""
     with explained(path, doing="read"):
-        with path.open("rb") as file:
+        with path.open("rb", buffering=0) as file:
             start = file.read(6)
         if not start:
             raise DataError(f"{path} is empty: {kind} with rows was expected")

@@ -10,6 +10,8 @@ from typing import BinaryIO, cast
 
 import pyarrow as pa
 
+from limbeck.remote_files import RemotePath
+
 CODECS = {".gz": "gzip", ".zst": "zstd"}
 """Suffix → the codec's name."""
 _SKIPPED_BYTES = 1 << 22
@@ -46,9 +48,10 @@ class _Unpacked(io.RawIOBase):
         self._open()
 
     def _open(self) -> None:
-        with self._path.open("rb"):
+        with self._path.open("rb", buffering=0):
             pass  # what Arrow says of a file that is not there has no number, and no advice
-        self._stream = pa.CompressedInputStream(pa.OSFile(str(self._path)), self._codec)
+        packed = self._path.open("rb") if isinstance(self._path, RemotePath) else pa.OSFile(str(self._path))
+        self._stream = pa.CompressedInputStream(packed, self._codec)
         self._position = 0
 
     def readable(self) -> bool:

@@ -13,6 +13,7 @@ import pyarrow as pa
 from limbeck.reading.delimited import TableHead
 from limbeck.reading.dialect import Dialect
 from limbeck.reading.raw import SourceFile
+from limbeck.remote_files import path_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,7 +84,7 @@ def cut_file_of(values: Mapping[str, Any], schema: pa.Schema) -> CutFile:
     """Return what `CutFile.to_json` wrote."""
     dialect, head = values["dialect"], values["head"]
     return CutFile(
-        path=Path(values["path"]),
+        path=path_of(values["path"]),
         schema=schema,
         dialect=None if dialect is None else Dialect(**{**dialect, "notes": tuple(dialect["notes"])}),
         head=None if head is None else TableHead(head["names"], head["written"], 0, []),

@@ -22,6 +22,7 @@ from limbeck.reading.json_files import read_json_file, read_json_lines
 from limbeck.reading.plain_text import read_lines
 from limbeck.reading.raw import RawTable, Reader, SourceFile
 from limbeck.reading.workbook import read_workbook
+from limbeck.remote_files import refuse_remote
 from limbeck.settings import ReadSettings
 from limbeck.storage import GIT_LFS_ADVICE, GIT_LFS_HEAD, explained
 
@@ -149,7 +150,11 @@ def check_readable(path: Path) -> None:
 
     Raises:
         StorageError: nothing is there (names the nearest neighbour), or it may not be read.
+        SettingsError: it is in a store.
     """
+    refuse_remote(
+        path, doing="limbeck predict with --output FOLDER reads it there; for all else copy it to this machine"
+    )
     with explained(path, doing="read"):
         if path.exists():
             return
@@ -166,7 +171,7 @@ def check_signature(path: Path) -> None:
     Raises:
         DataError: says what it is.
     """
-    with explained(path, doing="read"), path.open("rb") as file:
+    with explained(path, doing="read"), path.open("rb", buffering=0) as file:
         start = file.read(_START_BYTES)
     if not start:
         raise DataError(f"{path} is empty: rows with a text were expected")

@@ -3,7 +3,10 @@
 In: a file. Out: its pieces; the rows of some. It does not know which column is which, but for the texts' size.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -14,11 +17,14 @@ from limbeck.reading.columnar import explained_format, raw_table
 from limbeck.reading.columns import find_columns
 from limbeck.reading.cut_file import CutFile, FilePiece
 from limbeck.reading.raw import RawTable, SourceFile
+from limbeck.remote_files import RemotePath
 from limbeck.settings import ReadSettings
 
 _BATCH_ROWS = 4_096
 _BUFFER_BYTES = 1 << 20
 """Of a column's bytes so many are held at a time, not all those of a row group."""
+_REMOTE_BUFFER_BYTES = 1 << 23
+"""The same of a file in a store, where each is a request."""
 
 
 def cut_parquet(
@@ -29,7 +35,7 @@ def cut_parquet(
     Raises:
         DataError: the file is not Parquet, is cut short or damaged, or has no column of texts.
     """
-    with explained_format(source.path, "Parquet"), pq.ParquetFile(source.path) as file:
+    with explained_format(source.path, "Parquet"), _opened(source.path) as file:
         schema, metadata = file.schema_arrow, file.metadata
     columns = find_columns(schema.names, settings, file=source.name, split=source.split)
     texts = {columns.text, columns.second}
@@ -62,7 +68,7 @@ def read_parquet_piece(file: CutFile, piece: FilePiece, bad: BadRows) -> RawTabl
         DataError: the file is cut short or damaged.
     """
     source = file.source
-    with explained_format(file.path, "Parquet"), pq.ParquetFile(file.path, buffer_size=_BUFFER_BYTES) as parquet:
+    with explained_format(file.path, "Parquet"), _opened(file.path) as parquet:
         sizes = [parquet.metadata.row_group(place).num_rows for place in range(parquet.metadata.num_row_groups)]
         ends = np.cumsum(sizes)
         groups = [
@@ -82,3 +88,13 @@ def read_parquet_piece(file: CutFile, piece: FilePiece, bad: BadRows) -> RawTabl
                 break
         table = pa.Table.from_batches(batches, None if batches else parquet.schema_arrow)
         return raw_table(table, name=source.name, split=source.split, bad=bad, rows_before=piece.first - 1)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[pq.ParquetFile]:
+    if not isinstance(path, RemotePath):
+        with pq.ParquetFile(path, buffer_size=_BUFFER_BYTES) as parquet:
+            yield parquet
+        return
+    with path.open("rb", buffering=0) as file, pq.ParquetFile(file, buffer_size=_REMOTE_BUFFER_BYTES) as parquet:
+        yield parquet

@@ -1,6 +1,6 @@
 """Input files: which files a pattern, a folder or a name means, in an order that stays.
 
-In: words of a person. Out: paths, and what lies beside them. It opens nothing.
+In: words of a person. Out: paths, of this machine or of a store, and what lies beside them. It opens nothing.
 """
 
 import glob
@@ -13,6 +13,7 @@ from limbeck.errors import DataError, StorageError
 from limbeck.reading.folders import LEFT_BEHIND
 from limbeck.reading.formats import check_readable
 from limbeck.reading.pieces import CUT_SUFFIXES, can_be_cut
+from limbeck.remote_files import RemotePath, files_in, files_like, path_of
 from limbeck.storage import explained
 
 _KEYED = re.compile(r"[^=/]+=[^/]*")
@@ -41,7 +42,7 @@ class FoundFiles:
 
 def is_pattern(source: str) -> bool:
     """Tell whether words mean several files: a pattern with `*`, `?` or `[…]` that is no file's own name."""
-    return glob.has_magic(source) and not Path(source).exists()
+    return glob.has_magic(source) and not path_of(source).exists()
 
 
 def find_input_files(source: str) -> FoundFiles:
@@ -49,18 +50,19 @@ def find_input_files(source: str) -> FoundFiles:
 
     Raises:
         DataError: there are none, or none that can be cut into pieces.
-        StorageError: nothing is there.
+        StorageError: nothing is there, or a store says no.
+        SettingsError: it is a store that is not read.
     """
-    path = Path(source)
+    path = path_of(source)
     if is_pattern(source):
         with explained(path, doing="read"):
-            found = [Path(name) for name in glob.glob(source, recursive=True)]  # noqa: PTH207  # a Path globs from a folder only
+            found: list[Path] = [*files_like(source)] if isinstance(path, RemotePath) else _globbed(path)
         if not found:
             raise StorageError(f"cannot read {source}: no file has such a name; put the pattern in quotes")
-        within = [file for file in found if file.is_file()]
+        within = [file for file in found if isinstance(file, RemotePath) or file.is_file()]
     elif path.is_dir():
         with explained(path, doing="read"):
-            within = [file for file in path.rglob("*") if file.is_file()]
+            within = [*files_in(path)] if isinstance(path, RemotePath) else _files_below(path)
         within = [file for file in within if not any(map(LEFT_BEHIND.fullmatch, file.relative_to(path).parts))]
         if keyed := [file for file in within if any(map(_KEYED.fullmatch, file.relative_to(path).parts[:-1]))]:
             raise DataError(
@@ -68,9 +70,20 @@ def find_input_files(source: str) -> FoundFiles:
                 "column into the files, or give a pattern of the files"
             )
     else:
-        check_readable(path)
+        if isinstance(path, RemotePath):
+            path.stat()
+        else:
+            check_readable(path)
         within = [path]
     return _those_to_read(within, source)
+
+
+def _globbed(pattern: Path) -> list[Path]:
+    return [Path(name) for name in glob.glob(str(pattern), recursive=True)]  # noqa: PTH207  # a Path globs from a folder only
+
+
+def _files_below(folder: Path) -> list[Path]:
+    return [file for file in folder.rglob("*") if file.is_file()]
 
 
 def _those_to_read(within: list[Path], source: str) -> FoundFiles:

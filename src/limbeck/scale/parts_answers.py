@@ -14,6 +14,7 @@ from limbeck.data.dataset import ReadNote
 from limbeck.errors import FaultLog, LimbeckError, SettingsError, StorageError
 from limbeck.folder_lock import lock
 from limbeck.progress import SILENT, Progress
+from limbeck.remote_files import path_of
 from limbeck.scale.crews import CREWS, CrewJob
 from limbeck.scale.input_files import find_input_files
 from limbeck.scale.part_record import PartRecord
@@ -112,7 +113,7 @@ def predict_to_parts(request: PartsRequest, *, progress: Progress = SILENT) -> P
 
 def _check_places(request: PartsRequest) -> None:
     """Refuse files that are not there, and a folder of parts among those that are read."""
-    source, out = Path(request.source).absolute(), request.out.absolute()
+    source, out = path_of(request.source).absolute(), request.out.absolute()
     if source.is_dir() and (out == source or out.is_relative_to(source)):
         raise SettingsError(f"{request.out} lies in {request.source}, which is read: give a folder beside it")
     found = find_input_files(request.source)

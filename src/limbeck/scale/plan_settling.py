@@ -11,16 +11,16 @@ from pathlib import Path
 from limbeck.errors import DataError, FaultLog
 from limbeck.inference.predictor import Predictor, load
 from limbeck.progress import SILENT, Progress
+from limbeck.remote_files import path_of
 from limbeck.runtime import usable_cores
 from limbeck.scale.input_files import FoundFiles, find_input_files
 from limbeck.scale.parts_folder import PartsFolder
 from limbeck.scale.parts_request import PartsRequest
-from limbeck.scale.unit import InputFile
+from limbeck.scale.unit import InputFile, known_by
 from limbeck.scale.unit_plan import UnitPlan, open_plan, require_same_answering, write_plan
 from limbeck.scale.unit_planning import answering_of, make_plan
 from limbeck.setting_tables import build
 from limbeck.settings import ReadSettings
-from limbeck.storage import sha256_of
 
 
 def settle_plan(request: PartsRequest, progress: Progress = SILENT) -> None:
@@ -80,7 +80,7 @@ def _unchanged(plan: UnitPlan, found: FoundFiles, out: Path) -> Sequence[InputFi
     there = {str(path.absolute()) for path in found.paths}
     faults.extend(f"{name} was not there when the folder was begun" for name in sorted(there - known))
     faults.extend(f"{name} is gone, or no longer meant" for name in sorted(known - there))
-    changed = [name for name, sha256 in plan.empty.items() if name in there and sha256_of(Path(name)) != sha256]
+    changed = [name for name, sha256 in plan.empty.items() if name in there and known_by(path_of(name)) != sha256]
     files = []
     for file in plan.files:
         is_there = str(file.cut.path) in there

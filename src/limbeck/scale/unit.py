@@ -8,9 +8,11 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from pathlib import Path
 
 from limbeck.errors import DataError
 from limbeck.reading.cut_file import CutFile, FilePiece
+from limbeck.remote_files import RemotePath
 from limbeck.scale.scale_settings import PartFormat
 from limbeck.settings import Device, EngineName, ReadSettings
 from limbeck.storage import explained, sha256_of
@@ -28,7 +30,7 @@ class InputFile:
         cut: how pieces of it are read.
         size_bytes: its size.
         mtime_ns: when it was written last.
-        sha256: of its bytes.
+        sha256: of its bytes; of a file in a store, of what the store says of them (`RemotePath.fingerprint`).
         row_prefix: what stands before the row numbers, so that those of several files differ.
     """
 
@@ -39,18 +41,20 @@ class InputFile:
     row_prefix: str
 
     def looks_unchanged(self) -> bool:
-        """Tell whether size and time are those that it had.
+        """Tell whether size and time are those that it had; of a file in a store, what the store says of it.
 
         Raises:
             StorageError: it is not there, or may not be read.
         """
+        if isinstance(self.cut.path, RemotePath):
+            return self.cut.path.fingerprint() == self.sha256
         with explained(self.cut.path, doing="read"):
             now = self.cut.path.stat()
         return (now.st_size, now.st_mtime_ns) == (self.size_bytes, self.mtime_ns)
 
     def is_unchanged(self) -> bool:
         """Tell whether its bytes are those that it had."""
-        return self.looks_unchanged() or sha256_of(self.cut.path) == self.sha256
+        return self.looks_unchanged() or known_by(self.cut.path) == self.sha256
 
     def require_unchanged(self) -> None:
         """Refuse a file that somebody wrote to.
@@ -127,6 +131,11 @@ class Unit:
     def words(self) -> str:
         """Which rows it is of, for messages."""
         return f"{self.file.cut.path}, rows {self.piece.first:,} to {self.piece.last:,}"
+
+
+def known_by(path: Path) -> str:
+    """Return what tells a file's bytes: their SHA-256, or of a file in a store that of what the store says of them."""
+    return path.fingerprint() if isinstance(path, RemotePath) else sha256_of(path)
 
 
 @lru_cache(maxsize=1_000)

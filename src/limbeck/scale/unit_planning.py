@@ -22,10 +22,10 @@ from limbeck.reading.cut_file import CutFile, FilePiece
 from limbeck.reading.pieces import cut_file, dataset_of_piece
 from limbeck.reading.pieces_json import joined_kinds
 from limbeck.scale.input_files import FoundFiles
-from limbeck.scale.unit import Answering, InputFile
+from limbeck.scale.unit import Answering, InputFile, known_by
 from limbeck.scale.unit_plan import UnitPlan
 from limbeck.settings import ReadSettings
-from limbeck.storage import explained, sha256_of
+from limbeck.storage import explained
 
 UNIT_S = 60.0
 """Seconds that a unit should take."""
@@ -220,7 +220,8 @@ def _looked_at(path: Path, reading: ReadSettings, rows_per_piece: int) -> tuple[
     else:
         # Spark writes an empty file for each part without rows.
         cut, pieces = CutFile(path=path, schema=pa.schema([])), []
-    file = InputFile(cut=cut, size_bytes=stat.st_size, mtime_ns=stat.st_mtime_ns, sha256=sha256_of(path), row_prefix="")
+    known = known_by(path)
+    file = InputFile(cut=cut, size_bytes=stat.st_size, mtime_ns=stat.st_mtime_ns, sha256=known, row_prefix="")
     return file, pieces
 
 

@@ -1,8 +1,9 @@
 """Unit queue: which unit is next, and what became of each.
 
 In: numbers of units, and what whoever computes says of them. Out: the next number; records and reasons, kept in the
-`PartsFolder`. A unit whose worker ends is tried again, and after `MOST_TRIES` set aside; one whose rows are at fault is
-set aside at once, since the next try would find the same. It does not know who computes.
+`PartsFolder`. A unit whose worker ends, or whose file a store did not give, is tried again, and after `MOST_TRIES` set
+aside; one whose rows are at fault is set aside at once, since the next try would find the same. It does not know who
+computes.
 """
 
 from collections import Counter, deque
@@ -26,10 +27,12 @@ class UnitFault:
     Attributes:
         kind: the name of the error.
         why: in words.
+        may_pass: whether the next try may find it gone: a store that gave no answer.
     """
 
     kind: str
     why: str
+    may_pass: bool = False
 
 
 UnitOutcome = PartRecord | UnitFault
@@ -74,7 +77,12 @@ class UnitQueue:
         self._advance(rows)
 
     def settle(self, number: int, outcome: UnitOutcome) -> None:
-        """Take what became of a unit that was tried to its end."""
+        """Take what became of a unit that was tried to its end; one whose fault may pass waits behind all others."""
+        if isinstance(outcome, UnitFault) and outcome.may_pass and self._tries[number] + 1 < MOST_TRIES:
+            self._tries[number] += 1
+            self._advance(-self._in_work.pop(number))
+            self._waiting.append(number)
+            return
         told = self._in_work.pop(number)
         unit = self._plan.unit(number)
         if isinstance(outcome, PartRecord):

@@ -4,18 +4,23 @@ In: a path and a number, which travel anywhere. Out: a `PartRecord`, or a `UnitF
 plan is read and the model opened once in a process. It does not know who calls: a worker process, Ray, Spark.
 """
 
+import time
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
-from limbeck.errors import BundleError, DataError, LimbeckError, SettingsError
+from limbeck.errors import BundleError, DataError, LimbeckError, SettingsError, StoreUnreachableError
 from limbeck.inference.predictor import Predictor, load
+from limbeck.reading.pieces import PieceRows
 from limbeck.scale.parts_folder import PartsFolder
-from limbeck.scale.unit import Answering
+from limbeck.scale.unit import Answering, Unit
 from limbeck.scale.unit_plan import UnitPlan, open_plan
 from limbeck.scale.unit_queue import UnitFault, UnitOutcome
 from limbeck.scale.unit_run import read_rows_of, write_unit_part
 from limbeck.storage import explained
+
+STORE_PAUSES_S = (1.0, 5.0, 20.0)
+"""Seconds to wait for a store that gives no answer, before a unit is given back to be tried again later."""
 
 
 def do_unit(folder: str, number: int, *, tell: Callable[[int], object] = lambda rows: None) -> UnitOutcome:
@@ -37,7 +42,7 @@ def do_unit(folder: str, number: int, *, tell: Callable[[int], object] = lambda 
     plan = _plan_in(parts)
     unit, predictor = plan.unit(number), open_model(plan.model, plan.answering)
     try:
-        read = read_rows_of(unit)
+        read = _read_patiently(unit)
     except LimbeckError as error:
         return _fault(error)
     try:
@@ -87,5 +92,16 @@ def _plan_at(path: Path, _stamp: int) -> UnitPlan:
     return open_plan(path)
 
 
+def _read_patiently(unit: Unit) -> PieceRows:
+    """Read a unit's rows; while a store gives no answer, wait and ask again."""
+    for pause_s in STORE_PAUSES_S:
+        try:
+            return read_rows_of(unit)
+        except StoreUnreachableError:
+            time.sleep(pause_s)
+    return read_rows_of(unit)
+
+
 def _fault(error: LimbeckError) -> UnitFault:
-    return UnitFault(kind=type(error).__name__, why=str(error))
+    may_pass = isinstance(error, StoreUnreachableError)
+    return UnitFault(kind=type(error).__name__, why=str(error), may_pass=may_pass)
