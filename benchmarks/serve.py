@@ -52,7 +52,7 @@ ROUNDS = 5
 START_WITHIN_S = 180.0
 SETTLED_S = 15.0
 """After the start, our spare engine is loaded, which takes processor time from the first answers."""
-SINGLE_CALLS = 200
+SINGLE_CALLS, SINGLE_TEXTS = 200, 50
 PACKAGES = {
     OURS: ("torch", "uvicorn", "starlette"),
     "fastapi": ("torch", "transformers", "fastapi", "uvicorn"),
@@ -298,7 +298,7 @@ async def single_calls(server: Server) -> dict[str, float]:
     reader, writer = await asyncio.open_connection(*server.address)
     for call in range(SINGLE_CALLS):
         started = time.perf_counter()
-        writer.write(server.requests["tweets"][call % 50])
+        writer.write(server.requests["tweets"][call % SINGLE_TEXTS])
         head = (await reader.readuntil(b"\r\n\r\n")).lower()
         lengths = [line.split(b":")[1] for line in head.split(b"\r\n") if line.startswith(b"content-length")]
         await (reader.readexactly(int(lengths[0])) if lengths else reader.readuntil(b"0\r\n\r\n"))
@@ -310,7 +310,7 @@ async def single_calls(server: Server) -> dict[str, float]:
 
 def beside_library(server: Server, run: Path, texts: Sequence[str]) -> dict[str, Any]:
     """Return the median milliseconds of one text over HTTP and by the library, in alternating rounds."""
-    library, calls = Library(run), texts[:SINGLE_CALLS]
+    library, calls = Library(run), [texts[call % SINGLE_TEXTS] for call in range(SINGLE_CALLS)]
     try:
         library.median_ms(calls)
         both = [(asyncio.run(single_calls(server))["p50_ms"], library.median_ms(calls)) for _ in range(ROUNDS)]

@@ -1,18 +1,15 @@
-"""Files of a store as paths: what they are called, how they are found and read, and what is said when a store says no.
-
-Arrow's file system of a folder of this machine stands for the store.
-"""
+"""Files of a store as paths: their names, how they are found and read, what is said when a store says no."""
 
 import gzip
 import hashlib
 import os
 import pickle
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow.fs
 import pytest
+from tests.stores import stand_in_store
 
 from limbeck import remote_files, storage
 from limbeck.errors import SettingsError, StorageError, StoreUnreachableError
@@ -22,13 +19,9 @@ from limbeck.remote_files import RemotePath, files_in, files_like, is_remote, ma
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder that stands for s3://bucket."""
-    folder = tmp_path / "store"
-    (folder / "bucket").mkdir(parents=True)
-    system = pyarrow.fs.SubTreeFileSystem(str(folder), pyarrow.fs.LocalFileSystem())
-    monkeypatch.setattr(remote_files, "system_of", lambda scheme, host: (system, host))
-    return folder / "bucket"
+    return stand_in_store(tmp_path / "store", monkeypatch)
 
 
 @pytest.mark.parametrize(

@@ -86,9 +86,9 @@ def test_nearly_nothing_is_searched_too(tmp_path: Path, texts: list[str]) -> Non
 def test_the_work_is_cut_into_parts_runs_and_ranges(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With little memory nothing is whole: the tests here do go over every seam."""
     written: list[str] = []
-    honest = near_on_disk._write
+    honest = near_on_disk.write_arrays
     monkeypatch.setattr(
-        near_on_disk, "_write", lambda path, *arrays: (written.append(path.name), honest(path, *arrays))
+        near_on_disk, "write_arrays", lambda path, *arrays: (written.append(path.name), honest(path, *arrays))
     )
     search(drawn_texts(1), tmp_path)
     kinds = [name.split("-")[0] for name in written]
@@ -107,7 +107,7 @@ def test_a_search_that_was_killed_goes_on_to_the_same_bytes(tmp_path: Path, monk
     distinct = distinct_texts(pa.chunked_array([drawn_texts(2, bases=2)]))
     search(distinct, tmp_path / "whole")
     (expected,) = (tmp_path / "whole").glob("*/found")
-    honest = near_on_disk._write
+    honest = near_on_disk.write_arrays
     written: list[Path] = []
     left = 0
 
@@ -120,7 +120,7 @@ def test_a_search_that_was_killed_goes_on_to_the_same_bytes(tmp_path: Path, monk
         written.append(path)
         honest(path, *arrays)
 
-    monkeypatch.setattr(near_on_disk, "_write", write)
+    monkeypatch.setattr(near_on_disk, "write_arrays", write)
     monkeypatch.setattr("os.cpu_count", lambda: 1)
     for trial in count():
         left = min(trial, 1)
@@ -193,17 +193,17 @@ def test_a_disk_that_fills_up_ends_the_search_and_keeps_what_is_done(
 ) -> None:
     """The fault is told, no half file stays, and the next search makes only what is missing."""
     texts = pa.array(drawn_texts(6))
-    honest = near_on_disk._write
+    honest = near_on_disk.write_arrays
 
     def full(path: Path, *arrays: np.ndarray) -> None:
         if path.name.startswith("run-000003"):
             raise StorageError("the disk is full")
         honest(path, *arrays)
 
-    monkeypatch.setattr(near_on_disk, "_write", full)
+    monkeypatch.setattr(near_on_disk, "write_arrays", full)
     with pytest.raises(StorageError, match="the disk is full"):
         find_near_duplicates(texts)
-    monkeypatch.setattr(near_on_disk, "_write", honest)
+    monkeypatch.setattr(near_on_disk, "write_arrays", honest)
     monkeypatch.setattr(near_on_disk, "sketch_all", None)
     assert len(find_near_duplicates(texts).pairs)
 

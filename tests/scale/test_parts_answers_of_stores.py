@@ -1,18 +1,14 @@
-"""Parts of files in a store: the bytes of those of files here; an answer that fails to come is asked for again.
-
-Arrow's file system of a folder of this machine stands for the store.
-"""
+"""Parts of files in a store: the bytes of those of files here; an answer that fails to come is asked for again."""
 
 import os
 from pathlib import Path
 from typing import Any
 
-import pyarrow.fs
 import pytest
 from tests.scale.conftest import Answer, rows_of, table_in
 from tests.scale.test_parts_answers import write_as
+from tests.stores import stand_in_store
 
-from limbeck import remote_files
 from limbeck.errors import DataError, StorageError, StoreUnreachableError
 from limbeck.scale import unit_task
 
@@ -20,12 +16,8 @@ from limbeck.scale import unit_task
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder that stands for s3://bucket; nobody waits for it."""
-    folder = tmp_path / "store"
-    (folder / "bucket").mkdir(parents=True)
-    system = pyarrow.fs.SubTreeFileSystem(str(folder), pyarrow.fs.LocalFileSystem())
-    monkeypatch.setattr(remote_files, "system_of", lambda scheme, host: (system, host))
     monkeypatch.setattr(unit_task, "STORE_PAUSES_S", (0.0,))
-    return folder / "bucket"
+    return stand_in_store(tmp_path / "store", monkeypatch)
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".jsonl", ".csv"])

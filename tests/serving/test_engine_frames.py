@@ -39,6 +39,8 @@ def test_frames_come_out_as_they_went_in_whatever_the_pieces(lengths: list[int],
         (b'{"arrays":[]}', b"1234"),  # more
         (b'{"arrays":[["|O",1]]}', b"12345678"),  # an object, as pickle would have it
         (b'{"arrays":[["<i4",-1]]}', b""),
+        (b'{"arrays":[["<i4",1099511627776,1099511627776]]}', b""),  # more than any number of the system's holds
+        (b'{"arrays":[["<i4",1e300]]}', b""),
     ],
 )
 def test_a_torn_frame_is_refused(said: bytes, body: bytes) -> None:

@@ -23,7 +23,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
-from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 import numpy as np
@@ -42,11 +41,12 @@ from limbeck.auditing.minhash import (
     pairs_within,
     worth_checking,
 )
+from limbeck.auditing.near_files import SketchPart, mapped_array, pairs_of_run, read_alike, read_found, write_arrays
 from limbeck.auditing.similarity import AlikePairs, similarities, sketch_all
 from limbeck.errors import StorageError
 from limbeck.folder_lock import lock
 from limbeck.progress import SILENT, Advance, Progress
-from limbeck.storage import LOCK_NAME, explained, staged_file
+from limbeck.storage import LOCK_NAME, explained
 
 NEAR_FORMAT = 1
 """Version of the files and of what is computed; part of every folder's name."""
@@ -107,46 +107,17 @@ class DiskSearch:
         return max(1, self.memory_bytes // WORKERS)
 
     @cached_property
-    def parts(self) -> list["_Part"]:
+    def parts(self) -> list["SketchPart"]:
         """The files of sketches."""
         size, count = self.part_texts, len(self.texts.rows_D)
         return [
-            _Part(path=self.path("sketches", place), first=start, texts=min(size, count - start), bands=self.bands)
+            SketchPart(path=self.path("sketches", place), first=start, texts=min(size, count - start), bands=self.bands)
             for place, start in enumerate(range(0, count, size))
         ]
 
     def path(self, kind: str, *places: int) -> Path:
         """Return the file of a kind and its place in the work."""
         return self.folder / "-".join([kind, *(f"{place:06d}" for place in places)])
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Part:
-    """A file of sketches: shingles of each text; of each band M keys; of each band M texts; the sketches themselves."""
-
-    path: Path
-    first: int
-    texts: int
-    bands: int
-
-    @cached_property
-    def shingles(self) -> np.ndarray:
-        return np.array(_mapped(self.path, "<i8", 0, self.texts)).astype(np.int32)
-
-    @cached_property
-    def present(self) -> int:
-        return int(np.count_nonzero(self.shingles))
-
-    def keys(self, band: int) -> np.ndarray:
-        return _mapped(self.path, "<u8", 8 * (self.texts + band * self.present), self.present)
-
-    def places(self, band: int) -> np.ndarray:
-        before = 8 * (self.texts + self.bands * self.present)
-        return _mapped(self.path, "<u2", before + 2 * band * self.present, self.present)
-
-    def values(self) -> np.ndarray:
-        before = 8 * self.texts + 10 * self.bands * self.present
-        return _mapped(self.path, "<u2", before, self.texts * SKETCH_BINS).reshape(self.texts, SKETCH_BINS)
 
 
 @contextmanager
@@ -185,12 +156,12 @@ def find_on_disk(work: DiskSearch, progress: Progress = SILENT) -> AlikePairs:
     merged = _Merged(work, runs)
     with progress.track("Checking near-duplicates", total=merged.proposed, unit="pairs") as advance:
         if not is_done:
-            _write(work.found, *merged.checked(advance))
+            write_arrays(work.found, *merged.checked(advance))
     for file in work.folder.iterdir():
         if file.name not in (work.found.name, LOCK_NAME):
             with explained(file, doing="remove"):
                 file.unlink()
-    return _read_found(work.found, len(work.texts.rows_D))
+    return read_found(work.found, len(work.texts.rows_D))
 
 
 def _check_room(work: DiskSearch) -> None:
@@ -224,9 +195,9 @@ def _work_of(texts: DistinctTexts, root: Path, threshold: float, memory_bytes: i
 def _proposed(work: DiskSearch, advance: Advance) -> list[Path]:
     """Sketch the texts and write down which pairs share a key; return the files of pairs."""
 
-    def sketch(part: _Part) -> int:
+    def sketch(part: SketchPart) -> int:
         if not part.path.exists():
-            _write(part.path, *_sketched(work, part))
+            write_arrays(part.path, *_sketched(work, part))
         return part.texts
 
     with ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as pool:
@@ -238,7 +209,7 @@ def _proposed(work: DiskSearch, advance: Advance) -> list[Path]:
         def run(number: int) -> Path:
             path = work.path("run", *divmod(number, ranges))
             if not path.exists():
-                _write(path, *_pairs_of_range(work, number // ranges, number % ranges, ranges))
+                write_arrays(path, *_pairs_of_range(work, number // ranges, number % ranges, ranges))
             return path
 
         runs: list[Path] = []
@@ -249,7 +220,7 @@ def _proposed(work: DiskSearch, advance: Advance) -> list[Path]:
     return runs
 
 
-def _sketched(work: DiskSearch, part: _Part) -> Sequence[np.ndarray]:
+def _sketched(work: DiskSearch, part: SketchPart) -> Sequence[np.ndarray]:
     texts = work.texts.take(np.arange(part.first, part.first + part.texts))
     sketches = sketch_all(texts, threads=1)
     present_M = np.flatnonzero(sketches.shingles)
@@ -288,7 +259,7 @@ class _Merged:
         self._runs = runs
         self._texts = len(work.texts.rows_D)
         edges = np.array([part.first for part in work.parts] + [self._texts], np.int64) * self._texts
-        starts = [np.searchsorted(_pairs_of(run), edges) for run in runs]
+        starts = [np.searchsorted(pairs_of_run(run), edges) for run in runs]
         self._starts_RP = np.stack(starts) if starts else np.zeros((0, len(edges)), np.int64)
         self.proposed = int(self._starts_RP[:, -1].sum())
 
@@ -302,14 +273,14 @@ class _Merged:
         def check(place: int) -> Path:
             path = self._work.path("alike", place)
             if not path.exists():
-                _write(path, *self._alike_in(spans[place]))
+                write_arrays(path, *self._alike_in(spans[place]))
             return path
 
-        counts = np.array([0, sum(int(_mapped(run, "<i8", 0, 1)[0]) for run in self._runs)], "<i8")
+        counts = np.array([0, sum(int(mapped_array(run, "<i8", 0, 1)[0]) for run in self._runs)], "<i8")
         pairs, similarity = [np.zeros(0, "<i8")], [np.zeros(0, "<f8")]
         with ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as pool:
             for span, path in zip(spans, pool.map(check, range(len(spans))), strict=True):
-                checked, pairs_P, similarity_P = _read_alike(path)
+                checked, pairs_P, similarity_P = read_alike(path)
                 counts[0] += checked
                 pairs.append(pairs_P)
                 similarity.append(similarity_P)
@@ -324,7 +295,7 @@ class _Merged:
         keys_P = distinct(
             np.concatenate(
                 [
-                    _pairs_of(run)[starts_P[span.start] : starts_P[span.stop]]
+                    pairs_of_run(run)[starts_P[span.start] : starts_P[span.stop]]
                     for run, starts_P in zip(self._runs, self._starts_RP, strict=True)
                 ]
             )
@@ -352,47 +323,6 @@ class _Merged:
                 fewer = np.minimum(self._shingles[first], self._shingles[second])
                 worth_P[some] = worth_checking(shares, fewer, self._work.threshold)
         return worth_P
-
-
-def _pairs_of(run: Path) -> np.ndarray:
-    return _mapped(run, "<i8", 8, run.stat().st_size // 8 - 1)
-
-
-def _read_alike(path: Path) -> tuple[int, np.ndarray, np.ndarray]:
-    pairs = (path.stat().st_size // 8 - 1) // 2
-    return (
-        int(_mapped(path, "<i8", 0, 1)[0]),
-        np.array(_mapped(path, "<i8", 8, pairs)),
-        np.array(_mapped(path, "<f8", 8 + 8 * pairs, pairs)),
-    )
-
-
-def _read_found(path: Path, texts: int) -> AlikePairs:
-    pairs = (path.stat().st_size // 8 - 2) // 2
-    checked, chained = _mapped(path, "<i8", 0, 2).tolist()
-    keys_P = np.array(_mapped(path, "<i8", 16, pairs))
-    return AlikePairs(
-        pairs=np.stack([keys_P // max(1, texts), keys_P % max(1, texts)], axis=1),
-        similarity=np.array(_mapped(path, "<f8", 16 + 8 * pairs, pairs)),
-        checked=checked,
-        chained=chained,
-    )
-
-
-def _mapped(path: Path, kind: str, offset: int, count: int) -> np.ndarray:
-    """Return a piece of a file as an array; only what is touched of it is read, and it is let go of with the array."""
-    if not count:
-        return np.zeros(0, kind)
-    # Not numpy's memmap, which takes ten times as long to be made: there are some for each part of each run.
-    with explained(path, doing="read"), path.open("rb") as file:
-        whole = mmap(file.fileno(), 0, access=ACCESS_READ)
-    return np.frombuffer(whole, kind, count, offset)
-
-
-def _write(path: Path, *arrays: np.ndarray) -> None:
-    with staged_file(path) as staged, staged.open("wb") as file:
-        for array in arrays:
-            file.write(array.tobytes())
 
 
 def _remove_abandoned(root: Path) -> None:

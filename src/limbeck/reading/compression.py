@@ -48,9 +48,12 @@ class _Unpacked(io.RawIOBase):
         self._open()
 
     def _open(self) -> None:
-        with self._path.open("rb", buffering=0):
-            pass  # what Arrow says of a file that is not there has no number, and no advice
-        packed = self._path.open("rb") if isinstance(self._path, RemotePath) else pa.OSFile(str(self._path))
+        if isinstance(self._path, RemotePath):
+            packed = self._path.open("rb")
+        else:
+            with self._path.open("rb"):
+                pass  # what Arrow says of a file that is not there has no number, and no advice
+            packed = pa.OSFile(str(self._path))
         self._stream = pa.CompressedInputStream(packed, self._codec)
         self._position = 0
 

@@ -50,12 +50,17 @@ class Doorway:
         self._service, self._settings, self._guard, self._accounts = service, settings, guard, accounts
         self._is_open = is_open
         self._by_path: dict[bytes, Endpoint] = {}
+        self._takes_list: set[bytes] = set()
 
     def know(self, endpoints: Iterable[Endpoint]) -> None:
         """Know the routes whose bodies say which texts they ask about."""
         for one in endpoints:
             if one.form is not None and one.form.texts is not None and "{" not in one.path:
-                self._by_path[one.path.encode()] = one
+                path = one.path.encode()
+                self._by_path[path] = one
+                # What a list means where it is not a list of texts, its dialect knows.
+                if any(field.name == one.form.texts and field.schema is TEXTS_SCHEMA for field in one.form.fields):
+                    self._takes_list.add(path)
 
     def is_narrow(self, method: bytes, target: bytes) -> bool:
         """Tell whether a request to a path is refused here, perhaps, once its body has come."""
@@ -74,7 +79,7 @@ class Doorway:
         """
         endpoint, arrived = self._by_path[target], Arrived.of(scope, _nothing_more)
         try:
-            asked = self._asked(endpoint, arrived, body)
+            asked = self._asked(endpoint, arrived, body, takes_list=target in self._takes_list)
         except LimbeckError:  # the usual way says what is wrong
             return None
         error = None if asked is None else self._service.refusal(asked)
@@ -87,7 +92,7 @@ class Doorway:
         headers = {**EVERYWHERE, "x-request-id": arrived.request_id}
         return wrong_response(wrong, endpoint.dialect.wrong_body(wrong), headers=headers)
 
-    def _asked(self, endpoint: Endpoint, arrived: Arrived, body: bytes) -> Asked | None:
+    def _asked(self, endpoint: Endpoint, arrived: Arrived, body: bytes, *, takes_list: bool) -> Asked | None:
         """Return what a request asks; None where it is not plain.
 
         Raises:
@@ -102,8 +107,6 @@ class Doorway:
         check_type(arrived.headers, may_be_tensors=False)
         wanted = form.read(strict_json(body))
         given = wanted[form.texts]
-        # What a list means where it is not a list of texts, its dialect knows.
-        takes_list = any(one.name == form.texts and one.schema is TEXTS_SCHEMA for one in form.fields)
         texts = given if isinstance(given, list) and takes_list else [given]
         if not 0 < len(texts) <= self._settings.max_texts or not all(isinstance(one, str) for one in texts):
             return None

@@ -91,7 +91,7 @@ def _parsed(whole: bytes, head: int) -> EngineFrame:
             # A copy, so that it lies where an array of its kind should.
             arrays.append(np.frombuffer(whole, kind, count, start).reshape(shape).copy())
             start += count * kind.itemsize
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise EngineError(f"a frame of the engine cannot be read ({error}): it is torn") from error
     if start != len(whole):
         raise EngineError(f"a frame of the engine has {len(whole) - head} bytes of arrays, not {start - head}: torn")

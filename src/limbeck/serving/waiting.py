@@ -250,8 +250,8 @@ class WaitingTexts:
         own = self._lines.get(client)
         own_before = 0
         if own is not None and len(own.requests) <= _MOST_COMPARED:
-            turn = max(tokens, TURN_TOKENS)
-            own_before = sum(min(one.tokens_left, turn) for one in own.requests.items() if one.is_waiting)
+            own_turn = max(tokens, TURN_TOKENS)
+            own_before = sum(min(one.tokens_left, own_turn) for one in own.requests.items() if one.is_waiting)
         elif own is not None:
             own_before = own.tokens
         turn = own_before + tokens
