@@ -4,13 +4,16 @@ All weights of the embedded encoder (6 layers of 384) for one epoch, or with --m
 reviews are read at 256 tokens, every other setting is the default. The same rows and seeds for each window, so that
 differences to "head" are paired: an interval is of the rows, which are drawn again 2,000 times, each with its answers
 by all seeds. The test split is scored once per run. What is finished in --runs is taken as it is, and with --resume
-what was interrupted goes on. Writes benchmarks/results/window.json (window-probe.json with --method probe), unless
---rows leaves rows out.
+what was interrupted goes on. Writes benchmarks/results/window.json (window-probe.json with --method probe) after each
+run, unless --rows leaves rows out. A run that this file already holds is not repeated, so that nine runs of half an
+hour each need not be made in one go, nor on one machine: the file says of each run where it was made, and which rows
+it answered rightly. Windows are compared over the seeds that all of them have.
 
     python benchmarks/window.py [--method finetune] [--rows N] [--seeds 3] [--runs FOLDER] [--resume]
 """
 
 import argparse
+import base64
 import json
 import subprocess
 import sys
@@ -19,7 +22,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
-from measure import SHARED_DATA, write_result
+from measure import RESULTS, SHARED_DATA, commit, machine, read_result, write_result
 
 import limbeck
 
@@ -27,6 +30,7 @@ LIMBECK = str(Path(sys.executable).with_name("limbeck"))
 WINDOWS = {"finetune": ("head", "tail", "both"), "probe": ("head", "tail", "both", "all")}
 FLAGS = {"finetune": ("--epochs", "1"), "probe": ("--pooling", "layers")}
 DRAWS = 2_000
+ALL_ROWS = 25_000
 
 
 def main() -> None:
@@ -41,34 +45,68 @@ def main() -> None:
     given = parser.parse_args()
     data = drawn_data(given.rows, given.runs)
     test = limbeck.read(data).split("test")
-    right_WSN, runs = [], {}
-    for window in WINDOWS[given.method]:
-        right_SN = []
-        for seed in range(given.seeds):
-            out = given.runs / f"{given.method}-{given.rows}-{given.max_tokens}-{window}-{seed}"
-            train(data, out, window, seed, given)
-            right_SN.append(right_answers(out, test))
-            runs[out.name] = {"accuracy": round(float(right_SN[-1].mean()), 4), **facts_of(out)}
-            print(f"{out.name}: {runs[out.name]}", flush=True)
-        right_WSN.append(right_SN)
-    result = {
-        "method": given.method,
-        "rows": {"train": given.rows, "test": len(test)},
-        "seeds": given.seeds,
-        "max_tokens": given.max_tokens,
-        "windows": compared(WINDOWS[given.method], np.array(right_WSN, np.float64)),
-        "runs": runs,
-    }
-    for name, one in result["windows"].items():
-        print(f"{name}: {json.dumps(one)}")
-    if given.rows == 25_000:
-        name = "window" if given.method == "finetune" else f"window-{given.method}"
-        print(f"written to {write_result(name, result, packages=('limbeck', 'torch', 'tokenizers'))}")
+    name = ("window" if given.method == "finetune" else f"window-{given.method}") if given.rows == ALL_ROWS else None
+    runs: dict[str, dict[str, Any]] = known_runs(name)
+    for seed in range(given.seeds):
+        for window in WINDOWS[given.method]:
+            run = f"{given.method}-{given.rows}-{given.max_tokens}-{window}-{seed}"
+            if run not in runs:
+                out = given.runs / run
+                train(data, out, window, seed, given)
+                right_N = right_answers(out, test)
+                runs[run] = {
+                    "window": window,
+                    "seed": seed,
+                    "accuracy": round(float(right_N.mean()), 4),
+                    **facts_of(out),
+                    "machine": machine()["processor"],
+                    "commit": commit(),
+                    "right": base64.b64encode(np.packbits(right_N).tobytes()).decode(),
+                }
+                print(f"{run}: { {key: value for key, value in runs[run].items() if key != 'right'} }", flush=True)
+            write(name, given, runs, len(test))
+
+
+def known_runs(name: str | None) -> dict[str, dict[str, Any]]:
+    """Return the runs that the result holds; none where there is no result."""
+    if name is None or not (RESULTS / f"{name}.json").exists():
+        return {}
+    found: dict[str, dict[str, Any]] = read_result(name)["runs"]
+    return found
+
+
+def write(name: str | None, given: argparse.Namespace, runs: dict[str, dict[str, Any]], rows: int) -> None:
+    """Compare the windows over the seeds that all of them have, say so, and write what there is."""
+    by_place = {(run["window"], run["seed"]): right_bits(run, rows) for run in runs.values()}
+    windows = WINDOWS[given.method]
+    seeds = [seed for seed in range(given.seeds) if all((window, seed) in by_place for window in windows)]
+    found = (
+        compared(windows, np.array([[by_place[window, seed] for seed in seeds] for window in windows], np.float64))
+        if seeds
+        else {}
+    )
+    for window, one in found.items():
+        print(f"{window}: {json.dumps(one)}", flush=True)
+    if name is not None:
+        result = {
+            "method": given.method,
+            "rows": {"train": given.rows, "test": rows},
+            "seeds": seeds,
+            "max_tokens": given.max_tokens,
+            "windows": found,
+            "runs": runs,
+        }
+        print(f"written to {write_result(name, result, packages=('limbeck', 'torch', 'tokenizers'))}", flush=True)
+
+
+def right_bits(run: dict[str, Any], rows: int) -> np.ndarray:
+    """Return which test rows a run answered rightly, (N,) of 0 and 1."""
+    return np.unpackbits(np.frombuffer(base64.b64decode(run["right"]), np.uint8), count=rows)
 
 
 def drawn_data(rows: int, runs: Path) -> Path:
     """Return a folder with so many rows of each split of IMDb, always the same ones; all of them where they are."""
-    if rows == 25_000:
+    if rows == ALL_ROWS:
         return SHARED_DATA / "imdb"
     folder = runs / f"data-{rows}"
     folder.mkdir(parents=True, exist_ok=True)
