@@ -38,12 +38,14 @@ def test_an_absent_device_is_refused(monkeypatch: pytest.MonkeyPatch, device: st
         runtime.choose_device(device)  # type: ignore[arg-type]
 
 
-def test_threads_are_set_and_told() -> None:
-    """The number that was asked for is what torch uses; below 1 is refused."""
+def test_threads_are_set_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The number that was asked for is what torch, engines and tokenizers use; below 1 is refused."""
     before = torch.get_num_threads()
+    monkeypatch.setenv("RAYON_NUM_THREADS", "7")
     try:
-        assert runtime.set_threads(1) == 1
-        assert runtime.set_threads() == runtime.usable_cores()
+        assert runtime.set_threads(1) == runtime.allowed_threads() == 1
+        assert os.environ["RAYON_NUM_THREADS"] == "1"
+        assert runtime.set_threads() == runtime.allowed_threads() == runtime.usable_cores()
         with pytest.raises(SettingsError, match="at least 1"):
             runtime.set_threads(0)
     finally:

@@ -27,6 +27,9 @@ VERSIONED_LIBRARIES = ("limbeck", "torch", "tokenizers", "safetensors", "numpy",
 _CGROUPS = Path("/sys/fs/cgroup")
 _OWN_CGROUPS = Path("/proc/self/cgroup")
 _THREADS = "OMP_NUM_THREADS"
+_TOKENIZER_THREADS = "RAYON_NUM_THREADS"
+_given_threads: int | None = None
+"""What `set_threads` was told."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +83,9 @@ def has_bf16(kind: str) -> bool:
 
 
 def set_threads(threads: int | None = None) -> int:
-    """Set how many threads torch computes with, and return the number.
+    """Set how many threads this process computes with, and return the number.
+
+    Torch obeys at once, native engines that are opened afterwards, and tokenizers where none has worked yet.
 
     Args:
         threads: the number; as many as there are usable cores when not given.
@@ -88,12 +93,25 @@ def set_threads(threads: int | None = None) -> int:
     Raises:
         SettingsError: the number is below 1.
     """
+    global _given_threads  # noqa: PLW0603  # threads belong to a process, as torch's do
     import torch
 
     if threads is not None and threads < 1:
         raise SettingsError(f"threads = {threads} is not possible: give at least 1")
-    torch.set_num_threads(threads or usable_cores())
+    _given_threads = threads
+    if threads is not None:
+        os.environ[_TOKENIZER_THREADS] = str(threads)
+    torch.set_num_threads(allowed_threads())
     return torch.get_num_threads()
+
+
+def allowed_threads() -> int:
+    """Return how many threads may compute: those that `set_threads` was told, else one for each usable core.
+
+    A process that is bound to its cores needs to be told nothing. One that is not (of Ray, of Spark) has a share of a
+    machine whose cores it all sees.
+    """
+    return _given_threads or usable_cores()
 
 
 def honour_quota() -> None:
@@ -107,7 +125,7 @@ def honour_quota() -> None:
         return
     os.environ[_THREADS] = str(cores)
     if "torch" in sys.modules:
-        set_threads(cores)
+        set_threads()
 
 
 def tolerate_full_disk() -> None:

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from tests.conformance.drawn import LENGTHS, draw_texts, make_loaded
 
+from limbeck import runtime
 from limbeck.errors import SettingsError
 from limbeck.inference.certificate import certify, cosine_distances
 from limbeck.inference.certificate_texts import one_after_other
@@ -104,6 +105,15 @@ def test_a_team_gives_the_same_bits_as_one_thread(
         native.one_text_threads = 1
     with pytest.raises(SettingsError, match="this engine has 3 threads"):
         native.one_text_threads = 4
+
+
+def test_an_engine_takes_the_threads_that_its_process_was_given(
+    drawn: LoadedEncoder, quick_library: Kernels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that nobody bound to cores sees all of them, and has a share."""
+    assert NativeEngine(drawn, quick_library).threads == runtime.usable_cores()
+    monkeypatch.setattr(runtime, "_given_threads", 3)
+    assert NativeEngine(drawn, quick_library).threads == 3
 
 
 def test_odd_widths_are_named(tiny_loaded: LoadedEncoder, library: Kernels) -> None:

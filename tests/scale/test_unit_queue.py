@@ -84,6 +84,30 @@ def test_a_unit_that_ends_workers_is_set_aside() -> None:
     assert (queue.is_over, sum(told)) == (True, 20)
 
 
+def test_a_unit_that_ended_several_workers_in_turn_is_set_aside_at_once() -> None:
+    """Where somebody else tried it again and again (Spark), each of these tries counts."""
+    queue, parts, told = queue_of(1)
+    queue.take()
+    queue.lose(0, "killed", tries=2)
+    assert (queue.waiting, parts.asides) == (1, [])
+    queue.take()
+    queue.lose(0, "killed", tries=4)
+    assert (queue.is_over, parts.asides[0][1:]) == (True, ("6 workers ended over it: killed", "EngineError", 6))
+    assert sum(told) == 10
+
+
+def test_a_unit_that_nobody_began_is_put_back() -> None:
+    """It is the next one, however often, and no try is counted."""
+    queue, parts, told = queue_of(2)
+    for _ in range(MOST_TRIES + 1):
+        assert queue.take() == 0
+        queue.put_back(0)
+    assert [queue.take(), queue.take()] == [0, 1]
+    for number in (0, 1):
+        queue.settle(number, RECORD)
+    assert (queue.is_over, parts.asides, sum(told)) == (True, [], 20)
+
+
 def test_rows_at_fault_are_not_tried_again() -> None:
     """The next try would find the same."""
     queue, parts, _ = queue_of(1)

@@ -18,7 +18,7 @@ from limbeck.features.entry import PART_BYTES, Entry
 from limbeck.inference.engine import Engine
 from limbeck.model.blocks import Block
 from limbeck.progress import SILENT, Progress, Within
-from limbeck.runtime import usable_cores
+from limbeck.runtime import allowed_threads
 from limbeck.tokens import ReadTexts, Tokenized, Window
 
 RUN_TOKENS = 8_192
@@ -225,7 +225,7 @@ def _runs(tokenized: Tokenized, first_U: np.ndarray, missing: np.ndarray) -> lis
     # Of equal length in the order of the texts: numbers of different texts are in the order of their keys.
     order = missing[np.lexsort((first_U[missing], -tokenized.lengths[first_U[missing]]))]
     ends = np.cumsum(tokenized.lengths[first_U[order]])
-    runs, start, used, budget = [], 0, 0, RUN_TOKENS * usable_cores()
+    runs, start, used, budget = [], 0, 0, RUN_TOKENS * allowed_threads()
     while start < len(order):
         stop = max(start + 1, int(np.searchsorted(ends, used + budget, side="right")))
         runs.append(order[start:stop])

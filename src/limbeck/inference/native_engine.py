@@ -37,7 +37,7 @@ from limbeck.native.kernels import (
     require_done,
 )
 from limbeck.progress import SILENT, Progress
-from limbeck.runtime import usable_cores
+from limbeck.runtime import allowed_threads
 from limbeck.tokens import Tokenized
 
 ENGINE_NUMERICS = "native bfloat16 cpu"
@@ -105,7 +105,7 @@ class NativeEngine:
     def __init__(self, loaded: LoadedEncoder, kernels: Kernels, *, threads: int | None = None) -> None:
         require_computable(loaded.config, kernels.about.width_step)
         self.loaded = loaded
-        self.threads = threads or usable_cores()
+        self.threads = threads or allowed_threads()
         self._one_text_threads = 1
         self._library = kernels.library
         self._about = kernels.about

@@ -1,9 +1,9 @@
-"""Crews: who computes units, by name. An engine of distribution is one function here, and its line in `CREWS`.
+"""Crews: who computes units, by name. An engine of distribution is one `Crew` here, in `CREWS`.
 
-A crew takes numbers from a `UnitQueue` until it is over: it lets `do_unit(folder, number)` run somewhere, on this
-machine or another that sees the folder, and tells the queue what came of it: `settle` with what `do_unit` returned,
-`lose` where the process that ran it is gone. What `do_unit` raises is raised: no unit could be computed. A crew may run
-a unit twice, and it may be killed at any moment.
+A crew takes numbers from a `UnitQueue` until it is over: it lets `do_unit(folder, number)` run somewhere (on another
+machine `do_far_unit`, which looks whether that machine sees the folder), and tells the queue what came of it: `settle`
+with what was returned, `lose` where the process that ran it is gone, `put_back` where none began. What `do_unit` raises
+is raised: no unit could be computed. A crew may run a unit twice, and it may be killed at any moment.
 """
 
 from collections.abc import Callable, Mapping
@@ -31,7 +31,18 @@ class CrewJob:
     progress: Progress
 
 
-Crew = Callable[[UnitQueue, CrewJob], None]
+@dataclass(frozen=True, kw_only=True)
+class Crew:
+    """Who computes units.
+
+    Attributes:
+        work: computes until the queue is over.
+        settle: looks whether it could, before anything is planned in vain: raises where a library or a cluster is
+            missing. Returns the settings with what it knows of its workers.
+    """
+
+    work: Callable[[UnitQueue, CrewJob], None]
+    settle: Callable[[ScaleSettings], ScaleSettings] = lambda settings: settings
 
 
 def work_here(queue: UnitQueue, job: CrewJob) -> None:
@@ -46,4 +57,4 @@ def _work_in_processes(queue: UnitQueue, job: CrewJob) -> None:
     work_in_processes(queue, job.folder, job.settings, job.progress)
 
 
-CREWS: Mapping[On, Crew] = {"processes": _work_in_processes, "here": work_here}
+CREWS: Mapping[On, Crew] = {"processes": Crew(work=_work_in_processes), "here": Crew(work=work_here)}

@@ -6,7 +6,7 @@ there once. It does not know who computes (see `crews`).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from limbeck import errors
@@ -78,10 +78,12 @@ def predict_to_parts(request: PartsRequest, *, progress: Progress = SILENT) -> P
         SettingsError: the folder was begun with other settings, or settings are impossible.
         DataError: files are at fault, differ in their columns, or were changed since the folder was begun.
         StorageError: a file cannot be read, or the disk is full; what is finished stays.
+        MissingExtraError: the library of who is to compute is not installed.
         LockedError: another process is working in the folder.
     """
     check_scale(request.scale)
     _check_places(request)
+    request = replace(request, scale=CREWS[request.scale.on].settle(request.scale))
     parts = PartsFolder(request.out)
     check_folder(request.out, new=not parts.plan_path.is_file() and not _is_fresh(request.out))
     with lock(parts.state):
@@ -145,7 +147,7 @@ def _compute(
     job = CrewJob(folder=str(parts.path), settings=request.scale, progress=progress)
     try:
         with progress.track("answering", total=rows, unit="rows") as advance:
-            CREWS[request.scale.on](UnitQueue(plan, parts, missing, advance), job)
+            CREWS[request.scale.on].work(UnitQueue(plan, parts, missing, advance), job)
     finally:
         parts.sweep()
 

@@ -53,8 +53,14 @@ class InputFile:
         return (now.st_size, now.st_mtime_ns) == (self.size_bytes, self.mtime_ns)
 
     def is_unchanged(self) -> bool:
-        """Tell whether its bytes are those that it had."""
-        return self.looks_unchanged() or known_by(self.cut.path) == self.sha256
+        """Tell whether its bytes are those that it had.
+
+        Only a file whose time is another one is read: a copy on another machine, once in each process that reads it.
+
+        Raises:
+            StorageError: it is not there, or may not be read.
+        """
+        return self.looks_unchanged() or _known_as_it_is(self.cut.path) == self.sha256
 
     def require_unchanged(self) -> None:
         """Refuse a file that somebody wrote to.
@@ -62,7 +68,7 @@ class InputFile:
         Raises:
             DataError: names it.
         """
-        if not self.looks_unchanged():
+        if not self.is_unchanged():
             raise DataError(
                 f"{self.cut.path} was changed since the plan was made: put the file back as it was, or answer it anew "
                 "into another folder"
@@ -136,6 +142,20 @@ class Unit:
 def known_by(path: Path) -> str:
     """Return what tells a file's bytes: their SHA-256, or of a file in a store that of what the store says of them."""
     return path.fingerprint() if isinstance(path, RemotePath) else sha256_of(path)
+
+
+def _known_as_it_is(path: Path) -> str:
+    if isinstance(path, RemotePath):
+        return path.fingerprint()
+    with explained(path, doing="read"):
+        now = path.stat()
+    return _sha256_at(path, now.st_size, now.st_mtime_ns)
+
+
+@lru_cache(maxsize=1_000)
+def _sha256_at(path: Path, _size_bytes: int, _mtime_ns: int) -> str:
+    """Return a file's SHA-256; a file that is written anew is read anew."""
+    return sha256_of(path)
 
 
 @lru_cache(maxsize=1_000)

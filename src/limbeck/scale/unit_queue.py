@@ -92,14 +92,20 @@ class UnitQueue:
             self._parts.set_aside(unit, outcome.why, outcome.kind, self._tries[number] + 1)
         self._advance(unit.piece.rows - told)
 
-    def lose(self, number: int, why: str) -> None:
-        """Take back a unit whose worker ended over it."""
+    def put_back(self, number: int) -> None:
+        """Take back a unit that nobody began: no try is counted, and it is the next one."""
+        self._advance(-self._in_work.pop(number))
+        self._waiting.appendleft(number)
+
+    def lose(self, number: int, why: str, tries: int = 1) -> None:
+        """Take back a unit over which a worker ended, or several in turn (`tries`)."""
         told = self._in_work.pop(number)
-        self._tries[number] += 1
+        self._tries[number] += tries
         if self._tries[number] < MOST_TRIES:
             self._advance(-told)
             self._waiting.appendleft(number)
             return
         unit = self._plan.unit(number)
-        self._parts.set_aside(unit, f"{MOST_TRIES} workers ended over it: {why}", EngineError.__name__, MOST_TRIES)
+        ended = self._tries[number]
+        self._parts.set_aside(unit, f"{ended} workers ended over it: {why}", EngineError.__name__, ended)
         self._advance(unit.piece.rows - told)

@@ -39,7 +39,7 @@ def do_unit(folder: str, number: int, *, tell: Callable[[int], object] = lambda 
         LimbeckError: no unit could be computed: the model is not what was planned, the part cannot be written.
     """
     parts = PartsFolder(Path(folder))
-    plan = _plan_in(parts)
+    plan = plan_in(parts)
     unit, predictor = plan.unit(number), open_model(plan.model, plan.answering)
     try:
         read = _read_patiently(unit)
@@ -57,7 +57,7 @@ def open_model_of(folder: str) -> Predictor:
     Raises:
         LimbeckError: as `do_unit` says.
     """
-    plan = _plan_in(PartsFolder(Path(folder)))
+    plan = plan_in(PartsFolder(Path(folder)))
     return open_model(plan.model, plan.answering)
 
 
@@ -80,7 +80,12 @@ def open_model(model: Path, answering: Answering) -> Predictor:
     return predictor
 
 
-def _plan_in(parts: PartsFolder) -> UnitPlan:
+def plan_in(parts: PartsFolder) -> UnitPlan:
+    """Return the plan of a folder, read once in a process while it is not written anew.
+
+    Raises:
+        StorageError: it cannot be read.
+    """
     with explained(parts.plan_path, doing="read"):
         stamp = parts.plan_path.stat().st_mtime_ns
     return _plan_at(parts.plan_path, stamp)

@@ -13,12 +13,12 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import Any
 
 from limbeck.errors import LimbeckError
 from limbeck.os_files import end_with_parent
 from limbeck.progress import Advance
+from limbeck.scale.unit_words import error_words, outcome_words
 
 
 def work_for_parent() -> None:
@@ -39,7 +39,7 @@ def work_for_parent() -> None:
         else:
             _compute(wish["folder"], numbers, out)
     except LimbeckError as error:
-        out.say({"stopped": type(error).__name__, "why": str(error)})
+        out.say(error_words(error))
 
 
 def _plan(request: dict[str, Any], out: "_Said") -> None:
@@ -54,17 +54,12 @@ def _plan(request: dict[str, Any], out: "_Said") -> None:
 def _compute(folder: str, numbers: "queue.SimpleQueue[int]", out: "_Said") -> None:
     """Compute units for ever; the parent ends this process."""
     from limbeck.runtime import release_free_memory
-    from limbeck.scale.unit_queue import UnitFault
     from limbeck.scale.unit_task import do_unit, open_model_of
 
     open_model_of(folder)
     out.say({"ready": True})
     while True:
-        outcome = do_unit(folder, numbers.get(), tell=out.tell_rows)
-        if isinstance(outcome, UnitFault):
-            out.say({"fault": asdict(outcome)})
-        else:
-            out.say({"done": outcome.to_json()})
+        out.say(outcome_words(do_unit(folder, numbers.get(), tell=out.tell_rows)))
         release_free_memory()
 
 

@@ -15,14 +15,13 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from typing import Any
 
-from limbeck import errors
-from limbeck.errors import EngineError, LimbeckError
+from limbeck.errors import EngineError
 from limbeck.progress import Advance, Progress
 from limbeck.runtime import usable_cores
-from limbeck.scale.part_record import record_of
 from limbeck.scale.parts_request import PartsRequest
 from limbeck.scale.scale_settings import ScaleSettings
-from limbeck.scale.unit_queue import UnitFault, UnitQueue
+from limbeck.scale.unit_queue import UnitQueue
+from limbeck.scale.unit_words import error_named, outcome_in
 
 WORKER_PROGRAM = (sys.executable, "-m", "limbeck.scale.unit_worker")
 _MOST_STARTS = 3
@@ -59,7 +58,7 @@ def plan_in_process(request: PartsRequest, progress: Progress) -> None:
         with ExitStack() as step:
             while "planned" not in (said := _next_of(heard)):
                 if "stopped" in said:
-                    raise _error_named(said["stopped"], said["why"])
+                    raise error_named(said["stopped"], said["why"])
                 if "note" in said:
                     progress.say(said["note"])
                 elif "step" in said:
@@ -183,12 +182,11 @@ class _Team:
             self._units.advance(number, said["rows"])
             return
         if "stopped" in said:
-            raise _error_named(said["stopped"], said["why"])
+            raise error_named(said["stopped"], said["why"])
         if "ready" in said:
             worker.is_ready, self._failed_starts = True, 0
         elif number is not None:
-            done = said.get("done")
-            self._units.settle(number, UnitFault(**said["fault"]) if done is None else record_of(done))
+            self._units.settle(number, outcome_in(said))
         worker.number = self._units.take()
         if worker.number is not None:
             worker.give(worker.number)
@@ -229,12 +227,6 @@ def _own_cores() -> list[int]:
 def _group(cores: Sequence[int], place: int, threads: int) -> list[int]:
     """Return the cores of a worker: as many as it has threads, those of others only where there are not enough."""
     return [cores[(place * threads + one) % len(cores)] for one in range(min(threads, len(cores)))]
-
-
-def _error_named(name: str, why: str) -> LimbeckError:
-    kind = getattr(errors, name, LimbeckError)
-    found: LimbeckError = kind(why)
-    return found
 
 
 def _ending(status: int) -> str:
