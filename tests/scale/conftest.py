@@ -13,6 +13,7 @@ from limbeck.model.bundle import Bundle, save_bundle
 from limbeck.scale.parts_answers import PartsSummary, predict_to_parts
 from limbeck.scale.parts_request import PartsRequest
 from limbeck.scale.scale_settings import ScaleSettings
+from limbeck.scale.work import Answers
 from limbeck.settings import HeadKind
 
 WORDS = ("i feel fine", "so sad", "기분이 좋다", "it is rain !", "sun", "very very sad today .")
@@ -57,13 +58,14 @@ def answer(model: Path, tmp_path: Path) -> Answer:
 
     def run(source: Any, out: Path | None = None, *, top_k: int | None = None, **words: Any) -> PartsSummary:
         reading = {name: words.pop(name) for name in ("on_bad_row", "text_column", "encoding") if name in words}
+        work = words.pop("work", Answers(top_k=top_k))
         request = PartsRequest(
             source=str(source),
             run=words.pop("run", model),
             out=out or tmp_path / "PARTS",
             scale=ScaleSettings(**{"on": "here", "unit_tokens": 40, **words}),
             reading=reading,
-            top_k=top_k,
+            work=work,
         )
         return predict_to_parts(request)
 

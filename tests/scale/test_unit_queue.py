@@ -14,6 +14,7 @@ from limbeck.scale.parts_folder import PartsFolder
 from limbeck.scale.unit import Answering, InputFile
 from limbeck.scale.unit_plan import UnitPlan
 from limbeck.scale.unit_queue import MOST_TRIES, UnitFault, UnitQueue
+from limbeck.scale.work import Answers, Vectors
 from limbeck.settings import ReadSettings
 
 ANSWERING = Answering(
@@ -22,7 +23,6 @@ ANSWERING = Answering(
     build="one",
     device="cpu",
     reading=ReadSettings(labels="ignored"),
-    top_k=None,
     part_format="parquet",
 )
 
@@ -32,7 +32,7 @@ def plan_of(units: int) -> UnitPlan:
     cut = CutFile(path=Path("texts.parquet"), schema=pa.schema([("text", pa.string())]))
     file = InputFile(cut=cut, size_bytes=1, mtime_ns=1, sha256="a" * 64, row_prefix="")
     pieces = [(0, FilePiece(first=10 * n + 1, rows=10, start=0, stop=0, weight=1)) for n in range(units)]
-    return UnitPlan(model=Path("RUN"), answering=ANSWERING, files=(file,), pieces=pieces)
+    return UnitPlan(model="RUN", answering=ANSWERING, files=(file,), pieces=pieces)
 
 
 class Remembering(PartsFolder):
@@ -135,7 +135,16 @@ def test_every_unit_is_settled_once(units: int, events: list[tuple[bool, int]]) 
     assert sum(told) == 10 * units
 
 
-@pytest.mark.parametrize("change", [{"bundle": "c"}, {"engine": "native-avx2"}, {"build": "two"}, {"top_k": 2}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"bundle": "c"},
+        {"engine": "native-avx2"},
+        {"build": "two"},
+        {"work": Answers(top_k=2)},
+        {"work": Vectors()},
+    ],
+)
 def test_a_units_name_tells_what_answers_depend_on(change: dict[str, Any]) -> None:
     """Another model, engine, build or column is another part; where the file lies, and rows at fault, is none."""
     from dataclasses import replace

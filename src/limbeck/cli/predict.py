@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from limbeck.cli import answers_screen, options, screen
-from limbeck.cli.help_screen import FOLDER_OF_PARTS, OUTPUT
-from limbeck.cli.settings_options import Flags, From, option_names, takes
+from limbeck.cli.help_screen import OUTPUT
+from limbeck.cli.parts_options import IN_PARTS, fill_parts, means_parts
+from limbeck.cli.settings_options import Flags, takes
 from limbeck.scale.scale_settings import ScaleSettings
 
 if TYPE_CHECKING:
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
     from limbeck.inference.predictor import Predictor
     from limbeck.progress import Progress
     from limbeck.reading.text_stream import ByteStream
+    from limbeck.scale.parts_request import PartsRequest
     from limbeck.settings import ReadSettings
 
 STANDARD_INPUT = "-"
-IN_PARTS = From(kind=ScaleSettings, group=FOLDER_OF_PARTS)
 
 
 @takes(options.READING_TEXTS, options.ENGINE_OPTIONS, IN_PARTS)
@@ -85,8 +86,8 @@ def predict(
         raise DataError(f"text {empty[0]} is empty or only white space: there is nothing to label in it")
     if out is not None and source == STANDARD_INPUT:
         raise SettingsError("standard input is answered on standard output, as it comes: leave --output out")
-    if source is not None and _is_in_parts(source, out, flags, overwrite=overwrite):
-        _answer_in_parts(run, source, cast("Path", out), flags, top_k, as_json=as_json)
+    if source is not None and means_parts(source, out, flags, overwrite=overwrite, option="--output"):
+        fill_parts(_parts_request(run, source, cast("Path", out), flags, top_k), as_json=as_json)
         return
     from limbeck.inference.long_answers import predict_to_file
     from limbeck.inference.predictor import load
@@ -154,45 +155,18 @@ def _answer_lines(
         following.say(screen.say_read(answered))
 
 
-def _is_in_parts(source: str, out: Path | None, flags: Flags, *, overwrite: bool) -> bool:
-    """Tell whether answers go into a folder of parts; refuse what fits only the other way."""
-    from limbeck.errors import SettingsError
-    from limbeck.scale.input_files import is_pattern
-
-    if out is not None and not out.suffix:
-        if overwrite:
-            raise SettingsError(f"--overwrite is for a file: the same command goes on with {out}, or remove the folder")
-        return True
-    if given := [option_names(name)[0] for name in flags.of(IN_PARTS)]:
-        raise SettingsError(f"{given[0]} is about a folder of parts: give --output a name without a suffix")
-    if is_pattern(source):
-        raise SettingsError(f"{source} means several files: give --output a folder for their parts, without a suffix")
-    return False
-
-
-def _answer_in_parts(run: Path, source: str, out: Path, flags: Flags, top_k: int | None, *, as_json: bool) -> None:
-    """Answer files into a folder of parts, or go on with it."""
-    from limbeck.scale.parts_answers import predict_to_parts
+def _parts_request(run: Path, source: str, out: Path, flags: Flags, top_k: int | None) -> "PartsRequest":
+    """Return what is to be answered into a folder of parts."""
     from limbeck.scale.parts_request import PartsRequest
+    from limbeck.scale.work import Answers
     from limbeck.settings import FeatureSettings
 
-    following = screen.following()
-    request = PartsRequest(
+    return PartsRequest(
         source=source,
         run=run,
         out=out,
         scale=flags.build(ScaleSettings),
         computing=flags.build(FeatureSettings),
         reading=flags.of(options.READING_TEXTS),
-        top_k=top_k,
+        work=Answers(top_k=top_k),
     )
-    found = predict_to_parts(request, progress=following)
-    screen.tell_notes(found.notes, following)
-    if as_json:
-        counts = {name: getattr(found, name) for name in ("rows", "left_out", "parts", "computed", "count_cut")}
-        screen.show_json({"out": str(out), **counts, "set_aside": [one.words for one in found.set_aside]})
-    else:
-        now = "" if found.computed == found.parts else f" ({found.computed:,} computed now)"
-        parts = f"{found.parts:,} part{'s' * (found.parts != 1)}{now}"
-        screen.show_line(f"{out}: {found.rows:,} rows in {parts}; {screen.say_read(found)}")
-    found.require_whole(out)

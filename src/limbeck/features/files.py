@@ -4,6 +4,7 @@ In: `Features` and the rows that they belong to. Out: a .npy array, or a Parquet
 It does not know how features were made.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,10 @@ import pyarrow.parquet as pq
 from limbeck import storage
 from limbeck.data.dataset import Dataset
 from limbeck.features.extraction import Features
+from limbeck.model.blocks import Block
 
 FEATURE_SUFFIXES = (".npy", ".parquet")
+FEATURE_COLUMN = "features"
 
 
 def write_features(features: Features, dataset: Dataset, path: Path) -> None:
@@ -40,6 +43,9 @@ def _table(features: Features, dataset: Dataset) -> pa.Table:
     vectors = pa.FixedSizeListArray.from_arrays(pa.array(features.values_NF.ravel()), width)
     label = "label_name" if dataset.task.has_classes else "label"
     rows = dataset.to_arrow().select(["row_id", "split", label])
-    blocks = ",".join(str(block) for block in features.blocks)
-    field = pa.field("features", vectors.type, metadata={"limbeck.blocks": blocks})
-    return rows.append_column(field, vectors)
+    return rows.append_column(vectors_field(vectors.type, features.blocks), vectors)
+
+
+def vectors_field(kind: pa.DataType, blocks: Sequence[Block]) -> pa.Field:
+    """Return the column of vectors, which says what they are made of."""
+    return pa.field(FEATURE_COLUMN, kind, metadata={"limbeck.blocks": ",".join(map(str, blocks))})

@@ -23,6 +23,7 @@ from limbeck.scale.parts_request import PartsRequest
 from limbeck.scale.scale_settings import check_scale
 from limbeck.scale.unit_plan import UnitPlan, open_plan
 from limbeck.scale.unit_queue import UnitQueue
+from limbeck.scale.work import require_part_format
 from limbeck.scale.worker_processes import plan_in_process
 from limbeck.storage import check_folder
 
@@ -82,6 +83,7 @@ def predict_to_parts(request: PartsRequest, *, progress: Progress = SILENT) -> P
         LockedError: another process is working in the folder.
     """
     check_scale(request.scale)
+    require_part_format(request.work, request.scale.part_format)
     _check_places(request)
     request = replace(request, scale=CREWS[request.scale.on].settle(request.scale))
     parts = PartsFolder(request.out)
@@ -146,7 +148,7 @@ def _compute(
     rows = sum(plan.pieces[number][1].rows for number in missing)
     job = CrewJob(folder=str(parts.path), settings=request.scale, progress=progress)
     try:
-        with progress.track("answering", total=rows, unit="rows") as advance:
+        with progress.track(request.work.doing, total=rows, unit="rows") as advance:
             CREWS[request.scale.on].work(UnitQueue(plan, parts, missing, advance), job)
     finally:
         parts.sweep()

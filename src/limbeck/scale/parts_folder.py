@@ -120,7 +120,8 @@ class PartsFolder:
                 )
         answering = plan.answering
         values = {
-            "model": str(plan.model),
+            "command": answering.work.command,
+            "model": plan.model,
             "model_sha": answering.bundle,
             "engine": answering.engine,
             "rows": sum(record.rows for record in records),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from limbeck.scale.scale_settings import ScaleSettings
+from limbeck.scale.work import Answers, Work, work_of
 from limbeck.settings import FeatureSettings
 
 
@@ -18,35 +19,35 @@ class PartsRequest:
 
     Attributes:
         source: a file, a folder, or a pattern of files.
-        run: the model, as `load` takes it.
+        run: the model, as `load` takes it; for vectors the encoder, as `load_encoder` takes it.
         out: the folder of parts.
         scale: how units are made and computed.
         computing: device and engine.
         reading: fields of `ReadSettings` that were given.
-        top_k: labels per text in columns of their own.
+        work: what is done with the rows.
     """
 
     source: str
-    run: Path
+    run: str | Path
     out: Path
     scale: ScaleSettings = field(default_factory=ScaleSettings)
     computing: FeatureSettings = field(default_factory=FeatureSettings)
     reading: Mapping[str, Any]
-    top_k: int | None = None
+    work: Work = field(default_factory=Answers)
 
     def to_json(self) -> dict[str, Any]:
         """Return the values as JSON has them."""
-        return {**asdict(self), "run": str(self.run), "out": str(self.out)}
+        return {**asdict(self), "run": str(self.run), "out": str(self.out), "work": self.work.to_json()}
 
 
 def request_of(values: Mapping[str, Any]) -> PartsRequest:
     """Return what `PartsRequest.to_json` made."""
     return PartsRequest(
         source=values["source"],
-        run=Path(values["run"]),
+        run=values["run"],
         out=Path(values["out"]),
         scale=ScaleSettings(**values["scale"]),
         computing=FeatureSettings(**values["computing"]),
         reading=values["reading"],
-        top_k=values["top_k"],
+        work=work_of(values["work"]),
     )

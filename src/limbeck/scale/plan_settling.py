@@ -5,22 +5,21 @@ that the one that waits for workers holds none. It does not know who computes.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from limbeck.errors import DataError, FaultLog
-from limbeck.inference.predictor import Predictor, load
 from limbeck.progress import SILENT, Progress
 from limbeck.remote_files import path_of
 from limbeck.runtime import usable_cores
 from limbeck.scale.input_files import FoundFiles, find_input_files
+from limbeck.scale.opened_work import OpenedWork
 from limbeck.scale.parts_folder import PartsFolder
 from limbeck.scale.parts_request import PartsRequest
 from limbeck.scale.unit import InputFile, known_by
 from limbeck.scale.unit_plan import UnitPlan, open_plan, require_same_answering, write_plan
-from limbeck.scale.unit_planning import answering_of, make_plan
-from limbeck.setting_tables import build
-from limbeck.settings import ReadSettings
+from limbeck.scale.unit_planning import answering_by, make_plan
+from limbeck.scale.work_opening import open_work
 
 
 def settle_plan(request: PartsRequest, progress: Progress = SILENT) -> None:
@@ -33,16 +32,14 @@ def settle_plan(request: PartsRequest, progress: Progress = SILENT) -> None:
     """
     found, place = find_input_files(request.source), PartsFolder(request.out).plan_path
     before = open_plan(place) if place.is_file() else None
-    predictor = _opened(request, before, progress)
-    own = ReadSettings(text_column=predictor.text_column, label_names=predictor.label_names, labels="ignored")
-    reading = build(ReadSettings, asdict(own), request.reading, where="flags")
-    wanted = {"top_k": request.top_k, "part_format": request.scale.part_format}
+    opened = _opened(request, before, progress)
+    reading, part_format = opened.reading(request.reading), request.scale.part_format
     if before is None:
         for note in found.notes:
             progress.say(str(note))
-        answering = answering_of(predictor, reading, **wanted)
+        answering = answering_by(opened, request.work, reading, part_format)
         workers = request.scale.workers_on(usable_cores())
-        plan = make_plan(found, predictor, answering, request.scale.unit_tokens, workers, progress)
+        plan = make_plan(found, opened, answering, request.scale.unit_tokens, workers, progress)
         if plan.empty:
             progress.say(f"files without rows: {len(plan.empty):,} (first: {next(iter(plan.empty))})")
         write_plan(plan, place)
@@ -50,9 +47,10 @@ def settle_plan(request: PartsRequest, progress: Progress = SILENT) -> None:
         return
     given = {"device": request.computing.device, "engine": request.computing.engine}
     asked = {
-        "bundle": predictor.bundle.digest(),
+        "bundle": opened.made_with.bundle,
         "reading": reading,
-        **wanted,
+        "work": request.work,
+        "part_format": part_format,
         **{name: value for name, value in given.items() if value not in (None, "auto")},
     }
     plan = require_same_answering(before, asked, request.out)
@@ -61,12 +59,12 @@ def settle_plan(request: PartsRequest, progress: Progress = SILENT) -> None:
         write_plan(plan if files is None else replace(plan, files=tuple(files)), place)
 
 
-def _opened(request: PartsRequest, before: UnitPlan | None, progress: Progress) -> Predictor:
+def _opened(request: PartsRequest, before: UnitPlan | None, progress: Progress) -> OpenedWork:
     """Open the model; of a folder that was begun with the engine of then, so that nothing is measured."""
     device, engine = request.computing.device, request.computing.engine
     if before is not None:
         device, engine = before.answering.device, before.answering.engine
-    return load(request.run, device=device, engine=engine, progress=progress)
+    return open_work(request.work, str(request.run), device=device, engine=engine, progress=progress)
 
 
 def _unchanged(plan: UnitPlan, found: FoundFiles, out: Path) -> Sequence[InputFile] | None:

@@ -6,14 +6,16 @@ computes them, so a unit may be computed twice and its part exists once. It does
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from limbeck.errors import DataError
 from limbeck.reading.cut_file import CutFile, FilePiece
 from limbeck.remote_files import RemotePath
 from limbeck.scale.scale_settings import PartFormat
+from limbeck.scale.work import Answers, Work, work_of
 from limbeck.settings import Device, EngineName, ReadSettings
 from limbeck.storage import explained, sha256_of
 
@@ -85,8 +87,8 @@ class Answering:
         build: which version of the engine.
         device: that it computes on.
         reading: how rows are read.
-        top_k: labels per text in columns of their own; None for none.
         part_format: format of the parts.
+        work: what is done with them.
     """
 
     bundle: str
@@ -94,8 +96,13 @@ class Answering:
     build: str
     device: Device
     reading: ReadSettings
-    top_k: int | None
     part_format: PartFormat
+    work: Work = field(default_factory=Answers)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the values as JSON has them; work has those of its kind alone, beside the others."""
+        shared = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in ("reading", "work")}
+        return {**shared, "reading": asdict(self.reading), **self.work.to_json()}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -139,6 +146,24 @@ class Unit:
         return f"{self.file.cut.path}, rows {self.piece.first:,} to {self.piece.last:,}"
 
 
+def answering_of(values: dict[str, Any]) -> Answering:
+    """Return what `Answering.to_json` made.
+
+    Raises:
+        KeyError: a value is missing, or the kind of work is not known.
+        TypeError: these are other values.
+    """
+    reading: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in values["reading"].items()
+    }
+    names = [one.name for one in fields(Answering) if one.name not in ("reading", "work")]
+    return Answering(
+        **{name: values[name] for name in names},
+        reading=ReadSettings(**reading),
+        work=work_of({name: value for name, value in values.items() if name not in (*names, "reading")}),
+    )
+
+
 def known_by(path: Path) -> str:
     """Return what tells a file's bytes: their SHA-256, or of a file in a store that of what the store says of them."""
     return path.fingerprint() if isinstance(path, RemotePath) else sha256_of(path)
@@ -169,7 +194,7 @@ def _shared_digest(file: InputFile, answering: Answering) -> str:
         "columns": [[field.name, str(field.type)] for field in file.cut.schema],
         "dialect": cut["dialect"],
         "head": cut["head"],
-        **asdict(answering),
+        **answering.to_json(),
         "reading": {**asdict(answering.reading), "on_bad_row": None},
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()

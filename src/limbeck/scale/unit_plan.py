@@ -6,7 +6,7 @@ chosen, nor who computes them.
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from limbeck.errors import FaultLog, SettingsError, StorageError
 from limbeck.reading.cut_file import FilePiece, cut_file_of
-from limbeck.scale.unit import UNIT_FORMAT, Answering, InputFile, Unit
+from limbeck.scale.unit import UNIT_FORMAT, Answering, InputFile, Unit, answering_of
+from limbeck.scale.work import Work
 from limbeck.settings import ReadSettings
 from limbeck.storage import read_json, write_json
 
@@ -24,7 +25,7 @@ class UnitPlan:
     """What is to be answered, cut into units.
 
     Attributes:
-        model: the folder of the model.
+        model: where the model is, or its name.
         answering: what the answers depend on beside the rows.
         files: that hold rows, in order.
         pieces: of each unit the place of its file among `files`, and its rows.
@@ -32,7 +33,7 @@ class UnitPlan:
         tokens_per_s: at which a worker was measured when units were made.
     """
 
-    model: Path
+    model: str
     answering: Answering
     files: tuple[InputFile, ...]
     pieces: Sequence[tuple[int, FilePiece]]
@@ -64,8 +65,8 @@ def write_plan(plan: UnitPlan, path: Path) -> None:
         path,
         {
             "format": UNIT_FORMAT,
-            "model": str(plan.model),
-            "answering": asdict(plan.answering),
+            "model": plan.model,
+            "answering": plan.answering.to_json(),
             "columns": [[one.name, str(one.type)] for one in schema],
             "schema": base64.b64encode(schema.serialize().to_pybytes()).decode("ascii"),
             "tokens_per_s": plan.tokens_per_s,
@@ -99,8 +100,8 @@ def open_plan(path: Path) -> UnitPlan:
         schema = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(values["schema"])))
         own = [one.name for one in fields(InputFile) if one.name != "cut"]
         return UnitPlan(
-            model=Path(values["model"]),
-            answering=_answering_of(values["answering"]),
+            model=values["model"],
+            answering=answering_of(values["answering"]),
             files=tuple(
                 InputFile(cut=cut_file_of(file, schema), **{name: file[name] for name in own})
                 for file in values["files"]
@@ -121,7 +122,7 @@ def require_same_answering(plan: UnitPlan, asked: Mapping[str, Any], out: Path) 
 
     Args:
         plan: that is in the folder.
-        asked: fields of `Answering` that are wanted now, and "model" by its name in words.
+        asked: fields of `Answering` that are wanted now.
         out: the folder, for messages.
 
     Returns:
@@ -145,6 +146,8 @@ def require_same_answering(plan: UnitPlan, asked: Mapping[str, Any], out: Path) 
             before, now = known.reading.on_bad_row, value.on_bad_row
             if before not in ("error", now):
                 faults.add(f"on_bad_row was {before!r}: rows were left out or changed")
+        elif name == "work":
+            faults.extend(_differing_work(value, known.work))
         elif name != "bundle" and value != getattr(known, name):
             faults.add(f"{name} was {getattr(known, name)!r}")
     faults.raise_as(
@@ -156,8 +159,9 @@ def require_same_answering(plan: UnitPlan, asked: Mapping[str, Any], out: Path) 
     return replace(plan, answering=replace(known, reading=reading))
 
 
-def _answering_of(values: dict[str, Any]) -> Answering:
-    reading: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in values["reading"].items()
-    }
-    return Answering(**{**values, "reading": ReadSettings(**reading)})
+def _differing_work(asked: Work, known: Work) -> list[str]:
+    """Say what was to be done when a plan was made, where that is something else."""
+    if type(asked) is not type(known):
+        return [f"it was begun by limbeck {known.command}"]
+    before = known.to_json()
+    return [f"{name} was {before[name]!r}" for name, value in asked.to_json().items() if value != before[name]]

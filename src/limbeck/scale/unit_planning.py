@@ -1,7 +1,7 @@
 """Unit planning: files become units, by what this machine answers in a minute.
 
-In: files, a model, settings. Out: a `UnitPlan`. Each file is looked at once: its SHA-256, its columns, where its rows
-begin. How many tokens a row has is estimated from the beginning of some files. It does not know who computes.
+In: files, opened work, settings. Out: a `UnitPlan`. Each file is looked at once: its SHA-256, its columns, where its
+rows begin. How many tokens a row has is estimated from the beginning of some files. It does not know who computes.
 """
 
 import time
@@ -12,9 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from limbeck.errors import DataError, FaultLog
-from limbeck.inference.choice import engine_name
 from limbeck.inference.long_answers import PIECE_ROWS
-from limbeck.inference.predictor import Predictor
 from limbeck.progress import Progress
 from limbeck.reading.columns import find_columns
 from limbeck.reading.compression import inner_suffix
@@ -22,8 +20,11 @@ from limbeck.reading.cut_file import CutFile, FilePiece
 from limbeck.reading.pieces import cut_file, dataset_of_piece
 from limbeck.reading.pieces_json import joined_kinds
 from limbeck.scale.input_files import FoundFiles
+from limbeck.scale.opened_work import OpenedWork
+from limbeck.scale.scale_settings import PartFormat
 from limbeck.scale.unit import Answering, InputFile, known_by
 from limbeck.scale.unit_plan import UnitPlan
+from limbeck.scale.work import Work
 from limbeck.settings import ReadSettings
 from limbeck.storage import explained
 
@@ -54,7 +55,7 @@ class Pace:
 
 def make_plan(
     found: FoundFiles,
-    predictor: Predictor,
+    opened: OpenedWork,
     answering: Answering,
     unit_tokens: int | None,
     workers: int,
@@ -64,7 +65,7 @@ def make_plan(
 
     Args:
         found: the files.
-        predictor: the model.
+        opened: what is done with them.
         answering: what answers depend on.
         unit_tokens: tokens, about, after which a unit ends; what a worker answers in `UNIT_S` when not given.
         workers: how many there are.
@@ -74,7 +75,7 @@ def make_plan(
         DataError: files are at fault, or their columns differ; gathers them.
         StorageError: a file cannot be read.
     """
-    pace = measure_pace(found.paths, predictor, answering.reading)
+    pace = measure_pace(found.paths, opened, answering.reading)
     wanted = unit_tokens or max(1.0, pace.tokens_per_s / workers * UNIT_S)
     rows_per_piece = _rows_per_piece(wanted / max(1.0, pace.tokens_per_row))
     files: list[InputFile] = []
@@ -103,7 +104,7 @@ def make_plan(
     if not files:
         raise DataError(f"{found.paths[0]}{' and the other files' if len(found.paths) > 1 else ''} hold no rows")
     return UnitPlan(
-        model=Path(predictor.bundle.loaded.name).resolve(),
+        model=opened.made_with.model,
         answering=answering,
         files=tuple(files),
         pieces=tuple(pieces),
@@ -112,21 +113,21 @@ def make_plan(
     )
 
 
-def answering_of(predictor: Predictor, reading: ReadSettings, **wanted: object) -> Answering:
-    """Return what answers depend on, the engine that this predictor has among it."""
-    engine = predictor.engine
-    kind = engine.numerics.rpartition(" ")[2]
+def answering_by(opened: OpenedWork, work: Work, reading: ReadSettings, part_format: PartFormat) -> Answering:
+    """Return what answers depend on, the engine that was opened among it."""
+    by = opened.made_with
     return Answering(
-        bundle=predictor.bundle.digest(),
-        engine=engine_name(engine),  # type: ignore[arg-type]  # the names are those of the type
-        build=engine.build,
-        device=kind,  # type: ignore[arg-type]  # the last word of numerics is a device
+        bundle=by.bundle,
+        engine=by.engine,
+        build=by.build,
+        device=by.device,
         reading=reading,
-        **wanted,  # type: ignore[arg-type]  # checked by who gives them
+        part_format=part_format,
+        work=work,
     )
 
 
-def measure_pace(paths: Sequence[Path], predictor: Predictor, reading: ReadSettings) -> Pace:
+def measure_pace(paths: Sequence[Path], opened: OpenedWork, reading: ReadSettings) -> Pace:
     """Read and answer the beginning of some files.
 
     Raises:
@@ -148,13 +149,11 @@ def measure_pace(paths: Sequence[Path], predictor: Predictor, reading: ReadSetti
         if problem is not None:
             raise problem
         return Pace(tokens_per_byte=1.0, tokens_per_row=1.0, tokens_per_s=1.0)
-    bundle = predictor.bundle
-    as_read = bundle.facts.as_read(texts)
-    tokens = len(bundle.loaded.tokenizer.read(as_read, bundle.window).rows.ids)
+    tokens = opened.count_tokens(texts)
     return Pace(
         tokens_per_byte=tokens / max(1.0, weight),
         tokens_per_row=tokens / len(texts),
-        tokens_per_s=_tokens_per_s(predictor, as_read),
+        tokens_per_s=_tokens_per_s(opened, texts),
     )
 
 
@@ -173,17 +172,16 @@ def _sampled(path: Path, reading: ReadSettings) -> tuple[list[str], float]:
     return found.dataset.texts, pieces[0].weight * len(found.dataset) / pieces[0].rows
 
 
-def _tokens_per_s(predictor: Predictor, texts: Sequence[str]) -> float:
+def _tokens_per_s(opened: OpenedWork, texts: Sequence[str]) -> float:
     """Answer some texts, more and more of them until it takes long enough to be measured."""
-    predictor.predict(texts[:_FIRST_TEXTS])
+    opened.compute(texts[:_FIRST_TEXTS])
     taken, spent_s = 0, 0.0
     while spent_s < _LEAST_S and taken < len(texts):
         taken = min(len(texts), max(_FIRST_TEXTS, 4 * taken))
         started = time.perf_counter()
-        predictor.predict(texts[:taken])
+        opened.compute(texts[:taken])
         spent_s = time.perf_counter() - started
-    bundle = predictor.bundle
-    return len(bundle.loaded.tokenizer.read(texts[:taken], bundle.window).rows.ids) / max(spent_s, 1e-6)
+    return opened.count_tokens(texts[:taken]) / max(spent_s, 1e-6)
 
 
 def _rows_per_piece(unit_rows: float) -> int:

@@ -1,8 +1,8 @@
 """Run unit: one unit becomes one part, whole or absent.
 
-In: a `Unit`, a model, a folder. Out: the part in that folder, and a `PartRecord` that says what it holds. Its rows
-alone are read, and answered piece by piece as `limbeck predict` does, to the same bits. It knows no engine of
-distribution: whoever calls it, on whatever machine, how often ever, the part is the same.
+In: a `Unit`, opened work, a folder. Out: the part in that folder, and a `PartRecord` that says what it holds. Its rows
+alone are read, and answered piece by piece as the command for one file does, to the same bits. It knows no kind of work
+and no engine of distribution: whoever calls it, on whatever machine, how often ever, the part is the same.
 """
 
 import time
@@ -14,24 +14,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from limbeck.data.dataset import Dataset
-from limbeck.evaluation.prediction_files import table_of, write_tables
-from limbeck.inference.long_answers import PIECE_ROWS, without_labels
-from limbeck.inference.predictor import Predictor, others_of
+from limbeck.evaluation.prediction_files import write_tables
+from limbeck.inference.long_answers import PIECE_ROWS
+from limbeck.inference.predictor import others_of
 from limbeck.reading.columns import find_columns
 from limbeck.reading.pieces import PieceRows, dataset_of_piece
+from limbeck.scale.opened_work import OpenedWork
 from limbeck.scale.part_record import PartRecord
 from limbeck.scale.unit import Unit
 from limbeck.storage import sha256_of
 
 
 def run_unit(
-    unit: Unit, predictor: Predictor, out: Path, *, tell: Callable[[int], object] = lambda rows: None
+    unit: Unit, opened: OpenedWork, out: Path, *, tell: Callable[[int], object] = lambda rows: None
 ) -> PartRecord:
     """Answer a unit's rows and write its part.
 
     Args:
         unit: which rows.
-        predictor: the model, opened as the unit says.
+        opened: the work, opened as the unit says.
         out: the folder of the parts.
         tell: is told how many more rows were answered.
 
@@ -39,7 +40,7 @@ def run_unit(
         DataError: rows are at fault, with file, row and column, or the file was changed.
         StorageError: the file cannot be read, or the part not be written; what stood there before still stands.
     """
-    return write_unit_part(unit, read_rows_of(unit), predictor, out, tell=tell)
+    return write_unit_part(unit, read_rows_of(unit), opened, out, tell=tell)
 
 
 def read_rows_of(unit: Unit) -> PieceRows:
@@ -56,18 +57,18 @@ def read_rows_of(unit: Unit) -> PieceRows:
 
 
 def write_unit_part(
-    unit: Unit, read: PieceRows, predictor: Predictor, out: Path, *, tell: Callable[[int], object]
+    unit: Unit, read: PieceRows, opened: OpenedWork, out: Path, *, tell: Callable[[int], object]
 ) -> PartRecord:
     """Answer the rows that were read of a unit, and write its part.
 
     Raises:
-        DataError: the model does not answer such rows.
+        DataError: such rows cannot be answered.
         StorageError: the part cannot be written.
     """
     started = time.perf_counter()
     if read.dataset is None:
         return PartRecord(unit=unit.name, part=None, rows=0, left_out=unit.piece.rows, notes=read.notes)
-    dataset = _with_prefix(without_labels(read.dataset), unit)
+    dataset = _with_prefix(read.dataset, unit)
     columns = find_columns(
         unit.file.cut.schema.names, unit.answering.reading, file=str(unit.file.cut.path), split="train"
     )
@@ -77,12 +78,12 @@ def write_unit_part(
     def tables() -> Iterator[pa.Table]:
         for start in range(0, len(dataset), PIECE_ROWS):
             rows = range(start, min(start + PIECE_ROWS, len(dataset)))
-            found = predictor.predict_dataset(dataset.select(rows))
             # Of all rows, so that every piece has the same columns.
-            found = replace(found, others=None if others is None else others.slice(start, len(rows)))
+            own = None if others is None else others.slice(start, len(rows))
+            found = opened.answer(dataset.select(rows), own)
             for name in counts:
                 counts[name] += getattr(found, name)
-            yield table_of(found, top_k=unit.answering.top_k)
+            yield found.table
             tell(len(rows))
 
     part = out / unit.part_name

@@ -10,13 +10,14 @@ from functools import lru_cache
 from pathlib import Path
 
 from limbeck.errors import BundleError, DataError, LimbeckError, SettingsError, StoreUnreachableError
-from limbeck.inference.predictor import Predictor, load
 from limbeck.reading.pieces import PieceRows
+from limbeck.scale.opened_work import OpenedWork
 from limbeck.scale.parts_folder import PartsFolder
 from limbeck.scale.unit import Answering, Unit
 from limbeck.scale.unit_plan import UnitPlan, open_plan
 from limbeck.scale.unit_queue import UnitFault, UnitOutcome
 from limbeck.scale.unit_run import read_rows_of, write_unit_part
+from limbeck.scale.work_opening import open_work
 from limbeck.storage import explained
 
 STORE_PAUSES_S = (1.0, 5.0, 20.0)
@@ -40,18 +41,18 @@ def do_unit(folder: str, number: int, *, tell: Callable[[int], object] = lambda 
     """
     parts = PartsFolder(Path(folder))
     plan = plan_in(parts)
-    unit, predictor = plan.unit(number), open_model(plan.model, plan.answering)
+    unit, opened = plan.unit(number), open_model(plan.model, plan.answering)
     try:
         read = _read_patiently(unit)
     except LimbeckError as error:
         return _fault(error)
     try:
-        return write_unit_part(unit, read, predictor, parts.path, tell=tell)
+        return write_unit_part(unit, read, opened, parts.path, tell=tell)
     except DataError as error:
         return _fault(error)
 
 
-def open_model_of(folder: str) -> Predictor:
+def open_model_of(folder: str) -> OpenedWork:
     """Open the model of the plan in a folder.
 
     Raises:
@@ -62,22 +63,22 @@ def open_model_of(folder: str) -> Predictor:
 
 
 @lru_cache(maxsize=1)
-def open_model(model: Path, answering: Answering) -> Predictor:
-    """Open a model with the engine that was planned, and no other; nothing is measured.
+def open_model(model: str, answering: Answering) -> OpenedWork:
+    """Open the model of work with the engine that was planned, and no other; nothing is measured.
 
     Raises:
         BundleError: the model was changed.
         SettingsError: the engine is not here, or of another build, so that answers would differ in their last bits.
     """
-    predictor = load(model, device=answering.device, engine=answering.engine)
-    if predictor.bundle.digest() != answering.bundle:
+    opened = open_work(answering.work, model, device=answering.device, engine=answering.engine)
+    if opened.made_with.bundle != answering.bundle:
         raise BundleError(f"{model} was changed since the plan was made: answer into another folder")
-    if predictor.engine.build != answering.build:
+    if opened.made_with.build != answering.build:
         raise SettingsError(
             f"{answering.engine} is of another build here than where the plan was made, so that answers could differ "
             "in their last bits: answer into another folder"
         )
-    return predictor
+    return opened
 
 
 def plan_in(parts: PartsFolder) -> UnitPlan:
