@@ -13,8 +13,12 @@ from tests.scale.conftest import Answer, bytes_in, rows_of, table_in
 from limbeck.errors import DataError, SettingsError
 from limbeck.features.extraction import extract_features
 from limbeck.features.text_encoder import load_encoder
+from limbeck.inference.native_engine import NativeEngine
 from limbeck.model.blocks import blocks_for
+from limbeck.model.loaded_encoder import LoadedEncoder
+from limbeck.native.kernels import Kernels
 from limbeck.scale import unit_run
+from limbeck.scale.vectors_work import VectorsWork
 from limbeck.scale.work import Vectors
 
 
@@ -66,14 +70,17 @@ def test_vectors_are_those_of_the_command_for_one_file(
     assert found.count_cut == (0 if work.max_tokens is None or work.window == "all" else found.count_cut) <= 40
 
 
-def test_units_of_whole_pieces_have_the_bits_of_the_command(
-    encode: Answer, encoder_folder: Path, tmp_path: Path
-) -> None:
-    """One unit with all rows of a file: equal to the last bit."""
-    pq.write_table(rows_of(40), tmp_path / "texts.parquet")
-    encode(tmp_path / "texts.parquet", unit_tokens=100_000)
-    expected_NF = expected_for(rows_of(40)["text"].to_pylist(), encoder_folder, Vectors())
-    np.testing.assert_array_equal(vectors_in(tmp_path / "PARTS"), expected_NF)
+def test_vectors_do_not_depend_on_threads(tiny_loaded: LoadedEncoder, quick_library: Kernels) -> None:
+    """Of a machine with other cores a part has the same bytes, with every library of kernels."""
+    texts = rows_of(400)["text"].to_pylist()
+    found = []
+    for threads in (1, 2, 3):
+        engine = NativeEngine(tiny_loaded, quick_library, threads=threads)
+        blocks, window = blocks_for("layers", None, engine.layers), tiny_loaded.tokenizer.window()
+        found.append(
+            VectorsWork(work=Vectors(), engine=engine, blocks=blocks, window=window).compute(texts)[0].tobytes()
+        )
+    assert found[0] == found[1] == found[2]
 
 
 def test_a_column_that_is_called_as_one_of_the_parts_is_kept(encode: Answer, tmp_path: Path) -> None:

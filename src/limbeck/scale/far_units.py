@@ -75,7 +75,8 @@ def _require_what_is_needed(folder: Path, number: int, plan_sha256: str) -> None
     if _sha256_of_plan(parts.plan_path, now.st_size, now.st_mtime_ns) != plan_sha256:
         raise SettingsError(f"{parts.plan_path} is another plan than that of who asks: {_SHARED}")
     plan = plan_in(parts)
-    if not plan.model.exists():
+    # An encoder may be called by a name, which means the same everywhere; one that does not is found by its digest.
+    if Path(plan.model).is_absolute() and not Path(plan.model).exists():
         raise StorageError(f"the model {plan.model} cannot be seen: {_SHARED}")
     file = plan.unit(number).file.cut.path
     if not isinstance(file, RemotePath) and not file.exists():

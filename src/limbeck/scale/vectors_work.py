@@ -17,18 +17,18 @@ import pyarrow as pa
 from limbeck.catalog.presets import PRESETS
 from limbeck.data.dataset import Dataset
 from limbeck.evaluation.row_answers import free_name
-from limbeck.features.extraction import Features, extract_features
 from limbeck.features.files import FEATURE_COLUMN, vectors_field
 from limbeck.features.text_encoder import load_encoder
 from limbeck.hub.ids import is_hub_id
 from limbeck.inference.engine import Engine
+from limbeck.inference.long_texts import MOST_ROWS_ANSWERED
 from limbeck.model.blocks import Block, blocks_for
 from limbeck.progress import Progress
 from limbeck.scale.opened_work import MadeWith, PieceAnswers, made_with
 from limbeck.scale.work import Vectors
 from limbeck.setting_tables import build
 from limbeck.settings import Device, EngineName, ReadSettings
-from limbeck.tokens import Window
+from limbeck.tokens import ReadTexts, Window
 
 _OWN = re.compile(rf"row_id|{FEATURE_COLUMN}")
 
@@ -66,21 +66,32 @@ class VectorsWork:
         """Return how many tokens the encoder reads of texts."""
         return len(self.engine.loaded.tokenizer.read(texts, self.window).rows.ids)
 
-    def compute(self, texts: Sequence[str]) -> Features:
-        """Make vectors of texts."""
-        return extract_features(texts, self.engine, self.blocks, window=self.window)
+    def compute(self, texts: Sequence[str]) -> tuple[np.ndarray, ReadTexts]:
+        """Return the vectors of texts, float32 (N, F), and what was read of them.
+
+        `extract_features` gives an engine as many texts at a time as there are cores for; here they are those of the
+        piece on every machine, so that a part has the same bytes wherever it is computed.
+        """
+        read = self.engine.loaded.tokenizer.read(texts, self.window)
+        if read.is_plain:
+            return self.engine.features(read.rows, self.blocks), read
+        means = []
+        for group in read.groups(MOST_ROWS_ANSWERED):
+            part = read.take(np.arange(group.start, group.stop))
+            means.append(part.mean(self.engine.features(part.rows, self.blocks)))
+        return np.concatenate(means), read
 
     def answer(self, dataset: Dataset, others: pa.Table | None) -> PieceAnswers:
         """Make vectors of some rows; a column of the rows that is called as one of the part's gets a prefix."""
-        found = self.compute(dataset.texts)
+        found_NF, read = self.compute(dataset.texts)
         columns: dict[str, Any] = {"row_id": dataset.table["row_id"].cast(pa.string())}
         names = [] if others is None else others.column_names
         for name in names:
             columns[free_name(name, names, _OWN)] = None if others is None else others[name]
-        values_NF = found.values_NF.astype(np.dtype(self.work.vector_type), copy=False)
+        values_NF = found_NF.astype(np.dtype(self.work.vector_type), copy=False)
         vectors = pa.FixedSizeListArray.from_arrays(pa.array(values_NF.ravel()), values_NF.shape[1])
         table = pa.table(columns).append_column(vectors_field(vectors.type, self.blocks), vectors)
-        return PieceAnswers(table=table, count_cut=int((found.cut_tokens_N > 0).sum()))
+        return PieceAnswers(table=table, count_cut=int(read.truncated.sum()))
 
 
 def open_vectors(
