@@ -80,7 +80,9 @@ class Predictions(RowAnswers):
         labels = labels.combine_chunks() if isinstance(labels, pa.ChunkedArray) else labels
         object.__setattr__(self, "label_names", tuple(self.label_names))
         object.__setattr__(self, "probabilities", np.asarray(self.probabilities, dtype=np.float32))
-        object.__setattr__(self, "true_labels", labels.cast(pa.int32()))
+        if labels.type != pa.int32():
+            labels = labels.cast(pa.int32())
+        object.__setattr__(self, "true_labels", labels)
         object.__setattr__(self, "unsure", None if self.unsure is None else np.asarray(self.unsure, dtype=np.bool_))
         self._check()
 

@@ -74,12 +74,15 @@ class Front:
         self.doorway.know(self.endpoints)
         for endpoint in self.endpoints:
             by_path.setdefault(endpoint.path, {})[endpoint.method] = endpoint
-        routes = [Route(path, _Path(self, methods)) for path, methods in by_path.items()]
+        paths = {path: _Path(self, methods) for path, methods in by_path.items()}
+        # A pattern per path, tried one after the other, is for those that have variable parts.
+        self._fixed = {path: one for path, one in paths.items() if "{" not in path}
+        routes = [Route(path, one) for path, one in paths.items() if path not in self._fixed]
         self._router = Router(routes=routes, redirect_slashes=False, default=_Path(self, {}))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        await self._router(scope, receive, send)
+        await self._fixed.get(scope["path"], self._router)(scope, receive, send)
 
     @property
     def condition(self) -> Condition:

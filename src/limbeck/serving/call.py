@@ -8,12 +8,11 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-from limbeck.errors import DeadlineError, LimbeckError, RequestError, TooLargeError
+from limbeck.errors import DeadlineError, RequestError, TooLargeError
 from limbeck.log_lines import STANDARD_ERROR
 from limbeck.serving.accounts import Accounts, HttpExchange
 from limbeck.serving.bodies import ClientGoneError, Receive, strict_json
@@ -163,21 +162,21 @@ class Call:
 
 async def _unless_gone(answering: Coroutine[Any, Any, Made], receive: Receive) -> Made:
     """Wait for an answer, or for the client to leave: then nobody needs it."""
-    work = asyncio.ensure_future(answering)
-    leaving = asyncio.ensure_future(_departure(receive))
+    answerer = cast("asyncio.Task[Any]", asyncio.current_task())
+    leaving = asyncio.ensure_future(_departure(receive, answerer))
     try:
-        await asyncio.wait((work, leaving), return_when=asyncio.FIRST_COMPLETED)
-        if work.done():
-            return work.result()
-        raise ClientGoneError
+        return await answering
+    except asyncio.CancelledError:
+        # Who else cancels, at the end of the server, is heard, too.
+        if leaving.done() and not leaving.cancelled() and answerer.uncancel() == 0:
+            raise ClientGoneError from None
+        raise
     finally:
         leaving.cancel()
-        if not work.done():
-            work.cancel()
-            with suppress(asyncio.CancelledError, LimbeckError):
-                await work
 
 
-async def _departure(receive: Receive) -> None:
+async def _departure(receive: Receive, answerer: "asyncio.Task[Any]") -> None:
+    """End whoever makes the answer when the client leaves."""
     while (await receive())["type"] != "http.disconnect":
         pass
+    answerer.cancel()
