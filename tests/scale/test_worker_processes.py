@@ -85,15 +85,15 @@ from pathlib import Path
 from limbeck.scale.parts_answers import predict_to_parts
 from limbeck.scale.parts_request import PartsRequest
 from limbeck.scale.scale_settings import ScaleSettings
-source, run, out, workers = sys.argv[1:]
+source, run, out, workers, on = sys.argv[1:]
 predict_to_parts(PartsRequest(source=source, run=Path(run), out=Path(out), reading={{}},
-    scale=ScaleSettings(workers=int(workers), threads=1, unit_tokens={tokens})))
+    scale=ScaleSettings(on=on, workers=int(workers), threads=1, unit_tokens={tokens})))
 """
 
 
-def driver(texts: Path, model: Path, out: Path, workers: int = 2) -> "subprocess.Popen[bytes]":
+def driver(texts: Path, model: Path, out: Path, workers: int = 2, on: str = "processes") -> "subprocess.Popen[bytes]":
     """Start a driver of its own."""
-    words = [sys.executable, "-c", DRIVER.format(tokens=40), str(texts), str(model), str(out), str(workers)]
+    words = [sys.executable, "-c", DRIVER.format(tokens=40), str(texts), str(model), str(out), str(workers), on]
     return subprocess.Popen(words, env={**os.environ, "OMP_NUM_THREADS": "1"}, stderr=subprocess.DEVNULL)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from limbeck.progress import Progress
+from limbeck.scale.ray_crew import settle_on_ray, work_on_ray
 from limbeck.scale.scale_settings import On, ScaleSettings
 from limbeck.scale.unit_queue import UnitQueue
 from limbeck.scale.worker_processes import work_in_processes
@@ -57,4 +58,12 @@ def _work_in_processes(queue: UnitQueue, job: CrewJob) -> None:
     work_in_processes(queue, job.folder, job.settings, job.progress)
 
 
-CREWS: Mapping[On, Crew] = {"processes": Crew(work=_work_in_processes), "here": Crew(work=work_here)}
+def _work_on_ray(queue: UnitQueue, job: CrewJob) -> None:
+    work_on_ray(queue, job.folder, job.settings, job.progress)
+
+
+CREWS: Mapping[On, Crew] = {
+    "processes": Crew(work=_work_in_processes),
+    "here": Crew(work=work_here),
+    "ray": Crew(work=_work_on_ray, settle=settle_on_ray),
+}

@@ -5,8 +5,10 @@ from typing import Literal
 
 from limbeck.errors import FaultLog, SettingsError
 
-On = Literal["processes", "here"]
+On = Literal["processes", "here", "ray"]
 PartFormat = Literal["parquet", "jsonl", "csv"]
+FAR: frozenset[On] = frozenset({"ray"})
+"""Where workers are started by somebody else, on machines of a cluster."""
 CORES_PER_WORKER = 8
 """One process with more threads than this waits for its own single thread too often."""
 
@@ -16,10 +18,12 @@ class ScaleSettings:
     """How a folder of parts is made.
 
     Attributes:
-        on: where units are computed: "processes", in worker processes, each of which is replaced when it dies; or
-            "here", in this process, one unit after another.
-        workers: number of worker processes. Default: one for every 8 cores.
-        threads: number of threads per worker. Default: the cores, shared out among the workers.
+        on: where units are computed: "processes", in worker processes, each of which is replaced when it dies; "here",
+            in this process, one unit after another; or "ray", as tasks of a Ray cluster.
+        workers: number of worker processes; of a cluster, units that are computed at once at most. Default: one for
+            every 8 cores; of a cluster, as many as it has room for.
+        threads: number of threads per worker; of a cluster, CPUs that each unit asks for. Default: the cores, shared
+            out among the workers; of a cluster, the CPUs of its smallest machine, at most 8.
         unit_tokens: number of tokens, about, after which a unit of work ends; it is what an interruption costs per
             worker. Default: what a worker answers in 60 seconds, as measured on this machine.
         part_format: format of the parts.
@@ -32,13 +36,17 @@ class ScaleSettings:
     part_format: PartFormat = "parquet"
 
     def workers_on(self, cores: int) -> int:
-        """Return how many workers there are on a machine of so many cores."""
+        """Return how many workers there are on a machine of so many cores; of a cluster, how many it has room for."""
         if self.on == "here":
             return 1
+        if self.on in FAR:
+            return max(1, cores // self.threads_on(cores))
         return self.workers or max(1, cores // CORES_PER_WORKER)
 
     def threads_on(self, cores: int) -> int:
         """Return the threads of each worker on a machine of so many cores."""
+        if self.on in FAR:
+            return self.threads or min(cores, CORES_PER_WORKER)
         return self.threads or max(1, cores // self.workers_on(cores))
 
 
