@@ -6,12 +6,12 @@ similarity from 0.7 on. Every pair found below 0.7 would be told too (`false`: b
 The texts lie in an Arrow file that is mapped to memory, not in memory. Each search is a process of its own, whose
 greatest resident memory counts the mapped pages of that file.
 
-`--ways disk memory` searches on disk, as more than a million texts are, and in memory, as fewer are; `fives` is on disk
-with 38 bands of five bins in the place of 32 of six. `--kills 10` kills a search on disk at ten random moments, one
-after the other, and compares the bytes of the result. `--peers PYTHON` runs datasketch and text-dedup, if that Python
-has them, on the same texts: both take the pairs of their bands for found and check none; text-dedup compares sets of
-words, not of runs of characters, and the peaks of its three processes are added.
-Writes benchmarks/results/near.json, one entry for each number of texts; entries of other runs stay.
+`--ways disk memory` searches on disk, as more than a million texts are, and in memory, as fewer are. `--kills 10`
+kills a search on disk at ten random moments, one after the other, and compares the bytes of the result. `--peers
+PYTHON` runs datasketch and text-dedup, if that Python has them, on the same texts: both take the pairs of their bands
+for found and check none; text-dedup compares sets of words, not of runs of characters, and the peaks of its three
+processes are added.
+Writes benchmarks/results/near.json after each step, one entry for each number of texts; entries of other runs stay.
 
     python benchmarks/near.py --texts 100000 --ways disk memory --kills 10 --peers VENV/bin/python
 """
@@ -25,7 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -53,14 +53,12 @@ import json, sys, time
 from pathlib import Path
 import numpy as np
 import pyarrow as pa
-from limbeck.auditing import minhash, near
+from limbeck.auditing import near
 from limbeck.auditing.distinct_texts import distinct_texts
 from limbeck.auditing.near_on_disk import find_on_disk, opened_search
 from limbeck.settings import NEAR_THRESHOLD
 texts, root, way, pairs = sys.argv[1:]
 imports = peak_mib()
-if way == "fives":
-    minhash.ROWS_A_BAND = ((0.0, 5),)
 wall, cpu = time.perf_counter(), time.process_time()
 column = pa.ipc.open_file(pa.memory_map(texts)).read_all()["text"]
 if way != "memory":
@@ -244,8 +242,10 @@ def killed(folder: Path, whole_s: float, kills: int) -> dict[str, Any]:
     }
 
 
-def measured(texts: int, ways: Sequence[str], kills: int, peers: str | None, folder: Path) -> dict[str, Any]:
-    """Search drawn texts by each way."""
+def measured(
+    texts: int, ways: Sequence[str], kills: int, peers: str | None, folder: Path
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Search drawn texts by each way; after each step, yield its name and everything until then."""
     truth = draw_texts(texts, folder / "texts.arrow")
     result: dict[str, Any] = {"arrow_mib": round((folder / "texts.arrow").stat().st_size / 2**20, 1)}
     for way in ways:
@@ -257,40 +257,41 @@ def measured(texts: int, ways: Sequence[str], kills: int, peers: str | None, fol
             "false": false_pairs(found, folder / "texts.arrow"),
             **recall_of(found, truth, texts),
         }
-        print(json.dumps({way: result[way]}), flush=True)
-    if {"disk", "memory"} <= set(ways):
-        result["equal_pairs"] = bool(np.array_equal(*(np.load(folder / f"{way}.npy") for way in ("disk", "memory"))))
+        if {"disk", "memory"} <= result.keys():
+            both = (np.load(folder / f"{one}.npy") for one in ("disk", "memory"))
+            result["equal_pairs"] = bool(np.array_equal(*both))
+        yield way, result
     if kills:
         result["killed"] = killed(folder, result["disk"]["wall_s"], kills)
-        print(json.dumps(result["killed"]), flush=True)
+        yield "killed", result
     if peers:
         arrow = str(folder / "texts.arrow")
         facts = run_child(peers, DATASKETCH, arrow, str(folder / "pairs.npy"))
         result["datasketch"] = {**facts, **recall_of(np.load(folder / "pairs.npy"), truth, texts)}
-        print(json.dumps(result["datasketch"]), flush=True)
+        yield "datasketch", result
         facts = run_child(peers, TEXT_DEDUP, arrow, str(folder / "groups.npy"), str(folder / "text-dedup"))
         groups = np.load(folder / "groups.npy")
         together = truth["pairs"][groups[truth["pairs"][:, 0]] == groups[truth["pairs"][:, 1]]]
         merged = int(texts - len(np.unique(groups)))
         result["text-dedup"] = {**facts, "texts_removed": merged, **recall_of(together, truth, texts)}
-        print(json.dumps(result["text-dedup"]), flush=True)
-    return result
+        yield "text-dedup", result
 
 
 def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--texts", type=int, default=100_000)
-    parser.add_argument("--ways", nargs="+", choices=["disk", "memory", "fives"], default=["disk"])
+    parser.add_argument("--ways", nargs="+", choices=["disk", "memory"], default=["disk"])
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--peers", help="a Python that has datasketch and text-dedup")
     parser.add_argument("--folder", type=Path, help="where to work; some 1 KB per text is needed")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
-        result = measured(given.texts, given.ways, given.kills, given.peers, Path(folder))
-    before = read_result("near")["texts"] if (RESULTS / "near.json").exists() else {}
-    path = write_result("near", {"seed": SEED, "texts": {**before, str(given.texts): result}}, packages=PACKAGES)
-    print(f"written to {path}")
+        for step, result in measured(given.texts, given.ways, given.kills, given.peers, Path(folder)):
+            print(json.dumps({step: result[step]}), flush=True)
+            before = read_result("near")["texts"] if (RESULTS / "near.json").exists() else {}
+            write_result("near", {"seed": SEED, "texts": {**before, str(given.texts): result}}, packages=PACKAGES)
+    print(f"written to {RESULTS / 'near.json'}")
 
 
 if __name__ == "__main__":

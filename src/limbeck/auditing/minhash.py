@@ -19,16 +19,23 @@ import numpy as np
 
 from limbeck.auditing.shingles import Shingles, mix
 
-SKETCH_BINS = 192
+SKETCH_BINS = 240
 ROWS_A_BAND = ((0.7, 6), (0.6, 5), (0.0, 4))
-"""From this threshold on, bins a band: 192 bins are 32 bands of 6, 38 of 5, or 48 of 4. Two texts of similarity s share
-a band of r with chance 1 - (1 - s^r)^bands: for 6, 0.98 at s = 0.7 and 0.9999 at 0.8, but 0.0001 at 0.12, which is what
-two unrelated English film reviews have; for 5, 0.95 at 0.6; for 4, 0.96 at 0.5. Low thresholds cost more candidates."""
+"""From this threshold on, bins a band: 240 bins are 40 bands of 6, 48 of 5, or 60 of 4. Two texts of similarity s share
+a band of r with chance 1 - (1 - s^r)^bands: for 6, 0.993 at s = 0.7 and 0.99999 at 0.8, but 0.0001 at 0.12, which is
+what two unrelated English film reviews have; for 5, 0.98 at 0.6; for 4, 0.98 at 0.5. Low thresholds cost more
+candidates."""
+BAND_BITS = np.uint64(24)
+"""The bits of a key below those of its band: they say no more than the order inside a bucket."""
 
 ALL_PAIRS_UP_TO = 12
 """A bucket of up to this many texts is compared pair by pair; in a larger one each text is compared with the first and
-with the next `NEIGHBOURS`, which keeps the cost linear and still links them into one group."""
+with the next `NEIGHBOURS`, which keeps the cost linear and still links them into one group. They stand in the order of
+further bins, so that those that are alike are mostly neighbours: of pairs at 0.70 to 0.75 in such a bucket of film
+reviews 78 % are compared, in the order of the file it would be 12 %."""
 NEIGHBOURS = 4
+_FURTHER_BINS = 3
+"""Bins behind a band, 8 bits of each, that order a bucket."""
 
 COMPARED_PAIRS = 1 << 14
 """Pairs whose sketches are compared in one go: few enough to stay in a core's cache."""
@@ -95,12 +102,12 @@ _LENDING_ORDER = _lending_order()
 
 @dataclass(frozen=True, kw_only=True)
 class Buckets:
-    """Texts in the order of one band's key: those with equal keys stand side by side.
+    """Texts in the order of one band's key: those that agree on the band stand side by side.
 
     Shapes: M texts.
 
     Attributes:
-        members: int64 (M,), numbers of the texts, rising inside a bucket.
+        members: int64 (M,), numbers of the texts.
         place: int64 (M,), the place of each text in its bucket.
         size: int64 (M,), how many texts its bucket has.
     """
@@ -147,7 +154,10 @@ def band_count(width: int) -> int:
 
 
 def band_keys(values: np.ndarray, present: np.ndarray, width: int) -> Iterator[np.ndarray]:
-    """Yield for each band a number for each text that is equal where all values of the band are.
+    """Yield for each band a number for each text, whose bits above `BAND_BITS` are equal where all values of it are.
+
+    The bits below are those of the next bins, so that texts of one bucket, in the order of their keys, stand beside
+    those that they are alike on further. Forty bits for a band bring unlike texts together once in 1e12 pairs.
 
     Args:
         values: uint16 (N, K), sketches.
@@ -161,19 +171,23 @@ def band_keys(values: np.ndarray, present: np.ndarray, width: int) -> Iterator[n
         key = np.zeros(len(present), dtype=np.uint64)
         for column in range(start, start + width):
             key = mix((key << np.uint64(16)) ^ (key >> np.uint64(48)) ^ values[present, column].astype(np.uint64))
+        key >>= BAND_BITS
+        for column in range(start + width, start + width + _FURTHER_BINS):
+            further = values[present, column % SKETCH_BINS].astype(np.uint64)
+            key = (key << np.uint64(8)) | (further & np.uint64(0xFF))
         yield key
 
 
 def buckets_of(key: np.ndarray, texts: np.ndarray) -> Buckets:
-    """Bring texts with equal keys together.
+    """Bring texts that agree on a band together.
 
     Args:
         key: uint64 (M,), of one band.
         texts: int64 (M,), their numbers; among equal keys they rise.
     """
     order = np.argsort(key, kind="stable")
-    sorted_key = key[order]
-    starts = np.flatnonzero(np.concatenate([[True], sorted_key[1:] != sorted_key[:-1]])) if len(key) else key[:0]
+    band = key[order] >> BAND_BITS
+    starts = np.flatnonzero(np.concatenate([[True], band[1:] != band[:-1]])) if len(key) else key[:0]
     sizes = np.diff(np.concatenate([starts, [len(key)]])).astype(np.int64)
     place = np.arange(len(key)) - np.repeat(starts, sizes).astype(np.int64)
     return Buckets(members=texts[order], place=place, size=np.repeat(sizes, sizes))
@@ -187,9 +201,13 @@ def pairs_within(buckets: Buckets) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         linked = np.flatnonzero((place + step < size) & (small | (step <= NEIGHBOURS)))
         if not len(linked):
             break
-        yield members[linked], members[linked + step]
+        yield _in_order(members[linked], members[linked + step])
     later = np.flatnonzero(~small & (place > NEIGHBOURS))
-    yield members[later - place[later]], members[later]
+    yield _in_order(members[later - place[later]], members[later])
+
+
+def _in_order(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return np.minimum(one, other), np.maximum(one, other)
 
 
 def distinct(values: np.ndarray) -> np.ndarray:

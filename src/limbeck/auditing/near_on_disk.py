@@ -30,6 +30,7 @@ import numpy as np
 from limbeck.auditing.characters import cuts
 from limbeck.auditing.distinct_texts import DistinctTexts
 from limbeck.auditing.minhash import (
+    BAND_BITS,
     COMPARED_PAIRS,
     SKETCH_BINS,
     agreement,
@@ -48,7 +49,7 @@ from limbeck.folder_lock import lock
 from limbeck.progress import SILENT, Advance, Progress
 from limbeck.storage import LOCK_NAME, explained
 
-NEAR_FORMAT = 1
+NEAR_FORMAT = 2
 """Version of the files and of what is computed; part of every folder's name."""
 MOST_PART_TEXTS = 1 << 16
 """Texts of a part, at most: a text's place in its part is kept in 16 bits."""
@@ -237,14 +238,19 @@ def _pairs_of_range(work: DiskSearch, band: int, place: int, ranges: int) -> tup
     keys, texts = [np.zeros(0, np.uint64)], [np.zeros(0, np.int64)]
     for part in work.parts:
         keys_M = part.keys(band)
-        start = np.searchsorted(keys_M, np.uint64((place << 64) // ranges))
-        is_last = place + 1 == ranges
-        stop = len(keys_M) if is_last else np.searchsorted(keys_M, np.uint64((place + 1 << 64) // ranges))
+        start, stop = (_first_of_range(keys_M, number, ranges) for number in (place, place + 1))
         keys.append(np.array(keys_M[start:stop]))
         texts.append(part.places(band)[start:stop].astype(np.int64) + part.first)
     buckets = buckets_of(np.concatenate(keys), np.concatenate(texts))
     pairs = [first * len(work.texts.rows_D) + second for first, second in pairs_within(buckets)]
     return np.array([buckets.chained], "<i8"), distinct(np.concatenate(pairs)).astype("<i8")
+
+
+def _first_of_range(keys_M: np.ndarray, place: int, ranges: int) -> int:
+    """Return where a range of keys begins; no bucket is cut."""
+    if place == ranges:
+        return len(keys_M)
+    return int(np.searchsorted(keys_M, np.uint64((place << (64 - int(BAND_BITS))) // ranges) << BAND_BITS))
 
 
 class _Merged:
