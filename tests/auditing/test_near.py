@@ -82,21 +82,6 @@ def test_many_copies_of_one_template_stay_one_group() -> None:
     assert near.checked < 32 * 5 * 3000
 
 
-@pytest.mark.slow
-def test_in_a_bucket_too_large_for_all_pairs_those_that_are_alike_are_compared() -> None:
-    """Among texts that all have half of their words in common, most copies are found, wherever they stand."""
-    draw = np.random.default_rng(5)
-    common = random_text(draw, 40)
-    bases = [f"{common} {random_text(draw, 25)}" for _ in range(1500)]
-    copies = [f"{text} {random_text(draw, 12)}" for text in bases[:400]]
-    near = find_near_duplicates(pa.array(bases + copies), threshold=0.7)
-    truth = [(place, len(bases) + place) for place in range(400) if jaccard(bases[place], copies[place]) >= 0.7]
-    found = {tuple(pair) for pair in near.pairs.tolist()}
-    assert near.chained >= 40
-    assert len(truth) > 300
-    assert sum(pair in found for pair in truth) > 0.97 * len(truth)
-
-
 @pytest.mark.parametrize("texts", [[], ["one"], ["", ""], ["!", "?"], ["a", "b", "a"]])
 def test_degenerate_inputs(texts: list[str]) -> None:
     """No rows, one row, texts without letters: groups are those of equal texts."""
