@@ -2,11 +2,13 @@
 
     python benchmarks/units.py RUN --kill worker --trials 30     kill -9 of a worker at a random moment
     python benchmarks/units.py RUN --kill driver --trials 30     kill -9 of the command itself, then the same again
+    python benchmarks/units.py RUN --kill node --on spark        kill -9 of what stands for a machine: an executor
     python benchmarks/units.py RUN --rows 1000000                one undisturbed run: rows/s, and memory by minute
 
 RUN is any model. Texts are drawn: tweets of 1 to 24 words. Each trial answers the same files into a folder of its own;
-its parts are compared, byte for byte, with those of a run that nobody disturbed. Prints one line of JSON, and ends with
-status 1 when a trial failed.
+its parts are compared, byte for byte, with those of a run that nobody disturbed. With --kills 5 a trial has so many
+kills, one after another. SPARK_MASTER='local-cluster[2,1,1024]' gives Spark two executors on this machine. Prints one
+line of JSON, and ends with status 1 when a trial failed.
 """
 
 import argparse
@@ -18,6 +20,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +72,9 @@ def write_texts(folder: Path, rows: int) -> None:
 def command(args: argparse.Namespace, texts: Path, out: Path) -> list[str]:
     """Return the command line of one run."""
     words = [sys.executable, "-m", "limbeck", "predict", args.run, "--input", texts, "--out", out, "--quiet", "--json"]
-    words += ["--workers", args.workers, "--threads", args.threads]
+    words += ["--on", args.on]
+    if args.on == "processes":
+        words += ["--workers", args.workers, "--threads", args.threads]
     if args.unit_tokens:
         words += ["--unit-tokens", args.unit_tokens]
     return [str(word) for word in words]
@@ -105,27 +111,69 @@ def finished_in(out: Path) -> int:
     return len(list((PartsFolder(out).state / "units").glob("part-*.json")))
 
 
-def run_trial(args: argparse.Namespace, texts: Path, out: Path, after_s: float) -> dict[str, Any]:
-    """Kill once, go on to the end, and say what came of it."""
-    shutil.rmtree(out, ignore_errors=True)
-    started = subprocess.Popen(command(args, texts, out), stdout=subprocess.PIPE)  # our own command
+def descendants_of(pid: int) -> list[int]:
+    """Return the processes that a process started, and those that these started."""
+    children = children_of(pid)
+    return [*children, *(below for child in children for below in descendants_of(child))]
+
+
+def words_of(pid: int) -> str:
+    """Return the command line of a process; nothing where it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    except OSError:
+        return ""
+
+
+def workers_on_spark(pid: int) -> list[int]:
+    """Return the processes of Python in which Spark's tasks compute."""
+    daemons = [one for one in descendants_of(pid) if "pyspark.daemon" in words_of(one)]
+    return [worker for daemon in daemons for worker in children_of(daemon)]
+
+
+def executors_of_spark(pid: int) -> list[int]:
+    """Return the executors: what is lost with a machine."""
+    return [one for one in descendants_of(pid) if "CoarseGrainedExecutorBackend" in words_of(one)]
+
+
+VICTIMS: dict[tuple[str, str], Callable[[int], list[int]]] = {
+    ("processes", "worker"): children_of,
+    ("spark", "worker"): workers_on_spark,
+    ("spark", "node"): executors_of_spark,
+}
+"""Whom a kill can meet, by engine and kind; of the process that is the command."""
+
+
+def kill_in(started: "subprocess.Popen[bytes]", args: argparse.Namespace, after_s: float) -> bool:
+    """Kill after some time, or as soon as there is somebody to kill; tell whether somebody was."""
     time.sleep(after_s)
-    target = started.pid
-    if args.kill == "worker":
-        workers = children_of(started.pid)
-        target = random.choice(workers) if workers else 0  # noqa: S311  # a worker, not a secret
-    killed = bool(target) and started.poll() is None
-    if killed:
-        os.kill(target, signal.SIGKILL)
-    before = finished_in(out)
-    said, _ = started.communicate()
-    if started.returncode:
-        again = subprocess.run(command(args, texts, out), capture_output=True, check=False)  # as above
-        said, code = again.stdout, again.returncode
-    else:
-        code = 0
-    told = json.loads(said) if said else {}
-    return {"killed": killed, "status": code, "before": before, "computed": told.get("computed")}
+    while started.poll() is None:
+        found = [started.pid] if args.kill == "driver" else VICTIMS[args.on, args.kill](started.pid)
+        if found:
+            with suppress(ProcessLookupError):
+                os.kill(random.choice(found), signal.SIGKILL)  # noqa: S311  # a worker, not a secret
+                return True
+        time.sleep(0.05)
+    return False
+
+
+def run_trial(args: argparse.Namespace, texts: Path, out: Path, pauses_s: list[float]) -> dict[str, Any]:
+    """Kill after each pause, go on to the end, and say what came of it."""
+    shutil.rmtree(out, ignore_errors=True)
+    killed, starts, before, said, code = 0, 0, 0, b"", 1
+    pauses = iter(pauses_s)
+    while code and starts <= len(pauses_s) + 1:
+        starts += 1
+        before = finished_in(out)
+        started = subprocess.Popen(command(args, texts, out), stdout=subprocess.PIPE)  # our own command
+        for pause_s in pauses:
+            killed += kill_in(started, args, pause_s)
+            if args.kill == "driver":
+                break
+        said, _ = started.communicate()
+        code = started.returncode
+    told = json.loads(said) if said and not code else {}
+    return {"killed": killed, "starts": starts, "status": code, "before": before, "computed": told.get("computed")}
 
 
 def kill_trials(args: argparse.Namespace, place: Path) -> dict[str, Any]:
@@ -136,18 +184,24 @@ def kill_trials(args: argparse.Namespace, place: Path) -> dict[str, Any]:
     subprocess.run(command(args, texts, place / "WHOLE"), check=True, stdout=subprocess.DEVNULL)  # as above
     whole_s = time.monotonic() - started
     whole, drawn = bytes_of(place / "WHOLE"), random.Random(args.seed)  # noqa: S311  # moments, not secrets
-    equal = killed = redone_most = 0
+    equal = killed = starts = redone_most = 0
     for _ in range(args.trials):
         # Where the plan is new its units are measured anew, so every trial has the size of the first one's units.
-        told = run_trial(args, texts, place / "PARTS", drawn.uniform(0.5, whole_s))
-        killed += told["killed"]
+        pauses = [drawn.uniform(0.5, whole_s) for _ in range(args.kills)]
+        if args.kill != "driver":
+            pauses[1:] = [pause / args.kills for pause in pauses[1:]]
+        told = run_trial(args, texts, place / "PARTS", pauses)
+        killed, starts = killed + told["killed"], starts + told["starts"]
         equal += told["status"] == 0 and bytes_of(place / "PARTS") == whole
-        if args.kill == "driver" and told["killed"] and told["computed"] is not None:
+        if told["starts"] > 1 and told["computed"] is not None:
             redone_most = max(redone_most, told["computed"] - (len(whole) - told["before"]))
+        print(json.dumps(told), file=sys.stderr)
     return {
+        "on": args.on,
         "kill": args.kill,
         "trials": args.trials,
         "killed": killed,
+        "starts": starts,
         "byte_equal": equal,
         "units": len(whole),
         "finished_units_redone": redone_most,
@@ -184,8 +238,10 @@ def main() -> None:
     """Run what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run")
-    parser.add_argument("--kill", choices=("worker", "driver"))
+    parser.add_argument("--on", choices=sorted({on for on, _ in VICTIMS}), default="processes")
+    parser.add_argument("--kill", choices=("worker", "node", "driver"))
     parser.add_argument("--trials", type=int, default=30)
+    parser.add_argument("--kills", type=int, default=1, help="in each trial")
     parser.add_argument("--rows", type=int, default=4_000)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--threads", type=int, default=1)
@@ -195,6 +251,8 @@ def main() -> None:
     args = parser.parse_args()
     if args.kill and not args.unit_tokens:
         parser.error("--kill needs --unit-tokens: parts are compared, so units must be the same in every trial")
+    if args.kill not in (None, "driver") and (args.on, args.kill) not in VICTIMS:
+        parser.error(f"--on {args.on} has no {args.kill}")
     found = kill_trials(args, args.place) if args.kill else long_run(args, args.place)
     print(json.dumps(found))
     if found.get("byte_equal", 0) < (args.trials if args.kill else 0) or found.get("status"):
