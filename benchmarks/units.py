@@ -2,13 +2,15 @@
 
     python benchmarks/units.py RUN --kill worker --trials 30     kill -9 of a worker at a random moment
     python benchmarks/units.py RUN --kill driver --trials 30     kill -9 of the command itself, then the same again
-    python benchmarks/units.py RUN --kill node --on spark        kill -9 of what stands for a machine: an executor
+    python benchmarks/units.py RUN --kill node --on ray          kill -9 of a machine: a raylet and what it started
+    python benchmarks/units.py RUN --kill node --on spark        the same: an executor
     python benchmarks/units.py RUN --rows 1000000                one undisturbed run: rows/s, and memory by minute
 
 RUN is any model. Texts are drawn: tweets of 1 to 24 words. Each trial answers the same files into a folder of its own;
 its parts are compared, byte for byte, with those of a run that nobody disturbed. With --kills 5 a trial has so many
-kills, one after another. SPARK_MASTER='local-cluster[2,1,1024]' gives Spark two executors on this machine. Prints one
-line of JSON, and ends with status 1 when a trial failed.
+kills, one after another. SPARK_MASTER='local-cluster[2,1,1024]' gives Spark two executors on this machine; for Ray a
+cluster of three machines is started here. Prints one line of JSON, which trials also write into results/units.json,
+beside those of other engines and kinds of kills, and ends with status 1 when a trial failed.
 """
 
 import argparse
@@ -21,12 +23,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from measure import RESULTS, commit, machine, read_result, versions, write_result
+from units_ray import ray_cluster
 
 from limbeck.scale.parts_folder import PartsFolder
 
@@ -56,6 +60,8 @@ WORDS = [
     "be",
 ]
 FILES = 4
+PACKAGES = {"processes": ("torch",), "ray": ("torch", "ray"), "spark": ("torch", "pyspark")}
+"""Whose versions stand beside the figures of an engine."""
 
 
 def write_texts(folder: Path, rows: int) -> None:
@@ -141,17 +147,30 @@ VICTIMS: dict[tuple[str, str], Callable[[int], list[int]]] = {
     ("spark", "worker"): workers_on_spark,
     ("spark", "node"): executors_of_spark,
 }
-"""Whom a kill can meet, by engine and kind; of the process that is the command."""
+"""Whom a kill can meet, by engine and kind; of the process that is the command. Those of Ray are its cluster's."""
+KINDS = {*VICTIMS, ("ray", "worker"), ("ray", "node"), *((on, "driver") for on in ("processes", "ray", "spark"))}
+
+
+def victims(args: argparse.Namespace, pid: int) -> list[tuple[int, ...]]:
+    """Return whom a kill can meet now, those together that die together."""
+    if args.kill == "driver":
+        return [(pid,)]
+    if args.on == "ray":
+        return list(args.cluster.workers() if args.kill == "worker" else args.cluster.machines())
+    return [(one,) for one in VICTIMS[args.on, args.kill](pid)]
 
 
 def kill_in(started: "subprocess.Popen[bytes]", args: argparse.Namespace, after_s: float) -> bool:
     """Kill after some time, or as soon as there is somebody to kill; tell whether somebody was."""
     time.sleep(after_s)
     while started.poll() is None:
-        found = [started.pid] if args.kill == "driver" else VICTIMS[args.on, args.kill](started.pid)
-        if found:
-            with suppress(ProcessLookupError):
-                os.kill(random.choice(found), signal.SIGKILL)  # noqa: S311  # a worker, not a secret
+        if found := victims(args, started.pid):
+            met = False
+            for one in random.choice(found):  # noqa: S311  # a worker, not a secret
+                with suppress(ProcessLookupError):
+                    os.kill(one, signal.SIGKILL)
+                    met = True
+            if met:
                 return True
         time.sleep(0.05)
     return False
@@ -160,6 +179,8 @@ def kill_in(started: "subprocess.Popen[bytes]", args: argparse.Namespace, after_
 def run_trial(args: argparse.Namespace, texts: Path, out: Path, pauses_s: list[float]) -> dict[str, Any]:
     """Kill after each pause, go on to the end, and say what came of it."""
     shutil.rmtree(out, ignore_errors=True)
+    if args.on == "ray":
+        args.cluster.repair()
     killed, starts, before, said, code = 0, 0, 0, b"", 1
     pauses = iter(pauses_s)
     while code and starts <= len(pauses_s) + 1:
@@ -208,6 +229,14 @@ def kill_trials(args: argparse.Namespace, place: Path) -> dict[str, Any]:
     }
 
 
+def keep(found: dict[str, Any]) -> None:
+    """Write trials into results/units.json, beside those of other engines and kinds of kills."""
+    known = read_result("units")["trials"] if (RESULTS / "units.json").is_file() else {}
+    about = {"versions": versions(PACKAGES[found["on"]]), "commit": commit(), "machine": machine()}
+    trials = {**known, f"{found['on']}, {found['kill']}": {**found, **about}}
+    write_result("units", {"trials": dict(sorted(trials.items()))}, packages=["limbeck"])
+
+
 def long_run(args: argparse.Namespace, place: Path) -> dict[str, Any]:
     """Answer many rows, and look at the memory of all processes every few seconds."""
     write_texts(place / "texts", args.rows)
@@ -238,8 +267,8 @@ def main() -> None:
     """Run what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run")
-    parser.add_argument("--on", choices=sorted({on for on, _ in VICTIMS}), default="processes")
-    parser.add_argument("--kill", choices=("worker", "node", "driver"))
+    parser.add_argument("--on", choices=sorted({on for on, _ in KINDS}), default="processes")
+    parser.add_argument("--kill", choices=sorted({kill for _, kill in KINDS}))
     parser.add_argument("--trials", type=int, default=30)
     parser.add_argument("--kills", type=int, default=1, help="in each trial")
     parser.add_argument("--rows", type=int, default=4_000)
@@ -251,10 +280,14 @@ def main() -> None:
     args = parser.parse_args()
     if args.kill and not args.unit_tokens:
         parser.error("--kill needs --unit-tokens: parts are compared, so units must be the same in every trial")
-    if args.kill not in (None, "driver") and (args.on, args.kill) not in VICTIMS:
+    if args.kill is not None and (args.on, args.kill) not in KINDS:
         parser.error(f"--on {args.on} has no {args.kill}")
-    found = kill_trials(args, args.place) if args.kill else long_run(args, args.place)
+    with ExitStack() as held:
+        args.cluster = held.enter_context(ray_cluster()) if args.on == "ray" else None
+        found = kill_trials(args, args.place) if args.kill else long_run(args, args.place)
     print(json.dumps(found))
+    if args.kill:
+        keep(found)
     if found.get("byte_equal", 0) < (args.trials if args.kill else 0) or found.get("status"):
         sys.exit(1)
 
