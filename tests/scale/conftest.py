@@ -1,6 +1,6 @@
 """What tests of work in units share: a tiny model, files of texts, and a way to answer them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -81,3 +81,29 @@ def table_in(folder: Path) -> pa.Table:
 def bytes_in(folder: Path) -> dict[str, bytes]:
     """Return the bytes of each part, by its name."""
     return {path.name: path.read_bytes() for path in folder.glob("part-*")}
+
+
+@pytest.fixture(scope="session")
+def ray_nodes() -> Iterator[Any]:
+    """A cluster of three machines of one CPU each, on this one."""
+    cluster_utils = pytest.importorskip("ray.cluster_utils", reason='Ray is not installed: pip install "limbeck[ray]"')
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        cluster = cluster_utils.Cluster(
+            initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False}
+        )
+        for _ in range(2):
+            cluster.add_node(num_cpus=1)
+        yield cluster
+        cluster.shutdown()
+
+
+@pytest.fixture
+def ray_cluster(ray_nodes: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The same, with its address where the command looks; machines that were killed are there again."""
+    monkeypatch.setenv("RAY_ADDRESS", ray_nodes.address)
+    for node in list(ray_nodes.worker_nodes):
+        if node.all_processes["raylet"][0].process.poll() is not None:
+            ray_nodes.remove_node(node, allow_graceful=False)
+            ray_nodes.add_node(num_cpus=1)
+    return ray_nodes

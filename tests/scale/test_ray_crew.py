@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -57,33 +56,9 @@ def test_addresses_that_will_not_do_are_refused(
     assert not (tmp_path / "PARTS").exists()
 
 
-@pytest.fixture(scope="module")
-def nodes() -> Iterator[Any]:
-    """A cluster of three machines of one CPU each, on this one."""
-    cluster_utils = pytest.importorskip("ray.cluster_utils", reason='Ray is not installed: pip install "limbeck[ray]"')
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        cluster = cluster_utils.Cluster(
-            initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False}
-        )
-        for _ in range(2):
-            cluster.add_node(num_cpus=1)
-        yield cluster
-        cluster.shutdown()
-
-
-@pytest.fixture
-def cluster(nodes: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The same, with its address where the command looks; machines that were killed are there again."""
-    monkeypatch.setenv("RAY_ADDRESS", nodes.address)
-    for node in list(nodes.worker_nodes):
-        if node.all_processes["raylet"][0].process.poll() is not None:
-            nodes.remove_node(node, allow_graceful=False)
-            nodes.add_node(num_cpus=1)
-    return nodes
-
-
-def test_a_cluster_gives_the_bytes_of_one_process(cluster: Any, answer: Answer, texts: Path, tmp_path: Path) -> None:
+def test_a_cluster_gives_the_bytes_of_one_process(
+    ray_cluster: Any, answer: Answer, texts: Path, tmp_path: Path
+) -> None:
     """Each row once; the same command again finds nothing to do."""
     whole = answer(texts, tmp_path / "WHOLE")
     found = answer(texts, on="ray", threads=1)
@@ -92,7 +67,7 @@ def test_a_cluster_gives_the_bytes_of_one_process(cluster: Any, answer: Answer, 
     assert answer(texts, on="ray").computed == 0
 
 
-def test_threads_are_those_of_the_smallest_machine(cluster: Any) -> None:
+def test_threads_are_those_of_the_smallest_machine(ray_cluster: Any) -> None:
     """Where none were given; those that were stay."""
     assert settle_on_ray(ON_RAY).threads == 1
     assert settle_on_ray(ScaleSettings(on="ray", threads=3)).threads == 3
@@ -130,11 +105,17 @@ def answered(texts: Path, model: Path, out: Path, said: Said) -> Any:
 
 @pytest.mark.parametrize("end", ["process", "machine"])
 def test_what_dies_costs_the_unit_that_it_was_at(
-    cluster: Any, answer: Answer, texts: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
+    ray_cluster: Any,
+    answer: Answer,
+    texts: Path,
+    model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    end: str,
 ) -> None:
     """Another computes it; it is said; the bytes are those of one process that nobody disturbed."""
     answer(texts, tmp_path / "WHOLE")
-    head = cluster.head_node.node_id if end == "machine" else None
+    head = ray_cluster.head_node.node_id if end == "machine" else None
     once = (1, 2, 5) if end == "process" else tuple(range(8))
     mark = tmp_path / "marks"
     mark.mkdir()
@@ -148,7 +129,7 @@ def test_what_dies_costs_the_unit_that_it_was_at(
 
 
 def test_a_unit_that_kills_its_processes_is_set_aside(
-    cluster: Any, texts: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ray_cluster: Any, texts: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The others go on."""
     monkeypatch.setattr(ray_crew, "do_far_unit", ending(tmp_path, None, always=(3,)))
@@ -158,7 +139,7 @@ def test_a_unit_that_kills_its_processes_is_set_aside(
 
 
 def test_a_cluster_on_which_nothing_works_is_an_error(
-    cluster: Any, texts: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ray_cluster: Any, texts: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not unit after unit set aside, for hours."""
     monkeypatch.setattr(ray_crew, "do_far_unit", ending(tmp_path, None, always=tuple(range(99))))
@@ -167,7 +148,7 @@ def test_a_cluster_on_which_nothing_works_is_an_error(
 
 
 def test_a_machine_that_does_not_see_the_model_ends_the_run(
-    cluster: Any, answer: Answer, texts: Path, model: Path, tmp_path: Path
+    ray_cluster: Any, answer: Answer, texts: Path, model: Path, tmp_path: Path
 ) -> None:
     """With its name and what to do; what is finished stays, and the same command goes on when it is mended."""
 
@@ -184,7 +165,7 @@ def test_a_machine_that_does_not_see_the_model_ends_the_run(
 
 
 def test_a_killed_driver_goes_on_where_it_was(
-    cluster: Any, answer: Answer, texts: Path, model: Path, tmp_path: Path
+    ray_cluster: Any, answer: Answer, texts: Path, model: Path, tmp_path: Path
 ) -> None:
     """Kill -9 of the command as soon as units are finished: the next one leaves these as they are."""
     answer(texts, tmp_path / "WHOLE")
@@ -202,7 +183,7 @@ def test_a_killed_driver_goes_on_where_it_was(
     assert bytes_in(out) == bytes_in(tmp_path / "WHOLE")
 
 
-def test_what_ray_says_stands_on_standard_error(cluster: Any, texts: Path, model: Path, tmp_path: Path) -> None:
+def test_what_ray_says_stands_on_standard_error(ray_cluster: Any, texts: Path, model: Path, tmp_path: Path) -> None:
     """Standard output is one object, for a program that reads it."""
     words = ["predict", model, "--input", texts, "--out", tmp_path / "PARTS", "--on", "ray", "--json", "--quiet"]
     told = subprocess.run([sys.executable, "-m", "limbeck", *words], capture_output=True, check=True)
