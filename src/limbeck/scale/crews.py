@@ -13,6 +13,7 @@ from functools import partial
 from limbeck.progress import Progress
 from limbeck.scale.ray_crew import settle_on_ray, work_on_ray
 from limbeck.scale.scale_settings import On, ScaleSettings
+from limbeck.scale.spark_session import look_for_spark
 from limbeck.scale.unit_queue import UnitQueue
 from limbeck.scale.worker_processes import work_in_processes
 
@@ -62,8 +63,15 @@ def _work_on_ray(queue: UnitQueue, job: CrewJob) -> None:
     work_on_ray(queue, job.folder, job.settings, job.progress)
 
 
+def _work_on_spark(queue: UnitQueue, job: CrewJob) -> None:
+    from limbeck.scale.spark_crew import work_on_spark
+
+    work_on_spark(queue, job.folder, job.progress)
+
+
 CREWS: Mapping[On, Crew] = {
     "processes": Crew(work=_work_in_processes),
     "here": Crew(work=work_here),
     "ray": Crew(work=_work_on_ray, settle=settle_on_ray),
+    "spark": Crew(work=_work_on_spark, settle=look_for_spark),
 }

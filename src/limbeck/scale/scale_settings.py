@@ -5,12 +5,16 @@ from typing import Literal
 
 from limbeck.errors import FaultLog, SettingsError
 
-On = Literal["processes", "here", "ray"]
+On = Literal["processes", "here", "ray", "spark"]
 PartFormat = Literal["parquet", "jsonl", "csv"]
-FAR: frozenset[On] = frozenset({"ray"})
+FAR: frozenset[On] = frozenset({"ray", "spark"})
 """Where workers are started by somebody else, on machines of a cluster."""
 CORES_PER_WORKER = 8
 """One process with more threads than this waits for its own single thread too often."""
+_NO_WORKERS = {
+    "here": 'on = "here" has none',
+    "spark": "on Spark its own settings count (spark.executor.cores, spark.task.cpus)",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,10 +23,11 @@ class ScaleSettings:
 
     Attributes:
         on: where units are computed: "processes", in worker processes, each of which is replaced when it dies; "here",
-            in this process, one unit after another; or "ray", as tasks of a Ray cluster.
-        workers: number of worker processes; of a cluster, units that are computed at once at most. Default: one for
+            in this process, one unit after another; "ray", as tasks of a Ray cluster; or "spark", as tasks of a
+            Spark job.
+        workers: number of worker processes; of a Ray cluster, units that are computed at once at most. Default: one for
             every 8 cores; of a cluster, as many as it has room for.
-        threads: number of threads per worker; of a cluster, CPUs that each unit asks for. Default: the cores, shared
+        threads: number of threads per worker; of a Ray cluster, CPUs that each unit asks for. Default: the cores, shared
             out among the workers; of a cluster, the CPUs of its smallest machine, at most 8.
         unit_tokens: number of tokens, about, after which a unit of work ends; it is what an interruption costs per
             worker. Default: what a worker answers in 60 seconds, as measured on this machine.
@@ -61,8 +66,8 @@ def check_scale(settings: ScaleSettings) -> None:
         value = getattr(settings, name)
         if value is not None and value < 1:
             faults.add(f"{name} = {value} is not possible: give 1 or more")
-    if settings.on == "here":
+    if settings.on in _NO_WORKERS:
         for name in ("workers", "threads"):
             if getattr(settings, name) is not None:
-                faults.add(f'{name} is about worker processes, and on = "here" has none: leave it out')
+                faults.add(f"{name} is about worker processes, and {_NO_WORKERS[settings.on]}: leave it out")
     faults.raise_as(SettingsError, what="the settings are wrong", todo="correct them and run the command again")
