@@ -167,7 +167,10 @@ class _Job:
         self.why = reason_of(error)
         found = _ENDED_OVER_TASK.search(said_by_spark(error))
         if found is None:
-            raise EngineError(f"Spark ended the work ({self.why}): type the same command again, it goes on") from error
+            raise EngineError(
+                f"Spark at {self._context.master} ended the work ({self.why}): see that it runs, and type the same "
+                "command again, which goes on"
+            ) from error
         self.why = _last_words(found[3])
         if any(sign in found[3] for sign in _NOT_THERE):
             raise EngineError(
