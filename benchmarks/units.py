@@ -213,10 +213,11 @@ def kill_trials(args: argparse.Namespace, place: Path) -> dict[str, Any]:
             pauses[1:] = [pause / args.kills for pause in pauses[1:]]
         told = run_trial(args, texts, place / "PARTS", pauses)
         killed, starts = killed + told["killed"], starts + told["starts"]
-        equal += told["status"] == 0 and bytes_of(place / "PARTS") == whole
+        is_equal = told["status"] == 0 and bytes_of(place / "PARTS") == whole
+        equal += is_equal
         if told["starts"] > 1 and told["computed"] is not None:
             redone_most = max(redone_most, told["computed"] - (len(whole) - told["before"]))
-        print(json.dumps(told), file=sys.stderr)
+        print(json.dumps({**told, "byte_equal": is_equal}), file=sys.stderr)
     return {
         "on": args.on,
         "kill": args.kill,

@@ -25,10 +25,11 @@ class ScaleSettings:
         on: where units are computed: "processes", in worker processes, each of which is replaced when it dies; "here",
             in this process, one unit after another; "ray", as tasks of a Ray cluster; or "spark", as tasks of a
             Spark job.
-        workers: number of worker processes; of a Ray cluster, units that are computed at once at most. Default: one for
-            every 8 cores; of a cluster, as many as it has room for.
-        threads: number of threads per worker; of a Ray cluster, CPUs that each unit asks for. Default: the cores, shared
-            out among the workers; of a cluster, the CPUs of its smallest machine, at most 8.
+        workers: number of worker processes; of a Ray cluster, units that are computed at once at most; Spark's own
+            settings say it. Default: one for every 8 cores; of a cluster, as many as it has room for.
+        threads: number of threads per worker; of a Ray cluster, CPUs that each unit asks for; of Spark,
+            `spark.task.cpus`, and this is left out. Default: the cores, shared out among the workers; of a Ray cluster,
+            the CPUs of its smallest machine, at most 8.
         unit_tokens: number of tokens, about, after which a unit of work ends; it is what an interruption costs per
             worker. Default: what a worker answers in 60 seconds, as measured on this machine.
         part_format: format of the parts.

@@ -112,8 +112,8 @@ def _spark_settings() -> "SparkConf":
         return SparkConf()
     except (PySparkException, OSError) as error:
         raise EngineError(
-            f"Spark does not start here ({reason_of(error)}); what it said stands above. It needs Java (Spark 4: Java 17 or "
-            f"newer: install default-jre-headless or its like, or set JAVA_HOME), and a master that it knows ({MASTER})"
+            f"Spark does not start here ({reason_of(error)}); what it said stands above. It needs Java (Spark 4: Java "
+            f"17 or newer: install default-jre-headless, or set JAVA_HOME), and a master that it knows ({MASTER})"
         ) from error
 
 
