@@ -207,7 +207,7 @@ def test_a_full_disk_keeps_no_library_from_being_imported(monkeypatch: pytest.Mo
 
 
 def test_a_long_process_keeps_few_compiled_products(monkeypatch: pytest.MonkeyPatch) -> None:
-    """oneDNN keeps fewer compiled products than its 1,024, and as many as the environment says where it says so."""
+    """Fewer than the 1,024 of oneDNN, and as many as the environment says where it says so."""
     name = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
     monkeypatch.delenv(name, raising=False)
     runtime.keep_few_compiled_products()
