@@ -2,17 +2,29 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from limbeck.cli import evaluation_screen, figures_screen, options, screen
+from limbeck.cli.parts_options import (
+    IN_PARTS,
+    compute_parts,
+    means_parts,
+    parts_facts,
+    require_none_given,
+    say_parts,
+)
 from limbeck.cli.settings_options import Flags, takes
+from limbeck.scale.scale_settings import ScaleSettings
 from limbeck.settings import FeatureSettings, ReadSettings, TaskKind
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from limbeck.evaluation.slices import Slices
     from limbeck.inference.scoring import Scored
+    from limbeck.scale.parts_request import PartsRequest
 
 HEADLINES = {
     "single": ("accuracy", "f1_weighted", "f1_macro", "log_loss", "ece"),
@@ -25,7 +37,7 @@ HEADLINES = {
 ONE_LABEL: tuple[TaskKind, ...] = ("single",)
 
 
-@takes(options.READING, options.ENGINE_OPTIONS)
+@takes(options.READING, options.ENGINE_OPTIONS, IN_PARTS)
 def evaluate(
     run: Annotated[
         Path, typer.Argument(metavar="RUN", help="Run folder of `limbeck train`, a bundle, or hub:OWNER/NAME.")
@@ -46,7 +58,12 @@ def evaluate(
         ),
     ] = None,
     out: Annotated[
-        Path | None, options.out("File to write the predictions to as well: .parquet, .jsonl or .csv.")
+        Path | None,
+        options.out(
+            "File to write the predictions to as well: .parquet, .jsonl or .csv. A name without a suffix is a folder "
+            "of parts, for more rows than memory holds: DATA is a file, a folder of files or a pattern such as "
+            "'texts/*.parquet', also of s3://, gs:// or hdfs://; parts hold counts, by which all rows are scored."
+        ),
     ] = None,
     hard: Annotated[
         int,
@@ -78,6 +95,13 @@ def evaluate(
     from limbeck.storage import check_place
     from limbeck.task import SINGLE
 
+    if means_parts(data, out, flags, overwrite=overwrite, option="--out"):
+        _score_in_parts(
+            _parts_request(run, data, cast("Path", out), flags, split),
+            {"--raters": raters, "--slices": slices, "--slice-by": slice_by or None},
+            as_json=as_json,
+        )
+        return
     if out is not None:
         check_place(out, PREDICTION_SUFFIXES, source=data, overwrite=overwrite)
     following = screen.following()
@@ -118,6 +142,49 @@ def evaluate(
         screen.show_line(f"predictions: {out}")
     if (run / "metrics.json").is_file():
         screen.show_next("report", run)
+
+
+def _parts_request(run: Path, data: str, out: Path, flags: Flags, split: str | None) -> "PartsRequest":
+    """Return which rows are to be counted into a folder of parts."""
+    from limbeck.scale.parts_request import PartsRequest
+    from limbeck.scale.work import ScoreCounts
+
+    return PartsRequest(
+        source=data,
+        run=run,
+        out=out,
+        scale=flags.build(ScaleSettings),
+        computing=flags.build(FeatureSettings),
+        reading=flags.of(options.READING),
+        work=ScoreCounts(split=split),
+    )
+
+
+def _score_in_parts(request: "PartsRequest", unused: "Mapping[str, Any]", *, as_json: bool) -> None:
+    """Count rows into a folder of parts, or go on with it; score all of them when it is whole."""
+    from limbeck.scale.scored_parts import score_parts
+
+    require_none_given(unused, "its parts hold counts of all rows; answer the rows by limbeck predict for more")
+    parts = compute_parts(request)
+    parts.require_whole(request.out)
+    scored = score_parts(request.out)
+    found = scored.evaluation.to_dict()
+    if as_json:
+        told = {"run": str(request.run), "data": request.source, **parts_facts(parts, request.out)}
+        told |= {"learned_rows": scored.learned_rows, **{name: found[name] for name in HEADLINES["single"]}}
+        if scored.answered is not None:
+            told["answered"] = scored.answered.to_dict()
+        screen.show_json({**told, "evaluation": found})
+        return
+    evaluation_screen.show_evaluation(scored.evaluation, title=f"{request.run} on {request.source}")
+    if scored.answered is not None:
+        evaluation_screen.show_answered(scored.answered)
+    if scored.learned_rows:
+        screen.show_line(
+            f"{scored.learned_rows:,} of {scored.evaluation.rows:,} rows were learned from: the model looks better on "
+            "them than it is"
+        )
+    screen.show_line(say_parts(parts, request.out))
 
 
 def _told(scored: "Scored", sliced: "Slices | None", facts: dict[str, str], *, kind: str, hard: int) -> dict[str, Any]:

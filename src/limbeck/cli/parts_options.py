@@ -63,20 +63,32 @@ def require_none_given(given: "Mapping[str, Any]", why: str) -> None:
 
 def fill_parts(request: "PartsRequest", *, as_json: bool) -> None:
     """Make a folder of parts, or go on with it, and say what is in it."""
+    found = compute_parts(request)
+    if as_json:
+        screen.show_json(parts_facts(found, request.out))
+    else:
+        screen.show_line(say_parts(found, request.out))
+    found.require_whole(request.out)
+
+
+def compute_parts(request: "PartsRequest") -> "PartsSummary":
+    """Make a folder of parts, or go on with it."""
     from limbeck.scale.parts_answers import predict_to_parts
 
     following = screen.following()
     found = predict_to_parts(request, progress=following)
     screen.tell_notes(found.notes, following)
-    _show_parts(found, request.out, as_json=as_json)
-    found.require_whole(request.out)
+    return found
 
 
-def _show_parts(found: "PartsSummary", out: Path, *, as_json: bool) -> None:
-    if as_json:
-        counts = {name: getattr(found, name) for name in ("rows", "left_out", "parts", "computed", "count_cut")}
-        screen.show_json({"out": str(out), **counts, "set_aside": [one.words for one in found.set_aside]})
-        return
+def parts_facts(found: "PartsSummary", out: Path) -> dict[str, Any]:
+    """Return what is in a folder of parts, for a program to read."""
+    counts = {name: getattr(found, name) for name in ("rows", "left_out", "parts", "computed", "count_cut")}
+    return {"out": str(out), **counts, "set_aside": [one.words for one in found.set_aside]}
+
+
+def say_parts(found: "PartsSummary", out: Path) -> str:
+    """Say what is in a folder of parts."""
     now = "" if found.computed == found.parts else f" ({found.computed:,} computed now)"
     parts = f"{found.parts:,} part{'s' * (found.parts != 1)}{now}"
-    screen.show_line(f"{out}: {found.rows:,} rows in {parts}; {screen.say_read(found)}")
+    return f"{out}: {found.rows:,} rows in {parts}; {screen.say_read(found)}"

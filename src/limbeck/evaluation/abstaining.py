@@ -151,24 +151,40 @@ def score_answered(
         DataError: there is no row, or a label is out of range.
     """
     metrics.confusion_counts(labels_N, predicted_N, len(label_names))  # refuses labels that do not fit
-    right_N, answered_N = predicted_N == labels_N, np.logical_not(unsure_N)
+    return answered_of_counts(count_answered(unsure_N, predicted_N, labels_N, len(label_names)), label_names)
+
+
+def count_answered(unsure_N: np.ndarray, predicted_N: np.ndarray, labels_N: np.ndarray, class_count: int) -> np.ndarray:
+    """Count rows by the class that they would be given, whether they are answered, and whether that is right.
+
+    Returns:
+        Counts, int64 (C, 2, 2): class, 1 for answered, 1 for right.
+    """
+    place_N = 4 * predicted_N + 2 * np.logical_not(unsure_N) + (predicted_N == labels_N)
+    return np.bincount(place_N, minlength=4 * class_count).reshape(class_count, 2, 2)
+
+
+def answered_of_counts(counts_C22: np.ndarray, label_names: Sequence[str]) -> AnsweredScores:
+    """Return what abstaining does to rows that `count_answered` counted."""
+    (unsure_wrong, unsure_right), (answered_wrong, answered_right) = counts_C22.sum(axis=0).tolist()
+    answered = answered_wrong + answered_right
     return AnsweredScores(
-        coverage=share_of(int(answered_N.sum()), len(labels_N)),
-        accuracy=_share(right_N[answered_N]),
-        unsure_accuracy=_share(right_N[unsure_N]),
+        coverage=share_of(answered, int(counts_C22.sum())),
+        accuracy=_share(answered_right, answered),
+        unsure_accuracy=_share(unsure_right, unsure_wrong + unsure_right),
         per_class=tuple(
             AnsweredClass(
                 name=name,
-                answered=_share(answered_N[predicted_N == label]),
-                right=_share(right_N[(predicted_N == label) & answered_N]),
+                answered=_share(int(counts_22[1].sum()), int(counts_22.sum())),
+                right=_share(int(counts_22[1, 1]), int(counts_22[1].sum())),
             )
-            for label, name in enumerate(label_names)
+            for name, counts_22 in zip(label_names, counts_C22, strict=True)
         ),
     )
 
 
-def _share(yes: np.ndarray) -> Share | None:
-    return share_of(int(yes.sum()), len(yes)) if len(yes) else None
+def _share(yes: int, rows: int) -> Share | None:
+    return share_of(yes, rows) if rows else None
 
 
 def _told(share: Share | None) -> dict[str, float | int] | None:

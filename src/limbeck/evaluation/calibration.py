@@ -155,22 +155,21 @@ def measure_calibration(
     Increasing the Reliability of Reliability Diagrams (2007), for what chance alone does.
     """
     metrics.row_losses(probabilities_NC, labels_N)  # refuses what is no distribution, and labels that do not fit
-    confidence_N = _confidence(probabilities_NC)
+    confidence_N = confidence_of(probabilities_NC)
     right_N = metrics.predicted_labels(probabilities_NC) == labels_N
     bins, bins_mass = reliability(confidence_N, right_N), reliability(confidence_N, right_N, binning="mass")
     value = expected_calibration_error(bins)
-    place_N = _places(confidence_N, bins.high)
+    place_N = places_in(confidence_N, bins.high)
     generator = np.random.default_rng(seed)
     chance_high = _chance_high(place_N, confidence_N, generator, resamples)
-    resampled = percentile_interval(_resampled(place_N, right_N - confidence_N, generator, resamples))
-    low = max(0.0, 2 * value - float(resampled.high)) if is_beyond(value, chance_high) else 0.0
+    resampled_R = _resampled(place_N, right_N - confidence_N, generator, resamples)
     return Calibration(
-        ece=measured(value, low, max(value, 2 * value - float(resampled.low))),
+        ece=reflected(value, resampled_R, chance_high),
         chance_high=chance_high,
         ece_mass=expected_calibration_error(bins_mass),
         mce=float(bins.gaps.max()),
         ece_by_class=tuple(
-            expected_calibration_error(reliability(_as_float64(probabilities_NC[:, label]), labels_N == label))
+            expected_calibration_error(reliability(as_shares(probabilities_NC[:, label]), labels_N == label))
             for label in range(probabilities_NC.shape[1])
         ),
         brier=brier_score(probabilities_NC, labels_N),
@@ -179,10 +178,17 @@ def measure_calibration(
     )
 
 
+def reflected(ece: float, resampled_R: np.ndarray, chance_high: float) -> Measured:
+    """Return an ECE with its interval: that of its resamples, reflected at it; from 0 where chance explains the ECE."""
+    resampled = percentile_interval(resampled_R)
+    low = max(0.0, 2 * ece - float(resampled.high)) if is_beyond(ece, chance_high) else 0.0
+    return measured(ece, low, max(ece, 2 * ece - float(resampled.low)))
+
+
 def ece_of(probabilities_NC: np.ndarray, labels_N: np.ndarray) -> float:
     """Return the expected calibration error alone, equal width."""
     right_N = metrics.predicted_labels(probabilities_NC) == labels_N
-    return expected_calibration_error(reliability(_confidence(probabilities_NC), right_N))
+    return expected_calibration_error(reliability(confidence_of(probabilities_NC), right_N))
 
 
 def reliability(
@@ -213,10 +219,17 @@ def reliability(
     else:
         inner = np.quantile(confidence_N, np.arange(1, bins) / bins, method="inverted_cdf")
         edges = np.concatenate([[0.0], np.unique(inner[inner < confidence_N.max()]), [1.0]])
-    place_N = _places(confidence_N, edges[1:])
+    place_N = places_in(confidence_N, edges[1:])
     counts = np.bincount(place_N, minlength=len(edges) - 1)
     right = np.bincount(place_N, weights=right_N, minlength=len(edges) - 1)
-    summed = np.bincount(place_N, weights=confidence_N, minlength=len(edges) - 1)
+    return bins_of(edges, counts, right, np.bincount(place_N, weights=confidence_N, minlength=len(edges) - 1))
+
+
+def bins_of(edges: np.ndarray, counts: np.ndarray, right: np.ndarray, summed: np.ndarray) -> ReliabilityBins:
+    """Return bins by what was counted in each: rows, right ones, and the sum of their confidences.
+
+    Shapes: edges (B+1,), the others (B,).
+    """
     interval = wilson(right, counts)
     with np.errstate(invalid="ignore"):
         return ReliabilityBins(
@@ -243,21 +256,22 @@ def brier_score(probabilities_NC: np.ndarray, labels_N: np.ndarray) -> float:
 
     For two classes it is twice scikit-learn's `brier_score_loss`, which looks at one of them.
     """
-    away_NC = _as_float64(probabilities_NC).copy()
+    away_NC = as_shares(probabilities_NC).copy()
     away_NC[np.arange(len(labels_N)), labels_N] -= 1
     return float((away_NC**2).sum(axis=1).mean())
 
 
-def _confidence(probabilities_NC: np.ndarray) -> np.ndarray:
-    return _as_float64(probabilities_NC.max(axis=1))
+def confidence_of(probabilities_NC: np.ndarray) -> np.ndarray:
+    """Return the highest probability of each row, float64 (N,)."""
+    return as_shares(probabilities_NC.max(axis=1))
 
 
-def _as_float64(values: np.ndarray) -> np.ndarray:
+def as_shares(values: np.ndarray) -> np.ndarray:
     """Return probabilities as float64, none above 1 by rounding."""
     return np.minimum(values.astype(np.float64), 1.0)
 
 
-def _places(confidence_N: np.ndarray, high: np.ndarray) -> np.ndarray:
+def places_in(confidence_N: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Return the bin of each row: the first whose high end is not below its confidence."""
     return np.searchsorted(high[:-1], confidence_N, side="left")
 

@@ -287,23 +287,51 @@ def evaluate(
     names = _checked_names(label_names, class_count=probabilities_NC.shape[1], majority_label=majority_label)
     predicted_N = metrics.predicted_labels(probabilities_NC)
     counts_CC = metrics.confusion_counts(labels_N, predicted_N, len(names))
-    tally = metrics.tally_of(counts_CC)
     cells = intervals.cells_of(labels_N, predicted_N, losses_N, len(names))
     drawn = intervals.bootstrap(cells, seed=seed, resamples=resamples)
+    calibration = measure_calibration(probabilities_NC, labels_N, seed=seed, resamples=resamples)
+    sums = RowSums(confusion_counts=counts_CC, mean_loss=float(losses_N.mean()), drawn=drawn, calibration=calibration)
+    return evaluation_of_sums(sums, names, majority_label=majority_label, seed=seed, resamples=resamples)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RowSums:
+    """What an evaluation needs of all rows together.
+
+    Attributes:
+        confusion_counts: rows by true and predicted label, int64 (C, C).
+        mean_loss: in nats.
+        drawn: intervals of the mean scores.
+        calibration: of the probabilities.
+    """
+
+    confusion_counts: np.ndarray
+    mean_loss: float
+    drawn: intervals.Intervals
+    calibration: Calibration
+
+
+def evaluation_of_sums(
+    sums: RowSums, label_names: tuple[str, ...], *, majority_label: int, seed: int, resamples: int
+) -> Evaluation:
+    """Return the evaluation of rows of which there are sums alone; the arguments are those of `evaluate`."""
+    names, counts_CC, drawn = label_names, sums.confusion_counts, sums.drawn
+    tally = metrics.tally_of(counts_CC)
+    rows = int(counts_CC.sum())
     per_class = score_classes(names, tally)
-    right = share_of(int(tally.hits.sum()), len(labels_N))
+    right = share_of(int(tally.hits.sum()), rows)
     weighted, macro = metrics.f1_weighted(tally), metrics.f1_macro(tally)
     return Evaluation(
-        rows=len(labels_N),
+        rows=rows,
         label_names=names,
         accuracy=measured(right.value, right.low, right.high),
         f1_weighted=_mean_f1(weighted, drawn.f1_weighted, per_class, weights_C=tally.support),
         f1_macro=_mean_f1(macro, drawn.f1_macro, per_class, weights_C=np.ones(len(names))),
-        log_loss=_mean_loss(losses_N.mean(), drawn.log_loss),
-        calibration=measure_calibration(probabilities_NC, labels_N, seed=seed, resamples=resamples),
+        log_loss=_mean_loss(sums.mean_loss, drawn.log_loss),
+        calibration=sums.calibration,
         per_class=per_class,
         confusion_counts=_frozen(counts_CC),
-        baseline=_baseline(labels_N, names, majority_label),
+        baseline=_baseline(tally.support, names, majority_label),
         resamples=resamples,
         seed=seed,
     )
@@ -346,8 +374,9 @@ def _checked_names(label_names: Sequence[str], *, class_count: int, majority_lab
     return names
 
 
-def _baseline(labels_N: np.ndarray, names: tuple[str, ...], majority_label: int) -> Baseline:
-    counts_CC = metrics.confusion_counts(labels_N, np.full(len(labels_N), majority_label), len(names))
+def _baseline(support_C: np.ndarray, names: tuple[str, ...], majority_label: int) -> Baseline:
+    counts_CC = np.zeros((len(names), len(names)), np.int64)
+    counts_CC[:, majority_label] = support_C
     tally = metrics.tally_of(counts_CC)
     return Baseline(
         label=names[majority_label],
@@ -374,7 +403,7 @@ def _mean_f1(
     return measured(value, low, high)
 
 
-def _mean_loss(value: np.floating, drawn: intervals.Interval) -> Measured:
+def _mean_loss(value: float, drawn: intervals.Interval) -> Measured:
     """Put a mean loss and its interval together; of equal losses, or a single one, nothing is known."""
     return with_interval(value, drawn) if _has_width(drawn) else measured(value, np.nan, np.nan)
 

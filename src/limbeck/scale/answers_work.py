@@ -3,7 +3,7 @@
 In: a dataset, some rows at a time. Out: their table of predictions. It does not know units or files.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,10 @@ class AnswersWork:
         found = replace(self.predictor.predict_dataset(without_labels(dataset)), others=others)
         table = table_of(found, top_k=self.work.top_k)
         return PieceAnswers(table=table, count_cut=found.count_cut, count_unread=found.count_unread)
+
+    def joined(self, tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+        """Return the rows of all of them."""
+        return tables
 
 
 def open_answers(

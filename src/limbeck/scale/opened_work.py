@@ -4,7 +4,7 @@ In: a dataset, some rows at a time. Out: a table of what a part holds of them. I
 computes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -77,6 +77,9 @@ class OpenedWork(Protocol):
             DataError: such rows cannot be answered.
             SettingsError: what is wanted cannot be had of these columns or this model.
         """
+
+    def joined(self, tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+        """Return what a part holds of its tables: themselves, or one that sums them up."""
 
 
 def made_with(engine: Engine, *, model: str, bundle: str) -> MadeWith:

@@ -87,7 +87,7 @@ def write_unit_part(
             tell(len(rows))
 
     part = out / unit.part_name
-    write_tables(part, tables())
+    write_tables(part, opened.joined(tables()))
     return PartRecord(
         unit=unit.name,
         part=part.name,

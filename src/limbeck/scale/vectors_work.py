@@ -6,7 +6,7 @@ the feature cache: nothing is kept twice. It does not know units, files or label
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -92,6 +92,10 @@ class VectorsWork:
         vectors = pa.FixedSizeListArray.from_arrays(pa.array(values_NF.ravel()), values_NF.shape[1])
         table = pa.table(columns).append_column(vectors_field(vectors.type, self.blocks), vectors)
         return PieceAnswers(table=table, count_cut=int(read.truncated.sum()))
+
+    def joined(self, tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+        """Return the rows of all of them."""
+        return tables
 
 
 def open_vectors(

@@ -62,8 +62,27 @@ class Vectors:
         return {_KIND: "vectors", **asdict(self)}
 
 
-Work = Answers | Vectors
-_KINDS: Mapping[str, type[Vectors]] = {"vectors": Vectors}
+@dataclass(frozen=True, kw_only=True)
+class ScoreCounts:
+    """Counts and sums by which `limbeck evaluate` scores all rows together; see `evaluation.score_counts`.
+
+    Attributes:
+        split: whose rows are scored; None for all.
+    """
+
+    split: str | None = None
+
+    command: ClassVar[str] = "evaluate"
+    doing: ClassVar[str] = "scoring"
+    part_formats: ClassVar[tuple[PartFormat, ...]] = ("parquet",)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the values as JSON has them, and the kind."""
+        return {_KIND: "score_counts", **asdict(self)}
+
+
+Work = Answers | Vectors | ScoreCounts
+_KINDS: Mapping[str, type[Vectors | ScoreCounts]] = {"vectors": Vectors, "score_counts": ScoreCounts}
 
 
 def work_of(values: Mapping[str, Any]) -> Work:

@@ -1,0 +1,112 @@
+"""Score counts, opened: a model answers labelled rows, and a part holds counts and sums of all of its rows.
+
+In: a dataset with labels, some rows at a time. Out: counters, which say in their metadata whose labels they count. It
+does not know units or files, nor what is made of the counters (see `scored_parts`).
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from limbeck.data.dataset import Dataset
+from limbeck.data.learned import count_learned
+from limbeck.errors import SettingsError
+from limbeck.evaluation.score_counts import COUNTERS, add_counts, count_scores
+from limbeck.inference.answers import classes_of
+from limbeck.inference.scoring import known_targets
+from limbeck.progress import Progress
+from limbeck.scale.answers_work import AnswersWork, open_answers
+from limbeck.scale.opened_work import MadeWith, PieceAnswers
+from limbeck.scale.scored_parts import COUNTED_LABELS
+from limbeck.scale.work import Answers, ScoreCounts
+from limbeck.setting_tables import build
+from limbeck.settings import Device, EngineName, ReadSettings
+
+_SPLIT = "split"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ScoreWork:
+    """A model whose answers to labelled rows are counted.
+
+    Attributes:
+        work: which rows are scored.
+        answers: the model.
+        place: where it was opened: a run folder knows which texts it learned from, the bundle in it does not.
+    """
+
+    work: ScoreCounts
+    answers: AnswersWork
+    place: str
+
+    @property
+    def made_with(self) -> MadeWith:
+        """The model and its engine."""
+        return replace(self.answers.made_with, model=self.place)
+
+    def reading(self, given: Mapping[str, Any]) -> ReadSettings:
+        """Return how labelled rows are read; the task is said, since some rows alone do not tell it."""
+        own = ReadSettings(text_column=self.answers.predictor.text_column, task="single")
+        return build(ReadSettings, asdict(own), given, where="flags")
+
+    def count_tokens(self, texts: Sequence[str]) -> int:
+        """Return how many tokens the model reads of texts."""
+        return self.answers.count_tokens(texts)
+
+    def compute(self, texts: Sequence[str]) -> object:
+        """Answer texts."""
+        return self.answers.compute(texts)
+
+    def answer(self, dataset: Dataset, others: pa.Table | None) -> PieceAnswers:
+        """Count some rows.
+
+        Raises:
+            DataError: a row has a label that the model does not know.
+            SettingsError: rows have splits, and none was named.
+        """
+        dataset = self._scored(dataset, has_splits=others is not None and _SPLIT in others.column_names)
+        predictor = self.answers.predictor
+        facts = predictor.bundle.facts
+        table, cut, unread = COUNTERS.empty_table(), 0, 0
+        if len(dataset):
+            known_targets(predictor, dataset)
+            found = classes_of(predictor.predict_dataset(dataset))
+            learned = None if predictor.learned is None else count_learned(predictor.learned, dataset.texts)
+            table, cut, unread = count_scores(found, learned_rows=learned), found.count_cut, found.count_unread
+        labels = {"labels": list(facts.label_names), "majority_label": facts.provenance.get("majority_label")}
+        table = table.replace_schema_metadata({COUNTED_LABELS: json.dumps(labels)})
+        return PieceAnswers(table=table, count_cut=cut, count_unread=unread)
+
+    def joined(self, tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+        """Return the sum of them."""
+        read = list(tables)
+        yield add_counts(read).replace_schema_metadata(read[0].schema.metadata)
+
+    def _scored(self, dataset: Dataset, *, has_splits: bool) -> Dataset:
+        """Return the rows of the split that is scored."""
+        if self.work.split is None:
+            if has_splits:
+                raise SettingsError(f"{dataset.source} has a column of splits: name the one to score by --split")
+            return dataset
+        is_of_split = [name == self.work.split for name in dataset.table[_SPLIT].to_pylist()]
+        return dataset.select(np.flatnonzero(is_of_split))
+
+
+def open_score_counts(
+    work: ScoreCounts, model: str, *, device: Device, engine: EngineName | None, progress: Progress
+) -> ScoreWork:
+    """Open a model of one label per row.
+
+    Raises:
+        LimbeckError: as `load` says.
+        SettingsError: the model answers otherwise: what its figures need of all rows is no sum.
+    """
+    answers = open_answers(Answers(), model, device=device, engine=engine, progress=progress)
+    answers.predictor.bundle.task.require(("single",), doing="limbeck evaluate into a folder of parts")
+    place = str(Path(model).resolve()) if Path(model).is_dir() else answers.made_with.model
+    return ScoreWork(work=work, answers=answers, place=place)
