@@ -14,6 +14,7 @@ from pathlib import Path
 
 import readme_distil
 import readme_labels
+import readme_scale
 import readme_serving
 import readme_speed
 import readme_summary
@@ -31,6 +32,8 @@ PAGES = (
     "docs/course.md",
     "docs/distillation.md",
     "docs/labels.md",
+    "docs/scale.md",
+    "docs/scale.ko.md",
     "docs/serving.md",
     "docs/serving.ko.md",
 )
@@ -186,6 +189,7 @@ TABLES: dict[str, Callable[[], Rows | dict[str, Rows]]] = {
     "train-speed": readme_speed.training,
     "train-imdb": train_imdb,
     "serving": readme_serving.serving,
+    "scale-hours": readme_scale.hours,
     "course-head": course_head,
     "labels-emotion": readme_labels.emotion,
     "labels-imdb": readme_labels.imdb,

@@ -23,7 +23,7 @@ Rows = list[list[str]]
 def encoding() -> dict[str, Rows]:
     """Every contestant on every workload: its texts a second, and how often ours is that."""
     found = read_results("encode").items()
-    return {_titled(result) + _picture(f"encode-{name}"): _encoding(result) for name, result in found}
+    return {titled(result) + _picture(f"encode-{name}"): _encoding(result) for name, result in found}
 
 
 def _encoding(result: dict[str, Any]) -> Rows:
@@ -37,7 +37,7 @@ def _encoding(result: dict[str, Any]) -> Rows:
 
 def drift() -> dict[str, Rows]:
     """How far each contestant is from float32, and how long one text takes it."""
-    return {_titled(result): _drift(result) for result in read_results("encode").values()}
+    return {titled(result): _drift(result) for result in read_results("encode").values()}
 
 
 def _drift(result: dict[str, Any]) -> Rows:
@@ -63,7 +63,7 @@ def _drift(result: dict[str, Any]) -> Rows:
 
 def training() -> dict[str, Rows]:
     """Seconds of an epoch of emotion, by contestant and size, and how many times that is of ours."""
-    return {_titled(result): _training(result) for result in read_results("train").values()}
+    return {titled(result): _training(result) for result in read_results("train").values()}
 
 
 def _training(result: dict[str, Any]) -> Rows:
@@ -81,7 +81,8 @@ def rate(value: float | None) -> str:
     return "-" if value is None else f"{value:,.0f}" if value >= 20 else f"{value:.1f}"
 
 
-def _titled(result: dict[str, Any]) -> str:
+def titled(result: dict[str, Any]) -> str:
+    """Return the title of a machine's table."""
     return f"**{cores_of(result)} ({result['engine']})**"
 
 

@@ -1,0 +1,34 @@
+"""The table of hours in docs/scale.md: the measured speed of encoding times a number of texts, one table a machine.
+
+In: benchmarks/results/encode-*.json. Out: rows of cells by machine. It does not know where they stand.
+"""
+
+from measure import read_results
+from readme_speed import OURS, WORKLOADS, titled
+
+COUNTS = {"1 million texts": 1e6, "10 million": 1e7, "100 million": 1e8, "1,000 million": 1e9}
+MOST_HOURS = 48
+"""Longer times are said in days."""
+FLOAT_BYTES = 4
+WIDTHS = {"MiniLM": 384, "base": 768}
+Rows = list[list[str]]
+
+
+def hours() -> dict[str, Rows]:
+    """How long each number of texts takes on one machine, by model and kind of text, and what their vectors take."""
+    return {titled(result): _hours(result["workloads"]) for result in read_results("encode").values()}
+
+
+def _hours(workloads: dict[str, dict]) -> Rows:
+    speeds = {name: one["contestants"][OURS]["texts_per_s"] for name, one in workloads.items()}
+    vectors = [f"vectors, {name}" for name in WIDTHS]
+    rows = [["computed: count ÷ measured speed", *(WORKLOADS[name] for name in speeds), *vectors]]
+    for said, count in COUNTS.items():
+        room = [f"{count * width * FLOAT_BYTES / 1e9:,.1f} GB" for width in WIDTHS.values()]
+        rows.append([said, *(lasting(count / speed / 3600) for speed in speeds.values()), *room])
+    return rows
+
+
+def lasting(hours: float) -> str:
+    """Say a time in hours, or in days where it is long."""
+    return f"{hours:,.1f} hours" if hours < MOST_HOURS else f"{hours / 24:,.0f} days"
