@@ -285,10 +285,12 @@ class AuditSettings:
     """What an audit looks for.
 
     Attributes:
+        near: look for near-duplicates too, however many texts there are.
         near_threshold: minimum Jaccard similarity, 0.5 to 1, of the five-character runs of two near-duplicates.
         limits: length limits in tokens to compare, rising.
     """
 
+    near: bool = True
     near_threshold: float = NEAR_THRESHOLD
     limits: tuple[int, ...] = TOKEN_LIMITS
 

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from limbeck.auditing import near as near_module
 from limbeck.auditing import near_on_disk
 from limbeck.auditing.distinct_texts import DistinctTexts, distinct_texts
+from limbeck.auditing.kept_searches import ABANDONED_S
 from limbeck.auditing.near import NearDuplicates, find_near_duplicates
-from limbeck.auditing.near_on_disk import ABANDONED_S, find_on_disk, opened_search
+from limbeck.auditing.near_on_disk import find_on_disk, opened_search
 from limbeck.auditing.similarity import AlikePairs
 from limbeck.errors import LockedError, StorageError
 from limbeck.folder_lock import lock

@@ -69,6 +69,20 @@ def test_json_is_the_file(data: Path, tiny_folder: Path, tmp_path: Path) -> None
     assert sorted(file.name for file in out.iterdir()) == ["audit.json", "findings.csv"]
 
 
+def test_no_near_leaves_the_search_out(
+    data: Path, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """--no-near searches nothing, says so, and audit.json has null where near-duplicates would be."""
+    monkeypatch.setattr("limbeck.auditing.audit.find_near_duplicates", None)
+    out = tmp_path / "audit"
+    shown = run("audit", str(data), "--out", str(out), "--encoder", str(tiny_folder), "--no-page", "--no-near")
+    assert "Near-duplicates were not looked for, as --no-near says." in shown
+    found = json.loads((out / "audit.json").read_text("utf-8"))
+    assert [found[kind]["near"] for kind in ("duplicates", "conflicts", "leaks")] == [None] * 3
+    assert found["leaks"]["free_near"] is None
+    assert found["leaks"]["exact"]["texts"] == 1
+
+
 @pytest.mark.slow
 def test_strict_fails_after_writing(data: Path, tiny_folder: Path, tmp_path: Path) -> None:
     """A leak or a conflict is a DataError (status 3), and the outputs are there to look at."""

@@ -34,7 +34,7 @@ def audit(data: Rows, *, encoder: str | Iterable[str] = (), progress: ProgressLi
         encoder: whose tokenizer is measured first: a preset, "hub:OWNER/NAME" or a folder; several in a list. Every
             preset on this machine is measured as well.
         progress: True shows what is being done.
-        **options: fields of `AuditSettings`: near_threshold, limits.
+        **options: fields of `AuditSettings`: near, near_threshold, limits.
 
     Raises:
         DataError: there are no rows.

@@ -47,8 +47,8 @@ from limbeck.tokens import Tokenizer
 
 AUDIT_FORMAT = 1
 """Version of audit.json: raised when a key changes its meaning or goes; new keys may come without."""
-_STEPS = 3
-"""Steps that progress follows, beside one for each tokenizer: near-duplicates sketched and checked, words."""
+_NEAR_STEPS = 2
+"""Steps that progress follows: near-duplicates sketched and checked; beside them words, and one for each tokenizer."""
 LEAST_THRESHOLD = 0.5
 """Below this, MinHash misses too many pairs (see benchmarks/results/audit_planted.json) and the groups mean little."""
 
@@ -247,9 +247,12 @@ def audit_rows(
     _check(dataset, settings)
     columns = row_columns_of(dataset)
     given = tokenizers or {}
-    with progress.track("Auditing", total=Steps.UNITS * (_STEPS + len(given)), unit="parts") as advance:
+    parts = (_NEAR_STEPS if settings.near else 0) + 1 + len(given)
+    with progress.track("Auditing", total=Steps.UNITS * parts, unit="parts") as advance:
         steps = Steps(advance, progress)
-        near = find_near_duplicates(columns.plain, threshold=settings.near_threshold, progress=steps)
+        near = None
+        if settings.near:
+            near = find_near_duplicates(columns.plain, threshold=settings.near_threshold, progress=steps)
         words = split_words(columns.plain, steps)
         counts = {name: count_tokens(tokenizer, columns.plain, words, steps) for name, tokenizer in given.items()}
     exact = group_equal(columns.text)
@@ -290,7 +293,7 @@ def audit_rows(
         tokenizer_fit=fits,
     )
     marks = {
-        **marks_of_repeats(columns, exact, near.group),
+        **marks_of_repeats(columns, exact, None if near is None else near.group),
         **marks_of_labels(columns, found.shape),
         **{f"faults.{kind}": Mark(rows=mask) for kind, mask in masks.items()},
     }

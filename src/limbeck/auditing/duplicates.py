@@ -108,29 +108,31 @@ class NearGroups:
 
 @dataclass(frozen=True, kw_only=True)
 class Duplicates:
-    """Every kind of duplicate; `unicode`, `white_space` and `case` each stand alone, `folded` is all three at once."""
+    """Every kind of duplicate; `unicode`, `white_space` and `case` each stand alone, `folded` is all three at once.
+
+    `near` is None where near-duplicates were not looked for.
+    """
 
     exact: ExactDuplicates
     unicode: FoldedDuplicates
     white_space: FoldedDuplicates
     case: FoldedDuplicates
     folded: FoldedDuplicates
-    near: NearGroups
+    near: NearGroups | None
 
 
-def find_duplicates(columns: RowColumns, exact: np.ndarray, near: NearDuplicates) -> Duplicates:
+def find_duplicates(columns: RowColumns, exact: np.ndarray, near: NearDuplicates | None) -> Duplicates:
     """Describe the duplicates.
 
     Args:
         columns: N rows.
         exact: group of equal texts of each row.
-        near: groups of nearly equal texts.
+        near: groups of nearly equal texts; None where they were not looked for.
     """
     by_split = {
         name: _repeats(repeated(exact, columns.split == place)) for place, name in enumerate(columns.split_names)
     }
     twice = repeated(exact)
-    variants = different_texts(near.group, exact)
     return Duplicates(
         exact=ExactDuplicates(
             **vars(_repeats(twice)),
@@ -141,15 +143,20 @@ def find_duplicates(columns: RowColumns, exact: np.ndarray, near: NearDuplicates
         white_space=_folded(columns, exact, _one_space),
         case=_folded(columns, exact, pc.utf8_lower),
         folded=_folded(columns, exact, fold),
-        near=NearGroups(
-            threshold=near.threshold,
-            groups=variants.groups,
-            texts=len(np.unique(exact[variants.chosen])),
-            rows=variants.rows,
-            pairs=len(near.pairs),
-            chained=near.chained,
-            examples=example_groups(columns, near.group, variants.leaders, telling=exact),
-        ),
+        near=None if near is None else _near_groups(columns, exact, near),
+    )
+
+
+def _near_groups(columns: RowColumns, exact: np.ndarray, near: NearDuplicates) -> NearGroups:
+    variants = different_texts(near.group, exact)
+    return NearGroups(
+        threshold=near.threshold,
+        groups=variants.groups,
+        texts=len(np.unique(exact[variants.chosen])),
+        rows=variants.rows,
+        pairs=len(near.pairs),
+        chained=near.chained,
+        examples=example_groups(columns, near.group, variants.leaders, telling=exact),
     )
 
 

@@ -92,7 +92,7 @@ def about_leaks(evidence: Evidence) -> Iterator[Finding]:
             advice=_free(leaks.free_exact)
             + "Run `limbeck clean DATA --drop leaks`, or `limbeck split DATA` for new splits.",
         )
-    if leaks.near.groups:
+    if leaks.near is not None and leaks.near.groups:
         pairs = ", ".join(f"{pair} {count:,}" for pair, count in leaks.near.pairs.items() if count)
         yield Finding(
             kind="leaks.near",
@@ -102,7 +102,7 @@ def about_leaks(evidence: Evidence) -> Iterator[Finding]:
             unit="groups",
             share=leaks.near.rows / rows,
             example=example_of(leaks.near.examples),
-            advice=_free(leaks.free_near)
+            advice=_free(leaks.free_near or {})
             + "Run `limbeck clean DATA --drop leaks,near-leaks`, or `limbeck split DATA`.",
         )
     if leaks.halves is not None and leaks.halves.texts:
@@ -144,7 +144,7 @@ def about_conflicts(evidence: Evidence) -> Iterator[Finding]:
             "`limbeck clean DATA --drop conflicts`: with --keep-majority the rows with the most "
             "frequent label stay, without it none.",
         )
-    if conflicts.near.groups:
+    if conflicts.near is not None and conflicts.near.groups:
         yield Finding(
             kind="conflicts.near",
             severity="medium",
@@ -187,7 +187,7 @@ def about_duplicates(evidence: Evidence) -> Iterator[Finding]:
             example=example_of(duplicates.exact.examples),
             advice="Run `limbeck clean DATA --drop exact-duplicates`, unless the repeats are intended.",
         )
-    if duplicates.near.groups:
+    if duplicates.near is not None and duplicates.near.groups:
         yield Finding(
             kind="duplicates.near",
             severity="medium" if duplicates.near.rows > 0.01 * rows else "low",

@@ -45,15 +45,14 @@ class Mark:
     group: np.ndarray | None = None
 
 
-def marks_of_repeats(columns: RowColumns, exact: np.ndarray, near: np.ndarray) -> dict[str, Mark]:
+def marks_of_repeats(columns: RowColumns, exact: np.ndarray, near: np.ndarray | None) -> dict[str, Mark]:
     """Mark the rows that stand there twice, by kind of finding.
 
     Args:
         columns: N rows.
         exact: int64 (N,), the group of equal texts of each row.
-        near: int64 (N,), its group of nearly equal texts.
+        near: int64 (N,), its group of nearly equal texts; None where they were not looked for.
     """
-    different = different_texts(near, exact)
     folded = group_equal(fold(columns.text))
 
     def mark(group: np.ndarray, found: Selection) -> Mark:
@@ -61,14 +60,22 @@ def marks_of_repeats(columns: RowColumns, exact: np.ndarray, near: np.ndarray) -
 
     return {
         "leaks.exact": mark(exact, spanning(exact, columns.split)),
-        "leaks.near": mark(near, in_both(near, spanning(near, columns.split), different)),
         "conflicts.exact": mark(exact, spanning(exact, columns.label)),
-        "conflicts.near": mark(near, in_both(near, spanning(near, columns.label), different)),
         "duplicates.exact": mark(exact, repeated(exact)),
-        "duplicates.near": mark(near, different),
         "duplicates.folded": mark(folded, different_texts(folded, exact)),
         **_marks_of_halves(columns, exact),
+        **({} if near is None else _marks_of_near(columns, exact, near)),
     }
+
+
+def _marks_of_near(columns: RowColumns, exact: np.ndarray, near: np.ndarray) -> dict[str, Mark]:
+    different = different_texts(near, exact)
+    found = {
+        "leaks.near": in_both(near, spanning(near, columns.split), different),
+        "conflicts.near": in_both(near, spanning(near, columns.label), different),
+        "duplicates.near": different,
+    }
+    return {kind: Mark(rows=selection.chosen, group=near) for kind, selection in found.items()}
 
 
 def _marks_of_halves(columns: RowColumns, exact: np.ndarray) -> dict[str, Mark]:

@@ -81,27 +81,24 @@ class Leaks:
 
     Attributes:
         exact: equal character for character.
-        near: nearly equal.
+        near: nearly equal; None where near-duplicates were not looked for.
         training_split: the split that a model learns from; None where there is one split only.
         free_exact: by evaluation split, what a memory of exact texts gets right.
-        free_near: the same with near-duplicates counted as seen.
+        free_near: the same with near-duplicates counted as seen; None as `near`.
         halves: one text of a pair; None where rows have one text.
     """
 
     exact: ExactLeaks
-    near: NearLeaks
+    near: NearLeaks | None
     training_split: str | None
     free_exact: dict[str, FreeScore]
-    free_near: dict[str, FreeScore]
+    free_near: dict[str, FreeScore] | None
     halves: HalfLeaks | None
 
 
-def find_leaks(columns: RowColumns, exact: np.ndarray, near: NearDuplicates) -> Leaks:
+def find_leaks(columns: RowColumns, exact: np.ndarray, near: NearDuplicates | None) -> Leaks:
     """Describe equal and nearly equal texts in more than one split, and the score they give away."""
     equal = spanning(exact, columns.split)
-    different = different_texts(near.group, exact)
-    alike = in_both(near.group, spanning(near.group, columns.split), different)
-    pairs = shared_by_pair(near.group[different.chosen], columns.split[different.chosen], columns.split_names)
     training = training_split(columns)
     return Leaks(
         exact=ExactLeaks(
@@ -110,16 +107,22 @@ def find_leaks(columns: RowColumns, exact: np.ndarray, near: NearDuplicates) -> 
             pairs=shared_by_pair(exact, columns.split, columns.split_names),
             examples=example_groups(columns, exact, equal.leaders, telling=columns.split),
         ),
-        near=NearLeaks(
-            groups=alike.groups,
-            rows=alike.rows,
-            pairs=pairs,
-            examples=example_groups(columns, near.group, alike.leaders, telling=columns.split),
-        ),
+        near=None if near is None else _near_leaks(columns, exact, near.group),
         training_split=None if training is None else columns.split_names[training],
         free_exact=_free_scores(columns, exact, training),
-        free_near=_free_scores(columns, near.group, training),
+        free_near=None if near is None else _free_scores(columns, near.group, training),
         halves=None if columns.halves is None else _find_half_leaks(columns, columns.halves, exact),
+    )
+
+
+def _near_leaks(columns: RowColumns, exact: np.ndarray, near: np.ndarray) -> NearLeaks:
+    different = different_texts(near, exact)
+    alike = in_both(near, spanning(near, columns.split), different)
+    return NearLeaks(
+        groups=alike.groups,
+        rows=alike.rows,
+        pairs=shared_by_pair(near[different.chosen], columns.split[different.chosen], columns.split_names),
+        examples=example_groups(columns, near, alike.leaders, telling=columns.split),
     )
 
 
@@ -215,16 +218,15 @@ class NearConflicts:
 
 @dataclass(frozen=True, kw_only=True)
 class Conflicts:
-    """The same text, different labels."""
+    """The same text, different labels; `near` is None where near-duplicates were not looked for."""
 
     exact: ExactConflicts
-    near: NearConflicts
+    near: NearConflicts | None
 
 
-def find_conflicts(columns: RowColumns, exact: np.ndarray, near: NearDuplicates) -> Conflicts:
+def find_conflicts(columns: RowColumns, exact: np.ndarray, near: NearDuplicates | None) -> Conflicts:
     """Describe equal and nearly equal texts whose labels differ; rows without a label take no part."""
     equal = spanning(exact, columns.label)
-    alike = in_both(near.group, spanning(near.group, columns.label), different_texts(near.group, exact))
     return Conflicts(
         exact=ExactConflicts(
             texts=equal.groups,
@@ -232,11 +234,16 @@ def find_conflicts(columns: RowColumns, exact: np.ndarray, near: NearDuplicates)
             label_pairs=_label_pairs(columns, exact, equal),
             examples=example_groups(columns, exact, equal.leaders, telling=columns.label),
         ),
-        near=NearConflicts(
-            groups=alike.groups,
-            rows=alike.rows,
-            examples=example_groups(columns, near.group, alike.leaders, telling=columns.label),
-        ),
+        near=None if near is None else _near_conflicts(columns, exact, near.group),
+    )
+
+
+def _near_conflicts(columns: RowColumns, exact: np.ndarray, near: np.ndarray) -> NearConflicts:
+    alike = in_both(near, spanning(near, columns.label), different_texts(near, exact))
+    return NearConflicts(
+        groups=alike.groups,
+        rows=alike.rows,
+        examples=example_groups(columns, near, alike.leaders, telling=columns.label),
     )
 
 

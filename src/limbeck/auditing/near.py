@@ -13,7 +13,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
-import platformdirs
 import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.sparse import coo_array
@@ -21,6 +20,7 @@ from scipy.sparse.csgraph import connected_components
 
 from limbeck.auditing.characters import one_array
 from limbeck.auditing.distinct_texts import distinct_texts
+from limbeck.auditing.kept_searches import searches_folder
 from limbeck.auditing.minhash import COMPARED_PAIRS, Sketches, agreement, candidate_pairs, worth_checking
 from limbeck.auditing.near_on_disk import find_on_disk, opened_search
 from limbeck.auditing.similarity import AlikePairs, similarities, sketch_all
@@ -120,7 +120,7 @@ def all_pairs(texts: pa.Array | pa.ChunkedArray, near: NearDuplicates, progress:
 def _on_disk(texts: pa.Array | pa.ChunkedArray, threshold: float, progress: Progress) -> NearDuplicates | None:
     """Search many texts on disk, and say so; None, and why, where that cannot be."""
     different = distinct_texts(texts if isinstance(texts, pa.ChunkedArray) else pa.chunked_array([texts]))
-    root = platformdirs.user_cache_path("limbeck") / "near"
+    root = searches_folder()
     with ExitStack() as stack:
         try:
             search = stack.enter_context(opened_search(different, root, threshold=threshold))

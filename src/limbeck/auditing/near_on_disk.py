@@ -17,10 +17,9 @@ import hashlib
 import json
 import os
 import shutil
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -29,6 +28,7 @@ import numpy as np
 
 from limbeck.auditing.characters import cuts
 from limbeck.auditing.distinct_texts import DistinctTexts
+from limbeck.auditing.kept_searches import remove_abandoned
 from limbeck.auditing.minhash import (
     BAND_BITS,
     COMPARED_PAIRS,
@@ -58,8 +58,6 @@ NEAR_MEMORY_BYTES = 1 << 30
 WORKERS = 4
 """Threads at most: what one of them holds is a share of memory that does not depend on the machine, so that the files
 are the same everywhere."""
-ABANDONED_S = 7 * 24 * 3600
-"""A search that was broken off, or whose result was not asked for, so long ago makes room."""
 
 _KEY_BYTES = 220
 """What a key costs while pairs are made: itself, its order and bucket, and the pairs of a bucket of twelve."""
@@ -138,7 +136,7 @@ def opened_search(
         StorageError: nothing can be written there, or there is too little room.
     """
     work = _work_of(texts, root, threshold, memory_bytes)
-    _remove_abandoned(root)
+    remove_abandoned(root)
     with lock(work.folder):
         if not work.found.exists():
             _check_room(work)
@@ -329,12 +327,3 @@ class _Merged:
                 fewer = np.minimum(self._shingles[first], self._shingles[second])
                 worth_P[some] = worth_checking(shares, fewer, self._work.threshold)
         return worth_P
-
-
-def _remove_abandoned(root: Path) -> None:
-    """Remove the folders of searches that nobody went on with; those in use stay."""
-    for folder in root.iterdir() if root.is_dir() else ():
-        with suppress(OSError, StorageError):
-            if time.time() - max(file.stat().st_mtime for file in (folder, *folder.iterdir())) > ABANDONED_S:
-                with lock(folder):
-                    shutil.rmtree(folder)

@@ -42,6 +42,8 @@ def show_audit(audit: Audit, page: Path | None) -> None:
     screen.show_line()
     for finding in audit.findings:
         _show_finding(finding)
+    if not audit.settings.near:
+        screen.show_line("Near-duplicates were not looked for, as --no-near says.")
     tally = [(sum(one.severity == severity for one in audit.findings), severity) for severity in SEVERITIES]
     found = ", ".join(f"{count} {severity}" for count, severity in tally) if audit.findings else "Nothing was found"
     screen.show_line(f"{found}{f': open {page}' if page else ''}")
