@@ -22,7 +22,7 @@ class RayCluster:
     def repair(self) -> None:
         """Let there be three machines again."""
         for node in list(self._cluster.worker_nodes):
-            if node.all_processes["raylet"][0].process.poll() is not None:
+            if not self._is_alive(node):
                 self._cluster.remove_node(node, allow_graceful=False)
         while len(self._cluster.worker_nodes) < NODES - 1:
             self._cluster.add_node(num_cpus=1)
@@ -33,13 +33,21 @@ class RayCluster:
         return [(one,) for one in _computing() if _parent_of(one) in raylets]
 
     def machines(self) -> list[tuple[int, ...]]:
-        """Return what dies with each machine but the head's: its raylet and those whom this started."""
-        raylets = map(self._raylet, self._cluster.worker_nodes)
+        """Return what dies with each machine but the head's: its raylet and those whom this started.
+
+        Where only the head is left, others come first.
+        """
+        if not any(map(self._is_alive, self._cluster.worker_nodes)):
+            self.repair()
+        raylets = [self._raylet(node) for node in self._cluster.worker_nodes if self._is_alive(node)]
         return [(raylet, *(one for one in _started() if _parent_of(one) == raylet)) for raylet in raylets]
 
     def close(self) -> None:
         """End it."""
         self._cluster.shutdown()
+
+    def _is_alive(self, node: Any) -> bool:
+        return node.all_processes["raylet"][0].process.poll() is None
 
     def _raylet(self, node: Any) -> int:
         return int(node.all_processes["raylet"][0].process.pid)

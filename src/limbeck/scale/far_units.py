@@ -47,11 +47,12 @@ def do_far_unit(folder: str, number: int, plan_sha256: str, threads: int) -> dic
 
 @lru_cache(maxsize=1)
 def _take_threads(threads: int) -> None:
-    """Keep to so many threads: torch, engines, tokenizers and Arrow; a model that is open has those of its opening."""
+    """Keep to so many threads, for a long time: torch, engines, tokenizers and Arrow; an open model keeps its own."""
     import pyarrow as pa
 
-    from limbeck.runtime import set_threads
+    from limbeck.runtime import keep_few_compiled_products, set_threads
 
+    keep_few_compiled_products()
     set_threads(threads)
     pa.set_cpu_count(threads)
 

@@ -30,6 +30,8 @@ _ADDRESS = "RAY_ADDRESS"
 _CONNECT_TRIES = "RAY_NUM_REDIS_GET_RETRIES"
 _CONNECT_S = 5.0
 _LOOK_EVERY_S = 1.0
+_CANNOT_IMPORT = "failed to import"
+"""What Ray says, as a RuntimeError, where a machine lacks the module of a task."""
 _SAY_FIRST_LOOK, _SAY_EVERY_LOOKS = 5, 60
 _START = (
     "start one (`ray start --head`), set RAY_ADDRESS to HOST:PORT of one that runs, or submit this command to it "
@@ -139,10 +141,10 @@ class _Work:
         try:
             said = ray.get(task)
         except ray.exceptions.RayTaskError as error:
-            if isinstance(error.cause, ImportError):
+            if isinstance(error.cause, ImportError) or _CANNOT_IMPORT in str(error.cause):
                 raise EngineError(
-                    f"a machine of the cluster cannot import what units need ({_first_line(error.cause)}): install "
-                    "the same limbeck on all of them, or name it in the job's runtime environment"
+                    f"a machine of the cluster cannot import what units need ({_first_line(error.cause)[:200]}): "
+                    "install the same limbeck there, or name it in the job's runtime environment"
                 ) from error
             self._lose(number, _first_line(error.cause))
         except ray.exceptions.RayError as error:
