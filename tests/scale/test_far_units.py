@@ -19,6 +19,7 @@ from limbeck.scale.parts_folder import PartsFolder
 from limbeck.scale.unit_plan import open_plan
 from limbeck.scale.unit_queue import UnitFault
 from limbeck.scale.unit_words import outcome_in
+from limbeck.scale.work import Vectors
 from limbeck.storage import sha256_of
 
 
@@ -54,6 +55,16 @@ def test_a_unit_far_away_is_the_same_part(planned: Path) -> None:
         assert isinstance(record, PartRecord)
         assert record.unit == plan.unit(number).name
     assert bytes_in(planned) == before
+
+
+def test_vectors_far_away_are_the_same_part(answer: Answer, encoder_folder: Path, texts: Path, tmp_path: Path) -> None:
+    """Every kind of work goes far: whoever runs the unit finds in the plan what is to be done."""
+    answer(texts, run=encoder_folder, work=Vectors())
+    folder = tmp_path / "PARTS"
+    before, plan = bytes_in(folder), open_plan(PartsFolder(folder).plan_path)
+    (folder / plan.unit(1).part_name).unlink()
+    assert "done" in do_far_unit(str(folder), 1, sha_of(folder), 1)
+    assert bytes_in(folder) == before
 
 
 def test_a_copied_file_is_known_by_its_bytes(planned: Path, texts: Path) -> None:
