@@ -1,5 +1,7 @@
 """Scores in a folder of parts: the figures of `limbeck evaluate`, from counts."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,11 +15,12 @@ from tests.scale.conftest import Answer, bytes_in, rows_of
 from limbeck.errors import DataError, SettingsError, StorageError
 from limbeck.inference.predictor import load
 from limbeck.inference.scoring import score
-from limbeck.model.bundle import set_thresholds
+from limbeck.model.bundle import Bundle, save_bundle, set_thresholds
 from limbeck.reading.read import read
 from limbeck.scale import unit_run
 from limbeck.scale.scored_parts import score_parts
 from limbeck.scale.work import Answers, ScoreCounts
+from limbeck.settings import HeadKind
 
 LABELS = ("joy", "sadness", "슬픔", "joy", "joy", "sadness", "joy")
 
@@ -119,3 +122,14 @@ def test_parts_of_answers_hold_no_counts(answer: Answer, files: Path, tmp_path: 
     answer(files, work=Answers())
     with pytest.raises(DataError, match="holds no counts"):
         score_parts(tmp_path / "PARTS")
+
+
+def test_a_model_that_answers_otherwise_is_refused(
+    scored: Answer, files: Path, make_bundle: Callable[[HeadKind], Bundle], tmp_path: Path
+) -> None:
+    """Before anything is computed, with what to do instead."""
+    bundle = make_bundle("classification")
+    save_bundle(replace(bundle, facts=replace(bundle.facts, task="multi")), tmp_path / "OTHER", card="")
+    with pytest.raises(SettingsError, match=r"into a folder of parts is for one label.*limbeck predict"):
+        scored(files, run=tmp_path / "OTHER")
+    assert not bytes_in(tmp_path / "PARTS")

@@ -104,9 +104,13 @@ def open_score_counts(
 
     Raises:
         LimbeckError: as `load` says.
-        SettingsError: the model answers otherwise: what its figures need of all rows is no sum.
+        SettingsError: the model answers otherwise.
     """
     answers = open_answers(Answers(), model, device=device, engine=engine, progress=progress)
-    answers.predictor.bundle.task.require(("single",), doing="limbeck evaluate into a folder of parts")
+    answers.predictor.bundle.task.require(
+        ("single",),
+        doing="limbeck evaluate into a folder of parts",
+        todo="Answer the rows by limbeck predict, or score as many as memory holds, without --out",
+    )
     place = str(Path(model).resolve()) if Path(model).is_dir() else answers.made_with.model
     return ScoreWork(work=work, answers=answers, place=place)
