@@ -65,9 +65,9 @@ def test_every_shape_of_answer(
     """Fields are the columns of `limbeck predict`, with the same numbers; probabilities are one map."""
     bundle = make_bundle("linear")
     facts, head = replace(bundle.facts, **SHAPES[shape]), bundle.head
-    if shape == "regression":
+    if count := {"regression": 1, "ordinal": 2}.get(shape):
         width = bundle.loaded.config.dim * len(facts.blocks)
-        head = LinearHead(torch.randn(1, width), torch.randn(1)).eval()
+        head = LinearHead(torch.randn(count, width), torch.randn(count)).eval()
     bundle = Bundle(loaded=bundle.loaded, head=head, facts=facts)
     save_bundle(bundle, tmp_path / "RUN", card="")
     pair = shape == "pairs"
