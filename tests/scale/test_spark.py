@@ -31,7 +31,7 @@ TEXTS = [
     ("기분이 좋다", "sun"),
     ("very very sad", "i feel"),
 ]
-WIDTH = ConformalWidth(level=0.9, half_width=1.5, rows=100)
+WIDTH = ConformalWidth(level=0.9, half_width=1.5, rows=100, found_on="validation")
 SHAPES: dict[str, dict[str, Any]] = {
     "single": {"thresholds": (0.5, 0.9, 1.0)},
     "ordinal": {"task": "ordinal"},
@@ -39,7 +39,7 @@ SHAPES: dict[str, dict[str, Any]] = {
     "regression": {
         "task": "regression",
         "label_names": (),
-        "value_width": ConformalWidth(level=0.9, half_width=1.5, rows=100),
+        "value_width": ConformalWidth(level=0.9, half_width=1.5, rows=100, found_on="validation"),
     },
     "pairs": {"pair": ("first", "second")},
 }

@@ -111,10 +111,10 @@ def predict_udf(
 def _answers(model: _Model, batches: Iterable[Iterable[Any]]) -> Iterator[dict[str, Any]]:
     """Answer batches of one column, or two, in a worker of Spark."""
     predictor = _opened(model)
-    for columns in batches:
-        rows = list(zip(*columns, strict=True))
-        if missing := sum(None in row for row in rows):
+    for columns in map(list, batches):
+        if missing := sum(int(column.isna().sum()) for column in columns):
             raise DataError(f"rows without a text: {missing:,}; leave them out (where … is not null)")
+        rows = list(zip(*columns, strict=True))
         yield _columns_of(table_of(predictor.predict([row[0] if len(row) == 1 else row for row in rows])))
 
 
