@@ -198,7 +198,7 @@ def run_trial(args: argparse.Namespace, texts: Path, out: Path, pauses_s: list[f
 
 
 def kill_trials(args: argparse.Namespace, place: Path) -> dict[str, Any]:
-    """Run the trials."""
+    """Run the trials; what came of those until now is written after each."""
     texts = place / "texts"
     write_texts(texts, args.rows)
     started = time.monotonic()
@@ -206,7 +206,8 @@ def kill_trials(args: argparse.Namespace, place: Path) -> dict[str, Any]:
     whole_s = time.monotonic() - started
     whole, drawn = bytes_of(place / "WHOLE"), random.Random(args.seed)  # noqa: S311  # moments, not secrets
     equal = killed = starts = redone_most = 0
-    for _ in range(args.trials):
+    found: dict[str, Any] = {}
+    for trial in range(1, args.trials + 1):
         # Where the plan is new its units are measured anew, so every trial has the size of the first one's units.
         pauses = [drawn.uniform(0.5, whole_s) for _ in range(args.kills)]
         if args.kill != "driver":
@@ -218,16 +219,18 @@ def kill_trials(args: argparse.Namespace, place: Path) -> dict[str, Any]:
         if told["starts"] > 1 and told["computed"] is not None:
             redone_most = max(redone_most, told["computed"] - (len(whole) - told["before"]))
         print(json.dumps({**told, "byte_equal": is_equal}), file=sys.stderr)
-    return {
-        "on": args.on,
-        "kill": args.kill,
-        "trials": args.trials,
-        "killed": killed,
-        "starts": starts,
-        "byte_equal": equal,
-        "units": len(whole),
-        "finished_units_redone": redone_most,
-    }
+        found = {
+            "on": args.on,
+            "kill": args.kill,
+            "trials": trial,
+            "killed": killed,
+            "starts": starts,
+            "byte_equal": equal,
+            "units": len(whole),
+            "finished_units_redone": redone_most,
+        }
+        keep(found)
+    return found
 
 
 def keep(found: dict[str, Any]) -> None:
@@ -287,8 +290,6 @@ def main() -> None:
         args.cluster = held.enter_context(ray_cluster()) if args.on == "ray" else None
         found = kill_trials(args, args.place) if args.kill else long_run(args, args.place)
     print(json.dumps(found))
-    if args.kill:
-        keep(found)
     if found.get("byte_equal", 0) < (args.trials if args.kill else 0) or found.get("status"):
         sys.exit(1)
 
