@@ -115,7 +115,7 @@ def held_mib(pid: int) -> float:
 
 def run_and_watch(words: list[str], peaks: list[float]) -> None:
     """Run a program to its end; note the most memory that it held."""
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "RAY_USAGE_STATS_ENABLED": "0"}
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
     environment.pop("OMP_NUM_THREADS", None)
     environment.pop("RAY_ADDRESS", None)
     with tempfile.TemporaryFile() as said:
