@@ -125,6 +125,27 @@ def audit_peers() -> list[list[str]]:
     return rows
 
 
+def audit_near() -> list[list[str]]:
+    """The search for near-duplicates by number of texts, beside the peers."""
+    rows = [["drawn texts", "search", "recall", "recall of 0.70 to 0.75", "processor seconds", "peak MiB"]]
+    names = {"memory": "limbeck in memory", "disk": "limbeck on disk"}
+    for texts, found in sorted(read_result("near")["texts"].items(), key=lambda item: int(item[0])):
+        for way in ("memory", "disk", "datasketch", "text-dedup"):
+            if run := found.get(way):
+                lowest = run["by_similarity_from"]["0.7"]["recall"]
+                rows.append(
+                    [
+                        f"{int(texts):,}",
+                        names.get(way, way),
+                        f"{run['recall']:.4f}",
+                        f"{lowest:.4f}",
+                        f"{run['cpu_s']:,.1f}",
+                        f"{run['peak_mib']:,.0f}",
+                    ]
+                )
+    return rows
+
+
 NOT_RUN = "not run yet"
 
 
@@ -186,6 +207,7 @@ TABLES: dict[str, Callable[[], Rows | dict[str, Rows]]] = {
     "encode-drift": readme_speed.drift,
     "audit-speed": audit_speed,
     "audit-peers": audit_peers,
+    "audit-near": audit_near,
     "train-speed": readme_speed.training,
     "train-imdb": train_imdb,
     "serving": readme_serving.serving,
