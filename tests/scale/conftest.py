@@ -1,5 +1,6 @@
 """What tests of work in units share: a tiny model, files of texts, and a way to answer them."""
 
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,13 @@ def bytes_in(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.glob("part-*")}
 
 
+def free_port() -> int:
+    """Return a port that nobody has: another cluster may have the usual one."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
 @pytest.fixture(scope="session")
 def ray_nodes() -> Iterator[Any]:
     """A cluster of three machines of one CPU each, on this one."""
@@ -90,7 +98,8 @@ def ray_nodes() -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
         cluster = cluster_utils.Cluster(
-            initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False}
+            initialize_head=True,
+            head_node_args={"num_cpus": 1, "include_dashboard": False, "dashboard_port": free_port()},
         )
         for _ in range(2):
             cluster.add_node(num_cpus=1)
