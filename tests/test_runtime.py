@@ -204,14 +204,3 @@ def test_a_full_disk_keeps_no_library_from_being_imported(monkeypatch: pytest.Mo
     monkeypatch.setattr(tempfile, "_get_default_tempdir", none)
     runtime.tolerate_full_disk()
     assert tempfile.gettempdir() == os.curdir
-
-
-def test_a_long_process_keeps_few_compiled_products(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fewer than the 1,024 of oneDNN, and as many as the environment says where it says so."""
-    name = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
-    monkeypatch.delenv(name, raising=False)
-    runtime.keep_few_compiled_products()
-    assert 0 < int(os.environ[name]) < 1_024
-    monkeypatch.setenv(name, "7")
-    runtime.keep_few_compiled_products()
-    assert os.environ[name] == "7"

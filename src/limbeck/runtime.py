@@ -28,7 +28,6 @@ _CGROUPS = Path("/sys/fs/cgroup")
 _OWN_CGROUPS = Path("/proc/self/cgroup")
 _THREADS = "OMP_NUM_THREADS"
 _TOKENIZER_THREADS = "RAYON_NUM_THREADS"
-_COMPILED_PRODUCTS = 128
 _given_threads: int | None = None
 """What `set_threads` was told."""
 
@@ -135,15 +134,6 @@ def tolerate_full_disk() -> None:
         tempfile.gettempdir()
     except FileNotFoundError:
         tempfile.tempdir = os.curdir
-
-
-def keep_few_compiled_products() -> None:
-    """Let torch keep fewer products of matrices that oneDNN compiled; to be called before torch computes.
-
-    In bfloat16 it compiles one for each number of tokens, 0.4 to 0.7 MiB each, and keeps 1,024: a process that answers
-    texts of every length grows for an hour. What the environment says of this is left alone.
-    """
-    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(_COMPILED_PRODUCTS))
 
 
 def usable_cores() -> int:

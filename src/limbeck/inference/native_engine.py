@@ -263,8 +263,8 @@ class PackedEncoder:
         # The scores' scale and the exponential's base are folded into the queries: one rounding in all.
         scale = self._kernels.about.score_unit * math.log2(math.e) / math.sqrt(config.dim // config.n_heads)
         queries, keys, values = attention.q_lin, attention.k_lin, attention.v_lin
-        qkv_weight = torch.cat([queries.weight.double() * scale, keys.weight.double(), values.weight.double()]).float()
-        qkv_bias = torch.cat([queries.bias.double() * scale, keys.bias.double(), values.bias.double()]).float()
+        qkv_weight = torch.cat([(queries.weight.double() * scale).float(), keys.weight, values.weight])
+        qkv_bias = torch.cat([(queries.bias.double() * scale).float(), keys.bias, values.bias])
         return LayerArrays(
             qkv=self._packed(qkv_weight),
             mix=self._packed(attention.out_lin.weight),

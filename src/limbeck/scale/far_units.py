@@ -50,9 +50,8 @@ def _take_threads(threads: int) -> None:
     """Keep to so many threads, for a long time: torch, engines, tokenizers and Arrow; an open model keeps its own."""
     import pyarrow as pa
 
-    from limbeck.runtime import keep_few_compiled_products, set_threads
+    from limbeck.runtime import set_threads
 
-    keep_few_compiled_products()
     set_threads(threads)
     pa.set_cpu_count(threads)
 

@@ -28,10 +28,9 @@ def work_for_parent() -> None:
     out = _take_standard_output()
     if wish["cores"] and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, wish["cores"])
-    from limbeck.runtime import honour_quota, keep_few_compiled_products
+    from limbeck.runtime import honour_quota
 
     honour_quota()
-    keep_few_compiled_products()
     numbers: queue.SimpleQueue[int] = queue.SimpleQueue()
     threading.Thread(target=_read_numbers, args=(numbers,), daemon=True).start()
     try:

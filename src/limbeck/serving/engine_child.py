@@ -32,11 +32,10 @@ def serve_front() -> None:
     wish = json.loads(sys.argv[1])
     end_with_parent(wish["parent"])
     line = _Line(_take_standard_input())
-    from limbeck.runtime import honour_quota, keep_few_compiled_products, keep_what_is_loaded, tolerate_full_disk
+    from limbeck.runtime import honour_quota, keep_what_is_loaded, tolerate_full_disk
 
     honour_quota()
     tolerate_full_disk()
-    keep_few_compiled_products()
     try:
         with line.loading():
             from limbeck.inference.predictor import load

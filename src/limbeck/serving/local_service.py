@@ -1,7 +1,7 @@
 """Local service: answers texts with engines on this machine.
 
-In: the texts of requests. Out: what `limbeck.load(RUN).predict` says of them, to the bit, or one error. This process
-imports no torch: it counts and cuts texts, and an engine's own process computes. It does not know HTTP.
+In: the texts of requests. Out: what `limbeck.load(RUN).predict` says of them, or one error. This process imports
+no torch: it counts and cuts texts, and an engine's own process computes. It does not know HTTP.
 """
 
 import asyncio
