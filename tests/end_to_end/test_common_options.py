@@ -34,7 +34,8 @@ def test_no_color_is_no_color(limbeck, tmp_path, monkeypatch):
 def test_an_emptied_cache_is_said_in_json(limbeck, tmp_path):
     """One object, with what was removed, and nothing else."""
     ended = limbeck("cache", "clear", "--cache-dir", tmp_path / "cache", "--json")
-    assert json.loads(ended.out) == {"folder": str(tmp_path / "cache"), "entries": 0, "bytes": 0}
+    emptied = {"folder": str(tmp_path / "cache"), "entries": 0, "bytes": 0, "near_searches": 0, "near_bytes": 0}
+    assert json.loads(ended.out) == emptied
 
 
 def test_tokens_reads_standard_input(monkeypatch, limbeck, encoder_folder):
