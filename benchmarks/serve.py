@@ -18,7 +18,6 @@ import asyncio
 import json
 import math
 import os
-import re
 import signal
 import socket
 import statistics
@@ -35,7 +34,7 @@ from typing import Any
 
 from measure import write_result
 from serve_library import Library, versions_in
-from serve_load import open_loop, post
+from serve_load import open_loop, post, whole_status
 from serve_peers import PATHS, PEERS, THREADS, body_for
 from workloads import corpus
 
@@ -302,18 +301,11 @@ def single_calls(server: Server) -> dict[str, float]:
             started = time.perf_counter()
             line.sendall(server.requests["tweets"][call % SINGLE_TEXTS])
             come = line.recv(2**16)
-            while not is_whole(come):
+            while whole_status(come) is None:
                 come += line.recv(2**16)
             spent.append((time.perf_counter() - started) * 1e3)
     spent = sorted(spent[SINGLE_CALLS // 10 :])
     return {"p50_ms": round(statistics.median(spent), 2), "p99_ms": round(spent[int(0.99 * (len(spent) - 1))], 2)}
-
-
-def is_whole(come: bytes) -> bool:
-    """Tell whether an answer is there to its end, by its length or its last chunk."""
-    head, mark, body = come.partition(b"\r\n\r\n")
-    length = re.search(rb"(?i)content-length: *(\d+)", head)
-    return bool(mark) and (len(body) >= int(length[1]) if length else body.endswith(b"0\r\n\r\n"))
 
 
 def beside_library(server: Server, run: Path, texts: Sequence[str]) -> dict[str, Any]:

@@ -69,15 +69,25 @@ def _percentile(values: np.ndarray, q: float) -> float | None:
     return round(float(np.percentile(values, q)), 2) if len(values) else None
 
 
+def whole_status(come: bytes | bytearray) -> int | None:
+    """Return the HTTP status of an answer that came to its end, by its length or its last chunk; None before."""
+    end = come.find(HEAD_END)
+    if end < 0:
+        return None
+    first, *lines = bytes(come[:end]).lower().split(b"\r\n")
+    headers = {name: value.strip() for name, _, value in (line.partition(b":") for line in lines)}
+    is_chunked = headers.get(b"transfer-encoding") == b"chunked"
+    body = len(come) - end - len(HEAD_END)
+    is_whole = come.endswith(LAST_CHUNK) if is_chunked else body >= int(headers.get(b"content-length", 0))
+    return int(first[9:12]) if is_whole else None
+
+
 class _Connection(asyncio.Protocol):
     """One connection, kept open; one request at a time."""
 
     def __init__(self, pool: "_Pool") -> None:
         self._pool = pool
         self._come = bytearray()
-        self._length = -1
-        self._is_chunked = False
-        self._status = 0
         self.transport: asyncio.Transport | None = None
         self.request: int | None = None
 
@@ -88,24 +98,10 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._come += data
-        if self._length < 0:
-            end = self._come.find(HEAD_END)
-            if end < 0:
-                return
-            head = bytes(self._come[:end]).lower()
-            self._status = int(head[9:12])
-            self._length, self._is_chunked = 0, b"transfer-encoding: chunked" in head
-            for line in head.split(b"\r\n")[1:]:
-                name, _, value = line.partition(b":")
-                if name == b"content-length":
-                    self._length = int(value)
-            del self._come[: end + len(HEAD_END)]
-        if self._is_chunked:
-            self._length = len(self._come) if self._come.endswith(LAST_CHUNK) else len(self._come) + 1
-        if len(self._come) >= self._length:
-            del self._come[: self._length]
-            self._length = -1
-            self._pool.answered(self, self._status)
+        status = whole_status(self._come)
+        if status is not None:
+            self._come.clear()
+            self._pool.answered(self, status)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._pool.lost(self)

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from tests.threads import on_one_thread
 
 from limbeck.model.bundle import Bundle, save_bundle
+from limbeck.scale import unit_run
 from limbeck.scale.parts_answers import PartsSummary, predict_to_parts
 from limbeck.scale.parts_request import PartsRequest
 from limbeck.scale.scale_settings import ScaleSettings
@@ -82,6 +84,22 @@ def table_in(folder: Path) -> pa.Table:
 def bytes_in(folder: Path) -> dict[str, bytes]:
     """Return the bytes of each part, by its name."""
     return {path.name: path.read_bytes() for path in folder.glob("part-*")}
+
+
+@contextmanager
+def interrupted_after(parts: int, out: Path) -> Iterator[None]:
+    """Press Ctrl-C in the middle of the unit that comes when so many parts are there; see that it was heard."""
+    write_tables = unit_run.write_tables
+
+    def stopped(path: Path, tables: Any) -> None:
+        if len(bytes_in(out)) == parts:
+            next(iter(tables))
+            raise KeyboardInterrupt
+        write_tables(path, tables)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(unit_run, "write_tables", stopped)
+        yield
 
 
 def free_port() -> int:

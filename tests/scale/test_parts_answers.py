@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.scale.conftest import Answer, bytes_in, rows_of, table_in
+from tests.scale.conftest import Answer, bytes_in, interrupted_after, rows_of, table_in
 
 from limbeck.errors import BundleError, DataError, LockedError, SettingsError, StorageError
 from limbeck.evaluation.prediction_files import read_any_predictions
@@ -105,24 +105,11 @@ def test_the_same_call_again_computes_nothing(answer: Answer, texts: Path, tmp_p
 
 
 @pytest.mark.parametrize("after", [1, 3, 6])
-def test_an_interrupted_run_goes_on(
-    answer: Answer, texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
-) -> None:
+def test_an_interrupted_run_goes_on(answer: Answer, texts: Path, tmp_path: Path, after: int) -> None:
     """Ctrl-C in the middle of a unit: nothing is half written, finished units are kept, the bytes are the same."""
     answer(texts, tmp_path / "WHOLE")
-    write_tables, calls = unit_run.write_tables, []
-
-    def stopped(path: Path, tables: Any) -> None:
-        calls.append(path)
-        if len(calls) > after:
-            next(iter(tables))
-            raise KeyboardInterrupt
-        write_tables(path, tables)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(unit_run, "write_tables", stopped)
-        with pytest.raises(KeyboardInterrupt):
-            answer(texts)
+    with interrupted_after(after, tmp_path / "PARTS"):
+        answer(texts)
     assert len(bytes_in(tmp_path / "PARTS")) == after
     assert not PartsFolder(tmp_path / "PARTS").manifest_path.exists()
     assert answer(texts).computed == len(bytes_in(tmp_path / "WHOLE")) - after

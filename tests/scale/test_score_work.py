@@ -4,20 +4,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.scale.conftest import Answer, bytes_in, rows_of
+from tests.scale.conftest import Answer, bytes_in, interrupted_after, rows_of
 
 from limbeck.errors import DataError, SettingsError, StorageError
 from limbeck.inference.predictor import load
 from limbeck.inference.scoring import score
 from limbeck.model.bundle import Bundle, save_bundle, set_thresholds
 from limbeck.reading.read import read
-from limbeck.scale import unit_run
 from limbeck.scale.scored_parts import score_parts
 from limbeck.scale.work import Answers, ScoreCounts
 from limbeck.settings import HeadKind
@@ -68,22 +66,11 @@ def test_figures_are_those_of_evaluate(
     assert ours.answered == theirs.answered
 
 
-def test_an_interrupted_run_goes_on(
-    scored: Answer, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_run_goes_on(scored: Answer, files: Path, tmp_path: Path) -> None:
     """To the same bytes; before it is whole there is no figure."""
     scored(files, tmp_path / "WHOLE")
-    write_tables = unit_run.write_tables
-
-    def stopped(path: Path, tables: Any) -> None:
-        if len(bytes_in(tmp_path / "PARTS")) == 2:
-            raise KeyboardInterrupt
-        write_tables(path, tables)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(unit_run, "write_tables", stopped)
-        with pytest.raises(KeyboardInterrupt):
-            scored(files)
+    with interrupted_after(2, tmp_path / "PARTS"):
+        scored(files)
     with pytest.raises(StorageError, match="manifest"):
         score_parts(tmp_path / "PARTS")
     scored(files)

@@ -2,14 +2,13 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
-from tests.scale.conftest import Answer, bytes_in, rows_of, table_in
+from tests.scale.conftest import Answer, bytes_in, interrupted_after, rows_of, table_in
 
 from limbeck.errors import DataError, SettingsError
 from limbeck.features.extraction import extract_features
@@ -21,7 +20,6 @@ from limbeck.model.encoder import Encoder
 from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.model.weights import fingerprint_of
 from limbeck.native.kernels import Kernels
-from limbeck.scale import unit_run
 from limbeck.scale.vectors_work import VectorsWork
 from limbeck.scale.work import Vectors
 from limbeck.tokens import Tokenizer
@@ -100,23 +98,11 @@ def test_a_column_that_is_called_as_one_of_the_parts_is_kept(encode: Answer, tmp
     assert table_in(tmp_path / "PARTS").column_names == ["row_id", "id", "input.features", "features"]
 
 
-def test_an_interrupted_run_goes_on(
-    encode: Answer, texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_run_goes_on(encode: Answer, texts: Path, tmp_path: Path) -> None:
     """To the same bytes."""
     encode(texts, tmp_path / "WHOLE")
-    write_tables = unit_run.write_tables
-
-    def stopped(path: Path, tables: Any) -> None:
-        if len(bytes_in(tmp_path / "PARTS")) == 3:
-            next(iter(tables))
-            raise KeyboardInterrupt
-        write_tables(path, tables)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(unit_run, "write_tables", stopped)
-        with pytest.raises(KeyboardInterrupt):
-            encode(texts)
+    with interrupted_after(3, tmp_path / "PARTS"):
+        encode(texts)
     assert encode(texts).computed == len(bytes_in(tmp_path / "WHOLE")) - 3
     assert bytes_in(tmp_path / "PARTS") == bytes_in(tmp_path / "WHOLE")
 

@@ -12,11 +12,12 @@ from limbeck.cli.parts_options import (
     compute_parts,
     means_parts,
     parts_facts,
+    parts_request,
     require_none_given,
     say_parts,
 )
 from limbeck.cli.settings_options import Flags, takes
-from limbeck.scale.scale_settings import ScaleSettings
+from limbeck.scale.work import ScoreCounts
 from limbeck.settings import FeatureSettings, ReadSettings, TaskKind
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def evaluate(
 
     if means_parts(data, out, flags, overwrite=overwrite, option="--out"):
         _score_in_parts(
-            _parts_request(run, data, cast("Path", out), flags, split),
+            parts_request(run, data, cast("Path", out), flags, reading=options.READING, work=ScoreCounts(split=split)),
             {"--raters": raters, "--slices": slices, "--slice-by": slice_by or None},
             as_json=as_json,
         )
@@ -142,22 +143,6 @@ def evaluate(
         screen.show_line(f"predictions: {out}")
     if (run / "metrics.json").is_file():
         screen.show_next("report", run)
-
-
-def _parts_request(run: Path, data: str, out: Path, flags: Flags, split: str | None) -> "PartsRequest":
-    """Return which rows are to be counted into a folder of parts."""
-    from limbeck.scale.parts_request import PartsRequest
-    from limbeck.scale.work import ScoreCounts
-
-    return PartsRequest(
-        source=data,
-        run=run,
-        out=out,
-        scale=flags.build(ScaleSettings),
-        computing=flags.build(FeatureSettings),
-        reading=flags.of(options.READING),
-        work=ScoreCounts(split=split),
-    )
 
 
 def _score_in_parts(request: "PartsRequest", unused: "Mapping[str, Any]", *, as_json: bool) -> None:

@@ -7,10 +7,9 @@ import typer
 
 from limbeck.cli import options, screen
 from limbeck.cli.help_screen import FOLDER_OF_PARTS
-from limbeck.cli.parts_options import IN_PARTS, fill_parts, means_parts, require_none_given
+from limbeck.cli.parts_options import IN_PARTS, fill_parts, means_parts, parts_request, require_none_given
 from limbeck.cli.settings_options import Flags, From, option_names, takes
-from limbeck.scale.scale_settings import ScaleSettings
-from limbeck.scale.work import VectorType
+from limbeck.scale.work import Vectors, VectorType
 from limbeck.settings import FeatureSettings, ReadSettings
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ def features(
     if means_parts(data, out, flags, overwrite=overwrite, option="--out"):
         require_none_given({"--split": split}, "every row gets a vector")
         require_none_given({"--cache-dir": cache_dir}, "the parts are kept, and nothing beside them")
-        fill_parts(_parts_request(data, out, flags, vector_type), as_json=as_json)
+        fill_parts(_vectors_request(data, out, flags, vector_type), as_json=as_json)
         return
     if vector_type is not None:
         raise SettingsError("--vector-type is about a folder of parts: give --out a name without a suffix")
@@ -90,28 +89,19 @@ def features(
     screen.show_line(f"{cut:,} of {rows:,} texts were longer than the limit and were cut")
 
 
-def _parts_request(data: str, out: Path, flags: Flags, vector_type: VectorType | None) -> "PartsRequest":
+def _vectors_request(data: str, out: Path, flags: Flags, vector_type: VectorType | None) -> "PartsRequest":
     """Return which vectors are to be made in a folder of parts."""
-    from limbeck.scale.parts_request import PartsRequest
-    from limbeck.scale.work import Vectors
     from limbeck.tokens.windows import fixed_window
 
     texts = flags.of(options.READING_TEXTS)
     others = {option_names(name)[0]: value for name, value in flags.of(options.READING).items() if name not in texts}
     require_none_given(others, "it is about labels; the rows' own columns stand beside their vectors as they are")
     settings = flags.build(FeatureSettings, where="features")
-    return PartsRequest(
-        source=data,
-        run=settings.encoder,
-        out=out,
-        scale=flags.build(ScaleSettings),
-        computing=settings,
-        reading=texts,
-        work=Vectors(
-            pooling=settings.pooling,
-            layer=settings.layer,
-            max_tokens=settings.max_tokens,
-            window=fixed_window(settings, doing="limbeck features"),
-            vector_type=vector_type or "float32",
-        ),
+    work = Vectors(
+        pooling=settings.pooling,
+        layer=settings.layer,
+        max_tokens=settings.max_tokens,
+        window=fixed_window(settings, doing="limbeck features"),
+        vector_type=vector_type or "float32",
     )
+    return parts_request(settings.encoder, data, out, flags, reading=options.READING_TEXTS, work=work)

@@ -11,12 +11,14 @@ from limbeck.cli.help_screen import FOLDER_OF_PARTS
 from limbeck.cli.settings_options import Flags, From, option_names
 from limbeck.errors import SettingsError
 from limbeck.scale.scale_settings import ScaleSettings
+from limbeck.settings import FeatureSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from limbeck.scale.parts_answers import PartsSummary
     from limbeck.scale.parts_request import PartsRequest
+    from limbeck.scale.work import Work
 
 IN_PARTS = From(kind=ScaleSettings, group=FOLDER_OF_PARTS)
 
@@ -45,6 +47,32 @@ def means_parts(source: str, out: Path | None, flags: Flags, *, overwrite: bool,
     if is_pattern(source):
         raise SettingsError(f"{source} means several files: give {option} a folder for their parts, without a suffix")
     return False
+
+
+def parts_request(
+    run: "Path | str", source: str, out: Path, flags: Flags, *, reading: From, work: "Work"
+) -> "PartsRequest":
+    """Return what is to be done with the rows of files, into a folder of parts.
+
+    Args:
+        run: the model.
+        source: what is read.
+        out: the folder.
+        flags: that were given.
+        reading: those of them by which files are read.
+        work: that is done.
+    """
+    from limbeck.scale.parts_request import PartsRequest
+
+    return PartsRequest(
+        source=source,
+        run=run,
+        out=out,
+        scale=flags.build(ScaleSettings),
+        computing=flags.build(FeatureSettings),
+        reading=flags.of(reading),
+        work=work,
+    )
 
 
 def require_none_given(given: "Mapping[str, Any]", why: str) -> None:

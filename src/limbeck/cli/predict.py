@@ -10,16 +10,15 @@ import typer
 
 from limbeck.cli import answers_screen, options, screen
 from limbeck.cli.help_screen import OUTPUT
-from limbeck.cli.parts_options import IN_PARTS, fill_parts, means_parts
+from limbeck.cli.parts_options import IN_PARTS, fill_parts, means_parts, parts_request
 from limbeck.cli.settings_options import Flags, takes
-from limbeck.scale.scale_settings import ScaleSettings
+from limbeck.scale.work import Answers
 
 if TYPE_CHECKING:
     from limbeck.evaluation.prediction_tables import AnyPredictions
     from limbeck.inference.predictor import Predictor
     from limbeck.progress import Progress
     from limbeck.reading.text_stream import ByteStream
-    from limbeck.scale.parts_request import PartsRequest
     from limbeck.settings import ReadSettings
 
 STANDARD_INPUT = "-"
@@ -87,7 +86,8 @@ def predict(
     if out is not None and source == STANDARD_INPUT:
         raise SettingsError("standard input is answered on standard output, as it comes: leave --output out")
     if source is not None and means_parts(source, out, flags, overwrite=overwrite, option="--output"):
-        fill_parts(_parts_request(run, source, cast("Path", out), flags, top_k), as_json=as_json)
+        work, into = Answers(top_k=top_k), cast("Path", out)
+        fill_parts(parts_request(run, source, into, flags, reading=options.READING_TEXTS, work=work), as_json=as_json)
         return
     from limbeck.inference.long_answers import predict_to_file
     from limbeck.inference.predictor import load
@@ -153,20 +153,3 @@ def _answer_lines(
         following.say(f"empty lines, left out: {len(lines.left_out):,} (first: line {lines.left_out[0]:,})")
     if answered.count_cut or answered.count_unread:
         following.say(screen.say_read(answered))
-
-
-def _parts_request(run: Path, source: str, out: Path, flags: Flags, top_k: int | None) -> "PartsRequest":
-    """Return what is to be answered into a folder of parts."""
-    from limbeck.scale.parts_request import PartsRequest
-    from limbeck.scale.work import Answers
-    from limbeck.settings import FeatureSettings
-
-    return PartsRequest(
-        source=source,
-        run=run,
-        out=out,
-        scale=flags.build(ScaleSettings),
-        computing=flags.build(FeatureSettings),
-        reading=flags.of(options.READING_TEXTS),
-        work=Answers(top_k=top_k),
-    )

@@ -47,7 +47,7 @@ def do_far_unit(folder: str, number: int, plan_sha256: str, threads: int) -> dic
 
 @lru_cache(maxsize=1)
 def _take_threads(threads: int) -> None:
-    """Keep to so many threads, for a long time: torch, engines, tokenizers and Arrow; an open model keeps its own."""
+    """Keep to so many threads: torch, engines, tokenizers and Arrow; a model that is open has those of its opening."""
     import pyarrow as pa
 
     from limbeck.runtime import set_threads
