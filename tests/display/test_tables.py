@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from limbeck.display.tables import Table
-from limbeck.evaluation.evaluation import evaluate
+from limbeck.evaluation.evaluation import evaluate, summary_table
+from limbeck.evaluation.measured import brief
 
 
 @pytest.fixture
@@ -12,6 +13,15 @@ def evaluation():
     """Four rows, three right."""
     probabilities = np.eye(2)[[0, 0, 1, 0]]
     return evaluate(probabilities, np.array([0, 0, 1, 1]), ("기쁨", "a|b"), majority_label=0, resamples=50)
+
+
+def test_summary_stands_beside_its_baseline(evaluation):
+    """One line an evaluation with all four scores, their intervals and the majority class."""
+    (line,) = summary_table({"validation": evaluation}).rows
+    assert line[:2] == ("validation", "4")
+    assert line[2] == brief(evaluation.accuracy)
+    assert line[2].startswith("0.750 (")
+    assert line[-2:] == ("0.500", "0.333")
 
 
 def test_tables_of_classes_and_confusions(evaluation):
