@@ -71,14 +71,14 @@ def test_vector_type_is_of_parts_alone(limbeck, encoder_folder, texts, tmp_path)
 
 @pytest.mark.slow
 def test_a_killed_command_goes_on_to_the_same_bytes(encoder_folder, tmp_path):
-    """Kill -9 of the command, in the middle of its units; its workers end with it."""
+    """Kill -9 of a command that computes by itself, in the middle of its units; workers are killed in tests/scale."""
     words = ["i feel fine", "so sad", "it is rain !", "sun", "very very sad today ."]
     pq.write_table(pa.table({"text": [words[n % 5] for n in range(4_000)]}), tmp_path / "t.parquet", row_group_size=50)
 
     def command(out):
         line = [
             sys.executable, "-m", "limbeck", "features", tmp_path / "t.parquet", "--encoder", encoder_folder,
-            "--out", out, "--unit-tokens", "400", "--workers", "2", "--threads", "1",
+            "--out", out, "--unit-tokens", "400", "--on", "here",
         ]  # fmt: skip
         return subprocess.Popen([*map(str, line)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 

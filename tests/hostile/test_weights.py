@@ -103,6 +103,12 @@ def directory_for_weights(folder: Path) -> None:
     (folder / "model.safetensors").mkdir()
 
 
+def a_level_too_high(folder: Path) -> None:
+    (folder / "bundle").mkdir()
+    for name in ("config.json", "model.safetensors"):
+        (folder / name).rename(folder / "bundle" / name)
+
+
 def bert_without_token_types(folder: Path) -> None:
     bert = {
         "model_type": "bert", "vocab_size": 20, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4,
@@ -137,6 +143,7 @@ CASES: dict[str, tuple[Damage, str]] = {
     "weights that Git LFS kept": (content(lambda whole: LFS_POINTER), r"model\.safetensors is a Git LFS pointer.*git lfs pull"),
     "a tokenizer that Git LFS kept": (content(lambda whole: LFS_POINTER, "tokenizer.json"), r"tokenizer\.json: it is a Git LFS pointer.*git lfs pull"),
     "no weights at all": (remove("model.safetensors"), r"has no model\.safetensors: give a folder with"),
+    "the folder of a run": (a_level_too_high, r"has no model\.safetensors, but a folder inside it has: give .*bundle"),
     "a folder in place of the weights": (directory_for_weights, r"has no model\.safetensors"),
     # A pickle under the right name
     "a pickle called safetensors": (content(lambda whole: b"\x80\x04cposix\nsystem\n" * 9), "is not a whole safetensors file"),

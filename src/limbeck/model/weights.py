@@ -122,6 +122,9 @@ def require_model_folder(folder: Path) -> None:
         )
     if found := [name for name in names if name in _ADAPTER_NAMES]:
         raise WeightsError(f"{folder} has {', '.join(found)} but no {WEIGHTS_NAME}: {_MERGE}")
+    if inner := [name for name in names if (folder / name / WEIGHTS_NAME).is_file()]:
+        shown = " or ".join(str(folder / name) for name in inner[:3])
+        raise WeightsError(f"{folder} has no {WEIGHTS_NAME}, but a folder inside it has: give {shown}")
     raise WeightsError(f"{folder} has no {WEIGHTS_NAME}: give a folder with {CONFIG_NAME} and {WEIGHTS_NAME}")
 
 
