@@ -28,11 +28,12 @@ ROOT = Path(__file__).parents[2]
 class Started:
     """A server in a process of its own."""
 
-    def __init__(self, tokenizer_file, folder="model", **settings):
+    def __init__(self, tokenizer_file, folder="model", stdin=None, **settings):
         words = json.dumps({"port": 0, **settings})
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.serving.stub_server", words, str(tokenizer_file), folder],
             cwd=ROOT,
+            stdin=stdin,
             stderr=subprocess.PIPE,
             text=True,
             env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"},
@@ -218,6 +219,19 @@ def test_hangup_exchanges_the_model(start):
     broken.signal(signal.SIGHUP)
     broken.line("not exchanged.*it is broken")
     assert broken.ask() == (200, "0" * 64)
+
+
+@pytest.mark.slow
+def test_a_terminal_that_is_closed_ends_the_service(start):
+    """It sends SIGHUP, too; nobody asked for another model, and what came is answered."""
+    terminal, inner = os.openpty()
+    started = start(stdin=inner, drain_s=0)
+    os.close(inner)
+    started.signal(signal.SIGHUP)
+    started.line("exchanged: stub")
+    os.close(terminal)
+    started.signal(signal.SIGHUP)
+    assert started.process.wait(15) == 0
 
 
 def test_a_port_that_is_taken_is_told():

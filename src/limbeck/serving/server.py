@@ -4,6 +4,7 @@ In: a `Service`, settings, what to say meanwhile. Out: nothing; it returns when 
 It does not know routes or engines.
 
     listen at once (alive, not ready) → load (ready) → SIGHUP: exchange the model → SIGTERM: end
+    SIGHUP because its terminal was closed: end, as after SIGTERM
     end: not ready, still answering, for drain_s → no new connections, what came is answered, within grace_s → stopped
 
 A second signal ends at once. New requests are taken in the first phase because whoever sends them needs time to see
@@ -44,6 +45,7 @@ from limbeck.serving.service import ServedModel, Service
 from limbeck.serving.watching import watch_folder
 
 BACKLOG = 2048
+_STANDARD_INPUT = 0
 _OWN_FILES = 64
 """Open files beside those of connections: engines, standard streams, a model that is being exchanged."""
 _NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -156,6 +158,7 @@ class _Life:
 
     def __init__(self, service: Service, settings: ServeSettings, *, folder: str, told: Listeners) -> None:
         self._service, self._settings, self._folder = service, settings, folder
+        self._was_on_terminal = os.isatty(_STANDARD_INPUT)
         self._progress, self._on_ready = told.progress, told.ready
         guard = make_guard(host=settings.host, allowed_hosts=settings.allowed_hosts, key_file=settings.key_file)
         self._is_keyed = guard.key_digest is not None
@@ -229,13 +232,19 @@ class _Life:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._end, number)
-        loop.add_signal_handler(signal.SIGHUP, self._exchange)
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
 
     def _end(self, number: signal.Signals) -> None:
         if self._told.is_set():
             os._exit(TERMINATED_EXIT_STATUS if number == signal.SIGTERM else INTERRUPTED_EXIT_STATUS)
         self._is_patient = number == signal.SIGTERM
         self._told.set()
+
+    def _hang_up(self) -> None:
+        if self._was_on_terminal and not os.isatty(_STANDARD_INPUT):
+            self._end(signal.SIGTERM)
+        else:
+            self._exchange()
 
     def _exchange(self) -> None:
         if self._swapping is not None and not self._swapping.done():
