@@ -3,7 +3,9 @@
 Processes are forked after torch is loaded, so that a test takes a second; `torchrun` sets the same names.
 """
 
+import ctypes
 import os
+import re
 import signal
 import socket
 import time
@@ -14,8 +16,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from limbeck.errors import Terminated, TrainingError
+from limbeck.errors import STATUSES, Terminated, TrainingError
 from limbeck.runtime import is_follower
+from limbeck.training import heartbeats
 from limbeck.training.signals import StopSignal, noticed_signals
 from limbeck.training.team import ALONE, joined_team
 
@@ -59,6 +62,15 @@ def start(work, ranks=2):
     return children
 
 
+def last_step(run):
+    return max(int(path.name.removeprefix("step-")) for path in (run / "checkpoints").glob("step-*"))
+
+
+def be_quick(monkeypatch, lost_s):
+    for name, seconds in {"BEAT_S": 0.2, "LOST_S": lost_s, "LATE_S": lost_s / 2, "GRACE_S": 1.0}.items():
+        monkeypatch.setattr(heartbeats, name, seconds)
+
+
 def ended(children):
     return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
 
@@ -94,8 +106,9 @@ def test_two_processes_train_as_one(make_loop, tmp_path):
 
 
 @pytest.mark.parametrize("rank", [0, 1])
-def test_one_that_dies_ends_the_others_and_the_run_goes_on(make_loop, tmp_path, rank):
+def test_one_that_dies_ends_the_others_and_the_run_goes_on(make_loop, tmp_path, monkeypatch, capfd, rank):
     """After kill -9 of either the other ends with a reason within a minute; one process finishes what two began."""
+    be_quick(monkeypatch, lost_s=30.0)
     whole, broken = tmp_path / "whole", tmp_path / "broken"
 
     def work(own):
@@ -112,7 +125,9 @@ def test_one_that_dies_ends_the_others_and_the_run_goes_on(make_loop, tmp_path, 
         train(make_loop, broken, token_budget=20, epochs=3)
 
     began_s = time.monotonic()
-    statuses = ended(start(work))
+    children = start(work)
+    statuses = ended(children)
+    assert f"process {rank} on {socket.gethostname()} (pid {children[rank]})" in capfd.readouterr().err
     assert statuses[rank] == -signal.SIGKILL
     assert statuses[1 - rank] == ENDED_BY_ERROR
     assert time.monotonic() - began_s < LONGEST_S
@@ -120,6 +135,111 @@ def test_one_that_dies_ends_the_others_and_the_run_goes_on(make_loop, tmp_path, 
     assert result.resumed_at > 0
     train(make_loop, whole, token_budget=20, epochs=3, checkpoint_every_s=None)
     assert furthest(load_file(whole / "end-alone"), load_file(broken / "end-alone")) < BOUND
+
+
+@pytest.mark.parametrize("rank", [0, 2])
+def test_one_that_hangs_is_named_and_ends_the_others(make_loop, tmp_path, monkeypatch, capfd, rank):
+    """One of three is frozen: the others end and say which; with process 0 the place where they meet is frozen too."""
+    be_quick(monkeypatch, lost_s=5.0)
+
+    def work(own):
+        honest = StopSignal.is_set.fget
+        calls = []
+
+        def counted(stop):
+            calls.append(1)
+            if own == rank and len(calls) == 20:
+                os.kill(os.getpid(), signal.SIGSTOP)
+            return honest(stop)
+
+        StopSignal.is_set = property(counted)
+        train(make_loop, tmp_path / "run", token_budget=20, epochs=3)
+
+    began_s = time.monotonic()
+    children = start(work, ranks=3)
+    try:
+        others = [child for place, child in enumerate(children) if place != rank]
+        assert ended(others) == [ENDED_BY_ERROR] * 2
+        assert time.monotonic() - began_s < LONGEST_S
+        said = capfd.readouterr().err
+        assert said.count(f"process {rank} on {socket.gethostname()} (pid {children[rank]})") >= 2
+        steps = [int(step) for step in re.findall(rf"as far as is known here: step (\d+) in {tmp_path}", said)]
+        assert len(steps) >= 2
+        # The first of them knows best, and was heard every 0.2 s; the others hear what it has saved.
+        assert set(steps) == {last_step(tmp_path / "run")} if rank else max(steps) <= last_step(tmp_path / "run")
+        assert "run the same command with --resume" in said
+    finally:
+        os.kill(children[rank], signal.SIGKILL)
+        os.waitpid(children[rank], 0)
+    assert train(make_loop, tmp_path / "run", token_budget=20, epochs=3).resumed_at > 0
+
+
+@pytest.mark.parametrize("place", ["meeting", "computing"])
+def test_one_that_hangs_ends_those_who_look_at_nothing(tmp_path, monkeypatch, capfd, place):
+    """Who waits in a call of a library, or is in the middle of a long one, is ended from beside it, with the reason."""
+    be_quick(monkeypatch, lost_s=3.0)
+
+    def work(own):
+        honest = torch.distributed.init_process_group
+
+        def meet(*given, **named):
+            if own == 1:
+                time.sleep(2)  # time to be heard
+                os.kill(os.getpid(), signal.SIGSTOP)
+            honest(*given, **named)
+
+        if place == "meeting":
+            torch.distributed.init_process_group = meet
+        with joined_team() as team:
+            if own == 1:
+                os.kill(os.getpid(), signal.SIGSTOP)
+            ctypes.CDLL(None).sleep(2 * int(LONGEST_S))
+            team.wait()
+
+    began_s = time.monotonic()
+    children = start(work)
+    try:
+        assert ended(children[:1]) == [STATUSES[TrainingError].exit_status]
+        assert time.monotonic() - began_s < LONGEST_S
+        said = capfd.readouterr().err
+        assert f"process 1 on {socket.gethostname()} (pid {children[1]}), last heard at" in said
+        assert "run the same command with --resume" in said
+    finally:
+        os.kill(children[1], signal.SIGKILL)
+        os.waitpid(children[1], 0)
+
+
+def test_one_that_computes_for_long_is_not_lost(tmp_path, monkeypatch):
+    """A native call that takes longer than anybody may be silent: others wait for it, the first too."""
+    be_quick(monkeypatch, lost_s=2.0)
+
+    def work(own):
+        with joined_team() as team:
+            for slow in (0, 1):
+                if own == slow:
+                    ctypes.CDLL(None).sleep(5)
+                assert team.sum(1.0) == [2.0]
+
+    assert ended(start(work)) == [0, 0]
+
+
+def test_one_that_was_frozen_itself_blames_nobody(tmp_path, monkeypatch, capfd):
+    """All are frozen together for longer than anybody may be silent, as a suspended machine is, and go on."""
+    be_quick(monkeypatch, lost_s=3.0)
+
+    def work(_rank):
+        with joined_team() as team:
+            for _ in range(60):
+                time.sleep(0.1)
+                assert team.sum(1.0) == [2.0]
+
+    children = start(work)
+    time.sleep(3)
+    for number, pause_s in ((signal.SIGSTOP, 5), (signal.SIGCONT, 0)):
+        for child in children:
+            os.kill(child, number)
+        time.sleep(pause_s)
+    assert ended(children) == [0, 0]
 
 
 @pytest.mark.parametrize("rank", [0, 1])

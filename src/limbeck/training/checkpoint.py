@@ -277,6 +277,7 @@ class SharedCheckpoints:
         """
         if self._team.is_first:
             self._own.save(snapshot)
+            self._team.note_saved(f"step {snapshot.position.step:,} in {self._own.folder}")
 
     def save_best(self, epoch: int, weights: Mapping[str, Tensor]) -> None:
         """Write the weights of the best epoch so far."""

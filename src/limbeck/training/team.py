@@ -13,8 +13,9 @@ an update has fewer micro-batches than there are processes, that these are cut s
 Source: Li et al., "PyTorch Distributed: Experiences on Accelerating Data Parallel Training" (2020), section 3.
 """
 
+import atexit
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Protocol
@@ -23,14 +24,22 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, distributed, nn
+from torch.distributed.rendezvous import rendezvous
 
 from limbeck.errors import TrainingError
 from limbeck.runtime import is_one_of_many
 from limbeck.training.batches import Int64, pack_rows
+from limbeck.training.heartbeats import Heartbeats, end_hard, how_to_go_on
 
 Float64 = NDArray[np.float64]
 LONGEST_WAIT = timedelta(minutes=30)
-"""For a process that is alive and busy, writing a large checkpoint perhaps. A dead one is noticed at once."""
+"""For a process that is alive and busy, writing a large checkpoint perhaps, and for one that has not come yet. A dead
+one is noticed at once, one that hangs within a minute (`heartbeats.LOST_S`)."""
+POLL = timedelta(seconds=1)
+"""How often work that is waited for is interrupted, to see whether everybody is there."""
+
+_beats: Heartbeats | None = None
+"""Of the team that this process has joined."""
 
 
 class Team(Protocol):
@@ -80,6 +89,10 @@ class Team(Protocol):
         """Return when all processes are here."""
         ...
 
+    def note_saved(self, what: str) -> None:
+        """Let all processes know what the newest checkpoint is, in words; the first says so."""
+        ...
+
 
 class Alone:
     """A training in one process."""
@@ -119,6 +132,9 @@ class Alone:
     def wait(self) -> None:
         """Do nothing."""
 
+    def note_saved(self, what: str) -> None:
+        """Do nothing."""
+
 
 ALONE = Alone()
 
@@ -127,10 +143,11 @@ class Ranks:
     """The processes that torchrun started, over torch.distributed.
 
     Raises:
-        TrainingError: from every method, when another process has ended.
+        TrainingError: from every method, when another process has ended, or hangs.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, beats: Heartbeats | None) -> None:
+        self._beats = beats
         self._rank = distributed.get_rank()
         self.size = distributed.get_world_size()
         self.is_first = self._rank == 0
@@ -150,8 +167,7 @@ class Ranks:
     def sum(self, *values: float) -> list[float]:
         """Add up each value over all processes, in float64."""
         found = torch.tensor(values, dtype=torch.float64)
-        with _all_reached():
-            distributed.all_reduce(found)
+        self._together([found], _add_up)
         return [float(value) for value in found]
 
     def any(self, flag: bool) -> bool:
@@ -166,20 +182,17 @@ class Ranks:
                 if weight.grad is None:
                     weight.grad = torch.zeros_like(weight)
                 gradients.append(weight.grad)
-        with _all_reached():
-            for work in [distributed.all_reduce(values, async_op=True) for values in gradients]:
-                work.wait()
+        self._together(gradients, _add_up)
 
     def sum_array(self, array: Float64) -> None:
         """Add up an array over all processes, in place."""
-        with _all_reached():
-            distributed.all_reduce(torch.from_numpy(array))
+        self._together([torch.from_numpy(array)], _add_up)
 
     def copy_first(self, tensors: Iterable[Tensor]) -> None:
         """Overwrite tensors by those of the first process."""
-        with torch.no_grad(), _all_reached():
+        with torch.no_grad():
             for values in tensors:
-                distributed.broadcast(values.detach(), src=0)
+                self._together([values.detach()], lambda one: distributed.broadcast(one, src=0, async_op=True))
 
     def tell(self, text: str) -> str:
         """Return the text that the first process gave."""
@@ -195,37 +208,94 @@ class Ranks:
         """Return when all processes are here."""
         self.sum(0.0)
 
+    def note_saved(self, what: str) -> None:
+        """Let all processes know what the newest checkpoint is."""
+        if self._beats:
+            self._beats.note_saved(what)
+
+    def _together(self, tensors: Sequence[Tensor], begin: Callable[[Tensor], distributed.Work]) -> None:
+        """Begin the work of all tensors before any is waited for, and wait."""
+        with _all_reached(self._beats):
+            for tensor, work in [(tensor, begin(tensor)) for tensor in tensors]:
+                # Work on GPUs is waited for by their streams; its own wait with a limit would end the group.
+                if self._beats is None or tensor.is_cuda:
+                    work.wait()
+                else:
+                    self._wait_for(work, self._beats)
+
+    def _wait_for(self, work: distributed.Work, beats: Heartbeats) -> None:
+        while True:
+            try:
+                work.wait(POLL)
+                return
+            except RuntimeError:
+                if work.is_completed():  # in this very moment, or it has failed, which this raises
+                    work.wait()
+                    return
+            if beats.lost:
+                atexit.register(end_hard)
+                raise TrainingError(beats.told_of_loss())
+
+
+def _add_up(values: Tensor) -> distributed.Work:
+    work: distributed.Work = distributed.all_reduce(values, async_op=True)
+    return work
+
 
 @contextmanager
 def joined_team() -> Iterator[Team]:
-    """Join the processes that torchrun started; alone when it did not.
+    """Join the processes that torchrun started; alone when it did not. All leave together.
 
     Raises:
-        TrainingError: the others cannot be reached.
+        TrainingError: the others cannot be reached, or one of them is missing in the end.
     """
+    global _beats  # noqa: PLW0603  # a process has one group, as torch's is
     if not is_one_of_many():
         yield ALONE
         return
     if distributed.is_initialized():
-        yield Ranks()
+        yield Ranks(_beats)
         return
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-    with _all_reached():
-        backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-        distributed.init_process_group(backend, timeout=LONGEST_WAIT)
+    _beats = beats = _met()
+    is_whole = False
     try:
-        yield Ranks()
+        team = Ranks(beats)
+        yield team
+        team.wait()  # while the first writes what a run leaves, the others are there to notice its loss
+        is_whole = True
     finally:
-        distributed.destroy_process_group()
+        _beats = None
+        if not beats.lost:  # else it would wait for the process that hangs
+            distributed.destroy_process_group()
+        beats.stop(failed=not is_whole)
+
+
+def _met() -> Heartbeats:
+    """Meet the other processes, and beat from then on."""
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    with _all_reached(None):
+        store, rank, size = next(rendezvous("env://", timeout=LONGEST_WAIT))
+        is_torchruns = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == str(True)
+        beats = Heartbeats(store, rank, size, keeper=_torchrun_there() if is_torchruns else None)
+        beats.start()
+    with _all_reached(beats):
+        distributed.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=LONGEST_WAIT)
+    return beats
+
+
+def _torchrun_there() -> str:
+    return f"torchrun on {os.environ['MASTER_ADDR']}, which keeps the store where all meet,"
 
 
 @contextmanager
-def _all_reached() -> Iterator[None]:
+def _all_reached(beats: Heartbeats | None) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:  # what torch.distributed raises when a connection is lost
+        who = beats.missing() if beats else ""
         raise TrainingError(
-            "another process of this training ended or cannot be reached; what it said before tells why. All is saved "
-            "up to the last checkpoint: run the same command with --resume, with any number of processes"
+            f"another process of this training ended or cannot be reached{f': {who}' if who else ''}; what it said "
+            f"before tells why. {how_to_go_on(beats.saved if beats else '')}"
         ) from error
