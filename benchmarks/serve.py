@@ -53,6 +53,7 @@ START_WITHIN_S = 180.0
 SETTLED_S = 15.0
 """After the start, our spare engine is loaded, which takes processor time from the first answers."""
 SINGLE_CALLS, SINGLE_TEXTS = 200, 50
+PAUSES_S = {"back_to_back": 0.0, "after_20_ms": 0.02}
 PACKAGES = {
     OURS: ("torch", "uvicorn", "starlette"),
     "fastapi": ("torch", "transformers", "fastapi", "uvicorn"),
@@ -292,12 +293,13 @@ def idle_shares(servers: Sequence[Server], seconds: float = 3.0) -> dict[str, fl
     }
 
 
-def single_calls(server: Server) -> dict[str, float]:
+def single_calls(server: Server, pause_s: float = 0.0) -> dict[str, float]:
     """Return p50 and p99 of one text at a time over one connection, by a client that costs next to nothing."""
     spent = []
     with socket.create_connection(server.address, timeout=60) as line:
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for call in range(SINGLE_CALLS):
+            time.sleep(pause_s)
             started = time.perf_counter()
             line.sendall(server.requests["tweets"][call % SINGLE_TEXTS])
             come = line.recv(2**16)
@@ -309,20 +311,26 @@ def single_calls(server: Server) -> dict[str, float]:
 
 
 def beside_library(server: Server, run: Path, texts: Sequence[str]) -> dict[str, Any]:
-    """Return the median milliseconds of one text over HTTP and by the library, in alternating rounds."""
+    """Return the median milliseconds of one text over HTTP and by the library, in alternating rounds.
+
+    One text right after the other, and after pauses, as texts come to a service that is not busy: a processor that was
+    idle, with cold caches, is slower for both.
+    """
     library, calls = Library(run), [texts[call % SINGLE_TEXTS] for call in range(SINGLE_CALLS)]
+    found: dict[str, Any] = {"engine": library.numerics}
     try:
         library.median_ms(calls)
-        both = [(single_calls(server)["p50_ms"], library.median_ms(calls)) for _ in range(ROUNDS)]
+        for name, pause_s in PAUSES_S.items():
+            both = [(single_calls(server, pause_s)["p50_ms"], library.median_ms(calls, pause_s)) for _ in range(ROUNDS)]
+            found[name] = {
+                "http_ms": round(statistics.median(one for one, _ in both), 2),
+                "library_ms": round(statistics.median(other for _, other in both), 2),
+                "more_ms": round(statistics.median(one - other for one, other in both), 2),
+                "rounds": [[round(one, 2), round(other, 2)] for one, other in both],
+            }
     finally:
         library.end()
-    return {
-        "engine": library.numerics,
-        "http_ms": round(statistics.median(one for one, _ in both), 2),
-        "library_ms": round(statistics.median(other for _, other in both), 2),
-        "more_ms": round(statistics.median(one - other for one, other in both), 2),
-        "rounds": [[round(one, 2), round(other, 2)] for one, other in both],
-    }
+    return found
 
 
 def after_a_kill(server: Server, kills: int) -> dict[str, Any]:

@@ -24,8 +24,9 @@ class Library:
         "import sys, time, statistics, json; from limbeck import load; model = load(sys.argv[1]);"
         "print(model.numerics, flush=True)\n"
         "for line in sys.stdin:\n"
-        "    spent = []\n"
-        "    for text in json.loads(line):\n"
+        "    pause_s, texts = json.loads(line); spent = []\n"
+        "    for text in texts:\n"
+        "        time.sleep(pause_s)\n"
         "        started = time.perf_counter(); model.predict([text]); spent.append(time.perf_counter() - started)\n"
         "    print(statistics.median(spent) * 1e3, flush=True)"
     )
@@ -35,10 +36,10 @@ class Library:
         self._process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.numerics = self._answer()
 
-    def median_ms(self, texts: Sequence[str]) -> float:
-        """Return the median milliseconds of one text at a time."""
+    def median_ms(self, texts: Sequence[str], pause_s: float = 0.0) -> float:
+        """Return the median milliseconds of one text at a time, each after a pause that does not count."""
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(list(texts)) + "\n")
+        self._process.stdin.write(json.dumps([pause_s, list(texts)]) + "\n")
         self._process.stdin.flush()
         return float(self._answer())
 
