@@ -125,8 +125,8 @@ if TYPE_CHECKING:
     from limbeck.reading.text_stream import open_stream as open_stream
     from limbeck.reporting.picture import Picture as Picture
     from limbeck.review.corrections import Corrections as Corrections
-    from limbeck.review.issues import LabelIssue as LabelIssue
     from limbeck.review.issues import LabelIssues as LabelIssues
+    from limbeck.review.label_doubts import LabelIssue as LabelIssue
     from limbeck.review.tag_issues import TagIssue as TagIssue
     from limbeck.review.tag_issues import TagIssues as TagIssues
     from limbeck.settings import AuditSettings as AuditSettings
@@ -200,7 +200,8 @@ _HOMES = {
     "limbeck.experiments.run_comparison": "RunComparison",
     "limbeck.experiments.shape_comparison": "ShapeComparison",
     "limbeck.review.corrections": "Corrections",
-    "limbeck.review.issues": "LabelIssue LabelIssues",
+    "limbeck.review.issues": "LabelIssues",
+    "limbeck.review.label_doubts": "LabelIssue",
     "limbeck.review.tag_issues": "TagIssue TagIssues",
     "limbeck.settings": (
         "AuditSettings CleanSettings FeatureSettings FinetuneSettings HeadSettings ProbeSettings "

@@ -12,7 +12,7 @@ from tests.review.test_issues import no_votes
 from limbeck import read
 from limbeck.evaluation.prediction_files import read_predictions, write_predictions
 from limbeck.review import label_search as search
-from limbeck.review.issues import SHEET_ROWS
+from limbeck.review.label_doubts import SHEET_ROWS
 from limbeck.review.sheet import COLUMNS
 
 pytestmark = pytest.mark.slow

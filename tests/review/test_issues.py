@@ -8,7 +8,8 @@ import pytest
 
 from limbeck.errors import DataError
 from limbeck.evaluation.predictions import Predictions
-from limbeck.review.issues import SHEET_ROWS, find_label_issues
+from limbeck.review.issues import find_label_issues
+from limbeck.review.label_doubts import SHEET_ROWS
 from limbeck.review.votes import LabelVotes
 
 cleanlab_rank = pytest.importorskip("cleanlab.rank", reason="cleanlab is the oracle: pip install cleanlab")

@@ -12,54 +12,20 @@ label_quality = posterior(given label), in three steps:
 The suggested label is the most probable other one; it is worth taking where the quality is below that.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from limbeck.display.tables import Table
-from limbeck.display.views import View, listed
 from limbeck.errors import DataError
 from limbeck.evaluation import metrics
-from limbeck.evaluation.counted import percent
 from limbeck.evaluation.predictions import Predictions
-from limbeck.evaluation.proportions import Share, share_of
+from limbeck.review.label_doubts import LabelDoubts, LabelIssue
 from limbeck.review.noise import ConfidentLearning, LabelNoise, estimate_noise, learn_confidently, weigh_labels
 from limbeck.review.votes import LabelVotes, weigh_votes
 
-LEAST_RIGHT = 0.8
-"""Share of labels that a model must agree with, out of fold, before its doubts are taken for an estimate of wrong ones:
-the mistakes of a weaker one outnumber them."""
-SHEET_ROWS = 100
-"""Rows to review at least, while there are so many."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LabelIssue:
-    """One row whose label should be looked at.
-
-    Attributes:
-        row_id: its id in the dataset.
-        text: of the row; None where the predictions hold no texts.
-        label: the label it has.
-        suggested_label: the most probable other label.
-        label_quality: probability that the label is right, 0 to 1.
-        reason: why, in words.
-        flagged: whether confident learning points at it.
-    """
-
-    row_id: str
-    text: str | None
-    label: str
-    suggested_label: str
-    label_quality: float
-    reason: str
-    flagged: bool
-
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class LabelIssues(View):
+class LabelIssues(LabelDoubts):
     """Every row, by how probably its label is wrong.
 
     Shapes: N rows, C classes.
@@ -87,40 +53,10 @@ class LabelIssues(View):
     def __len__(self) -> int:
         return len(self.quality_N)
 
-    def _lines(self) -> tuple[str, str]:
-        names = self.predictions.label_names
-        mixups = [f"{one.given} → {one.true} {one.rows:,}" for one in self.learning.mixups(names)[:3]]
-        most = "not estimated" if self.most_wrong is None else f"at most about {percent(self.most_wrong)}"
-        return (
-            f"Label issues in {len(self):,} rows: {self.probably_wrong:,} labels look wrong to the model",
-            f"labels that are wrong: {most}; mixed up most: {listed(mixups)}",
-        )
-
-    def _tables(self) -> Iterator[Table]:
-        names = self.predictions.label_names
-        yield Table(
-            title="Rows whose label is least probably right",
-            header=("text", "label", "suggested", "quality", "why"),
-            rows=tuple(
-                (
-                    one.row_id if one.text is None else one.text,
-                    one.label,
-                    one.suggested_label,
-                    f"{one.label_quality:.3f}",
-                    one.reason,
-                )
-                for one in self.worst(8)
-            ),
-            prose=("label", "suggested", "why"),
-        )
-        mixups = self.learning.mixups(names)[:5]
-        if mixups:
-            yield Table(
-                title="Mixed up most (confident learning)",
-                header=("labelled", "probably", "rows", "share of the label"),
-                rows=tuple((one.given, one.true, f"{one.rows:,}", f"{one.share:.3f}") for one in mixups),
-                prose=("probably",),
-            )
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """The class names, in the order of the probabilities."""
+        return self.predictions.label_names
 
     @property
     def probably_wrong(self) -> int:
@@ -129,28 +65,9 @@ class LabelIssues(View):
         return int((self.posterior_NC.argmax(axis=1) != labels_N).sum())
 
     @property
-    def doubtful(self) -> Share:
-        """The same as a share of the rows, with its interval: of labels that look wrong to the model, not that are."""
-        return share_of(self.probably_wrong, len(self))
-
-    @property
-    def right_out_of_fold(self) -> Share:
-        """How often the model that judges the labels agrees with them, each row by a fit that did not see it."""
-        found = self.predictions
-        return share_of(int((found.predicted == found.known_labels).sum()), len(self))
-
-    @property
-    def most_wrong(self) -> float | None:
-        """What share of the labels may be wrong at most (`noise.rate`); None where the model is too weak to tell."""
-        return self.noise.rate if self.right_out_of_fold.low >= LEAST_RIGHT else None
-
-    def rows_to_review(self, rows: int | None = None) -> int:
-        """Return how many rows a sheet holds: `rows` where given, else those that look wrong, `SHEET_ROWS` at least.
-
-        None looks wrong: 0, there is nothing to review.
-        """
-        wrong = self.probably_wrong
-        return rows or (min(len(self), max(SHEET_ROWS, wrong)) if wrong else 0)
+    def right(self) -> int:
+        """Rows whose label is the most probable one, out of fold."""
+        return int((self.predictions.predicted == self.predictions.known_labels).sum())
 
     def worst(self, count: int) -> tuple[LabelIssue, ...]:
         """Return the rows of the least quality, least first."""
@@ -181,34 +98,10 @@ class LabelIssues(View):
         votes = () if self.votes is None else self.votes.say(row, label, names)
         return "; ".join((said, *votes))
 
-    def to_dict(self, count: int) -> dict[str, Any]:
-        """Return plain values for JSON: the estimates, the mix-ups in words and the `count` worst rows."""
-        names = self.predictions.label_names
-        return {
-            "rows": len(self),
-            "labels": list(names),
-            "probably_wrong": self.probably_wrong,
-            "doubtful": self.doubtful.to_dict(),
-            "most_wrong": self.most_wrong,
-            "noise_rate": {"anchors": self.noise.rate, "confident_learning": self.learning.noise_rate},
-            "confident_learning": self.learning.to_dict(names),
-            "mixups": [
-                {"given": one.given, "true": one.true, "share": one.share, "rows": one.rows}
-                for one in self.learning.mixups(names)
-            ],
-            "disagreeing_repeats": self.disagreeing,
-            "worst": [vars(one) for one in self.worst(count)],
-        }
-
     @property
     def disagreeing(self) -> int | None:
         """Rows with an equal or nearly equal text that is labelled otherwise; None where they were not looked for."""
         return None if self.votes is None else int(self.votes.disagree(self.predictions.known_labels).sum())
-
-    @property
-    def disagreeing_share(self) -> Share | None:
-        """The same as a share of the rows, with its interval."""
-        return None if self.disagreeing is None else share_of(self.disagreeing, len(self))
 
 
 def find_label_issues(
@@ -242,19 +135,43 @@ def find_label_issues(
     posterior_NC = weigh_labels(base_NC, labels_N, noise)
     if votes is not None:
         posterior_NC = weigh_votes(posterior_NC, votes, noise)
+    against = odds_of_labels(posterior_NC, labels_N)
+    return LabelIssues(
+        predictions=predictions,
+        quality_N=against.quality_N,
+        suggested_N=against.suggested_N,
+        posterior_NC=posterior_NC,
+        order_N=np.argsort(-against.odds_N, kind="stable"),
+        noise=noise,
+        learning=learning,
+        votes=votes,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LabelOdds:
+    """What speaks against labels; each array is (N,).
+
+    Attributes:
+        quality_N: probability that the given label is right, float64.
+        suggested_N: the most probable other label, int64.
+        odds_N: logarithm of the odds against the given label: the rows' order, since rounding makes equals of the worst
+            rows' qualities.
+    """
+
+    quality_N: np.ndarray
+    suggested_N: np.ndarray
+    odds_N: np.ndarray
+
+
+def odds_of_labels(posterior_NC: np.ndarray, labels_N: np.ndarray) -> LabelOdds:
+    """Return what speaks against labels (N,) by the probability of each label being the true one (N, C)."""
     places_N = np.arange(len(labels_N))
     quality_N = posterior_NC[places_N, labels_N]
     others_NC = posterior_NC.copy()
     others_NC[places_N, labels_N] = -1.0
-    # Rounding makes equals of the worst rows, so the odds against the label decide.
-    odds_N = np.log(np.clip(others_NC, 1e-300, None).sum(axis=1)) - np.log(np.clip(quality_N, 1e-300, None))
-    return LabelIssues(
-        predictions=predictions,
+    return LabelOdds(
         quality_N=quality_N,
         suggested_N=others_NC.argmax(axis=1).astype(np.int64),
-        posterior_NC=posterior_NC,
-        order_N=np.argsort(-odds_N, kind="stable"),
-        noise=noise,
-        learning=learning,
-        votes=votes,
+        odds_N=np.log(np.clip(others_NC, 1e-300, None).sum(axis=1)) - np.log(np.clip(quality_N, 1e-300, None)),
     )

@@ -2,6 +2,7 @@
 
 In: out-of-fold probabilities (N, C) and given labels (N,). Out: `LabelNoise`, what a label says of the true one, and
 with it the probability of each true label of a row; `ConfidentLearning`, the rows that it points at and the mix-ups.
+Both are made of counts, which may be those of batches of rows, added up (see `issue_passes`).
 It does not know texts, neighbours or models, nor in what order rows should be read (see `issues`).
 
 **Anchors** (`estimate_noise`) decide the order. Confident learning's noise rate takes every confident mistake of the
@@ -72,11 +73,27 @@ def estimate_noise(probabilities_NC: np.ndarray, labels_N: np.ndarray) -> LabelN
     metrics.row_losses(probabilities_NC, labels_N)  # refuses what cannot be scored
     classes = probabilities_NC.shape[1]
     counts_C = np.bincount(labels_N, minlength=classes)
-    anchors_CC = np.zeros((classes, classes))
-    for true in np.flatnonzero(counts_C):
-        number = min(counts_C[true], max(LEAST_ANCHORS, round(ANCHOR_SHARE * counts_C[true])))
+    carried_CC = np.zeros((classes, classes), np.int64)
+    for true, number in enumerate(anchor_numbers(counts_C)):
         rows = np.argsort(-probabilities_NC[:, true], kind="stable")[:number]
-        anchors_CC[:, true] = np.bincount(labels_N[rows], minlength=classes) / number
+        carried_CC[:, true] = np.bincount(labels_N[rows], minlength=classes)
+    return noise_of_anchors(carried_CC, counts_C)
+
+
+def anchor_numbers(counts_C: np.ndarray) -> np.ndarray:
+    """Return how many anchors each class has by the rows that carry its label, int64 (C,)."""
+    shares_C = np.rint(ANCHOR_SHARE * counts_C).astype(np.int64)
+    return np.asarray(np.minimum(counts_C, np.maximum(LEAST_ANCHORS, shares_C)))
+
+
+def noise_of_anchors(carried_CC: np.ndarray, counts_C: np.ndarray) -> LabelNoise:
+    """Estimate the noise from the labels (row) that the anchors of each class (column) carry, counted.
+
+    Args:
+        carried_CC: int (C, C); a class that no row has, has no anchors.
+        counts_C: rows by label.
+    """
+    anchors_CC = carried_CC / np.maximum(1, carried_CC.sum(axis=0))
     right = float(anchors_CC.diagonal() @ counts_C / counts_C.sum())
     rate = float(np.clip(1.0 - right, *RATES))
     return LabelNoise(rate=rate, given_CC=_given(anchors_CC, rate))
@@ -136,32 +153,27 @@ class LabelMixup:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class ConfidentLearning:
-    """What confident learning finds.
+class ConfidentJoint:
+    """What confident learning finds of all rows together.
 
-    Shapes: N rows, C classes.
+    Shapes: C classes.
 
     Attributes:
         thresholds_C: mean probability of a class over the rows labelled with it; `UNREACHED` where there are none.
         counts_CC: the confident joint: rows by given label (row) and confident class (column), int64.
         joint_CC: estimated joint distribution of given (row) and true label (column), float64, adds up to 1.
-        flagged_N: bool, rows that are confidently of another class than given.
+        issues: rows that are confidently of another class than given.
     """
 
     thresholds_C: np.ndarray
     counts_CC: np.ndarray
     joint_CC: np.ndarray
-    flagged_N: np.ndarray
+    issues: int
 
     @property
     def noise_rate(self) -> float:
         """Estimated share of labels that are wrong, 0 to 1."""
         return float(1.0 - np.trace(self.joint_CC))
-
-    @property
-    def issues(self) -> int:
-        """Rows that were pointed at."""
-        return int(self.flagged_N.sum())
 
     @property
     def true_shares(self) -> np.ndarray:
@@ -196,6 +208,17 @@ class ConfidentLearning:
         }
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ConfidentLearning(ConfidentJoint):
+    """What confident learning finds of N rows.
+
+    Attributes:
+        flagged_N: bool, rows that are confidently of another class than given.
+    """
+
+    flagged_N: np.ndarray
+
+
 def learn_confidently(probabilities_NC: np.ndarray, labels_N: np.ndarray) -> ConfidentLearning:
     """Estimate from out-of-fold probabilities which labels are wrong.
 
@@ -211,34 +234,57 @@ def learn_confidently(probabilities_NC: np.ndarray, labels_N: np.ndarray) -> Con
         ([[2, 0], [1, 1]], [False, False, True, False])
     """
     metrics.row_losses(probabilities_NC, labels_N)  # refuses what cannot be scored
-    class_count = probabilities_NC.shape[1]
-    if class_count < 2:
-        raise DataError("there is one class: no label can be mistaken for another")
+    classes = probabilities_NC.shape[1]
+    require_classes(classes)
     probabilities = np.asarray(probabilities_NC, dtype=np.float64)
     labels = np.asarray(labels_N, dtype=np.int64)
-    thresholds_C = _thresholds(probabilities, labels, class_count)
-    reaches_NC = probabilities >= thresholds_C - SLACK
+    given_C = np.bincount(labels, minlength=classes)
+    own_N = probabilities[np.arange(len(labels)), labels]
+    thresholds_C = mean_thresholds(np.bincount(labels, own_N, minlength=classes), given_C)
+    confident_CC, flagged_N = count_confident(probabilities, labels, thresholds_C)
+    found = confident_joint(confident_CC, given_C, thresholds_C, issues=int(flagged_N.sum()))
+    return ConfidentLearning(**vars(found), flagged_N=flagged_N)
+
+
+def require_classes(classes: int) -> None:
+    """Refuse a single class.
+
+    Raises:
+        DataError: there is one.
+    """
+    if classes < 2:
+        raise DataError("there is one class: no label can be mistaken for another")
+
+
+def mean_thresholds(own_C: np.ndarray, given_C: np.ndarray) -> np.ndarray:
+    """Return the threshold of each class from the sum of its probability over its rows, and their number."""
+    return np.where(given_C > 0, own_C / np.maximum(given_C, 1), UNREACHED)
+
+
+def count_confident(
+    probabilities_NC: np.ndarray, labels_N: np.ndarray, thresholds_C: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Count rows by given label and confident class, int64 (C, C), and tell which are flagged, bool (N,)."""
+    reaches_NC = probabilities_NC >= thresholds_C - SLACK
     confident_N = reaches_NC.any(axis=1)
     # Of several that are reached the most probable of all counts, as in cleanlab, reached itself or not.
-    guess_N = np.where(reaches_NC.sum(axis=1) > 1, probabilities.argmax(axis=1), reaches_NC.argmax(axis=1))
-    counts_CC = np.zeros((class_count, class_count), dtype=np.int64)
-    np.add.at(counts_CC, (labels[confident_N], guess_N[confident_N]), 1)
-    np.fill_diagonal(counts_CC, counts_CC.diagonal().clip(min=1))
-    own_N = probabilities[np.arange(len(labels)), labels]
-    beaten_N = probabilities.max(axis=1) > own_N + SLACK
-    return ConfidentLearning(
-        thresholds_C=thresholds_C,
-        counts_CC=counts_CC,
-        joint_CC=_joint(counts_CC, np.bincount(labels, minlength=class_count)),
-        flagged_N=confident_N & (guess_N != labels) & beaten_N,
-    )
-
-
-def _thresholds(probabilities_NC: np.ndarray, labels_N: np.ndarray, class_count: int) -> np.ndarray:
-    counts_C = np.bincount(labels_N, minlength=class_count)
+    guess_N = np.where(reaches_NC.sum(axis=1) > 1, probabilities_NC.argmax(axis=1), reaches_NC.argmax(axis=1))
+    counts_CC = np.zeros((len(thresholds_C), len(thresholds_C)), dtype=np.int64)
+    np.add.at(counts_CC, (labels_N[confident_N], guess_N[confident_N]), 1)
     own_N = probabilities_NC[np.arange(len(labels_N)), labels_N]
-    sums_C = np.bincount(labels_N, own_N, minlength=class_count)
-    return np.where(counts_C > 0, sums_C / np.maximum(counts_C, 1), UNREACHED)
+    beaten_N = probabilities_NC.max(axis=1) > own_N + SLACK
+    return counts_CC, confident_N & (guess_N != labels_N) & beaten_N
+
+
+def confident_joint(
+    confident_CC: np.ndarray, given_C: np.ndarray, thresholds_C: np.ndarray, *, issues: int
+) -> ConfidentJoint:
+    """Return what the counts of all rows say together."""
+    counts_CC = confident_CC.copy()
+    np.fill_diagonal(counts_CC, counts_CC.diagonal().clip(min=1))
+    return ConfidentJoint(
+        thresholds_C=thresholds_C, counts_CC=counts_CC, joint_CC=_joint(counts_CC, given_C), issues=issues
+    )
 
 
 def _joint(counts_CC: np.ndarray, given_C: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,7 +27,8 @@ from limbeck import storage
 from limbeck.errors import DataError, FaultLog
 from limbeck.evaluation import spreadsheet
 from limbeck.reading.dialect import MAX_CELL_CHARS
-from limbeck.review.issues import LabelIssue, LabelIssues
+from limbeck.review.issues import LabelIssues
+from limbeck.review.label_doubts import LabelIssue
 from limbeck.review.tag_issues import TagIssues
 
 COLUMNS = ("row_id", "text", "label", "suggested_label", "label_quality", "new_label", "reason", "flagged")
@@ -92,10 +93,16 @@ def write_sheet(path: Path, issues: LabelIssues | TagIssues, *, count: int) -> N
     """
     if issues.predictions.texts is None:
         raise DataError("these predictions hold no texts, and a sheet without them cannot be reviewed: train again")
+    rows = _about_tags(issues, count) if isinstance(issues, TagIssues) else issues.worst(count)
+    storage.write_bytes(path, sheet_bytes(rows))
+
+
+def sheet_bytes(rows: Iterable[LabelIssue]) -> bytes:
+    """Return the sheet of rows, which must have texts."""
     content = io.StringIO()
     writer = csv.writer(content, lineterminator="\r\n")
     writer.writerow(COLUMNS)
-    for issue in _about_tags(issues, count) if isinstance(issues, TagIssues) else issues.worst(count):
+    for issue in rows:
         cells = (issue.row_id, issue.text or "", issue.label, issue.suggested_label)
         writer.writerow(
             [
@@ -106,7 +113,7 @@ def write_sheet(path: Path, issues: LabelIssues | TagIssues, *, count: int) -> N
                 "yes" if issue.flagged else "no",
             ]
         )
-    storage.write_bytes(path, content.getvalue().encode("utf-8-sig", "replace"))
+    return content.getvalue().encode("utf-8-sig", "replace")
 
 
 def _about_tags(issues: TagIssues, count: int) -> Iterator[LabelIssue]:

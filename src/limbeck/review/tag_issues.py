@@ -40,7 +40,7 @@ from limbeck.display.views import View, listed
 from limbeck.errors import DataError
 from limbeck.evaluation import label_metrics
 from limbeck.evaluation.multi_predictions import MultiPredictions
-from limbeck.review.issues import SHEET_ROWS
+from limbeck.review.label_doubts import SHEET_ROWS
 
 TagMistake = Literal["missing", "superfluous"]
 ANCHORS_PER_LABEL = 0.1
