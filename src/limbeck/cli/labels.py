@@ -1,21 +1,34 @@
 """`limbeck labels`: find labels that are probably wrong, and put a reviewer's decisions into the data."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from limbeck.cli import labels_screen, options, screen
 from limbeck.cli.help_screen import HelpfulCommand, HelpfulGroup
-from limbeck.cli.settings_options import Flags, takes
+from limbeck.cli.parts_options import (
+    IN_PARTS,
+    compute_parts,
+    means_parts,
+    parts_facts,
+    parts_request,
+    require_none_given,
+    say_parts,
+)
+from limbeck.cli.settings_options import Flags, option_names, takes
+from limbeck.scale.work import LabelAnswers
 from limbeck.settings import ReadSettings
 
 if TYPE_CHECKING:
     from typer._click.core import Context
 
     from limbeck.review.tag_issues import TagIssues
+    from limbeck.scale.parts_request import PartsRequest
 
 FIND = "find"
+OF_PARTS = (options.READING, options.ENGINE_OPTIONS, IN_PARTS)
+"""Options that have a meaning for a folder of parts alone."""
 
 
 class _RunOrCommand(HelpfulGroup):
@@ -45,15 +58,28 @@ labels = typer.Typer(
 
 @labels.command(FIND, cls=HelpfulCommand)
 @options.speaking
+@takes(*OF_PARTS)
 def find(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of `limbeck train`.", show_default=False)],
+    flags: Flags,
     data: Annotated[
         str | None,
         typer.Argument(
-            metavar="[DATA]", help="With --cross-fit: the run's data, if you have moved them.", show_default=False
+            metavar="[DATA]",
+            help="With --cross-fit: the run's data, if you have moved them. With a folder of parts: other labelled "
+            "rows, in a file, a folder of files or a pattern such as 'texts/*.parquet', also of s3://, gs:// or "
+            "hdfs://.",
+            show_default=False,
         ),
     ] = None,
-    out: Annotated[Path | None, options.out("Sheet to write, worst rows first: a CSV for a spreadsheet.")] = None,
+    out: Annotated[
+        Path | None,
+        options.out(
+            "Sheet to write, worst rows first: a CSV for a spreadsheet. With DATA a name without a suffix is a folder "
+            "of parts, by which RUN judges the labels of more rows than memory holds, if it did not learn from them; "
+            "the sheet is written beside the folder."
+        ),
+    ] = None,
     rows: Annotated[
         int | None,
         typer.Option(
@@ -94,6 +120,14 @@ def find(
 
     if rows is not None and rows < 1:
         raise SettingsError(f"--rows {rows}: give a number of 1 or more")
+    if data is not None and means_parts(data, out, flags, overwrite=overwrite, option="--out"):
+        given = {"--cross-fit": cross_fit, "--incomplete": incomplete, "--cache-dir": cache_dir}
+        require_none_given(given, "RUN itself judges rows that it did not learn from")
+        request = parts_request(run, data, cast("Path", out), flags, reading=options.READING, work=LabelAnswers())
+        _find_in_parts(request, rows, as_json=as_json)
+        return
+    if names := [option_names(name)[0] for source in OF_PARTS for name in flags.of(source)]:
+        raise SettingsError(f"{names[0]} is about a folder of parts: give DATA, and --out a name without a suffix")
     if out is not None:
         check_place(out, (".csv",), source=data, overwrite=overwrite)
     following = screen.following()
@@ -117,7 +151,7 @@ def find(
         }
         screen.show_json({**facts, "note": found.note, **found.issues.to_dict(count)})
         return
-    labels_screen.show_search(found)
+    labels_screen.show_doubts(found.issues, found.note)
     if not count:
         labels_screen.show_no_sheet()
         return
@@ -129,6 +163,32 @@ def find(
     screen.show_next(
         "labels", "apply", out, data or past.data.source, "--out", place, how=options.flags_that_read(past.data.read)
     )
+
+
+def _find_in_parts(request: "PartsRequest", rows: int | None, *, as_json: bool) -> None:
+    """Answer labelled rows into a folder of parts, or go on with it; judge their labels when it is whole."""
+    from limbeck.review.sheet import keep_sheet
+    from limbeck.scale.reviewed_parts import review_parts
+
+    sheet = request.out.with_name(f"{request.out.name}.csv")
+    parts = compute_parts(request)
+    parts.require_whole(request.out)
+    found = review_parts(request.out, rows=rows)
+    count = found.rows_to_review(rows)
+    is_new = bool(count) and keep_sheet(sheet, found.worst(count))
+    if as_json:
+        told = {"run": str(request.run), "data": request.source, **parts_facts(parts, request.out)}
+        screen.show_json({**told, "sheet": str(sheet) if count else None, "is_new": is_new, **found.to_dict(count)})
+        return
+    labels_screen.show_doubts(found)
+    labels_screen.show_not_judged(found)
+    screen.show_line(say_parts(parts, request.out))
+    if not count:
+        labels_screen.show_no_sheet()
+    elif is_new:
+        labels_screen.show_sheet_place(sheet, count=len(found.worst(count)))
+    else:
+        labels_screen.show_sheet_kept(sheet)
 
 
 def _show_tags(found: "TagIssues", run: Path, *, out: Path | None, count: int, as_json: bool) -> None:

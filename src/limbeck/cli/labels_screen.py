@@ -9,17 +9,22 @@ if TYPE_CHECKING:
 
     from limbeck.evaluation.proportions import Share
     from limbeck.review.corrections import Corrections
-    from limbeck.review.label_search import LabelSearch
+    from limbeck.review.label_doubts import LabelDoubts
     from limbeck.review.rescoring import Rescored
+    from limbeck.scale.reviewed_parts import PartsReviewed
 
 SHOWN_ISSUES = 10
 SHOWN_MIXUPS = 5
 
 
-def show_search(found: "LabelSearch") -> None:
-    """Show how many labels are probably wrong, which are mixed up, and the worst rows."""
-    issues = found.issues
-    names = issues.predictions.label_names
+def show_doubts(issues: "LabelDoubts", note: str = "") -> None:
+    """Show how many labels are probably wrong, which are mixed up, and the worst rows.
+
+    Args:
+        issues: what was found.
+        note: what was left out, and why.
+    """
+    names = issues.label_names
     doubtful = issues.doubtful
     if not doubtful.count:
         screen.show_line(
@@ -44,8 +49,8 @@ def show_search(found: "LabelSearch") -> None:
         screen.show_line(
             f"{share.count:,} rows ({_shares(share)}) have an equal or nearly equal text with another label"
         )
-    if found.note:
-        screen.show_line(f"Note: {found.note}")
+    if note:
+        screen.show_line(f"Note: {note}")
     mixups = issues.learning.mixups(names)[:SHOWN_MIXUPS]
     if mixups and doubtful.count:
         screen.show_table(
@@ -70,6 +75,16 @@ def show_search(found: "LabelSearch") -> None:
     )
 
 
+def show_not_judged(found: "PartsReviewed") -> None:
+    """Say which rows were not judged, and what was not looked at."""
+    if found.learned_rows:
+        screen.show_line(
+            f"{found.learned_rows:,} more rows have a text that the model learned from: its answers tell nothing about "
+            "their labels. limbeck labels RUN judges training rows"
+        )
+    screen.show_line("Equal and nearly equal texts with other labels were not looked for")
+
+
 def _shares(found: "Share") -> str:
     return f"{found.value:.1%}, 95 % interval {found.low:.1%} to {found.high:.1%}"
 
@@ -83,6 +98,12 @@ def show_sheet_place(sheet: "Path", *, count: int) -> None:
     """Say what to do with the sheet."""
     screen.show_line(f"{sheet}: {count:,} rows, worst first; write the right label into new_label, or ok to take the")
     screen.show_line("suggested one; leave the cell empty to keep the label; save as CSV")
+
+
+def show_sheet_kept(sheet: "Path") -> None:
+    """Say that somebody's work was not written over."""
+    screen.show_line(f"{sheet} is kept as it is: it holds something else, such as decisions; move it, and the")
+    screen.show_line("same command writes the sheet")
 
 
 def show_tag_sheet_place(sheet: "Path", *, count: int) -> None:

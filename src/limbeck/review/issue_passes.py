@@ -23,7 +23,7 @@ from limbeck.review.noise import (
     count_confident,
     mean_thresholds,
     noise_of_anchors,
-    require_classes,
+    require_two_classes,
     weigh_labels,
 )
 
@@ -87,7 +87,7 @@ def pass_over_labels(batches: Batches, classes: int, *, most: int) -> PassedLabe
     Raises:
         DataError: there is one class, a label is out of range, or a row is no distribution.
     """
-    require_classes(classes)
+    require_two_classes(classes)
     given_C, own_C, right = np.zeros(classes, np.int64), np.zeros(classes), 0
     for shares_BC, labels_B in batches():
         metrics.row_losses(shares_BC, labels_B)  # refuses what cannot be scored

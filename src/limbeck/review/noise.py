@@ -235,7 +235,7 @@ def learn_confidently(probabilities_NC: np.ndarray, labels_N: np.ndarray) -> Con
     """
     metrics.row_losses(probabilities_NC, labels_N)  # refuses what cannot be scored
     classes = probabilities_NC.shape[1]
-    require_classes(classes)
+    require_two_classes(classes)
     probabilities = np.asarray(probabilities_NC, dtype=np.float64)
     labels = np.asarray(labels_N, dtype=np.int64)
     given_C = np.bincount(labels, minlength=classes)
@@ -246,7 +246,7 @@ def learn_confidently(probabilities_NC: np.ndarray, labels_N: np.ndarray) -> Con
     return ConfidentLearning(**vars(found), flagged_N=flagged_N)
 
 
-def require_classes(classes: int) -> None:
+def require_two_classes(classes: int) -> None:
     """Refuse a single class.
 
     Raises:

@@ -116,6 +116,23 @@ def sheet_bytes(rows: Iterable[LabelIssue]) -> bytes:
     return content.getvalue().encode("utf-8-sig", "replace")
 
 
+def keep_sheet(path: Path, rows: Iterable[LabelIssue]) -> bool:
+    """Write a sheet of rows with texts where none is; keep one that is there, since somebody may have written into it.
+
+    Returns:
+        Whether the file is the sheet of these rows, untouched.
+
+    Raises:
+        StorageError: the file could not be written or read.
+    """
+    content = sheet_bytes(rows)
+    with storage.explained(path, doing="read"):
+        if path.exists():
+            return path.read_bytes() == content
+    storage.write_bytes(path, content)
+    return True
+
+
 def _about_tags(issues: TagIssues, count: int) -> Iterator[LabelIssue]:
     """Give each pair of row and label as a row of the sheet."""
     for one in issues.worst_of_both(count):

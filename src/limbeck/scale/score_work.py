@@ -37,17 +37,12 @@ class ScoreWork:
     Attributes:
         work: which rows are scored.
         answers: the model.
-        place: where it was opened: a run folder knows which texts it learned from, the bundle in it does not.
+        made_with: the model and its engine.
     """
 
     work: ScoreCounts
     answers: AnswersWork
-    place: str
-
-    @property
-    def made_with(self) -> MadeWith:
-        """The model and its engine."""
-        return replace(self.answers.made_with, model=self.place)
+    made_with: MadeWith
 
     def reading(self, given: Mapping[str, Any]) -> ReadSettings:
         """Return how labelled rows are read; the task is said, since some rows alone do not tell it."""
@@ -112,5 +107,9 @@ def open_score_counts(
         doing="limbeck evaluate into a folder of parts",
         todo="Answer the rows by limbeck predict, or score as many as memory holds, without --out",
     )
-    place = str(Path(model).resolve()) if Path(model).is_dir() else answers.made_with.model
-    return ScoreWork(work=work, answers=answers, place=place)
+    return ScoreWork(work=work, answers=answers, made_with=made_with_place(answers.made_with, model))
+
+
+def made_with_place(found: MadeWith, model: str) -> MadeWith:
+    """Name a model by where it was opened: a run folder knows its training texts, the bundle in it does not."""
+    return replace(found, model=str(Path(model).resolve())) if Path(model).is_dir() else found

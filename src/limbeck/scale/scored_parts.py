@@ -3,8 +3,7 @@
 In: a folder that `limbeck evaluate` made, whole. Out: the figures of all of its rows. It does not know models.
 """
 
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +16,8 @@ from limbeck.errors import DataError
 from limbeck.evaluation.abstaining import AnsweredScores
 from limbeck.evaluation.evaluation import Evaluation
 from limbeck.evaluation.score_counts import add_counts, answered_of, evaluation_of_counts, learned_rows_of
-from limbeck.scale.parts_folder import PartsFolder
-from limbeck.storage import explained, read_json
+from limbeck.scale.marked_parts import MarkedPart, marked_parts
+from limbeck.storage import explained
 
 COUNTED_LABELS = b"limbeck.counted_labels"
 """In the metadata of a part: JSON of `labels`, and the `majority_label` of the training rows."""
@@ -56,10 +55,11 @@ def score_parts(out: Path, *, seed: int = 0) -> PartsScored:
         StorageError: the folder is not whole, or a part cannot be read.
         DataError: it holds no such counters, or no row was counted.
     """
-    labels: dict[str, object] = {}
-    counts = add_counts(_counters_in(out, labels))
-    names = [str(name) for name in labels["labels"]]  # type: ignore[attr-defined]  # a list, as the parts say
-    majority = labels["majority_label"]
+    parts = marked_parts(out, COUNTED_LABELS, holds="counts", command="limbeck evaluate")
+    if not parts:
+        raise DataError(f"{out} holds no row that could be counted: every row was left out")
+    counts = add_counts(map(_table_of, parts))
+    names, majority = list(map(str, parts[0].said["labels"])), parts[0].said["majority_label"]
     return PartsScored(
         evaluation=evaluation_of_counts(
             counts, names, majority_label=None if majority is None else names.index(str(majority)), seed=seed
@@ -69,16 +69,6 @@ def score_parts(out: Path, *, seed: int = 0) -> PartsScored:
     )
 
 
-def _counters_in(out: Path, labels: dict[str, object]) -> Iterator[pa.Table]:
-    """Give the counters of each part, and take the labels that they count."""
-    manifest = read_json(PartsFolder(out).manifest_path)
-    for part in (one["part"] for one in manifest["parts"] if one["part"] is not None):
-        with explained(out / part, doing="read"):
-            table = pq.ParquetFile(out / part).read()
-        said = (table.schema.metadata or {}).get(COUNTED_LABELS)
-        if said is None:
-            raise DataError(f"{out / part} holds no counts: give a folder that limbeck evaluate made")
-        labels.update(json.loads(said))
-        yield table
-    if not labels:
-        raise DataError(f"{out} holds no row that could be counted: every row was left out")
+def _table_of(part: MarkedPart) -> pa.Table:
+    with explained(part.path, doing="read"):
+        return pq.ParquetFile(part.path).read()

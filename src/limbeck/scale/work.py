@@ -81,8 +81,25 @@ class ScoreCounts:
         return {_KIND: "score_counts", **asdict(self)}
 
 
-Work = Answers | Vectors | ScoreCounts
-_KINDS: Mapping[str, type[Vectors | ScoreCounts]] = {"vectors": Vectors, "score_counts": ScoreCounts}
+@dataclass(frozen=True, kw_only=True)
+class LabelAnswers:
+    """A model's answer to each labelled row, by which `limbeck labels` judges the labels of all rows together."""
+
+    command: ClassVar[str] = "labels"
+    doing: ClassVar[str] = "answering"
+    part_formats: ClassVar[tuple[PartFormat, ...]] = ("parquet",)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the kind; it has no values."""
+        return {_KIND: "label_answers"}
+
+
+Work = Answers | Vectors | ScoreCounts | LabelAnswers
+_KINDS: Mapping[str, type[Vectors | ScoreCounts | LabelAnswers]] = {
+    "vectors": Vectors,
+    "score_counts": ScoreCounts,
+    "label_answers": LabelAnswers,
+}
 
 
 def work_of(values: Mapping[str, Any]) -> Work:

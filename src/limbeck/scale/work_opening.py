@@ -8,16 +8,18 @@ from typing import Any
 
 from limbeck.progress import SILENT, Progress
 from limbeck.scale.answers_work import open_answers
+from limbeck.scale.label_work import open_label_answers
 from limbeck.scale.opened_work import OpenedWork
 from limbeck.scale.score_work import open_score_counts
 from limbeck.scale.vectors_work import open_vectors
-from limbeck.scale.work import Answers, ScoreCounts, Vectors, Work
+from limbeck.scale.work import Answers, LabelAnswers, ScoreCounts, Vectors, Work
 from limbeck.settings import Device, EngineName
 
 OPENERS: Mapping[type[Work], Callable[..., OpenedWork]] = {
     Answers: open_answers,
     Vectors: open_vectors,
     ScoreCounts: open_score_counts,
+    LabelAnswers: open_label_answers,
 }
 
 
