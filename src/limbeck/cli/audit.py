@@ -7,19 +7,37 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from limbeck.cli import options, screen
-from limbeck.cli.settings_options import Flags, From, takes
+from limbeck.cli.parts_options import (
+    IN_PARTS,
+    compute_parts,
+    means_parts_in_folder,
+    parts_facts,
+    parts_request,
+    require_none_given,
+    say_rows,
+)
+from limbeck.cli.settings_options import Flags, From, option_names, takes
+from limbeck.scale.work import AuditCounts
 from limbeck.settings import AuditSettings, ReadSettings
 
 if TYPE_CHECKING:
     from limbeck.auditing.audit import Audit
+    from limbeck.errors import DataError
+
+OF_TEXTS = From(kind=AuditSettings)
 
 
-@takes(From(kind=AuditSettings), options.MENDING)
+@takes(OF_TEXTS, options.MENDING, IN_PARTS)
 def audit(
     data: options.Data,
     out: Annotated[
         Path,
-        options.out("Folder for audit.html, charts, audit.json and findings.csv (every row of each finding)."),
+        options.out(
+            "Folder for audit.html, charts, audit.json and findings.csv (every row of each finding). Where DATA is a "
+            "pattern such as 'texts/*.parquet' or lies in a store (s3://, gs://, hdfs://), or with an option about "
+            "parts, a folder of parts, for more rows than memory holds: then rows, labels, lengths, faults, equal "
+            "texts and their labels are counted, and shown when all parts are there."
+        ),
     ],
     flags: Flags,
     encoder: Annotated[
@@ -42,11 +60,16 @@ def audit(
     from limbeck.api.found_tokenizers import find_tokenizers
     from limbeck.auditing.audit import audit_rows
     from limbeck.cli.audit_screen import show_audit
-    from limbeck.errors import DataError
     from limbeck.reading.read import read_with
     from limbeck.reporting.audit_page import write_audit, write_rows
     from limbeck.storage import check_folder
 
+    if means_parts_in_folder(data, out, flags):
+        given = {option_names(name)[0]: True for name in flags.of(OF_TEXTS)}
+        unused = {"--encoder": encoder or None, "--no-page": not page, **given}
+        require_none_given(unused, "its parts hold counts; audit as many rows as memory holds, in one file, for more")
+        _count_in_parts(data, out, flags, strict=strict, as_json=as_json)
+        return
     reading = flags.build(ReadSettings, {"on_bad_row": "mend", "labels": "optional"})
     settings = flags.build(AuditSettings, where="audit")
     check_folder(out, new=False)
@@ -67,11 +90,34 @@ def audit(
         show_audit(result, files[0] if page else None)
         _show_next(result, data, options.reading_words(flags), is_labelled=dataset.is_labelled)
     if strict and result.has_leaks_or_conflicts:
-        raise DataError(
-            f"--strict: {_said(result.leaks.exact.texts, 'leaks', 'leak')} between splits and "
-            f"{_said(result.conflicts.exact.texts, 'has', 'have')} different labels: clean the data (limbeck clean) or "
-            "make new splits (limbeck split)"
-        )
+        raise _leaks_or_conflicts(result.leaks.exact.texts, result.conflicts.exact.texts)
+
+
+def _count_in_parts(data: str, out: Path, flags: Flags, *, strict: bool, as_json: bool) -> None:
+    """Count rows into a folder of parts, or go on with it; tell what was counted when it is whole."""
+    from limbeck.cli.audit_screen import show_counted_audit
+    from limbeck.scale.audited_parts import audit_parts
+
+    parts = compute_parts(parts_request("", data, out, flags, reading=options.MENDING, work=AuditCounts()))
+    parts.require_whole(out)
+    found = audit_parts(out)
+    if as_json:
+        screen.show_json({"data": data, **parts_facts(parts, out), **found.to_json()})
+    else:
+        show_counted_audit(found, data)
+        screen.show_line(say_rows(parts, out))
+    if strict and found.has_leaks_or_conflicts:
+        raise _leaks_or_conflicts(found.leaks.texts, found.conflicts.texts)
+
+
+def _leaks_or_conflicts(leaks: int, conflicts: int) -> "DataError":
+    """Return what `--strict` ends with."""
+    from limbeck.errors import DataError
+
+    return DataError(
+        f"--strict: {_said(leaks, 'leaks', 'leak')} between splits and {_said(conflicts, 'has', 'have')} different "
+        "labels: clean the data (limbeck clean) or make new splits (limbeck split)"
+    )
 
 
 def _said(texts: int, one: str, many: str) -> str:

@@ -8,9 +8,11 @@ from rich.console import Console
 from rich.text import Text
 
 from limbeck.auditing.audit import Audit
+from limbeck.auditing.counted_audit import CountedAudit
 from limbeck.auditing.findings import SEVERITIES, Finding
 from limbeck.auditing.token_limits import WindowCost
 from limbeck.cli import screen
+from limbeck.cli.figures_screen import show_given_table
 from limbeck.cli.screen import printable_line
 from limbeck.evaluation.counted import counted as number
 from limbeck.evaluation.counted import percent, quantity
@@ -47,6 +49,21 @@ def show_audit(audit: Audit, page: Path | None) -> None:
     tally = [(sum(one.severity == severity for one in audit.findings), severity) for severity in SEVERITIES]
     found = ", ".join(f"{count} {severity}" for count, severity in tally) if audit.findings else "Nothing was found"
     screen.show_line(f"{found}{f': open {page}' if page else ''}")
+
+
+def show_counted_audit(audit: CountedAudit, source: str) -> None:
+    """Print what was counted of more rows than memory holds, and what was not."""
+    splits = ", ".join(f"{name} {split.rows:,}" for name, split in audit.splits.items())
+    screen.show_line(printable_line(f"{source}: {audit.rows:,} rows ({splits})"))
+    screen.show_line()
+    if audit.classes:
+        show_given_table(audit.class_table().first(SCREEN_CLASSES, "classes"))
+    pairs = list(audit.conflicts.label_pairs.items())[:SCREEN_PAIRS]
+    if pairs:
+        rows = [[printable_line(name), number(texts)] for name, texts in pairs]
+        screen.show_table("Labels of one text", ["labels", "texts"], rows)
+    show_given_table(audit.figure_table())
+    screen.show_line(textwrap.fill(f"Not counted: {'; '.join(audit.not_counted)}.", max(40, Console().width)))
 
 
 def _show_finding(finding: Finding) -> None:

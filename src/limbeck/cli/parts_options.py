@@ -49,6 +49,24 @@ def means_parts(source: str, out: Path | None, flags: Flags, *, overwrite: bool,
     return False
 
 
+def means_parts_in_folder(source: str, out: Path, flags: Flags) -> bool:
+    """Tell whether a folder that a command writes in any case is one of parts.
+
+    As everywhere, a pattern and an option that is about parts mean one; so do a store, whose files are read in no other
+    way by this command, and a folder that was begun as one.
+
+    Args:
+        source: what is read.
+        out: the folder.
+        flags: that were given.
+    """
+    from limbeck.remote_files import is_remote
+    from limbeck.scale.input_files import is_pattern
+    from limbeck.scale.parts_folder import PartsFolder
+
+    return bool(flags.of(IN_PARTS)) or is_remote(source) or is_pattern(source) or PartsFolder(out).plan_path.is_file()
+
+
 def parts_request(
     run: "Path | str", source: str, out: Path, flags: Flags, *, reading: From, work: "Work"
 ) -> "PartsRequest":
@@ -116,7 +134,12 @@ def parts_facts(found: "PartsSummary", out: Path) -> dict[str, Any]:
 
 
 def say_parts(found: "PartsSummary", out: Path) -> str:
-    """Say what is in a folder of parts."""
+    """Say what is in a folder of parts, and what the model read of the texts."""
+    return f"{say_rows(found, out)}; {screen.say_read(found)}"
+
+
+def say_rows(found: "PartsSummary", out: Path) -> str:
+    """Say how many rows and parts are in a folder of parts."""
     now = "" if found.computed == found.parts else f" ({found.computed:,} computed now)"
     parts = f"{found.parts:,} part{'s' * (found.parts != 1)}{now}"
-    return f"{out}: {found.rows:,} rows in {parts}; {screen.say_read(found)}"
+    return f"{out}: {found.rows:,} rows in {parts}"

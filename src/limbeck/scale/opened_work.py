@@ -21,16 +21,16 @@ class MadeWith:
     """What computes, so that another process can tell whether it has the same.
 
     Attributes:
-        model: its place or name, by which it can be opened anywhere.
+        model: its place or name, by which it can be opened anywhere; empty for work without one.
         bundle: digest of all in the model that decides.
-        engine: that computes.
+        engine: that computes; None for work without a model.
         build: which version of the engine.
         device: that it computes on.
     """
 
     model: str
     bundle: str
-    engine: EngineName
+    engine: EngineName | None
     build: str
     device: Device
 

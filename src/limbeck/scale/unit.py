@@ -83,7 +83,7 @@ class Answering:
 
     Attributes:
         bundle: digest of the model.
-        engine: that computes.
+        engine: that computes; None for work without a model.
         build: which version of the engine.
         device: that it computes on.
         reading: how rows are read.
@@ -92,7 +92,7 @@ class Answering:
     """
 
     bundle: str
-    engine: EngineName
+    engine: EngineName | None
     build: str
     device: Device
     reading: ReadSettings

@@ -94,8 +94,22 @@ class LabelAnswers:
         return {_KIND: "label_answers"}
 
 
-Work = Answers | Vectors | ScoreCounts | LabelAnswers
-_KINDS: Mapping[str, type[Vectors | ScoreCounts | LabelAnswers]] = {
+@dataclass(frozen=True, kw_only=True)
+class AuditCounts:
+    """What `limbeck audit` counts of all rows, without a model; see `auditing.row_counts`."""
+
+    command: ClassVar[str] = "audit"
+    doing: ClassVar[str] = "counting"
+    part_formats: ClassVar[tuple[PartFormat, ...]] = ("parquet",)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the kind; it has no values."""
+        return {_KIND: "audit_counts"}
+
+
+Work = Answers | Vectors | ScoreCounts | LabelAnswers | AuditCounts
+_KINDS: Mapping[str, type[Vectors | ScoreCounts | LabelAnswers | AuditCounts]] = {
+    "audit_counts": AuditCounts,
     "vectors": Vectors,
     "score_counts": ScoreCounts,
     "label_answers": LabelAnswers,

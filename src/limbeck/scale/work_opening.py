@@ -8,11 +8,12 @@ from typing import Any
 
 from limbeck.progress import SILENT, Progress
 from limbeck.scale.answers_work import open_answers
+from limbeck.scale.audit_work import open_audit_counts
 from limbeck.scale.label_work import open_label_answers
 from limbeck.scale.opened_work import OpenedWork
 from limbeck.scale.score_work import open_score_counts
 from limbeck.scale.vectors_work import open_vectors
-from limbeck.scale.work import Answers, LabelAnswers, ScoreCounts, Vectors, Work
+from limbeck.scale.work import Answers, AuditCounts, LabelAnswers, ScoreCounts, Vectors, Work
 from limbeck.settings import Device, EngineName
 
 OPENERS: Mapping[type[Work], Callable[..., OpenedWork]] = {
@@ -20,6 +21,7 @@ OPENERS: Mapping[type[Work], Callable[..., OpenedWork]] = {
     Vectors: open_vectors,
     ScoreCounts: open_score_counts,
     LabelAnswers: open_label_answers,
+    AuditCounts: open_audit_counts,
 }
 
 
