@@ -270,6 +270,7 @@ def test_one_logit_for_two_classes(limbeck, weather, encoder_folder, tmp_path, m
         (("--method", "head", "--balance", "smote"), "one of none, weights, focal"),
         (("--method", "head", "--head", "mlp", "--pooling", "mean"), "head = 'mlp'"),
         (("--method", "head", "--resume", "--overwrite"), "exclude each other"),
+        (("--method", "head", "--elastic", "--overwrite"), "exclude each other"),
         (("--method", "probe", "--resume"), "a probe is not resumed"),
     ],
 )
@@ -278,6 +279,14 @@ def test_flags_that_mean_nothing_are_refused(limbeck, weather, encoder_folder, t
     ended = limbeck("train", weather, "--encoder", encoder_folder, "--out", tmp_path / "RUN", *flags)
     assert ended.status == 2
     assert said in ended.err
+
+
+def test_elastic_needs_new_meetings(limbeck, weather, tmp_path, monkeypatch):
+    """Where torchrun would let processes meet at the old place, it is said what to set before anything is read."""
+    monkeypatch.setenv("TORCHELASTIC_USE_AGENT_STORE", "True")
+    ended = limbeck("train", weather, "--method", "head", "--elastic", "--out", tmp_path / "RUN")
+    assert ended.status == 2
+    assert "TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1" in ended.err
 
 
 def test_top_layers_leave_the_others_as_they_are(limbeck, weather, encoder_folder, tmp_path):

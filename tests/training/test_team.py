@@ -16,9 +16,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from limbeck.errors import STATUSES, Terminated, TrainingError
+from limbeck.errors import STATUSES, SettingsError, Terminated, TrainingError
 from limbeck.runtime import is_follower
 from limbeck.training import heartbeats
+from limbeck.training.session import ELASTIC, opened
 from limbeck.training.signals import StopSignal, noticed_signals
 from limbeck.training.team import ALONE, joined_team
 
@@ -288,6 +289,41 @@ def test_a_fault_in_one_is_told_by_all(make_loop, tmp_path):
     assert ended(start(work)) == [0, 0]
     assert "another process says in which rows" in (tmp_path / "said-0").read_text("utf-8")
     assert "rows train:" in (tmp_path / "said-1").read_text("utf-8")
+
+
+def test_one_that_ends_by_an_error_is_named(tmp_path, monkeypatch, capfd):
+    """A process that cannot read its data, say, ends the others too, who say which it was."""
+    be_quick(monkeypatch, lost_s=30.0)
+
+    def work(own):
+        with joined_team():
+            if own == 1:
+                time.sleep(1)  # time to be heard
+                raise Terminated("no data here")
+
+    children = start(work)
+    assert ended(children) == [ENDED_BY_ERROR, ENDED_BY_SIGNAL]
+    assert f"process 1 on {socket.gethostname()} (pid {children[1]})" in capfd.readouterr().err
+
+
+def test_an_elastic_run_needs_a_folder_that_all_share(tmp_path):
+    """Each process says whether it is its own that differs; nothing stays of the look. With one folder all is well."""
+
+    def work(own, place):
+        with joined_team() as team:
+            try:
+                with opened(tmp_path / place, ELASTIC, team) as folder:
+                    (tmp_path / f"opened-{place}-{own}").write_text(str(folder.path), "utf-8")
+            except SettingsError as error:
+                (tmp_path / f"said-{place}-{own}").write_text(str(error), "utf-8")
+
+    assert ended(start(lambda own: work(own, f"apart-{own}"))) == [0, 0]
+    assert "on another host" in (tmp_path / "said-apart-0-0").read_text("utf-8")
+    assert f"here, on {socket.gethostname()}, is not" in (tmp_path / "said-apart-1-1").read_text("utf-8")
+    assert ended(start(lambda own: work(own, "shared"))) == [0, 0]
+    assert (tmp_path / "opened-shared-0").exists()
+    assert (tmp_path / "opened-shared-1").exists()
+    assert not list((tmp_path / "shared").glob(".staged-*"))
 
 
 def test_a_rate_is_found_and_layers_unfrozen_together(make_loop, tmp_path):

@@ -22,6 +22,7 @@ STUDENT = (From(kind=DistillationSettings), options.READING)
 
 
 @takes(*STUDENT)
+@own.in_team()
 def distil(
     teacher: Annotated[Path, typer.Argument(metavar="TEACHER", help="Run folder of `limbeck train`, or a bundle.")],
     data: options.Data,
@@ -46,6 +47,7 @@ def distil(
     overwrite: own.OverwriteRun = False,
     resume: own.Resume = False,
     accept_engine: own.AcceptEngine = False,
+    elastic: own.Elastic = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Train a smaller model on DATA to answer as TEACHER does, and say what was kept and how much faster it is.
@@ -58,9 +60,9 @@ def distil(
     from limbeck.reading.read import read_with
     from limbeck.runtime import is_follower, is_one_of_many
 
-    tables = own.tables_asked(config, out, resume=resume, used=options.TABLES["distil"])
+    tables = own.tables_asked(config, out, resume=resume or elastic, used=options.TABLES["distil"])
     settings = own.settings_of("distil", flags, tables, STUDENT)
-    start = own.start_of(overwrite=overwrite, resume=resume, accept_engine=accept_engine)
+    start = own.start_of(overwrite=overwrite, resume=resume, accept_engine=accept_engine, elastic=elastic)
     following = screen.following()
     teachers = (teacher, *(ensemble or []))
     dataset = read_with(data, settings.read, following)

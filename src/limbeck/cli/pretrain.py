@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     From(kind=PretrainingSettings, names={"epochs": ("--stretches",), "teacher": ("--teacher", "--encoder")}),
     From(kind=ReadSettings, only=("text_column", "encoding")),
 )
+@own.in_team()
 def pretrain(
     texts: Annotated[
         Path,
@@ -33,6 +34,7 @@ def pretrain(
     overwrite: own.OverwriteRun = False,
     resume: own.Resume = False,
     accept_engine: own.AcceptEngine = False,
+    elastic: own.Elastic = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Train an encoder on raw TEXTS: a smaller one that learns from a teacher, or one that adapts to a field's words.
@@ -43,10 +45,10 @@ def pretrain(
     from limbeck.reading.text_stream import open_stream
     from limbeck.runtime import is_follower
 
-    tables = own.tables_asked(config, out, resume=resume, used=options.TABLES["pretrain"])
+    tables = own.tables_asked(config, out, resume=resume or elastic, used=options.TABLES["pretrain"])
     settings = flags.build(PretrainingSettings, tables.get("pretrain", {}), where="pretrain")
     reading = flags.build(ReadSettings)
-    start = own.start_of(overwrite=overwrite, resume=resume, accept_engine=accept_engine)
+    start = own.start_of(overwrite=overwrite, resume=resume, accept_engine=accept_engine, elastic=elastic)
     stream = open_stream(texts, text_column=reading.text_column, encoding=reading.encoding)
     run = pretraining.pretrain(stream, out, settings, start=start, progress=screen.following())
     if is_follower():

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 
 @takes(*own.CLASSIFIER)
+@own.in_team()
 def train(
     data: options.Data,
     out: options.RunOut,
@@ -27,6 +28,7 @@ def train(
     overwrite: own.OverwriteRun = False,
     resume: own.Resume = False,
     accept_engine: own.AcceptEngine = False,
+    elastic: own.Elastic = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Train a classifier on DATA and leave a run folder: model, figures, predictions, pictures.
@@ -37,10 +39,10 @@ def train(
     from limbeck.reading.read import read_with
     from limbeck.runtime import is_follower
 
-    tables = own.tables_asked(config, out, resume=resume)
+    tables = own.tables_asked(config, out, resume=resume or elastic)
     chosen = own.method_asked(method, tables)
     settings = own.settings_of(chosen, flags, tables)
-    start = own.start_of(overwrite=overwrite, resume=resume, accept_engine=accept_engine)
+    start = own.start_of(overwrite=overwrite, resume=resume, accept_engine=accept_engine, elastic=elastic)
     following = screen.following()
     dataset = read_with(data, settings.read, following)
     run = CLASSIFIERS[chosen].train(

@@ -4,7 +4,9 @@ In: flags and the tables of a settings file. Out: the settings of a training, ch
 It does not know how a method trains.
 """
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -57,6 +59,31 @@ AcceptEngine = Annotated[
         "begun in; run.json records it.",
     ),
 ]
+Elastic = Annotated[
+    bool,
+    typer.Option(
+        "--elastic",
+        help="With torchrun: go on from the newest checkpoint of --out, or begin where there is none, with as many "
+        "processes as there are; includes --resume and --accept-engine. All hosts must share --out.",
+    ),
+]
+
+
+@contextmanager
+def in_team() -> Iterator[None]:
+    """Be one of the processes that torchrun started, from the first moment on: the others know when this one is lost.
+
+    Where torchrun started none, nothing is loaded for it.
+    """
+    from limbeck.runtime import is_one_of_many
+
+    if not is_one_of_many():
+        yield
+        return
+    from limbeck.training.team import joined_team
+
+    with joined_team():
+        yield
 
 
 def tables_asked(
@@ -104,12 +131,19 @@ def settings_of(method: str, flags: Flags, tables: Tables, sources: Sequence[Fro
     return training_of(method, given, tables, among=METHODS)
 
 
-def start_of(*, overwrite: bool, resume: bool, accept_engine: bool = False) -> "Start":
+def start_of(*, overwrite: bool, resume: bool, accept_engine: bool = False, elastic: bool = False) -> "Start":
     """Say what to do with a run that is there already.
 
     Raises:
         SettingsError: flags were given that exclude each other, or one without that which it goes with.
     """
+    if elastic and overwrite:
+        raise SettingsError(
+            "--overwrite and --elastic exclude each other: torchrun gives the same command each time it goes on"
+        )
+    if elastic:
+        _require_new_meetings()
+        return "elastic"
     if accept_engine and not resume:
         raise SettingsError("--accept-engine says how to go on with a run: give --resume with it")
     if overwrite and resume:
@@ -117,3 +151,16 @@ def start_of(*, overwrite: bool, resume: bool, accept_engine: bool = False) -> "
     if accept_engine:
         return "resume-with-any-engine"
     return "resume" if resume else "overwrite" if overwrite else "new"
+
+
+def _require_new_meetings() -> None:
+    """Refuse to go on and on where torchrun would let the processes meet at the same place each time.
+
+    Its store then still holds the addresses of processes that are gone, and hosts look for the first host at the place
+    where it was at the beginning (torch 2.13).
+    """
+    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == str(True):
+        raise SettingsError(
+            "--elastic needs a new meeting place each time that torchrun goes on: start torchrun with "
+            "TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 in its environment, on every host"
+        )

@@ -29,7 +29,7 @@ from limbeck.runs.run_folder import RunFolder
 from limbeck.runs.run_record import differences
 from limbeck.setting_tables import to_plain
 from limbeck.settings import SplitSettings
-from limbeck.training.session import ACCEPTING, Start
+from limbeck.training.session import RESUMING, Start
 
 WHOLE = "whole"
 NO_TEACHER = "without the teacher"
@@ -262,7 +262,7 @@ def ablate(
         own_settings = replace(settings, distil=own)
         return distil(curriculum, place.path, own_settings, cache=cache, start="resume", progress=progress).metrics
 
-    if start in ("resume", ACCEPTING) and folder.metrics.exists():
+    if start in RESUMING and folder.metrics.exists():
         _require_same(folder, curriculum, settings)
     else:
         distil(curriculum, folder.path, settings, cache=cache, start=start, progress=progress)

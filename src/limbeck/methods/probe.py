@@ -109,7 +109,9 @@ def train_probe(
             "train_probe(limbeck.read(path), out)"
         )
     if start not in ("new", "overwrite"):
-        raise SettingsError("a probe is not resumed: leave --resume out; its features are kept, so little is lost")
+        raise SettingsError(
+            "a probe is not resumed: leave --resume and --elastic out; its features are kept, so little is lost"
+        )
     if is_one_of_many():
         raise SettingsError("a probe is fitted in one process: run limbeck without torchrun")
     dataset.task.require(tuple(PROBES), doing="--method probe")

@@ -30,7 +30,7 @@ from pathlib import Path
 from limbeck import storage
 from limbeck.data.learned import NAME as LEARNED_NAME
 from limbeck.errors import SettingsError
-from limbeck.folder_lock import lock
+from limbeck.folder_lock import patient_lock
 
 _MADE_HERE = (
     "run.json",
@@ -202,13 +202,16 @@ def require_finished(path: Path) -> None:
 
 
 @contextmanager
-def opened_run(path: Path, *, overwrite: bool = False, resume: bool = False) -> Iterator[RunFolder]:
+def opened_run(
+    path: Path, *, overwrite: bool = False, resume: bool = False, patience_s: float = 0.0
+) -> Iterator[RunFolder]:
     """Hold a run folder for this process, empty of what an earlier, unfinished run left.
 
     Args:
         path: of the folder.
         overwrite: replace a finished run, or an unfinished one that has something to go on from.
         resume: leave an unfinished run's checkpoints, record and journal in place, to go on from them.
+        patience_s: how long another process that works in it is waited for.
 
     Raises:
         SettingsError: the folder holds a finished run, or one that can go on, and neither `overwrite` nor `resume`
@@ -220,7 +223,7 @@ def opened_run(path: Path, *, overwrite: bool = False, resume: bool = False) -> 
     run = RunFolder(path)
     _require_own(run, resume=resume)
     _require_free(run, overwrite=overwrite, resume=resume)
-    with lock(path):
+    with patient_lock(path, patience_s=patience_s):
         # Another process may have finished a run here while this one had not locked the folder yet.
         _require_free(run, overwrite=overwrite, resume=resume)
         _clear(run, kept=_GONE_ON_WITH if resume else ())

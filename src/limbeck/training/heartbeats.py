@@ -28,6 +28,8 @@ LOST_S = 40.0
 core."""
 LATE_S = 10.0
 """A judge that comes so many seconds too late was frozen itself, and has missed the beats of the others."""
+MEETING_S = 600.0
+"""How long a process is waited for that has not come yet."""
 GRACE_S = 10.0
 """Seconds in which the main thread may end in order after somebody was lost."""
 SILENT_BEATS = 3
@@ -67,14 +69,15 @@ class Heartbeats:
         self._how = _BEATING
         self._saved = ""
         self._heard: dict[int, _Heard] = {}
-        self._answered_s = self._judged_s = time.monotonic()
+        self._begun_s = self._answered_s = self._judged_s = time.monotonic()
         self._lost = ""
+        self._is_cut_off = False
         self._is_over = threading.Event()
         self._beating = threading.Thread(target=self._beat, name="limbeck-heartbeats", daemon=True)
         self._judging = threading.Thread(target=self._watch, name="limbeck-watch", daemon=True)
 
     def start(self) -> None:
-        """Beat and listen from now on. Who has not come yet is not lost."""
+        """Beat and listen from now on. Who has not come yet is not lost before `MEETING_S`."""
         self._beating.start()
         self._judging.start()
 
@@ -130,6 +133,13 @@ class Heartbeats:
         ]
         return "; ".join(silent)
 
+    def _absent(self, now_s: float) -> str:
+        """Say which processes have not come in time; empty where there is none."""
+        absent = [str(number) for number in range(len(self._names)) if number not in self._heard]
+        if not absent or now_s - self._begun_s < MEETING_S:
+            return ""
+        return f"of {len(self._names)} processes these have not come in {MEETING_S:.0f} s: {', '.join(absent)}"
+
     def _beat(self) -> None:
         beats = 0
         while True:
@@ -140,8 +150,9 @@ class Heartbeats:
                 self._store.set(self._names[self._rank], json.dumps(told))
                 if not is_last:
                     self._listen()
-            except (RuntimeError, OSError):  # the store is gone, or the answer did not come in time
-                pass
+            except (RuntimeError, OSError):  # a store does not take up a connection again that broke
+                self._is_cut_off = True
+                return
             if is_last:
                 return
             self._is_over.wait(BEAT_S)
@@ -169,7 +180,7 @@ class Heartbeats:
             if now_s - self._judged_s > LATE_S:
                 self._forgive(now_s)
             self._judged_s = now_s
-            self._lost = self._silent(LOST_S)
+            self._lost = self._silent(SILENT_BEATS * BEAT_S if self._is_cut_off else LOST_S) or self._absent(now_s)
             if self._lost:
                 break
         if self._lost and not self._is_over.wait(GRACE_S):

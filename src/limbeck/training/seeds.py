@@ -67,7 +67,7 @@ def train_seeds(
             if team.tell("done" if run.metrics.exists() else ""):
                 progress.say(f"{run.path} is finished already")
                 continue
-            how: Start = ACCEPTING if start == ACCEPTING else "resume"
+            how: Start = start if start in ACCEPTING else "resume"
             once(recipe.with_loop({"seed": number, "seeds": 1}), run.path, how, _first_numerics(folder, numbers))
         team.wait()
         runs = {number: RunFolder(folder.seeds / str(number)) for number in numbers}
@@ -75,7 +75,7 @@ def train_seeds(
         kept = _best(metrics, settings.best_by, loss=recipe.figures[-1])
         if not team.is_first:
             return recipe.reopen(folder, metrics[kept])
-        _require_one_encoder(runs, progress, accepts_engine=start == ACCEPTING)
+        _require_one_encoder(runs, progress, accepts_engine=start in ACCEPTING)
         more = {
             "kept_seed": kept,
             "seeds": [_line(number, metrics[number], runs[number], folder, recipe.figures) for number in numbers],

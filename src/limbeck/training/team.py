@@ -28,13 +28,14 @@ from torch.distributed.rendezvous import rendezvous
 
 from limbeck.errors import TrainingError
 from limbeck.runtime import is_one_of_many
+from limbeck.training import heartbeats
 from limbeck.training.batches import Int64, pack_rows
 from limbeck.training.heartbeats import Heartbeats, end_hard, how_to_go_on
 
 Float64 = NDArray[np.float64]
 LONGEST_WAIT = timedelta(minutes=30)
-"""For a process that is alive and busy, writing a large checkpoint perhaps, and for one that has not come yet. A dead
-one is noticed at once, one that hangs within a minute (`heartbeats.LOST_S`)."""
+"""For a process that is alive and busy, writing a large checkpoint perhaps. A dead one is noticed at once, one that
+hangs within a minute (`heartbeats.LOST_S`)."""
 POLL = timedelta(seconds=1)
 """How often work that is waited for is interrupted, to see whether everybody is there."""
 
@@ -276,7 +277,7 @@ def _met() -> Heartbeats:
     """Meet the other processes, and beat from then on."""
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     with _all_reached(None):
-        store, rank, size = next(rendezvous("env://", timeout=LONGEST_WAIT))
+        store, rank, size = next(rendezvous("env://", timeout=timedelta(seconds=heartbeats.MEETING_S)))
         is_torchruns = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == str(True)
         beats = Heartbeats(store, rank, size, keeper=_torchrun_there() if is_torchruns else None)
         beats.start()
