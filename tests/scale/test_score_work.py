@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,10 +16,11 @@ from limbeck.errors import DataError, SettingsError, StorageError
 from limbeck.inference.predictor import load
 from limbeck.inference.scoring import score
 from limbeck.model.bundle import Bundle, save_bundle, set_thresholds
+from limbeck.model.heads import ClassificationHead
 from limbeck.reading.read import read
 from limbeck.scale.scored_parts import score_parts
 from limbeck.scale.work import Answers, ScoreCounts
-from limbeck.settings import HeadKind
+from limbeck.settings import HeadKind, TaskKind
 
 LABELS = ("joy", "sadness", "슬픔", "joy", "joy", "sadness", "joy")
 
@@ -111,12 +113,51 @@ def test_parts_of_answers_hold_no_counts(answer: Answer, files: Path, tmp_path: 
         score_parts(tmp_path / "PARTS")
 
 
-def test_a_model_that_answers_otherwise_is_refused(
+SHAPES: dict[TaskKind, tuple[dict[str, Any], list[Any]]] = {
+    "ordinal": ({"median_label": "2"}, ["1", "2", "3", "1"]),
+    "multi": ({"label_shares": [0.5, 0.3, 0.2]}, [["1"], ["2", "3"], [], ["1", "2"]]),
+    "regression": ({"mean_number": 2.0}, [1.0, 2.5, 3.0, 0.5]),
+}
+
+
+@pytest.mark.parametrize("task", list(SHAPES))
+def test_figures_of_other_shapes_are_those_of_evaluate(
+    scored: Answer, make_bundle: Callable[[HeadKind], Bundle], tmp_path: Path, task: TaskKind
+) -> None:
+    """Ordered classes, several labels and numbers, but for the figures that are named as not counted."""
+    provenance, truths = SHAPES[task]
+    bundle = make_bundle("classification")
+    names = {"regression": (), "multi": ("1", "2", "3")}.get(task, ("1", "2", "3", "4"))
+    facts = replace(bundle.facts, task=task, label_names=names, provenance={**bundle.facts.provenance, **provenance})
+    if task == "regression":
+        head = ClassificationHead(dim=bundle.loaded.config.dim, n_labels=1, initializer_range=0.5)
+        bundle = replace(bundle, head=head.eval())
+    save_bundle(replace(bundle, facts=facts), tmp_path / "OTHER", card="")
+    folder = tmp_path / "labelled"
+    folder.mkdir()
+    table = rows_of(40).append_column("label", pa.array([truths[number % len(truths)] for number in range(40)]))
+    pq.write_table(table, tmp_path / "whole.parquet")
+    pq.write_table(table.slice(0, 13), folder / "part-1.parquet", row_group_size=6)
+    pq.write_table(table.slice(13), folder / "part-2.parquet", row_group_size=6)
+    scored(folder, run=tmp_path / "OTHER")
+    found = score_parts(tmp_path / "PARTS")
+    how = {"label_order": names} if task == "ordinal" else {}
+    theirs = score(load(tmp_path / "OTHER"), read(tmp_path / "whole.parquet", task=task, **how)).evaluation
+    assert type(found.evaluation) is type(theirs)
+    assert bool(found.not_counted) == (task != "ordinal")
+    left_out = {"spearman", "auc_pr"}
+    ours, whole = found.evaluation.to_dict(), theirs.to_dict()
+    figures = [name for name in theirs.figures if name not in left_out]  # type: ignore[union-attr]
+    assert {name: ours[name] for name in figures} == pytest.approx({name: whole[name] for name in figures}, abs=1e-5)
+    assert {ours.get(name) for name in left_out} == {None}
+
+
+def test_a_model_that_does_not_state_its_baseline_is_refused(
     scored: Answer, files: Path, make_bundle: Callable[[HeadKind], Bundle], tmp_path: Path
 ) -> None:
     """Before anything is computed, with what to do instead."""
     bundle = make_bundle("classification")
     save_bundle(replace(bundle, facts=replace(bundle.facts, task="multi")), tmp_path / "OTHER", card="")
-    with pytest.raises(SettingsError, match=r"into a folder of parts is for one label.*limbeck predict"):
+    with pytest.raises(SettingsError, match=r"does not state the label_shares.*without --out"):
         scored(files, run=tmp_path / "OTHER")
     assert not bytes_in(tmp_path / "PARTS")

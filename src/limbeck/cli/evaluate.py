@@ -156,7 +156,8 @@ def _score_in_parts(request: "PartsRequest", unused: "Mapping[str, Any]", *, as_
     found = scored.evaluation.to_dict()
     if as_json:
         told = {"run": str(request.run), "data": request.source, **parts_facts(parts, request.out)}
-        told |= {"learned_rows": scored.learned_rows, **{name: found[name] for name in HEADLINES["single"]}}
+        told |= {"learned_rows": scored.learned_rows, "not_counted": list(scored.not_counted)}
+        told |= {name: found[name] for name in HEADLINES[found.get("task", "single")]}
         if scored.answered is not None:
             told["answered"] = scored.answered.to_dict()
         screen.show_json({**told, "evaluation": found})
@@ -169,6 +170,8 @@ def _score_in_parts(request: "PartsRequest", unused: "Mapping[str, Any]", *, as_
             f"{scored.learned_rows:,} of {scored.evaluation.rows:,} rows were learned from: the model looks better on "
             "them than it is"
         )
+    if scored.not_counted:
+        screen.show_line(f"not counted: {'; '.join(scored.not_counted)}")
     screen.show_line(say_parts(parts, request.out))
 
 

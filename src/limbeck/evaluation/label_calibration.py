@@ -52,8 +52,14 @@ def measure_label_calibration(
     Source: Guo et al., On Calibration of Modern Neural Networks (2017), equation 3, for each label as a yes-or-no
     answer; Bröcker & Smith, Increasing the Reliability of Reliability Diagrams (2007), for what chance alone does.
     """
-    rows, classes = probabilities_NC.shape
-    counts_CB, summed_CB, true_CB = _binned(probabilities_NC, targets_NC)
+    return calibration_of_bins(*_binned(probabilities_NC, targets_NC), seed=seed)
+
+
+def calibration_of_bins(
+    counts_CB: np.ndarray, summed_CB: np.ndarray, true_CB: np.ndarray, *, seed: int = 0
+) -> LabelCalibration:
+    """Return the same from the bins of each label: rows, the sum of their probabilities, and those that have it."""
+    classes, rows = len(counts_CB), counts_CB[0].sum()
     generator = np.random.default_rng(seed)
     chance_high_C = np.empty(classes)
     for label in range(classes):

@@ -71,7 +71,7 @@ def score_labels(
     calibration: LabelCalibration,
 ) -> tuple[LabelScores, ...]:
     """Score each label, in the order of the names."""
-    ends = wilson(np.nan_to_num(auc_C) * tally.support, tally.support)
+    ends = wilson(np.nan_to_num(auc_C) * tally.support, np.where(np.isnan(auc_C), 0, tally.support))
     return tuple(
         LabelScores(
             counted=counted,

@@ -140,7 +140,7 @@ class MultiEvaluation(View):
             rows=tuple(
                 (
                     MULTI_FIGURES[name],
-                    f"{one.value:.4f}",
+                    "–" if math.isnan(one.value) else f"{one.value:.4f}",
                     one.between(4),
                     f"{self.baseline.figures[name]:.4f}",
                 )
@@ -302,11 +302,16 @@ def _with_deviation(value: float, deviation: float) -> Measured:
     return measured(value, max(0.0, value - Z * deviation), min(1.0, value + Z * deviation))
 
 
+def constant_labels(shares_C: np.ndarray) -> np.ndarray:
+    """Return the labels that the baseline gives every row: as many as a training row has on average, at least one."""
+    count = max(1, round(float(shares_C.sum())))
+    return np.asarray(np.sort(np.argsort(-shares_C, kind="stable")[:count]))
+
+
 def _baseline(targets_NC: np.ndarray, shares_C: np.ndarray, names: tuple[str, ...]) -> MultiBaseline:
     if shares_C.shape != (len(names),):
         raise DataError(f"{len(shares_C)} shares for {len(names)} labels: give one for each label")
-    count = max(1, round(float(shares_C.sum())))
-    first = np.sort(np.argsort(-shares_C, kind="stable")[:count])
+    first = constant_labels(shares_C)
     decided_NC = np.zeros_like(targets_NC)
     decided_NC[:, first] = True
     constant_NC = np.broadcast_to(shares_C, targets_NC.shape)

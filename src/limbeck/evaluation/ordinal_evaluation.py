@@ -228,42 +228,78 @@ def evaluate_ordinal(
         (0.333, 1.0)
     """
     losses_N = metrics.row_losses(probabilities_NC, labels_N)
-    names, rows = tuple(label_names), len(labels_N)
+    names = tuple(label_names)
     if len(names) != probabilities_NC.shape[1]:
         raise DataError(f"{probabilities_NC.shape[1]} probabilities a row but {len(names)} label names")
     said_N = median_labels(probabilities_NC)
-    counts_CC = metrics.confusion_counts(labels_N, said_N, len(names))
-    tally = metrics.tally_of(counts_CC)
     cells = intervals.cells_of(labels_N, said_N, losses_N, len(names))
     generator = np.random.default_rng(seed)
     counts_RK = intervals.draw_counts(cells.counts_K, resamples, generator)
-    steps_K = np.abs(cells.labels_K - cells.predicted_K)
-    near = share_of(int(cells.counts_K[steps_K <= 1].sum()), rows)
+    sums = StepSums(
+        confusion_counts=metrics.confusion_counts(labels_N, said_N, len(names)),
+        counts_RK=counts_RK,
+        mean_loss=float(losses_N.mean()),
+        losses_R=intervals.draw_mean_losses(cells, counts_RK, generator),
+        calibration_error=measure_label_calibration(
+            above_each(probabilities_NC), labels_N[:, None] > np.arange(len(names) - 1), seed=seed
+        ).mean
+        if len(names) > 1
+        else 0.0,
+    )
+    return ordinal_of_sums(sums, names, median_label=median_label, seed=seed)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StepSums:
+    """What an evaluation of ordered classes needs of all rows together.
+
+    Attributes:
+        confusion_counts: rows by true label and answer, int64 (C, C).
+        counts_RK: rows of each resample in each cell of these that has rows, in their order.
+        mean_loss: in nats.
+        losses_R: the mean loss of each resample.
+        calibration_error: see `OrdinalEvaluation`.
+    """
+
+    confusion_counts: np.ndarray
+    counts_RK: np.ndarray
+    mean_loss: float
+    losses_R: np.ndarray
+    calibration_error: float
+
+
+def ordinal_of_sums(
+    sums: StepSums, names: tuple[str, ...], *, median_label: int | None, seed: int
+) -> OrdinalEvaluation:
+    """Return the evaluation of rows of which there are sums alone; the arguments are those of `evaluate_ordinal`."""
+    counts_CC, counts_RK = sums.confusion_counts, sums.counts_RK
+    tally, rows = metrics.tally_of(counts_CC), int(counts_CC.sum())
+    labels_K, said_K = np.nonzero(counts_CC)
+    counts_K, steps_K = counts_CC[labels_K, said_K], np.abs(labels_K - said_K)
+    near = share_of(int(counts_K[steps_K <= 1].sum()), rows)
     right = share_of(int(tally.hits.sum()), rows)
-    above_NK = np.clip(1 - np.cumsum(probabilities_NC.astype(np.float64), axis=1)[:, :-1], 0.0, 1.0)
     return OrdinalEvaluation(
         rows=rows,
         label_names=names,
         quadratic_kappa=centred(
-            quadratic_kappa(cells.labels_K, cells.predicted_K, cells.counts_K),
-            quadratic_kappa(cells.labels_K, cells.predicted_K, counts_RK),
-            most=1.0,
+            quadratic_kappa(labels_K, said_K, counts_K), quadratic_kappa(labels_K, said_K, counts_RK), most=1.0
         ),
-        mae=centred(cells.counts_K @ steps_K / rows, counts_RK @ steps_K / rows, least=0.0),
+        mae=centred(counts_K @ steps_K / rows, counts_RK @ steps_K / rows, least=0.0),
         within_one=measured(near.value, near.low, near.high),
         accuracy=measured(right.value, right.low, right.high),
-        log_loss=centred(losses_N.mean(), intervals.draw_mean_losses(cells, counts_RK, generator), least=0.0),
-        calibration_error=measure_label_calibration(
-            above_NK, labels_N[:, None] > np.arange(len(names) - 1), seed=seed
-        ).mean
-        if len(names) > 1
-        else 0.0,
+        log_loss=centred(sums.mean_loss, sums.losses_R, least=0.0),
+        calibration_error=sums.calibration_error,
         per_class=score_classes(names, tally),
         confusion_counts=counts_CC,
-        baseline=_baseline(labels_N, names, median_label),
-        resamples=resamples,
+        baseline=_baseline(tally.support, names, median_label),
+        resamples=len(counts_RK),
         seed=seed,
     )
+
+
+def above_each(probabilities_NC: np.ndarray) -> np.ndarray:
+    """Return how probable it is that a row lies above each class but the last, float64 (N, C - 1)."""
+    return np.asarray(np.clip(1 - np.cumsum(probabilities_NC.astype(np.float64), axis=1)[:, :-1], 0.0, 1.0))
 
 
 def median_labels(probabilities_NC: np.ndarray) -> np.ndarray:
@@ -295,15 +331,18 @@ def quadratic_kappa(labels_K: np.ndarray, said_K: np.ndarray, counts_K: np.ndarr
         return np.where(chance > 1e-9, 1 - sums[..., 3] / chance, np.nan)
 
 
-def _baseline(labels_N: np.ndarray, names: tuple[str, ...], median_label: int | None) -> OrdinalBaseline:
-    label = int(np.sort(labels_N)[(len(labels_N) - 1) // 2]) if median_label is None else median_label
+def _baseline(support_C: np.ndarray, names: tuple[str, ...], median_label: int | None) -> OrdinalBaseline:
+    rows = int(support_C.sum())
+    label = median_label
+    if label is None:
+        label = int(np.searchsorted(np.cumsum(support_C), (rows - 1) // 2, side="right"))
     if not 0 <= label < len(names):
         raise DataError(f"the median label is {label}, expected 0 to {len(names) - 1}")
-    steps_N = np.abs(labels_N - label)
+    steps_C = np.abs(np.arange(len(names)) - label)
     return OrdinalBaseline(
         label=names[label],
-        mae=float(steps_N.mean()),
-        within_one=float((steps_N <= 1).mean()),
-        accuracy=float((steps_N == 0).mean()),
-        log_loss=metrics.entropy(np.bincount(labels_N, minlength=len(names))),
+        mae=float(support_C @ steps_C / rows),
+        within_one=float(support_C[steps_C <= 1].sum() / rows),
+        accuracy=float(support_C[label] / rows),
+        log_loss=metrics.entropy(support_C),
     )

@@ -47,7 +47,7 @@ COUNTERS = pa.schema(
 )
 _PLACES = ["counted", "first", "second"]
 _FINE = 16_384
-_EDGES = np.arange(BINS + 1) / BINS
+CONFIDENCE_EDGES = np.arange(BINS + 1) / BINS
 CELL, BIN, SHARE, CLASS, BRIER, ANSWERED, LEARNED = (
     "cell", "confidence", "fine_confidence", "class_probability", "brier", "answered", "learned",
 )  # fmt: skip
@@ -73,20 +73,17 @@ def count_scores(found: Predictions, *, learned_rows: int | None = None) -> pa.T
     confidence_N, right_N = confidence_of(shares_NC), said_N == labels_N
     fine_N = np.minimum((confidence_N * _FINE).astype(np.int64), _FINE - 1)
     tables = [
-        _counted(CELL, labels_N, said_N, losses_N),
-        _counted(BIN, places_in(confidence_N, _EDGES[1:]), right_N, confidence_N),
-        _counted(SHARE, fine_N, right_N, confidence_N),
-        _one(BRIER, len(found), brier_score(shares_NC, labels_N) * len(found)),
+        count_places(CELL, labels_N, said_N, losses_N),
+        count_places(BIN, places_in(confidence_N, CONFIDENCE_EDGES[1:]), right_N, confidence_N),
+        count_places(SHARE, fine_N, right_N, confidence_N),
+        count_one(BRIER, len(found), brier_score(shares_NC, labels_N) * len(found)),
     ]
-    for label in range(classes):
-        share_N = as_shares(shares_NC[:, label])
-        place_N = 2 * places_in(share_N, _EDGES[1:]) + (labels_N == label)
-        tables.append(_counted(CLASS, np.full(len(found), label), place_N, share_N))
+    tables += count_shares(shares_NC, labels_N[:, None] == np.arange(classes))
     if found.unsure is not None:
         counts = count_answered(found.unsure, said_N, labels_N, classes).reshape(classes, 4)
-        tables += [_one(ANSWERED, int(counts[place]), 0.0, *place) for place in np.ndindex(classes, 4)]
+        tables += [count_one(ANSWERED, int(counts[place]), 0.0, *place) for place in np.ndindex(classes, 4)]
     if learned_rows is not None:
-        tables.append(_one(LEARNED, learned_rows, 0.0))
+        tables.append(count_one(LEARNED, learned_rows, 0.0))
     return pa.concat_tables(tables)
 
 
@@ -115,7 +112,7 @@ def evaluation_of_counts(
         DataError: no row was counted.
     """
     names = tuple(label_names)
-    cells_CC, losses_CC, squares_CC = _filled(counts, CELL, (len(names), len(names)))
+    cells_CC, losses_CC, squares_CC = filled_counts(counts, CELL, (len(names), len(names)))
     if not cells_CC.sum():
         raise DataError("no row was counted: a score needs at least one")
     if majority_label is None:
@@ -131,7 +128,7 @@ def evaluation_of_counts(
 
 def answered_of(counts: pa.Table, label_names: Sequence[str]) -> AnsweredScores | None:
     """Return what a model's thresholds do to rows that were counted; None where it has none."""
-    found, _, _ = _filled(counts, ANSWERED, (len(label_names), 4))
+    found, _, _ = filled_counts(counts, ANSWERED, (len(label_names), 4))
     return answered_of_counts(found.reshape(-1, 2, 2), label_names) if found.any() else None
 
 
@@ -141,7 +138,17 @@ def learned_rows_of(counts: pa.Table) -> int | None:
     return sum(rows) if rows else None
 
 
-def _counted(what: str, first_N: np.ndarray, second_N: np.ndarray, values_N: np.ndarray) -> pa.Table:
+def count_shares(shares_NC: np.ndarray, targets_NC: np.ndarray) -> list[pa.Table]:
+    """Count the probabilities of each label by their bin, and by whether they are of a row that has the label."""
+    tables = []
+    for label in range(shares_NC.shape[1]):
+        share_N = as_shares(shares_NC[:, label])
+        place_N = 2 * places_in(share_N, CONFIDENCE_EDGES[1:]) + targets_NC[:, label]
+        tables.append(count_places(CLASS, np.full(len(share_N), label), place_N, share_N))
+    return tables
+
+
+def count_places(what: str, first_N: np.ndarray, second_N: np.ndarray, values_N: np.ndarray) -> pa.Table:
     """Count rows by two places, and add up a value of theirs."""
     width = int(second_N.max()) + 1
     place_K, place_N = np.unique(first_N * width + second_N, return_inverse=True)
@@ -157,12 +164,13 @@ def _counted(what: str, first_N: np.ndarray, second_N: np.ndarray, values_N: np.
     return pa.table(columns, COUNTERS)
 
 
-def _one(what: str, rows: int, value: float, first: int = 0, second: int = 0) -> pa.Table:
+def count_one(what: str, rows: int, value: float, first: int = 0, second: int = 0) -> pa.Table:
+    """Return a single counter."""
     row = {"counted": what, "first": first, "second": second, "rows": rows, "sum": value, "squares": 0.0}
     return pa.Table.from_pylist([row], COUNTERS)
 
 
-def _filled(counts: pa.Table, what: str, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def filled_counts(counts: pa.Table, what: str, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return rows (int64), sums and squares of one kind of counter, each of a shape."""
     own = counts.filter(pc.equal(counts["counted"], what))
     place = own["first"].to_numpy(), own["second"].to_numpy()
@@ -181,7 +189,7 @@ def _drawn(
     generator = np.random.default_rng(seed)
     counts_RK = intervals.draw_counts(counts_K, resamples, generator)
     tally = intervals.tally_cells(labels_K, said_K, counts_RK, len(cells_CC))
-    sums_RK = _drawn_sums(counts_K, losses_CC[labels_K, said_K], squares_CC[labels_K, said_K], counts_RK, generator)
+    sums_RK = draw_cell_sums(counts_K, losses_CC[labels_K, said_K], squares_CC[labels_K, said_K], counts_RK, generator)
     return intervals.Intervals(
         f1_weighted=intervals.percentile_interval(metrics.f1_weighted(tally)),
         f1_macro=intervals.percentile_interval(metrics.f1_macro(tally)),
@@ -189,7 +197,7 @@ def _drawn(
     )
 
 
-def _drawn_sums(
+def draw_cell_sums(
     counts_K: np.ndarray,
     sums_K: np.ndarray,
     squares_K: np.ndarray,
@@ -204,8 +212,8 @@ def _drawn_sums(
 
 
 def _calibration(counts: pa.Table, classes: int, seed: int, resamples: int) -> Calibration:
-    rows_B2, sums_B2, squares_B2 = _filled(counts, BIN, (BINS, 2))
-    bins = _bins_of(_EDGES, rows_B2, sums_B2)
+    rows_B2, sums_B2, squares_B2 = filled_counts(counts, BIN, (BINS, 2))
+    bins = _bins_of(CONFIDENCE_EDGES, rows_B2, sums_B2)
     value = expected_calibration_error(bins)
     rows_B, total = rows_B2.sum(axis=1), int(rows_B2.sum())
     taken = np.flatnonzero(rows_B)
@@ -217,9 +225,9 @@ def _calibration(counts: pa.Table, classes: int, seed: int, resamples: int) -> C
     over_B = rows_B2[:, 1] - sums_B2.sum(axis=1)
     over_squares_B = squares_B2.sum(axis=1) + rows_B2[:, 1] - 2 * sums_B2[:, 1]
     drawn_RB = intervals.draw_counts(rows_B[taken], resamples, generator)
-    over_RB = _drawn_sums(rows_B[taken], over_B[taken], over_squares_B[taken], drawn_RB, generator)
+    over_RB = draw_cell_sums(rows_B[taken], over_B[taken], over_squares_B[taken], drawn_RB, generator)
     bins_mass = _mass_bins(counts)
-    _, brier, _ = _filled(counts, BRIER, (1, 1))
+    _, brier, _ = filled_counts(counts, BRIER, (1, 1))
     return Calibration(
         ece=reflected(value, np.abs(over_RB).sum(axis=1) / total, chance_high),
         chance_high=chance_high,
@@ -233,14 +241,14 @@ def _calibration(counts: pa.Table, classes: int, seed: int, resamples: int) -> C
 
 
 def _class_errors(counts: pa.Table, classes: int) -> Iterable[float]:
-    rows_CX, sums_CX, _ = _filled(counts, CLASS, (classes, 2 * BINS))
+    rows_CX, sums_CX, _ = filled_counts(counts, CLASS, (classes, 2 * BINS))
     for rows_X, sums_X in zip(rows_CX, sums_CX, strict=True):
-        yield expected_calibration_error(_bins_of(_EDGES, rows_X.reshape(BINS, 2), sums_X.reshape(BINS, 2)))
+        yield expected_calibration_error(_bins_of(CONFIDENCE_EDGES, rows_X.reshape(BINS, 2), sums_X.reshape(BINS, 2)))
 
 
 def _mass_bins(counts: pa.Table) -> ReliabilityBins:
     """Join fine bins to such of about equally many rows; see `calibration.reliability`."""
-    rows_F2, sums_F2, _ = _filled(counts, SHARE, (_FINE, 2))
+    rows_F2, sums_F2, _ = filled_counts(counts, SHARE, (_FINE, 2))
     rows_F = rows_F2.sum(axis=1)
     below_F, last = np.cumsum(rows_F), int(np.flatnonzero(rows_F)[-1])
     inner = np.searchsorted(below_F, np.ceil(np.arange(1, BINS) / BINS * below_F[-1]))

@@ -32,9 +32,38 @@ def score_values(
         (0.3333, 1.0)
     """
     drawn = draw_scores(predicted_N, true_N, seed=seed, resamples=resamples)
-    ends = {name: (least, most) for name, (_, least, most) in _SCORES.items()} | {"spearman": (-1.0, 1.0)}
+    ranked = centred(*drawn.pop("spearman"), least=-1.0, most=1.0)
+    return {**_measured_scores(drawn), "spearman": ranked}
+
+
+def scores_of_sums(sums_K: np.ndarray, sums_RK: np.ndarray) -> dict[str, Measured]:
+    """Return the scores of rows of which there are sums alone; Spearman's correlation is none of them.
+
+    Args:
+        sums_K: over the rows, of what `value_columns` returns (9,).
+        sums_RK: over the rows of each resample (R, 9).
+    """
+    with np.errstate(invalid="ignore"):
+        drawn = {name: (float(score(sums_K)), score(sums_RK)) for name, (score, _, _) in _SCORES.items()}
+    return _measured_scores(drawn)
+
+
+def value_columns(error_N: np.ndarray, x_N: np.ndarray, y_N: np.ndarray) -> np.ndarray:
+    """Return the columns whose sums all scores but Spearman's need, float64 (N, 9).
+
+    Args:
+        error_N: predicted minus true numbers.
+        x_N: predicted numbers, moved near 0.
+        y_N: true numbers, moved near 0.
+    """
+    return np.column_stack(
+        [np.ones_like(x_N), error_N, np.abs(error_N), error_N**2, x_N, y_N, x_N**2, y_N**2, x_N * y_N]
+    )
+
+
+def _measured_scores(drawn: dict[str, tuple[float, np.ndarray]]) -> dict[str, Measured]:
     return {
-        name: centred(value, drawn_R, least=ends[name][0], most=ends[name][1])
+        name: centred(value, drawn_R, least=_SCORES[name][1], most=_SCORES[name][2])
         for name, (value, drawn_R) in drawn.items()
     }
 
@@ -54,9 +83,7 @@ def draw_scores(
     x_N, y_N = (
         values_N - values_N.mean() if np.ptp(values_N) else np.zeros_like(values_N) for values_N in (said_N, true_N)
     )
-    values_NK = np.column_stack(
-        [np.ones_like(x_N), error_N, np.abs(error_N), error_N**2, x_N, y_N, x_N**2, y_N**2, x_N * y_N]
-    )
+    values_NK = value_columns(error_N, x_N, y_N)
     sums_K, sums_RK = values_NK.sum(axis=0), resampled_sums(values_NK, seed=seed, resamples=resamples)
     ranked_R = _resampled_rank_correlation(said_N, true_N, seed=seed, resamples=resamples)
     return {

@@ -16,13 +16,13 @@ import pyarrow as pa
 from limbeck.data.dataset import Dataset
 from limbeck.data.learned import count_learned
 from limbeck.errors import SettingsError
-from limbeck.evaluation.score_counts import COUNTERS, add_counts, count_scores
-from limbeck.inference.answers import classes_of
+from limbeck.evaluation.any_counts import CountedBy, count_any
+from limbeck.evaluation.score_counts import COUNTERS, add_counts
 from limbeck.inference.scoring import known_targets
 from limbeck.progress import Progress
 from limbeck.scale.answers_work import AnswersWork, open_answers
 from limbeck.scale.opened_work import MadeWith, PieceAnswers
-from limbeck.scale.scored_parts import COUNTED_LABELS
+from limbeck.scale.scored_parts import COUNTED_BY
 from limbeck.scale.work import Answers, ScoreCounts
 from limbeck.setting_tables import build
 from limbeck.settings import Device, EngineName, ReadSettings
@@ -37,16 +37,24 @@ class ScoreWork:
     Attributes:
         work: which rows are scored.
         answers: the model.
+        by: what figures need of the model beside the counts.
         made_with: the model and its engine.
     """
 
     work: ScoreCounts
     answers: AnswersWork
+    by: CountedBy
     made_with: MadeWith
 
     def reading(self, given: Mapping[str, Any]) -> ReadSettings:
         """Return how labelled rows are read; the task is said, since some rows alone do not tell it."""
-        own = ReadSettings(text_column=self.answers.predictor.text_column, task="single")
+        predictor, by = self.answers.predictor, self.by
+        own = ReadSettings(
+            text_column=predictor.text_column,
+            task=by.task,
+            label_order=by.labels if by.task == "ordinal" else None,
+            label_parents=predictor.bundle.facts.label_parents,
+        )
         return build(ReadSettings, asdict(own), given, where="flags")
 
     def count_tokens(self, texts: Sequence[str]) -> int:
@@ -66,15 +74,13 @@ class ScoreWork:
         """
         dataset = self._scored(dataset, has_splits=others is not None and _SPLIT in others.column_names)
         predictor = self.answers.predictor
-        facts = predictor.bundle.facts
         table, cut, unread = COUNTERS.empty_table(), 0, 0
         if len(dataset):
             known_targets(predictor, dataset)
-            found = classes_of(predictor.predict_dataset(dataset))
+            found = predictor.predict_dataset(dataset)
             learned = None if predictor.learned is None else count_learned(predictor.learned, dataset.texts)
-            table, cut, unread = count_scores(found, learned_rows=learned), found.count_cut, found.count_unread
-        labels = {"labels": list(facts.label_names), "majority_label": facts.provenance.get("majority_label")}
-        table = table.replace_schema_metadata({COUNTED_LABELS: json.dumps(labels)})
+            table, cut, unread = count_any(found, self.by, learned_rows=learned), found.count_cut, found.count_unread
+        table = table.replace_schema_metadata({COUNTED_BY: json.dumps(self.by.to_json())})
         return PieceAnswers(table=table, count_cut=cut, count_unread=unread)
 
     def joined(self, tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
@@ -95,19 +101,31 @@ class ScoreWork:
 def open_score_counts(
     work: ScoreCounts, model: str, *, device: Device, engine: EngineName | None, progress: Progress
 ) -> ScoreWork:
-    """Open a model of one label per row.
+    """Open a model.
 
     Raises:
         LimbeckError: as `load` says.
-        SettingsError: the model answers otherwise.
+        SettingsError: the model does not say what the baseline of its figures needs.
     """
     answers = open_answers(Answers(), model, device=device, engine=engine, progress=progress)
-    answers.predictor.bundle.task.require(
-        ("single",),
-        doing="limbeck evaluate into a folder of parts",
-        todo="Answer the rows by limbeck predict, or score as many as memory holds, without --out",
+    facts = answers.predictor.bundle.facts
+    known = {name: facts.provenance.get(name) for name in ("majority_label", "median_label", "mean_number")}
+    shares = facts.provenance.get("label_shares")
+    by = CountedBy(
+        task=facts.task,
+        labels=facts.label_names,
+        **known,
+        label_shares=None if shares is None else tuple(map(float, shares)),
+        label_thresholds=facts.label_thresholds,
+        value_width=facts.value_width,
     )
-    return ScoreWork(work=work, answers=answers, made_with=made_with_place(answers.made_with, model))
+    for task, name in (("regression", "mean_number"), ("multi", "label_shares")):
+        if by.task == task and getattr(by, name) is None:
+            raise SettingsError(
+                f"{model} does not state the {name} of its training rows, which the baseline of its figures needs: "
+                "score as many rows as memory holds, without --out"
+            )
+    return ScoreWork(work=work, answers=answers, by=by, made_with=made_with_place(answers.made_with, model))
 
 
 def made_with_place(found: MadeWith, model: str) -> MadeWith:

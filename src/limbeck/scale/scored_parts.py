@@ -14,13 +14,15 @@ from limbeck.display.tables import Table
 from limbeck.display.views import View
 from limbeck.errors import DataError
 from limbeck.evaluation.abstaining import AnsweredScores
-from limbeck.evaluation.evaluation import Evaluation
-from limbeck.evaluation.score_counts import add_counts, answered_of, evaluation_of_counts, learned_rows_of
+from limbeck.evaluation.any_counts import counted_by, evaluation_of_any_counts
+from limbeck.evaluation.any_evaluation import AnyEvaluation
+from limbeck.evaluation.score_counts import add_counts, answered_of, learned_rows_of
+from limbeck.evaluation.shape_counts import NOT_COUNTED_OF
 from limbeck.scale.marked_parts import MarkedPart, marked_parts
 from limbeck.storage import explained
 
-COUNTED_LABELS = b"limbeck.counted_labels"
-"""In the metadata of a part: JSON of `labels`, and the `majority_label` of the training rows."""
+COUNTED_BY = b"limbeck.counted_by"
+"""In the metadata of a part: JSON of `CountedBy`."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -28,14 +30,16 @@ class PartsScored(View):
     """How right a model was on all rows of a folder of parts.
 
     Attributes:
-        evaluation: of every row's most probable label.
+        evaluation: of every row's most probable label, or of what it is given.
         answered: what its thresholds do; None when it has none.
         learned_rows: rows whose text the model learned from; None where that is not known.
+        not_counted: figures that counts do not tell, and why.
     """
 
-    evaluation: Evaluation
+    evaluation: AnyEvaluation
     answered: AnsweredScores | None
     learned_rows: int | None
+    not_counted: tuple[str, ...]
 
     def _lines(self) -> tuple[str, str]:
         return self.evaluation._lines()
@@ -55,17 +59,16 @@ def score_parts(out: Path, *, seed: int = 0) -> PartsScored:
         StorageError: the folder is not whole, or a part cannot be read.
         DataError: it holds no such counters, or no row was counted.
     """
-    parts = marked_parts(out, COUNTED_LABELS, holds="counts", command="limbeck evaluate")
+    parts = marked_parts(out, COUNTED_BY, holds="counts", command="limbeck evaluate")
     if not parts:
         raise DataError(f"{out} holds no row that could be counted: every row was left out")
     counts = add_counts(map(_table_of, parts))
-    names, majority = list(map(str, parts[0].said["labels"])), parts[0].said["majority_label"]
+    by = counted_by(parts[0].said)
     return PartsScored(
-        evaluation=evaluation_of_counts(
-            counts, names, majority_label=None if majority is None else names.index(str(majority)), seed=seed
-        ),
-        answered=answered_of(counts, names),
+        evaluation=evaluation_of_any_counts(counts, by, seed=seed),
+        answered=answered_of(counts, by.labels) if by.task == "single" else None,
         learned_rows=learned_rows_of(counts),
+        not_counted=NOT_COUNTED_OF[by.task],
     )
 
 
