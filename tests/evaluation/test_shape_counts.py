@@ -126,6 +126,23 @@ def test_label_sets_are_evaluated_as_all_rows_are(thresholds):
     assert str(ours.figure_table().rows).count("'–'") == 1
 
 
+def test_figures_that_do_not_differ_have_no_interval():
+    """Where no row is given a label, and all errors are equal, resamples know nothing, as of all rows at once."""
+    labels = pa.array([[0], [1], []], pa.large_list(pa.int32()))
+    three = {name: value[:3] for name, value in rows_of(slice(ROWS)).items()}
+    shares_NC = np.array([[0.1, 0.2], [0.2, 0.3], [0.3, 0.1]], np.float32)
+    found = MultiPredictions(**three, label_names=("a", "b"), probabilities=shares_NC, true_labels=labels)
+    by = CountedBy(task="multi", labels=("a", "b"), label_shares=(0.3, 0.3))
+    ours = evaluation_of_any_counts(add_counts([count_any(found, by)]), by)
+    assert (ours.f1_micro.value, ours.f1_micro.is_known) == (0.0, False)
+    assert ours.log_loss.is_known
+    truths = pa.array([1.0, 2.0, 4.0])
+    numbers = ValuePredictions(**three, values=np.array([2.0, 3.0, 5.0], np.float32), true_values=truths)
+    by = CountedBy(task="regression", labels=(), mean_number=0.0)
+    ours = evaluation_of_any_counts(add_counts([count_any(numbers, by)]), by)
+    assert (ours.mae.value, ours.bias.value, ours.mae.is_known, ours.pearson.value) == (1.0, 1.0, False, 1.0)
+
+
 def test_no_rows_and_rows_of_unknown_truth_are_refused():
     """Before anything is counted or drawn."""
     by = CountedBy(task="regression", labels=(), mean_number=0.0)

@@ -11,6 +11,7 @@ import pyarrow as pa
 from limbeck.evaluation.score_counts import COUNTERS, filled_counts
 
 MOMENT = "moment"
+_ROUNDING = 1e-12
 
 
 def count_moments(values_NK: np.ndarray) -> pa.Table:
@@ -39,9 +40,10 @@ def draw_sums(
     rows, mean_K = sums_K[0], sums_K / sums_K[0]
     products_KK = upper_KK + np.triu(upper_KK, 1).T
     spread_KK = products_KK - rows * np.outer(mean_K, mean_K)
-    drawn_RK = np.empty((resamples, columns))
-    drawn_RK[:, 0] = rows
-    drawn_RK[:, 1:] = generator.multivariate_normal(
-        sums_K[1:], spread_KK[1:, 1:], size=resamples, check_valid="ignore", method="eigh"
+    # What is the same in every row is the same in every resample, and not nearly so.
+    varies_K = spread_KK.diagonal() > _ROUNDING * products_KK.diagonal()
+    drawn_RK = np.tile(sums_K, (resamples, 1))
+    drawn_RK[:, varies_K] = generator.multivariate_normal(
+        sums_K[varies_K], spread_KK[np.ix_(varies_K, varies_K)], size=resamples, check_valid="ignore", method="eigh"
     )
     return sums_K, drawn_RK

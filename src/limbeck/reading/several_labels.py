@@ -373,11 +373,9 @@ def _note_understood(found: LabelMap, place: str, bad: BadRows) -> None:
     if not len(sizes):
         return
     none = int((sizes == 0).sum())
-    what = (
-        f"any number of labels per row (multi): {int(sizes.max())} at most, {sizes.mean():.2g} on average, none in "
-        f"{none:,} rows"
-    )
-    bad.note(what, len(sizes), f"{len(found.names):,} labels in {place}")
+    # The figures are no part of what is noted, so that notes of pieces of a file are one.
+    figures = f"{int(sizes.max())} at most, {sizes.mean():.2g} on average, none in {none:,} rows"
+    bad.note("any number of labels per row (multi)", len(sizes), f"{len(found.names):,} labels in {place}: {figures}")
 
 
 def _note_untrained(found: LabelMap, bad: BadRows) -> None:
