@@ -10,6 +10,7 @@ import signal
 import socket
 import time
 import traceback
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from safetensors.torch import load_file, save_file
 from limbeck.errors import STATUSES, SettingsError, Terminated, TrainingError
 from limbeck.runtime import is_follower
 from limbeck.training import heartbeats
+from limbeck.training import team as team_module
 from limbeck.training.session import ELASTIC, opened
 from limbeck.training.signals import StopSignal, noticed_signals
 from limbeck.training.team import ALONE, joined_team
@@ -205,6 +207,27 @@ def test_one_that_hangs_ends_those_who_look_at_nothing(tmp_path, monkeypatch, ca
         said = capfd.readouterr().err
         assert f"process 1 on {socket.gethostname()} (pid {children[1]}), last heard at" in said
         assert "run the same command with --resume" in said
+    finally:
+        os.kill(children[1], signal.SIGKILL)
+        os.waitpid(children[1], 0)
+
+
+def test_one_that_never_comes_is_not_waited_for_long(monkeypatch, capfd):
+    """A host that vanished before all had met is waited for a while, and not for ever."""
+    monkeypatch.setattr(team_module, "MEETING_WAIT", timedelta(seconds=4))
+
+    def work(own):
+        if own == 1:
+            time.sleep(2 * LONGEST_S)
+        with joined_team():
+            pass
+
+    children = start(work)
+    try:
+        assert ended(children[:1]) != [0]
+        said = capfd.readouterr().err
+        assert "not all 2 processes of this training met at 127.0.0.1" in said
+        assert "start all of them within that time" in said
     finally:
         os.kill(children[1], signal.SIGKILL)
         os.waitpid(children[1], 0)

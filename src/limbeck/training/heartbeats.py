@@ -14,7 +14,7 @@ import socket
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch.distributed.distributed_c10d import Store
 
@@ -28,8 +28,6 @@ LOST_S = 40.0
 core."""
 LATE_S = 10.0
 """A judge that comes so many seconds too late was frozen itself, and has missed the beats of the others."""
-MEETING_S = 600.0
-"""How long a process is waited for that has not come yet."""
 GRACE_S = 10.0
 """Seconds in which the main thread may end in order after somebody was lost."""
 SILENT_BEATS = 3
@@ -69,7 +67,7 @@ class Heartbeats:
         self._how = _BEATING
         self._saved = ""
         self._heard: dict[int, _Heard] = {}
-        self._begun_s = self._answered_s = self._judged_s = time.monotonic()
+        self._answered_s = self._judged_s = time.monotonic()
         self._lost = ""
         self._is_cut_off = False
         self._is_over = threading.Event()
@@ -77,7 +75,7 @@ class Heartbeats:
         self._judging = threading.Thread(target=self._watch, name="limbeck-watch", daemon=True)
 
     def start(self) -> None:
-        """Beat and listen from now on. Who has not come yet is not lost before `MEETING_S`."""
+        """Beat and listen from now on. Who has not come yet is not lost."""
         self._beating.start()
         self._judging.start()
 
@@ -103,6 +101,10 @@ class Heartbeats:
         """Who is lost, in words; empty while everybody is heard."""
         return self._lost
 
+    def told_of_loss(self) -> str:
+        """Return the message with which this process ends when another is lost."""
+        return f"another process of this training hangs or is gone: {self._lost}. {how_to_go_on(self.saved)}"
+
     def missing(self) -> str:
         """Say who is missing now that a connection broke; waits for some beats, empty where nobody is known."""
         limit_s = SILENT_BEATS * BEAT_S
@@ -112,7 +114,7 @@ class Heartbeats:
             if said := self._silent(limit_s) or (f"{', '.join(failed)} ended by an error" if failed else ""):
                 return said
             time.sleep(BEAT_S / 10)
-        return ""
+        return self._absent()
 
     def _others(self) -> dict[int, _Heard]:
         return {number: heard for number, heard in self._heard.copy().items() if number != self._rank}
@@ -133,12 +135,10 @@ class Heartbeats:
         ]
         return "; ".join(silent)
 
-    def _absent(self, now_s: float) -> str:
-        """Say which processes have not come in time; empty where there is none."""
+    def _absent(self) -> str:
+        """Say which processes have not come; empty where there is none."""
         absent = [str(number) for number in range(len(self._names)) if number not in self._heard]
-        if not absent or now_s - self._begun_s < MEETING_S:
-            return ""
-        return f"of {len(self._names)} processes these have not come in {MEETING_S:.0f} s: {', '.join(absent)}"
+        return f"of {len(self._names)} processes these never came: {', '.join(absent)}" if absent else ""
 
     def _beat(self) -> None:
         beats = 0
@@ -180,7 +180,7 @@ class Heartbeats:
             if now_s - self._judged_s > LATE_S:
                 self._forgive(now_s)
             self._judged_s = now_s
-            self._lost = self._silent(SILENT_BEATS * BEAT_S if self._is_cut_off else LOST_S) or self._absent(now_s)
+            self._lost = self._silent(SILENT_BEATS * BEAT_S if self._is_cut_off else LOST_S)
             if self._lost:
                 break
         if self._lost and not self._is_over.wait(GRACE_S):
@@ -191,13 +191,7 @@ class Heartbeats:
         """Begin to listen anew."""
         self._answered_s = now_s
         for number, heard in list(self._heard.items()):
-            self._heard[number] = _Heard(
-                beat=heard.beat, since_s=now_s, who=heard.who, how=heard.how, saved=heard.saved
-            )
-
-    def told_of_loss(self) -> str:
-        """Return the message with which this process ends when another is lost."""
-        return f"another process of this training hangs or is gone: {self._lost}. {how_to_go_on(self.saved)}"
+            self._heard[number] = replace(heard, since_s=now_s)
 
 
 def how_to_go_on(saved: str) -> str:

@@ -28,7 +28,6 @@ from torch.distributed.rendezvous import rendezvous
 
 from limbeck.errors import TrainingError
 from limbeck.runtime import is_one_of_many
-from limbeck.training import heartbeats
 from limbeck.training.batches import Int64, pack_rows
 from limbeck.training.heartbeats import Heartbeats, end_hard, how_to_go_on
 
@@ -36,6 +35,8 @@ Float64 = NDArray[np.float64]
 LONGEST_WAIT = timedelta(minutes=30)
 """For a process that is alive and busy, writing a large checkpoint perhaps. A dead one is noticed at once, one that
 hangs within a minute (`heartbeats.LOST_S`)."""
+MEETING_WAIT = timedelta(minutes=10)
+"""For a process that has not come yet."""
 POLL = timedelta(seconds=1)
 """How often work that is waited for is interrupted, to see whether everybody is there."""
 
@@ -276,11 +277,17 @@ def joined_team() -> Iterator[Team]:
 def _met() -> Heartbeats:
     """Meet the other processes, and beat from then on."""
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-    with _all_reached(None):
-        store, rank, size = next(rendezvous("env://", timeout=timedelta(seconds=heartbeats.MEETING_S)))
-        is_torchruns = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == str(True)
+    is_torchruns = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == str(True)
+    try:
+        store, rank, size = next(rendezvous("env://", timeout=MEETING_WAIT))
         beats = Heartbeats(store, rank, size, keeper=_torchrun_there() if is_torchruns else None)
-        beats.start()
+    except RuntimeError as error:
+        raise TrainingError(
+            f"not all {os.environ['WORLD_SIZE']} processes of this training met at {os.environ['MASTER_ADDR']}, which "
+            f"is waited for as long as {MEETING_WAIT}: start all of them within that time, and see that each reaches "
+            f"that place ({str(error).splitlines()[0]})"
+        ) from error
+    beats.start()
     with _all_reached(beats):
         distributed.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=LONGEST_WAIT)
     return beats
