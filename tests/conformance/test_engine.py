@@ -25,10 +25,6 @@ Open = Callable[[LoadedEncoder], Engine]
 ENGINES = {"torch float32": 1e-6, "torch bfloat16": 3e-4, **{f"native {name}": 3e-4 for name in RUNNABLE}}
 """The largest cosine distance of a text's vector from the plain encoder's; of bfloat16, twice what MiniLM shows."""
 
-FLOAT_LIBRARIES = [name for name in RUNNABLE if name not in {"amx", "avx512bf16", "neonbf16", "soft"}]
-"""Those whose products are of float32."""
-
-
 QUICK_TORCH = "torch float32"
 """The one of torch's engines that the quick run asks: bfloat16 is slow where the CPU has no units for it."""
 
@@ -102,10 +98,8 @@ def test_a_text_does_not_see_its_neighbours(open_engine: Open, loaded: LoadedEnc
         assert cosine_distances(found[order], again).max() < close, budget
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=marks_of(name)) for name in FLOAT_LIBRARIES])
-def test_products_of_float32_keep_every_bit_of_a_text(
-    name: str, loaded: LoadedEncoder, request: pytest.FixtureRequest
-) -> None:
+@pytest.mark.parametrize("name", [pytest.param(name, marks=marks_of(name)) for name in RUNNABLE])
+def test_kernels_keep_every_bit_of_a_text(name: str, loaded: LoadedEncoder, request: pytest.FixtureRequest) -> None:
     """Alone, among others, in another order, on one thread or three: a text's vector is the same to the last bit."""
     kernels, blocks = library_for(name, request), blocks_for("layers", None, 2)
     texts, order = draw_texts(LENGTHS * 3), np.random.default_rng(1).permutation(3 * len(LENGTHS))

@@ -1,5 +1,6 @@
 """The native engine against the plain encoder, on every library that runs here: near features, the same bits."""
 
+import random
 import threading
 from collections import Counter
 from dataclasses import replace
@@ -76,7 +77,7 @@ def test_cls_alone_takes_the_short_way(library: Kernels, tiny_tokenizer: Tokeniz
     texts = draw_texts((*LENGTHS, *(2,) * 70, *LENGTHS))
     short_way = native.features(texts, blocks_for("cls", 2, 2))
     both = native.features(texts, (Block(layer=2, pooling="cls"), Block(layer=2, pooling="mean")))
-    np.testing.assert_allclose(short_way, both[:, : native.width], atol=1e-6)
+    np.testing.assert_array_equal(short_way, both[:, : native.width])
     earlier = native.features(texts, (Block(layer=1, pooling="max"), Block(layer=2, pooling="cls")))
     np.testing.assert_array_equal(earlier[:, native.width :], short_way)
 
@@ -187,6 +188,27 @@ def test_any_texts_on_any_threads(
         columns = slice(start, start + native.width)
         distances_N = cosine_distances(expected[:, columns], found[:, columns])
         assert distances_N.max(initial=0) < CLOSE[library.about.is_bf16]
+
+
+@hypothesis.settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    lengths=st.lists(st.integers(1, 70) | st.sampled_from((513, 590)), min_size=1, max_size=24),
+    order=st.randoms(use_true_random=False),
+    threads=st.integers(1, 3),
+    budget=st.sampled_from([None, 1, 90, 200]),
+)
+def test_a_text_has_the_bits_that_it_has_alone(
+    library: Kernels, drawn: LoadedEncoder, lengths: list[int], order: random.Random, threads: int, budget: int | None
+) -> None:
+    """Whatever texts stand beside it, before it and after it, and on any number of threads, alone and together."""
+    texts = draw_texts(tuple(lengths))
+    alone = NativeEngine(drawn, library, threads=1)
+    for blocks in (blocks_for("layers", None, 2), blocks_for("cls", None, 2)):
+        expected = np.concatenate([alone.features(texts.take([row]), blocks) for row in range(len(lengths))])
+        rows = order.sample(range(len(lengths)), len(lengths))
+        native = NativeEngine(drawn, library, threads=threads)
+        native.one_text_threads = threads
+        np.testing.assert_array_equal(native.features(texts.take(rows), blocks, token_budget=budget), expected[rows])
 
 
 def test_equal_texts_are_computed_once(library: Kernels, drawn: LoadedEncoder) -> None:

@@ -3,8 +3,9 @@
 // In: how many more cases to draw, and paths of libraries, the reference first. Out: a line for each library, and one for
 // each comparison that is too far off, which makes the program end with 1. Encoders are tiny and drawn at random, texts of
 // many lengths; the encoder and the training step are asked, with dropout, whose masks must be the same, and without, with
-// one thread and with more, whose number must change no bit of hidden states.
+// one thread and with more, whose number must change no bit of hidden states. Nor may the encoder's texts that are beside one.
 #include <dlfcn.h>
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -146,7 +147,9 @@ static bool same_bits(const Numbers& left, const Numbers& right) {
   return left.size() == right.size() && !std::memcmp(left.data(), right.data(), left.size() * 4);
 }
 
-static Numbers encoded(const Library& library, const Encoder& encoder, const Words& words, const std::vector<Block>& blocks, int threads) {
+// Hidden states of all texts, so many of them at a time.
+static Numbers encoded(const Library& library, const Encoder& encoder, const Words& words, const std::vector<Block>& blocks, int threads,
+                       size_t together) {
   const Sizes s = encoder.sizes;
   std::vector<Packed> kept;
   auto pack = [&](const Numbers& weights, int n_out, int n_in) {
@@ -171,10 +174,13 @@ static Numbers encoded(const Library& library, const Encoder& encoder, const Wor
   const Model model{s.dim, s.n_heads, s.hidden_dim, s.n_layers, s.gelu, s.epsilon, encoder.tensors[0].data(), encoder.tensors[1].data(),
                     {encoder.tensors[2].data(), encoder.tensors[3].data()}, layers.data()};
   Numbers out(words.rows.size() * blocks.size() * (size_t)s.dim);
-  const Texts texts{words.ids.data(), words.long_offsets.data(), words.rows.data(), (int32_t)words.rows.size()};
   const Features features{blocks.data(), (int32_t)blocks.size(), out.data()};
   void* place = library.workplace(&model, (int32_t)words.ids.size(), threads);
-  if (!place || library.encode(&model, place, threads, &texts, &features)) std::printf("no memory\n"), std::exit(1);
+  for (size_t first = 0; first < words.rows.size(); first += together) {
+    const size_t count = std::min(together, words.rows.size() - first);
+    const Texts texts{words.ids.data(), words.long_offsets.data(), words.rows.data() + first, (int32_t)count};
+    if (!place || library.encode(&model, place, threads, &texts, &features)) std::printf("no memory\n"), std::exit(1);
+  }
   library.leave(place);
   return out;
 }
@@ -213,9 +219,12 @@ static void compare(const Library& library, const Library& reference, const Enco
   for (int layer = 0; layer <= encoder.sizes.n_layers; ++layer)
     for (Kind kind : {kFirst, kMean, kMax}) every.push_back({layer, kind});
   for (const std::vector<Block>& blocks : {every, first}) {
-    const Numbers one = encoded(library, encoder, words, blocks, 1);
-    judge(library, what, apart(one, encoded(reference, encoder, words, blocks, 1)), most);
-    judge(library, "the same bits with more threads", !same_bits(one, encoded(library, encoder, words, blocks, threads)), 0);
+    const size_t all = words.rows.size();
+    const Numbers one = encoded(library, encoder, words, blocks, 1, all);
+    judge(library, what, apart(one, encoded(reference, encoder, words, blocks, 1, all)), most);
+    judge(library, "the same bits with more threads", !same_bits(one, encoded(library, encoder, words, blocks, threads, all)), 0);
+    judge(library, "the same bits alone", !same_bits(one, encoded(library, encoder, words, blocks, 1, 1)), 0);
+    judge(library, "the same bits in threes", !same_bits(one, encoded(library, encoder, words, blocks, 1, 3)), 0);
   }
   for (bool firsts_only : {true, false}) {
     // Each way of the four in every second case.

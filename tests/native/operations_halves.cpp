@@ -22,7 +22,6 @@ Halves operate(int operation, Halves x, Halves y) {
     case 0: return x;
     case 1: return mix_low(x, y);
     case 2: return mix_high(x, y);
-    case 3: return mix(x);
   }
   return no_halves();
 }

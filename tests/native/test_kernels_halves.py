@@ -55,7 +55,6 @@ MOVES = {
     "a row": lambda x, y: x,
     "the first halves of two rows": lambda x, y: in_pairs(x[:, :16], y[:, :16]),
     "the second halves": lambda x, y: in_pairs(x[:, 16:], y[:, 16:]),
-    "the halves of a row": lambda x, y: in_pairs(x[:, :16], x[:, 16:]),
     "nothing": lambda x, y: np.zeros_like(x),
 }
 

@@ -174,9 +174,7 @@ class NativeEngine:
         _require_known(blocks)
         tokenized, places_N = each_once(tokenized)
         budget = min(token_budget or self._about.chunk_tokens, self._about.chunk_tokens)
-        # Products of bfloat16 have sums that depend on where a text lies in its chunk; those of float32 do not.
-        workers = 1 if self._about.is_bf16 else self.threads
-        chunks = even_chunks(tokenized.lengths, budget, workers)
+        chunks = even_chunks(tokenized.lengths, budget, self.threads)
         features_NF = np.empty((len(tokenized), len(blocks) * self.width), dtype=np.float32)
         with progress.track("encoding", total=len(tokenized.ids), unit="tokens") as advance:
             job = _Job(self._library, self._packed, tokenized, blocks, chunks, features_NF)

@@ -1,7 +1,7 @@
 // Attention over packed texts, on tiles: each token attends the tokens of its own text, found by bounds, never by padding.
 //
 // In: queries (rows tiles, scaled by 128 log2(e) / sqrt(head width) through the weights), keys and values as KeyStore and
-// ValueStore leave them, and for each token the first and the last key of its text. Out: mixed values as rows tiles.
+// ValueStore leave them, and for each token the slots of its text's keys. Out: mixed values as rows tiles.
 #pragma once
 #include "span.hpp"
 
@@ -60,9 +60,9 @@ struct AttentionRoom {
   bf16* weights;   // 2 x 16 x window
 
   template <class Cutter>
-  void cut(Cutter& cutter, int, int tokens) {
-    scores = cutter.template take<float>(16 * (size_t)(tokens + 32));
-    weights = cutter.template take<bf16>(32 * (size_t)(tokens + 32));
+  void cut(Cutter& cutter, int, int slots) {
+    scores = cutter.template take<float>(16 * (size_t)(slots + 32));
+    weights = cutter.template take<bf16>(32 * (size_t)(slots + 32));
   }
 };
 
@@ -78,7 +78,7 @@ struct Attention {
   Attention(int head_dim, Matrix queries, KeyStore& keys, ValueStore& values, Matrix mixed, const Span* spans, AttentionRoom room, int)
       : head_dim(head_dim), queries(queries), keys(keys), values(values), mixed(mixed), spans(spans), room(room) {}
 
-  // Rows first .. first + 32 attend the blocks of 32 keys that hold key_first .. key_stop, with one head.
+  // Rows first .. first + 32 attend the blocks of 32 slots that hold key_from .. key_to, with one head.
   void attend(int head, int first, int, int key_from, int key_to) const {
     const int head_chunks = head_dim / kChunk, column = head * head_chunks;
     const int key_first = key_from / 32 * 32, blocks = (key_to + 31) / 32 - key_first / 32;
@@ -87,8 +87,9 @@ struct Attention {
     alignas(64) float scale[32];
     for (int half = 0; half < 2; ++half) {
       const bf16* q = queries.at(first + 16 * half, column);
-      for (int j = 0; j < blocks; j += 2)
-        multiply_wide(q, keys.to.at(key_first + 32 * j, column), next, head_chunks, j + 1 < blocks ? 4 : 2, room.scores + j * 512);
+      const Span seen = blocks_seen(first + 16 * half);
+      for (int j = seen.first; j < seen.stop; j += 2)
+        multiply_wide(q, keys.to.at(32 * j, column), next, head_chunks, j + 1 < seen.stop ? 4 : 2, room.scores + (j - key_first / 32) * 512);
       bf16* p = room.weights + (size_t)half * blocks * kTile;
       for (int r = 0; r < 16; ++r) {
         const Span span = spans[first + half * 16 + r];
@@ -107,6 +108,18 @@ struct Attention {
         put(mixed.at(first + r, column + g), load(sums + r * 32) * by, load(sums + r * 32 + 16) * by);
       }
     }
+  }
+
+ private:
+  // Blocks of 32 slots that sixteen rows see.
+  Span blocks_seen(int first) const {
+    Span seen{0, 0};
+    for (const Span* span = spans + first; span < spans + first + 16; ++span) {
+      if (span->first >= span->stop) continue;
+      if (!seen.stop) seen.first = span->first;
+      seen.stop = span->stop;  // texts follow each other
+    }
+    return {seen.first / 32, (seen.stop + 31) / 32};
   }
 };
 

@@ -30,7 +30,8 @@ struct Arena {
   KeyStore keys;
   ValueStore values;
   float* sums;
-  Span* spans;
+  Span* spans;  // slots of the keys that each row sees
+  int* slots;   // of each row's own key, and of the row after the last
   int* firsts;  // first row of each text
 };
 
@@ -80,17 +81,21 @@ class Pass {
 
   void lay_out(const Texts& texts) {
     tokens = 0;
+    int slot = 0;
     for (int i = 0; i < texts.count; ++i) {
       const int length = texts.length(i);
       if (team.rank == 0) {
         a.firsts[i] = tokens;
-        for (int t = 0; t < length; ++t) a.spans[tokens + t] = {tokens, tokens + length};
+        slot = first_slot(slot, length);
+        const Span span{slot, slot + length};
+        for (int t = tokens; t < tokens + length; ++t) a.spans[t] = span, a.slots[t] = slot++;
       }
       tokens += length;
     }
     if (team.rank == 0) {
       a.firsts[texts.count] = tokens;
-      for (int t = tokens; t < padded(tokens); ++t) a.spans[t] = {0, 0};
+      for (int t = tokens; t < padded(tokens); ++t) a.spans[t] = {0, 0}, a.slots[t] = slot++;
+      a.slots[padded(tokens)] = rounded_up(slot, 32);  // in another block than the last
     }
   }
 
@@ -131,7 +136,7 @@ class Pass {
   // Columns from .. to of queries, keys and values, in chunks.
   void project(const Layer& layer, Matrix rows, int from, int to) {
     const Share columns = team.share(to - from);
-    SplitQkv split{layer.qkv_bias, m.dim, a.queries, a.keys, a.values};
+    SplitQkv split{layer.qkv_bias, m.dim, a.queries, a.keys, a.values, a.slots};
     multiply(rows, padded(tokens), Weights{layer.qkv, from + columns.first, from + columns.stop, per()}, per(), desk.scratch, split);
     team.meet();
   }
@@ -145,7 +150,7 @@ class Pass {
         const int from = a.firsts[i];
         if (from != i) std::memcpy(a.sums + (size_t)i * m.dim, a.sums + (size_t)from * m.dim, (size_t)m.dim * 4);
         for (int c = 0; c < per(); ++c) copy_chunk(a.mixed.at(i, c), a.hidden.at(from, c));
-        a.spans[i] = {from, a.firsts[i + 1]};
+        a.spans[i] = a.spans[from];
       }
       for (int i = 0; i <= count; ++i) a.firsts[i] = i;
       for (int i = count; i < padded(count); ++i) a.spans[i] = {0, 0};
@@ -223,14 +228,17 @@ struct Workplace {
 static size_t cut(Workplace& w, const Model& m, char* base) {
   Cutter cutter{base};
   Arena& a = w.arena;
-  const int rows = rounded_up(a.capacity, 32) + 32, chunks = m.dim / kChunk;  // keys are read some rows beyond the last
-  for (Matrix* matrix : {&a.hidden, &a.queries, &a.mixed, &a.keys.to, &a.values.to}) *matrix = cutter.matrix(rows, chunks);
+  const int rows = rounded_up(a.capacity, 32) + 32, chunks = m.dim / kChunk;
+  const int slots = kMostSlots * a.capacity + 64;  // those of rows of no text, and some that are read beyond the last
+  for (Matrix* matrix : {&a.hidden, &a.queries, &a.mixed}) *matrix = cutter.matrix(rows, chunks);
+  for (Matrix* matrix : {&a.keys.to, &a.values.to}) *matrix = cutter.matrix(slots, chunks);
   a.inner = cutter.matrix(inner_rows(a.capacity), kSlice + 1);  // room for the gaps between wide rows
   a.sums = cutter.take<float>((size_t)rows * m.dim);
   a.spans = cutter.take<Span>(rows);
+  a.slots = cutter.take<int>(rows + 1);
   a.firsts = cutter.take<int>(rows);
   for (Desk& desk : w.desks) {
-    desk.attention.cut(cutter, m.dim / m.n_heads, a.capacity);
+    desk.attention.cut(cutter, m.dim / m.n_heads, kMostSlots * a.capacity);
     desk.scratch = cutter.take<float>(2048);
   }
   return cutter.at - base;

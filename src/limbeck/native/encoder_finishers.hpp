@@ -26,6 +26,7 @@ struct SplitQkv {
   Matrix queries;
   KeyStore keys;
   ValueStore values;
+  const int* slots;  // of each row's key and value, and of the row after the last
   int kind = 0;
   BlockSums block{};
 
@@ -37,9 +38,9 @@ struct SplitQkv {
     const int row = block.row + 2 * p, chunk = block.chunk;
     const Vec a0 = block.low(2 * p), a1 = block.high(2 * p), b0 = block.low(2 * p + 1), b1 = block.high(2 * p + 1);
     if (kind == 2) {
-      values.put_pair(row, chunk, a0, a1, b0, b1);
+      values.put_pair(slots + row, chunk, a0, a1, b0, b1);
     } else if (kind == 1) {
-      keys.put_pair(row, chunk, a0, a1, b0, b1);
+      keys.put_pair(slots + row, chunk, a0, a1, b0, b1);
     } else {
       put(queries.at(row, chunk), a0, a1);
       put(queries.at(row + 1, chunk), b0, b1);

@@ -55,12 +55,15 @@ inline void put(float* at, Vec low, Vec high) { write(at, {low, high}); }
 inline void copy_chunk(float* to, const float* from) { std::memcpy(to, from, kChunk * sizeof(float)); }
 inline void clear_chunk(float* at) { put(at, zero(), zero()); }
 
-// Where keys and values of attention go: rows like all others.
+// Where keys and values of attention go: rows like all others, in slots without gaps. Attention counts from a text's own
+// first key (attention_float.hpp).
+constexpr int kMostSlots = 1;  // for each token
+inline int first_slot(int after, int) { return after; }
 struct RowStore {
   Matrix to;
-  void put_pair(int row, int chunk, Vec a0, Vec a1, Vec b0, Vec b1) {  // columns of `chunk` of rows `row` and `row` + 1
-    put(to.at(row, chunk), a0, a1);
-    put(to.at(row + 1, chunk), b0, b1);
+  void put_pair(const int* slots, int chunk, Vec a0, Vec a1, Vec b0, Vec b1) {  // columns of `chunk` of two rows, and their slots
+    put(to.at(slots[0], chunk), a0, a1);
+    put(to.at(slots[1], chunk), b0, b1);
   }
 };
 using KeyStore = RowStore;

@@ -47,31 +47,66 @@ inline void put(bf16* at, Vec low, Vec high) { write(at, make(low, high)); }
 inline void copy_chunk(bf16* to, const bf16* from) { store_halves(to, load_halves(from)); }
 inline void clear_chunk(bf16* at) { store_halves(at, no_halves()); }
 
-// Where keys go: transposed, as right operand of a product over columns. Sixteen rows are turned when they are there.
+// Keys and values lie in slots, and a text's first slot is a multiple of the power of two that holds the text, of 32 where
+// it is longer. Sums over keys are added in lanes and in pairs of a block of 32 slots: so a text's keys meet in one order
+// wherever it lies, as those of other texts add exact zeros, and its bits do not depend on its neighbours. Only here are
+// there gaps between texts; rows of products have none.
+constexpr int kMostSlots = 3;  // for each token: a text of 17 may begin 31 slots after the end of the one before
+
+// The first slot of a text of `length` tokens, when the text before it ends at slot `after`.
+inline int first_slot(int after, int length) {
+  int step = 1;
+  while (step < length && step < 32) step *= 2;
+  return (after + step - 1) / step * step;
+}
+
+// Where keys go: transposed, as right operand of a product over columns. Sixteen slots are turned when they are full. What
+// lies in a gap is never looked at.
 struct KeyStore {
   Matrix to;
   Halves gathered[16]{};
 
-  void put_pair(int row, int chunk, Vec a0, Vec a1, Vec b0, Vec b1) {  // columns of `chunk` of rows `row` and `row` + 1
-    gathered[row % 16] = to_halves(a0, a1);
-    gathered[row % 16 + 1] = to_halves(b0, b1);
-    if (row % 16 < 14) return;
-    bf16* tile = to.at(row - 14, chunk);
+  // Columns of `chunk` of two rows; slots[0] and slots[1] are theirs, slots[2] that of the row after them.
+  void put_pair(const int* slots, int chunk, Vec a0, Vec a1, Vec b0, Vec b1) {
+    put_row(slots[0], slots[1], chunk, to_halves(a0, a1));
+    put_row(slots[1], slots[2], chunk, to_halves(b0, b1));
+  }
+
+ private:
+  void put_row(int slot, int next, int chunk, Halves row) {
+    gathered[slot % 16] = row;
+    if (next / 16 == slot / 16) return;
+    bf16* tile = to.at(slot / 16 * 16, chunk);
     turn_pairs(gathered);
     for (int i = 0; i < 16; ++i) store_halves(tile + i * kChunk, gathered[i]);
   }
 };
 
-// Where values go: as right operand of a product over rows, [rows / 32][chunk][2 pairs tiles], in the order of pair_row.
+// Where values go: as right operand of a product over slots, [slots / 32][chunk][2 pairs tiles], in the order of pair_row.
+// Gaps are cleared: what is multiplied by a weight of 0 must be a number.
 struct ValueStore {
   Matrix to;
+  Halves gathered[32]{};
 
-  void put_pair(int row, int chunk, Vec a0, Vec a1, Vec b0, Vec b1) {
-    bf16* at = tiles(row / 32, chunk) + pair_row(row % 32 / 2) * kChunk;
-    store_halves(at, mix(to_halves(a0, b0)));
-    store_halves(at + kTile, mix(to_halves(a1, b1)));
+  void put_pair(const int* slots, int chunk, Vec a0, Vec a1, Vec b0, Vec b1) {
+    put_row(slots[0], slots[1], chunk, to_halves(a0, a1));
+    put_row(slots[1], slots[2], chunk, to_halves(b0, b1));
   }
   bf16* tiles(int block, int chunk) const { return to.base + ((size_t)block * to.stride + chunk) * 2 * kTile; }
+
+ private:
+  void put_row(int slot, int next, int chunk, Halves row) {
+    gathered[slot % 32] = row;
+    const int block = slot / 32, stop = next / 32 == block ? next : block * 32 + 32;
+    for (int gap = slot + 1; gap < stop; ++gap) gathered[gap % 32] = no_halves();
+    if (next / 32 == block) return;
+    bf16* at = tiles(block, chunk);
+    for (int pair = 0; pair < 16; ++pair) {
+      const Halves a = gathered[2 * pair], b = gathered[2 * pair + 1];
+      store_halves(at + pair_row(pair) * kChunk, mix_low(a, b));
+      store_halves(at + kTile + pair_row(pair) * kChunk, mix_high(a, b));
+    }
+  }
 };
 
 // Blocks first .. stop of 32 columns; `stride` blocks of depth lie between one and the next.

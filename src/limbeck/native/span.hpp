@@ -1,4 +1,4 @@
-// Which keys a token sees: those of its own text.
+// Which keys a token sees: those of its own text, in slots.
 #pragma once
 
 namespace limbeck {

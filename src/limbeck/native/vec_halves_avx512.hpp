@@ -30,12 +30,6 @@ inline Halves mix_high(Halves a, Halves b) {
                                          53, 21, 52, 20, 51, 19, 50, 18, 49, 17, 48, 16);
   return {_mm512_permutex2var_epi16(a.v, order, b.v)};
 }
-// The two halves of a row, number by number.
-inline Halves mix(Halves row) {
-  const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6,
-                                         21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
-  return {_mm512_permutexvar_epi16(order, row.v)};
-}
 
 inline void turn_pairs(Halves rows[16]) {  // 16 rows of 16 pairs become columns
   __m512i v[16];

@@ -48,12 +48,6 @@ inline Halves mix_high(Halves a, Halves b) {
   for (int i = 0; i < 16; ++i) row.at[2 * i] = a.at[16 + i], row.at[2 * i + 1] = b.at[16 + i];
   return row;
 }
-// The two halves of a row, number by number.
-inline Halves mix(Halves row) {
-  Halves mixed;
-  for (int i = 0; i < 16; ++i) mixed.at[2 * i] = row.at[i], mixed.at[2 * i + 1] = row.at[16 + i];
-  return mixed;
-}
 
 inline void turn_pairs(Halves rows[16]) {  // 16 rows of 16 pairs become columns
   Halves turned[16];

@@ -1,7 +1,7 @@
 """Engine batches: rows of token ids in, answers of whole requests out, inside the engine's process.
 
-In: a `Predictor` and frames of rows. Out: frames of answers, equal to those of `Predictor.predict`, with kernels
-of float32 to the bit: a request's rows may come in several batches and in any company; when its last row was computed,
+In: a `Predictor` and frames of rows. Out: frames of answers, equal to those of `Predictor.predict`, with limbeck's
+kernels to the bit: a request's rows may come in several batches and in any company; when its last row was computed,
 its head sees all of them together, as `predict` shows them to it. It does not know sockets or processes.
 
 Shapes: R rows, N texts of a request, F features, D width, C columns of an answer.

@@ -43,7 +43,7 @@ class Answered:
     """What the model says of the texts of one request.
 
     Attributes:
-        predictions: as `Predictor.predict` returns them (with kernels of float32 to the bit): probabilities, labels,
+        predictions: as `Predictor.predict` returns them (with limbeck's kernels to the bit): probabilities, labels,
             unsure, tokens, truncated.
         cut_tokens: tokens of each text that were not read, int32 (N,).
         vectors: float32 (N, W), not normalised; None where they were not asked for.
