@@ -74,13 +74,10 @@ CUTS = st.sets(st.integers(1, 8))
 def test_kernels_answer_to_the_bit_whatever_the_batches(
     kernel_predictor: Predictor, cuts: set[int], company: int
 ) -> None:
-    """A request's rows in any batches, beside any other rows: what `predict` says, bit by bit, in float32."""
+    """A request's rows in any batches, beside any other rows: what `predict` says, bit by bit."""
     wanted: Any = kernel_predictor.predict(TEXTS)
     found = answered(kernel_predictor, kernel_predictor.bundle.window, cuts, company)
-    if "native float32" in kernel_predictor.numerics:
-        assert np.array_equal(found, wanted.probabilities)
-    else:
-        np.testing.assert_allclose(found, wanted.probabilities, rtol=0, atol=5e-3)
+    np.testing.assert_array_equal(found, wanted.probabilities)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=20)
