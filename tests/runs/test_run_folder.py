@@ -61,14 +61,14 @@ def test_a_folder_with_names_like_a_run_s_is_left_alone(tmp_path):
 def test_a_run_that_ends_while_another_waits_at_the_door_is_not_cleared(tmp_path, monkeypatch):
     """Whether the folder is free is asked again under the lock."""
     path = tmp_path / "RUN"
-    lock = run_folder.lock
+    lock = run_folder.patient_lock
 
-    def late_lock(folder):
+    def late_lock(folder, **patience):
         folder.mkdir()
         (folder / "metrics.json").write_text("{}")
-        return lock(folder)
+        return lock(folder, **patience)
 
-    monkeypatch.setattr(run_folder, "lock", late_lock)
+    monkeypatch.setattr(run_folder, "patient_lock", late_lock)
     with pytest.raises(SettingsError, match="finished run"), opened_run(path):
         pass
     assert (path / "metrics.json").exists()
