@@ -18,6 +18,7 @@ import readme_scale
 import readme_serving
 import readme_speed
 import readme_summary
+import readme_windows
 from measure import RESULTS, read_result
 from readme_korean import in_korean
 from readme_training import course_head, train_imdb
@@ -32,6 +33,8 @@ PAGES = (
     "docs/course.md",
     "docs/distillation.md",
     "docs/labels.md",
+    "docs/long_texts.md",
+    "docs/long_texts.ko.md",
     "docs/scale.md",
     "docs/scale.ko.md",
     "docs/serving.md",
@@ -210,6 +213,7 @@ TABLES: dict[str, Callable[[], Rows | dict[str, Rows]]] = {
     "audit-near": audit_near,
     "train-speed": readme_speed.training,
     "train-imdb": train_imdb,
+    "windows": readme_windows.windows,
     "serving": readme_serving.serving,
     "scale-hours": readme_scale.hours,
     "course-head": course_head,
