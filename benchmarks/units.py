@@ -10,7 +10,8 @@ RUN is any model. Texts are drawn: tweets of 1 to 24 words. Each trial answers t
 its parts are compared, byte for byte, with those of a run that nobody disturbed. With --kills 5 a trial has so many
 kills, one after another. SPARK_MASTER='local-cluster[2,1,1024]' gives Spark two executors on this machine; for Ray a
 cluster of three machines is started here. Prints one line of JSON, which trials also write into results/units.json,
-beside those of other engines and kinds of kills, and ends with status 1 when a trial failed.
+beside those of other engines and kinds of kills, and ends with status 1 when a trial failed. A trial that is over early
+has fewer kills than it should: --until-killed 30 makes trials, --trials at most, until there were so many.
 """
 
 import argparse
@@ -230,6 +231,8 @@ def kill_trials(args: argparse.Namespace, place: Path) -> dict[str, Any]:
             "finished_units_redone": redone_most,
         }
         keep(found)
+        if args.until_killed and killed >= args.until_killed:
+            break
     return found
 
 
@@ -275,6 +278,7 @@ def main() -> None:
     parser.add_argument("--kill", choices=sorted({kill for _, kill in KINDS}))
     parser.add_argument("--trials", type=int, default=30)
     parser.add_argument("--kills", type=int, default=1, help="in each trial")
+    parser.add_argument("--until-killed", type=int, help="in all")
     parser.add_argument("--rows", type=int, default=4_000)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--threads", type=int, default=1)
