@@ -138,13 +138,14 @@ def test_a_client_that_leaves_costs_nothing_more(make_front):
     assert identity_holds(front)
 
 
-def test_an_answer_that_is_large_lets_others_have_their_turn(make_front):
-    """A request that comes while a large answer is written is answered before it."""
+@pytest.mark.parametrize("inputs", [["a"] * 1024, ["a " * 40_000]], ids=["many texts", "a long text"])
+def test_an_answer_that_is_large_lets_others_have_their_turn(make_front, inputs):
+    """A request that comes while a large answer is made is answered before it."""
     front, _ = make_front()
     order = []
 
     async def both():
-        large = json.dumps({"inputs": ["a"] * 1024}).encode()
+        large = json.dumps({"inputs": inputs}).encode()
         small = json.dumps({"input": "a"}).encode()
 
         async def one(name, path, body):
