@@ -45,7 +45,7 @@ def test_a_name_with_signs_of_a_pattern_is_the_file_of_that_name(tmp_path: Path)
     [
         ("*.parquet", StorageError, "no file has such a name"),
         ("nothing.csv", StorageError, "no such file"),
-        ("a", DataError, "holds no file that can be answered in parts"),
+        ("a", DataError, "holds no file that can be worked on in units"),
         ("keyed", DataError, "a column's value"),
     ],
 )

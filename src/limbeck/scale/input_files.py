@@ -91,8 +91,8 @@ def _those_to_read(within: list[Path], source: str) -> FoundFiles:
     paths = tuple(file for file in within if can_be_cut(file))
     if not paths:
         raise DataError(
-            f"{source} holds no file that can be answered in parts: {', '.join(CUT_SUFFIXES)} can, all but Parquet "
-            "also as .gz or .zst; give --output FILE for another format"
+            f"{source} holds no file that can be worked on in units: {', '.join(CUT_SUFFIXES)} can, all but Parquet "
+            "also as .gz or .zst; give one file of another format, and it is read as a whole"
         )
     beside = [str(file) for file in within if file not in set(paths)]
     what = "files and folders beside the data, not read"
