@@ -294,7 +294,7 @@ def main() -> None:
         args.cluster = held.enter_context(ray_cluster()) if args.on == "ray" else None
         found = kill_trials(args, args.place) if args.kill else long_run(args, args.place)
     print(json.dumps(found))
-    if found.get("byte_equal", 0) < (args.trials if args.kill else 0) or found.get("status"):
+    if found.get("byte_equal", 0) < found.get("trials", 0) or found.get("status"):
         sys.exit(1)
 
 
