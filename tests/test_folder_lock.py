@@ -1,6 +1,7 @@
 """A folder is held by one process at a time, and is free again when that ends, however it ends."""
 
 import errno
+import shutil
 import subprocess
 import sys
 
@@ -38,6 +39,13 @@ def test_a_lock_in_vain_leaves_no_folder_behind(tmp_path):
         (tmp_path / "b" / "work").write_text("hours of it")
         raise RuntimeError
     assert (tmp_path / "b" / "work").read_text() == "hours of it"
+
+
+def test_a_folder_that_is_removed_meanwhile_hides_no_error(tmp_path):
+    """What is told is why the command failed, not that there is nothing left to tidy up."""
+    with pytest.raises(RuntimeError, match="the true reason"), lock(tmp_path / "run"):
+        shutil.rmtree(tmp_path / "run")
+        raise RuntimeError("the true reason")
 
 
 def test_a_lock_is_never_held_on_a_file_that_is_gone(tmp_path, monkeypatch):

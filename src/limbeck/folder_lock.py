@@ -7,7 +7,7 @@ is done in the folder.
 import os
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -33,9 +33,10 @@ def lock(folder: Path) -> Iterator[None]:
         try:
             yield
         except BaseException:
-            if made and [file.name for file in folder.iterdir()] == [LOCK_NAME]:
-                os_files.remove_held(handle, folder / LOCK_NAME)
-                remove_empty(made)
+            with suppress(FileNotFoundError):  # somebody removed the folder meanwhile: that is not why it failed
+                if made and [file.name for file in folder.iterdir()] == [LOCK_NAME]:
+                    os_files.remove_held(handle, folder / LOCK_NAME)
+                    remove_empty(made)
             raise
 
 
