@@ -17,7 +17,7 @@ import numpy as np
 
 import limbeck
 from limbeck.display.tables import Table
-from limbeck.evaluation.evaluation import summary_table
+from limbeck.evaluation.summary_table import summary_table
 from limbeck.progress import for_stream
 from limbeck.reporting.charts import class_frequency, confusion_matrix
 from limbeck.reporting.curves import learning_curves

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from limbeck.display.tables import Table
-from limbeck.evaluation.evaluation import evaluate, summary_table
+from limbeck.evaluation.evaluation import evaluate
 from limbeck.evaluation.measured import brief
+from limbeck.evaluation.summary_table import summary_table
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from tests.threads import on_one_thread
 
+from limbeck.errors import StorageError
 from limbeck.model.bundle import Bundle, save_bundle
 from limbeck.scale import unit_run
 from limbeck.scale.parts_answers import PartsSummary, predict_to_parts
@@ -100,6 +101,17 @@ def interrupted_after(parts: int, out: Path) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(unit_run, "write_tables", stopped)
         yield
+
+
+def require_goes_on(run: Answer, source: Path, place: Path, made_of: Callable[[Path], object]) -> None:
+    """Interrupt a run: before it is whole nothing is made of its parts, and it goes on to the same bytes."""
+    run(source, place / "WHOLE")
+    with interrupted_after(2, place / "PARTS"):
+        run(source)
+    with pytest.raises(StorageError, match="manifest"):
+        made_of(place / "PARTS")
+    run(source)
+    assert bytes_in(place / "PARTS") == bytes_in(place / "WHOLE")
 
 
 def free_port() -> int:

@@ -6,10 +6,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.scale.conftest import Answer, bytes_in, interrupted_after, rows_of
+from tests.scale.conftest import Answer, bytes_in, require_goes_on, rows_of
 
 from limbeck.auditing.audit import audit
-from limbeck.errors import DataError, SettingsError, StorageError
+from limbeck.errors import DataError, SettingsError
 from limbeck.reading.read import read
 from limbeck.scale.audited_parts import audit_parts
 from limbeck.scale.parts_answers import predict_to_parts
@@ -81,13 +81,7 @@ def test_splits_are_told_apart(count: Answer, tmp_path: Path) -> None:
 
 def test_an_interrupted_run_goes_on(count: Answer, files: Path, tmp_path: Path) -> None:
     """To the same bytes; before it is whole nothing is told."""
-    count(files, tmp_path / "WHOLE")
-    with interrupted_after(2, tmp_path / "PARTS"):
-        count(files)
-    with pytest.raises(StorageError, match="manifest"):
-        audit_parts(tmp_path / "PARTS")
-    count(files)
-    assert bytes_in(tmp_path / "PARTS") == bytes_in(tmp_path / "WHOLE")
+    require_goes_on(count, files, tmp_path, audit_parts)
 
 
 def test_other_labels_and_other_parts_are_refused(answer: Answer, files: Path, tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.scale.conftest import WORDS, Answer, bytes_in, interrupted_after, rows_of, table_in
+from tests.scale.conftest import WORDS, Answer, bytes_in, require_goes_on, rows_of, table_in
 
 from limbeck.data.learned import digests_of, write_learned
-from limbeck.errors import DataError, SettingsError, StorageError
+from limbeck.errors import DataError, SettingsError
 from limbeck.evaluation.predictions import Predictions
 from limbeck.inference.answers import classes_of
 from limbeck.inference.predictor import load
@@ -89,13 +89,7 @@ def test_rows_are_those_of_one_file(judged: Answer, files: Path, model: Path, tm
 
 def test_an_interrupted_run_goes_on(judged: Answer, files: Path, tmp_path: Path) -> None:
     """To the same bytes; before it is whole no label is judged."""
-    judged(files, tmp_path / "WHOLE")
-    with interrupted_after(2, tmp_path / "PARTS"):
-        judged(files)
-    with pytest.raises(StorageError, match="manifest"):
-        review_parts(tmp_path / "PARTS")
-    judged(files)
-    assert bytes_in(tmp_path / "PARTS") == bytes_in(tmp_path / "WHOLE")
+    require_goes_on(judged, files, tmp_path, review_parts)
 
 
 def test_rows_that_were_all_learned_from_are_not_judged(judged: Answer, tmp_path: Path) -> None:

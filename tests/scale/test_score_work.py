@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.scale.conftest import Answer, bytes_in, interrupted_after, rows_of
+from tests.scale.conftest import Answer, bytes_in, require_goes_on, rows_of
 
-from limbeck.errors import DataError, SettingsError, StorageError
+from limbeck.errors import DataError, SettingsError
 from limbeck.inference.predictor import load
 from limbeck.inference.scoring import score
 from limbeck.model.bundle import Bundle, save_bundle, set_thresholds
@@ -70,13 +70,7 @@ def test_figures_are_those_of_evaluate(
 
 def test_an_interrupted_run_goes_on(scored: Answer, files: Path, tmp_path: Path) -> None:
     """To the same bytes; before it is whole there is no figure."""
-    scored(files, tmp_path / "WHOLE")
-    with interrupted_after(2, tmp_path / "PARTS"):
-        scored(files)
-    with pytest.raises(StorageError, match="manifest"):
-        score_parts(tmp_path / "PARTS")
-    scored(files)
-    assert bytes_in(tmp_path / "PARTS") == bytes_in(tmp_path / "WHOLE")
+    require_goes_on(scored, files, tmp_path, score_parts)
 
 
 def test_a_label_that_the_model_does_not_know_sets_its_unit_aside(scored: Answer, tmp_path: Path) -> None:

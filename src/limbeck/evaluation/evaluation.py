@@ -337,32 +337,6 @@ def evaluation_of_sums(
     )
 
 
-def summary_table(evaluations: Mapping[str, Evaluation]) -> Table:
-    """Return the four scores with their intervals, one line an evaluation, each beside its majority baseline."""
-    return Table(
-        header=(
-            "",
-            "rows",
-            "accuracy (95 %)",
-            "weighted F1 (95 %)",
-            "macro F1 (95 %)",
-            "log loss (95 %)",
-            "majority accuracy",
-            "majority macro F1",
-        ),
-        rows=tuple(
-            (
-                name,
-                f"{one.rows:,}",
-                *map(brief, (one.accuracy, one.f1_weighted, one.f1_macro, one.log_loss)),
-                f"{one.baseline.accuracy:.3f}",
-                f"{one.baseline.f1_macro:.3f}",
-            )
-            for name, one in evaluations.items()
-        ),
-    )
-
-
 def _checked_names(label_names: Sequence[str], *, class_count: int, majority_label: int) -> tuple[str, ...]:
     names = tuple(label_names)
     if len(names) != class_count:
