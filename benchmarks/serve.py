@@ -29,11 +29,12 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from measure import write_result
-from serve_library import Library, versions_in
+from serve_library import beside_library, versions_in
 from serve_load import open_loop, post, whole_status
 from serve_peers import PATHS, PEERS, THREADS, body_for
 from workloads import corpus
@@ -53,7 +54,6 @@ START_WITHIN_S = 180.0
 SETTLED_S = 15.0
 """After the start, our spare engine is loaded, which takes processor time from the first answers."""
 SINGLE_CALLS, SINGLE_TEXTS = 200, 50
-PAUSES_S = {"back_to_back": 0.0, "after_20_ms": 0.02}
 PACKAGES = {
     OURS: ("torch", "uvicorn", "starlette"),
     "fastapi": ("torch", "transformers", "fastapi", "uvicorn"),
@@ -310,27 +310,9 @@ def single_calls(server: Server, pause_s: float = 0.0) -> dict[str, float]:
     return {"p50_ms": round(statistics.median(spent), 2), "p99_ms": round(spent[int(0.99 * (len(spent) - 1))], 2)}
 
 
-def beside_library(server: Server, run: Path, texts: Sequence[str]) -> dict[str, Any]:
-    """Return the median milliseconds of one text over HTTP and by the library, in alternating rounds.
-
-    One text right after the other, and after pauses, as texts come to a service that is not busy: a processor that was
-    idle, with cold caches, is slower for both.
-    """
-    library, calls = Library(run), [texts[call % SINGLE_TEXTS] for call in range(SINGLE_CALLS)]
-    found: dict[str, Any] = {"engine": library.numerics}
-    try:
-        library.median_ms(calls)
-        for name, pause_s in PAUSES_S.items():
-            both = [(single_calls(server, pause_s)["p50_ms"], library.median_ms(calls, pause_s)) for _ in range(ROUNDS)]
-            found[name] = {
-                "http_ms": round(statistics.median(one for one, _ in both), 2),
-                "library_ms": round(statistics.median(other for _, other in both), 2),
-                "more_ms": round(statistics.median(one - other for one, other in both), 2),
-                "rounds": [[round(one, 2), round(other, 2)] for one, other in both],
-            }
-    finally:
-        library.end()
-    return found
+def single_p50_ms(server: Server, pause_s: float) -> float:
+    """Return the median milliseconds of one text over HTTP, each after a pause."""
+    return single_calls(server, pause_s)["p50_ms"]
 
 
 def after_a_kill(server: Server, kills: int) -> dict[str, Any]:
@@ -382,7 +364,9 @@ def main() -> None:
                     "processor_share_when_idle": idle[server.name],
                 }
                 if server.name == OURS:
-                    found[OURS]["beside_library"] = beside_library(server, asked.run, tweets)
+                    calls = [tweets[call % SINGLE_TEXTS] for call in range(SINGLE_CALLS)]
+                    http_ms = partial(single_p50_ms, server)
+                    found[OURS]["beside_library"] = beside_library(http_ms, asked.run, calls, ROUNDS)
                     found[OURS]["after_a_kill"] = after_a_kill(server, 1 if asked.quick else 10)
     for name, entry in found.items():
         entry["versions"] = versions_in(pythons.get(name, sys.executable), PACKAGES[name])

@@ -4,10 +4,14 @@ In: a run folder, texts; a Python. Out: milliseconds, versions. It does not know
 """
 
 import json
+import statistics
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
+
+PAUSES_S = {"back_to_back": 0.0, "after_20_ms": 0.02}
 
 
 def versions_in(python: str, packages: Sequence[str]) -> dict[str, str]:
@@ -51,3 +55,32 @@ class Library:
     def _answer(self) -> str:
         assert self._process.stdout is not None
         return self._process.stdout.readline().strip()
+
+
+def beside_library(http_ms: Callable[[float], float], run: Path, calls: Sequence[str], rounds: int) -> dict[str, Any]:
+    """Return the median milliseconds of one text over HTTP and by the library, in alternating rounds.
+
+    One text right after the other, and after pauses, as texts come to a service that is not busy: a processor that was
+    idle, with cold caches, is slower for both.
+
+    Args:
+        http_ms: asks a service for the calls, each after a pause in seconds; returns the median.
+        run: folder of the model.
+        calls: texts.
+        rounds: of both.
+    """
+    library = Library(run)
+    found: dict[str, Any] = {"engine": library.numerics}
+    try:
+        library.median_ms(calls)
+        for name, pause_s in PAUSES_S.items():
+            both = [(http_ms(pause_s), library.median_ms(calls, pause_s)) for _ in range(rounds)]
+            found[name] = {
+                "http_ms": round(statistics.median(one for one, _ in both), 2),
+                "library_ms": round(statistics.median(other for _, other in both), 2),
+                "more_ms": round(statistics.median(one - other for one, other in both), 2),
+                "rounds": [[round(one, 2), round(other, 2)] for one, other in both],
+            }
+    finally:
+        library.end()
+    return found
