@@ -108,6 +108,19 @@ def test_two_processes_train_as_one(make_loop, tmp_path):
     assert expected.steps == 18
 
 
+def signal_at_step(number, sent):
+    """Let this process, which is a child of the test's, get a signal when it looks so often whether it should stop."""
+    honest, calls = StopSignal.is_set.fget, []
+
+    def counted(stop):
+        calls.append(1)
+        if len(calls) == number:
+            os.kill(os.getpid(), sent)
+        return honest(stop)
+
+    StopSignal.is_set = property(counted)
+
+
 @pytest.mark.parametrize("rank", [0, 1])
 def test_one_that_dies_ends_the_others_and_the_run_goes_on(make_loop, tmp_path, monkeypatch, capfd, rank):
     """After kill -9 of either the other ends with a reason within a minute; one process finishes what two began."""
@@ -115,16 +128,8 @@ def test_one_that_dies_ends_the_others_and_the_run_goes_on(make_loop, tmp_path, 
     whole, broken = tmp_path / "whole", tmp_path / "broken"
 
     def work(own):
-        honest = StopSignal.is_set.fget
-        calls = []
-
-        def counted(stop):
-            calls.append(1)
-            if own == rank and len(calls) == 20:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return honest(stop)
-
-        StopSignal.is_set = property(counted)
+        if own == rank:
+            signal_at_step(20, signal.SIGKILL)
         train(make_loop, broken, token_budget=20, epochs=3)
 
     began_s = time.monotonic()
@@ -146,16 +151,8 @@ def test_one_that_hangs_is_named_and_ends_the_others(make_loop, tmp_path, monkey
     be_quick(monkeypatch, lost_s=5.0)
 
     def work(own):
-        honest = StopSignal.is_set.fget
-        calls = []
-
-        def counted(stop):
-            calls.append(1)
-            if own == rank and len(calls) == 20:
-                os.kill(os.getpid(), signal.SIGSTOP)
-            return honest(stop)
-
-        StopSignal.is_set = property(counted)
+        if own == rank:
+            signal_at_step(20, signal.SIGSTOP)
         train(make_loop, tmp_path / "run", token_budget=20, epochs=3)
 
     began_s = time.monotonic()
