@@ -1,17 +1,17 @@
-"""Does work in units survive kills to the same bytes, and is its memory flat?
+"""Does work in units survive kills to the same bytes?
 
     python benchmarks/units.py RUN --kill worker --trials 30     kill -9 of a worker at a random moment
     python benchmarks/units.py RUN --kill driver --trials 30     kill -9 of the command itself, then the same again
     python benchmarks/units.py RUN --kill node --on ray          kill -9 of a machine: a raylet and what it started
     python benchmarks/units.py RUN --kill node --on spark        the same: an executor
-    python benchmarks/units.py RUN --rows 1000000                one undisturbed run: rows/s, and memory by minute
 
 RUN is any model. Texts are drawn: tweets of 1 to 24 words. Each trial answers the same files into a folder of its own;
 its parts are compared, byte for byte, with those of a run that nobody disturbed. With --kills 5 a trial has so many
 kills, one after another. SPARK_MASTER='local-cluster[2,1,1024]' gives Spark two executors on this machine; for Ray a
 cluster of three machines is started here. Prints one line of JSON, which trials also write into results/units.json,
 beside those of other engines and kinds of kills, and ends with status 1 when a trial failed. A trial that is over early
-has fewer kills than it should: --until-killed 30 makes trials, --trials at most, until there were so many.
+has fewer kills than it should: --until-killed 30 makes trials, --trials at most, until there were so many. What work in
+units costs beside one process is measured by units_rates.py.
 """
 
 import argparse
@@ -82,8 +82,7 @@ def command(args: argparse.Namespace, texts: Path, out: Path) -> list[str]:
     words += ["--on", args.on]
     if args.on == "processes":
         words += ["--workers", args.workers, "--threads", args.threads]
-    if args.unit_tokens:
-        words += ["--unit-tokens", args.unit_tokens]
+    words += ["--unit-tokens", args.unit_tokens]
     return [str(word) for word in words]
 
 
@@ -98,14 +97,6 @@ def children_of(pid: int) -> list[int]:
         if parent == pid:
             found.append(int(stat.parent.name))
     return found
-
-
-def rss_mib(pid: int) -> float:
-    """Return the memory that a process holds; 0 where it is gone."""
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
-    except (OSError, IndexError):
-        return 0.0
 
 
 def bytes_of(out: Path) -> dict[str, bytes]:
@@ -244,57 +235,31 @@ def keep(found: dict[str, Any]) -> None:
     write_result("units", {"trials": dict(sorted(trials.items()))}, packages=["limbeck"])
 
 
-def long_run(args: argparse.Namespace, place: Path) -> dict[str, Any]:
-    """Answer many rows, and look at the memory of all processes every few seconds."""
-    write_texts(place / "texts", args.rows)
-    started = time.monotonic()
-    process = subprocess.Popen(  # our own command
-        command(args, place / "texts", place / "PARTS"), stdout=subprocess.DEVNULL
-    )
-    seen: list[tuple[float, float]] = []
-    while process.poll() is None:
-        held = sum(map(rss_mib, (process.pid, *children_of(process.pid))))
-        seen.append((time.monotonic() - started, held))
-        time.sleep(2)
-    spent_s = time.monotonic() - started
-    first = max((held for at, held in seen if at < 60), default=0.0)
-    later = max((held for at, held in seen if at >= 60), default=first)
-    return {
-        "rows": args.rows,
-        "status": process.returncode,
-        "seconds": round(spent_s, 1),
-        "rows_per_s": round(args.rows / spent_s),
-        "mib_first_minute": round(first),
-        "mib_later": round(later),
-        "growth": round(later / first, 3) if first else None,
-    }
-
-
 def main() -> None:
     """Run what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run")
     parser.add_argument("--on", choices=sorted({on for on, _ in KINDS}), default="processes")
-    parser.add_argument("--kill", choices=sorted({kill for _, kill in KINDS}))
+    parser.add_argument("--kill", choices=sorted({kill for _, kill in KINDS}), required=True)
     parser.add_argument("--trials", type=int, default=30)
     parser.add_argument("--kills", type=int, default=1, help="in each trial")
     parser.add_argument("--until-killed", type=int, help="in all")
     parser.add_argument("--rows", type=int, default=4_000)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--unit-tokens", type=int)
+    parser.add_argument(
+        "--unit-tokens", type=int, required=True, help="parts are compared, so every trial must have the same units"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--place", type=Path, required=True, help="a folder for texts and parts; must not exist")
     args = parser.parse_args()
-    if args.kill and not args.unit_tokens:
-        parser.error("--kill needs --unit-tokens: parts are compared, so units must be the same in every trial")
-    if args.kill is not None and (args.on, args.kill) not in KINDS:
+    if (args.on, args.kill) not in KINDS:
         parser.error(f"--on {args.on} has no {args.kill}")
     with ExitStack() as held:
         args.cluster = held.enter_context(ray_cluster()) if args.on == "ray" else None
-        found = kill_trials(args, args.place) if args.kill else long_run(args, args.place)
+        found = kill_trials(args, args.place)
     print(json.dumps(found))
-    if found.get("byte_equal", 0) < found.get("trials", 0) or found.get("status"):
+    if found["byte_equal"] < found["trials"]:
         sys.exit(1)
 
 
