@@ -7,7 +7,8 @@ process with two threads and without units; units by one worker with two threads
 one. Start and loading are in the seconds; how long each takes for 64 rows stands beside them, and so does the rate of
 the rows after these. Units are small here, 60,000 tokens, so that all workers end together. Then --long rows go through
 two workers with units of the usual size, and the memory of all processes is looked at every two seconds: pages that
-they share are counted in each (RSS). Writes results/units_rates.json, unless --quick.
+they share are counted in each (RSS). Writes results/units_rates.json, unless --quick; with --rounds 0 or --long 0 only
+the other half, and keeps what is there of this one.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from typing import Any
 
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
-from measure import alternate, median_ratio, summary, write_result
+from measure import RESULTS, alternate, commit, machine, median_ratio, read_result, summary, versions, write_result
 from units import children_of, write_texts
 
 FEW_ROWS = 64
@@ -40,34 +41,40 @@ FIRST_S = 60.0
 """Until then memory may grow: models are loaded and the first units are read."""
 
 
+def texts_of(place: Path, rows: int) -> dict[bool, Path]:
+    """Write drawn texts: as a folder of files for units (True), and as one file for one process (False)."""
+    folder, file = place / f"texts-{rows}", place / f"whole-{rows}.parquet"
+    write_texts(folder, rows)
+    pq.write_table(ds.dataset(sorted(map(str, folder.glob("*.parquet")))).to_table(), file)
+    return {True: folder, False: file}
+
+
 def command(run: str, texts: Path, out: Path, flags: list[str]) -> list[str]:
-    """Return the command line that answers all rows; without flags in one process, without units."""
-    source = texts if flags else texts / "all.parquet"
-    words = [sys.executable, "-m", "limbeck", "predict", run, "--input", source, "--quiet", *flags]
-    return [str(word) for word in [*words, "--out", out if flags else out.with_suffix(".parquet")]]
+    """Return the command line that answers all rows."""
+    words = [sys.executable, "-m", "limbeck", "predict", run, "--input", texts, "--quiet", *flags, "--out", out]
+    return [str(word) for word in words]
 
 
-def texts_of(place: Path, rows: int) -> Path:
-    """Write drawn texts, as a folder of parts and, for one process, as a file."""
-    if not place.exists():
-        write_texts(place, rows)
-        together = ds.dataset(sorted(map(str, place.glob("*.parquet")))).to_table()
-        (place / "whole").mkdir()
-        pq.write_table(together, place / "whole" / "all.parquet")
-    return place
-
-
-def contestant(run: str, texts: Path, out: Path, flags: list[str]) -> Callable[[], None]:
-    """Return a call that answers all rows once."""
+def contestant(run: str, texts: dict[bool, Path], place: Path, flags: list[str]) -> Callable[[], None]:
+    """Return a call that answers all rows once; without flags in one process, without units."""
     units = ["--unit-tokens", str(UNIT_TOKENS)] if flags else []
-    words = command(run, texts if flags else texts / "whole", out, [*flags, *units])
+    out = place / ("PARTS" if flags else "ANSWERS.parquet")
+    words = command(run, texts[bool(flags)], out, [*flags, *units])
 
     def answer() -> None:
-        shutil.rmtree(out, ignore_errors=True)
-        out.with_suffix(".parquet").unlink(missing_ok=True)
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir()
         subprocess.run(words, check=True, stdout=subprocess.DEVNULL, env=environment())  # our own command
+        require_all_rows(out, pq.read_metadata(texts[False]).num_rows)
 
     return answer
+
+
+def require_all_rows(out: Path, rows: int) -> None:
+    """Refuse answers that are not those of each row once, in order."""
+    files = sorted(map(str, out.glob("*.parquet"))) if out.is_dir() else [str(out)]
+    if ds.dataset(files).to_table(columns=["id"])["id"].to_pylist() != list(range(rows)):
+        raise RuntimeError(f"{out} does not hold {rows} rows in order")
 
 
 def environment() -> dict[str, str]:
@@ -79,8 +86,8 @@ def rates(args: argparse.Namespace, place: Path) -> dict[str, Any]:
     """Let all answer the same rows, round after round, and then a few rows for the start."""
     seconds: dict[int, dict[str, list[float]]] = {}
     for rows in (FEW_ROWS, args.rows):
-        texts = texts_of(place / f"texts-{rows}", rows)
-        calls = {name: contestant(args.run, texts, place / "OUT", flags) for name, flags in WAYS.items()}
+        texts = texts_of(place, rows)
+        calls = {name: contestant(args.run, texts, place / "out", flags) for name, flags in WAYS.items()}
         if rows == FEW_ROWS:
             alternate(calls, rounds=1)  # what is compiled or measured once is there then
         seconds[rows] = alternate(calls, rounds=args.rounds)
@@ -117,12 +124,11 @@ def long_run(args: argparse.Namespace, place: Path) -> dict[str, Any]:
     spent_s = time.monotonic() - started
     if process.returncode:
         raise RuntimeError(f"{words} ended with {process.returncode}")
-    answered = ds.dataset(sorted(map(str, (place / "PARTS").glob("*.parquet")))).to_table(columns=["id"])["id"]
+    require_all_rows(place / "PARTS", args.long)
     first = max((held for at, held in seen if at < FIRST_S), default=0.0)
     later = max((held for at, held in seen if at >= FIRST_S), default=first)
     return {
         "rows": args.long,
-        "in_order_once_each": answered.to_pylist() == list(range(args.long)),
         "parts": len(list((place / "PARTS").glob("*.parquet"))),
         "seconds": round(spent_s, 1),
         "rows_per_s": round(args.long / spent_s),
@@ -148,12 +154,22 @@ def main() -> None:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="units-rates-") as made:
         place = args.place or Path(made)
-        result = rates(args, place)
-        print(json.dumps(result), flush=True)
-        result["long"] = long_run(args, place)
-    print(json.dumps(result))
-    if not args.quick:
-        print(f"written to {write_result('units_rates', result, packages=['limbeck', 'torch', 'pyarrow'])}")
+        place.mkdir(parents=True, exist_ok=True)
+        if args.rounds:
+            keep("rates", rates(args, place), quick=args.quick)
+        if args.long:
+            keep("long", long_run(args, place), quick=args.quick)
+
+
+def keep(name: str, found: dict[str, Any], *, quick: bool) -> None:
+    """Print what was found, and write it into results/units_rates.json beside what the other half found."""
+    print(json.dumps(found), flush=True)
+    if quick:
+        return
+    known = read_result("units_rates") if (RESULTS / "units_rates.json").is_file() else {}
+    others = {key: known[key] for key in ("rates", "long") if key in known}
+    about = {"versions": versions(["torch", "pyarrow"]), "commit": commit(), "machine": machine()}
+    print(f"written to {write_result('units_rates', {**others, name: {**found, **about}}, packages=['limbeck'])}")
 
 
 if __name__ == "__main__":
