@@ -24,3 +24,11 @@ def cores_of(result: dict[str, Any]) -> str:
     name = " ".join(_NOISE.sub(" ", result["machine"]["processor"]).split()) or "an unnamed CPU"
     article = "" if name.startswith("an ") else "an " if name[0] in "AEIOU" else "a "
     return f"{result['threads']} cores of {article}{name} with {SPOKEN.get(result['isa'], result['isa'])}"
+
+
+def whole_machine_of(machine: dict[str, Any]) -> str:
+    """Say the same of a result that names no instruction set, but used all that its machine has."""
+    units = {*machine["bf16_units"], *machine["vector_units"]}
+    best = {"amx_bf16": "amx", "avx512_bf16": "avx512bf16", "avx512f": "avx512", "avx2": "avx2", "asimd": "neon"}
+    isa = next((isa for unit, isa in best.items() if unit in units), "portable")
+    return cores_of({"machine": machine, "threads": machine["cores"], "isa": isa})
