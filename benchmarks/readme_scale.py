@@ -39,10 +39,10 @@ def lasting(hours: float) -> str:
 def rates() -> dict[str, Rows]:
     """What work in units costs beside one process, and memory over a long run."""
     found = read_result("units_rates")["rates"]
-    rows = [[f"{found['rows']:,} drawn tweets, MiniLM", "start, s", "rows/s after it"]]
+    rows = [[f"MiniLM, drawn tweets: {found['rows']:,}", "start, s", "rows/s after it"]]
     for way, one in found["ways"].items():
         rows.append([way, f"{one['start_s']:.1f}", f"{one['rows_per_s_after_start']:,}"])
-    return {whole_machine_of(found["machine"]): rows}
+    return {f"**{whole_machine_of(found['machine'])}**": rows}
 
 
 def peers() -> dict[str, Rows]:
@@ -51,10 +51,10 @@ def peers() -> dict[str, Rows]:
         return {}
     found = read_result("units_peers")
     rows = [
-        [f"{found['rows']:,} tweets of {found['data']}, MiniLM", "rows/s", "of limbeck's speed", "peak memory, MiB"]
+        [f"MiniLM, tweets of {found['data']}: {found['rows']:,}", "rows/s", "of limbeck's speed", "peak memory, MiB"]
     ]
     for name, one in found["contestants"].items():
         said = {"limbeck": "`limbeck predict --out PARTS`", "datasets": "`datasets.map(num_proc=2)` and `pipeline`"}
         way = said.get(name, "Ray Data `map_batches` and `pipeline`")
         rows.append([way, f"{one['rows_per_s']:,.0f}", f"1 / {one['times_ours']:.1f}", f"{one['peak_mib']:,}"])
-    return {whole_machine_of(found["machine"]): rows}
+    return {f"**{whole_machine_of(found['machine'])}**": rows}
