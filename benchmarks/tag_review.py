@@ -27,7 +27,8 @@ from sklearn.linear_model import LogisticRegression
 
 from limbeck.evaluation import label_metrics, metrics
 from limbeck.evaluation.label_thresholds import LabelGoal, choose_label_thresholds, decide_labels
-from limbeck.review.tag_issues import TagMistake, find_tag_issues
+from limbeck.review.tag_doubts import TagMistake
+from limbeck.review.tag_issues import find_tag_issues
 
 TRAIN, TEST, FEW, FOLDS, PLANTED = 7_000, 4_000, 700, 4, 0.05
 """Mistakes are planted in as many further training rows: the rules of the lists were chosen on the first."""

@@ -127,7 +127,7 @@ if TYPE_CHECKING:
     from limbeck.review.corrections import Corrections as Corrections
     from limbeck.review.issues import LabelIssues as LabelIssues
     from limbeck.review.label_doubts import LabelIssue as LabelIssue
-    from limbeck.review.tag_issues import TagIssue as TagIssue
+    from limbeck.review.tag_doubts import TagIssue as TagIssue
     from limbeck.review.tag_issues import TagIssues as TagIssues
     from limbeck.settings import AuditSettings as AuditSettings
     from limbeck.settings import CleanSettings as CleanSettings
@@ -202,7 +202,8 @@ _HOMES = {
     "limbeck.review.corrections": "Corrections",
     "limbeck.review.issues": "LabelIssues",
     "limbeck.review.label_doubts": "LabelIssue",
-    "limbeck.review.tag_issues": "TagIssue TagIssues",
+    "limbeck.review.tag_doubts": "TagIssue",
+    "limbeck.review.tag_issues": "TagIssues",
     "limbeck.settings": (
         "AuditSettings CleanSettings FeatureSettings FinetuneSettings HeadSettings ProbeSettings "
         "ReadSettings SplitSettings SweepSettings"

@@ -9,7 +9,7 @@ import pytest
 from limbeck.data.label_sets import sets_of_indicators
 from limbeck.errors import DataError
 from limbeck.evaluation.multi_predictions import MultiPredictions
-from limbeck.review import tag_issues
+from limbeck.review import tag_chances
 from limbeck.review.tag_issues import find_tag_issues, review_tags
 
 
@@ -101,7 +101,7 @@ def test_blocks_change_nothing(monkeypatch):
     """Few rows or labels at a time give the same order."""
     _, given, said = planted(0.05, 0.01, rows=300)
     before = find_tag_issues(given, said).wrong_NC
-    monkeypatch.setattr(tag_issues, "_BLOCK_CELLS", 1)
+    monkeypatch.setattr(tag_chances, "_BLOCK_CELLS", 1)
     np.testing.assert_allclose(find_tag_issues(given, said).wrong_NC, before, rtol=1e-6)
 
 

@@ -18,8 +18,9 @@ from limbeck.evaluation.predictions import Predictions
 from limbeck.inference.answers import classes_of
 from limbeck.inference.predictor import load
 from limbeck.model.bundle import Bundle, save_bundle
+from limbeck.model.heads import ClassificationHead
 from limbeck.reading.read import read
-from limbeck.review.issues import find_label_issues
+from limbeck.review.issues import LabelIssues, find_label_issues
 from limbeck.review.sheet import keep_sheet
 from limbeck.scale.reviewed_parts import review_parts
 from limbeck.scale.work import LabelAnswers, ScoreCounts
@@ -52,6 +53,21 @@ def files(tmp_path: Path) -> Path:
     return folder
 
 
+def at_once(made: pa.Table, names: tuple[str, ...]) -> LabelIssues:
+    """Judge the rows of parts, all in memory."""
+    return find_label_issues(
+        Predictions(
+            row_ids=made["row_id"].to_pylist(),
+            label_names=names,
+            probabilities=np.array(made["probabilities"].to_pylist(), np.float32),
+            true_labels=made["label"],
+            tokens=np.ones(len(made), np.int64),
+            truncated=np.zeros(len(made), bool),
+            texts=made["text"].to_pylist(),
+        )
+    )
+
+
 @pytest.mark.parametrize("unit_tokens", [60, 100_000])
 def test_rows_are_those_of_one_file(judged: Answer, files: Path, model: Path, tmp_path: Path, unit_tokens: int) -> None:
     """Answers are those of the model, but for rounding; of the same answers the same rows are found in the same order.
@@ -67,24 +83,33 @@ def test_rows_are_those_of_one_file(judged: Answer, files: Path, model: Path, tm
     kept = np.flatnonzero(~np.isin(digests_of(dataset.texts), digests_of(LEARNED)))
     assert (len(ours), ours.learned_rows) == (len(kept), 150 - len(kept))
     assert ours.learned_rows > 0
-    made = made.take(kept)
-    theirs = find_label_issues(
-        Predictions(
-            row_ids=made["row_id"].to_pylist(),
-            label_names=answers.label_names,
-            probabilities=np.array(made["probabilities"].to_pylist(), np.float32),
-            true_labels=made["label"],
-            tokens=answers.tokens[kept],
-            truncated=answers.truncated[kept],
-            texts=made["text"].to_pylist(),
-        )
-    )
+    theirs = at_once(made.take(kept), answers.label_names)
     assert theirs.predictions.texts == tuple(dataset.texts[row] for row in kept)
     for one, other in zip(ours.worst(99), theirs.worst(99), strict=True):
         assert vars(one) | {"reason": ""} == vars(other) | {"reason": ""}
     assert {one.row_id.split(":")[0] for one in ours.worst(99)} == {"part-1.parquet", "part-2.parquet"}
     assert ours.rows_to_review() == theirs.rows_to_review()
     assert str(ours.to_dict(0) | {"learned_rows": 0}) == str(theirs.to_dict(0) | {"learned_rows": 0})
+
+
+def test_ordered_classes_are_judged_as_others(
+    judged: Answer, files: Path, make_bundle: Callable[[HeadKind], Bundle], tmp_path: Path
+) -> None:
+    """By the probabilities that a model of ordered classes gives; --incomplete has no meaning for one label per row."""
+    bundle, run = make_bundle("classification"), tmp_path / "ORDERED"
+    names = ("joy", "calm", "sadness", "슬픔")  # a head of three logits has four ordered classes
+    facts = replace(bundle.facts, task="ordinal", label_names=names)
+    save_bundle(replace(bundle, facts=facts), run / "bundle", card="")
+    write_learned(run / "predictions" / "learned.npy", LEARNED)
+    judged(files, run=run)
+    ours, made = review_parts(tmp_path / "PARTS"), table_in(tmp_path / "PARTS")
+    kept = np.flatnonzero(~made["learned"].to_numpy())
+    theirs = at_once(made.take(kept), names)
+    assert len(ours) == len(kept) < 150
+    for one, other in zip(ours.worst(99), theirs.worst(99), strict=True):
+        assert vars(one) | {"reason": ""} == vars(other) | {"reason": ""}
+    with pytest.raises(SettingsError, match=r"--incomplete is for any number of labels per row; here it is"):
+        review_parts(tmp_path / "PARTS", incomplete=True)
 
 
 def test_an_interrupted_run_goes_on(judged: Answer, files: Path, tmp_path: Path) -> None:
@@ -103,12 +128,14 @@ def test_rows_that_were_all_learned_from_are_not_judged(judged: Answer, tmp_path
 def test_models_that_cannot_judge_are_refused(
     judged: Answer, files: Path, model: Path, make_bundle: Callable[[HeadKind], Bundle], tmp_path: Path
 ) -> None:
-    """One that does not know what it learned from, and one of another shape; before anything is computed."""
+    """One that does not know what it learned from, and one of numbers; before anything is computed."""
     with pytest.raises(SettingsError, match=r"which texts it learned from.*run folder"):
         judged(files, run=model / "bundle")
     bundle = make_bundle("classification")
-    save_bundle(replace(bundle, facts=replace(bundle.facts, task="multi")), tmp_path / "OTHER", card="")
-    with pytest.raises(SettingsError, match=r"limbeck labels into a folder of parts is for one label"):
+    head = ClassificationHead(dim=bundle.loaded.config.dim, n_labels=1, initializer_range=0.5)
+    facts = replace(bundle.facts, task="regression", label_names=())
+    save_bundle(replace(bundle, head=head.eval(), facts=facts), tmp_path / "OTHER", card="")
+    with pytest.raises(SettingsError, match=r"limbeck labels is for .*here it is a number.*limbeck report"):
         judged(files, run=tmp_path / "OTHER")
     assert not bytes_in(tmp_path / "PARTS")
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from limbeck.display.tables import Table
     from limbeck.evaluation.hard_cases import HardCase, HardCases, NamedConfusion
     from limbeck.evaluation.slices import Grouping, Slice, Slices
-    from limbeck.review.tag_issues import TagIssues
+    from limbeck.review.tag_doubts import TagDoubts
 
 SHOWN_CONFUSIONS = 5
 _HEADS = {"accuracy": "accuracy", "f1_weighted": "F1 weighted", "f1_macro": "F1 macro", "log_loss": "log loss, nats"}
@@ -124,7 +124,7 @@ def show_given_table(table: "Table", *, title: str | None = None) -> None:
         screen.show_line(f"… {table.left_out}")
 
 
-def show_tag_issues(found: "TagIssues", *, count: int) -> None:
+def show_tag_issues(found: "TagDoubts", *, count: int) -> None:
     """Show how many labels look missing or too many, and the worst of each list."""
     for line in found._lines():
         screen.show_line(line)

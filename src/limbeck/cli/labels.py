@@ -121,10 +121,10 @@ def find(
     if rows is not None and rows < 1:
         raise SettingsError(f"--rows {rows}: give a number of 1 or more")
     if data is not None and means_parts(data, out, flags, overwrite=overwrite, option="--out"):
-        given = {"--cross-fit": cross_fit, "--incomplete": incomplete, "--cache-dir": cache_dir}
+        given = {"--cross-fit": cross_fit, "--cache-dir": cache_dir}
         require_none_given(given, "RUN itself judges rows that it did not learn from")
         request = parts_request(run, data, cast("Path", out), flags, reading=options.READING, work=LabelAnswers())
-        _find_in_parts(request, rows, as_json=as_json)
+        _find_in_parts(request, rows, incomplete=incomplete, as_json=as_json)
         return
     if names := [option_names(name)[0] for source in OF_PARTS for name in flags.of(source)]:
         raise SettingsError(f"{names[0]} is about a folder of parts: give DATA, and --out a name without a suffix")
@@ -165,28 +165,32 @@ def find(
     )
 
 
-def _find_in_parts(request: "PartsRequest", rows: int | None, *, as_json: bool) -> None:
+def _find_in_parts(request: "PartsRequest", rows: int | None, *, incomplete: bool, as_json: bool) -> None:
     """Answer labelled rows into a folder of parts, or go on with it; judge their labels when it is whole."""
-    from limbeck.review.sheet import keep_sheet
+    from limbeck.review.sheet import keep_sheet, sheet_rows
     from limbeck.scale.reviewed_parts import review_parts
 
+    if incomplete:
+        from limbeck.inference.predictor import task_of_model
+
+        task_of_model(Path(request.run)).require(("multi",), doing="--incomplete")
     sheet = request.out.with_name(f"{request.out.name}.csv")
     parts = compute_parts(request)
     parts.require_whole(request.out)
-    found = review_parts(request.out, rows=rows)
+    found = review_parts(request.out, rows=rows, incomplete=incomplete)
     count = found.rows_to_review(rows)
-    is_new = bool(count) and keep_sheet(sheet, found.worst(count))
+    lines = sheet_rows(found, count)
+    is_new = bool(count) and keep_sheet(sheet, lines)
     if as_json:
         told = {"run": str(request.run), "data": request.source, **parts_facts(parts, request.out)}
         screen.show_json({**told, "sheet": str(sheet) if count else None, "is_new": is_new, **found.to_dict(count)})
         return
-    labels_screen.show_doubts(found)
-    labels_screen.show_not_judged(found)
+    labels_screen.show_parts_reviewed(found)
     screen.show_line(say_parts(parts, request.out))
     if not count:
         labels_screen.show_no_sheet()
     elif is_new:
-        labels_screen.show_sheet_place(sheet, count=len(found.worst(count)))
+        labels_screen.show_new_sheet(found, sheet, count=len(lines))
     else:
         labels_screen.show_sheet_kept(sheet)
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from limbeck.review.label_doubts import LabelDoubts
     from limbeck.review.rescoring import Rescored
     from limbeck.scale.reviewed_parts import PartsReviewed
+    from limbeck.scale.reviewed_tags import PartsTags
 
 SHOWN_ISSUES = 10
 SHOWN_MIXUPS = 5
@@ -75,14 +76,22 @@ def show_doubts(issues: "LabelDoubts", note: str = "") -> None:
     )
 
 
-def show_not_judged(found: "PartsReviewed") -> None:
-    """Say which rows were not judged, and what was not looked at."""
+def show_parts_reviewed(found: "PartsReviewed | PartsTags") -> None:
+    """Show what looks wrong in a folder of parts, which rows were not judged, and what was not looked at."""
+    from limbeck.cli import figures_screen
+    from limbeck.review.tag_doubts import TagDoubts
+
+    if isinstance(found, TagDoubts):
+        figures_screen.show_tag_issues(found, count=SHOWN_ISSUES)
+    else:
+        show_doubts(found)
     if found.learned_rows:
         screen.show_line(
             f"{found.learned_rows:,} more rows have a text that the model learned from: its answers tell nothing about "
             "their labels. limbeck labels RUN judges training rows"
         )
-    screen.show_line("Equal and nearly equal texts with other labels were not looked for")
+    if not isinstance(found, TagDoubts):
+        screen.show_line("Equal and nearly equal texts with other labels were not looked for")
 
 
 def _shares(found: "Share") -> str:
@@ -98,6 +107,14 @@ def show_sheet_place(sheet: "Path", *, count: int) -> None:
     """Say what to do with the sheet."""
     screen.show_line(f"{sheet}: {count:,} rows, worst first; write the right label into new_label, or ok to take the")
     screen.show_line("suggested one; leave the cell empty to keep the label; save as CSV")
+
+
+def show_new_sheet(found: "PartsReviewed | PartsTags", sheet: "Path", *, count: int) -> None:
+    """Say what to do with the sheet of a folder of parts."""
+    from limbeck.review.tag_doubts import TagDoubts
+
+    show = show_tag_sheet_place if isinstance(found, TagDoubts) else show_sheet_place
+    show(sheet, count=count)
 
 
 def show_sheet_kept(sheet: "Path") -> None:

@@ -4,8 +4,7 @@ In: batches of probabilities and labels, which can be had again as often as they
 noise, confident learning, and the places of the worst rows. Each is what `find_label_issues` finds of the same rows at
 once, to the last bit, and no more than a batch and the worst rows is held. It does not know texts or files.
 
-The anchors of a class are its surest rows, a tenth of all. They are not sorted but counted: numbers of float32 that are
-not negative stand in the order of their bits, so three passes find the bits of the last anchor, eleven at a time.
+The anchors of a class are its surest rows, a tenth of all: they are found without sorting (see `surest_rows`).
 """
 
 from collections.abc import Callable, Iterator
@@ -26,11 +25,10 @@ from limbeck.review.noise import (
     require_two_classes,
     weigh_labels,
 )
+from limbeck.review.surest_rows import SurestRows
 
 Batches = Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]]
 """Gives probabilities, float32 (B, C), and labels, int64 (B,), batch by batch; the same ones in each call."""
-_BITS = ((21, 11), (10, 11), (0, 10))
-"""Where each pass looks in the 32 bits of a number, and at how many bits."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,14 +94,16 @@ def pass_over_labels(batches: Batches, classes: int, *, most: int) -> PassedLabe
         np.add.at(own_C, labels_B, shares_BC[np.arange(len(labels_B)), labels_B].astype(np.float64))
         right += int((shares_BC.argmax(axis=1) == labels_B).sum())
     thresholds_C = mean_thresholds(own_C, given_C)
-    anchors = _Anchors(batches, anchor_numbers(given_C))
+    anchors = SurestRows(lambda: (shares_BC for shares_BC, _ in batches()), anchor_numbers(given_C))
+    carried_CC = np.zeros((classes, classes), np.int64)
     confident_CC, issues = np.zeros((classes, classes), np.int64), 0
     for shares_BC, labels_B in batches():
-        anchors.count(shares_BC, labels_B)
+        for true, is_anchor_B in enumerate(anchors.among(shares_BC).T):
+            carried_CC[:, true] += np.bincount(labels_B[is_anchor_B], minlength=classes)
         counts_CC, flagged_B = count_confident(shares_BC.astype(np.float64), labels_B, thresholds_C)
         confident_CC += counts_CC
         issues += int(flagged_B.sum())
-    noise = noise_of_anchors(anchors.carried_CC, given_C)
+    noise = noise_of_anchors(carried_CC, given_C)
     worst, rows, wrong = _Worst(most), 0, 0
     for shares_BC, labels_B in batches():
         posterior_BC = weigh_labels(shares_BC, labels_B, noise)
@@ -118,50 +118,6 @@ def pass_over_labels(batches: Batches, classes: int, *, most: int) -> PassedLabe
         learning=confident_joint(confident_CC, given_C, thresholds_C, issues=issues),
         worst=tuple(worst.rows),
     )
-
-
-class _Anchors:
-    """The surest rows of each class: where they begin is searched first, then the labels that they carry are counted.
-
-    Args:
-        batches: of all rows.
-        numbers_C: how many each class has.
-    """
-
-    def __init__(self, batches: Batches, numbers_C: np.ndarray) -> None:
-        classes = len(numbers_C)
-        self.carried_CC = np.zeros((classes, classes), np.int64)
-        self._with_anchors = np.flatnonzero(numbers_C)
-        self._last_C = np.zeros(classes, np.uint64)
-        """The bits of each class's last anchor."""
-        self._equal_C = numbers_C.copy()
-        """How many rows with just these bits are anchors, the first ones."""
-        for shift, width in _BITS:
-            self._narrow(batches, shift, width)
-
-    def count(self, shares_BC: np.ndarray, labels_B: np.ndarray) -> None:
-        """Count the labels of the anchors in the next batch."""
-        bits_CB = _bits_of(shares_BC)
-        for true in self._with_anchors:
-            equal = np.flatnonzero(bits_CB[true] == self._last_C[true])[: self._equal_C[true]]
-            self._equal_C[true] -= len(equal)
-            carried = np.concatenate([labels_B[bits_CB[true] > self._last_C[true]], labels_B[equal]])
-            self.carried_CC[:, true] += np.bincount(carried, minlength=len(self.carried_CC))
-
-    def _narrow(self, batches: Batches, shift: int, width: int) -> None:
-        """Find the next bits of each class's last anchor: among the rows whose upper bits are its, count the next."""
-        counts_CX = np.zeros((len(self._last_C), 1 << width), np.int64)
-        for shares_BC, _ in batches():
-            bits_CB = _bits_of(shares_BC)
-            for true in self._with_anchors:
-                alike = bits_CB[true][bits_CB[true] >> (shift + width) == self._last_C[true]]
-                here = (alike >> shift) & ((1 << width) - 1)
-                counts_CX[true] += np.bincount(here.astype(np.int64), minlength=1 << width)
-        for true in self._with_anchors:
-            from_above = counts_CX[true, ::-1].cumsum()
-            steps = int(np.searchsorted(from_above, self._equal_C[true]))
-            self._equal_C[true] -= from_above[steps - 1] if steps else 0
-            self._last_C[true] = (int(self._last_C[true]) << width) | ((1 << width) - 1 - steps)
 
 
 class _Worst:
@@ -202,8 +158,3 @@ class _Worst:
         order = np.argsort(-both, kind="stable")[: self._most]
         together = self.rows + found
         self.rows, self._odds = [together[place] for place in order], both[order]
-
-
-def _bits_of(shares_BC: np.ndarray) -> np.ndarray:
-    """Return the bits of each number, uint64 (C, B)."""
-    return np.ascontiguousarray(np.abs(shares_BC).T, np.float32).view(np.uint32).astype(np.uint64)

@@ -20,6 +20,8 @@ LEAST_RIGHT = 0.8
 the mistakes of a weaker one outnumber them."""
 SHEET_ROWS = 100
 """Rows to review at least, while there are so many."""
+NUMBERS_TODO = "limbeck report shows the rows whose numbers are furthest from the answers: read these"
+"""What to do instead where rows have numbers, which are not right or wrong."""
 
 
 @dataclass(frozen=True, kw_only=True)

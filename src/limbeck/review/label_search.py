@@ -39,6 +39,7 @@ from limbeck.methods.trainings import ProbeTraining
 from limbeck.model.bundle import load_bundle
 from limbeck.progress import SILENT, Progress
 from limbeck.review.issues import LabelIssues, find_label_issues
+from limbeck.review.label_doubts import NUMBERS_TODO
 from limbeck.review.noise import trust_rows
 from limbeck.review.tag_issues import TagIssues, review_tags
 from limbeck.review.votes import LabelVotes, count_votes
@@ -160,8 +161,7 @@ def search_with_cross_fit(
 def _classes_in(place: Path) -> Predictions:
     """Return answers out of fold that name one class per row; others are reviewed otherwise."""
     found = read_any_predictions(place)
-    todo = "limbeck report shows the rows whose numbers are furthest from the answers: read these"
-    task_of(found).require(("single", "ordinal"), doing="limbeck labels", todo=todo)
+    task_of(found).require(("single", "ordinal"), doing="limbeck labels", todo=NUMBERS_TODO)
     return read_predictions(place)
 
 

@@ -19,7 +19,7 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,7 +28,8 @@ from limbeck.errors import DataError, FaultLog
 from limbeck.evaluation import spreadsheet
 from limbeck.reading.dialect import MAX_CELL_CHARS
 from limbeck.review.issues import LabelIssues
-from limbeck.review.label_doubts import LabelIssue
+from limbeck.review.label_doubts import LabelDoubts, LabelIssue
+from limbeck.review.tag_doubts import TagDoubts
 from limbeck.review.tag_issues import TagIssues
 
 COLUMNS = ("row_id", "text", "label", "suggested_label", "label_quality", "new_label", "reason", "flagged")
@@ -93,8 +94,14 @@ def write_sheet(path: Path, issues: LabelIssues | TagIssues, *, count: int) -> N
     """
     if issues.predictions.texts is None:
         raise DataError("these predictions hold no texts, and a sheet without them cannot be reviewed: train again")
-    rows = _about_tags(issues, count) if isinstance(issues, TagIssues) else issues.worst(count)
-    storage.write_bytes(path, sheet_bytes(rows))
+    storage.write_bytes(path, sheet_bytes(sheet_rows(issues, count)))
+
+
+def sheet_rows(issues: LabelDoubts | TagDoubts, count: int) -> tuple[LabelIssue, ...]:
+    """Return the `count` worst rows of a sheet, worst first; where rows have several labels, pairs of row and label."""
+    if isinstance(issues, TagDoubts):
+        return tuple(one.as_label_issue() for one in issues.worst_of_both(count))
+    return issues.worst(count)
 
 
 def sheet_bytes(rows: Iterable[LabelIssue]) -> bytes:
@@ -131,21 +138,6 @@ def keep_sheet(path: Path, rows: Iterable[LabelIssue]) -> bool:
             return path.read_bytes() == content
     storage.write_bytes(path, content)
     return True
-
-
-def _about_tags(issues: TagIssues, count: int) -> Iterator[LabelIssue]:
-    """Give each pair of row and label as a row of the sheet."""
-    for one in issues.worst_of_both(count):
-        is_missing = one.mistake == "missing"
-        yield LabelIssue(
-            row_id=one.row_id,
-            text=one.text,
-            label="" if is_missing else one.label,
-            suggested_label=one.label if is_missing else "",
-            label_quality=1 - one.probability,
-            reason=one.reason,
-            flagged=one.probability > 0.5,
-        )
 
 
 def read_sheet(path: Path) -> Sheet:

@@ -45,6 +45,17 @@ class AnswersWork:
         own = ReadSettings(text_column=predictor.text_column, label_names=predictor.label_names, labels="ignored")
         return build(ReadSettings, asdict(own), given, where="flags")
 
+    def reading_labelled(self, given: Mapping[str, Any]) -> ReadSettings:
+        """Return how labelled rows are read; the task is said, since some rows alone do not tell it."""
+        facts = self.predictor.bundle.facts
+        own = ReadSettings(
+            text_column=self.predictor.text_column,
+            task=facts.task,
+            label_order=facts.label_names if facts.task == "ordinal" else None,
+            label_parents=facts.label_parents,
+        )
+        return build(ReadSettings, asdict(own), given, where="flags")
+
     def count_tokens(self, texts: Sequence[str]) -> int:
         """Return how many tokens the model reads of texts."""
         bundle = self.predictor.bundle

@@ -1,13 +1,13 @@
 """Labels answered, opened: a model answers labelled rows, and a part holds what their labels are judged by.
 
-In: a dataset with labels, some rows at a time. Out: a table of text, label, probabilities, and whether the model
-learned from the text: its answer to such a row tells nothing about the label. It does not know units or files, nor how
-labels are judged (see `reviewed_parts`).
+In: a dataset with labels, some rows at a time. Out: a table of text, label or labels, probabilities, and whether the
+model learned from the text: its answer to such a row tells nothing about the label. It does not know units or files,
+nor how labels are judged (see `reviewed_parts`).
 """
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,15 +16,16 @@ import pyarrow as pa
 from limbeck.data.dataset import Dataset
 from limbeck.data.learned import digests_of
 from limbeck.errors import SettingsError
+from limbeck.evaluation.multi_predictions import MultiPredictions
 from limbeck.inference.answers import classes_of
 from limbeck.inference.scoring import known_targets
 from limbeck.progress import Progress
+from limbeck.review.label_doubts import NUMBERS_TODO
 from limbeck.scale.answers_work import AnswersWork, open_answers
+from limbeck.scale.judged_parts import JUDGED_LABELS
 from limbeck.scale.opened_work import MadeWith, PieceAnswers
-from limbeck.scale.reviewed_parts import JUDGED_LABELS
 from limbeck.scale.score_work import made_with_place
 from limbeck.scale.work import Answers, LabelAnswers
-from limbeck.setting_tables import build
 from limbeck.settings import Device, EngineName, ReadSettings
 
 
@@ -43,9 +44,8 @@ class LabelWork:
     made_with: MadeWith
 
     def reading(self, given: Mapping[str, Any]) -> ReadSettings:
-        """Return how labelled rows are read; the task is said, since some rows alone do not tell it."""
-        own = ReadSettings(text_column=self.answers.predictor.text_column, task="single")
-        return build(ReadSettings, asdict(own), given, where="flags")
+        """Return how labelled rows are read."""
+        return self.answers.reading_labelled(given)
 
     def count_tokens(self, texts: Sequence[str]) -> int:
         """Return how many tokens the model reads of texts."""
@@ -59,21 +59,22 @@ class LabelWork:
         """Answer some rows; their own columns are left out.
 
         Raises:
-            DataError: a row has no label, or one that the model does not know.
+            DataError: a row is not labelled, or has a label that the model does not know.
         """
         predictor = self.answers.predictor
-        labels_N = known_targets(predictor, dataset)
-        found = classes_of(predictor.predict_dataset(dataset))
+        known_targets(predictor, dataset)
+        answered = predictor.predict_dataset(dataset)
+        found = answered if isinstance(answered, MultiPredictions) else classes_of(answered)
         shares_NC = found.probabilities
         columns = {
             "row_id": dataset.table["row_id"].cast(pa.string()),
             "text": dataset.table["text"],
-            "label": pa.array(labels_N, pa.int32()),
+            "label": found.true_labels,
             "learned": pa.array(np.isin(digests_of(dataset.texts), self.learned)),
             "probabilities": pa.FixedSizeListArray.from_arrays(pa.array(shares_NC.ravel()), shares_NC.shape[1]),
         }
-        names = json.dumps(list(predictor.label_names))
-        table = pa.table(columns).replace_schema_metadata({JUDGED_LABELS: names})
+        said = json.dumps({"task": predictor.bundle.task.name, "labels": list(predictor.label_names)})
+        table = pa.table(columns).replace_schema_metadata({JUDGED_LABELS: said})
         return PieceAnswers(table=table, count_cut=found.count_cut, count_unread=found.count_unread)
 
     def joined(self, tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
@@ -84,19 +85,16 @@ class LabelWork:
 def open_label_answers(
     work: LabelAnswers, model: str, *, device: Device, engine: EngineName | None, progress: Progress
 ) -> LabelWork:
-    """Open a model of one label per row that knows which texts it learned from.
+    """Open a model of labels that knows which texts it learned from.
 
     Raises:
         LimbeckError: as `load` says.
-        SettingsError: the model answers otherwise, or does not know what it learned from.
+        SettingsError: the model answers with numbers, or does not know what it learned from.
     """
     del work
     answers = open_answers(Answers(), model, device=device, engine=engine, progress=progress)
-    answers.predictor.bundle.task.require(
-        ("single",),
-        doing="limbeck labels into a folder of parts",
-        todo="limbeck labels RUN looks at the training rows of other models",
-    )
+    task = answers.predictor.bundle.task
+    task.require(("single", "multi", "ordinal"), doing="limbeck labels", todo=NUMBERS_TODO)
     if answers.predictor.learned is None:
         raise SettingsError(
             f"{model} does not say which texts it learned from, and its answers to those tell nothing about their "

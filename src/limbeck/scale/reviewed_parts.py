@@ -1,7 +1,8 @@
 """Reviewed parts: the labels of all parts, judged together, and the rows that should be looked at.
 
-In: a folder that `limbeck labels` made, whole. Out: `PartsReviewed`: how many labels are probably wrong, and the worst
-rows with their texts. Parts are read a batch at a time, some times over. It does not know models.
+In: a folder that `limbeck labels` made, whole. Out: how many labels are probably wrong, and the worst rows with their
+texts: `PartsReviewed` where a row has one label, `PartsTags` where it has any number. Parts are read a batch at a time,
+some times over. It does not know models.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,21 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from limbeck.errors import DataError
 from limbeck.review.issue_passes import PassedLabels, RankedRow, pass_over_labels
 from limbeck.review.label_doubts import SHEET_ROWS, LabelDoubts, LabelIssue
 from limbeck.review.noise import ConfidentJoint, LabelNoise
-from limbeck.scale.marked_parts import MarkedPart, marked_parts
-from limbeck.storage import explained
-
-JUDGED_LABELS = b"limbeck.judged_labels"
-"""In the metadata of a part: JSON of the label names, in the order of the probabilities."""
-MOST_SHEET_ROWS = 10_000
-"""Rows of a sheet where nobody says how many: more than a person reads, and few enough to be held."""
-_BATCH_ROWS = 16_384
+from limbeck.scale.judged_parts import MOST_SHEET_ROWS, JudgedParts, judged_parts
+from limbeck.scale.reviewed_tags import PartsTags, review_tag_parts
+from limbeck.task import MULTI
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -89,62 +82,45 @@ class PartsReviewed(LabelDoubts):
         return {**super().to_dict(count), "learned_rows": self.learned_rows}
 
 
-def review_parts(out: Path, *, rows: int | None = None) -> PartsReviewed:
+def review_parts(out: Path, *, rows: int | None = None, incomplete: bool = False) -> PartsReviewed | PartsTags:
     """Judge the labels of a folder.
 
     Args:
         out: a folder that `predict_to_parts` made with `LabelAnswers`, whole.
-        rows: worst rows to keep; `MOST_SHEET_ROWS` when not given.
+        rows: worst rows to keep, or pairs of row and label; `MOST_SHEET_ROWS` when not given.
+        incomplete: of any number of labels per row: a missing label says little.
 
     Raises:
         StorageError: the folder is not whole, or a part cannot be read.
         DataError: it holds no such rows, or the model learned from all of them.
+        SettingsError: `incomplete` is asked for where a row has one label.
     """
-    parts = marked_parts(out, JUDGED_LABELS, holds="labels with their probabilities", command="limbeck labels")
-    if not parts:
-        raise DataError(f"{out} holds no row whose label could be judged: every row was left out")
-    names = tuple(map(str, parts[0].said))
-    learned_P = [_learned_rows(part.path) for part in parts]
-    judged_P = [part.rows - learned for part, learned in zip(parts, learned_P, strict=True)]
-    if not sum(judged_P):
-        raise DataError(
-            f"the model learned from every row of {out}, so its answers tell nothing about their labels: limbeck "
-            "labels RUN judges the training rows by models that did not see them"
-        )
+    judged = judged_parts(out)
+    most = max(SHEET_ROWS, rows or MOST_SHEET_ROWS)
+    if judged.task == MULTI:
+        return review_tag_parts(judged, most=most, incomplete=incomplete)
+    if incomplete:
+        judged.task.require(("multi",), doing="--incomplete")
 
     def batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        for part in parts:
-            for batch in _batches_of(part.path, ("learned", "label", "probabilities")):
-                is_judged = ~_array(batch, "learned")
-                if not is_judged.any():
-                    continue
-                shares_BC = batch["probabilities"].flatten().to_numpy().reshape(len(is_judged), len(names))
-                yield shares_BC[is_judged], _array(batch, "label").astype(np.int64)[is_judged]
+        for shares_BC, labels_B in judged.batches():
+            yield shares_BC, labels_B.to_numpy().astype(np.int64)
 
-    passed = pass_over_labels(batches, len(names), most=max(SHEET_ROWS, rows or MOST_SHEET_ROWS))
+    passed = pass_over_labels(batches, len(judged.names), most=most)
     return PartsReviewed(
-        names=names,
+        names=judged.names,
         passed=passed,
-        rows_worst=tuple(_with_texts(passed.worst, parts, judged_P, names)),
-        learned_rows=sum(learned_P),
+        rows_worst=tuple(_with_texts(passed.worst, judged)),
+        learned_rows=judged.learned_rows,
     )
 
 
-def _with_texts(
-    worst: Sequence[RankedRow], parts: Sequence[MarkedPart], judged_P: Sequence[int], names: tuple[str, ...]
-) -> Iterator[LabelIssue]:
-    """Give rows their ids and texts; only parts that hold some are read."""
-    found: dict[int, tuple[str, str]] = {}
-    places = np.sort(np.array([one.place for one in worst], np.int64))
-    first = 0
-    for part, judged in zip(parts, judged_P, strict=True):
-        here = places[np.searchsorted(places, first) : np.searchsorted(places, first + judged)]
-        if len(here):
-            found.update(_texts_of(part.path, here, first))
-        first += judged
+def _with_texts(worst: Sequence[RankedRow], judged: JudgedParts) -> Iterator[LabelIssue]:
+    """Give rows their ids and texts."""
+    found = judged.texts_at(np.array([one.place for one in worst], np.int64))
     for one in worst:
         row_id, text = found[one.place]
-        label, suggested = names[one.label], names[one.suggested]
+        label, suggested = judged.names[one.label], judged.names[one.suggested]
         yield LabelIssue(
             row_id=row_id,
             text=text,
@@ -154,27 +130,3 @@ def _with_texts(
             reason=f"the model gives {label} {one.share:.2f}, {suggested} {one.suggested_share:.2f}",
             flagged=one.flagged,
         )
-
-
-def _texts_of(part: Path, places: np.ndarray, first: int) -> Iterator[tuple[int, tuple[str, str]]]:
-    """Give id and text of some judged rows of a part, by their places; `first` is that of its first one."""
-    for batch in _batches_of(part, ("learned", "row_id", "text")):
-        judged = np.flatnonzero(~_array(batch, "learned"))
-        here = places[np.searchsorted(places, first) : np.searchsorted(places, first + len(judged))]
-        for place in here:
-            row = int(judged[place - first])
-            yield int(place), (batch["row_id"][row].as_py(), batch["text"][row].as_py())
-        first += len(judged)
-
-
-def _learned_rows(part: Path) -> int:
-    return sum(int(_array(batch, "learned").sum()) for batch in _batches_of(part, ("learned",)))
-
-
-def _batches_of(part: Path, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
-    with explained(part, doing="read"), pq.ParquetFile(part) as file:
-        yield from file.iter_batches(batch_size=_BATCH_ROWS, columns=list(columns))
-
-
-def _array(batch: pa.RecordBatch, name: str) -> np.ndarray:
-    return np.asarray(batch[name].to_numpy(zero_copy_only=False))

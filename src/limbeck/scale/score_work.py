@@ -6,7 +6,7 @@ does not know units or files, nor what is made of the counters (see `scored_part
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,6 @@ from limbeck.scale.answers_work import AnswersWork, open_answers
 from limbeck.scale.opened_work import MadeWith, PieceAnswers
 from limbeck.scale.scored_parts import COUNTED_BY
 from limbeck.scale.work import Answers, ScoreCounts
-from limbeck.setting_tables import build
 from limbeck.settings import Device, EngineName, ReadSettings
 
 _SPLIT = "split"
@@ -47,15 +46,8 @@ class ScoreWork:
     made_with: MadeWith
 
     def reading(self, given: Mapping[str, Any]) -> ReadSettings:
-        """Return how labelled rows are read; the task is said, since some rows alone do not tell it."""
-        predictor, by = self.answers.predictor, self.by
-        own = ReadSettings(
-            text_column=predictor.text_column,
-            task=by.task,
-            label_order=by.labels if by.task == "ordinal" else None,
-            label_parents=predictor.bundle.facts.label_parents,
-        )
-        return build(ReadSettings, asdict(own), given, where="flags")
+        """Return how labelled rows are read."""
+        return self.answers.reading_labelled(given)
 
     def count_tokens(self, texts: Sequence[str]) -> int:
         """Return how many tokens the model reads of texts."""
