@@ -1,5 +1,7 @@
 """Audits of counts: what an audit tells of rows that it holds."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -9,8 +11,10 @@ from limbeck.auditing.counted_audit import audit_of_counts
 from limbeck.auditing.row_counts import TEXT_KEYS, RowCounts, counts_of_json, counts_of_rows, joined_keys, text_keys
 from limbeck.auditing.rows import row_columns_of
 from limbeck.data.dataset import Dataset
+from limbeck.data.label_sets import LABEL_SETS
 from limbeck.errors import DataError
 from limbeck.settings import AuditSettings
+from limbeck.task import MULTI
 
 TEXTS = (
     "so it is",
@@ -49,13 +53,24 @@ def counted(rows: Dataset, batch: int, ranges: int):
     return audit_of_counts(counts, [keys.filter(pa.array(range_N == number)) for number in range(ranges)])
 
 
+def with_sets(rows: Dataset) -> Dataset:
+    """Return the same rows with any number of labels each."""
+    sets = {None: None, 0: [0], 1: [1, 2], 2: []}
+    label = pa.array([sets[one] for one in rows.table["label"].to_pylist()], LABEL_SETS)
+    return replace(rows, table=rows.table.set_column(3, "label", label), task=MULTI)
+
+
+@pytest.mark.parametrize("several", [False, True])
 @pytest.mark.parametrize(("batch", "ranges"), [(200, 1), (29, 5)])
-def test_counts_are_those_of_an_audit(rows, batch, ranges):
-    """Rows, classes, lengths, faults, equal texts, conflicts and leaks, whatever the batches."""
+def test_counts_are_those_of_an_audit(rows, batch, ranges, several):
+    """Rows, classes, lengths, faults, equal texts, conflicts and leaks, whatever the batches and the labels of a row."""
+    rows = with_sets(rows) if several else rows
     ours, theirs = counted(rows, batch, ranges), audit(rows, AuditSettings(near=False))
     shape = theirs.shape
     assert (ours.rows, ours.splits, ours.unlabelled_rows) == (shape.rows, shape.splits, shape.unlabelled_rows)
     assert ours.classes == dict(sorted(shape.classes.items()))
+    assert ours.labels_per_row == shape.labels_per_row
+    assert bool(ours.labels_per_row) == several
     assert ours.words.overall == theirs.words.overall
     assert ours.words.by_class == dict(sorted(theirs.words.by_class.items()))
     assert ours.texts == len(set(rows.texts))

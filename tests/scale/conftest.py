@@ -61,7 +61,7 @@ def answer(model: Path, tmp_path: Path) -> Answer:
     """Answer files into a folder, in this process, in units of about 5 rows."""
 
     def run(source: Any, out: Path | None = None, *, top_k: int | None = None, **words: Any) -> PartsSummary:
-        reading = {name: words.pop(name) for name in ("on_bad_row", "text_column", "encoding") if name in words}
+        reading = {name: words.pop(name) for name in ("on_bad_row", "text_column", "encoding", "task") if name in words}
         work = words.pop("work", Answers(top_k=top_k))
         request = PartsRequest(
             source=str(source),

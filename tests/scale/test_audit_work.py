@@ -79,19 +79,40 @@ def test_splits_are_told_apart(count: Answer, tmp_path: Path) -> None:
     assert found.leaks.texts == found.leaks.pairs["train/test"] > 0
 
 
+def test_sets_of_labels_are_told_apart_across_files(count: Answer, tmp_path: Path) -> None:
+    """Where rows have any number of labels: a set is the same in files that have other labels beside it."""
+    sets = (["joy"], ["sadness", "joy"], [], None, ["슬픔"], ["joy", "sadness"])
+    rows = rows_of(60)
+    cells = [sets[(number // 6 + number) % (3 if number < 30 else 6)] for number in range(60)]
+    rows = rows.append_column("label", pa.array(cells, pa.list_(pa.string())))
+    pq.write_table(rows.slice(0, 30), tmp_path / "part-1.parquet", row_group_size=6)
+    pq.write_table(rows.slice(30), tmp_path / "part-2.parquet", row_group_size=6)
+    count(tmp_path / "part-*.parquet", task="multi")
+    ours = audit_parts(tmp_path / "PARTS")
+    pq.write_table(rows, tmp_path / "whole.parquet")
+    whole = read(tmp_path / "whole.parquet", task="multi", on_bad_row="mend", labels="optional")
+    theirs = audit(whole, AuditSettings(near=False))
+    assert ours.classes == dict(sorted(theirs.shape.classes.items()))
+    assert ours.labels_per_row == theirs.shape.labels_per_row
+    exact = theirs.conflicts.exact
+    assert (ours.conflicts.texts, ours.conflicts.rows) == (exact.texts, exact.rows)
+    assert ours.conflicts.label_pairs == exact.label_pairs
+    assert set(exact.label_pairs) == {"joy", "sadness", "슬픔"}
+
+
 def test_an_interrupted_run_goes_on(count: Answer, files: Path, tmp_path: Path) -> None:
     """To the same bytes; before it is whole nothing is told."""
     require_goes_on(count, files, tmp_path, audit_parts)
 
 
 def test_other_labels_and_other_parts_are_refused(answer: Answer, files: Path, tmp_path: Path) -> None:
-    """Rows of several labels before anything is computed; parts of answers hold no counts."""
+    """Numbers before anything is computed; parts of answers hold no counts."""
     request = PartsRequest(
         source=str(files),
         run="",
         out=tmp_path / "PARTS",
         scale=ScaleSettings(on="here"),
-        reading={"task": "multi"},
+        reading={"task": "regression"},
         work=AuditCounts(),
     )
     with pytest.raises(SettingsError, match="limbeck audit into a folder of parts is for one label"):

@@ -46,11 +46,16 @@ class LabelPair:
         return self.share_of_one == 1
 
 
+def labels_of_rows(columns: RowColumns) -> np.ndarray:
+    """Return how many labels each labelled row has, int64; nothing where each has one at most."""
+    if columns.several is None:
+        return np.zeros(0, np.int64)
+    return np.asarray(np.bincount(columns.several.row, minlength=len(columns))[columns.label >= 0])
+
+
 def labels_per_row(columns: RowColumns) -> dict[int, int]:
     """Count the rows by how many labels they have; nothing where each has one at most."""
-    if columns.several is None:
-        return {}
-    sizes = np.bincount(columns.several.row, minlength=len(columns))[columns.label >= 0]
+    sizes = labels_of_rows(columns)
     return {int(size): int(count) for size, count in zip(*np.unique(sizes, return_counts=True), strict=True)}
 
 

@@ -8,18 +8,24 @@ know files, nor how rows were counted.
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from itertools import combinations
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from limbeck.auditing.audit import Lengths
 from limbeck.auditing.duplicates import Repeats
-from limbeck.auditing.grouping import distinct_within
 from limbeck.auditing.profile import ClassCount, SplitCount
-from limbeck.auditing.row_counts import CLASS, FAULT, LABELLED, SPLIT, WORDS, WORDS_OF_CLASS, RowCounts
+from limbeck.auditing.row_counts import (
+    CLASS,
+    FAULT,
+    LABELLED,
+    LABELS_PER_ROW,
+    SPLIT,
+    WORDS,
+    WORDS_OF_CLASS,
+    RowCounts,
+)
+from limbeck.auditing.seen_texts import SeenTexts
 from limbeck.auditing.token_limits import box_of_counts
 from limbeck.data.dataset import SPLIT_ORDER
 from limbeck.display.tables import Table
@@ -50,7 +56,11 @@ class CountedDuplicates(Repeats):
 
 @dataclass(frozen=True, kw_only=True)
 class CountedConflicts:
-    """Texts that stand there with two or more labels; `label_pairs` counts the sets of labels on one text."""
+    """Texts that stand there with two or more labels.
+
+    `label_pairs` counts the sets of labels on one text; where a row may have several, each label that some of the text's
+    rows have and others have not.
+    """
 
     texts: int
     rows: int
@@ -85,6 +95,7 @@ class CountedAudit(View):
         splits: rows of each split.
         classes: rows of each class, in the order of their names.
         unlabelled_rows: rows without a label.
+        labels_per_row: number of labels → rows that have as many; where a row may have several, else empty.
         words: words a text.
         duplicates, conflicts, leaks: of texts that are equal character for character.
         faults: by kind, texts that are wrong by themselves; `empty` among them.
@@ -96,6 +107,7 @@ class CountedAudit(View):
     splits: dict[str, SplitCount]
     classes: dict[str, ClassCount]
     unlabelled_rows: int
+    labels_per_row: dict[int, int]
     words: Lengths
     duplicates: CountedDuplicates
     conflicts: CountedConflicts
@@ -134,9 +146,10 @@ class CountedAudit(View):
 
     def class_table(self) -> Table:
         """Return the rows of each class, the most first."""
+        title = "Labels; a row may have several" if self.labels_per_row else "Classes"
         classes = sorted(self.classes.items(), key=lambda item: -item[1].rows)
         return Table(
-            title="Classes",
+            title=title,
             header=("label", "rows", "share", *self.splits),
             rows=tuple(
                 (name, f"{one.rows:,}", percent(one.share), *(f"{rows:,}" for rows in one.by_split.values()))
@@ -146,8 +159,9 @@ class CountedAudit(View):
 
     def _lines(self) -> tuple[str, str]:
         splits = listed([f"{name} {split.rows:,}" for name, split in self.splits.items()])
+        kind = "labels (any number per row)" if self.labels_per_row else "classes"
         return (
-            f"Counts of {self.rows:,} rows ({splits}): {self.texts:,} different texts, {len(self.classes):,} classes",
+            f"Counts of {self.rows:,} rows ({splits}): {self.texts:,} different texts, {len(self.classes):,} {kind}",
             f"texts more than once {self.duplicates.texts:,}, with different labels {self.conflicts.texts:,}, in more "
             f"than one split {self.leaks.texts:,}; not counted: {listed(self.not_counted)}",
         )
@@ -180,7 +194,8 @@ def audit_of_counts(counts: RowCounts, keys: Iterable[pa.Table]) -> CountedAudit
     splits = _usual_order(rows_of)
     labelled = {str(name): rows for (name, _), rows in counts.of(LABELLED).items()}
     rows, labelled_rows = sum(rows_of.values()), sum(labelled.values())
-    seen = _Seen(splits)
+    per_row = {int(labels): count for (_, labels), count in counts.of(LABELS_PER_ROW).items()}
+    seen = SeenTexts(splits, several=bool(per_row))
     for table in keys:
         seen.add(table)
     return CountedAudit(
@@ -189,6 +204,7 @@ def audit_of_counts(counts: RowCounts, keys: Iterable[pa.Table]) -> CountedAudit
         splits={name: SplitCount(rows=rows_of[name], labelled=labelled.get(name, 0)) for name in splits},
         classes={name: _class_count(by_class, name, splits, labelled_rows) for name in names},
         unlabelled_rows=rows - labelled_rows,
+        labels_per_row=dict(sorted(per_row.items())),
         words=_lengths(counts),
         duplicates=CountedDuplicates(
             **vars(_repeats(seen.repeats)), by_split={name: _repeats(seen.repeats_in[name]) for name in splits}
@@ -206,67 +222,6 @@ def audit_of_counts(counts: RowCounts, keys: Iterable[pa.Table]) -> CountedAudit
 def _usual_order(names: Iterable[str]) -> tuple[str, ...]:
     order = {name: place for place, name in enumerate(SPLIT_ORDER)}
     return tuple(sorted(names, key=lambda name: (order.get(name, len(order)), name)))
-
-
-class _Seen:
-    """What the keys of texts tell, added up.
-
-    Args:
-        splits: their names.
-    """
-
-    def __init__(self, splits: tuple[str, ...]) -> None:
-        self.texts = 0
-        self.repeats: Counter[str] = Counter()
-        self.repeats_in: dict[str, Counter[str]] = {name: Counter() for name in splits}
-        self.conflicts: Counter[str] = Counter()
-        self.leaks: Counter[str] = Counter()
-        self.label_pairs: Counter[str] = Counter()
-        self.pairs: Counter[str] = Counter({f"{one}/{other}": 0 for one, other in combinations(splits, 2)})
-        self._splits = splits
-
-    def add(self, table: pa.Table) -> None:
-        """Look at some texts, with all of their rows."""
-        if not table.num_rows:
-            return
-        high, low, rows = (table[name].to_numpy() for name in ("high", "low", "rows"))
-        order = np.lexsort((low, high))
-        is_new = np.append(True, (np.diff(high[order]) != 0) | (np.diff(low[order]) != 0))
-        text_N = np.empty(len(order), np.int64)
-        text_N[order] = np.cumsum(is_new) - 1
-        self.texts += int(is_new.sum())
-        _add_repeats(self.repeats, text_N, rows)
-        splits = pa.array(self._splits, pa.string())
-        split_N = pc.index_in(table["split"], value_set=splits).to_numpy()
-        for place, name in enumerate(self._splits):
-            _add_repeats(self.repeats_in[name], text_N[split_N == place], rows[split_N == place])
-        leaking = distinct_within(text_N, split_N) > 1
-        _add_chosen(self.leaks, text_N, rows, leaking)
-        texts_in = [np.unique(text_N[leaking & (split_N == place)]) for place in range(len(self._splits))]
-        for one, other in combinations(range(len(self._splits)), 2):
-            shared = np.intersect1d(texts_in[one], texts_in[other], assume_unique=True)
-            self.pairs[f"{self._splits[one]}/{self._splits[other]}"] += len(shared)
-        coded = table["label"].combine_chunks().dictionary_encode()
-        label_N = pc.fill_null(coded.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
-        conflicting = distinct_within(text_N, label_N) > 1
-        _add_chosen(self.conflicts, text_N, rows, conflicting)
-        self._name_labels(text_N, label_N, conflicting & (label_N >= 0), coded.dictionary.to_pylist())
-
-    def _name_labels(self, text_N: np.ndarray, label_N: np.ndarray, chosen_N: np.ndarray, names: list[str]) -> None:
-        labels: dict[int, set[str]] = {}
-        for text, label in zip(text_N[chosen_N].tolist(), label_N[chosen_N].tolist(), strict=True):
-            labels.setdefault(text, set()).add(names[label])
-        self.label_pairs.update("/".join(sorted(one)) for one in labels.values())
-
-
-def _add_repeats(found: Counter[str], text_N: np.ndarray, rows_N: np.ndarray) -> None:
-    rows_T = np.bincount(text_N, weights=rows_N).astype(np.int64) if len(text_N) else np.zeros(0, np.int64)
-    repeated = rows_T[rows_T > 1]
-    found.update(texts=len(repeated), rows=int(repeated.sum()))
-
-
-def _add_chosen(found: Counter[str], text_N: np.ndarray, rows_N: np.ndarray, chosen_N: np.ndarray) -> None:
-    found.update(texts=len(np.unique(text_N[chosen_N])), rows=int(rows_N[chosen_N].sum()))
 
 
 def _repeats(found: Counter[str]) -> Repeats:

@@ -6,6 +6,7 @@ merge. It does not know files, nor what is made of the counts (see `counted_audi
 """
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from limbeck.auditing.co_occurrence import labels_of_rows
 from limbeck.auditing.faults import fault_masks
 from limbeck.auditing.lengths import split_words
 from limbeck.auditing.rows import RowColumns
@@ -21,10 +23,13 @@ from limbeck.auditing.rows import RowColumns
 TEXT_KEYS = pa.schema(
     {"high": pa.uint64(), "low": pa.uint64(), "label": pa.string(), "split": pa.string(), "rows": pa.int64()}
 )
-"""A text's digest in two halves, a label (null: none) and a split, and how many rows have all of them."""
+"""A text's digest in two halves, a label (null: none) and a split, and how many rows have all of them.
+
+Where rows may have several labels, a label is the JSON of the list of their names, sorted: so equal sets are equal.
+"""
 KEY_BYTES = 16
-SPLIT, LABELLED, CLASS, WORDS, WORDS_OF_CLASS, FAULT = (
-    "split", "labelled", "class", "words", "words_of_class", "fault",
+SPLIT, LABELLED, CLASS, LABELS_PER_ROW, WORDS, WORDS_OF_CLASS, FAULT = (
+    "split", "labelled", "class", "labels_per_row", "words", "words_of_class", "fault",
 )  # fmt: skip
 NEED_TOKENS = ("no_token",)
 """Faults that only a tokenizer can tell."""
@@ -35,8 +40,8 @@ class RowCounts:
     """Rows, counted by what is known of each.
 
     Attributes:
-        counts: (what, where, where else) → rows: split, "" · labelled, split · class and split · "", number of words ·
-            class and number of words · fault and split.
+        counts: (what, where, where else) → rows: split, "" · labelled, split · class and split · "", number of labels
+            (where a row may have several) · "", number of words · class and number of words · fault and split.
     """
 
     counts: Counter[tuple[str, str, str | int]] = field(default_factory=Counter)
@@ -68,6 +73,8 @@ def counts_of_rows(columns: RowColumns) -> RowCounts:
     labelled = np.flatnonzero(columns.label >= 0)
     _count(found, LABELLED, columns.split_names, splits_N[labelled], None, np.zeros(len(labelled), np.int64))
     _count(found, CLASS, classes.names, classes.label, columns.split_names, splits_N[classes.row])
+    sizes_K = labels_of_rows(columns)
+    _count(found, LABELS_PER_ROW, ("",), np.zeros(len(sizes_K), np.int64), None, sizes_K)
     _count(found, WORDS, ("",), np.zeros(len(columns), np.int64), None, words_N)
     _count(found, WORDS_OF_CLASS, classes.names, classes.label, None, words_N[classes.row])
     for kind, mask_N in fault_masks(columns, words_N).items():
@@ -86,7 +93,7 @@ def text_keys(columns: RowColumns) -> pa.Table:
         for text in columns.text.to_pylist()
     )
     halves_N2 = np.frombuffer(joined, "<u8").reshape(-1, 2)
-    names = pa.array([*columns.label_names, None], pa.string())
+    names = pa.array([*_label_keys(columns), None], pa.string())
     return pa.table(
         {
             "high": halves_N2[:, 0],
@@ -97,6 +104,20 @@ def text_keys(columns: RowColumns) -> pa.Table:
         },
         TEXT_KEYS,
     )
+
+
+def _label_keys(columns: RowColumns) -> tuple[str, ...]:
+    """Return what stands for each label of rows, whatever other rows have."""
+    pairs = columns.several
+    if pairs is None:
+        return columns.label_names
+    codes, rows = np.unique(columns.label, return_index=True)
+    keys = [""] * len(columns.label_names)
+    for code, row in zip(codes.tolist(), rows.tolist(), strict=True):
+        labels = pairs.label[np.searchsorted(pairs.row, row) : np.searchsorted(pairs.row, row, side="right")]
+        if code >= 0:
+            keys[code] = json.dumps(sorted(pairs.names[label] for label in labels), ensure_ascii=False)
+    return tuple(keys)
 
 
 def joined_keys(tables: Iterable[pa.Table]) -> pa.Table:

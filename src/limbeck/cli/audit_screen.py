@@ -61,8 +61,11 @@ def show_counted_audit(audit: CountedAudit, source: str) -> None:
     pairs = list(audit.conflicts.label_pairs.items())[:SCREEN_PAIRS]
     if pairs:
         rows = [[printable_line(name), number(texts)] for name, texts in pairs]
-        screen.show_table("Labels of one text", ["labels", "texts"], rows)
+        title = "Labels that differ on one text" if audit.labels_per_row else "Labels of one text"
+        screen.show_table(title, ["labels", "texts"], rows)
     show_given_table(audit.figure_table())
+    if audit.labels_per_row:
+        screen.show_line(_said_per_row(audit.labels_per_row))
     screen.show_line(textwrap.fill(f"Not counted: {'; '.join(audit.not_counted)}.", max(40, Console().width)))
 
 
@@ -102,11 +105,8 @@ def _show_classes(audit: Audit) -> None:
 
 def _show_together(audit: Audit) -> None:
     """Print how many labels rows have, and which stand together."""
-    per_row = audit.shape.labels_per_row
-    if per_row:
-        said = ", ".join(f"{size} in {number(rows)}" for size, rows in list(per_row.items())[:SCREEN_SIZES])
-        more = f", more in {number(sum(list(per_row.values())[SCREEN_SIZES:]))}" if len(per_row) > SCREEN_SIZES else ""
-        screen.show_line(f"Labels per row: {said}{more} (rows).")
+    if audit.shape.labels_per_row:
+        screen.show_line(_said_per_row(audit.shape.labels_per_row))
     rows = [
         [
             printable_line(f"{pair.one} + {pair.other}"),
@@ -120,6 +120,12 @@ def _show_together(audit: Audit) -> None:
     if rows:
         head = ["labels", "rows", "by chance", "of the rarer one's rows", "correlation"]
         screen.show_table("Labels that stand together, or avoid each other", head, rows)
+
+
+def _said_per_row(per_row: dict[int, int]) -> str:
+    said = ", ".join(f"{size} in {number(rows)}" for size, rows in list(per_row.items())[:SCREEN_SIZES])
+    more = f", more in {number(sum(list(per_row.values())[SCREEN_SIZES:]))}" if len(per_row) > SCREEN_SIZES else ""
+    return f"Labels per row: {said}{more} (rows)."
 
 
 def _show_limits(audit: Audit) -> None:

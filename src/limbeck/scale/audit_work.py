@@ -43,12 +43,12 @@ class AuditWork:
         """Return how rows are read that may be faulty; the task is said, since some rows alone do not tell it.
 
         Raises:
-            SettingsError: rows have other labels than one each.
+            SettingsError: rows have numbers.
         """
         own = ReadSettings(task="single", on_bad_row="mend", labels="optional")
         found = build(ReadSettings, asdict(own), given, where="flags")
         task_named(found.task or "single").require(
-            ("single", "ordinal"),
+            ("single", "ordinal", "multi"),
             doing="limbeck audit into a folder of parts",
             todo="Audit as many rows as memory holds, in one file",
         )
