@@ -63,7 +63,7 @@ def with_sets(rows: Dataset) -> Dataset:
 @pytest.mark.parametrize("several", [False, True])
 @pytest.mark.parametrize(("batch", "ranges"), [(200, 1), (29, 5)])
 def test_counts_are_those_of_an_audit(rows, batch, ranges, several):
-    """Rows, classes, lengths, faults, equal texts, conflicts and leaks, whatever the batches and the labels of a row."""
+    """Rows, classes, lengths, faults, equal texts, conflicts and leaks, of one label per row or any number."""
     rows = with_sets(rows) if several else rows
     ours, theirs = counted(rows, batch, ranges), audit(rows, AuditSettings(near=False))
     shape = theirs.shape

@@ -102,6 +102,6 @@ def test_missing_and_superfluous_labels_are_judged_and_put_right(limbeck, severa
     ended = limbeck("labels", "apply", sheet, rows, "--task", "multi", "--out", tmp_path / "FIXED", "--json")
     assert ended.status == 0, ended.err
     changed = json.loads(ended.out)["changed_by_pair"]
-    decided = [f"{pair['label'] or '–'} → {pair['suggested_label'] or '–'}" for pair in pairs[:5]]  # noqa: RUF001
+    decided = [f"{pair['label'] or '–'} → {pair['suggested_label'] or '–'}" for pair in pairs[:5]]
     assert changed == {one: decided.count(one) for one in changed}
     assert sum(changed.values()) == 5

@@ -23,9 +23,7 @@ def drawn(rows, classes, steps):
     ("rows", "classes", "steps", "batch", "block_cells"),
     [(1, 2, 3, 1, 100), (37, 3, 4, 5, 30), (600, 5, 6, 128, 700), (600, 4, 100_000, 1_000, 1 << 20)],
 )
-def test_batches_find_what_all_rows_at_once_do(
-    monkeypatch, rows, classes, steps, batch, block_cells, incomplete
-):
+def test_batches_find_what_all_rows_at_once_do(monkeypatch, rows, classes, steps, batch, block_cells, incomplete):
     """The same pairs in the same order, the same counts and rates to the last bit, however rows come; ties included.
 
     Blocks end within batches, batches within blocks, and rows are dealt to parts some times.

@@ -58,8 +58,8 @@ class CountedDuplicates(Repeats):
 class CountedConflicts:
     """Texts that stand there with two or more labels.
 
-    `label_pairs` counts the sets of labels on one text; where a row may have several, each label that some of the text's
-    rows have and others have not.
+    `label_pairs` counts the sets of labels on one text; where a row may have several, each label that some of the
+    text's rows have and others have not.
     """
 
     texts: int

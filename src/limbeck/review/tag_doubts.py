@@ -167,6 +167,6 @@ class TagDoubts(View):
             "probably_missing": self.count("missing"),
             "probably_superfluous": self.count("superfluous"),
             "rates": self.rates,
-            "missing": [vars(one) for one in self.worst("missing", count)],
-            "superfluous": [vars(one) for one in self.worst("superfluous", count)],
+            "missing": [dict(vars(one)) for one in self.worst("missing", count)],
+            "superfluous": [dict(vars(one)) for one in self.worst("superfluous", count)],
         }

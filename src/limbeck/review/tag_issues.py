@@ -88,7 +88,7 @@ class TagIssues(TagDoubts):
     @property
     def missing_C(self) -> np.ndarray:  # noqa: N802  # an array ends in its shape letters
         """Rows from which each label is missing more probably than not, int64 (C,)."""
-        return np.count_nonzero(~self.order.targets_NC & (self.order.wrong_NC > 0.5), axis=0)
+        return np.asarray(np.count_nonzero(~self.order.targets_NC & (self.order.wrong_NC > 0.5), axis=0))
 
     @property
     def rates(self) -> dict[TagMistake, float]:
