@@ -171,7 +171,7 @@ def _find_in_parts(request: "PartsRequest", rows: int | None, *, incomplete: boo
     from limbeck.scale.reviewed_parts import review_parts
 
     if incomplete:
-        from limbeck.inference.predictor import task_of_model
+        from limbeck.runs.run_thresholds import task_of_model
 
         task_of_model(Path(request.run)).require(("multi",), doing="--incomplete")
     sheet = request.out.with_name(f"{request.out.name}.csv")

@@ -27,13 +27,13 @@ from limbeck.inference.choice import open_engine
 from limbeck.inference.long_texts import answer_texts
 from limbeck.inference.usage import Usage, some_of, validation_texts
 from limbeck.model.bundle import BUNDLE_NAME, Bundle, load_bundle
-from limbeck.model.facts import FACTS_NAME, parse_facts
+from limbeck.model.facts import FACTS_NAME
 from limbeck.model.transformers_folder import is_transformers_folder, load_transformers_classifier
 from limbeck.progress import SILENT, Progress, ProgressLike, as_progress
 from limbeck.setting_tables import said_names
 from limbeck.settings import Device, EngineName, Precision
 from limbeck.storage import read_json
-from limbeck.task import MULTI, ORDINAL, Task
+from limbeck.task import MULTI, ORDINAL
 from limbeck.tokens.windows import said_window
 
 
@@ -308,14 +308,3 @@ def example_for(folder: Path) -> str:
     """Return what to type for a text of the model in a run folder or a bundle: one text, or two of a pair."""
     facts = read_json(find_bundle(folder) / FACTS_NAME)
     return example_text(facts.get("pair"))
-
-
-def task_of_model(folder: Path) -> Task:
-    """Return what the model in a run folder or a bundle answers with; nothing but its facts is read.
-
-    Raises:
-        BundleError: there is no model, or its facts are unusable.
-        StorageError: they cannot be read.
-    """
-    place = find_bundle(folder) / FACTS_NAME
-    return parse_facts(read_json(place), where=str(place)).shape
