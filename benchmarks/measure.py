@@ -102,9 +102,12 @@ def machine() -> dict[str, Any]:
 
 
 def commit() -> str:
-    """Return the commit that is measured; "+" when the tree differs from it."""
+    """Return the commit that is measured; "+" when the tree differs from it, "" where git does not know."""
     here = Path(__file__).parent
     run = ["git", "-C", str(here)]
-    head = subprocess.run([*run, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
+    try:
+        head = subprocess.run([*run, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return ""  # a copy of the files alone
     dirty = subprocess.run([*run, "status", "--porcelain", "--", "../src"], capture_output=True, text=True, check=True)
     return head.stdout.strip() + ("+" if dirty.stdout.strip() else "")

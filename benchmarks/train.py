@@ -42,7 +42,7 @@ from limbeck.catalog.presets import load_encoder_folder
 from limbeck.methods.finetune import finetune
 from limbeck.methods.trainings import Finetuning
 from limbeck.runtime import cpu_features
-from limbeck.settings import FeatureSettings, FinetuneSettings
+from limbeck.settings import Device, FeatureSettings, FinetuneSettings
 
 OURS = "limbeck"
 BUCKET_BATCHES = 50
@@ -54,8 +54,8 @@ PACKAGES = ("limbeck", "torch", "transformers", "accelerate", "tokenizers")
 class Ours:
     """Our training, by the public call; it tells what computed."""
 
-    def __init__(self, folder: Path, scratch: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, scratch: Path, *, device: Device = "cpu") -> None:
+        self.folder, self.device = folder, device
         self.out = scratch / "ours"
 
     def __call__(self, texts: Sequence[str], labels: np.ndarray) -> float:
@@ -69,7 +69,7 @@ class Ours:
             }
         )
         settings = Finetuning(
-            features=FeatureSettings(encoder=str(self.folder), pooling="cls", device="cpu"),
+            features=FeatureSettings(encoder=str(self.folder), pooling="cls", device=self.device),
             finetune=FinetuneSettings(epochs=1, learning_rate=1e-4, checkpoint_every_s=1e9),
         )
         run = finetune(limbeck.from_arrow(table), self.out, settings, start="overwrite")

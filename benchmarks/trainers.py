@@ -45,7 +45,13 @@ class _Rows(torch.utils.data.Dataset):
 
 
 def padded_trainer(
-    folder: Path, scratch: Path, *, bf16: bool = False, grouped: bool = False, padded: bool = False
+    folder: Path,
+    scratch: Path,
+    *,
+    bf16: bool = False,
+    grouped: bool = False,
+    padded: bool = False,
+    device: str = "cpu",
 ) -> Train:
     """`transformers.Trainer`: padded a batch, grouped by length or not, or padded a thousand rows at a time.
 
@@ -60,7 +66,7 @@ def padded_trainer(
             encoded = tokenizer(list(texts), truncation=True, padding="max_length", max_length=_longest(tokenizer))
         else:
             encoded = tokenizer(list(texts), truncation=True, max_length=MAX_TOKENS)
-        arguments = _arguments(scratch, bf16=bf16, sampling="sequential" if grouped else "random")
+        arguments = _arguments(scratch, bf16=bf16, sampling="sequential" if grouped else "random", device=device)
         trainer = Trainer(
             model=model,
             args=arguments,
@@ -72,8 +78,10 @@ def padded_trainer(
     return train
 
 
-def _arguments(scratch: Path, *, bf16: bool, sampling: str, seed: int = 42) -> TrainingArguments:
-    """One epoch on the CPU, nothing saved or logged."""
+def _arguments(
+    scratch: Path, *, bf16: bool, sampling: str, seed: int = 42, device: str = "cpu"
+) -> TrainingArguments:
+    """One epoch, nothing saved or logged."""
     return TrainingArguments(
         output_dir=str(scratch / "trainer"),
         per_device_train_batch_size=BATCH_ROWS,
@@ -81,7 +89,7 @@ def _arguments(scratch: Path, *, bf16: bool, sampling: str, seed: int = 42) -> T
         learning_rate=RATE,
         seed=seed,
         bf16=bf16,
-        use_cpu=True,
+        use_cpu=device == "cpu",
         train_sampling_strategy=sampling,
         save_strategy="no",
         logging_strategy="no",

@@ -4,6 +4,7 @@ import gc
 import os
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -204,3 +205,20 @@ def test_a_full_disk_keeps_no_library_from_being_imported(monkeypatch: pytest.Mo
     monkeypatch.setattr(tempfile, "_get_default_tempdir", none)
     runtime.tolerate_full_disk()
     assert tempfile.gettempdir() == os.curdir
+
+
+@pytest.mark.parametrize(
+    ("major", "hip", "has_flash"), [(8, None, True), (9, None, True), (7, None, False), (9, "6.4", False)]
+)
+def test_a_gpu_is_known_by_what_it_can_do(
+    monkeypatch: pytest.MonkeyPatch, major: int, hip: str | None, has_flash: bool  # noqa: FBT001
+) -> None:
+    """Variable-length attention is NVIDIA's from compute capability 8.0; a CPU or Apple's GPU is none."""
+    about = SimpleNamespace(name="a GPU", total_memory=2**34, major=major)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: about)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_given: major >= 8)
+    monkeypatch.setattr(torch.version, "hip", hip)
+    found = runtime.gpu_features(torch.device("cuda"))
+    assert found == runtime.GpuFeatures(name="a GPU", memory_bytes=2**34, bf16=major >= 8, has_flash=has_flash)
+    assert runtime.gpu_features(torch.device("cpu")) is None
+    assert runtime.gpu_features(torch.device("mps")) is None

@@ -54,6 +54,23 @@ class CpuFeatures:
     capability: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class GpuFeatures:
+    """What a GPU can do.
+
+    Attributes:
+        name: as its driver calls it.
+        memory_bytes: all of its memory, free or not.
+        bf16: multiplies bfloat16 matrices in hardware.
+        has_flash: torch's variable-length attention runs on it: of NVIDIA's, from compute capability 8.0.
+    """
+
+    name: str
+    memory_bytes: int
+    bf16: bool
+    has_flash: bool
+
+
 def choose_device(device: Device = "auto") -> "torch.device":
     """Return the torch device of a setting; "auto" is CUDA, else MPS, else the CPU.
 
@@ -80,6 +97,22 @@ def has_bf16(kind: str) -> bool:
     if kind == "cpu":
         return cpu_features().bf16
     return kind == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def gpu_features(device: "torch.device") -> GpuFeatures | None:
+    """Tell what a GPU can do; None of the CPU, and of Apple's GPU, of which torch tells nothing."""
+    import torch
+
+    if device.type != "cuda":
+        return None
+    about = torch.cuda.get_device_properties(device)
+    is_nvidia = torch.version.hip is None
+    return GpuFeatures(
+        name=about.name,
+        memory_bytes=about.total_memory,
+        bf16=has_bf16("cuda"),
+        has_flash=is_nvidia and about.major >= 8,
+    )
 
 
 def set_threads(threads: int | None = None) -> int:

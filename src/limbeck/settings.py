@@ -23,6 +23,7 @@ Precision = Literal["auto", "float32", "bfloat16"]
 EngineName = Literal[
     "torch-float32",
     "torch-bfloat16",
+    "torch-float16",
     "native-amx",
     "native-avx512bf16",
     "native-avx512",

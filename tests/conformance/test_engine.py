@@ -18,11 +18,15 @@ from limbeck.inference.native_engine import NativeEngine
 from limbeck.inference.torch_engine import TorchEngine
 from limbeck.model.blocks import Block, blocks_for
 from limbeck.model.loaded_encoder import LoadedEncoder
+from limbeck.model.packed_attention import attend_by_mask
 from limbeck.model.pooling import pool
 from limbeck.tokens import Tokenizer
 
 Open = Callable[[LoadedEncoder], Engine]
-ENGINES = {"torch float32": 1e-6, "torch bfloat16": 3e-4, **{f"native {name}": 3e-4 for name in RUNNABLE}}
+ENGINES = {
+    **dict.fromkeys(("torch float32", "torch packed"), 1e-6),
+    **dict.fromkeys(("torch bfloat16", *(f"native {name}" for name in RUNNABLE)), 3e-4),
+}
 """The largest cosine distance of a text's vector from the plain encoder's; of bfloat16, twice what MiniLM shows."""
 
 QUICK_TORCH = "torch float32"
@@ -45,6 +49,8 @@ def open_engine(request: pytest.FixtureRequest, close: float) -> Open:
     """Open the engine of this test over an encoder."""
     name = request.node.callspec.params["close"]
     kind, which = name.split()
+    if which == "packed":
+        return lambda loaded: TorchEngine(loaded, device="cpu", attention=attend_by_mask)
     if kind == "torch":
         return lambda loaded: TorchEngine(loaded, device="cpu", precision=which)
     kernels = library_for(which, request)

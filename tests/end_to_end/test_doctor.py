@@ -5,10 +5,12 @@ import json
 import pytest
 import torch
 from tests.conformance.drawn import make_loaded
+from tests.gpus import AMPERE
 from tests.libraries import CACHE_HOME
 
+from limbeck import runtime
 from limbeck.inference import engine_calibration as calibration
-from limbeck.inference import engine_candidates, peak, quiet, speeds
+from limbeck.inference import engine_candidates, peak, quiet, speeds, torch_engine
 from limbeck.model.loaded_encoder import write_encoder
 from limbeck.native.instruction_sets import LIBRARIES
 from limbeck.native.kernels import NoKernels
@@ -155,3 +157,24 @@ def wide_folder(tiny_tokenizer, tmp_path):
     folder.mkdir()
     write_encoder(loaded.encoder, loaded.tokenizer, folder)
     return folder
+
+
+def test_a_gpu_is_what_auto_computes_on(limbeck, encoder_folder, monkeypatch):
+    """Its engines are shown and why the CPU's are not; what a training computes in, too; --device cpu shows the CPU."""
+    monkeypatch.setattr(runtime, "choose_device", lambda device: torch.device("cpu" if device == "cpu" else "cuda"))
+    monkeypatch.setattr(runtime, "gpu_features", lambda device: AMPERE if device.type == "cuda" else None)
+    monkeypatch.setattr(torch_engine, "choose_device", lambda device: torch.device("cpu"))
+    monkeypatch.setattr(arithmetic, "has_bf16", lambda kind: kind == "cuda")
+    ended = limbeck("doctor", "--encoder", encoder_folder)
+    assert ended.status == 0, ended.err
+    assert "GPU      a GPU, 80 GiB: it computes" in ended.out
+    assert "torch-float16: bfloat16 is as fast here" in ended.out
+    assert "native-portable: computes on the CPU" in ended.out
+    assert "A fine-tuning of this encoder computes in 'torch bfloat16, weights float32 cuda' here." in ended.out
+    assert "on a GPU)." in ended.out
+    found = json.loads(limbeck("doctor", "--encoder", encoder_folder, "--json").out)
+    assert found["gpu"]["name"] == "a GPU"
+    assert [one["numerics"] for one in found["candidates"]] == ["torch float32 cuda", "torch bfloat16 cuda"]
+    on_cpu = limbeck("doctor", "--encoder", encoder_folder, "--device", "cpu").out
+    assert "GPU " not in on_cpu
+    assert "torch-float16: for GPUs without units for bfloat16" in on_cpu

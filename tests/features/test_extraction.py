@@ -25,6 +25,7 @@ def engine(tiny_loaded):
 def small_parts(monkeypatch):
     """Runs of about 10 tokens, each kept at once, so that a few texts make several parts."""
     monkeypatch.setattr(extraction, "RUN_TOKENS", 10)
+    monkeypatch.setattr(extraction, "RUN_BATCHES", 0)
     monkeypatch.setattr(extraction, "allowed_threads", lambda: 1)
     monkeypatch.setattr(extraction, "KEEP_EVERY_S", 0.0)
 

@@ -7,22 +7,28 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from tests.conformance.drawn import draw_texts, make_loaded
+from tests.gpus import AMPERE, TURING
 from tests.libraries import RUNNABLE, marks_of
 from tests.said import Said
 
 from limbeck.errors import SettingsError
-from limbeck.inference import choice, engine_candidates, speeds
+from limbeck.inference import choice, engine_calibration, engine_candidates, speeds, torch_engine
+from limbeck.inference.certificate import Certificate
 from limbeck.inference.choice import engine_name, open_engine, open_recorded_engine
+from limbeck.inference.engine_candidates import SAFE
 from limbeck.inference.native_engine import NativeEngine
 from limbeck.inference.predictor import Predictor
+from limbeck.inference.quiet import Moment
+from limbeck.inference.torch_engine import TorchEngine
 from limbeck.model.blocks import blocks_for
 from limbeck.model.bundle import Bundle
 from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.native import libraries
 from limbeck.native.kernels import Kernels, NoKernels
 from limbeck.native.libraries import find_library
-from limbeck.runtime import CpuFeatures
+from limbeck.runtime import CpuFeatures, GpuFeatures
 from limbeck.settings import EngineName, HeadKind, Precision
 from limbeck.tokens import Tokenizer
 
@@ -67,6 +73,8 @@ def made_with(bundle: Bundle, numerics: object, *, frozen: bool = True) -> Bundl
         ("torch bfloat16 cpu", False, "auto", "torch float32 cpu"),
         ("native bfloat16 cpu", True, "auto", "torch float32 cpu"),
         ("native float32, weights bfloat16 cpu", True, "auto", "torch float32 cpu"),
+        ("torch bfloat16 cuda", True, "auto", "torch float32 cpu"),
+        ("torch float16 cuda", True, "auto", "torch float32 cpu"),
         ("of a later limbeck", True, "auto", "torch float32 cpu"),
         ("torch float32 cpu", True, "bfloat16", "torch bfloat16 cpu"),
     ],
@@ -104,7 +112,7 @@ def wide(tiny_tokenizer: Tokenizer) -> LoadedEncoder:
 
 @pytest.mark.parametrize(
     "name",
-    ["torch-float32", "torch-bfloat16", *(pytest.param(f"native-{one}", marks=marks_of(one)) for one in RUNNABLE)],
+    ["torch-float32", "torch-bfloat16", "torch-float16", *(pytest.param(f"native-{one}", marks=marks_of(one)) for one in RUNNABLE)],
 )
 def test_an_engine_that_is_named_computes(
     wide: LoadedEncoder, monkeypatch: pytest.MonkeyPatch, name: EngineName
@@ -175,7 +183,7 @@ def test_what_a_native_engine_made_is_opened_by_it_again(
     assert "float32 computes" in said.lines[-1]
 
 
-@pytest.mark.parametrize("name", ["torch-float32", "torch-bfloat16"])
+@pytest.mark.parametrize("name", ["torch-float32", "torch-bfloat16", "torch-float16"])
 def test_an_engine_has_the_name_that_opens_it(tiny_loaded: LoadedEncoder, name: EngineName) -> None:
     """So that another process computes the same bits."""
     assert engine_name(open_engine(tiny_loaded, device="cpu", engine=name)) == name
@@ -190,3 +198,108 @@ def test_float32_is_torchs_own(wide: LoadedEncoder, monkeypatch: pytest.MonkeyPa
     """Precision float32 is exact, so no kernels with weights in bfloat16 compute it, however fast."""
     monkeypatch.setattr(choice, "find_calibration", None)
     assert open_engine(wide, device="cpu", precision="float32").numerics == "torch float32 cpu"
+
+
+def outcome(flips: float) -> Certificate:
+    """A certificate of an engine that changes this share of the labels."""
+    return Certificate(
+        texts=9,
+        own_texts=0,
+        numerics="torch bfloat16 cuda",
+        worst_block="mean@2",
+        worst_cosine_distance=1e-4,
+        mean_cosine_distance=1e-5,
+        flips=flips,
+    )
+
+
+@pytest.fixture
+def pretended_gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
+    """Pretend a GPU: what is opened on it computes on the CPU, and what is fast on it is what the test says."""
+
+    def pretend(kind: str, gpu: GpuFeatures | None, *, fastest: str = SAFE, flips: float = 0.0) -> None:
+        moment = Moment(gflops=50.0, core_share=1.0, at_s=1e9)
+
+        def measured(engines: dict[str, object]) -> speeds.Speeds:
+            rates = {name: 2.0 if name == fastest else 1.0 for name in engines}
+            ones = dict.fromkeys(engines, 1)
+            return speeds.Speeds(
+                tokens_per_s=rates,
+                one_text_ms=rates,
+                one_text_threads=ones,
+                moment=moment,
+                token_budgets={fastest: 131_072},
+            )
+
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+        monkeypatch.setattr(choice, "SMALL_ENCODER_PARAMETERS", 0)
+        monkeypatch.setattr(choice, "choose_device", lambda device: torch.device(kind))
+        monkeypatch.setattr(choice, "gpu_features", lambda device: gpu)
+        monkeypatch.setattr(torch_engine, "choose_device", lambda device: torch.device("cpu"))
+        monkeypatch.setattr(engine_calibration, "measure_speeds", measured)
+        monkeypatch.setattr(
+            engine_calibration, "certify", lambda engines, exact, usage: dict.fromkeys(engines, outcome(flips))
+        )
+        monkeypatch.setattr(engine_calibration, "look_at_machine", lambda: moment)
+
+    return pretend
+
+
+@pytest.mark.parametrize(
+    ("gpu", "fastest", "opened"),
+    [
+        (AMPERE, "torch-bfloat16", "bfloat16"),
+        (TURING, "torch-float16", "float16"),
+        (AMPERE, SAFE, "float32"),
+        (TURING, SAFE, "float32"),
+    ],
+)
+def test_on_a_gpu_auto_is_what_was_measured_and_certified(
+    wide: LoadedEncoder,
+    pretended_gpu: Callable[..., None],
+    gpu: GpuFeatures,
+    fastest: str,
+    opened: str,
+) -> None:
+    """In bfloat16, or float16 where the GPU has no units for that, with the tokens at a time that were fastest."""
+    pretended_gpu("cuda", gpu, fastest=fastest)
+    engine = open_engine(wide)
+    assert isinstance(engine, TorchEngine)
+    assert engine.precision == opened
+    assert engine.token_budget == 131_072
+
+
+def test_on_a_gpu_no_engine_is_opened_that_failed_its_certificate(
+    wide: LoadedEncoder, pretended_gpu: Callable[..., None]
+) -> None:
+    """However fast it is; float32 computes then."""
+    pretended_gpu("cuda", AMPERE, fastest="torch-bfloat16", flips=0.5)
+    engine = open_engine(wide)
+    assert isinstance(engine, TorchEngine)
+    assert engine.precision == "float32"
+
+
+@pytest.mark.parametrize(
+    ("kind", "gpu", "precision", "opened"),
+    [
+        ("mps", None, "auto", "float32"),
+        ("mps", None, "bfloat16", "bfloat16"),
+        ("cuda", AMPERE, "float32", "float32"),
+        ("cuda", AMPERE, "bfloat16", "bfloat16"),
+    ],
+)
+def test_on_a_gpu_what_is_asked_for_is_not_measured(
+    wide: LoadedEncoder,
+    pretended_gpu: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    gpu: GpuFeatures | None,
+    precision: Precision,
+    opened: str,
+) -> None:
+    """A precision that is named is obeyed; and of Apple's GPU, where nobody tried others, float32 is "auto"."""
+    pretended_gpu(kind, gpu)
+    monkeypatch.setattr(choice, "find_calibration", None)
+    engine = open_engine(wide, precision=precision)
+    assert isinstance(engine, TorchEngine)
+    assert engine.precision == opened

@@ -8,12 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
+from tests.gpus import AMPERE, TURING
 from tests.inference.test_engine_candidates import stand_in
 from tests.said import Said
 
 from limbeck.errors import StorageError
 from limbeck.inference import engine_calibration as calibration
-from limbeck.inference import engine_candidates, kept, speeds
+from limbeck.inference import engine_candidates, kept, speeds, torch_engine
 from limbeck.inference.certificate import Certificate
 from limbeck.inference.engine import Engine
 from limbeck.inference.engine_calibration import find_calibration, why_not_used
@@ -390,3 +392,34 @@ def test_work_of_a_token_is_counted(tiny_loaded: LoadedEncoder) -> None:
     """By hand, for texts of 24 tokens: 2 × layers × (4 D² + 2 D H + 2 D T)."""
     config = tiny_loaded.config
     assert speeds.flop_per_token(config) == 2 * 2 * (4 * 16**2 + 2 * 16 * 32 + 2 * 16 * 24)
+
+
+def test_a_gpu_is_measured_for_itself(
+    tiny_loaded: LoadedEncoder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its engines, its certificate, the tokens at a time that were fastest; kept apart from the CPU's and another's."""
+    use_cpu(monkeypatch, bf16=False)
+    monkeypatch.setattr(torch_engine, "choose_device", lambda device: torch.device("cpu"))
+    asked: list[tuple[str, ...]] = []
+
+    def measured(engines: Mapping[str, Engine]) -> Speeds:
+        asked.append(tuple(engines))
+        rates = {name: 1.0 + place for place, name in enumerate(engines)}
+        budgets = {"torch-bfloat16": 131_072} if "torch-bfloat16" in engines else {}
+        ones = dict.fromkeys(engines, 1)
+        return Speeds(
+            tokens_per_s=rates, one_text_ms=rates, one_text_threads=ones, moment=QUIET, token_budgets=budgets
+        )
+
+    monkeypatch.setattr(calibration, "measure_speeds", measured)
+    for _ in range(2):  # the second time from what was kept
+        found = find_calibration(tiny_loaded, gpu=AMPERE, cache_dir=tmp_path)
+        assert found.gpu == AMPERE
+        assert found["torch-bfloat16"].token_budget == 131_072
+        assert found[SAFE].token_budget is None
+        assert found["torch-bfloat16"].certificate is not None
+        assert found.chosen == ("torch-bfloat16" if found["torch-bfloat16"].passed else SAFE)
+    assert find_calibration(tiny_loaded, cache_dir=tmp_path).gpu is None
+    older = find_calibration(tiny_loaded, gpu=TURING, cache_dir=tmp_path)
+    assert [one.numerics for one in older.candidates] == ["torch float32 cuda", "torch float16 cuda"]
+    assert asked == [(SAFE, "torch-bfloat16"), (SAFE,), (SAFE, "torch-float16")]

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from tests.gpus import AMPERE, TURING
 
 from limbeck.errors import SettingsError
 from limbeck.inference import engine_candidates
@@ -13,7 +14,7 @@ from limbeck.model.config import EncoderConfig
 from limbeck.native import libraries
 from limbeck.native.instruction_sets import LIBRARIES
 from limbeck.native.kernels import About, Kernels, NoKernels
-from limbeck.runtime import CpuFeatures
+from limbeck.runtime import CpuFeatures, GpuFeatures
 from limbeck.settings import EngineName
 
 WIDE = EncoderConfig(vocab_size=20, dim=64, n_layers=1, n_heads=2, hidden_dim=64, max_position_embeddings=24)
@@ -118,4 +119,20 @@ def test_what_was_asked_for_and_is_not_there(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_every_library_has_a_name_as_an_engine() -> None:
     """The names that settings know are those of the table, in its order."""
-    assert get_args(EngineName) == (SAFE, "torch-bfloat16", *(f"native-{library.name}" for library in LIBRARIES))
+    torch_names = (SAFE, "torch-bfloat16", "torch-float16")
+    assert get_args(EngineName) == (*torch_names, *(f"native-{library.name}" for library in LIBRARIES))
+
+
+@pytest.mark.parametrize(("gpu", "fast"), [(AMPERE, "torch-bfloat16"), (TURING, "torch-float16")])
+def test_a_gpu_has_its_own(monkeypatch: pytest.MonkeyPatch, gpu: GpuFeatures, fast: str) -> None:
+    """Torch in float32 and in what it multiplies in hardware; kernels compute on the CPU, and are not looked for."""
+    pretend(monkeypatch, flags_of("amx") | flags_of("avx2"), bf16=True)
+    monkeypatch.setattr(engine_candidates, "find_library", None)
+    found = find_candidates(WIDE, gpu=gpu)
+    assert found.names == (SAFE, fast)
+    assert [found.numerics(name) for name in found.names] == ["torch float32 cuda", f"torch {fast[6:]} cuda"]
+    assert found.gpu == gpu
+    assert "computes on the CPU" in found.refused["native-amx"]
+    assert found.refused.keys() | set(found.names) == {
+        name for name in get_args(EngineName) if not name.startswith("native-neon")
+    }

@@ -73,3 +73,18 @@ def test_a_token_is_counted_text_by_text() -> None:
     assert tokenized.count(1).tolist() == [1, 0, 2]
     nothing = Tokenized(ids=np.zeros(0, np.int32), offsets=np.zeros(1, np.int64), cut_tokens=np.zeros(0, np.int32))
     assert nothing.count(1).tolist() == []
+
+
+@given(lengths=st.lists(st.integers(1, 9), max_size=40), most_texts=st.integers(1, 7))
+def test_no_batch_has_more_texts_than_it_may(lengths: list[int], most_texts: int) -> None:
+    """Short texts leave room in the budget when their number is what bounds a batch; none is lost."""
+    found = list(batches(tokenized_of(lengths), 30, most_texts=most_texts))
+    assert sorted(row for batch in found for row in batch.rows) == list(range(len(lengths)))
+    assert all(len(batch) <= most_texts for batch in found)
+
+
+def test_positions_count_from_zero_in_each_text() -> None:
+    """One per token, as 32 bit integers."""
+    positions = tokenized_of([2, 1, 3]).take([2, 1, 0]).positions
+    assert positions.tolist() == [0, 1, 2, 0, 0, 1]
+    assert positions.dtype == np.int32

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import torch
 from tests.libraries import RUNNABLE
 
 from limbeck.errors import SettingsError
@@ -184,3 +185,17 @@ def test_what_trains_here_is_said_before_a_training(trainee, is_a_machine_of) ->
     is_a_machine_of("portable", has_bf16=False)
     assert numerics_here(trainee.encoder) == find_arithmetic(trainee).numerics
     assert numerics_here(make_network(dim=48).encoder) == "torch float32 cpu"
+
+
+@pytest.mark.parametrize(("has_bf16", "said"), [(True, "bfloat16, weights float32"), (False, "float32")])
+def test_a_gpu_trains_by_torch(trainee, monkeypatch: pytest.MonkeyPatch, has_bf16: bool, said: str) -> None:  # noqa: FBT001
+    """In bfloat16 where it has units for it; no kernels are looked for."""
+    monkeypatch.setattr(arithmetic, "find_library", None)
+    monkeypatch.setattr(arithmetic, "has_bf16", lambda kind: has_bf16)
+    assert numerics_here(trainee.encoder, torch.device("cuda")) == f"torch {said} cuda"
+
+
+def test_float16_trains_nothing(trainee) -> None:
+    """Gradients would leave its range: the error names what to give."""
+    with pytest.raises(SettingsError, match="cannot train, its range is too small: give torch-float32 or torch-bf"):
+        find_arithmetic(trainee, engine="torch-float16")

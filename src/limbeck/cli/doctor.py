@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from limbeck.inference.engine_calibration import Candidate, EngineCalibration
 
 
-@takes(options.ENCODER_OPTION)
+@takes(options.ENCODER_OPTIONS)
 def doctor(
     flags: Flags,
     model: Annotated[
@@ -30,7 +30,7 @@ def doctor(
     again: Annotated[bool, typer.Option("--again", help="Measure the engines again.")] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show the CPU, each engine's speed and distance from float32, which one is used, and why the others are not."""
+    """Show CPU and GPU, each engine's speed and distance from float32, which is used, and why the others are not."""
     from limbeck.catalog.presets import load_encoder_folder
     from limbeck.inference.engine_calibration import find_calibration, used_by, why_not_used
     from limbeck.inference.peak import measure_peaks
@@ -38,7 +38,7 @@ def doctor(
     from limbeck.inference.usage import Usage, some_of, validation_texts
     from limbeck.native.libraries import known_flags
     from limbeck.reading.sample import SAMPLE_TEXTS, SAMPLE_TOKENS
-    from limbeck.runtime import library_versions
+    from limbeck.runtime import choose_device, gpu_features, library_versions
     from limbeck.settings import FeatureSettings
     from limbeck.training.arithmetic import numerics_here
 
@@ -48,7 +48,9 @@ def doctor(
     bundle = None if model is None else open_bundle(model, following)
     loaded = bundle.loaded if bundle else load_encoder_folder(encoder or FeatureSettings().encoder, progress=following)
     usage = Usage(classifier=bundle, texts=() if model is None else some_of(validation_texts(model)))
-    found = find_calibration(loaded, usage=usage, again=again, progress=following)
+    place = choose_device(flags.given.get("device", "auto"))
+    found = find_calibration(loaded, usage=usage, gpu=gpu_features(place), again=again, progress=following)
+    trains = numerics_here(loaded.encoder, place, following)
     used = used_by(found, bundle)
     peaks = measure_peaks((one.name for one in found.candidates), found.cpu.cores)
     why_not = why_not_used(found, used)
@@ -59,13 +61,17 @@ def doctor(
             "peak_gflops": peaks,
             "used": used.name,
             "why_not": why_not,
-            "trains": numerics_here(loaded.encoder, following),
+            "trains": trains,
         }
         screen.show_json({**asdict(found), **more, "sample_s": sample_s, "versions": library_versions()})
         return
-    cpu = found.cpu
+    cpu, gpu = found.cpu, found.gpu
     screen.show_line(f"CPU      {cpu.name}, {cpu.cores} cores")
     screen.show_line(f"has      {', '.join(known_flags()) or 'no instruction set that kernels are compiled for'}")
+    if gpu is not None:
+        screen.show_line(f"GPU      {gpu.name}, {gpu.memory_bytes / 2**30:,.0f} GiB: it computes (--device cpu: the CPU)")
+    elif place.type != "cpu":
+        screen.show_line(f"GPU      {place.type}: torch computes in float32, unmeasured (below: with --device cpu)")
     screen.show_line(f"{'encoder' if bundle is None else 'model  '}  {found.encoder}")
     screen.show_line()
     _show_engines(found, used, peaks)
@@ -89,9 +95,9 @@ def doctor(
         screen.show_line("The machine had other work meanwhile: it is measured again when it has none.")
     if bundle is not None and bundle.feature_numerics is not None:
         screen.show_line(f"This model's features were made with {bundle.feature_numerics!r}: it keeps that engine.")
-    screen.show_line(f"A fine-tuning of this encoder computes in {numerics_here(loaded.encoder, following)!r} here.")
+    screen.show_line(f"A fine-tuning of this encoder computes in {trains!r} here.")
     screen.show_line()
-    on = "" if used.library else f" on {cpu.capability}"
+    on = "" if used.library else f" on {gpu.name if gpu else cpu.capability}"
     screen.show_line(
         f"Expect {_spoken(sample_s)} here for one pass over the {SAMPLE_TEXTS:,} tweets of the sample "
         f"({used.name}{on})."

@@ -92,7 +92,7 @@ READING = From(kind=ReadSettings, without=("labels",))
 MENDING = From(kind=ReadSettings, without=("labels",), defaults={"on_bad_row": "mend"})
 """How data are read that may be faulty."""
 READING_TEXTS = From(kind=ReadSettings, only=("text_column", "encoding", "on_bad_row"))
-ENCODER_OPTION = From(kind=FeatureSettings, only=("encoder",))
+ENCODER_OPTIONS = From(kind=FeatureSettings, only=("encoder", "device"))
 DEVICE_OPTION = From(kind=FeatureSettings, only=("device",))
 ENGINE_OPTIONS = From(kind=FeatureSettings, only=("device", "engine"))
 

@@ -23,6 +23,8 @@ from limbeck.tokens import ReadTexts, Tokenized, Window
 
 RUN_TOKENS = 8_192
 """Tokens per core that the engine is given at a time: a few seconds of work; an interruption loses no more."""
+RUN_BATCHES = 2
+"""At least so many batches of the engine's own: while a GPU computes one, the next is put together."""
 KEEP_EVERY_S = 10.0
 """Seconds after which what was computed is written into the cache; sooner when it is as large as a part."""
 MOST_ROWS_AT_ONCE = 16_384
@@ -111,6 +113,7 @@ class _Extraction:
         self._engine, self._blocks, self._progress = engine, blocks, progress
         self._names = tuple(map(str, blocks))
         self._kept = _Kept(cache, engine, progress)
+        self._run_tokens = max(RUN_TOKENS * allowed_threads(), RUN_BATCHES * engine.token_budget)
 
     def encode(self, tokenized: Tokenized) -> tuple[np.ndarray, np.ndarray]:
         """Return the features of each row, (N, F), and whether it was encoded now, (N,) bool."""
@@ -124,7 +127,7 @@ class _Extraction:
             advance(int(tokenized.lengths[first_U[found_U]].sum()))
             pending = _Pending(self._kept, self._names)
             try:
-                for numbers in _runs(tokenized, first_U, np.flatnonzero(~found_U)):
+                for numbers in _runs(tokenized, first_U, np.flatnonzero(~found_U), self._run_tokens):
                     rows = first_U[numbers]
                     values = self._engine.features(_subset(tokenized, rows), self._blocks, progress=Within(advance))
                     values_NF[rows] = values
@@ -217,17 +220,17 @@ class _Pending:
         self._since_s = time.monotonic()
 
 
-def _runs(tokenized: Tokenized, first_U: np.ndarray, missing: np.ndarray) -> list[np.ndarray]:
-    """Cut the missing ones of the different texts, longest first, into runs that the engine is given at a time.
+def _runs(tokenized: Tokenized, first_U: np.ndarray, missing: np.ndarray, run_tokens: int) -> list[np.ndarray]:
+    """Cut the missing ones of the different texts, longest first, into runs of so many tokens for the engine.
 
     A run begins where the one before it ended, so an extraction that goes on computes the same runs.
     """
     # Of equal length in the order of the texts: numbers of different texts are in the order of their keys.
     order = missing[np.lexsort((first_U[missing], -tokenized.lengths[first_U[missing]]))]
     ends = np.cumsum(tokenized.lengths[first_U[order]])
-    runs, start, used, budget = [], 0, 0, RUN_TOKENS * allowed_threads()
+    runs, start, used = [], 0, 0
     while start < len(order):
-        stop = max(start + 1, int(np.searchsorted(ends, used + budget, side="right")))
+        stop = max(start + 1, int(np.searchsorted(ends, used + run_tokens, side="right")))
         runs.append(order[start:stop])
         start, used = stop, int(ends[stop - 1])
     return runs

@@ -4,7 +4,6 @@ In: a loaded encoder, what it is for, a device, a precision or an engine's name.
 It does not know how engines compute; `engine_calibration` measures them, and nothing here guesses.
 """
 
-from collections.abc import Mapping
 from typing import get_args
 
 from limbeck.errors import SettingsError
@@ -14,10 +13,12 @@ from limbeck.inference.engine_candidates import (
     NATIVE,
     SAFE,
     TORCH_BF16,
+    TORCH_FP16,
     Candidates,
     find_candidates,
     require_known,
     require_library,
+    torch_precision,
 )
 from limbeck.inference.native_engine import ENGINE_NUMERICS, FLOAT_ENGINE_NUMERICS, NativeEngine, require_computable
 from limbeck.inference.torch_engine import TorchEngine, TorchPrecision
@@ -25,7 +26,7 @@ from limbeck.inference.usage import ANYTHING, Usage
 from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.native.libraries import library_named, why_not_usable
 from limbeck.progress import SILENT, Progress
-from limbeck.runtime import choose_device, has_bf16
+from limbeck.runtime import choose_device, gpu_features, has_bf16
 from limbeck.settings import Device, EngineName, Precision
 
 SMALL_ENCODER_PARAMETERS = 1_000_000
@@ -43,7 +44,8 @@ def open_engine_of(loaded: LoadedEncoder, numerics: str, *, progress: Progress =
         if not alike:
             return None
         speeds = find_speeds(loaded, candidates, progress=progress)
-        return _opened(loaded, candidates, max(alike, key=speeds.tokens_per_s.__getitem__), speeds.one_text_threads)
+        name = max(alike, key=speeds.tokens_per_s.__getitem__)
+        return _opened(loaded, candidates, name, one_text_threads=speeds.one_text_threads[name])
     for device in get_args(Device):
         for precision in get_args(TorchPrecision):
             if numerics == f"torch {precision} {device}":
@@ -65,9 +67,10 @@ def open_engine(
 ) -> Engine:
     """Return the engine to compute with.
 
-    On a CPU "auto" is what the calibration chose: compiled kernels where they are there, passed their certificate and
-    are faster, torch in float32 otherwise. On another device it is torch in float32. A model whose head learned from
-    features of a frozen encoder keeps the engine that made them. Precision "float32" is torch in float32, exact;
+    "auto" is what the calibration chose. On a CPU: compiled kernels where they are there, passed their certificate and
+    are faster, torch in float32 otherwise. On a GPU: torch in bfloat16, or in float16 where the GPU has no units for
+    that, on the same terms; on Apple's GPU, where nobody has tried these, torch in float32. A model whose head learned
+    from features of a frozen encoder keeps the engine that made them. Precision "float32" is torch in float32, exact;
     "bfloat16" is the best engine that multiplies such numbers. Native engines have a copy of the weights: open them
     again when these change.
 
@@ -89,21 +92,28 @@ def open_engine(
     classifier = usage.classifier
     if precision == "auto" and classifier is not None and classifier.feature_numerics is not None:
         return open_recorded_engine(loaded, classifier.feature_numerics, device=device, progress=progress)
-    on_cpu = choose_device(device).type == "cpu"
+    place = choose_device(device)
+    on_cpu, gpu = place.type == "cpu", gpu_features(place)
     if precision == "auto":
         is_small = sum(values.numel() for values in loaded.encoder.parameters()) < SMALL_ENCODER_PARAMETERS
-        precision = "float32" if is_small or not on_cpu else precision
-    if precision == "float32" or not on_cpu:
-        return TorchEngine(loaded, device=device, precision=precision if precision == "bfloat16" else "float32")
-    candidates = find_candidates(loaded.config, progress=progress)
+        precision = "float32" if is_small or not (on_cpu or gpu) else precision
+    if precision == "float32" or (precision == "bfloat16" and not on_cpu):
+        return TorchEngine(loaded, device=device, precision=precision)
+    candidates = find_candidates(loaded.config, gpu=gpu, progress=progress)
     if precision == "bfloat16":
         alike = (name for name in candidates.native if candidates.numerics(name) == ENGINE_NUMERICS)
         return _opened(loaded, candidates, next(alike, TORCH_BF16))
     if candidates.names == (SAFE,):
         return _opened(loaded, candidates, SAFE)
-    found = find_calibration(loaded, usage=usage, progress=progress)
-    threads = {one.name: one.one_text_threads for one in found.candidates}
-    return _opened(loaded, candidates, found.chosen, threads)
+    found = find_calibration(loaded, usage=usage, gpu=gpu, progress=progress)
+    chosen = found[found.chosen]
+    return _opened(
+        loaded,
+        candidates,
+        chosen.name,
+        one_text_threads=chosen.one_text_threads,
+        token_budget=chosen.token_budget,
+    )
 
 
 def open_recorded_engine(
@@ -123,7 +133,9 @@ def open_recorded_engine(
     kind = choose_device(device).type
     if numerics.startswith("torch float32"):
         return TorchEngine(loaded, device=device)
-    if numerics.endswith(f" {kind}") and (numerics in (ENGINE_NUMERICS, FLOAT_ENGINE_NUMERICS) or has_bf16(kind)):
+    is_native = numerics in (ENGINE_NUMERICS, FLOAT_ENGINE_NUMERICS)
+    is_quick = has_bf16(kind) or (kind != "cpu" and numerics.startswith("torch float16"))
+    if numerics.endswith(f" {kind}") and (is_native or is_quick):
         engine = open_engine_of(loaded, numerics, progress=progress)
         if engine is not None:
             return engine
@@ -141,11 +153,11 @@ def _open_named(
     require_known(name)
     if precision != "auto":
         raise SettingsError(f"engine = {name!r} says how to compute, and so does precision = {precision!r}: give one")
-    if name in (SAFE, TORCH_BF16):
-        kind = choose_device(device).type
-        if name == TORCH_BF16 and not has_bf16(kind):
-            progress.say(f"this {kind} has no units for bfloat16: torch computes it slowly")
-        return TorchEngine(loaded, device=device, precision="float32" if name == SAFE else "bfloat16")
+    if name in (SAFE, TORCH_BF16, TORCH_FP16):
+        kind, wanted = choose_device(device).type, torch_precision(name)
+        if (name == TORCH_BF16 and not has_bf16(kind)) or (name == TORCH_FP16 and kind == "cpu"):
+            progress.say(f"this {kind} has no units for {wanted}: torch computes it slowly")
+        return TorchEngine(loaded, device=device, precision=wanted)
     if device not in ("auto", "cpu"):
         raise SettingsError(f"engine = {name!r} computes on the CPU, not on {device}: leave the device out")
     library = name.removeprefix(NATIVE)
@@ -155,12 +167,19 @@ def _open_named(
 
 
 def _opened(
-    loaded: LoadedEncoder, candidates: Candidates, name: str, one_text_threads: Mapping[str, int] | None = None
+    loaded: LoadedEncoder,
+    candidates: Candidates,
+    name: str,
+    *,
+    one_text_threads: int | None = None,
+    token_budget: int | None = None,
 ) -> Engine:
-    """Open an engine, with the threads that suit a single text where these were measured."""
+    """Open an engine, with the threads that suit a single text and the token budget, where these were measured."""
     engine = candidates.open(loaded, name)
     if isinstance(engine, NativeEngine) and one_text_threads is not None:
-        engine.one_text_threads = min(one_text_threads[name], engine.threads)
+        engine.one_text_threads = min(one_text_threads, engine.threads)
+    if isinstance(engine, TorchEngine) and token_budget is not None:
+        engine.token_budget = token_budget
     return engine
 
 
@@ -173,5 +192,5 @@ def engine_name(engine: Engine) -> str:
     if isinstance(engine, NativeEngine):
         return NATIVE + engine.library_name
     if isinstance(engine, TorchEngine):
-        return TORCH_BF16 if engine.precision == "bfloat16" else SAFE
+        return f"torch-{engine.precision}"
     raise SettingsError(f"{type(engine).__name__} is no engine with a name")

@@ -41,6 +41,11 @@ class Engine(Protocol):
         """Number of transformer layers."""
         ...
 
+    @property
+    def token_budget(self) -> int:
+        """Real tokens computed at a time unless told otherwise."""
+        ...
+
     def features(
         self,
         tokenized: Tokenized,

@@ -25,9 +25,9 @@ from limbeck.inference.usage import ANYTHING, Usage
 from limbeck.model.bundle import Bundle
 from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.progress import SILENT, Progress
-from limbeck.runtime import CpuFeatures, cpu_features
+from limbeck.runtime import CpuFeatures, GpuFeatures, cpu_features
 
-CALIBRATION_FORMAT = 5
+CALIBRATION_FORMAT = 6
 FRESH_S = 3600.0
 """Seconds for which a measurement of a quiet machine is not doubted."""
 _Kept = TypeVar("_Kept")
@@ -38,7 +38,7 @@ class Candidate:
     """One engine, as it did.
 
     Attributes:
-        name: "torch-float32", "torch-bfloat16", or "native-" and an instruction set.
+        name: "torch-" and a precision, or "native-" and an instruction set.
         numerics: its arithmetic, as records of runs have it.
         tokens_per_s: on a mix of short and long texts.
         gflops: 10^9 operations/s of its products meanwhile.
@@ -47,6 +47,7 @@ class Candidate:
         certificate: its distance from float32; none for float32 itself.
         library: the path of its compiled kernels; None for torch.
         origin: of these: "wheel" or "compiled".
+        token_budget: tokens computed at a time that were fastest; None where the engine gives no choice.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Candidate:
     certificate: Certificate | None
     library: str | None = None
     origin: str | None = None
+    token_budget: int | None = None
 
     @property
     def passed(self) -> bool:
@@ -76,6 +78,7 @@ class EngineCalibration:
         cpu: the CPU it was measured on.
         encoder: name of the encoder it was measured with.
         quiet: whether the machine had nothing else to do meanwhile.
+        gpu: the GPU it was measured on; None where the CPU computed.
     """
 
     chosen: str
@@ -84,6 +87,7 @@ class EngineCalibration:
     cpu: CpuFeatures
     encoder: str
     quiet: bool
+    gpu: GpuFeatures | None = None
 
     def __getitem__(self, name: str) -> Candidate:
         """Return a candidate by its name."""
@@ -102,6 +106,7 @@ class _Key:
     model: str
     kernels: Mapping[str, str]
     cpu: CpuFeatures
+    gpu: GpuFeatures | None
     versions: Mapping[str, str] = field(
         default_factory=lambda: {name: version(name) for name in ("limbeck", "torch", "numpy")}
     )
@@ -115,6 +120,7 @@ def find_calibration(
     loaded: LoadedEncoder,
     *,
     usage: Usage = ANYTHING,
+    gpu: GpuFeatures | None = None,
     cache_dir: Path | None = None,
     again: bool = False,
     progress: Progress = SILENT,
@@ -124,11 +130,12 @@ def find_calibration(
     Args:
         loaded: the encoder.
         usage: what it is for; anything when not given.
+        gpu: what the GPU can do that is to compute; the CPU computes when not given.
         cache_dir: where calibrations and kernels are kept; the user's cache folder when not given.
         again: measure even if it was measured before.
         progress: is told what is compiled and measured, and when it cannot be kept.
     """
-    candidates = find_candidates(loaded.config, cache_dir=cache_dir, progress=progress)
+    candidates = find_candidates(loaded.config, gpu=gpu, cache_dir=cache_dir, progress=progress)
     bench = _Bench(loaded, candidates, KeptResults(cache_dir), again=again, progress=progress)
     return _choose(loaded, bench.speeds(), bench.certificates(usage), candidates, bench.cpu)
 
@@ -194,7 +201,7 @@ class _Bench:
     ) -> _Kept:
         """Return what was kept of a model on this machine and still holds, or measure it, one process at a time."""
         made_of = {name: one.digest for name, one in self._candidates.native.items()}
-        name = _Key(model=model, kernels=made_of, cpu=self.cpu).digest()
+        name = _Key(model=model, kernels=made_of, cpu=self.cpu, gpu=self._candidates.gpu).digest()
 
         def find_kept() -> _Kept | None:
             found = None if self._again else _parsed(self._kept.read(name), parse)
@@ -271,6 +278,7 @@ def _choose(
             certificate=None if name == SAFE else certificates[name],
             library=str(candidates.native[name].path) if name in candidates.native else None,
             origin=candidates.native[name].origin if name in candidates.native else None,
+            token_budget=speeds.token_budgets.get(name),
         )
         for name in candidates.names
     )
@@ -281,6 +289,7 @@ def _choose(
         cpu=cpu,
         encoder=loaded.name,
         quiet=speeds.moment.is_quiet,
+        gpu=candidates.gpu,
     )
 
 
@@ -302,6 +311,7 @@ def _parse_speeds(values: Any) -> Speeds:
             core_share=_number(values["moment"]["core_share"]),
             at_s=_number(values["moment"]["at_s"]),
         ),
+        token_budgets={name: _count(one) for name, one in values["token_budgets"].items()},
     )
 
 

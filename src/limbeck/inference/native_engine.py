@@ -151,6 +151,11 @@ class NativeEngine:
         """Number of transformer layers."""
         return self.loaded.config.n_layers
 
+    @property
+    def token_budget(self) -> int:
+        """Real tokens a chunk unless told otherwise."""
+        return self._about.chunk_tokens
+
     def features(
         self,
         tokenized: Tokenized,
@@ -173,7 +178,7 @@ class NativeEngine:
         require_fit(tokenized, blocks, self.loaded.config)
         _require_known(blocks)
         tokenized, places_N = each_once(tokenized)
-        budget = min(token_budget or self._about.chunk_tokens, self._about.chunk_tokens)
+        budget = min(token_budget or self.token_budget, self.token_budget)
         chunks = even_chunks(tokenized.lengths, budget, self.threads)
         features_NF = np.empty((len(tokenized), len(blocks) * self.width), dtype=np.float32)
         with progress.track("encoding", total=len(tokenized.ids), unit="tokens") as advance:

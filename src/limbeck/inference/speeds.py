@@ -6,7 +6,7 @@ It does not know how near their answers are to float32, and what the texts say d
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from limbeck.inference.engine import Engine
 from limbeck.inference.native_engine import NativeEngine
 from limbeck.inference.quiet import Moment, look_at_machine
+from limbeck.inference.torch_engine import TorchEngine
 from limbeck.model.blocks import blocks_for
 from limbeck.model.config import EncoderConfig
 from limbeck.model.loaded_encoder import LoadedEncoder
@@ -21,6 +22,8 @@ from limbeck.tokens import Tokenized
 
 SPEED_ROUNDS = 3
 """Each engine is measured this often, in turn with the others; its best round counts."""
+GPU_BATCHES = 2
+"""So many of its largest batches a GPU computes in a round: while it computes one, the next is put together."""
 _LENGTHS = (24,) * 40 + (300, 300)
 _SHORT_TOKENS = 24
 _SHORT_CALLS = 20
@@ -34,6 +37,7 @@ class Speeds:
         tokens_per_s: on a mix of short and long texts.
         one_text_ms: milliseconds for one text of 24 tokens, the median of some calls.
         one_text_threads: threads that compute a single text fastest; 1 where the engine gives no choice.
+        token_budgets: tokens computed at a time that were fastest, of engines that have several to choose from.
         moment: how the machine was.
     """
 
@@ -41,11 +45,20 @@ class Speeds:
     one_text_ms: Mapping[str, float]
     one_text_threads: Mapping[str, int]
     moment: Moment
+    token_budgets: Mapping[str, int] = field(default_factory=dict)
 
 
 def measure_speeds(engines: Mapping[str, Engine]) -> Speeds:
-    """Let all compute the same tokens, in turn; a native engine is left with the threads that suited one text."""
+    """Let all compute the same tokens, in turn.
+
+    A native engine is left with the threads that suited one text, one on a GPU with the token budget that was fastest.
+    """
     before = look_at_machine()
+    token_budgets = {
+        name: _choose_token_budget(engine)
+        for name, engine in engines.items()
+        if isinstance(engine, TorchEngine) and len(engine.token_budgets) > 1
+    }
     tokens_per_s = _measure_rounds(engines)
     one_text_ms = {name: _one_text_ms(engine) for name, engine in engines.items()}
     one_text_threads = dict.fromkeys(engines, 1)
@@ -66,6 +79,7 @@ def measure_speeds(engines: Mapping[str, Engine]) -> Speeds:
             core_share=min(before.core_share, after.core_share),
             at_s=after.at_s,
         ),
+        token_budgets=token_budgets,
     )
 
 
@@ -78,17 +92,37 @@ def flop_per_token(config: EncoderConfig) -> float:
     return 2 * config.n_layers * (weights + 2 * config.dim * met)
 
 
+def _choose_token_budget(engine: TorchEngine) -> int:
+    """Return the fastest of an engine's token budgets, which the engine has from then on."""
+    tokenized, blocks = _texts_for(engine), blocks_for("mean", None, engine.layers)
+
+    def best_s(token_budget: int) -> float:
+        call = partial(engine.features, tokenized, blocks, token_budget=token_budget)
+        return min(_seconds(call) for _ in range(SPEED_ROUNDS + 1))  # the first one warms up
+
+    engine.token_budget = min(engine.token_budgets, key=best_s)
+    return engine.token_budget
+
+
 def _measure_rounds(engines: Mapping[str, Engine]) -> dict[str, float]:
     """Return each engine's best round, in tokens/s; rounds alternate, so that a busy moment hits all alike."""
     best: dict[str, float] = {}
-    one = next(iter(engines.values()))
-    tokenized, blocks = _drawn(one.loaded, _LENGTHS), blocks_for("mean", None, one.layers)
+    texts = {name: _texts_for(engine) for name, engine in engines.items()}
     for round_number in range(SPEED_ROUNDS + 1):
         for name, engine in engines.items():
-            spent_s = _seconds(partial(engine.features, tokenized, blocks))
+            blocks = blocks_for("mean", None, engine.layers)
+            spent_s = _seconds(partial(engine.features, texts[name], blocks))
             if round_number:  # the first round warms up
-                best[name] = max(best.get(name, 0.0), len(tokenized.ids) / spent_s)
+                best[name] = max(best.get(name, 0.0), len(texts[name].ids) / spent_s)
     return best
+
+
+def _texts_for(engine: Engine) -> Tokenized:
+    """Draw the mix of texts, on a GPU as often as makes some batches of the largest number of tokens."""
+    times = 1
+    if isinstance(engine, TorchEngine) and engine.device.type != "cpu":
+        times = -(-GPU_BATCHES * engine.token_budgets[-1] // sum(_LENGTHS))
+    return _drawn(engine.loaded, _LENGTHS * times)
 
 
 def _one_text_ms(engine: Engine) -> float:

@@ -69,6 +69,11 @@ class EncoderConfig:
     initializer_range: float = 0.02
     pad_token_id: int = 0
 
+    @property
+    def head_width(self) -> int:
+        """Columns of a hidden state that one attention head sees."""
+        return self.dim // self.n_heads
+
     def to_hugging_face(self) -> dict[str, Any]:
         """Return what `config.json` says, without `architectures`."""
         return {"model_type": "distilbert", **asdict(self)}

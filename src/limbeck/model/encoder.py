@@ -178,8 +178,8 @@ class Encoder(nn.Module):
                 f"positions: tokenize with max_tokens={self.config.max_position_embeddings} or less"
             )
         device = self.embeddings.word_embeddings.weight.device
-        positions_T = np.arange(len(batch.ids), dtype=np.int32) - np.repeat(batch.offsets[:-1], lengths_B)
-        hidden_TD = self.embeddings(torch.from_numpy(batch.ids).to(device), torch.from_numpy(positions_T).to(device))
+        ids_T, positions_T = (torch.from_numpy(values).to(device) for values in (batch.ids, batch.positions))
+        hidden_TD = self.embeddings(ids_T, positions_T)
         states = [hidden_TD]
         groups = group_texts(lengths_B)
         for layer in self.transformer.layer[: n_layers if last is None else last]:

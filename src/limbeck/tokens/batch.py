@@ -54,6 +54,12 @@ class TokenBatch:
         """Tokens of each text, (B,) int32."""
         return np.diff(self.offsets)
 
+    @property
+    def positions(self) -> np.ndarray:
+        """Position of each token in its text, from 0, (T,) int32."""
+        positions_T: np.ndarray = np.arange(len(self.ids), dtype=np.int32) - np.repeat(self.offsets[:-1], self.lengths)
+        return positions_T
+
     def padded(self, pad_id: int = 0) -> PaddedView:
         """Return the padded view, for a peer that needs one; `pad_id` fills the gaps."""
         lengths = self.lengths
@@ -108,7 +114,7 @@ class Tokenized:
         return TokenBatch(ids=self.ids[sources], offsets=offsets.astype(np.int32), rows=rows)
 
 
-def batches(tokenized: Tokenized, token_budget: int) -> Iterator[TokenBatch]:
+def batches(tokenized: Tokenized, token_budget: int, *, most_texts: int | None = None) -> Iterator[TokenBatch]:
     """Pack all texts into batches of similar lengths, the shortest first.
 
     Every text is in exactly one batch. A batch holds at most `token_budget` real tokens; a text longer than that is
@@ -117,21 +123,23 @@ def batches(tokenized: Tokenized, token_budget: int) -> Iterator[TokenBatch]:
     Args:
         tokenized: the texts.
         token_budget: real tokens a batch.
+        most_texts: of a batch; any number when not given.
 
     Raises:
         SettingsError: the budget is below 1.
     """
     if token_budget < 1:
         raise SettingsError(f"token_budget = {token_budget} is not possible: give at least 1 token a batch")
-    return _packed(tokenized, token_budget)
+    return _packed(tokenized, token_budget, most_texts or len(tokenized))
 
 
-def _packed(tokenized: Tokenized, token_budget: int) -> Iterator[TokenBatch]:
+def _packed(tokenized: Tokenized, token_budget: int, most_texts: int) -> Iterator[TokenBatch]:
     order = np.argsort(tokenized.lengths, kind="stable")
     ends = np.cumsum(tokenized.lengths[order])
     start = 0
     used = 0
     while start < len(order):
         stop = max(start + 1, int(np.searchsorted(ends, used + token_budget, side="right")))
+        stop = min(stop, start + most_texts)
         yield tokenized.take(order[start:stop])
         start, used = stop, int(ends[stop - 1])

@@ -12,7 +12,7 @@ from typing import cast
 import torch
 
 from limbeck.errors import SettingsError
-from limbeck.inference.engine_candidates import NATIVE, SAFE, TORCH_BF16, require_known, require_library
+from limbeck.inference.engine_candidates import NATIVE, SAFE, TORCH_BF16, TORCH_FP16, require_known, require_library
 from limbeck.inference.native_engine import why_not
 from limbeck.model.blocks import blocks_for
 from limbeck.model.encoder import Encoder
@@ -24,6 +24,8 @@ from limbeck.progress import SILENT, Progress
 from limbeck.runtime import choose_device, has_bf16
 from limbeck.settings import Device, EngineName, Precision
 from limbeck.training.native_step import NativeStep, step_numerics
+
+_CPU = torch.device("cpu")
 
 
 def computes_in_bf16(precision: Precision, device: torch.device) -> bool:
@@ -149,8 +151,10 @@ def native_beside(how: Arithmetic, trainee: Trainee, engine: EngineName | None) 
     return None if kernels is None else _native(trainee, kernels).native
 
 
-def numerics_here(encoder: Encoder, progress: Progress = SILENT) -> str:
-    """Say in what a fine-tuning of an encoder computes on this CPU, with what is preset."""
+def numerics_here(encoder: Encoder, device: torch.device = _CPU, progress: Progress = SILENT) -> str:
+    """Say in what a fine-tuning of an encoder computes on a device of this machine, with what is preset."""
+    if device.type != "cpu":
+        return numerics_of(None, device, use_bf16=computes_in_bf16("auto", device))
     trainee = _trainee(encoder, None, has_tied_words=False)
     use_bf16 = computes_in_bf16("auto", trainee.device)
     kernels = _best_kernels(trainee, use_bf16=use_bf16, is_open=True, progress=progress)
@@ -180,6 +184,8 @@ def _named(trainee: Trainee, engine: EngineName, precision: Precision, progress:
         raise SettingsError(f"engine = {engine!r} says how to compute, and so does precision = {precision!r}: give one")
     if engine in (SAFE, TORCH_BF16):
         return _torch(trainee, use_bf16=engine == TORCH_BF16)
+    if engine == TORCH_FP16:
+        raise SettingsError(f"engine = {engine!r} cannot train, its range is too small: give {SAFE} or {TORCH_BF16}")
     if trainee.why_not_native:
         raise SettingsError(
             f"engine = {engine!r} cannot train this: {trainee.why_not_native}; leave the engine out, or give {SAFE}"

@@ -32,7 +32,7 @@ def info_of(call: Call) -> dict[str, Any]:
     return {
         "model_id": model.name,
         "model_sha": model.digest,
-        "model_dtype": "float32" if "float32" in model.numerics else "bfloat16",
+        "model_dtype": next((one for one in ("float32", "bfloat16", "float16") if one in model.numerics), "float32"),
         "served_model_name": model.name,
         "model_type": classifier if facts.label_names else embedding,
         "max_concurrent_requests": settings.max_connections,
