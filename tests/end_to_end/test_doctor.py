@@ -11,6 +11,7 @@ from tests.libraries import CACHE_HOME
 from limbeck import runtime
 from limbeck.inference import engine_calibration as calibration
 from limbeck.inference import engine_candidates, peak, quiet, speeds, torch_engine
+from limbeck.model import packed_attention
 from limbeck.model.loaded_encoder import write_encoder
 from limbeck.native.instruction_sets import LIBRARIES
 from limbeck.native.kernels import NoKernels
@@ -165,6 +166,7 @@ def test_a_gpu_is_what_auto_computes_on(limbeck, encoder_folder, monkeypatch):
     monkeypatch.setattr(runtime, "gpu_features", lambda device: AMPERE if device.type == "cuda" else None)
     monkeypatch.setattr(torch_engine, "choose_device", lambda device: torch.device("cpu"))
     monkeypatch.setattr(arithmetic, "has_bf16", lambda kind: kind == "cuda")
+    monkeypatch.setattr(packed_attention, "find_varlen", lambda *given: "it failed: no kernel image")
     ended = limbeck("doctor", "--encoder", encoder_folder)
     assert ended.status == 0, ended.err
     assert "GPU      a GPU, 80 GiB: it computes" in ended.out
@@ -172,6 +174,7 @@ def test_a_gpu_is_what_auto_computes_on(limbeck, encoder_folder, monkeypatch):
     assert "native-portable: computes on the CPU" in ended.out
     assert "A fine-tuning of this encoder computes in 'torch bfloat16, weights float32 cuda' here." in ended.out
     assert "on a GPU)." in ended.out
+    assert "In bfloat16 texts are computed in groups by length (it failed: no kernel image)." in ended.out
     found = json.loads(limbeck("doctor", "--encoder", encoder_folder, "--json").out)
     assert found["gpu"]["name"] == "a GPU"
     assert [one["numerics"] for one in found["candidates"]] == ["torch float32 cuda", "torch bfloat16 cuda"]

@@ -1,6 +1,6 @@
 """Packed attention: every text attends to itself alone, by one call of torch's public kernel or by a mask."""
 
-import inspect
+import sys
 from dataclasses import replace
 
 import pytest
@@ -12,13 +12,16 @@ from tests.gpus import AMPERE, TURING, needs_gpu
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from limbeck.model.packed_attention import (
+    PackedAttention,
     PackedTexts,
     TextRows,
     attend_by_mask,
+    find_varlen,
     pack_texts,
     varlen_attention,
     why_not_varlen,
 )
+from limbeck.runtime import gpu_features
 
 CPU = torch.device("cpu")
 
@@ -119,7 +122,7 @@ def test_where_torchs_kernel_cannot_be_had_it_says_why(
 
 def test_an_older_torch_has_no_such_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     """The reason says what to install."""
-    monkeypatch.setitem(__import__("sys").modules, "torch.nn.attention.varlen", None)
+    monkeypatch.setitem(sys.modules, "torch.nn.attention.varlen", None)
     assert "install 2.10 or newer" in why_not_varlen(AMPERE, torch.bfloat16, 64)
 
 
@@ -129,29 +132,67 @@ def test_torchs_kernel_is_called_as_its_signature_says() -> None:
     meta = torch.device("meta")
     texts = packed((3, 1, 4), meta)
     query, rows = (torch.empty(count, 2, 8, dtype=torch.bfloat16, device=meta) for count in (3, 8))
-    mixed = varlen_attention()(query, rows, rows, texts.firsts, texts.tokens)
+    mixed = varlen_attention(num_splits=1)(query, rows, rows, texts.firsts, texts.tokens)
     assert (mixed.shape, mixed.dtype) == ((3, 2, 8), torch.bfloat16)
 
 
-@pytest.mark.parametrize("knows_splits", [True, False])
-def test_keys_are_never_split(monkeypatch: pytest.MonkeyPatch, knows_splits: bool) -> None:  # noqa: FBT001
-    """The kernel is asked not to, where it can be asked, so that a text's sums have one order."""
+def accepts(query, key, value, cu_seq_q, cu_seq_k, max_q, max_k, *, num_splits=None):  # noqa: ANN001, ANN202
+    """A kernel that takes everything, and is none."""
+    ASKED.append({"offsets": (cu_seq_q, cu_seq_k), "longest": (max_q, max_k), "num_splits": num_splits})
+    return query
+
+
+def refuses(query, key, value, cu_seq_q, cu_seq_k, max_q, max_k, *, num_splits=None):  # noqa: ANN001, ANN202
+    """One whose Python takes what its kernels do not."""
+    if num_splits is not None:
+        raise RuntimeError("num_splits requires another version\nof the kernels")
+    return accepts(query, key, value, cu_seq_q, cu_seq_k, max_q, max_k)
+
+
+def older(query, key, value, cu_seq_q, cu_seq_k, max_q, max_k):  # noqa: ANN001, ANN202
+    """One that knows nothing of splits."""
+    return accepts(query, key, value, cu_seq_q, cu_seq_k, max_q, max_k)
+
+
+def broken(*_given: object, **_named: object) -> None:
+    """One that does not run on this GPU."""
+    raise RuntimeError("no kernel image is available\nfor this device")
+
+
+ASKED: list[dict[str, object]] = []
+
+
+@pytest.mark.parametrize(("kernel", "num_splits"), [(accepts, 1), (refuses, None), (older, None)])
+def test_keys_are_never_split_where_the_kernel_can_be_asked(
+    monkeypatch: pytest.MonkeyPatch, kernel: object, num_splits: int | None
+) -> None:
+    """So that a text's sums have one order; kernels that refuse the wish are called without, as a trial shows."""
     varlen = pytest.importorskip("torch.nn.attention.varlen", reason="this torch has no variable-length attention")
-    asked: list[dict[str, object]] = []
-
-    def newer(query, key, value, cu_seq_q, cu_seq_k, max_q, max_k, *, num_splits=None):  # noqa: ANN001, ANN202
-        asked.append({"offsets": (cu_seq_q, cu_seq_k), "longest": (max_q, max_k), "num_splits": num_splits})
-        return query
-
-    def older(query, key, value, cu_seq_q, cu_seq_k, max_q, max_k):  # noqa: ANN001, ANN202
-        return newer(query, key, value, cu_seq_q, cu_seq_k, max_q, max_k)
-
-    monkeypatch.setattr(varlen, "varlen_attn", newer if knows_splits else older)
+    monkeypatch.setattr(varlen, "varlen_attn", kernel)
+    attend = find_varlen(AMPERE, CPU, torch.bfloat16, 8)
+    assert not isinstance(attend, str)
+    ASKED.clear()
     texts = packed((3, 1, 4))
-    varlen_attention()(drawn(3, 0), drawn(8, 1), drawn(8, 2), texts.firsts, texts.tokens)
-    assert asked[0]["num_splits"] == (1 if knows_splits else None)
-    assert asked[0]["longest"] == (1, 4)
-    assert [offsets.tolist() for offsets in asked[0]["offsets"]] == [[0, 1, 2, 3], [0, 3, 4, 8]]
+    attend(drawn(3, 0), drawn(8, 1), drawn(8, 2), texts.firsts, texts.tokens)
+    (asked,) = ASKED
+    assert asked["num_splits"] == num_splits
+    assert asked["longest"] == (1, 4)
+    assert [offsets.tolist() for offsets in asked["offsets"]] == [[0, 1, 2, 3], [0, 3, 4, 8]]
+
+
+def test_a_kernel_that_does_not_run_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a GPU for which it was not built, say: the first line of its own words."""
+    varlen = pytest.importorskip("torch.nn.attention.varlen", reason="this torch has no variable-length attention")
+    monkeypatch.setattr(varlen, "varlen_attn", broken)
+    assert find_varlen(AMPERE, CPU, torch.bfloat16, 8) == "it failed: no kernel image is available"
+    assert "compute capability" in str(find_varlen(TURING, CPU, torch.float16, 8))
+
+
+def kernel(gpu: torch.device, dtype: torch.dtype) -> PackedAttention:
+    """What an engine computes with on this GPU."""
+    found = find_varlen(gpu_features(gpu), gpu, dtype, 32)
+    assert not isinstance(found, str), found
+    return found
 
 
 @pytest.mark.gpu
@@ -165,7 +206,7 @@ def test_torchs_kernel_agrees_with_the_mask(dtype: torch.dtype) -> None:
     for queries in (texts.tokens, texts.firsts):
         counts = (int(queries.offsets[-1]), sum(lengths), sum(lengths))
         rows = [drawn(count, seed, 4, 32).to(gpu, dtype) for seed, count in enumerate(counts)]
-        found = varlen_attention()(*rows, queries, texts.tokens)
+        found = kernel(gpu, dtype)(*rows, queries, texts.tokens)
         expected = attend_by_mask(*(one.float() for one in rows), queries, texts.tokens)
         torch.testing.assert_close(found.float(), expected, atol=2e-2, rtol=2e-2)
 
@@ -175,13 +216,8 @@ def test_torchs_kernel_agrees_with_the_mask(dtype: torch.dtype) -> None:
 def test_a_text_attends_to_the_same_bits_in_any_batch() -> None:
     """On a GPU, alone and beside a text that is twenty times as long."""
     gpu, rows = torch.device("cuda"), [drawn(430, seed, 4, 32).to("cuda", torch.bfloat16) for seed in range(3)]
-    together = varlen_attention()(*rows, packed((20, 410), gpu).tokens, packed((20, 410), gpu).tokens)
+    attend, both = kernel(gpu, torch.bfloat16), packed((20, 410), gpu).tokens
+    together = attend(*rows, both, both)
     alone = packed((20,), gpu).tokens
-    assert torch.equal(varlen_attention()(*(one[:20] for one in rows), alone, alone), together[:20])
+    assert torch.equal(attend(*(one[:20] for one in rows), alone, alone), together[:20])
 
-
-def test_the_signature_that_is_written_for_is_the_installed_one() -> None:
-    """The seven arguments that are given by place have these names."""
-    varlen = pytest.importorskip("torch.nn.attention.varlen", reason="this torch has no variable-length attention")
-    names = list(inspect.signature(varlen.varlen_attn).parameters)[:7]
-    assert names == ["query", "key", "value", "cu_seq_q", "cu_seq_k", "max_q", "max_k"]

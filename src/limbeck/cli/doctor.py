@@ -35,7 +35,9 @@ def doctor(
     from limbeck.inference.engine_calibration import find_calibration, used_by, why_not_used
     from limbeck.inference.peak import measure_peaks
     from limbeck.inference.predictor import open_bundle
+    from limbeck.inference.torch_engine import DTYPES
     from limbeck.inference.usage import Usage, some_of, validation_texts
+    from limbeck.model.packed_attention import find_varlen
     from limbeck.native.libraries import known_flags
     from limbeck.reading.sample import SAMPLE_TEXTS, SAMPLE_TOKENS
     from limbeck.runtime import choose_device, gpu_features, library_versions
@@ -84,6 +86,11 @@ def doctor(
         if one.library is not None:
             came = "came with limbeck" if one.origin == "wheel" else "was compiled on this machine"
             screen.show_line(f"{one.name} {came}: {one.library}")
+    if gpu is not None:
+        half = "bfloat16" if gpu.bf16 else "float16"
+        attention = find_varlen(gpu, place, DTYPES[half], loaded.config.head_width)
+        way = f"in groups by length ({attention})" if isinstance(attention, str) else "packed, without padding"
+        screen.show_line(f"In {half} texts are computed {way}.")
     screen.show_line("of peak: what a loop of its multiply-adds reaches on these cores without touching memory.")
     judge = "the nearest of six class means" if usage.judge is None else "the model's own answers"
     own = f" and on {len(usage.texts)} of the run's validation texts" if usage.texts else ""

@@ -20,7 +20,7 @@ from limbeck.model.config import EncoderConfig
 from limbeck.model.encoder import Encoder
 from limbeck.model.fused_encoder import FusedEncoder
 from limbeck.model.loaded_encoder import LoadedEncoder
-from limbeck.model.packed_attention import PackedAttention, pack_texts, varlen_attention, why_not_varlen
+from limbeck.model.packed_attention import PackedAttention, find_varlen, pack_texts
 from limbeck.model.pooling import pool
 from limbeck.progress import SILENT, Progress
 from limbeck.runtime import GpuFeatures, choose_device, gpu_features
@@ -81,8 +81,9 @@ class TorchEngine:
         self.device = choose_device(device)
         self.precision: TorchPrecision = precision
         dtype, gpu = DTYPES[precision], gpu_features(self.device)
-        if attention is None and why_not_varlen(gpu, dtype, loaded.config.head_width) is None:
-            attention = varlen_attention()
+        if attention is None:
+            found = find_varlen(gpu, self.device, dtype, loaded.config.head_width)
+            attention = None if isinstance(found, str) else found
         self.token_budgets = token_budgets_for(gpu, precision, loaded.config, is_packed=attention is not None)
         self.token_budget = self.token_budgets[0]
         self._encoder: Encoder | FusedEncoder

@@ -9,8 +9,8 @@ Source: Dao, "FlashAttention-2: Faster Attention with Better Parallelism and Wor
 torch's `varlen_attn` calls.
 """
 
-import inspect
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Protocol
 
 import numpy as np
@@ -96,42 +96,67 @@ def attend_by_mask(
     return mixed_HQd.transpose(0, 1)
 
 
-def why_not_varlen(gpu: GpuFeatures | None, dtype: torch.dtype, head_width: int) -> str | None:
-    """Return why torch's variable-length attention cannot be had; None where it can.
+def find_varlen(
+    gpu: GpuFeatures | None, device: torch.device, dtype: torch.dtype, head_width: int
+) -> PackedAttention | str:
+    """Return torch's variable-length attention, or why it cannot be had.
+
+    It is tried: kernels may refuse a GPU, or an argument that their Python takes.
 
     Args:
-        gpu: what computes; None where it is no GPU of which torch tells.
+        gpu: what the device can do; None where it is no GPU of which torch tells.
+        device: where to compute.
         dtype: of queries, keys and values.
         head_width: d.
     """
+    if reason := why_not_varlen(gpu, dtype, head_width):
+        return reason
+    for attend in (varlen_attention(num_splits=1), varlen_attention()):
+        try:
+            _try(attend, device, dtype, head_width)
+        except (RuntimeError, TypeError) as error:
+            reason = "it failed: " + str(error).partition("\n")[0]
+        else:
+            return attend
+    return str(reason)
+
+
+def why_not_varlen(gpu: GpuFeatures | None, dtype: torch.dtype, head_width: int) -> str | None:
+    """Return why nobody needs to try torch's variable-length attention; None where it may be had."""
     if gpu is None or not gpu.has_flash:
         return "it needs an NVIDIA GPU of compute capability 8.0 or more"
     if dtype not in VARLEN_DTYPES:
         return "it computes in bfloat16 and float16 only"
     if head_width % HEAD_WIDTH_STEP or head_width > WIDEST_HEAD:
         return f"heads are {head_width} wide: a multiple of {HEAD_WIDTH_STEP}, {WIDEST_HEAD} at most, was expected"
-    try:
-        import torch.nn.attention.varlen  # noqa: F401  # whether it is there
-    except ImportError:
+    if find_spec("torch.nn.attention") is None or find_spec("torch.nn.attention.varlen") is None:
         return f"this torch ({torch.__version__}) does not have it: install 2.10 or newer"
     return None
 
 
-def varlen_attention() -> PackedAttention:
-    """Return torch's variable-length attention; ask `why_not_varlen` first."""
-    from torch.nn.attention.varlen import varlen_attn
+def varlen_attention(**options: int) -> PackedAttention:
+    """Return torch's variable-length attention, where this torch has it.
 
-    # Keys that are split among blocks would be added in an order that depends on the longest text beside this one.
-    # Before torch 2.12 the kernels that it calls split no packed keys, and there is nothing to say.
-    unsplit = {"num_splits": 1} if "num_splits" in inspect.signature(varlen_attn).parameters else {}
+    Args:
+        options: num_splits = 1 keeps the keys of a text together. Split among blocks of the GPU, they would be added in
+            an order that depends on the longest text beside this one.
+    """
+    from torch.nn.attention.varlen import varlen_attn
 
     def attend(query_QHd: Tensor, key_THd: Tensor, value_THd: Tensor, queries: TextRows, keys: TextRows) -> Tensor:
         mixed_QHd: Tensor = varlen_attn(
-            query_QHd, key_THd, value_THd, queries.offsets, keys.offsets, queries.longest, keys.longest, **unsplit
+            query_QHd, key_THd, value_THd, queries.offsets, keys.offsets, queries.longest, keys.longest, **options
         )
         return mixed_QHd
 
     return attend
+
+
+def _try(attend: PackedAttention, device: torch.device, dtype: torch.dtype, head_width: int) -> None:
+    """Let one text of two tokens attend, and wait for it."""
+    rows_THd = torch.zeros(2, 1, head_width, dtype=dtype, device=device)
+    text = TextRows(offsets=torch.tensor([0, 2], dtype=torch.int32, device=device), longest=2)
+    attend(rows_THd, rows_THd, rows_THd, text, text).cpu()
 
 
 def _text_of_row(rows: TextRows, count: int) -> Tensor:
