@@ -15,11 +15,10 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from limbeck.errors import SettingsError
 from limbeck.model.config import EncoderConfig
-from limbeck.model.groups import TextGroup, group_texts
+from limbeck.model.grouped_attention import PlacedGroup, attend_in_groups, place_groups
 from limbeck.tokens import TokenBatch
 
 LAYER_NORM_EPSILON = 1e-12
@@ -55,35 +54,18 @@ class SelfAttention(nn.Module):
         self.v_lin = nn.Linear(config.dim, config.dim)
         self.out_lin = nn.Linear(config.dim, config.dim)
 
-    def forward(self, hidden_TD: Tensor, groups: Sequence[TextGroup]) -> Tensor:
+    def forward(self, hidden_TD: Tensor, groups: Sequence[PlacedGroup]) -> Tensor:
         """Return (T, D); `groups` says which tokens belong together."""
-        query_TD, key_TD, value_TD = self.q_lin(hidden_TD), self.k_lin(hidden_TD), self.v_lin(hidden_TD)
-        mixed = [
-            self._attend(query_TD[group.tokens], key_TD[group.tokens], value_TD[group.tokens], group)
-            for group in groups
-        ]
-        mixed_TD: Tensor = self.out_lin(mixed[0] if len(mixed) == 1 else torch.cat(mixed))
-        return mixed_TD
-
-    def _attend(self, query_TD: Tensor, key_TD: Tensor, value_TD: Tensor, group: TextGroup) -> Tensor:
-        mask_B11L = None
-        if group.is_ragged:
-            real_BL = torch.from_numpy(group.mask()).to(query_TD.device)
-            mask_B11L = real_BL[:, None, None, :]
-            query_TD, key_TD, value_TD = (_spread(rows_TD, real_BL) for rows_TD in (query_TD, key_TD, value_TD))
-        mixed_BHLd = functional.scaled_dot_product_attention(
-            self._heads(query_TD, group),
-            self._heads(key_TD, group),
-            self._heads(value_TD, group),
-            attn_mask=mask_B11L,
-            dropout_p=self.dropout if self.training else 0.0,
+        mixed_TD = attend_in_groups(
+            self.q_lin(hidden_TD),
+            self.k_lin(hidden_TD),
+            self.v_lin(hidden_TD),
+            groups,
+            n_heads=self.n_heads,
+            dropout=self.dropout if self.training else 0.0,
         )
-        mixed_BLD = mixed_BHLd.transpose(1, 2).flatten(2)
-        return mixed_BLD[real_BL] if group.is_ragged else mixed_BLD.flatten(0, 1)
-
-    def _heads(self, rows_TD: Tensor, group: TextGroup) -> Tensor:
-        """See (B*L, D) as (B, H, L, D/H)."""
-        return rows_TD.view(group.size, group.longest, self.n_heads, -1).transpose(1, 2)
+        out_TD: Tensor = self.out_lin(mixed_TD)
+        return out_TD
 
 
 class FeedForward(nn.Module):
@@ -112,7 +94,7 @@ class Layer(nn.Module):
         self.ffn = FeedForward(config)
         self.output_layer_norm = nn.LayerNorm(config.dim, eps=LAYER_NORM_EPSILON)
 
-    def forward(self, hidden_TD: Tensor, groups: Sequence[TextGroup]) -> Tensor:
+    def forward(self, hidden_TD: Tensor, groups: Sequence[PlacedGroup]) -> Tensor:
         """Return (T, D)."""
         attended_TD = self.sa_layer_norm(self.attention(hidden_TD, groups) + hidden_TD)
         out_TD: Tensor = self.output_layer_norm(self.ffn(attended_TD) + attended_TD)
@@ -181,7 +163,7 @@ class Encoder(nn.Module):
         ids_T, positions_T = (torch.from_numpy(values).to(device) for values in (batch.ids, batch.positions))
         hidden_TD = self.embeddings(ids_T, positions_T)
         states = [hidden_TD]
-        groups = group_texts(lengths_B)
+        groups = place_groups(lengths_B, device)
         for layer in self.transformer.layer[: n_layers if last is None else last]:
             states.append(layer(states[-1], groups))
         return states
@@ -226,10 +208,3 @@ def _undrawn_embedding(rows: int, dim: int) -> nn.Embedding:
     nn.Embedding would draw them too, and on the meta device it imports torch's whole compiler for that (2 s).
     """
     return nn.Embedding(rows, dim, _weight=torch.empty(rows, dim))
-
-
-def _spread(rows_TD: Tensor, real_BL: Tensor) -> Tensor:
-    """Lay packed rows out with zeros where a text has ended, as (B*L, D)."""
-    spread_BLD = rows_TD.new_zeros((*real_BL.shape, rows_TD.shape[1]))
-    spread_BLD[real_BL] = rows_TD
-    return spread_BLD.flatten(0, 1)
