@@ -4,7 +4,13 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limbeck.model.groups import MOST_WASTE, SMALL_GROUP_TOKENS, group_texts
+from limbeck.model.groups import (
+    MOST_GPU_WASTE,
+    MOST_WASTE,
+    SMALL_GPU_GROUP_TOKENS,
+    SMALL_GROUP_TOKENS,
+    group_texts,
+)
 
 
 @given(lengths=st.lists(st.integers(1, 300), max_size=40))
@@ -32,3 +38,20 @@ def test_large_runs_of_one_length_need_no_mask() -> None:
     groups = group_texts(np.array([8, 9, 10, long, long, long + 1]))
     assert [group.is_ragged for group in groups] == [True, False, False]
     assert groups[0].mask().sum(axis=1).tolist() == [8, 9, 10]
+
+
+@given(lengths=st.lists(st.integers(1, 300), min_size=1, max_size=64))
+def test_a_gpu_has_fewer_groups(lengths: list[int]) -> None:
+    """No more than a CPU has, each of at most twice its real tokens, in order."""
+    sorted_B = np.array(sorted(lengths), dtype=np.int32)
+    groups = group_texts(sorted_B, small_tokens=SMALL_GPU_GROUP_TOKENS, most_waste=MOST_GPU_WASTE)
+    assert [length for group in groups for length in group.lengths.tolist()] == sorted_B.tolist()
+    assert len(groups) <= len(group_texts(sorted_B))
+    for group in groups:
+        assert group.size * group.longest <= MOST_GPU_WASTE * group.lengths.sum()
+
+
+def test_the_tweets_of_an_update_are_one_call_on_a_gpu() -> None:
+    """64 texts of 8 to 24 tokens, say."""
+    lengths_B = np.sort(np.random.default_rng(0).integers(8, 25, 64)).astype(np.int32)
+    assert len(group_texts(lengths_B, small_tokens=SMALL_GPU_GROUP_TOKENS, most_waste=MOST_GPU_WASTE)) == 1

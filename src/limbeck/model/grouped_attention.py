@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from limbeck.model.groups import TextGroup, group_texts
+from limbeck.model.groups import MOST_GPU_WASTE, SMALL_GPU_GROUP_TOKENS, TextGroup, group_texts
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,7 +36,11 @@ class PlacedGroup:
 
 def place_groups(lengths_B: np.ndarray, device: torch.device) -> list[PlacedGroup]:
     """Group the texts of a batch, and copy what their attention needs to the device."""
-    return [_placed(group, device) for group in group_texts(lengths_B)]
+    if device.type == "cuda":
+        groups = group_texts(lengths_B, small_tokens=SMALL_GPU_GROUP_TOKENS, most_waste=MOST_GPU_WASTE)
+    else:
+        groups = group_texts(lengths_B)
+    return [_placed(group, device) for group in groups]
 
 
 def attend_in_groups(
