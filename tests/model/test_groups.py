@@ -41,12 +41,11 @@ def test_large_runs_of_one_length_need_no_mask() -> None:
 
 
 @given(lengths=st.lists(st.integers(1, 300), min_size=1, max_size=64))
-def test_a_gpu_has_fewer_groups(lengths: list[int]) -> None:
-    """No more than a CPU has, each of at most twice its real tokens, in order."""
+def test_groups_for_a_gpu_keep_their_bound(lengths: list[int]) -> None:
+    """Each computes at most twice its real tokens; all texts are there, in order."""
     sorted_B = np.array(sorted(lengths), dtype=np.int32)
     groups = group_texts(sorted_B, small_tokens=SMALL_GPU_GROUP_TOKENS, most_waste=MOST_GPU_WASTE)
     assert [length for group in groups for length in group.lengths.tolist()] == sorted_B.tolist()
-    assert len(groups) <= len(group_texts(sorted_B))
     for group in groups:
         assert group.size * group.longest <= MOST_GPU_WASTE * group.lengths.sum()
 
