@@ -32,7 +32,7 @@ def info_of(call: Call) -> dict[str, Any]:
     return {
         "model_id": model.name,
         "model_sha": model.digest,
-        "model_dtype": next((one for one in ("float32", "bfloat16", "float16") if one in model.numerics), "float32"),
+        "model_dtype": dtype_of(model.numerics),
         "served_model_name": model.name,
         "model_type": classifier if facts.label_names else embedding,
         "max_concurrent_requests": settings.max_connections,
@@ -70,6 +70,11 @@ def info_of(call: Call) -> dict[str, Any]:
             "swaps": dict(condition.swaps),
         },
     }
+
+
+def dtype_of(numerics: str) -> str:
+    """Return the precision in which an engine computes, by one word of its numerics; "float32" where they say none."""
+    return next((one for one in ("float32", "bfloat16", "float16") if one in numerics), "float32")
 
 
 INFO_ROUTES = (
