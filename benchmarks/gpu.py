@@ -2,7 +2,7 @@
 
 Correctness first: vectors of packed texts in the GPU's precision against float32, whether a text has the same bits
 alone and in a batch, what the calibration chose. Then encoding, from token ids and from texts, of two sizes (MiniLM,
-and a DistilBERT-base of drawn weights) on tweets and reviews; one text; and some updates of fine-tuning, 64 tweets each.
+and a DistilBERT-base of drawn weights) on tweets and reviews; one text; and some updates of fine-tuning, of 64 tweets.
 Contestants run in turn, and rates are medians over the rounds. Nobody is timed whose vectors are not those of float32
 (cosine distances up to 1e-3). The arithmetic is counted on real tokens, and the peak is that of a product of two
 matrices in the same precision and run.
@@ -127,9 +127,7 @@ def check(size: Size, kinds: Mapping[str, Rows]) -> dict[str, Any]:
             cosine_distances(exact_NF[:, start : start + width], ours_NF[:, start : start + width]).max()
             for start in range(0, exact_NF.shape[1], width)
         ]
-        alone = [
-            size.engine.features(size.loaded.tokenizer.encode([text]), blocks)[0] for text in rows.texts[:ALONE]
-        ]
+        alone = [size.engine.features(size.loaded.tokenizer.encode([text]), blocks)[0] for text in rows.texts[:ALONE]]
         same = [bool((one == together).all()) for one, together in zip(alone, ours_NF, strict=False)]
         found[kind] = {
             "texts": len(rows.texts),
@@ -139,7 +137,10 @@ def check(size: Size, kinds: Mapping[str, Rows]) -> dict[str, Any]:
     if size.device == "cuda":
         gpu = gpu_features(torch.device("cuda"))
         calibration = find_calibration(size.loaded, gpu=gpu)
-        found["calibration"] = {"chosen": calibration.chosen, "engines": [asdict(one) for one in calibration.candidates]}
+        found["calibration"] = {
+            "chosen": calibration.chosen,
+            "engines": [asdict(one) for one in calibration.candidates],
+        }
     return found
 
 

@@ -78,9 +78,7 @@ def padded_trainer(
     return train
 
 
-def _arguments(
-    scratch: Path, *, bf16: bool, sampling: str, seed: int = 42, device: str = "cpu"
-) -> TrainingArguments:
+def _arguments(scratch: Path, *, bf16: bool, sampling: str, seed: int = 42, device: str = "cpu") -> TrainingArguments:
     """One epoch, nothing saved or logged."""
     return TrainingArguments(
         output_dir=str(scratch / "trainer"),

@@ -211,7 +211,10 @@ def test_a_full_disk_keeps_no_library_from_being_imported(monkeypatch: pytest.Mo
     ("major", "hip", "has_flash"), [(8, None, True), (9, None, True), (7, None, False), (9, "6.4", False)]
 )
 def test_a_gpu_is_known_by_what_it_can_do(
-    monkeypatch: pytest.MonkeyPatch, major: int, hip: str | None, has_flash: bool  # noqa: FBT001
+    monkeypatch: pytest.MonkeyPatch,
+    major: int,
+    hip: str | None,
+    has_flash: bool,
 ) -> None:
     """Variable-length attention is NVIDIA's from compute capability 8.0; a CPU or Apple's GPU is none."""
     about = SimpleNamespace(name="a GPU", total_memory=2**34, major=major)

@@ -174,7 +174,7 @@ def test_a_gpu_is_what_auto_computes_on(limbeck, encoder_folder, monkeypatch):
     assert "native-portable: computes on the CPU" in ended.out
     assert "A fine-tuning of this encoder computes in 'torch bfloat16, weights float32 cuda' here." in ended.out
     assert "on a GPU)." in ended.out
-    assert "In bfloat16 texts are computed in groups by length (it failed: no kernel image)." in ended.out
+    assert "in bfloat16, texts in groups by length (it failed: no kernel image)" in ended.out
     found = json.loads(limbeck("doctor", "--encoder", encoder_folder, "--json").out)
     assert found["gpu"]["name"] == "a GPU"
     assert [one["numerics"] for one in found["candidates"]] == ["torch float32 cuda", "torch bfloat16 cuda"]

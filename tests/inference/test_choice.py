@@ -112,7 +112,12 @@ def wide(tiny_tokenizer: Tokenizer) -> LoadedEncoder:
 
 @pytest.mark.parametrize(
     "name",
-    ["torch-float32", "torch-bfloat16", "torch-float16", *(pytest.param(f"native-{one}", marks=marks_of(one)) for one in RUNNABLE)],
+    [
+        "torch-float32",
+        "torch-bfloat16",
+        "torch-float16",
+        *(pytest.param(f"native-{one}", marks=marks_of(one)) for one in RUNNABLE),
+    ],
 )
 def test_an_engine_that_is_named_computes(
     wide: LoadedEncoder, monkeypatch: pytest.MonkeyPatch, name: EngineName

@@ -407,9 +407,7 @@ def test_a_gpu_is_measured_for_itself(
         rates = {name: 1.0 + place for place, name in enumerate(engines)}
         budgets = {"torch-bfloat16": 131_072} if "torch-bfloat16" in engines else {}
         ones = dict.fromkeys(engines, 1)
-        return Speeds(
-            tokens_per_s=rates, one_text_ms=rates, one_text_threads=ones, moment=QUIET, token_budgets=budgets
-        )
+        return Speeds(tokens_per_s=rates, one_text_ms=rates, one_text_threads=ones, moment=QUIET, token_budgets=budgets)
 
     monkeypatch.setattr(calibration, "measure_speeds", measured)
     for _ in range(2):  # the second time from what was kept

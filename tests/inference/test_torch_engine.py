@@ -49,9 +49,7 @@ def test_packed_texts_have_the_features_of_groups(loaded: LoadedEncoder, engine:
     assert engine.build == f"{grouped.build}, packed"
 
 
-def test_no_batch_has_more_texts_than_a_gpu_can_count(
-    engine: TorchEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_batch_has_more_texts_than_a_gpu_can_count(engine: TorchEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many texts fit the budget, a batch has at most so many; none is lost."""
     blocks, texts = blocks_for("mean", None, 2), draw_texts((2, 3, 4) * 5)
     expected, counts = engine.features(texts, blocks), []
@@ -74,7 +72,7 @@ def test_a_full_gpu_says_what_to_do(engine: TorchEngine, monkeypatch: pytest.Mon
         raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
     monkeypatch.setattr(engine._encoder, "features", refuse)
-    with pytest.raises(NoMemoryError, match="not enough for 4,096 tokens at a time: .*--device cpu"):
+    with pytest.raises(NoMemoryError, match=r"not enough for 4,096 tokens at a time: .*--device cpu"):
         engine.features(draw_texts((3, 4)), blocks_for("mean", None, 2))
 
 
@@ -105,7 +103,10 @@ def test_results_are_copied_together(most_bytes: int) -> None:
     ],
 )
 def test_budgets_fit_the_gpu(
-    gpu: GpuFeatures | None, config: EncoderConfig, is_packed: bool, budgets: tuple[int, ...]  # noqa: FBT001
+    gpu: GpuFeatures | None,
+    config: EncoderConfig,
+    is_packed: bool,
+    budgets: tuple[int, ...],
 ) -> None:
     """Several large ones to be measured where texts attend packed, as its memory allows; a CPU keeps its own."""
     assert token_budgets_for(gpu, "bfloat16", config, is_packed=is_packed) == budgets

@@ -109,7 +109,7 @@ class Watched(TorchDispatchMode):
         self.calls: list[str] = []
         self.product_rows: list[int] = []
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # noqa: ANN001, ANN204  # torch's own signature
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # torch's own signature
         name = str(func)
         assert not any(word in name for word in self.REFUSED), f"{name} waits for a number"
         found = func(*args, **(kwargs or {}))

@@ -65,7 +65,7 @@ def test_values_and_gradients_have_the_bits_of_masks(dropout: float, lengths: li
 class Watched(TorchDispatchMode):
     """Refuses what waits for the device, leaves it, or writes and reads by a mask."""
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # noqa: ANN001, ANN204  # torch's own signature
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # torch's own signature
         name = str(func)
         assert not any(word in name for word in ("_local_scalar_dense", "nonzero", "masked_select", "_to_copy")), name
         assert "index.Tensor" not in name, name

@@ -85,7 +85,7 @@ class Recorded(TorchDispatchMode):
         super().__init__()
         self.calls: list[str] = []
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # noqa: ANN001, ANN204  # torch's own signature
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # torch's own signature
         self.calls.append(str(func))
         return func(*args, **(kwargs or {}))
 
@@ -136,20 +136,20 @@ def test_torchs_kernel_is_called_as_its_signature_says() -> None:
     assert (mixed.shape, mixed.dtype) == ((3, 2, 8), torch.bfloat16)
 
 
-def accepts(query, key, value, cu_seq_q, cu_seq_k, max_q, max_k, *, num_splits=None):  # noqa: ANN001, ANN202
+def accepts(query, key, value, cu_seq_q, cu_seq_k, max_q, max_k, *, num_splits=None):
     """A kernel that takes everything, and is none."""
     ASKED.append({"offsets": (cu_seq_q, cu_seq_k), "longest": (max_q, max_k), "num_splits": num_splits})
     return query
 
 
-def refuses(query, key, value, cu_seq_q, cu_seq_k, max_q, max_k, *, num_splits=None):  # noqa: ANN001, ANN202
+def refuses(query, key, value, cu_seq_q, cu_seq_k, max_q, max_k, *, num_splits=None):
     """One whose Python takes what its kernels do not."""
     if num_splits is not None:
         raise RuntimeError("num_splits requires another version\nof the kernels")
     return accepts(query, key, value, cu_seq_q, cu_seq_k, max_q, max_k)
 
 
-def older(query, key, value, cu_seq_q, cu_seq_k, max_q, max_k):  # noqa: ANN001, ANN202
+def older(query, key, value, cu_seq_q, cu_seq_k, max_q, max_k):
     """One that knows nothing of splits."""
     return accepts(query, key, value, cu_seq_q, cu_seq_k, max_q, max_k)
 
@@ -220,4 +220,3 @@ def test_a_text_attends_to_the_same_bits_in_any_batch() -> None:
     together = attend(*rows, both, both)
     alone = packed((20,), gpu).tokens
     assert torch.equal(attend(*(one[:20] for one in rows), alone, alone), together[:20])
-

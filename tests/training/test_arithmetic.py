@@ -188,7 +188,7 @@ def test_what_trains_here_is_said_before_a_training(trainee, is_a_machine_of) ->
 
 
 @pytest.mark.parametrize(("has_bf16", "said"), [(True, "bfloat16, weights float32"), (False, "float32")])
-def test_a_gpu_trains_by_torch(trainee, monkeypatch: pytest.MonkeyPatch, has_bf16: bool, said: str) -> None:  # noqa: FBT001
+def test_a_gpu_trains_by_torch(trainee, monkeypatch: pytest.MonkeyPatch, has_bf16: bool, said: str) -> None:
     """In bfloat16 where it has units for it; no kernels are looked for."""
     monkeypatch.setattr(arithmetic, "find_library", None)
     monkeypatch.setattr(arithmetic, "has_bf16", lambda kind: has_bf16)

@@ -13,6 +13,8 @@ from limbeck.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import torch
+
     from limbeck.inference.certificate import Certificate
     from limbeck.inference.engine_calibration import Candidate, EngineCalibration
 
@@ -35,9 +37,7 @@ def doctor(
     from limbeck.inference.engine_calibration import find_calibration, used_by, why_not_used
     from limbeck.inference.peak import measure_peaks
     from limbeck.inference.predictor import open_bundle
-    from limbeck.inference.torch_engine import DTYPES
     from limbeck.inference.usage import Usage, some_of, validation_texts
-    from limbeck.model.packed_attention import find_varlen
     from limbeck.native.libraries import known_flags
     from limbeck.reading.sample import SAMPLE_TEXTS, SAMPLE_TOKENS
     from limbeck.runtime import choose_device, gpu_features, library_versions
@@ -67,13 +67,7 @@ def doctor(
         }
         screen.show_json({**asdict(found), **more, "sample_s": sample_s, "versions": library_versions()})
         return
-    cpu, gpu = found.cpu, found.gpu
-    screen.show_line(f"CPU      {cpu.name}, {cpu.cores} cores")
-    screen.show_line(f"has      {', '.join(known_flags()) or 'no instruction set that kernels are compiled for'}")
-    if gpu is not None:
-        screen.show_line(f"GPU      {gpu.name}, {gpu.memory_bytes / 2**30:,.0f} GiB: it computes (--device cpu: the CPU)")
-    elif place.type != "cpu":
-        screen.show_line(f"GPU      {place.type}: torch computes in float32, unmeasured (below: with --device cpu)")
+    _show_machine(found, place, loaded.config.head_width)
     screen.show_line(f"{'encoder' if bundle is None else 'model  '}  {found.encoder}")
     screen.show_line()
     _show_engines(found, used, peaks)
@@ -86,11 +80,6 @@ def doctor(
         if one.library is not None:
             came = "came with limbeck" if one.origin == "wheel" else "was compiled on this machine"
             screen.show_line(f"{one.name} {came}: {one.library}")
-    if gpu is not None:
-        half = "bfloat16" if gpu.bf16 else "float16"
-        attention = find_varlen(gpu, place, DTYPES[half], loaded.config.head_width)
-        way = f"in groups by length ({attention})" if isinstance(attention, str) else "packed, without padding"
-        screen.show_line(f"In {half} texts are computed {way}.")
     screen.show_line("of peak: what a loop of its multiply-adds reaches on these cores without touching memory.")
     judge = "the nearest of six class means" if usage.judge is None else "the model's own answers"
     own = f" and on {len(usage.texts)} of the run's validation texts" if usage.texts else ""
@@ -104,11 +93,29 @@ def doctor(
         screen.show_line(f"This model's features were made with {bundle.feature_numerics!r}: it keeps that engine.")
     screen.show_line(f"A fine-tuning of this encoder computes in {trains!r} here.")
     screen.show_line()
-    on = "" if used.library else f" on {gpu.name if gpu else cpu.capability}"
+    on = "" if used.library else f" on {found.gpu.name if found.gpu else found.cpu.capability}"
     screen.show_line(
         f"Expect {_spoken(sample_s)} here for one pass over the {SAMPLE_TEXTS:,} tweets of the sample "
         f"({used.name}{on})."
     )
+
+
+def _show_machine(found: "EngineCalibration", place: "torch.device", head_width: int) -> None:
+    from limbeck.inference.torch_engine import DTYPES
+    from limbeck.model.packed_attention import find_varlen
+    from limbeck.native.libraries import known_flags
+
+    cpu, gpu = found.cpu, found.gpu
+    screen.show_line(f"CPU      {cpu.name}, {cpu.cores} cores")
+    screen.show_line(f"has      {', '.join(known_flags()) or 'no instruction set that kernels are compiled for'}")
+    if gpu is not None:
+        half = "bfloat16" if gpu.bf16 else "float16"
+        attention = find_varlen(gpu, place, DTYPES[half], head_width)
+        way = f"in groups by length ({attention})" if isinstance(attention, str) else "packed, without padding"
+        screen.show_line(f"GPU      {gpu.name}, {gpu.memory_bytes / 2**30:,.0f} GiB: it computes (--device cpu: the CPU)")
+        screen.show_line(f"         in {half}, texts {way}")
+    elif place.type != "cpu":
+        screen.show_line(f"GPU      {place.type}: torch computes in float32, unmeasured (below: with --device cpu)")
 
 
 def _show_engines(found: "EngineCalibration", used: "Candidate", peaks: "Mapping[str, float]") -> None:

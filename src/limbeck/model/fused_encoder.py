@@ -9,6 +9,7 @@ Shapes: B texts, T tokens of all of them, Q rows of which a layer's output is wa
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -54,9 +55,7 @@ class FusedEncoder:
         dtype: in which precision; pooling is in float32.
     """
 
-    def __init__(
-        self, encoder: Encoder, attend: PackedAttention, *, device: torch.device, dtype: torch.dtype
-    ) -> None:
+    def __init__(self, encoder: Encoder, attend: PackedAttention, *, device: torch.device, dtype: torch.dtype) -> None:
         def copied(*modules: nn.Module) -> _Affine:
             weight, bias = (torch.cat([getattr(one, name).detach() for one in modules]) for name in ("weight", "bias"))
             return weight.to(device, dtype), bias.to(device, dtype)
@@ -81,7 +80,7 @@ class FusedEncoder:
             for table in (embeddings.word_embeddings, embeddings.position_embeddings)
         )
         self._embedding_norm = copied(embeddings.LayerNorm)
-        self._layers = tuple(fused(layer) for layer in encoder.transformer.layer)
+        self._layers = tuple(fused(cast("Layer", layer)) for layer in encoder.transformer.layer)
 
     def features(self, texts: PackedTexts, blocks: Sequence[Block]) -> Tensor:
         """Return the features of each text, (B, F) float32, F being D times the number of blocks.
@@ -124,10 +123,6 @@ class FusedEncoder:
     def _norm(self, values_TD: Tensor, norm: _Affine) -> Tensor:
         return functional.layer_norm(values_TD, (self.config.dim,), *norm, eps=LAYER_NORM_EPSILON)
 
-    def _pooled(
-        self, number: int, hidden_QD: Tensor, rows: TextRows, blocks: Sequence[Block]
-    ) -> dict[Block, Tensor]:
+    def _pooled(self, number: int, hidden_QD: Tensor, rows: TextRows, blocks: Sequence[Block]) -> dict[Block, Tensor]:
         """Pool one hidden state in every way that is asked for."""
-        return {
-            block: POOLINGS[block.pooling](hidden_QD, rows.offsets) for block in blocks if block.layer == number
-        }
+        return {block: POOLINGS[block.pooling](hidden_QD, rows.offsets) for block in blocks if block.layer == number}

@@ -9,8 +9,10 @@ Source: Dao, "FlashAttention-2: Faster Attention with Better Parallelism and Wor
 torch's `varlen_attn` calls.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import accumulate, pairwise
 from typing import Protocol
 
 import numpy as np
@@ -68,12 +70,13 @@ class PackedAttention(Protocol):
 
 def pack_texts(batch: TokenBatch, device: torch.device) -> PackedTexts:
     """Copy a batch to a device, once; to a GPU without waiting for what it computes."""
-    tokens, texts = len(batch.ids), len(batch)
-    firsts = np.arange(texts + 1, dtype=np.int32)
-    host = torch.from_numpy(np.concatenate([batch.ids, batch.positions, batch.offsets, firsts]))
+    parts = [batch.ids, batch.positions, batch.offsets, np.arange(len(batch) + 1, dtype=np.int32)]
+    host = torch.from_numpy(np.concatenate(parts))
     if device.type == "cuda":
         host = host.pin_memory()
-    ids_T, positions_T, offsets, rows = host.to(device, non_blocking=True).split([tokens, tokens, texts + 1, texts + 1])
+    there = host.to(device, non_blocking=True)
+    starts = accumulate(map(len, parts), initial=0)
+    ids_T, positions_T, offsets, rows = (there[start:stop] for start, stop in pairwise(starts))
     return PackedTexts(
         ids_T=ids_T,
         positions_T=positions_T,
@@ -82,9 +85,7 @@ def pack_texts(batch: TokenBatch, device: torch.device) -> PackedTexts:
     )
 
 
-def attend_by_mask(
-    query_QHd: Tensor, key_THd: Tensor, value_THd: Tensor, queries: TextRows, keys: TextRows
-) -> Tensor:
+def attend_by_mask(query_QHd: Tensor, key_THd: Tensor, value_THd: Tensor, queries: TextRows, keys: TextRows) -> Tensor:
     """Attend by a mask of all queries by all keys: on any device and in any precision, for few tokens.
 
     It is what `varlen_attention` is held against, and what the packed way computes with where there is no GPU.
@@ -141,13 +142,14 @@ def varlen_attention(**options: int) -> PackedAttention:
         options: num_splits = 1 keeps the keys of a text together. Split among blocks of the GPU, they would be added in
             an order that depends on the longest text beside this one.
     """
-    from torch.nn.attention.varlen import varlen_attn
+    from torch.nn.attention import varlen
+
+    kernel: Callable[..., Tensor] = varlen.varlen_attn
 
     def attend(query_QHd: Tensor, key_THd: Tensor, value_THd: Tensor, queries: TextRows, keys: TextRows) -> Tensor:
-        mixed_QHd: Tensor = varlen_attn(
+        return kernel(
             query_QHd, key_THd, value_THd, queries.offsets, keys.offsets, queries.longest, keys.longest, **options
         )
-        return mixed_QHd
 
     return attend
 
