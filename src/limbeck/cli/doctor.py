@@ -112,7 +112,9 @@ def _show_machine(found: "EngineCalibration", place: "torch.device", head_width:
         half = "bfloat16" if gpu.bf16 else "float16"
         attention = find_varlen(gpu, place, DTYPES[half], head_width)
         way = f"in groups by length ({attention})" if isinstance(attention, str) else "packed, without padding"
-        screen.show_line(f"GPU      {gpu.name}, {gpu.memory_bytes / 2**30:,.0f} GiB: it computes (--device cpu: the CPU)")
+        screen.show_line(
+            f"GPU      {gpu.name}, {gpu.memory_bytes / 2**30:,.0f} GiB: it computes (--device cpu: the CPU)"
+        )
         screen.show_line(f"         in {half}, texts {way}")
     elif place.type != "cpu":
         screen.show_line(f"GPU      {place.type}: torch computes in float32, unmeasured (below: with --device cpu)")

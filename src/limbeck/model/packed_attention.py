@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import accumulate, pairwise
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -144,12 +144,13 @@ def varlen_attention(**options: int) -> PackedAttention:
     """
     from torch.nn.attention import varlen
 
-    kernel: Callable[..., Tensor] = varlen.varlen_attn
+    kernel: Callable[..., Any] = varlen.varlen_attn  # its result has two types, one of which is not asked for
 
     def attend(query_QHd: Tensor, key_THd: Tensor, value_THd: Tensor, queries: TextRows, keys: TextRows) -> Tensor:
-        return kernel(
+        mixed_QHd: Tensor = kernel(
             query_QHd, key_THd, value_THd, queries.offsets, keys.offsets, queries.longest, keys.longest, **options
         )
+        return mixed_QHd
 
     return attend
 
