@@ -1,4 +1,4 @@
-"""Compiles the kernels into the wheel: one library a row of `native/instruction_sets.py`, for one platform.
+"""Compiles the C++ into the wheel, for one platform: a library a row of `native/instruction_sets.py`, and WordPiece.
 
 Run by hatchling, where nothing else is installed. A library that cannot be compiled is left out, and without a compiler
 the wheel holds the sources alone: they are compiled on first use where there is a compiler, and torch computes where
@@ -30,6 +30,7 @@ from limbeck.native.building import (  # noqa: E402
     SHIPPED,
     SHIPPED_LIST,
     SOURCES,
+    WORDPIECE,
     BuildRecipe,
     build_recipe_of,
     compile_library,
@@ -72,7 +73,7 @@ class CustomBuildHook(BuildHookInterface[Any]):
             and (not is_editable or (library.cpu_flags <= cpu_flags() and not library.is_reference))
         ]
         is_windows = name == "win_amd64" if name else platform.system() == "Windows"
-        recipes += [CPUID] * is_windows
+        recipes += [WORDPIECE, *[CPUID] * is_windows]
         self._folder = Path(tempfile.mkdtemp())
         files = self._compile(recipes, compilers, ".dll" if is_windows else ".so", is_required=bool(name))
         if is_editable:

@@ -1,6 +1,6 @@
-"""Runs the kernels outside Python: `tests/native/check.cpp` with sanitizers, or for Arm in an emulator.
+"""Runs the C++ outside Python: `tests/native/check*.cpp` with sanitizers, and the kernels for Arm in an emulator.
 
-In: "sanitize" or "arm". Out: what the program says, and 1 when a library is too far from its reference, reads past an
+In: "sanitize" or "arm". Out: what the programs say, and 1 when a library is too far from its reference, reads past an
 array, or does what C++ leaves undefined. `make sanitize` and `make arm` run it.
 """
 
@@ -21,6 +21,7 @@ from limbeck.native.building import SOURCES, build_recipe_of, compile_library, f
 from limbeck.native.libraries import library_named, usable_libraries  # noqa: E402
 
 CHECK = ROOT / "tests" / "native" / "check.cpp"
+CHECK_WORDPIECE = CHECK.with_name("check_wordpiece.cpp")
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 BRIEF, TRACED = ("-O1",), ("-O0", "-g", "-fno-omit-frame-pointer")
 """Flags that come after a library's own: what sanitizers add is optimized for minutes, and the rest is not."""
@@ -45,8 +46,10 @@ def sanitize(folder: Path) -> int:
     reference = compiled(("portable",), plain, folder / "plain", BRIEF)["portable"]
     paths = compiled((library.name for library in usable_libraries()), compilers, folder, TRACED)
     program = compiled_check(compilers[0], folder)
+    tokenizer = compiled_check([*compilers[0], "-O1"], folder, CHECK_WORDPIECE)
     options = {"UBSAN_OPTIONS": "print_stacktrace=1", "ASAN_OPTIONS": "detect_stack_use_after_return=1"}
-    return run_beside_each_other([[program, "0", reference, path] for path in paths.values()], os.environ | options)
+    commands = [[program, "0", reference, path] for path in paths.values()]
+    return run_beside_each_other([*commands, [tokenizer]], os.environ | options)
 
 
 def run_for_arm(folder: Path) -> int:
@@ -80,11 +83,11 @@ def run_beside_each_other(commands: Sequence[Sequence[str | Path]], environment:
     return int(any(one.returncode for one in ended))
 
 
-def compiled_check(compiler: list[str], folder: Path) -> Path:
-    """Compile the program that compares libraries."""
-    program = folder / "check"
+def compiled_check(compiler: list[str], folder: Path, source: Path = CHECK) -> Path:
+    """Compile the program that compares libraries, or that of WordPiece."""
+    program = folder / source.stem
     beside = ["-I", str(SOURCES), "-o", str(program), "-ldl", "-pthread"]
-    subprocess.run([*compiler, "-std=c++17", str(CHECK), *beside], check=True)
+    subprocess.run([*compiler, "-std=c++17", str(source), *beside], check=True)
     return program
 
 

@@ -55,7 +55,7 @@ def faults_of(wheel: Path, name: str) -> list[str]:
     faults = [f"{wheel.stat().st_size:,} bytes: more than {MOST_BYTES:,}"] * (wheel.stat().st_size > MOST_BYTES)
     machine = PLATFORMS[name][1]
     wanted = {f"limbeck-{library.name}" for library in LIBRARIES if machine in library.machines}
-    wanted |= {"limbeck-cpuid"} if name.startswith("win") else set()
+    wanted |= {"limbeck-wordpiece", *["limbeck-cpuid"] * name.startswith("win")}
     with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder)
         libraries = sorted((Path(folder) / "limbeck" / "native" / "lib").glob("limbeck-*"))

@@ -42,6 +42,7 @@ def test_an_encoder_goes_by_class_means_and_a_model_by_its_answers(limbeck, enco
         assert says in ended.out
         assert sum(line.startswith("* ") for line in ended.out.splitlines()) == 2  # the engine, and what the star means
         assert "native-" in ended.out
+        assert "Texts are tokenized " in ended.out
         assert "A fine-tuning of this encoder computes in 'torch " in ended.out  # it is 16 wide
 
 
@@ -87,6 +88,7 @@ def test_the_same_as_json(limbeck, bundle_folder):
     assert found["chosen"] in names
     assert [one["name"] for one in found["candidates"] if one["certificate"] is None] == ["torch-float32"]
     assert found["encoder"] == str(bundle_folder)
+    assert found["tokenizes"].startswith("Texts are tokenized ")
 
 
 def test_a_model_and_an_encoder_are_one_too_many(limbeck, encoder_folder, bundle_folder, tmp_path):

@@ -14,7 +14,7 @@ from limbeck.data.text_pairs import TextPair
 from limbeck.errors import SettingsError
 from limbeck.settings import FeatureSettings
 from limbeck.tokens import Tokenizer, Window
-from limbeck.tokens.windows import count_rows, fixed_window, overlaps_of, read_rows, said_window
+from limbeck.tokens.windows import count_rows, cut_texts, fixed_window, joined_texts, overlaps_of, said_window
 
 CLS, SEP, UNK = 2, 3, 1
 LENGTHS = st.integers(0, 60)
@@ -24,6 +24,12 @@ LIMITS = st.integers(3, 24)
 def whole(tokens):
     """A text whose tokens tell their places: [CLS] 100 101 102 … [SEP]."""
     return [CLS, *range(100, 100 + tokens), SEP]
+
+
+def read_rows(ids, limit, name):
+    """What a window sees of one text."""
+    rows = cut_texts(np.array(ids, np.int32), np.array([len(ids)]), limit, name).rows
+    return [rows.ids[start:stop].tolist() for start, stop in pairwise(rows.offsets)]
 
 
 @pytest.mark.parametrize(
@@ -82,6 +88,31 @@ def test_all_of_a_text_is_read(tokens, limit):
         assert overlaps_of(len(ids), limit) == [0, *shared]
         fewer = len(rows) - 1
         assert fewer * room - (fewer - 1) * (room // 4) < tokens
+
+
+@given(st.lists(LENGTHS, max_size=8), st.integers(0, 8), LIMITS, st.sampled_from(["head", "tail", "both", "all"]))
+def test_a_text_is_read_as_if_it_were_alone(lengths, middle, limit, name):
+    """Rows of many texts are those of each, whether they are cut at once or in two parts that are joined."""
+    texts = [whole(tokens) for tokens in lengths]
+
+    def cut(some):
+        ids = np.array([token for text in some for token in text], np.int32)
+        return cut_texts(ids, np.array([len(text) for text in some], np.int64), limit, name)
+
+    alone = [row for text in texts for row in read_rows(text, limit, name)]
+    for found in (cut(texts), joined_texts([cut(texts[:middle]), cut(texts[middle:])])):
+        rows = found.rows
+        assert [rows.ids[start:stop].tolist() for start, stop in pairwise(rows.offsets)] == alone
+        assert (found.lengths + found.cut_tokens).tolist() == [len(text) for text in texts]
+        assert found.rows_per_text.tolist() == [len(read_rows(text, limit, name)) for text in texts]
+        kinds = (
+            rows.ids.dtype,
+            rows.offsets.dtype,
+            rows.cut_tokens.dtype,
+            found.cut_tokens.dtype,
+            found.overlap_R.dtype,
+        )
+        assert kinds == (np.int32, np.int64, np.int32, np.int32, np.int64)
 
 
 @given(st.data(), LIMITS)

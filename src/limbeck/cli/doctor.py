@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from limbeck.inference.certificate import Certificate
     from limbeck.inference.engine_calibration import Candidate, EngineCalibration
+    from limbeck.native.kernels import NoKernels
+    from limbeck.tokens.wordpiece import NativeWordPiece
 
 
 @takes(options.ENCODER_OPTIONS)
@@ -64,6 +66,7 @@ def doctor(
             "used": used.name,
             "why_not": why_not,
             "trains": trains,
+            "tokenizes": _tokenizing(loaded.tokenizer.native(following)),
         }
         screen.show_json({**asdict(found), **more, "sample_s": sample_s, "versions": library_versions()})
         return
@@ -78,8 +81,8 @@ def doctor(
     screen.show_line()
     for one in found.candidates:
         if one.library is not None:
-            came = "came with limbeck" if one.origin == "wheel" else "was compiled on this machine"
-            screen.show_line(f"{one.name} {came}: {one.library}")
+            screen.show_line(f"{one.name} {_came(one.origin)}: {one.library}")
+    screen.show_line(_tokenizing(loaded.tokenizer.native(following)))
     screen.show_line("of peak: what a loop of its multiply-adds reaches on these cores without touching memory.")
     judge = "the nearest of six class means" if usage.judge is None else "the model's own answers"
     own = f" and on {len(usage.texts)} of the run's validation texts" if usage.texts else ""
@@ -98,6 +101,19 @@ def doctor(
         f"Expect {_spoken(sample_s)} here for one pass over the {SAMPLE_TEXTS:,} tweets of the sample "
         f"({used.name}{on})."
     )
+
+
+def _came(origin: str | None) -> str:
+    return "came with limbeck" if origin == "wheel" else "was compiled on this machine"
+
+
+def _tokenizing(found: "NativeWordPiece | NoKernels") -> str:
+    """Say who makes tokens of texts."""
+    from limbeck.native.kernels import NoKernels
+
+    if isinstance(found, NoKernels):
+        return f"Texts are tokenized by the library tokenizers, not in C++: {found.reason}."
+    return f"Texts are tokenized in C++, by a library that {_came(found.library.origin)}: {found.library.path}"
 
 
 def _show_machine(found: "EngineCalibration", place: "torch.device", head_width: int) -> None:

@@ -84,6 +84,10 @@ def build_recipe_of(library: Library) -> BuildRecipe:
     )
 
 
+WORDPIECE = BuildRecipe(name="limbeck-wordpiece", sources=(SOURCES / "wordpiece" / "wordpiece.cpp",))
+"""The tokenizer, for any CPU."""
+
+
 def find_compilers() -> list[list[str]]:
     """Return the words that call each C++ compiler here: $CXX alone where it is set, else the system's, else zig's."""
     if given := os.environ.get("CXX"):

@@ -143,14 +143,9 @@ def find_library(name: str, cache_dir: Path | None = None, progress: Progress = 
 def _look(library: Library, cache_dir: Path | None, progress: Progress) -> Kernels | NoKernels:
     if reason := why_not_usable(library):
         return NoKernels(reason=reason)
-    recipe = build_recipe_of(library)
-    folder = (cache_dir or user_cache_path("limbeck")) / "kernels"
-    try:
-        found = find_shipped(recipe) or build_library(recipe, folder, progress)
-    except (StorageError, OSError, subprocess.SubprocessError) as error:
-        return NoKernels(reason=f"building {recipe.name} failed: {_short(error)}")
-    if found is None:
-        return NoKernels(reason=f"no C++ compiler was found (looked for $CXX, {', '.join(COMPILERS)}, ziglang)")
+    found = find_built(build_recipe_of(library), cache_dir, progress)
+    if isinstance(found, NoKernels):
+        return found
     about = describe(found.library)
     if isinstance(about, NoKernels):
         return about
@@ -179,6 +174,24 @@ class FoundLibrary:
     path: Path
     origin: Origin
     digest: str
+
+
+def find_built(
+    recipe: BuildRecipe, cache_dir: Path | None = None, progress: Progress = SILENT
+) -> FoundLibrary | NoKernels:
+    """Load the library of a recipe: it came with limbeck, was compiled before, or is compiled now; or say why not.
+
+    Args:
+        recipe: how it is built.
+        cache_dir: where libraries are kept; the user's cache folder when not given.
+        progress: is told when something is compiled.
+    """
+    folder = (cache_dir or user_cache_path("limbeck")) / "kernels"
+    try:
+        found = find_shipped(recipe) or build_library(recipe, folder, progress)
+    except (StorageError, OSError, subprocess.SubprocessError) as error:
+        return NoKernels(reason=f"building {recipe.name} failed: {_short(error)}")
+    return found or NoKernels(reason=f"no C++ compiler was found (looked for $CXX, {', '.join(COMPILERS)}, ziglang)")
 
 
 def find_shipped(recipe: BuildRecipe) -> FoundLibrary | None:

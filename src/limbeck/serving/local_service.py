@@ -324,6 +324,8 @@ def _model_of(folder: str, about: Mapping[str, Any], name: str | None) -> Served
         where=folder,
         truncation_side=stated["truncation_side"],
     )
+    # Opened now, not by the first request.
+    tokenizer.native()
     place = Path(folder)
     return ServedModel(
         name=name or (place.parent.name if place.name == "bundle" else place.name),

@@ -1,6 +1,7 @@
 """A model folder's tokenizer: texts in, packed ids out.
 
 In: a folder with `tokenizer.json`, and texts or pairs of them. Out: `Tokenized`. Truncation is counted, never silent.
+Ids are made in C++ where that serves the tokenizer (`wordpiece.py`), and by the library `tokenizers` elsewhere.
 It does not know what an encoder does with the ids.
 """
 
@@ -13,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from tokenizers import Tokenizer as RawTokenizer
 
 from limbeck.data.text_pairs import TextPair, are_pairs
 from limbeck.errors import DataError, FaultLog, SettingsError, StorageError, TokenizerError
+from limbeck.native.kernels import NoKernels
 from limbeck.progress import SILENT, Progress
 from limbeck.settings import WindowName
 from limbeck.storage import read_json
@@ -32,13 +35,15 @@ from limbeck.tokens.stated import (
     read_stated,
     side_of,
 )
-from limbeck.tokens.windows import ReadTexts, Window, in_one_row, overlaps_of, read_rows
+from limbeck.tokens.windows import ReadTexts, Window, cut_texts, in_one_row, joined_texts
+from limbeck.tokens.wordpiece import NativeWordPiece, open_wordpiece
 
 MODEL_MAX_TOKENS = 512
 """Tokens that BERT and DistilBERT can read at a time, [CLS] and [SEP] included."""
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 INPUT_NAMES = ("input_ids", "attention_mask")
 _CHUNK_TEXTS = 4096
+"""Of the library `tokenizers`, whose encodings are large."""
 _CHUNK_CHARACTERS = 2_000_000
 
 
@@ -82,6 +87,7 @@ class Tokenizer:
             self._raw.encode("\U00013000")
         except Exception as error:  # the library raises bare Exception for every fault of the file
             raise TokenizerError(f"{where} is not a usable tokenizer ({error}): copy the model folder again") from error
+        self._native: NativeWordPiece | NoKernels | None = None
         self.vocabulary_size: int = self._raw.get_vocab_size(with_added_tokens=True)
         words = self.vocabulary()
         if missing := [name for name in SPECIAL_TOKENS if name not in words]:
@@ -199,46 +205,29 @@ class Tokenizer:
         limit, name = self.checked_limit(window.max_tokens), window.name
         if are_pairs(texts):
             return in_one_row(self._encode_pairs(texts, limit, name, progress))
-        chunks: list[np.ndarray] = []
-        sizes: list[int] = []
-        overlaps: dict[int, list[int]] = {}
-        tokens = np.zeros(len(texts), dtype=np.int64)
-        first = np.zeros(len(texts) + 1, dtype=np.int64)
+        native = self.native(progress)
+        most_texts = len(texts) if isinstance(native, NativeWordPiece) else _CHUNK_TEXTS
+        parts: list[ReadTexts] = []
         with progress.track("tokenizing", total=len(texts), unit="texts") as advance:
-            for start, chunk in _chunks(texts):
-                encodings = self._encode_chunk(texts, start, chunk)
-                id_lists: list[list[int]] = []
-                for place, encoding in enumerate(encodings, start):
-                    ids = encoding.ids
-                    tokens[place] = len(ids)
-                    if len(ids) <= limit:
-                        sizes.append(len(ids))
-                        id_lists.append(ids)
-                    else:
-                        if name == "all":
-                            overlaps[len(sizes)] = overlaps_of(len(ids), limit)
-                        for row in read_rows(ids, limit, name):
-                            sizes.append(len(row))
-                            id_lists.append(row)
-                    first[place + 1] = len(sizes)
-                chunks.append(np.fromiter(chain.from_iterable(id_lists), dtype=np.int32))
+            for chunk in _chunks(texts, most_texts):
+                try:
+                    ids_T, sizes_N = self._encode_chunk(chunk, native)
+                except (TypeError, UnicodeEncodeError) as error:
+                    _refuse_bad_texts(texts)
+                    raise DataError(f"these texts could not be tokenized: {error}; give a list of strings") from error
+                parts.append(cut_texts(ids_T, sizes_N, limit, name))
                 advance(len(chunk))
-        offsets = np.zeros(len(sizes) + 1, dtype=np.int64)
-        np.cumsum(sizes, out=offsets[1:])
-        over = np.maximum(tokens - limit, 0) * (name != "all")
-        row_cut = np.zeros(len(sizes), dtype=np.int32)
-        row_cut[first[:-1]] = over
-        overlap_R = np.zeros(len(sizes), dtype=np.int64)
-        for at, shared in overlaps.items():
-            overlap_R[at : at + len(shared)] = shared
-        ids_T = np.concatenate(chunks) if chunks else np.zeros(0, dtype=np.int32)
-        return ReadTexts(
-            rows=Tokenized(ids=ids_T, offsets=offsets, cut_tokens=row_cut),
-            first_N1=first,
-            lengths=tokens - over,
-            cut_tokens=over.astype(np.int32),
-            overlap_R=overlap_R,
-        )
+        return joined_texts(parts)
+
+    def native(self, progress: Progress = SILENT) -> NativeWordPiece | NoKernels:
+        """Return the C++ that makes this tokenizer's ids, opened on first use, or why `tokenizers` makes them.
+
+        Args:
+            progress: is told when something is compiled.
+        """
+        if self._native is None:
+            self._native = open_wordpiece(self.content, self._raw, progress)
+        return self._native
 
     @property
     def own_window(self) -> WindowName:
@@ -321,15 +310,19 @@ class Tokenizer:
         frame = PairFrame(limit=limit, cls_id=self.cls_id, sep_id=self.sep_id, side=side)
         return join_pairs(first, second, frame)
 
-    def _encode_chunk(self, texts: Sequence[str], start: int, chunk: list[str]) -> list[Any]:
-        try:
-            encodings: list[Any] = self._raw.encode_batch_fast(chunk)
-        except TypeError as error:
-            _refuse_bad_texts(texts)
-            raise DataError(
-                f"texts {start} to {start + len(chunk) - 1} could not be tokenized: {error}; give a list of strings"
-            ) from error
-        return encodings
+    def _encode_chunk(
+        self, chunk: list[str], native: NativeWordPiece | NoKernels
+    ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """Return the ids of some texts end to end, and how many each has."""
+        if isinstance(native, NativeWordPiece):
+            return native.encode(chunk)
+        id_lists = [encoding.ids for encoding in self._raw.encode_batch_fast(chunk)]
+        sizes_N = np.fromiter(map(len, id_lists), np.int64, len(id_lists))
+        return np.fromiter(chain.from_iterable(id_lists), np.int32, int(sizes_N.sum())), sizes_N
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy or a pickle holds: all but what is compiled for this machine."""
+        return {**self.__dict__, "_native": None}
 
 
 def _read_definition(path: Path) -> dict[str, Any]:
@@ -342,19 +335,19 @@ def _read_definition(path: Path) -> dict[str, Any]:
     return definition
 
 
-def _chunks(texts: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
-    """Yield runs of texts, each with the position of its first, bounded in texts and in characters."""
-    start = 0
-    chunk: list[str] = []
-    characters = 0
-    for place, text in enumerate(texts):
-        chunk.append(text)
-        characters += len(text) if isinstance(text, str) else 0
-        if len(chunk) == _CHUNK_TEXTS or characters >= _CHUNK_CHARACTERS:
-            yield start, chunk
-            start, chunk, characters = place + 1, [], 0
-    if chunk:
-        yield start, chunk
+def _chunks(texts: Sequence[str], most_texts: int) -> Iterator[list[str]]:
+    """Yield runs of texts, bounded in texts and in characters."""
+    try:
+        ends_N = np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)))
+    except TypeError:
+        _refuse_bad_texts(texts)
+        raise
+    start = before = 0
+    while start < len(texts):
+        stop = int(np.searchsorted(ends_N, before + _CHUNK_CHARACTERS)) + 1
+        stop = min(stop, start + most_texts, len(texts))
+        yield list(texts[start:stop])
+        start, before = stop, int(ends_N[stop - 1])
 
 
 def _refuse_bad_texts(texts: Sequence[Any]) -> None:

@@ -14,7 +14,7 @@ Source of "both": Sun, Qiu, Xu, Huang, "How to Fine-Tune BERT for Text Classific
 Shapes: N texts, R rows, T tokens of all rows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -157,32 +157,88 @@ def in_one_row(rows: Tokenized) -> ReadTexts:
     )
 
 
-def read_rows(ids: list[int], limit: int, name: WindowName) -> list[list[int]]:
-    """Return the rows in which a text is read.
+def cut_texts(ids_T: NDArray[np.int32], sizes_N: NDArray[np.int64], limit: int, name: WindowName) -> ReadTexts:
+    """Return what a window sees of texts.
 
     Args:
-        ids: of the whole text, [CLS] and [SEP] around them.
+        ids_T: of N whole texts end to end, [CLS] and [SEP] around each.
+        sizes_N: how many ids each has.
         limit: maximum length of a row.
         name: of the window.
 
     Example:
-        >>> read_rows([101, 1, 2, 3, 4, 5, 102], 5, "both")
-        [[101, 1, 2, 5, 102]]
-        >>> read_rows([101, 1, 2, 3, 4, 5, 102], 5, "all")
-        [[101, 1, 2, 3, 102], [101, 3, 4, 5, 102]]
+        >>> ids, sizes = np.array([101, 1, 2, 3, 4, 5, 102], np.int32), np.array([7])
+        >>> cut_texts(ids, sizes, 5, "both").rows.ids.tolist()
+        [101, 1, 2, 5, 102]
+        >>> cut_texts(ids, sizes, 5, "all").rows.ids.tolist()
+        [101, 1, 2, 3, 102, 101, 3, 4, 5, 102]
     """
-    if len(ids) <= limit:
-        return [ids]
-    first, last, room = ids[0], ids[-1], limit - _WRAPPING
-    if name == "head":
-        return [[*ids[: limit - 1], last]]
-    if name == "tail":
-        return [[first, *ids[1 - limit :]]]
-    if name == "both":
-        behind = room // 2
-        return [[*ids[: limit - 1 - behind], *ids[len(ids) - 1 - behind :]]]
-    starts = row_starts(len(ids) - _WRAPPING, room)
-    return [[first, *ids[1 + start : 1 + start + room], last] for start in starts]
+    over_N = np.maximum(sizes_N - limit, 0)
+    if name == "all" and over_N.any():
+        return _in_several_rows(ids_T, sizes_N, limit)
+    if over_N.any():
+        # Each text that is too long loses one run of tokens: where it begins in the text is all that windows differ in.
+        lost_from = {"head": limit - 1, "tail": 1, "both": limit - 1 - (limit - _WRAPPING) // 2}[name]
+        first_N = (np.cumsum(sizes_N) - sizes_N + lost_from)[over_N > 0]
+        edges_T1 = np.zeros(len(ids_T) + 1, np.int8)
+        edges_T1[first_N], edges_T1[first_N + over_N[over_N > 0]] = 1, -1
+        ids_T = ids_T[np.cumsum(edges_T1[:-1], dtype=np.int8) == 0]
+    offsets = np.concatenate([[0], np.cumsum(sizes_N - over_N)])
+    return in_one_row(Tokenized(ids=ids_T, offsets=offsets, cut_tokens=over_N.astype(np.int32)))
+
+
+def _in_several_rows(ids_T: NDArray[np.int32], sizes_N: NDArray[np.int64], limit: int) -> ReadTexts:
+    """Return all tokens of texts, of those that are too long in rows that overlap."""
+    counts_N = count_rows(sizes_N, limit)
+    first_N1 = np.concatenate([[0], np.cumsum(counts_N)])
+    ends_N = np.cumsum(sizes_N)
+    sizes_R = np.repeat(sizes_N, counts_N)
+    overlap_R = np.zeros(len(sizes_R), np.int64)
+    pieces: list[NDArray[np.int32]] = []
+    done, room = 0, limit - _WRAPPING
+    for text in np.flatnonzero(counts_N > 1):
+        start, stop = int(ends_N[text] - sizes_N[text]), int(ends_N[text])
+        first, last = ids_T[start : start + 1], ids_T[stop - 1 : stop]
+        pieces.append(ids_T[done:start])
+        for at in row_starts(stop - start - _WRAPPING, room):
+            pieces += [first, ids_T[start + 1 + at : start + 1 + at + room], last]
+        own = slice(int(first_N1[text]), int(first_N1[text + 1]))
+        sizes_R[own], overlap_R[own] = limit, overlaps_of(stop - start, limit)
+        done = stop
+    return ReadTexts(
+        rows=Tokenized(
+            ids=np.concatenate([*pieces, ids_T[done:]]),
+            offsets=np.concatenate([[0], np.cumsum(sizes_R)]),
+            cut_tokens=np.zeros(len(sizes_R), np.int32),
+        ),
+        first_N1=first_N1,
+        lengths=sizes_N,
+        cut_tokens=np.zeros(len(sizes_N), np.int32),
+        overlap_R=overlap_R,
+    )
+
+
+def joined_texts(parts: Sequence[ReadTexts]) -> ReadTexts:
+    """Return the texts of all parts, in their order."""
+    if len(parts) == 1:
+        return parts[0]
+
+    def together(arrays: Iterable[np.ndarray], kind: type[np.generic]) -> np.ndarray:
+        return np.concatenate([np.zeros(0, kind), *arrays])
+
+    sizes_R = together((part.rows.lengths for part in parts), np.int64)
+    counts_N = together((part.rows_per_text for part in parts), np.int64)
+    return ReadTexts(
+        rows=Tokenized(
+            ids=together((part.rows.ids for part in parts), np.int32),
+            offsets=np.concatenate([[0], np.cumsum(sizes_R)]),
+            cut_tokens=together((part.rows.cut_tokens for part in parts), np.int32),
+        ),
+        first_N1=np.concatenate([[0], np.cumsum(counts_N)]),
+        lengths=together((part.lengths for part in parts), np.int64),
+        cut_tokens=together((part.cut_tokens for part in parts), np.int32),
+        overlap_R=together((part.overlap_R for part in parts), np.int64),
+    )
 
 
 def row_starts(tokens: int, room: int) -> list[int]:
