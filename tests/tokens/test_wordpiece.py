@@ -188,6 +188,20 @@ def test_other_prefixes_and_limits_are_kept() -> None:
         assert own == theirs
 
 
+@pytest.mark.parametrize("added", [True, False])
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_vocabularies_without_a_kind_of_token_are_served(added: bool, goes_on: bool) -> None:
+    """No token goes on with a word, no token is added, or neither: kinds of tokens may be empty."""
+    content = json.loads(content_of("uncased"))
+    if not added:
+        content["added_tokens"] = []
+    if not goes_on:
+        words = [word for word in content["model"]["vocab"] if not word.startswith("##")]
+        content["model"]["vocab"] = {word: place for place, word in enumerate(words)}
+    own, theirs = both(*opened(json.dumps(content)), [text for text in HOSTILE if len(text) < 1000])
+    assert own == theirs
+
+
 def test_added_tokens_are_found_first() -> None:
     """The longest of those that begin at a place, with spaces and capitals in them; ids are those of the vocabulary."""
     content = json.loads(content_of("uncased"))

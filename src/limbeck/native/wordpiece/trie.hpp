@@ -19,12 +19,13 @@ class Tries {
  public:
   struct Match { int32_t id; size_t bytes; };  // no token: -1
 
-  // Add a trie of these tokens, none twice and none empty; return its root.
+  // Add a trie of these tokens, none twice and none empty; return its root. There may be no tokens at all.
   int32_t add(std::vector<Token> tokens) {
     std::sort(tokens.begin(), tokens.end(), [](const Token& a, const Token& b) { return a.bytes < b.bytes; });
     const int32_t root = next_free();
     take(root, kNobody);
-    std::vector<Group> waiting{{root, 0, tokens.size(), 0}};
+    std::vector<Group> waiting;
+    if (!tokens.empty()) waiting.push_back({root, 0, tokens.size(), 0});
     while (!waiting.empty()) {
       const Group group = waiting.back();
       waiting.pop_back();
