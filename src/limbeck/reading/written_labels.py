@@ -307,7 +307,9 @@ def _unwrap(part: FileRows, cells: list[Any], column: str, bad: BadRows) -> File
     fault = RowFault(
         "rows of several labels",
         several,
-        lambda row: f"holds {len(cells[row])} labels ({_shown(cells[row])}), where one was expected (--task single)",
+        lambda row: (
+            f"holds {len(cells[row])} labels ({_shown(cells[row])}), where one was expected; --task multi reads all"
+        ),
     )
     plain = [cell if not isinstance(cell, list) else cell[0] if cell else None for cell in cells]
     return reject_rows(replace(part, label=pa.array(plain)), [fault], column=column, bad=bad)
