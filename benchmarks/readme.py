@@ -217,7 +217,6 @@ TABLES: dict[str, Callable[[], Rows | dict[str, Rows]]] = {
     "serving": readme_serving.serving,
     "scale-hours": readme_scale.hours,
     "scale-rates": readme_scale.rates,
-    "scale-peers": readme_scale.peers,
     "course-head": course_head,
     "labels-emotion": readme_labels.emotion,
     "labels-imdb": readme_labels.imdb,

@@ -1,10 +1,10 @@
-"""The tables in docs/scale.md: hours by number of texts (computed), what work in units costs, and peers beside it.
+"""The tables in docs/scale.md: hours by number of texts (computed), and what work in units costs.
 
-In: benchmarks/results/encode-*.json, units_rates.json and units_peers.json. Out: rows of cells by machine. It does not
-know where they stand.
+In: benchmarks/results/encode-*.json and units_rates.json. Out: rows of cells by machine. It does not know where they
+stand.
 """
 
-from measure import RESULTS, read_result, read_results
+from measure import read_result, read_results
 from readme_machines import whole_machine_of
 from readme_speed import OURS, WORKLOADS, titled
 
@@ -42,19 +42,4 @@ def rates() -> dict[str, Rows]:
     rows = [[f"MiniLM, drawn tweets: {found['rows']:,}", "start, s", "rows/s after it"]]
     for way, one in found["ways"].items():
         rows.append([way, f"{one['start_s']:.1f}", f"{one['rows_per_s_after_start']:,}"])
-    return {f"**{whole_machine_of(found['machine'])}**": rows}
-
-
-def peers() -> dict[str, Rows]:
-    """Rows per second and memory of what others use for many texts; nothing where they were not measured."""
-    if not (RESULTS / "units_peers.json").is_file():
-        return {}
-    found = read_result("units_peers")
-    rows = [
-        [f"MiniLM, tweets of {found['data']}: {found['rows']:,}", "rows/s", "of limbeck's speed", "peak memory, MiB"]
-    ]
-    for name, one in found["contestants"].items():
-        said = {"limbeck": "`limbeck predict --out PARTS`", "datasets": "`datasets.map(num_proc=2)` and `pipeline`"}
-        way = said.get(name, "Ray Data `map_batches` and `pipeline`")
-        rows.append([way, f"{one['rows_per_s']:,.0f}", f"1 / {one['times_ours']:.1f}", f"{one['peak_mib']:,}"])
     return {f"**{whole_machine_of(found['machine'])}**": rows}
