@@ -1,7 +1,6 @@
 """EngineCalibration: measured once, kept, and never in favour of an engine that failed its certificate."""
 
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,14 +19,12 @@ from limbeck.inference.certificate import Certificate
 from limbeck.inference.engine import Engine
 from limbeck.inference.engine_calibration import find_calibration, why_not_used
 from limbeck.inference.engine_candidates import SAFE, Candidates
-from limbeck.inference.kept import KeptResults
-from limbeck.inference.quiet import Moment, look_at_machine
+from limbeck.inference.quiet import Moment
 from limbeck.inference.speeds import Speeds
 from limbeck.inference.usage import Usage
 from limbeck.model.bundle import Bundle
 from limbeck.model.loaded_encoder import LoadedEncoder
 from limbeck.native.kernels import NoKernels
-from limbeck.progress import SILENT
 from limbeck.runtime import CpuFeatures
 from limbeck.settings import HeadKind
 from limbeck.tokens import Tokenizer
@@ -237,13 +234,6 @@ def test_what_was_measured_on_a_busy_machine_is_not_for_ever(
     assert bool(done) == again
 
 
-def test_a_moment_has_a_pace_and_a_share() -> None:
-    """A few products tell both, whatever else this machine does."""
-    moment = look_at_machine()
-    assert moment.gflops > 0
-    assert 0 < moment.core_share <= 1
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "damage",
@@ -289,19 +279,6 @@ def test_another_tokenizer_is_certified_by_itself(
     other = Tokenizer(definition, max_tokens=24, where="another")
     find_calibration(replace(tiny_loaded, tokenizer=other), cache_dir=tmp_path)
     assert len(asked) == 1
-
-
-def test_results_do_not_gather_without_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Beyond a number, those that were not used for longest go."""
-    monkeypatch.setattr(kept, "MOST_FILES", 3)
-    results = KeptResults(tmp_path)
-    for number in range(3):
-        results.keep(str(number), number, SILENT)
-        os.utime(results.folder / f"{number}.json", (1_000 + number, 1_000 + number))
-    assert results.read("0") == 0  # used now
-    results.keep("new", 9, SILENT)
-    assert sorted(file.stem for file in results.folder.glob("*.json")) == ["0", "2", "new"]
-    assert results.count()[0] == 3
 
 
 def test_one_process_measures_at_a_time(
@@ -386,12 +363,6 @@ def test_no_engine_is_chosen_that_is_slower_than_torch_or_off(
     # Of an arithmetic the fastest is the one that a record leads to.
     assert found.fastest("native float32, weights bfloat16 cpu") == found["native-avx2"]
     assert found.fastest("of a later limbeck") is None
-
-
-def test_work_of_a_token_is_counted(tiny_loaded: LoadedEncoder) -> None:
-    """By hand, for texts of 24 tokens: 2 × layers × (4 D² + 2 D H + 2 D T)."""
-    config = tiny_loaded.config
-    assert speeds.flop_per_token(config) == 2 * 2 * (4 * 16**2 + 2 * 16 * 32 + 2 * 16 * 24)
 
 
 def test_a_gpu_is_measured_for_itself(

@@ -55,3 +55,9 @@ def test_a_cpu_computes_the_mix_once(tiny_loaded: LoadedEncoder, monkeypatch: py
     found = speeds.measure_speeds({"torch-float32": engine})
     assert counts == [42, 42, 1]
     assert found.token_budgets == {}
+
+
+def test_work_of_a_token_is_counted(tiny_loaded: LoadedEncoder) -> None:
+    """By hand, for texts of 24 tokens: 2 × layers × (4 D² + 2 D H + 2 D T)."""
+    config = tiny_loaded.config
+    assert speeds.flop_per_token(config) == 2 * 2 * (4 * 16**2 + 2 * 16 * 32 + 2 * 16 * 24)

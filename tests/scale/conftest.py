@@ -46,6 +46,14 @@ def rows_of(count: int, first: int = 0) -> pa.Table:
     return pa.table({"id": [f"x{number}" for number in numbers], "text": texts, "stars": [n % 5 for n in numbers]})
 
 
+def in_two_files(rows_from: Callable[[int, int], pa.Table], folder: Path, counts: tuple[int, int]) -> Path:
+    """Write rows, by their number and the first of them, into two files of a new folder, in row groups of six."""
+    folder.mkdir()
+    pq.write_table(rows_from(counts[0], 0), folder / "part-1.parquet", row_group_size=6)
+    pq.write_table(rows_from(counts[1], counts[0]), folder / "part-2.parquet", row_group_size=6)
+    return folder
+
+
 @pytest.fixture
 def texts(tmp_path: Path) -> Path:
     """A folder of three files, 40 rows in all; part-10 comes last."""

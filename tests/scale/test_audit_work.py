@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.scale.conftest import Answer, bytes_in, require_goes_on, rows_of
+from tests.scale.conftest import Answer, bytes_in, in_two_files, require_goes_on, rows_of
 
 from limbeck.auditing.audit import audit
 from limbeck.errors import DataError, SettingsError
@@ -38,11 +38,7 @@ def count(answer: Answer) -> Answer:
 @pytest.fixture
 def files(tmp_path: Path) -> Path:
     """A folder of two files, 150 rows in all; many texts stand in both."""
-    folder = tmp_path / "labelled"
-    folder.mkdir()
-    pq.write_table(labelled(53), folder / "part-1.parquet", row_group_size=6)
-    pq.write_table(labelled(97, 53), folder / "part-2.parquet", row_group_size=6)
-    return folder
+    return in_two_files(labelled, tmp_path / "labelled", (53, 97))
 
 
 @pytest.mark.parametrize(("unit_tokens", "keys_at_once"), [(1_200, 7), (1_000_000, 1_000)])

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.scale.conftest import WORDS, Answer, require_goes_on, rows_of, table_in
+from tests.scale.conftest import WORDS, Answer, in_two_files, require_goes_on, rows_of, table_in
 
 from limbeck.data.learned import digests_of, write_learned
 from limbeck.evaluation.multi_predictions import MultiPredictions
@@ -54,11 +54,7 @@ def judged(answer: Answer, several: Path) -> Answer:
 @pytest.fixture
 def files(tmp_path: Path) -> Path:
     """A folder of two files with labels, 150 rows in all."""
-    folder = tmp_path / "labelled"
-    folder.mkdir()
-    pq.write_table(labelled(53), folder / "part-1.parquet", row_group_size=6)
-    pq.write_table(labelled(97, 53), folder / "part-2.parquet", row_group_size=6)
-    return folder
+    return in_two_files(labelled, tmp_path / "labelled", (53, 97))
 
 
 def at_once(parts: Path, names: tuple[str, ...], *, incomplete: bool) -> TagIssues:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.scale.conftest import Answer, bytes_in, require_goes_on, rows_of
+from tests.scale.conftest import Answer, bytes_in, in_two_files, require_goes_on, rows_of
 
 from limbeck.errors import DataError, SettingsError
 from limbeck.inference.predictor import load
@@ -40,11 +40,7 @@ def scored(answer: Answer) -> Answer:
 @pytest.fixture
 def files(tmp_path: Path) -> Path:
     """A folder of two files with labels, 40 rows in all."""
-    folder = tmp_path / "labelled"
-    folder.mkdir()
-    pq.write_table(labelled(13), folder / "part-1.parquet", row_group_size=6)
-    pq.write_table(labelled(27, 13), folder / "part-2.parquet", row_group_size=6)
-    return folder
+    return in_two_files(labelled, tmp_path / "labelled", (13, 27))
 
 
 @pytest.mark.parametrize("unit_tokens", [1, 40, 100_000])
