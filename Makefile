@@ -55,7 +55,7 @@ wheels: $(READY)
 # Serving and work units are measured with a model and peers of one's own: benchmarks/serve*.py, benchmarks/units*.py.
 bench: $(READY)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group bench
-	for script in read probe quality quality_finetune encode memory imdb_probe head imdb_finetune train train_accuracy train_memory audit audit_planted labels kill kill_trainer distil distil_unlabelled distil_general distil_base multi multi_finetune tag_review ratings window near units_schedule pictures readme; do $(BIN)/python benchmarks/$$script.py || exit 1; done
+	for script in read probe quality quality_finetune encode memory imdb_probe head imdb_finetune train train_accuracy train_memory audit audit_planted labels kill kill_trainer distil distil_unlabelled distil_general distil_base multi multi_finetune tag_review ratings window near units_schedule wordpiece pictures readme; do $(BIN)/python benchmarks/$$script.py || exit 1; done
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist build
